@@ -1,0 +1,91 @@
+# Everything a person or CI does here. `make` alone lists it.
+#   PYTHON=python3.12 make setup    another interpreter
+#   WORKERS=4 make test             more test processes
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+BIN := .venv/bin
+STAMP := .venv/.made
+WORKERS ?= 2
+SOAK_RUNS ?= 5
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup
+# nix may be installed off PATH; recipes that need it put its folder in front.
+WITH_NIX := nix_bin="$$(scripts/ensure-nix.sh)"; export PATH="$$nix_bin:$$PATH";
+SCRIPTS := scripts/*.sh .ci/run
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+# ---- getting ready
+
+.PHONY: setup
+setup: $(STAMP) ## .venv from the hashed lock, with this project in it
+
+$(STAMP): requirements/dev.txt pyproject.toml scripts/setup.sh
+	@PYTHON='$(PYTHON)' scripts/setup.sh
+	@touch $@
+
+.PHONY: nix
+nix: ## find nix, or install Debian's when root
+	@printf 'nix: %s\n' "$$(scripts/ensure-nix.sh)"
+
+# ---- seeing it work
+
+.PHONY: demo
+demo: setup ## a healthy run (exit 0) and the incident (exit 4) on this machine
+	@scripts/demo.sh
+
+.PHONY: soak
+soak: setup ## every drill of the lab, SOAK_RUNS times
+	@$(WITH_NIX) for n in $$(seq $(SOAK_RUNS)); do \
+	  $(BIN)/publication-gate lab --fault all --output "build/soak/$$(date -u +%Y%m%dT%H%M%SZ)-$$n"; \
+	done
+
+.PHONY: bench
+bench: setup ## side-by-side measurements
+	@$(WITH_NIX) $(BIN)/python -m bench
+
+# ---- checking it
+
+.PHONY: test
+test: test-unit test-rest ## the whole suite, and full coverage of parse, judge and evidence
+
+.PHONY: test-unit
+test-unit: setup ## unit tests; parse, judge and evidence must be covered whole
+	@mkdir -p build/coverage
+	@$(WITH_NIX) $(PYTEST) tests/unit --cov --cov-report=
+	@$(BIN)/coverage report --include='gate/parse/*,gate/judge/*,gate/evidence/*' --fail-under=100
+
+.PHONY: test-rest
+test-rest: setup ## recorded cases, real servers, faults, the action
+	@$(WITH_NIX) $(PYTEST) tests --ignore=tests/unit
+
+.PHONY: lint
+lint: setup ## ruff, mypy, the layers, shellcheck, the locks
+	@mkdir -p build
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --quiet --check --diff
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo --cache-dir build/import-linter >build/lint-imports.log 2>&1 || { cat build/lint-imports.log; exit 1; }
+	@PATH="$(BIN):$$PATH" shellcheck $(SCRIPTS)
+	@scripts/lock.sh --check
+	@echo 'lint: ok'
+
+.PHONY: format
+format: setup ## ruff's fixes and format
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format --quiet
+
+# ---- upkeep
+
+.PHONY: lock
+lock: ## write requirements/*.txt again (UPGRADE=1: newest versions)
+	@scripts/lock.sh $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## remove .venv, build and caches
+	@rm -rf .venv build dist .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
