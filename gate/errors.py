@@ -1,0 +1,45 @@
+"""Every error class of the gate with its exit code, on one screen.
+
+    GateError
+    ├── RefusedError        2   wrong settings, identity or confirm phrase: nothing was published
+    │   └── ForgedError     2   an evidence folder is not what its own records say
+    ├── InconclusiveError   3   it could not be told
+    │   ├── UnsealedError   3   an evidence folder was never sealed
+    │   └── CancelledError  3   a signal or a deadline ended the run
+    └── ForeignTextError    3   a parser met text that it does not know
+
+A message is one sentence: the thing, what was got, what was expected, the next step.
+Exit code 1 is left to crashes (Python's own), and 4 belongs to a verdict, never to an error.
+"""
+
+
+class GateError(Exception):
+    """Base of all errors that the gate raises on purpose; ``exit_code`` is what the process ends with."""
+
+    exit_code = 3
+
+
+class RefusedError(GateError):
+    """Wrong settings, identity or confirm phrase; raised before any publication."""
+
+    exit_code = 2
+
+
+class ForgedError(RefusedError):
+    """An evidence folder differs from what its journal and captures give when sealed again."""
+
+
+class InconclusiveError(GateError):
+    """Something could not be observed, so nothing can be said."""
+
+
+class UnsealedError(InconclusiveError):
+    """An evidence folder has a journal but was never sealed; ``finalize`` does that."""
+
+
+class CancelledError(InconclusiveError):
+    """A signal or the run's own deadline ended it."""
+
+
+class ForeignTextError(GateError):
+    """Text from outside does not have the documented form; the sentence says where and what was expected."""

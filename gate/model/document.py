@@ -1,0 +1,377 @@
+"""What ``evidence.json`` says: one closed object, format ``publication-gate/evidence/v1``.
+
+Folded from the journal and the captures (``evidence/``), judged (``judge/``), and the only thing that ``render/`` sees.
+"""
+
+from collections.abc import Mapping
+
+from gate.model.basics import BucketState, Claim, Label, Status, Truth, Word, value
+from gate.model.parsed import Announced, BuildLedger, LogEvent, NarInfo, PushError
+from gate.model.records import Identity, NarRead, PlaceSeen, Policy
+
+SCHEMA = "publication-gate/evidence/v1"
+JUDGE_REVISION = 1
+
+
+@value
+class Stage:
+    """One step of the run as the journal marks it."""
+
+    name: str
+    state: str
+    started_at: str | None
+    ended_at: str | None
+    note: str
+
+
+@value
+class BucketSample:
+    """One bucket in one sample, classified: what list, head, get and markers say.
+
+    ``marker`` is the whole marker (data and metadata) on at least one drive, ``trace`` any part of it on any drive.
+    ``at`` is when the sample was recorded; ``notes`` name what made a source unknown.
+    """
+
+    number: int
+    at: str
+    listed: Truth
+    head: Truth
+    get: Truth
+    marker: Truth
+    trace: Truth
+    ready: Truth
+    state: BucketState
+    notes: tuple[str, ...]
+
+
+@value
+class Bucket:
+    """A bucket over the samples of a phase. ``index_lost_seen``: one sample at least was index-lost with markers."""
+
+    state: BucketState
+    index_lost_seen: bool
+    samples: tuple[BucketSample, ...]
+    places: tuple[PlaceSeen, ...]
+
+
+@value
+class State:
+    """The OpenTofu state object by HEAD: whether it is there, its ETag, size and version, and the lock."""
+
+    bucket: str
+    key: str
+    truth: Truth
+    etag: str | None
+    size: int | None
+    version_id: str | None
+    locked: Truth
+    note: str
+
+
+@value
+class Workload:
+    """A server's epoch: who it is and since when."""
+
+    role: str
+    place: str
+    truth: Truth
+    identity: str | None
+    started: str | None
+    error: str | None
+
+
+@value
+class Canary:
+    """A log canary of a phase. ``answered``: the server gave its documented 500; ``logged``: the nonce is in the log."""
+
+    nonce: str
+    answered: Truth
+    logged: Truth
+
+
+@value
+class PhaseFacts:
+    """Everything seen before, or after, the publication."""
+
+    buckets: Mapping[str, Bucket]
+    state: State | None
+    workloads: tuple[Workload, ...]
+    canary: Canary | None
+
+
+@value
+class During:
+    """Bucket samples taken while a push ran; ``first_loss_at`` dates the onset of a loss."""
+
+    buckets: Mapping[str, Bucket]
+    first_loss_at: str | None
+
+
+@value
+class Build:
+    """The build: its setting, its end, and the ledger of where its paths came from."""
+
+    installable: str
+    derivation: str | None
+    outputs: tuple[str, ...]
+    substituters: tuple[str, ...]
+    cache_among_substituters: Truth
+    fallback: bool
+    nix_version: str | None
+    exit: int | None
+    signal: int | None
+    ended_by: str | None
+    ledger: BuildLedger | None
+
+
+@value
+class PushPath:
+    """One path of a publication and what was claimed of it. ``claimed_before``: get-missing-paths, before the push."""
+
+    label: Label
+    cache: str
+    store_path: str
+    nar_hash: str
+    nar_size: int
+    claimed_before: Truth
+    claim: Claim
+    error: PushError | None
+
+
+@value
+class Counts:
+    """How many paths got which claim; their sum is ``attempted``."""
+
+    attempted: int
+    uploaded: int
+    deduplicated: int
+    already_cached: int
+    in_upstream: int
+    failed: int
+    unaccounted: int
+
+
+@value
+class PushAttempt:
+    """One run of ``attic push``. ``started`` is false when it was never begun."""
+
+    label: Label
+    cache: str
+    started: bool
+    exit: int | None
+    signal: int | None
+    ended_by: str | None
+    announced: Announced | None
+    done: bool
+    vacuous: bool
+    fatal: PushError | None
+    contradicted: tuple[str, ...]
+    foreign: tuple[str, ...]
+    unread_lines: int
+    cut: bool
+    missing_asked: Truth
+    counts: Counts
+
+
+@value
+class Push:
+    """All publications of the run."""
+
+    attempts: tuple[PushAttempt, ...]
+    paths: tuple[PushPath, ...]
+    counts: Counts
+
+
+@value
+class Read:
+    """One attempt to read a body back, and its class."""
+
+    attempt: int
+    at: str
+    after_post: bool
+    narinfo: NarInfo | None
+    narinfo_status: int | None
+    narinfo_error: str | None
+    signed: Truth
+    nar: NarRead | None
+    code: str
+
+
+@value
+class Body:
+    """A path that the cache must serve: every read of it, and the class that stands (the worst of them)."""
+
+    label: Label
+    cache: str
+    store_path: str
+    nar_hash: str
+    nar_size: int
+    claim: Claim
+    status: Status
+    code: str
+    reads: tuple[Read, ...]
+
+
+@value
+class ServerLog:
+    """The server's log of the window. ``truth`` is present only when both canaries were found in it."""
+
+    truth: Truth
+    events: tuple[LogEvent, ...]
+    event_count: int
+    cut: bool
+
+
+@value
+class Control:
+    """A control of the run: whether a detector was shown to fire."""
+
+    name: str
+    expected: str
+    got: str
+    fired: Truth
+
+
+@value
+class CacheFacts:
+    """A cache by its own description: key, endpoints, upstream key names."""
+
+    name: str
+    truth: Truth
+    public_key: str | None
+    api_endpoint: str | None
+    substituter_endpoint: str | None
+    is_public: bool | None
+    upstream_key_names: tuple[str, ...]
+    note: str
+
+
+@value
+class Subject:
+    """What the verdict is about. ``push_set_digest`` is the sha256 of the sorted profile paths with their NarHash."""
+
+    commit: str | None
+    endpoint: str
+    cache: str
+    caches: tuple[CacheFacts, ...]
+    push_set_digest: str | None
+    epochs: tuple[str, ...]
+
+
+@value
+class Coverage:
+    """Expected, fresh, proved and skipped paths and bytes, over all labels, with ``fresh_profile`` and ``fresh_twin``."""
+
+    expected_paths: int
+    expected_bytes: int
+    fresh_paths: int
+    fresh_bytes: int
+    proved_paths: int
+    proved_bytes: int
+    skipped_paths: int
+    upstream_paths: int
+    fresh_profile: int
+    fresh_twin: int
+
+
+@value
+class Captured:
+    """A capture as the journal closed it."""
+
+    name: str
+    bytes: int
+    sha256: str
+    cut: bool
+    redactions: int
+
+
+@value
+class JournalFacts:
+    """Whether the record is whole: ``complete`` record present, no torn tail, no trouble, not cancelled."""
+
+    records: int
+    complete: bool
+    torn: bool
+    refused: str | None
+    cancelled: str | None
+    troubles: tuple[str, ...]
+    captures: tuple[Captured, ...]
+    missing_captures: tuple[str, ...]
+
+
+@value
+class Finding:
+    """One check's answer on one subject. ``evidence`` are JSON pointers into this document."""
+
+    code: str
+    status: Status
+    subject: str
+    phase: str
+    summary: str
+    remedy: str
+    evidence: tuple[str, ...]
+
+
+@value
+class Verdict:
+    """The fold of the findings. ``outcome`` is ``pass`` only for the word pass; ``codes`` are those that decided."""
+
+    word: Word
+    outcome: str
+    exit_code: int
+    blocks: bool
+    codes: tuple[str, ...]
+    headline: str
+
+
+@value
+class QuarantineEffect:
+    """How this run counts in the standing decision, which is computed over a history and never stored."""
+
+    effect: str
+    why: str
+
+
+@value
+class ManifestEntry:
+    """A file of the evidence folder: ``kind`` is journal, capture or rendering."""
+
+    name: str
+    kind: str
+    bytes: int
+    sha256: str
+
+
+@value
+class Facts:
+    """The evidence before it is judged: everything that was seen, nothing of what it means."""
+
+    run: Identity
+    started_at: str
+    ended_at: str
+    subject: Subject
+    policy: Policy
+    stages: tuple[Stage, ...]
+    pre: PhaseFacts
+    during: During
+    post: PhaseFacts
+    build: Build | None
+    push: Push
+    bodies: tuple[Body, ...]
+    server_log: ServerLog
+    controls: tuple[Control, ...]
+    coverage: Coverage
+    journal: JournalFacts
+
+
+@value
+class Evidence(Facts):
+    """The whole of ``evidence.json``: the facts, what was made of them, and the folder's manifest."""
+
+    schema: str
+    judge_revision: int
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    quarantine: QuarantineEffect
+    boundary: tuple[str, ...]
+    manifest: tuple[ManifestEntry, ...]

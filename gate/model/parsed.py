@@ -1,0 +1,225 @@
+"""What the parsers give: values read out of foreign text. None of it is believed yet."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from gate.model.basics import Claim, value
+
+
+@value
+class NarInfo:
+    """A narinfo, each field once. ``nar_hash`` is ``sha256:<nix base 32>``, references are base names.
+
+    FileHash and FileSize are None in Attic (attic b7c9056 server/src/database/entity/object.rs:130).
+    """
+
+    store_path: str
+    url: str
+    compression: str
+    nar_hash: str
+    nar_size: int
+    references: tuple[str, ...]
+    signatures: tuple[str, ...]
+    deriver: str | None = None
+    file_hash: str | None = None
+    file_size: int | None = None
+
+
+@value
+class Announced:
+    """The header of a push: how many paths the client says it will push, has cached, or leaves to upstream."""
+
+    pushing: int
+    already_cached: int
+    in_upstream: int
+
+
+@value
+class PushError:
+    """What the client printed for a failed path.
+
+    ``code`` is ``InternalServerError``, another error name of Attic's, ``HTTP <status>``, ``request`` for a request that
+    got no answer, or ``unknown``; ``message`` is the foreign text after it, cut at ``limits.ERROR_TEXT_CHARS``.
+    """
+
+    code: str
+    message: str
+
+
+@value
+class PushLine:
+    """One path in the client's output: ``uploaded``, ``deduplicated`` or ``failed``."""
+
+    store_path: str
+    claim: Claim
+    error: PushError | None = None
+
+
+@value
+class PushReport:
+    """The client's whole output, read against the paths that were to be pushed.
+
+    ``fatal`` is the client's last ``Error:`` line where no path explains it. ``done`` says that ``All done!`` was
+    printed, ``vacuous`` that it said ``Nothing specified`` or ``Nothing selected``. ``contradicted`` are paths with
+    two results, a success told twice among them (they count as failed, without an error where none was printed).
+    ``foreign`` results name paths that are not of the plan. ``doubted`` paths have only success lines that may be part of
+    the error text of another path: the client is not known to have said anything of them, so they are in no line, but
+    what it may have said is an obligation of the cache all the same.
+    """
+
+    announced: Announced | None
+    lines: tuple[PushLine, ...]
+    fatal: PushError | None
+    done: bool
+    vacuous: bool
+    contradicted: tuple[str, ...]
+    foreign: tuple[str, ...]
+    unread_lines: int
+    doubted: tuple[str, ...] = ()
+
+
+@value
+class LedgerPath:
+    """How a path came to be in the local store, as far as the log tells; ``cause`` for a failed substitute."""
+
+    store_path: str
+    how: Literal["substituted", "built", "rebuilt", "substitute-failed"]
+    cause: str | None = None
+
+
+@value
+class Masked:
+    """A substitute that failed behind a green build. ``cache`` is the substituter, where the log names it."""
+
+    name: str
+    cause: str
+    certainty: Literal["proven", "suspected"]
+    cache: str | None = None
+
+
+@value
+class BuildLedger:
+    """What ``nix build`` did, by its internal-json log. A builder can forge lines, so it may only lower a verdict."""
+
+    paths: tuple[LedgerPath, ...]
+    masked: tuple[Masked, ...]
+    aborted: bool
+    errors: tuple[str, ...]
+    events: int
+    unread_lines: int
+
+
+@value
+class LogEvent:
+    """One event of a server log. ``code`` is ``NoSuchBucket``, ``NoSuchKey``, ``dispatch``, … or None."""
+
+    at: str | None
+    level: str
+    target: str
+    code: str | None
+    message: str
+    source: str | None = None
+
+
+@value
+class S3Fault:
+    """An S3 error answer, from its XML: only documented codes are ever read as absence."""
+
+    code: str
+    message: str
+
+
+@value
+class BucketListing:
+    """One page of ListBuckets. ``next_token`` is None on the last page."""
+
+    names: tuple[str, ...]
+    next_token: str | None = None
+
+
+@value
+class StateFacts:
+    """What may be told of an OpenTofu state: never its values. ``lineage`` is the sha256 of the lineage, in hex.
+
+    An encrypted state hides its version, and one written by OpenTofu 1.7 its serial and lineage too: those are None.
+    """
+
+    version: int | None
+    serial: int | None
+    lineage: str | None
+    encrypted: bool = False
+
+
+@value
+class CacheConfig:
+    """Attic's description of a cache. The endpoints are where the client will go, None when Attic names none."""
+
+    public_key: str
+    is_public: bool
+    upstream_cache_key_names: tuple[str, ...]
+    api_endpoint: str | None = None
+    substituter_endpoint: str | None = None
+
+
+@value
+class NixSettings:
+    """What ``nix show-config`` says of substitution on this machine."""
+
+    substituters: tuple[str, ...]
+    trusted_public_keys: tuple[str, ...]
+    fallback: bool
+
+
+@value
+class NixBuilt:
+    """One thing that ``nix build`` built or found: a derivation and the store path of each of its outputs by name.
+
+    ``derivation`` is None for a store path that was named itself; its only output is then called ``out``.
+    """
+
+    derivation: str | None
+    outputs: Mapping[str, str]
+
+
+@value
+class NarMeasure:
+    """What a NAR body turned out to be, counted while it streamed. Sizes in bytes.
+
+    ``nar_bytes`` were decompressed, counted up to one over the expected size; then ``overrun`` is set and the rest was
+    not looked at. ``sha256`` is Nix's base 32 of the counted bytes, without the ``sha256:`` of a `PathFacts.nar_hash`.
+    ``clean_end`` says that the last frame ended and nothing followed (without compression: that the expected size was
+    reached). ``well_formed``: the counted bytes are one whole NAR, or with ``overrun`` the beginning of a longer one.
+    ``sniffed`` is the codec that the first bytes speak of, None when they speak of none. ``error`` is a short sentence
+    when the bytes can't be decompressed.
+    """
+
+    wire_bytes: int
+    nar_bytes: int
+    sha256: str
+    clean_end: bool
+    overrun: bool
+    well_formed: bool
+    sniffed: str | None
+    error: str | None = None
+
+
+@value
+class FileLocator:
+    """A place in this machine's own file system: ``file:///absolute/path``."""
+
+    path: str
+
+
+@value
+class KubectlLocator:
+    """A workload of a cluster: ``kubectl://NAMESPACE/KIND/NAME?container=C&path=/data``.
+
+    ``container`` None leaves the choice to kubectl; ``path`` is absolute inside the container, None for the workload
+    as a whole.
+    """
+
+    namespace: str
+    workload: Literal["deployment", "statefulset", "pod"]
+    name: str
+    container: str | None = None
+    path: str | None = None

@@ -1,0 +1,402 @@
+"""What the journal can say: one class a kind of record, each a value seen, none a judgement.
+
+The journal is the only source of ``evidence.json``: everything there is folded from these records
+and from the captures that they name. Times and order are the journal's own (``journal.Entry``).
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from gate.model.basics import Kind, Label, Phase, Truth, value
+
+
+@value
+class HttpAnswer:
+    """One HTTP answer as it came, or the reason why none came.
+
+    ``status`` is None when there was no whole answer; ``error`` then names why (``connect``, ``tls``, ``timeout``,
+    ``cancelled``, ``cut``, ``refused-redirect``, ``refused-host``, ``too-large``, ``encoded``, ``token`` for a list
+    that names a further page in circles, ``other``). ``body`` is decoded as UTF-8 with backslash escapes and cut at
+    the cap of its kind (``body_cut``). ``location`` has its query removed.
+    """
+
+    url: str
+    status: int | None
+    error: str | None = None
+    content_type: str | None = None
+    location: str | None = None
+    etag: str | None = None
+    content_length: int | None = None
+    last_modified: str | None = None
+    version_id: str | None = None
+    date: str | None = None
+    body: str = ""
+    body_cut: bool = False
+    millis: int = 0
+
+
+@value
+class Identity:
+    """Who ran what, where. Numbers of GitHub are strings, as its environment gives them."""
+
+    run_id: str
+    nonce: str
+    tool: str = "publication-gate"
+    tool_version: str
+    repository: str | None = None
+    repository_id: str | None = None
+    commit: str | None = None
+    ref: str | None = None
+    event: str | None = None
+    workflow_ref: str | None = None
+    workflow_run: str | None = None
+    workflow_attempt: str | None = None
+    actor: str | None = None
+    actor_id: str | None = None
+    runner: str | None = None
+    python: str
+    system: str
+    versions: Mapping[str, str]
+
+
+@value
+class Policy:
+    """The rules of this run, as they were when it began. Sizes in bytes, times in milliseconds.
+
+    ``absent`` is the closed list ``[sources] absent`` of ``gate.toml``: sources that this site does not have.
+    ``expected_paths`` floor and cap are of the push set; ``representative`` profiles must write ``min_fresh``
+    fresh paths, themselves or by their twin.
+    """
+
+    profile: str
+    kind: Kind
+    push_set: Literal["delta", "build-closure", "closure"]
+    installable: str
+    min_paths: int
+    max_paths: int
+    max_bytes: int
+    representative: bool
+    min_fresh: int
+    twin: Literal["auto", "always", "never"]
+    samples: int
+    sample_spacing_millis: int
+    buckets: tuple[str, ...]
+    state_bucket: str
+    state_key: str
+    cache: str
+    probe_cache: str | None
+    cache_public: bool
+    endpoint: str
+    store_endpoint: str
+    hosts: tuple[str, ...]
+    markers: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+    finish_push: bool = False
+    publish_anyway: bool = False
+    require_cache_push: bool = False
+    read_attempts: int
+    read_spacing_millis: int
+    read_jobs: int
+
+
+@value
+class RunStarted:
+    """The first record: from here every death leaves evidence that says ``inconclusive``."""
+
+    kind: Literal["run-started"] = "run-started"
+    run: Identity
+    policy: Policy
+
+
+@value
+class RunRefused:
+    """The run was refused before any publication; ``reason`` is one sentence."""
+
+    kind: Literal["run-refused"] = "run-refused"
+    reason: str
+
+
+@value
+class StageMark:
+    """A step of the run began, ended, or was left out with a reason."""
+
+    kind: Literal["stage"] = "stage"
+    name: str
+    state: Literal["started", "ended", "skipped"]
+    note: str = ""
+
+
+@value
+class CacheConfigSeen:
+    """Attic's own description of a cache (``/_api/v1/cache-config/<cache>``)."""
+
+    kind: Literal["cache-config"] = "cache-config"
+    cache: str
+    answer: HttpAnswer
+
+
+@value
+class MarkerSeen:
+    """The two disk markers of one bucket at one place.
+
+    ``data`` is ``<place>/<bucket>``; ``meta`` is ``<place>/.rustfs.sys/buckets/<bucket>/.metadata.bin``. Present means a
+    real directory seen by lstat; a link, a FIFO or an error is unknown, with ``error`` saying which.
+    """
+
+    bucket: str
+    data: Truth
+    meta: Truth
+    error: str | None = None
+
+
+@value
+class PlaceSeen:
+    """All markers at one place (one drive of the store). ``volume`` identifies the drive where it says so."""
+
+    place: str
+    markers: tuple[MarkerSeen, ...]
+    volume: str | None = None
+    error: str | None = None
+
+
+@value
+class BucketSampled:
+    """One sample of bucket truth: list, heads, one harmless GET a bucket, markers, readiness."""
+
+    kind: Literal["bucket-sample"] = "bucket-sample"
+    phase: Phase
+    number: int
+    listing: tuple[HttpAnswer, ...]
+    heads: Mapping[str, HttpAnswer]
+    gets: Mapping[str, HttpAnswer]
+    places: tuple[PlaceSeen, ...]
+    ready: HttpAnswer | None = None
+
+
+@value
+class StateSeen:
+    """The OpenTofu state object and its lock object, by HEAD alone."""
+
+    kind: Literal["state"] = "state"
+    phase: Phase
+    bucket: str
+    key: str
+    head: HttpAnswer
+    lock: HttpAnswer
+
+
+@value
+class WorkloadSeen:
+    """One server process or pod: who it is and since when.
+
+    ``identity`` is what must not change (pid and kernel start ticks for ``file://``, UID for Kubernetes);
+    ``truth`` is unknown, with ``error``, where it could not be told.
+    """
+
+    kind: Literal["workload"] = "workload"
+    phase: Phase
+    role: Literal["store", "cache"]
+    place: str
+    truth: Truth
+    identity: str | None = None
+    started: str | None = None
+    error: str | None = None
+
+
+@value
+class LogCanarySent:
+    """A GET of ``<nonce>.narinfo`` with a malformed hash: Attic answers 500 and logs the nonce."""
+
+    kind: Literal["log-canary"] = "log-canary"
+    phase: Phase
+    nonce: str
+    answer: HttpAnswer
+
+
+@value
+class ControlTried:
+    """A detector was given something that it must catch.
+
+    ``fired`` is present when it did, absent when it did not, unknown when the trial itself failed.
+    """
+
+    kind: Literal["control"] = "control"
+    name: str
+    expected: str
+    got: str
+    fired: Truth
+
+
+@value
+class ChildEnded:
+    """A child process is over. ``exit`` is None when a signal ended it; ``ended_by`` says who ended it early."""
+
+    kind: Literal["child"] = "child"
+    name: str
+    argv: tuple[str, ...]
+    exit: int | None
+    signal: int | None
+    ended_by: Literal["deadline", "cancelled", "loss", "limit", "missing"] | None = None
+    capture: str | None = None
+    millis: int
+
+
+@value
+class PathFacts:
+    """What the local Nix database says of a path: the yardstick. ``nar_hash`` is ``sha256:<nix base 32>``."""
+
+    store_path: str
+    nar_hash: str
+    nar_size: int
+    references: tuple[str, ...]
+    signatures: tuple[str, ...]
+    ultimate: bool
+
+
+@value
+class PushSetKnown:
+    """The paths of one publication and their yardstick. ``upstream`` are those whose upstream signature verified."""
+
+    kind: Literal["push-set"] = "push-set"
+    label: Label
+    cache: str
+    paths: tuple[PathFacts, ...]
+    outputs: tuple[str, ...]
+    upstream: tuple[str, ...]
+    upstream_key_names: tuple[str, ...]
+
+
+@value
+class MissingAsked:
+    """What the cache's own ``get-missing-paths`` said before a push: a claim of its database."""
+
+    kind: Literal["missing-paths"] = "missing-paths"
+    label: Label
+    cache: str
+    answer: HttpAnswer
+
+
+@value
+class BuildFacts:
+    """The build's setting: what was asked, which substituters it used, and whether our cache was among them."""
+
+    kind: Literal["build"] = "build"
+    installable: str
+    derivation: str | None
+    outputs: tuple[str, ...]
+    substituters: tuple[str, ...]
+    cache_among_substituters: Truth
+    fallback: bool
+    nix_version: str | None
+
+
+@value
+class NarRead:
+    """What came of one NAR body. ``curl`` is libcurl's own result code (18: partial file; 0: it says all is well).
+
+    ``wire_bytes`` were received, ``nar_bytes`` decompressed (counted up to ``NarSize + 1``), ``sha256`` is nix base 32 of
+    them. ``codec`` was declared, ``sniffed`` is what the first bytes are. ``clean_end``: the decompressor reached the
+    end of its last frame with nothing left over; ``well_formed``: what came out is one whole NAR.
+    """
+
+    hops: tuple[str, ...]
+    status: int | None
+    curl: int
+    curl_text: str = ""
+    error: str | None = None
+    wire_bytes: int
+    nar_bytes: int
+    sha256: str | None
+    codec: str
+    sniffed: str | None
+    clean_end: bool
+    well_formed: bool = False
+    content_type: str | None = None
+    body: str = ""
+    millis: int
+
+
+@value
+class BodyRead:
+    """One attempt to read a path back: its narinfo, and the NAR when the narinfo allowed it."""
+
+    kind: Literal["body-read"] = "body-read"
+    label: Label
+    cache: str
+    store_path: str
+    attempt: int
+    again_after_post: bool = False
+    narinfo: HttpAnswer
+    nar: NarRead | None = None
+
+
+@value
+class CaptureClosed:
+    """A capture file is complete. ``cut`` says that its cap was reached; ``redactions`` counts replaced secrets."""
+
+    kind: Literal["capture"] = "capture"
+    name: str
+    bytes: int
+    sha256: str
+    cut: bool
+    redactions: int
+
+
+@value
+class Trouble:
+    """A step could not be finished: what the gate caught, in one sentence."""
+
+    kind: Literal["trouble"] = "trouble"
+    stage: str
+    message: str
+
+
+@value
+class Cancelled:
+    """A signal or the run's deadline ended the run early."""
+
+    kind: Literal["cancelled"] = "cancelled"
+    reason: str
+
+
+@value
+class RunComplete:
+    """The last record: every step was either done or recorded as not done."""
+
+    kind: Literal["complete"] = "complete"
+
+
+Record = (
+    RunStarted
+    | RunRefused
+    | StageMark
+    | CacheConfigSeen
+    | BucketSampled
+    | StateSeen
+    | WorkloadSeen
+    | LogCanarySent
+    | ControlTried
+    | ChildEnded
+    | PushSetKnown
+    | MissingAsked
+    | BuildFacts
+    | BodyRead
+    | CaptureClosed
+    | Trouble
+    | Cancelled
+    | RunComplete
+)
+
+
+@value
+class Entry:
+    """One journal line: ``at`` is RFC 3339 UTC, ``mono_millis`` a monotonic clock, ``prev`` the sha256 of the line before.
+
+    The first line's ``prev`` is 64 zeros.
+    """
+
+    seq: int
+    at: str
+    mono_millis: int
+    prev: str
+    record: Record
