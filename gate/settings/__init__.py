@@ -1,0 +1,11 @@
+"""One table of settings: name, `gate.toml` key, environment, action input, flag, default, meaning.
+
+Precedence, highest first: flag, environment, ``gate.toml``, default. An unknown key in ``gate.toml`` is refused: a typo
+must not weaken the gate.
+"""
+
+from gate.settings.profiles import PROFILES, Profile, check_confirm, find_profile
+from gate.settings.resolve import resolve
+from gate.settings.table import SETTINGS, Setting, Settings
+
+__all__ = ["PROFILES", "SETTINGS", "Profile", "Setting", "Settings", "check_confirm", "find_profile", "resolve"]

@@ -1,0 +1,141 @@
+"""Profiles: bounded things to publish, built in or from ``[profiles.<name>]`` of ``gate.toml``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gate import limits
+from gate.errors import RefusedError
+
+CONFIRM_PREFIX = "probe-attic-publication-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """A bounded thing to publish: floor and cap of its push set, and how many fresh paths make it representative."""
+
+    name: str
+    push_set: Literal["delta", "build-closure", "closure"]
+    installable: str
+    min_paths: int
+    max_paths: int
+    max_bytes: int
+    min_fresh: int
+    require_cache_push: bool = False
+
+    @property
+    def representative(self) -> bool:
+        """Whether this profile's passing says something of real closures."""
+        return self.min_fresh > 1
+
+    @property
+    def confirm(self) -> str:
+        """The phrase without which nothing is published; compared whole."""
+        return CONFIRM_PREFIX + self.name
+
+
+PROFILES: tuple[Profile, ...] = (
+    Profile(
+        name="synthetic",
+        push_set="closure",
+        installable="",
+        min_paths=1,
+        max_paths=1,
+        max_bytes=1024 * 1024,
+        min_fresh=1,
+    ),
+    Profile(
+        name="small-check",
+        push_set="build-closure",
+        installable=".#checks.{system}.statix",
+        min_paths=5,
+        max_paths=500,
+        max_bytes=2 * 1024**3,
+        min_fresh=5,
+    ),
+    Profile(
+        name="medium-check",
+        push_set="build-closure",
+        installable=".#checks.{system}.deadnix",
+        min_paths=5,
+        max_paths=2000,
+        max_bytes=8 * 1024**3,
+        min_fresh=10,
+        require_cache_push=True,
+    ),
+)
+_KEYS = {
+    "push-set": "push_set",
+    "installable": "installable",
+    "min-paths": "min_paths",
+    "max-paths": "max_paths",
+    "max-bytes": "max_bytes",
+    "min-fresh": "min_fresh",
+    "require-cache-push": "require_cache_push",
+}
+_PUSH_SETS = ("delta", "build-closure", "closure")
+
+
+def find_profile(name: str, toml: Mapping[str, Any]) -> Profile:
+    """The profile of that name, built in or from ``[profiles.<name>]``; raises `RefusedError` with the known names."""
+    known = {row.name: row for row in PROFILES}
+    tables = toml.get("profiles", {})
+    if name in tables:
+        return _toml_profile(name, tables[name], known.get(name))
+    if name in known:
+        return known[name]
+    names = ", ".join(sorted({*known, *tables}))
+    message = f"profile {name!r} is not known: expected one of {names}, or a table [profiles.{name}] in gate.toml"
+    raise RefusedError(message)
+
+
+def check_confirm(profile: Profile, phrase: str) -> None:
+    """Compare the confirm phrase whole; raises `RefusedError` that gives the phrase wanted for this profile."""
+    if phrase != profile.confirm:
+        message = (
+            f"the confirm phrase for profile {profile.name} is {profile.confirm!r}, got {phrase[:80]!r}: "
+            "nothing was built or published; start again with the whole phrase"
+        )
+        raise RefusedError(message)
+
+
+def _toml_profile(name: str, table: Mapping[str, Any], base: Profile | None) -> Profile:
+    unknown = sorted(set(table) - set(_KEYS))
+    if unknown:
+        message = f"[profiles.{name}] has the unknown key {unknown[0]!r}: expected {', '.join(sorted(_KEYS))}"
+        raise RefusedError(message)
+    given = {_KEYS[key]: found for key, found in table.items()}
+    start: dict[str, Any] = (
+        {key: getattr(base, key) for key in _KEYS.values()}
+        if base
+        else {
+            "push_set": "build-closure",
+            "min_paths": 1,
+            "max_paths": 500,
+            "max_bytes": 2 * 1024**3,
+            "min_fresh": 1,
+            "require_cache_push": False,
+        }
+    )
+    merged = {**start, **given}
+    if not isinstance(merged.get("installable"), str) or (base is None and not merged["installable"]):
+        message = (
+            f"[profiles.{name}] needs installable: the flake attribute to build, such as '.#checks.x86_64-linux.statix'"
+        )
+        raise RefusedError(message)
+    if merged["push_set"] not in _PUSH_SETS:
+        message = f"[profiles.{name}] push-set is {merged['push_set']!r}: expected one of {', '.join(_PUSH_SETS)}"
+        raise RefusedError(message)
+    for key in ("min_paths", "max_paths", "max_bytes", "min_fresh"):
+        if isinstance(merged[key], bool) or not isinstance(merged[key], int) or merged[key] < 1:
+            message = (
+                f"[profiles.{name}] {key.replace('_', '-')} is {merged[key]!r}: expected a whole number of at least 1"
+            )
+            raise RefusedError(message)
+    if not merged["min_paths"] <= merged["max_paths"] <= limits.PATHS_MAX:
+        message = (
+            f"[profiles.{name}] min-paths {merged['min_paths']} and max-paths {merged['max_paths']}: "
+            f"expected min-paths <= max-paths <= {limits.PATHS_MAX}"
+        )
+        raise RefusedError(message)
+    return Profile(name=name, **merged)

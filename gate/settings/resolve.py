@@ -1,0 +1,182 @@
+"""From flags, environment, ``gate.toml`` and defaults to one `Settings`, each value checked against the table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gate.errors import RefusedError
+from gate.model.basics import Kind, Secret
+from gate.settings.profiles import find_profile
+from gate.settings.table import BY_NAME, SETTINGS, Setting, Settings
+
+
+def resolve(
+    profile: str,
+    *,
+    toml: Mapping[str, Any],
+    environ: Mapping[str, str],
+    flags: Mapping[str, Any],
+    read_file: Callable[[str], str],
+    kind: Kind = Kind.PRODUCTION,
+) -> Settings:
+    """Settings of a run from flags, environment, ``gate.toml`` and defaults, in that precedence.
+
+    ``toml`` is the parsed ``gate.toml`` ({} where there is none), ``flags`` holds only those given, ``read_file`` reads
+    a secret's file. Raises `RefusedError` for an unknown key or profile, a wrong type, or a value out of its bounds.
+    """
+    _refuse_unknown_keys(toml)
+    values = {row.name: _one(row, toml=toml, environ=environ, flags=flags, read_file=read_file) for row in SETTINGS}
+    settings = Settings(profile=find_profile(profile, toml), kind=kind, **values)
+    _refuse_contradictions(settings)
+    return settings
+
+
+def _refuse_unknown_keys(toml: Mapping[str, Any]) -> None:
+    allowed: dict[str, set[str]] = {}
+    for row in SETTINGS:
+        if row.type != "secret":
+            allowed.setdefault(row.table, set()).add(row.name.replace("_", "-"))
+    for table, content in toml.items():
+        if table in ("profiles", "quarantine"):
+            continue
+        if table not in allowed or not isinstance(content, Mapping):
+            message = f"gate.toml has the unknown table [{table}]: expected {', '.join(sorted({*allowed, 'profiles', 'quarantine'}))}"
+            raise RefusedError(message)
+        unknown = sorted(set(content) - allowed[table])
+        if unknown:
+            message = (
+                f"gate.toml [{table}] has the unknown key {unknown[0]!r}: expected {', '.join(sorted(allowed[table]))}"
+            )
+            raise RefusedError(message)
+
+
+def _one(
+    row: Setting,
+    *,
+    toml: Mapping[str, Any],
+    environ: Mapping[str, str],
+    flags: Mapping[str, Any],
+    read_file: Callable[[str], str],
+) -> Any:  # noqa: ANN401  # one value of any of the table's types
+    if row.type == "secret":
+        return _secret(row, environ, read_file)
+    if flags.get(row.name) is not None:
+        return _typed(row, flags[row.name], row.flag)
+    text = environ.get(row.env, "")
+    if text != "":
+        return _typed(row, text, row.env)
+    table = toml.get(row.table, {})
+    key = row.name.replace("_", "-")
+    return _typed(row, table[key], f"gate.toml {row.key}") if key in table else row.default
+
+
+def _secret(row: Setting, environ: Mapping[str, str], read_file: Callable[[str], str]) -> Secret | None:
+    text = environ.get(row.env, "")
+    path = environ.get(row.env + "_FILE", "")
+    if not text and path:
+        text = read_file(path)
+    text = text.strip()
+    return Secret(text) if text else None
+
+
+def _typed(row: Setting, given: Any, source: str) -> Any:  # noqa: ANN401  # one value of any of the table's types
+    made = _CONVERT[row.type](given)
+    if made is None:
+        message = f"{source} is {_shown(given)}: expected {_WANTED[row.type]}"
+        raise RefusedError(message)
+    _check_choices(row, made, source)
+    if isinstance(made, (int, float)) and not isinstance(made, bool):
+        low, high = row.least, row.most
+        if (low is not None and made < low) or (high is not None and made > high):
+            message = f"{source} is {made}: expected a number from {low} to {high}"
+            raise RefusedError(message)
+    return made
+
+
+def _check_choices(row: Setting, made: Any, source: str) -> None:  # noqa: ANN401  # one value of any of the table's types
+    if not row.choices:
+        return
+    for item in made if isinstance(made, tuple) else (made,):
+        if item not in row.choices:
+            message = f"{source} has {_shown(item)}: expected one of {', '.join(row.choices)}"
+            raise RefusedError(message)
+
+
+def _shown(given: object) -> str:
+    return ascii(given)[:80]
+
+
+def _text(given: object) -> str | None:
+    return given.strip() if isinstance(given, str) and "\x00" not in given and "\n" not in given.strip() else None
+
+
+def _list(given: object) -> tuple[str, ...] | None:
+    if isinstance(given, str):
+        return tuple(given.replace(",", " ").split())
+    if isinstance(given, Sequence) and all(isinstance(item, str) and item for item in given):
+        return tuple(given)
+    return None
+
+
+def _whole(given: object) -> int | None:
+    if isinstance(given, bool):
+        return None
+    if isinstance(given, int):
+        return given
+    return int(given) if isinstance(given, str) and given.isascii() and given.isdigit() else None
+
+
+def _seconds(given: object) -> float | None:
+    if isinstance(given, bool) or not isinstance(given, (int, float, str)):
+        return None
+    try:
+        made = float(given)
+    except ValueError:
+        return None
+    return made if 0 <= made < float("inf") else None
+
+
+def _flag(given: object) -> bool | None:
+    if isinstance(given, bool):
+        return given
+    return {"true": True, "false": False}.get(given) if isinstance(given, str) else None
+
+
+_CONVERT: dict[str, Callable[[object], Any]] = {
+    "text": _text,
+    "choice": _text,
+    "list": _list,
+    "whole": _whole,
+    "seconds": _seconds,
+    "flag": _flag,
+}
+_WANTED = {
+    "text": "one line of text",
+    "choice": "one line of text",
+    "list": "a list of texts, in the environment parted by blanks or commas",
+    "whole": "a whole number",
+    "seconds": "a number of seconds",
+    "flag": "true or false",
+}
+
+
+def _refuse_contradictions(settings: Settings) -> None:
+    for name in ("attic_server", "attic_cache", "s3_endpoint"):
+        if not getattr(settings, name):
+            row = BY_NAME[name]
+            message = f"{row.env} is not set: give {row.flag} or gate.toml {row.key} ({row.meaning})"
+            raise RefusedError(message)
+    if not settings.buckets:
+        message = "buckets is empty: a gate that watches no bucket could only pass; name at least one"
+        raise RefusedError(message)
+    for name in (*settings.buckets, settings.state_bucket, settings.attic_cache, settings.probe_cache):
+        if name and not _plain_name(name):
+            message = f"{name[:80]!r} is no bucket or cache name: expected letters, digits, '-', '_' and '.'"
+            raise RefusedError(message)
+    if settings.samples < 2:
+        message = f"samples is {settings.samples}: at least 2 are needed to tell a flapping index from a steady one"
+        raise RefusedError(message)
+
+
+def _plain_name(name: str) -> bool:
+    allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+    return len(name) <= 63 and name not in (".", "..") and all(char in allowed for char in name)
