@@ -1,0 +1,1 @@
+"""Foreign text read by pure parsers: bytes in, model values out."""

@@ -1,0 +1,130 @@
+"""narinfos: the metadata of one store path in a binary cache.
+
+Format: https://nix.dev/manual/nix/2.35/protocols/binary-cache/narinfo.html and Nix's ``src/libstore/nar-info.cc``;
+Attic's own writer is attic b7c9056 server/src/narinfo/mod.rs. Nix keeps the last of a repeated field and can do without
+``References``; here both are refused, since a doubled or cut narinfo must not look like a good one.
+"""
+
+import re
+from typing import Final
+
+from gate.errors import ForeignTextError
+from gate.limits import NARINFO_BYTES
+from gate.model.parsed import NarInfo
+from gate.parse.nix_hash import sha256_nix32
+from gate.parse.quoting import shown
+from gate.parse.store_path import from_base_name, hash_part, store_path
+
+SIZE_MAX: Final = 2**63 - 1
+
+_REQUIRED: Final = ("StorePath", "URL", "NarHash", "NarSize", "References")
+_KNOWN: Final = frozenset({*_REQUIRED, "Compression", "FileHash", "FileSize", "Deriver", "CA"})
+_LINE: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]*): (.*)")
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+_DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_CODEC: Final = re.compile(r"[a-z0-9]{1,16}")
+_RELATIVE_URL: Final = re.compile(r"(?!\.\.?(?:/|\Z))[0-9A-Za-z._+=~-]+(?:/(?!\.\.?(?:/|\Z))[0-9A-Za-z._+=~-]+)*")
+
+
+def parse_narinfo(data: bytes) -> NarInfo:
+    """Read a narinfo; `ForeignTextError` when it is not whole, or says a thing twice, or in another form.
+
+    Unknown fields are passed over. A missing ``Compression`` is ``bzip2``, as Nix's manual has it.
+    """
+    fields, signatures = _fields(_text(data))
+    missing = [name for name in _REQUIRED if name not in fields]
+    if missing:
+        raise ForeignTextError(f"The narinfo lacks {missing[0]}: expected {', '.join(_REQUIRED)}, each once.")
+    file_hash, file_size = fields.get("FileHash"), fields.get("FileSize")
+    return NarInfo(
+        store_path=store_path(fields["StorePath"]),
+        url=_nonempty("URL", fields["URL"]),
+        compression=_codec(fields.get("Compression", "bzip2")),
+        nar_hash=sha256_nix32(fields["NarHash"]),
+        nar_size=_size("NarSize", fields["NarSize"]),
+        references=_references(fields["References"]),
+        signatures=signatures,
+        deriver=_deriver(fields.get("Deriver", "unknown-deriver")),
+        file_hash=None if file_hash is None else sha256_nix32(file_hash),
+        file_size=None if file_size is None else _size("FileSize", file_size),
+    )
+
+
+def check_url(info: NarInfo, *, store_path: str, attic: bool = True) -> str:
+    """The URL of a narinfo, relative to its cache, known to lead nowhere else; `ForeignTextError` otherwise.
+
+    Attic always writes ``nar/<hash of the store path>.nar`` (attic b7c9056 server/src/database/entity/object.rs:130),
+    so for it nothing else is taken. For another cache it is a plain relative path: no scheme, host, query, escape,
+    empty or dotted segment.
+    """
+    expected = f"nar/{hash_part(store_path)}.nar"
+    if attic and info.url != expected:
+        raise ForeignTextError(f"The narinfo's URL is {shown(info.url)}: expected {expected}, as Attic writes it.")
+    if not attic and not _RELATIVE_URL.fullmatch(info.url):
+        raise ForeignTextError(f"The narinfo's URL is {shown(info.url)}: expected a plain path relative to its cache.")
+    return info.url
+
+
+def _text(data: bytes) -> str:
+    if len(data) > NARINFO_BYTES:
+        raise ForeignTextError(f"The narinfo has {len(data)} bytes: expected at most {NARINFO_BYTES}.")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = "\x00"
+    if _CONTROL.search(text):
+        raise ForeignTextError("The narinfo is not text: expected lines of UTF-8 without control characters.")
+    if not text.endswith("\n"):
+        raise ForeignTextError(f"The narinfo ends in {shown(text[-20:])}: expected a line feed, so it may be cut.")
+    return text
+
+
+def _fields(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    fields: dict[str, str] = {}
+    signatures: list[str] = []
+    for line in text[:-1].split("\n"):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise ForeignTextError(f"The narinfo has the line {shown(line)}: expected <field>: <value>.")
+        name, content = match.groups()
+        if name == "Sig":
+            signatures.append(content)
+        elif name in _KNOWN:
+            if name in fields:
+                raise ForeignTextError(f"The narinfo says {name} twice: expected it once.")
+            fields[name] = content
+    return fields, tuple(signatures)
+
+
+def _nonempty(name: str, content: str) -> str:
+    if not content:
+        raise ForeignTextError(f"The narinfo's {name} is empty: expected a value.")
+    return content
+
+
+def _codec(content: str) -> str:
+    if not _CODEC.fullmatch(content):
+        raise ForeignTextError(f"The narinfo's Compression is {shown(content)}: expected a name such as zstd or none.")
+    return content
+
+
+def _size(name: str, content: str) -> int:
+    if not _DECIMAL.fullmatch(content) or int(content) > SIZE_MAX:
+        raise ForeignTextError(f"The narinfo's {name} is {shown(content)}: expected a decimal from 0 to {SIZE_MAX}.")
+    return int(content)
+
+
+def _references(content: str) -> tuple[str, ...]:
+    names = tuple(content.split(" ")) if content else ()
+    for name in names:
+        from_base_name(name)
+    if len(set(names)) != len(names):
+        raise ForeignTextError("The narinfo names a reference twice: expected each once.")
+    return names
+
+
+def _deriver(content: str) -> str | None:
+    if content == "unknown-deriver":
+        return None
+    from_base_name(content)
+    return content

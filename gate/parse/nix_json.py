@@ -1,0 +1,132 @@
+"""What ``nix … --json`` prints: path-info, settings, build results.
+
+Formats, by version: Nix 2.8 prints path-info as a list; since 2.19 it is an object by store path; since 2.33
+``--json-format 2`` wraps it as ``{"version", "storeDir", "info"}`` with base names
+(https://nix.dev/manual/nix/2.33/release-notes/rl-2.33), and version 3 writes signatures as objects
+(https://nix.dev/manual/nix/2.34/protocols/json/store-object-info). All of them are read here.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from gate.errors import ForeignTextError
+from gate.limits import NIX_JSON_BYTES
+from gate.model.parsed import NixBuilt, NixSettings
+from gate.model.records import PathFacts
+from gate.parse.nix_hash import sha256_nix32
+from gate.parse.quoting import shown
+from gate.parse.store_path import STORE_DIR, from_base_name, store_path
+from gate.parse.strict_json import as_count, as_flag, as_object, as_text, as_texts, loads
+
+
+def parse_path_info(body: bytes) -> tuple[PathFacts, ...]:
+    """Facts of each path in a ``nix path-info --json`` answer, sorted by path, references sorted.
+
+    `ForeignTextError` when a path is not valid in that store (Nix says ``"valid": false`` or null, with exit code 0),
+    is named twice, or is described in another form.
+    """
+    what = "The path info"
+    facts = [_facts(path, given) for path, given in _entries(loads(body, cap=NIX_JSON_BYTES, what=what))]
+    facts.sort(key=lambda each: each.store_path)
+    for one, next_one in pairwise(facts):
+        if one.store_path == next_one.store_path:
+            raise ForeignTextError(f"{what} names {one.store_path} twice: expected each path once.")
+    return tuple(facts)
+
+
+def parse_settings(body: bytes) -> NixSettings:
+    """``nix show-config --json`` (``nix config show --json`` since 2.20); `ForeignTextError` when it is none."""
+    what = "The settings of Nix"
+    settings = as_object(loads(body, cap=NIX_JSON_BYTES, what=what), what)
+
+    def setting(name: str) -> object:
+        return as_object(settings.get(name), f"{what}: {name}").get("value")
+
+    return NixSettings(
+        substituters=as_texts(setting("substituters"), f"{what}: substituters"),
+        trusted_public_keys=as_texts(setting("trusted-public-keys"), f"{what}: trusted-public-keys"),
+        fallback=as_flag(setting("fallback"), f"{what}: fallback"),
+    )
+
+
+def parse_build(body: bytes) -> tuple[NixBuilt, ...]:
+    """``nix build --json``: what was built, in Nix's order; `ForeignTextError` when it is anything else.
+
+    A store path named on the command line comes as ``{"path": …}`` (2.8) or as a bare string (newer). Derivations
+    whose path is itself an output (dynamic derivations) and outputs of unknown path are refused.
+    """
+    what = "The build's result"
+    results = loads(body, cap=NIX_JSON_BYTES, what=what)
+    if not isinstance(results, list):
+        raise ForeignTextError(f"{what} is not a list: expected one entry for each thing that was asked for.")
+    return tuple(_built(result) for result in results)
+
+
+def _entries(answer: object) -> Iterator[tuple[str, object]]:
+    """Each path in full, with what is said of it."""
+    if isinstance(answer, list):
+        for entry in answer:
+            yield store_path(as_text(as_object(entry, "A path's info").get("path"), "A path")), entry
+        return
+    by_path = as_object(answer, "The path info")
+    if "info" in by_path:
+        store_dir = as_text(by_path.get("storeDir"), "The path info's storeDir")
+        for name, entry in as_object(by_path["info"], "The path info's info").items():
+            yield store_path(from_base_name(name, store_dir)), entry
+        return
+    for path, entry in by_path.items():
+        yield store_path(path), entry
+
+
+def _facts(path: str, given: object) -> PathFacts:
+    if given is None or (isinstance(given, dict) and given.get("valid") is False):
+        raise ForeignTextError(f"{path} is not valid in this store: build or fetch it first.")
+    info = as_object(given, f"The info of {path}")
+    nar_hash = as_text(info.get("narHash"), f"The narHash of {path}")
+    references = as_texts(info.get("references"), f"The references of {path}")
+    return PathFacts(
+        store_path=path,
+        nar_hash=sha256_nix32(nar_hash),
+        nar_size=as_count(info.get("narSize"), f"The narSize of {path}"),
+        references=tuple(sorted({_full(reference) for reference in references})),
+        signatures=_signatures(path, info.get("signatures", [])),
+        # Nix 2.8 leaves the field out when it is false.
+        ultimate=as_flag(info.get("ultimate", False), f"The ultimate of {path}"),
+    )
+
+
+def _full(reference: str) -> str:
+    return store_path(reference) if reference.startswith("/") else from_base_name(reference, STORE_DIR)
+
+
+def _signatures(path: str, given: object) -> tuple[str, ...]:
+    """Signatures as ``<key name>:<base 64>``, sorted; since version 3 Nix writes them as objects."""
+    what = f"The signatures of {path}"
+    if not isinstance(given, list):
+        raise ForeignTextError(f"{what} are not a list: expected one.")
+    texts = []
+    for signature in given:
+        if isinstance(signature, dict):
+            texts.append(f"{as_text(signature.get('keyName'), what)}:{as_text(signature.get('sig'), what)}")
+        else:
+            texts.append(as_text(signature, what))
+    return tuple(sorted(texts))
+
+
+def _built(result: object) -> NixBuilt:
+    if isinstance(result, str):
+        return NixBuilt(derivation=None, outputs={"out": store_path(result)})
+    entry = as_object(result, "A build's result")
+    if "drvPath" not in entry:
+        return NixBuilt(derivation=None, outputs={"out": store_path(as_text(entry.get("path"), "A built path"))})
+    derivation = store_path(as_text(entry["drvPath"], "A built derivation"))
+    outputs = as_object(entry.get("outputs"), f"The outputs of {derivation}")
+    if not outputs:
+        raise ForeignTextError(f"{derivation} has no outputs: expected at least one.")
+    return NixBuilt(
+        derivation=derivation,
+        outputs={
+            name: store_path(as_text(path, f"Output {shown(name)} of {derivation}"))
+            for name, path in sorted(outputs.items())
+        },
+    )

@@ -1,0 +1,126 @@
+"""S3 answers: one page of ListBuckets, and error bodies.
+
+Formats: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html and
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. An answer that is not exactly such XML says
+nothing: an HTML page with status 200, a cut body or an error in place of the list is never an empty list.
+"""
+
+import re
+from typing import Final, NoReturn
+from xml.parsers import expat
+
+from gate.errors import ForeignTextError
+from gate.limits import ERROR_TEXT_CHARS, S3_BODY_BYTES, XML_DEPTH
+from gate.model.parsed import BucketListing, S3Fault
+from gate.parse.quoting import shown
+
+_NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
+_BUCKET_NAME: Final = re.compile(
+    r"[!-.0-~]{1,255}"
+)  # printable ASCII but the slash: old stores allow more than AWS does
+_CODE: Final = re.compile(r"[A-Za-z0-9.]{1,100}")
+
+
+def parse_listing(body: bytes) -> BucketListing:
+    """One page of ListBuckets; `ForeignTextError` when the body is anything else, an ``<Error>`` included.
+
+    ``next_token`` is None when this is the last page.
+    """
+    root = _read(body)
+    if root.name != "ListAllMyBucketsResult":
+        raise ForeignTextError(f"The list of buckets is a <{shown(root.name)}>: expected <ListAllMyBucketsResult>.")
+    buckets = root.only("Buckets")
+    if buckets is None:
+        raise ForeignTextError("The list of buckets has no <Buckets>: expected it, even when there are none.")
+    names = tuple(_bucket_name(bucket) for bucket in buckets.children)
+    if len(set(names)) != len(names):
+        raise ForeignTextError("The list of buckets names a bucket twice: expected each once.")
+    token = root.only("ContinuationToken")
+    return BucketListing(names=names, next_token=token.text or None if token else None)
+
+
+def parse_fault(body: bytes) -> S3Fault | None:
+    """The code and message of an S3 error body, or None when the body is no such thing (empty, HTML, cut, …)."""
+    try:
+        root = _read(body)
+        code, message = root.only("Code"), root.only("Message")
+    except ForeignTextError:
+        return None
+    if root.name != "Error" or code is None or not _CODE.fullmatch(code.text):
+        return None
+    return S3Fault(code=code.text, message=message.text[:ERROR_TEXT_CHARS] if message else "")
+
+
+class _Element:
+    """An XML element: its name without S3's namespace, its own text, its children."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name.removeprefix(f"{_NAMESPACE} ")
+        self.texts: list[str] = []
+        self.children: list[_Element] = []
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts).strip()
+
+    def only(self, name: str) -> "_Element | None":
+        """The child of this name, or None; `ForeignTextError` when there are several."""
+        found = [child for child in self.children if child.name == name]
+        if len(found) > 1:
+            raise ForeignTextError(f"The S3 answer has {len(found)} <{name}>: expected one.")
+        return found[0] if found else None
+
+
+def _bucket_name(bucket: _Element) -> str:
+    name = bucket.only("Name")
+    if bucket.name != "Bucket" or name is None or not _BUCKET_NAME.fullmatch(name.text):
+        got = shown(name.text) if name else f"<{shown(bucket.name)}>"
+        raise ForeignTextError(f"The list of buckets has {got}: expected <Bucket> with a <Name>.")
+    return name.text
+
+
+def _read(body: bytes) -> _Element:
+    """The root element of a whole XML text of at most `S3_BODY_BYTES`; `ForeignTextError` for anything else."""
+    if len(body) > S3_BODY_BYTES:
+        raise ForeignTextError(f"The S3 answer has {len(body)} bytes: expected at most {S3_BODY_BYTES}.")
+    if b"\0" in body or not _is_utf8(body):
+        # expat would take UTF-16 whatever it is told, and a DOCTYPE could hide in it.
+        raise ForeignTextError("The S3 answer is not UTF-8 text: expected XML.")
+    if b"<!doctype" in body.lower():
+        _refuse_doctype()
+    parser = expat.ParserCreate("utf-8", " ")
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    holder = _Element("")
+    path = [holder]
+
+    def start(name: str, _attributes: dict[str, str]) -> None:
+        if len(path) > XML_DEPTH:
+            raise ForeignTextError(f"The S3 answer is nested too deep: expected at most {XML_DEPTH} levels.")
+        element = _Element(name)
+        path[-1].children.append(element)
+        path.append(element)
+
+    def text(piece: str) -> None:
+        path[-1].texts.append(piece)
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _name: path.pop()
+    parser.CharacterDataHandler = text
+    try:
+        parser.Parse(body, True)  # noqa: FBT003  # expat takes its arguments by position only
+    except expat.ExpatError as error:
+        message = expat.ErrorString(error.code)
+        raise ForeignTextError(f"The S3 answer is not whole XML ({message}): expected an answer of S3.") from None
+    return holder.children[0]
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _refuse_doctype(*_declaration: object) -> NoReturn:
+    raise ForeignTextError("The S3 answer has a DOCTYPE: expected plain XML, and an HTML page is none.")

@@ -1,0 +1,105 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate.errors import ForeignTextError
+from gate.model.parsed import FileLocator, KubectlLocator
+from gate.parse.locator import parse_locator
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("file:///", FileLocator(path="/")),
+        ("file:///data", FileLocator(path="/data")),
+        ("file:///srv/rust_fs/a-b.c,d=e:f@g+~/.h", FileLocator(path="/srv/rust_fs/a-b.c,d=e:f@g+~/.h")),
+        ("kubectl://nix/deployment/attic", KubectlLocator(namespace="nix", workload="deployment", name="attic")),
+        (
+            "kubectl://nix/statefulset/rustfs?container=rustfs&path=/data",
+            KubectlLocator(namespace="nix", workload="statefulset", name="rustfs", container="rustfs", path="/data"),
+        ),
+        (
+            "kubectl://n/pod/a.b-0?path=/data/rustfs0",
+            KubectlLocator(namespace="n", workload="pod", name="a.b-0", path="/data/rustfs0"),
+        ),
+        (
+            f"kubectl://{'n' * 63}/pod/{'.'.join(['a' * 62] * 4)}?container=c",
+            KubectlLocator(namespace="n" * 63, workload="pod", name=".".join(["a" * 62] * 4), container="c"),
+        ),
+    ],
+)
+def test_what_is_read(text: str, expected: object) -> None:
+    assert parse_locator(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not a locator"),
+        ("/data", "is not a locator"),
+        ("file:/data", "is not a locator"),
+        ("FILE:///data", "is not a locator"),
+        ("http://x/y", "is not a locator"),
+        ("file://", "expected a plain absolute path"),
+        ("file://host/data", "expected a plain absolute path"),
+        ("file:///data/", "expected a plain absolute path"),
+        ("file:////data", "expected a plain absolute path"),
+        ("file:///a/../b", "expected a plain absolute path"),
+        ("file:///a/.", "expected a plain absolute path"),
+        ("file:///a%2fb", "expected a plain absolute path"),
+        ("file:///a?b", "expected a plain absolute path"),
+        ("file:///a#b", "expected a plain absolute path"),
+        ("file:///a b", "expected a plain absolute path"),
+        ("file:///a\n", "expected a plain absolute path"),
+        ("file:///a\0", "expected a plain absolute path"),
+        ("file:///é", "expected a plain absolute path"),
+        ("kubectl://", "is not a workload"),
+        ("kubectl://nix", "is not a workload"),
+        ("kubectl://nix/deployment", "is not a workload"),
+        ("kubectl://nix/secret/x", r"expected kubectl://NAMESPACE/deployment\|statefulset\|pod/NAME"),
+        ("kubectl://nix/Pod/x", "is not a workload"),
+        ("kubectl://nix/pod/x/y", "is not a workload"),
+        ("kubectl:///pod/x", "has the name ''"),
+        ("kubectl://nix/pod/", "has the name ''"),
+        ("kubectl://nix/pod/-x", "has the name '-x'"),
+        ("kubectl://nix/pod/x-", "has the name 'x-'"),
+        ("kubectl://nix/pod/--kubeconfig=x", "has the name"),
+        ("kubectl://nix/pod/X", "has the name 'X'"),
+        ("kubectl://nix/pod/a..b", "has the name ''"),
+        ("kubectl://nix/pod/x\n", "has the name"),
+        (f"kubectl://{'n' * 64}/pod/x", "expected an RFC 1123 label"),
+        (f"kubectl://n/pod/{'.'.join(['a' * 63] * 4)}", "has a name of 255 characters: expected at most 253"),
+        ("kubectl://n.s/pod/x", "has the name 'n.s'"),
+        ("kubectl://n/pod/x?", "has the option ''"),
+        ("kubectl://n/pod/x?container", "has the option 'container'"),
+        ("kubectl://n/pod/x?container=", "has the name ''"),
+        ("kubectl://n/pod/x?container=a.b", "has the name 'a.b'"),
+        ("kubectl://n/pod/x?container=a&container=b", "has the option 'container=b'"),
+        ("kubectl://n/pod/x?context=a", "has the option 'context=a'"),
+        ("kubectl://n/pod/x?path=data", "expected a plain absolute path"),
+        ("kubectl://n/pod/x?path=", "expected a plain absolute path"),
+        ("kubectl://n/pod/x?path=/a&", "has the option ''"),
+        ("kubectl://n/pod/x?path=/a;rm", "expected a plain absolute path"),
+        ("kubectl://n/pod/x?path=/$(x)", "expected a plain absolute path"),
+    ],
+)
+def test_what_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ForeignTextError, match=message):
+        parse_locator(text)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.one_of(
+        st.text(),
+        st.text("abc-/.?&=:@%\n").map(lambda tail: f"file:///{tail}"),
+        st.text("abc-/.?&=:@%\n").map(lambda tail: f"kubectl://n/pod/{tail}"),
+    )
+)
+def test_any_text_is_a_locator_or_foreign(text: str) -> None:
+    try:
+        place = parse_locator(text)
+    except ForeignTextError:
+        return
+    assert "\n" not in text
+    assert place.path is None or (place.path.startswith("/") and "/../" not in f"{place.path}/")

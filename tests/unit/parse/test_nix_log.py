@@ -1,0 +1,226 @@
+"""Build logs made up for the corners that the recordings don't have."""
+
+import itertools
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate import limits
+from gate.model.parsed import LedgerPath, Masked
+from gate.parse.nix_log import NixLogParser, parse_nix_log
+
+CACHE = "http://127.0.0.1:38471"
+BASE = "/nix/store/64q9q1gcfvdixmpa3fsrqmz7kx2lx7cf-lab-base-1.0"
+LIB = "/nix/store/7sg1dn4ay1zmjxnbwxn6n686nx5zw28h-lab-lib-1.0"
+APP = "/nix/store/sdq8j25qfqlsq84fr486582qbnhl6z19-lab-app-1.0"
+BASE_DRV = "/nix/store/qqsh1wcb7d9xkcpgkv9ng3ksay284py0-lab-base-1.0.drv"
+LIB_DRV = "/nix/store/gqd2365f2hjlc8d8y292cra66pksk5x8-lab-lib-1.0.drv"
+APP_DRV = "/nix/store/z5n0djgkx9wv0s3jdr13m34gd4034jrg-lab-app-1.0.drv"
+
+
+def event(**fields: object) -> bytes:
+    return b"@nix " + json.dumps(fields).encode() + b"\n"
+
+
+def start(number: int, kind: int, *fields: object, **more: object) -> bytes:
+    return event(action="start", id=number, type=kind, fields=list(fields), **more)
+
+
+def message(text: str, level: int = 0) -> bytes:
+    return event(action="msg", level=level, msg=text)
+
+
+def done(number: int, count: int) -> bytes:
+    return event(action="result", id=number, type=105, fields=[count, 9, 0, 0])
+
+
+COPIES = event(action="start", id=1, type=103, text="")
+
+
+def test_an_output_of_another_name_is_told_by_its_suffix_or_by_the_outputs_given() -> None:
+    dev = "/nix/store/" + "d" * 32 + "-multi-1.0-dev"
+    drv = "/nix/store/" + "e" * 32 + "-multi-1.0.drv"
+    log = COPIES + start(2, 108, dev, CACHE) + start(3, 105, drv) + message("error: non-zero padding")
+    assert parse_nix_log(log, exit_code=0).paths[1] == LedgerPath(store_path=drv, how="rebuilt")
+    given = parse_nix_log(log, exit_code=0, built_outputs={drv: (dev, dev[:-4])})
+    assert given.paths[1:] == (
+        LedgerPath(store_path=dev, how="rebuilt"),
+        LedgerPath(store_path=dev[:-4], how="built"),
+    )
+
+
+def test_a_count_that_is_short_is_masked_even_if_no_name_and_no_message_says_which() -> None:
+    log = COPIES + start(2, 108, BASE, CACHE) + start(3, 108, LIB, CACHE) + done(1, 1) + start(4, 105, APP_DRV)
+    ledger = parse_nix_log(log, exit_code=0)
+    assert [(one.cause, one.certainty) for one in ledger.masked] == [("unknown", "proven")]
+
+
+def test_the_failed_path_is_told_from_the_one_that_recovered() -> None:
+    log = (
+        COPIES
+        + start(2, 108, BASE, CACHE)
+        + message(f"error: NAR for '{BASE}' fetched from '{CACHE}' is incomplete")
+        + start(3, 108, LIB, CACHE)
+        + message(f"error: hash mismatch importing path '{LIB}';\n  specified: x")
+        + start(4, 108, BASE, "http://other")
+        + done(1, 1)
+        + start(5, 105, APP_DRV)
+    )
+    ledger = parse_nix_log(log, exit_code=0)
+    assert ledger.masked == (Masked(name=LIB, cause="hash-mismatch", certainty="proven", cache=CACHE),)
+    assert ledger.paths[0] == LedgerPath(store_path=BASE, how="substituted")
+
+
+def test_a_body_is_told_by_its_transfer_in_every_version() -> None:
+    url, other = f"{CACHE}/nar/x.nar", f"{CACHE}/nar/y.nar"
+    said = message(f"error: unable to download '{url}': HTTP error 500") + start(9, 105, BASE_DRV)
+    children = start(3, 100, BASE, CACHE, parent=2) + start(4, 101, url, parent=3)
+    with_parents = start(2, 108, BASE, CACHE) + children + start(5, 108, LIB, CACHE) + start(6, 101, other, parent=5)
+    without = start(2, 108, BASE, CACHE) + start(4, 101, url) + start(5, 108, LIB, CACHE) + start(6, 101, other)
+    for log in (with_parents, without):
+        ledger = parse_nix_log(COPIES + log + done(1, 1) + said, exit_code=0)
+        assert ledger.masked == (Masked(name=BASE, cause="http-error", certainty="proven", cache=CACHE),)
+
+
+def test_a_disabled_cache_is_not_the_cause_where_another_is_known() -> None:
+    disabled = message(f"error: substituter '{CACHE}' is disabled")
+    log = COPIES + disabled + start(2, 108, BASE, CACHE) + disabled
+    after = log + message("error: input compression not recognized") + disabled + start(3, 105, BASE_DRV)
+    assert parse_nix_log(after, exit_code=0).masked[0].cause == "decompress"
+    assert parse_nix_log(log + start(3, 105, BASE_DRV), exit_code=0).masked[0].cause == "cache-disabled"
+
+
+def test_a_planned_build_does_not_accuse_a_path_of_the_same_name() -> None:
+    fetched = "/nix/store/" + "f" * 32 + "-source"
+    drv = "/nix/store/" + "e" * 32 + "-source.drv"
+    plan = message("this path will be fetched (0.1 MiB download, 0.2 MiB unpacked):", 3) + message(f"  {fetched}", 3)
+    legitimate = message("this derivation will be built:", 3) + message(f"  {drv}", 3)
+    log = COPIES + plan + start(2, 105, drv)
+    assert [one.cause for one in parse_nix_log(log, exit_code=0).masked] == ["not-asked"]
+    assert parse_nix_log(legitimate + log, exit_code=0).masked == ()
+
+
+def test_suspicions_without_a_known_path_are_named_by_hash_or_cache() -> None:
+    narinfo = f"{CACHE}/{'a' * 32}.narinfo"
+    log = (
+        message(f"error: unable to download '{narinfo}': something else")
+        + message(f"error: NAR info file '{'b' * 32}.narinfo' is corrupt")
+        + message(f"warning: unable to download '{CACHE}/nix-cache-info': something", 1)
+        + message(f"warning: unable to download '{CACHE}/nix-cache-info': something", 1)
+        + message(f"warning: ignoring substitute for '{BASE}' from '{CACHE}', as it's not signed by any", 1)
+        + message(f"warning: substituter '{CACHE}' does not have a valid signature for path '{APP}'", 1)
+    )
+    assert parse_nix_log(log, exit_code=0).masked == ()
+    masked = parse_nix_log(log + start(2, 105, APP_DRV), exit_code=0).masked
+    assert [(one.name, one.cause, one.cache) for one in masked] == [
+        ("a" * 32, "unknown", CACHE),
+        ("b" * 32, "narinfo-corrupt", None),
+        (CACHE, "cache-info", CACHE),
+        (APP, "untrusted-signature", CACHE),
+    ]
+
+
+def test_retries_are_dropped_but_an_error_whose_body_speaks_of_one_is_not() -> None:
+    url = f"{CACHE}/{'a' * 32}.narinfo"
+    built = start(2, 105, APP_DRV)
+    for tail in ("in 303 ms (attempt 1/5)", "in 42 ms", "from offset 21 in 300 ms"):
+        log = message(f"warning: unable to download '{url}': HTTP error 500\n\nbody; retrying {tail}", 1)
+        assert parse_nix_log(log + built, exit_code=0).masked == ()
+        final = message(f"error: unable to download '{url}': HTTP error 500\n\nresponse body:\n\n; retrying {tail}")
+        assert len(parse_nix_log(final + built, exit_code=0).masked) == 1
+
+
+def test_text_messages_end_where_nix_goes_on() -> None:
+    text = (
+        f"copying path '{BASE}' from '{CACHE}'...\n"
+        f"warning: unable to download '{CACHE}/nar/x.nar': HTTP error 500\n\nresponse body:\n\n"
+        "<html>\nerrors\n</html>; retrying in 3 ms (attempt 1/5)\n"
+        f"error: unable to download '{CACHE}/nar/x.nar': HTTP error 500\n\nresponse body:\n\n<p>\n"
+        f"building '{BASE_DRV}'...\n"
+        "hello\n"
+        "error: unrelated\n\n       more\n"
+    )
+    ledger = parse_nix_log(text.encode(), exit_code=0)
+    assert ledger.masked == (Masked(name=BASE, cause="http-error", certainty="proven", cache=CACHE),)
+    assert ledger.errors == (
+        f"unable to download '{CACHE}/nar/x.nar': HTTP error 500\n\nresponse body:\n\n<p>",
+        "unrelated\n\n       more",
+    )
+    assert (ledger.events, ledger.unread_lines) == (0, 1)
+
+
+def test_text_without_any_trouble_accuses_nobody() -> None:
+    text = f"copying path '{BASE}' from '{CACHE}'...\nbuilding '{BASE_DRV}'...\n"
+    assert parse_nix_log(text.encode(), exit_code=0).masked == ()
+
+
+def test_odd_events_and_lines_are_counted_and_harmless() -> None:
+    log = (
+        b"@nix {\n@nix {"
+        + b'"a":{' * 5000
+        + b"\n"
+        + b'{"action":"msg","msg":3}\n'
+        + event(action="start", id="x", type=105, fields=[BASE_DRV])
+        + event(action="start", id=1, type=105, fields=[3, BASE_DRV])
+        + event(action="start", id=1, type=108, fields=BASE)
+        + event(action="start", id=1, type=101, fields=[f"{CACHE}/nar/x"])
+        + COPIES
+        + event(action="result", id=1, type=105, fields=[])
+        + event(action="result", id=[], type=105, fields=[1])
+        + event(action="result", id=1, type=105, fields=["many"])
+        + event(action="result", id=2, type=105, fields=[7])
+        + event(action="stop", id=1)
+        + b"\x00\xff\n"
+        + b"x" * (limits.LINE_BYTES + 9)
+        + b"\n"
+        + b"downloading 'x'...\n"
+        + b"the last line"
+    )
+    ledger = parse_nix_log(log, exit_code=0)
+    assert (ledger.paths, ledger.masked, ledger.errors) == ((), (), ())
+    assert (ledger.events, ledger.unread_lines) == (11, 5)
+
+
+def test_errors_are_capped_but_still_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "NIX_MESSAGES", 2)
+    log = b"".join(message(f"error: number {number}") for number in range(5))
+    log += message(f"error: NAR info file '{'b' * 32}.narinfo' is corrupt") + start(2, 105, APP_DRV)
+    ledger = parse_nix_log(log, exit_code=0)
+    assert ledger.errors == ("number 0", "number 1")
+    assert len(ledger.masked) == 1
+    text = "error: x\n" + "   y\n" * 5
+    assert parse_nix_log(text.encode(), exit_code=1).errors == ("x\n   y",)
+
+
+PIECES = st.sampled_from(
+    [
+        COPIES,
+        start(2, 108, BASE, CACHE),
+        start(3, 105, BASE_DRV),
+        done(1, 1),
+        message("error: non-zero padding"),
+        f"copying path '{BASE}' from '{CACHE}'...\n".encode(),
+        f"building '{BASE_DRV}'...\n".encode(),
+        b"error: bad archive: x\n",
+        b"       response body:\n",
+        b"; retrying in 3 ms\n",
+        b"these 2 paths will be fetched (x):\n",
+        f"  {BASE}\n".encode(),
+        b"\n",
+        b"\r",
+        b"\x1b[31m",
+        b"@nix {",
+    ]
+) | st.binary(max_size=4)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.lists(PIECES, max_size=20).map(b"".join), cuts=st.lists(st.integers(0, 900), max_size=6))
+def test_chunks_make_no_difference_and_nothing_raises(data: bytes, cuts: list[int]) -> None:
+    parser = NixLogParser(exit_code=0)
+    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    for start_at, end in itertools.pairwise(edges):
+        parser.feed(data[start_at:end])
+    assert parser.finish() == parse_nix_log(data, exit_code=0)
