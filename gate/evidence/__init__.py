@@ -1,0 +1,1 @@
+"""Journal records and captures → one document; its canonical bytes and its schema. Pure."""

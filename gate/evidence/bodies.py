@@ -1,0 +1,208 @@
+"""NAR bodies: raw reads → a class for each read → the class that stands for the path.
+
+The yardstick is the local Nix database alone. HTTP 200 is no proof: Attic commits it before it fetches the first chunk
+(attic b7c9056 server/src/api/binary_cache.rs ``get_nar``), and signs narinfos from its database at read time.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gate.errors import ForeignTextError
+from gate.model.basics import Claim, Label, Status, Truth
+from gate.model.document import Body, Read
+from gate.model.parsed import NarInfo
+from gate.model.records import BodyRead, HttpAnswer, NarRead, PathFacts
+from gate.parse.attic_json import parse_attic_error
+from gate.parse.narinfo import check_url, parse_narinfo
+from gate.parse.s3 import parse_fault
+from gate.parse.signature import fingerprint, verify
+
+WHOLE: Final = "body-whole"
+# The class of a read and what it is worth; the registry of codes gives the same statuses with their reasons.
+STATUS_OF: Final = {
+    WHOLE: Status.PASS,
+    "body-empty": Status.FAIL,
+    "body-short": Status.FAIL,
+    "body-long": Status.FAIL,
+    "body-corrupt": Status.FAIL,
+    "body-foreign": Status.FAIL,
+    "body-missing": Status.FAIL,
+    "body-server-error": Status.FAIL,
+    "body-url-denied": Status.FAIL,
+    "body-unsigned": Status.FAIL,
+    "body-untrusted": Status.FAIL,
+    "body-signature-unknown": Status.INCONCLUSIVE,
+    "body-not-published": Status.INCONCLUSIVE,
+    "body-codec-mismatch": Status.INCONCLUSIVE,
+    "body-redirect-denied": Status.INCONCLUSIVE,
+    "body-narinfo-unreadable": Status.INCONCLUSIVE,
+    "body-timed-out": Status.INCONCLUSIVE,
+    "body-unread": Status.INCONCLUSIVE,
+    "body-flapping": Status.INCONCLUSIVE,
+}
+_SERVED: Final = frozenset({Claim.UPLOADED, Claim.DEDUPLICATED, Claim.ALREADY_CACHED})
+_WORSE: Final = {Status.PASS: 0, Status.INCONCLUSIVE: 1, Status.FAIL: 2}
+_OK = 200
+_NOT_FOUND = 404
+_SERVER_ERRORS = (500, 503)
+# libcurl's result codes (https://curl.se/libcurl/c/libcurl-errors.html)
+_CURL_PARTIAL_FILE = 18
+_CURL_TIMED_OUT = 28
+_CURL_CUT = (_CURL_PARTIAL_FILE, 56, 92)  # partial file, receive error, HTTP/2 stream error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What a path must be: its local facts, where it was published, and what was claimed of it (see `PushPath`)."""
+
+    label: Label
+    cache: str
+    facts: PathFacts
+    claim: Claim
+    doubted: bool = False
+    public_key: str | None
+
+
+def fold_body(expected: Expected, reads: Iterable[tuple[str, BodyRead]]) -> Body:
+    """A path with all its reads (and their times), classed; without a read it is ``body-unread``."""
+    rows = tuple(_read(expected, at, read) for at, read in reads)
+    groups = [[row.code for row in rows if row.after_post is after] for after in (False, True)]
+    codes = [standing_code(group) for group in groups if group] or ["body-unread"]
+    if not groups[0]:
+        codes.append("body-unread")
+    code = max(codes, key=lambda name: _WORSE[STATUS_OF[name]])
+    return Body(
+        label=expected.label,
+        cache=expected.cache,
+        store_path=expected.facts.store_path,
+        nar_hash=expected.facts.nar_hash,
+        nar_size=expected.facts.nar_size,
+        claim=expected.claim,
+        status=STATUS_OF[code],
+        code=code,
+        reads=rows,
+    )
+
+
+def standing_code(codes: Sequence[str]) -> str:
+    """The class of spaced reads: one good among bad ones is flapping, else the first bad one stands."""
+    bad = [code for code in codes if code != WHOLE]
+    if not bad:
+        return WHOLE
+    if len(bad) < len(codes):
+        return "body-flapping"
+    return next((code for code in bad if STATUS_OF[code] is Status.FAIL), bad[0])
+
+
+def _read(expected: Expected, at: str, read: BodyRead) -> Read:
+    info, code = _narinfo(expected, read.narinfo)
+    signed = _signed(expected, info)
+    if code is None:
+        code = _nar(expected.facts, read.nar)
+    if code == WHOLE and signed is not Truth.PRESENT:
+        code = _signature_code(info, signed)
+    return Read(
+        attempt=read.attempt,
+        at=at,
+        after_post=read.again_after_post,
+        narinfo=info,
+        narinfo_status=read.narinfo.status,
+        narinfo_error=read.narinfo.error,
+        signed=signed,
+        nar=read.nar,
+        code=code,
+    )
+
+
+def _narinfo(expected: Expected, answer: HttpAnswer) -> tuple[NarInfo | None, str | None]:
+    """The narinfo, and the class of the read where the narinfo already decides it."""
+    if answer.error or answer.status is None:
+        return None, "body-timed-out" if answer.error == "timeout" else "body-unread"
+    if answer.status == _NOT_FOUND and _attic_says(answer.body, "NoSuchObject"):
+        served = expected.claim in _SERVED or expected.doubted
+        return None, "body-missing" if served else "body-not-published"
+    if answer.status != _OK or answer.body_cut:
+        return None, "body-unread"
+    try:
+        info = parse_narinfo(answer.body.encode())
+    except ForeignTextError:
+        return None, "body-narinfo-unreadable"
+    return info, _narinfo_code(expected.facts, info)
+
+
+def _narinfo_code(facts: PathFacts, info: NarInfo) -> str | None:
+    if (info.store_path, info.nar_hash, info.nar_size) != (facts.store_path, facts.nar_hash, facts.nar_size):
+        return "body-foreign"
+    try:
+        check_url(info, store_path=facts.store_path)
+    except ForeignTextError:
+        return "body-url-denied"
+    return None
+
+
+def _signed(expected: Expected, info: NarInfo | None) -> Truth:
+    if info is None or expected.public_key is None:
+        return Truth.UNKNOWN
+    facts = expected.facts
+    print_of = fingerprint(facts.store_path, facts.nar_hash, facts.nar_size, facts.references)
+    try:
+        good = any(verify(print_of, signature, (expected.public_key,)) for signature in info.signatures)
+    except ForeignTextError:
+        return Truth.UNKNOWN
+    return Truth.PRESENT if good else Truth.ABSENT
+
+
+def _signature_code(info: NarInfo | None, signed: Truth) -> str:
+    if signed is Truth.UNKNOWN or info is None:
+        return "body-signature-unknown"
+    return "body-untrusted" if info.signatures else "body-unsigned"
+
+
+def _nar(facts: PathFacts, nar: NarRead | None) -> str:
+    if nar is None:
+        return "body-unread"
+    if nar.error in ("refused-redirect", "refused-host", "too-many-redirects"):
+        return "body-redirect-denied"
+    if nar.curl == _CURL_TIMED_OUT or nar.error == "timeout":
+        return "body-timed-out"
+    if nar.status != _OK:
+        return _status_code(nar)
+    if nar.curl not in (0, *_CURL_CUT) and nar.error not in (None, "overrun", "decompress"):
+        return "body-unread"
+    return _measured(facts, nar)
+
+
+def _status_code(nar: NarRead) -> str:
+    """A refusal by Attic or by S3 itself, in its documented form, is their word that the body is gone."""
+    fault = parse_fault(nar.body.encode())
+    if nar.status == _NOT_FOUND and (
+        (fault is not None and fault.code in ("NoSuchBucket", "NoSuchKey")) or _attic_says(nar.body, "NoSuchObject")
+    ):
+        return "body-missing"
+    if nar.status in _SERVER_ERRORS and parse_attic_error(nar.body.encode()) is not None:
+        return "body-server-error"
+    return "body-unread"
+
+
+def _measured(facts: PathFacts, nar: NarRead) -> str:
+    if nar.wire_bytes == 0:
+        return "body-empty"
+    if nar.sniffed is not None and nar.sniffed != nar.codec:
+        return "body-codec-mismatch"
+    if nar.curl in _CURL_CUT:
+        return "body-short"
+    if nar.nar_bytes > facts.nar_size:
+        return "body-foreign" if nar.well_formed else "body-long"
+    if nar.error is not None:
+        return "body-corrupt"
+    if nar.nar_bytes == facts.nar_size and f"sha256:{nar.sha256}" == facts.nar_hash:
+        return WHOLE if nar.curl == 0 and nar.clean_end else "body-short"
+    if nar.clean_end and nar.well_formed:
+        return "body-foreign"
+    return "body-short" if nar.nar_bytes < facts.nar_size else "body-corrupt"
+
+
+def _attic_says(body: str, name: str) -> bool:
+    said = parse_attic_error(body.encode())
+    return said is not None and said[1] == name

@@ -1,0 +1,293 @@
+"""The journal and its captures → the facts of ``evidence.json``. Nothing is judged here."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TypeVar
+
+from gate.errors import ForeignTextError
+from gate.evidence.bodies import Expected, fold_body
+from gate.evidence.buckets import WRONG_STATES, fold_buckets
+from gate.evidence.coverage import fold_coverage
+from gate.evidence.logs import fold_build, fold_server_log
+from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push
+from gate.model import records as say
+from gate.model.basics import Claim, Label, Phase, Truth
+from gate.model.document import (
+    Body,
+    CacheFacts,
+    Canary,
+    Captured,
+    Control,
+    During,
+    Facts,
+    JournalFacts,
+    PhaseFacts,
+    Push,
+    Stage,
+    State,
+    Subject,
+    Workload,
+)
+from gate.parse.attic_json import parse_cache_config
+
+Captures = Mapping[str, Callable[[], Iterable[bytes]]]
+SERVER_LOG = "server.log"
+BUILD_LOG = "build.log"
+BUILD_CHILD = "build"
+_T = TypeVar("_T")
+_OK = 200
+_NOT_FOUND = 404
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tape:
+    """A journal as read: its entries up to the tear, and whether there was one."""
+
+    entries: tuple[say.Entry, ...]
+    torn: bool
+
+    def of(self, kind: type[_T]) -> list[_T]:
+        """All records of a kind, in order."""
+        return [entry.record for entry in self.entries if isinstance(entry.record, kind)]
+
+    def timed(self, kind: type[_T]) -> list[tuple[str, _T]]:
+        """All records of a kind with their times, in order."""
+        return [(entry.at, entry.record) for entry in self.entries if isinstance(entry.record, kind)]
+
+
+def fold(tape: Tape, captures: Captures) -> Facts:
+    """The facts of a run. Raises `ForeignTextError` when the journal does not begin with ``run-started``."""
+    first = tape.entries[0].record if tape.entries else None
+    if not isinstance(first, say.RunStarted):
+        message = "the journal does not begin with a run-started record: this is no evidence folder"
+        raise ForeignTextError(message)
+    journal = _journal(tape, captures)
+    push = fold_push(_pushes(tape, captures))
+    caches = tuple(_cache(record) for record in _last_by(tape.of(say.CacheConfigSeen), lambda record: record.cache))
+    bodies = tuple(_bodies(tape, push, {cache.name: cache.public_key for cache in caches}))
+    server_log, canaries = fold_server_log(
+        _chunks(captures, SERVER_LOG), tape.of(say.LogCanarySent), cut=_cut(journal, SERVER_LOG)
+    )
+    phases = {phase: _phase(tape, phase, first.policy, canaries.get(phase)) for phase in (Phase.PRE, Phase.POST)}
+    builds = tape.of(say.BuildFacts)
+    return Facts(
+        run=first.run,
+        started_at=tape.entries[0].at,
+        ended_at=tape.entries[-1].at,
+        subject=_subject(first, caches, tape, phases),
+        policy=first.policy,
+        stages=_stages(tape),
+        pre=phases[Phase.PRE],
+        during=_during(tape, first.policy),
+        post=phases[Phase.POST],
+        build=fold_build(builds[-1] if builds else None, _child(tape, BUILD_CHILD), _chunks(captures, BUILD_LOG)),
+        push=push,
+        bodies=bodies,
+        server_log=server_log,
+        controls=tuple(
+            Control(name=record.name, expected=record.expected, got=record.got, fired=record.fired)
+            for record in tape.of(say.ControlTried)
+        ),
+        coverage=fold_coverage(push, bodies),
+        journal=journal,
+    )
+
+
+def _chunks(captures: Captures, name: str) -> Iterable[bytes] | None:
+    return captures[name]() if name in captures else None
+
+
+def _last_by(records: Sequence[_T], key: Callable[[_T], str]) -> list[_T]:
+    return list({key(record): record for record in records}.values())
+
+
+def _child(tape: Tape, name: str) -> say.ChildEnded | None:
+    return next((child for child in reversed(tape.of(say.ChildEnded)) if child.name == name), None)
+
+
+def _journal(tape: Tape, captures: Captures) -> JournalFacts:
+    closed = tuple(
+        Captured(
+            name=record.name, bytes=record.bytes, sha256=record.sha256, cut=record.cut, redactions=record.redactions
+        )
+        for record in tape.of(say.CaptureClosed)
+    )
+    refused = tape.of(say.RunRefused)
+    cancelled = tape.of(say.Cancelled)
+    return JournalFacts(
+        records=len(tape.entries),
+        complete=isinstance(tape.entries[-1].record, say.RunComplete),
+        torn=tape.torn,
+        refused=refused[0].reason if refused else None,
+        cancelled=cancelled[0].reason if cancelled else None,
+        troubles=tuple(f"{record.stage}: {record.message}" for record in tape.of(say.Trouble)),
+        captures=closed,
+        missing_captures=tuple(sorted(_unclosed(tape, closed, captures))),
+    )
+
+
+def _unclosed(tape: Tape, closed: Sequence[Captured], captures: Captures) -> set[str]:
+    named = {child.capture for child in tape.of(say.ChildEnded) if child.capture is not None}
+    names = {capture.name for capture in closed}
+    return (named - names) | (names - set(captures)) | (set(captures) - names)
+
+
+def _cut(journal: JournalFacts, name: str) -> bool:
+    return any(capture.cut for capture in journal.captures if capture.name == name)
+
+
+def _pushes(tape: Tape, captures: Captures) -> list[PushSeen]:
+    asked = {record.label: record for record in tape.of(say.MissingAsked)}
+    cut = {record.name for record in tape.of(say.CaptureClosed) if record.cut}
+    return [
+        PushSeen(
+            push_set=record,
+            asked=asked.get(record.label),
+            ended=_child(tape, child_name(record.label)),
+            log=_chunks(captures, capture_name(record.label)) or (),
+            cut=capture_name(record.label) in cut,
+        )
+        for record in sorted(
+            _last_by(tape.of(say.PushSetKnown), lambda record: record.label.value),
+            key=lambda record: list(Label).index(record.label),
+        )
+    ]
+
+
+def _bodies(tape: Tape, push: Push, keys: Mapping[str, str | None]) -> Iterable[Body]:
+    reads: dict[tuple[Label, str], list[tuple[str, say.BodyRead]]] = {}
+    for at, read in tape.timed(say.BodyRead):
+        reads.setdefault((read.label, read.store_path), []).append((at, read))
+    sets = {record.label: record for record in tape.of(say.PushSetKnown)}
+    facts = {(label, path.store_path): path for label, record in sets.items() for path in record.paths}
+    for path in push.paths:
+        if path.claim is not Claim.IN_UPSTREAM:
+            expected = Expected(
+                label=path.label,
+                cache=path.cache,
+                facts=facts[(path.label, path.store_path)],
+                claim=path.claim,
+                doubted=path.doubted,
+                public_key=keys.get(path.cache),
+            )
+            yield fold_body(expected, reads.get((path.label, path.store_path), ()))
+
+
+def _cache(record: say.CacheConfigSeen) -> CacheFacts:
+    answer = record.answer
+    note = answer.error or f"HTTP {answer.status}"
+    if answer.status == _OK and not answer.body_cut:
+        try:
+            config = parse_cache_config(answer.body.encode())
+        except ForeignTextError as error:
+            note = str(error)
+        else:
+            return CacheFacts(
+                name=record.cache,
+                truth=Truth.PRESENT,
+                public_key=config.public_key,
+                api_endpoint=config.api_endpoint,
+                substituter_endpoint=config.substituter_endpoint,
+                is_public=config.is_public,
+                upstream_key_names=config.upstream_cache_key_names,
+                note="",
+            )
+    return CacheFacts(
+        name=record.cache,
+        truth=Truth.UNKNOWN,
+        public_key=None,
+        api_endpoint=None,
+        substituter_endpoint=None,
+        is_public=None,
+        upstream_key_names=(),
+        note=note,
+    )
+
+
+def _phase(tape: Tape, phase: Phase, policy: say.Policy, canary: Canary | None) -> PhaseFacts:
+    samples = [(at, record) for at, record in tape.timed(say.BucketSampled) if record.phase is phase]
+    states = [record for record in tape.of(say.StateSeen) if record.phase is phase]
+    return PhaseFacts(
+        buckets=fold_buckets(samples, policy.buckets),
+        state=_state(states[-1]) if states else None,
+        workloads=tuple(
+            Workload(
+                role=record.role,
+                place=record.place,
+                truth=record.truth,
+                identity=record.identity,
+                started=record.started,
+                error=record.error,
+            )
+            for record in tape.of(say.WorkloadSeen)
+            if record.phase is phase
+        ),
+        canary=canary,
+    )
+
+
+def _state(record: say.StateSeen) -> State:
+    head = record.head
+    truth = Truth.UNKNOWN
+    if head.error is None and head.status in (_OK, _NOT_FOUND):
+        truth = Truth.PRESENT if head.status == _OK else Truth.ABSENT
+    return State(
+        bucket=record.bucket,
+        key=record.key,
+        truth=truth,
+        etag=head.etag,
+        size=head.content_length if truth is Truth.PRESENT else None,
+        version_id=head.version_id,
+        locked=_locked(record.lock),
+        note=head.error or ("" if head.status == _OK else f"HTTP {head.status}"),
+    )
+
+
+def _locked(lock: say.HttpAnswer) -> Truth:
+    if lock.error is None and lock.status in (_OK, _NOT_FOUND):
+        return Truth.PRESENT if lock.status == _OK else Truth.ABSENT
+    return Truth.UNKNOWN
+
+
+def _during(tape: Tape, policy: say.Policy) -> During:
+    samples = [(at, record) for at, record in tape.timed(say.BucketSampled) if record.phase is Phase.DURING]
+    buckets = fold_buckets(samples, policy.buckets) if samples else {}
+    losses = [sample.at for bucket in buckets.values() for sample in bucket.samples if sample.state in WRONG_STATES]
+    return During(buckets=buckets, first_loss_at=min(losses, default=None))
+
+
+def _stages(tape: Tape) -> tuple[Stage, ...]:
+    rows: dict[str, Stage] = {}
+    for at, mark in tape.timed(say.StageMark):
+        old = rows.get(mark.name)
+        rows[mark.name] = Stage(
+            name=mark.name,
+            state=mark.state,
+            started_at=at if mark.state == "started" else (old.started_at if old else None),
+            ended_at=at if mark.state == "ended" else None,
+            note=mark.note or (old.note if old else ""),
+        )
+    return tuple(rows.values())
+
+
+def _subject(
+    first: say.RunStarted, caches: tuple[CacheFacts, ...], tape: Tape, phases: Mapping[Phase, PhaseFacts]
+) -> Subject:
+    profile = [record for record in tape.of(say.PushSetKnown) if record.label is Label.PROFILE]
+    return Subject(
+        commit=first.run.commit,
+        endpoint=first.policy.endpoint,
+        cache=first.policy.cache,
+        caches=caches,
+        push_set_digest=push_set_digest(profile[-1]) if profile else None,
+        epochs=tuple(
+            sorted({row.identity for facts in phases.values() for row in facts.workloads if row.identity is not None})
+        ),
+    )
+
+
+def push_set_digest(push_set: say.PushSetKnown) -> str:
+    """sha256, in hex, over ``<store path> <NarHash>`` lines in sorted order."""
+    lines = sorted(f"{path.store_path} {path.nar_hash}\n" for path in push_set.paths)
+    return sha256("".join(lines).encode()).hexdigest()

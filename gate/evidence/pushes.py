@@ -1,0 +1,153 @@
+"""The account of a push: the plan, the database's claims, the client's lines → one claim for every path.
+
+The client prints no line for cached and upstream paths; they follow from what ``get-missing-paths`` said before the
+push and
+from the local signatures, and must match the counts in the client's header.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gate.errors import ForeignTextError
+from gate.model.basics import Claim, Label, Truth
+from gate.model.document import Counts, Push, PushAttempt, PushPath
+from gate.model.parsed import PushError, PushReport
+from gate.model.records import ChildEnded, MissingAsked, PathFacts, PushSetKnown
+from gate.parse.attic_json import parse_missing_paths
+from gate.parse.push_log import PushLogParser
+from gate.parse.signature import key_name
+from gate.parse.store_path import hash_part
+
+_OK = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushSeen:
+    """All that the journal and the capture tell of one publication; ``ended`` is None when no push was begun."""
+
+    push_set: PushSetKnown
+    asked: MissingAsked | None
+    ended: ChildEnded | None
+    log: Iterable[bytes]
+    cut: bool
+
+
+def child_name(label: Label) -> str:
+    """The name under which the journal has the push of a label."""
+    return f"push:{label.value}"
+
+
+def capture_name(label: Label) -> str:
+    """The capture that holds the client's output."""
+    return f"push-{label.value}.log"
+
+
+def fold_push(pushes: Sequence[PushSeen]) -> Push:
+    """Every publication of the run, in order, with every path in exactly one claim."""
+    attempts: list[PushAttempt] = []
+    paths: list[PushPath] = []
+    for seen in pushes:
+        report = _report(seen)
+        own = _paths(seen, report) if seen.ended is not None else ()
+        attempts.append(_attempt(seen, report, own))
+        paths.extend(own)
+    return Push(attempts=tuple(attempts), paths=tuple(paths), counts=count(paths))
+
+
+def count(paths: Iterable[PushPath]) -> Counts:
+    """How many of these paths got which claim."""
+    claims = [path.claim for path in paths]
+    return Counts(
+        attempted=len(claims),
+        uploaded=claims.count(Claim.UPLOADED),
+        deduplicated=claims.count(Claim.DEDUPLICATED),
+        already_cached=claims.count(Claim.ALREADY_CACHED),
+        in_upstream=claims.count(Claim.IN_UPSTREAM),
+        failed=claims.count(Claim.FAILED),
+        unaccounted=claims.count(Claim.UNACCOUNTED),
+    )
+
+
+def _report(seen: PushSeen) -> PushReport:
+    parser = PushLogParser(path.store_path for path in seen.push_set.paths)
+    for chunk in seen.log:
+        parser.feed(chunk)
+    return parser.finish()
+
+
+def _attempt(seen: PushSeen, report: PushReport, paths: Sequence[PushPath]) -> PushAttempt:
+    ended = seen.ended
+    return PushAttempt(
+        label=seen.push_set.label,
+        cache=seen.push_set.cache,
+        started=ended is not None,
+        exit=ended.exit if ended else None,
+        signal=ended.signal if ended else None,
+        ended_by=ended.ended_by if ended else None,
+        announced=report.announced,
+        done=report.done,
+        vacuous=report.vacuous,
+        fatal=report.fatal,
+        contradicted=report.contradicted,
+        foreign=report.foreign,
+        unread_lines=report.unread_lines,
+        cut=seen.cut,
+        missing_asked=_asked(seen.asked),
+        counts=count(paths),
+    )
+
+
+def _asked(asked: MissingAsked | None) -> Truth:
+    if asked is None:
+        return Truth.ABSENT
+    return Truth.UNKNOWN if missing_hashes(asked) is None else Truth.PRESENT
+
+
+def missing_hashes(asked: MissingAsked | None) -> frozenset[str] | None:
+    """The hash parts that the cache says it lacks; None where it gave no such answer."""
+    if asked is None or asked.answer.status != _OK or asked.answer.body_cut:
+        return None
+    try:
+        return parse_missing_paths(asked.answer.body.encode())
+    except ForeignTextError:
+        return None
+
+
+def _paths(seen: PushSeen, report: PushReport) -> tuple[PushPath, ...]:
+    missing = missing_hashes(seen.asked)
+    lines = {line.store_path: (line.claim, line.error) for line in report.lines}
+    return tuple(
+        replace(_path(seen.push_set, facts, missing, lines), doubted=facts.store_path in report.doubted)
+        for facts in seen.push_set.paths
+    )
+
+
+def _path(
+    push_set: PushSetKnown,
+    facts: PathFacts,
+    missing: frozenset[str] | None,
+    lines: Mapping[str, tuple[Claim, PushError | None]],
+) -> PushPath:
+    before = Truth.UNKNOWN
+    if missing is not None:
+        before = Truth.ABSENT if hash_part(facts.store_path) in missing else Truth.PRESENT
+    claim, error = lines.get(facts.store_path) or (_silent_claim(push_set, facts, before), None)
+    return PushPath(
+        label=push_set.label,
+        cache=push_set.cache,
+        store_path=facts.store_path,
+        nar_hash=facts.nar_hash,
+        nar_size=facts.nar_size,
+        claimed_before=before,
+        claim=claim,
+        error=error,
+        doubted=False,
+    )
+
+
+def _silent_claim(push_set: PushSetKnown, facts: PathFacts, before: Truth) -> Claim:
+    """A path without a line. The client's upstream filter goes by key name, ours wants the signature verified."""
+    if facts.store_path in push_set.upstream:
+        return Claim.IN_UPSTREAM
+    skipped = {key_name(signature) for signature in facts.signatures} & set(push_set.upstream_key_names)
+    return Claim.ALREADY_CACHED if before is Truth.PRESENT and not skipped else Claim.UNACCOUNTED

@@ -1,0 +1,79 @@
+"""Values ↔ bytes: RFC 8785 canonical JSON out, strict and closed JSON in.
+
+Unknown fields are refused (``model.basics.value``), enums and literals are checked, nothing is coerced.
+"""
+
+from functools import cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gate import limits
+from gate.errors import ForeignTextError
+from gate.model.document import Evidence
+from gate.model.records import Entry
+from gate.parse.strict_json import loads
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+_T = TypeVar("_T")
+
+
+def adapter(of: type[_T]) -> "TypeAdapter[_T]":
+    """The pydantic adapter of a model class, built once: its schema is the published one."""
+    known: Any = of
+    made: TypeAdapter[_T] = _adapter(known)
+    return made
+
+
+@cache
+def _adapter(of: Any) -> "TypeAdapter[Any]":  # noqa: ANN401  # any class of the model
+    from pydantic import TypeAdapter  # noqa: PLC0415  # heavy, and not needed for --help
+
+    return TypeAdapter(of)
+
+
+def canonical(of: type[_T], made: _T) -> bytes:
+    """The RFC 8785 bytes of a value; integers stay below 2^53 by the limits of the model."""
+    import rfc8785  # noqa: PLC0415  # only where something is written
+
+    return rfc8785.dumps(adapter(of).dump_python(made, mode="json"))
+
+
+def digest(document: bytes) -> str:
+    """The evidence digest: sha256, in hex, of the canonical bytes, which are the whole of ``evidence.json``."""
+    return sha256(document).hexdigest()
+
+
+def entry_line(entry: Entry) -> bytes:
+    """One journal line, newline included."""
+    return canonical(Entry, entry) + b"\n"
+
+
+def read_entry(line: bytes) -> Entry:
+    """One journal line back; raises `ForeignTextError` for anything that is not exactly one entry."""
+    return _read(Entry, line, limits.RECORD_BYTES, "journal line")
+
+
+def read_evidence(data: bytes) -> Evidence:
+    """``evidence.json`` back; raises `ForeignTextError` for anything but the closed form of this schema version."""
+    return _read(Evidence, data, limits.EVIDENCE_BYTES, "evidence.json")
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of ``evidence.json``."""
+    return adapter(Evidence).json_schema()
+
+
+def _read(of: type[_T], data: bytes, cap: int, what: str) -> _T:
+    from pydantic import ValidationError  # noqa: PLC0415  # heavy, and not needed for --help
+
+    loads(data, cap=cap)
+    try:
+        read: _T = adapter(of).validate_json(data, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = f"{what} does not have its form at {ascii(where)[:200]}: {first['msg'][:200]}"
+        raise ForeignTextError(message) from None
+    return read

@@ -1,0 +1,29 @@
+"""One file for each family of checks; `CHECKS` is the one tuple of them, in the order of the findings."""
+
+from collections.abc import Callable, Iterator
+
+from gate.judge.checks.bodies import check_bodies
+from gate.judge.checks.buckets import check_buckets
+from gate.judge.checks.build import check_build
+from gate.judge.checks.controls import check_controls
+from gate.judge.checks.epochs import check_epochs
+from gate.judge.checks.push import check_push
+from gate.judge.checks.run import check_caches, check_captures, check_run
+from gate.judge.checks.server_log import check_server_log
+from gate.judge.checks.state import check_state
+from gate.model.document import Facts, Finding
+
+Check = Callable[[Facts], Iterator[Finding]]
+CHECKS: tuple[Check, ...] = (
+    check_buckets,
+    check_state,
+    check_epochs,
+    check_caches,
+    check_build,
+    check_push,
+    check_bodies,
+    check_server_log,
+    check_controls,
+    check_captures,
+    check_run,
+)

@@ -1,0 +1,115 @@
+"""The push account: every publication ended well, every path has one claim, and enough of it was really written."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from gate.judge.finding import finding
+from gate.model.basics import Claim, Label, Truth
+from gate.model.document import Facts, Finding, PushAttempt, PushPath
+
+REPRESENTATIVE: Final = "representative"  # the subject of the row on whether enough was really written
+_STORAGE_ERROR = "InternalServerError"
+_AUTH = frozenset({"Unauthorized", "AccessError", "TokenError", "HTTP 401", "HTTP 403"})
+
+
+def check_push(facts: Facts) -> Iterator[Finding]:
+    """One row a publication, one a path, and one on whether the profile's write was representative."""
+    by_label = {attempt.label: (number, attempt) for number, attempt in enumerate(facts.push.attempts)}
+    for label in (Label.CANARY, Label.PROFILE):
+        if label not in by_label:
+            yield finding("push-not-run", label.value, f"the {label.value} was not published")
+    for number, attempt in by_label.values():
+        code, summary = _attempt(attempt)
+        yield finding(code, attempt.label.value, summary, evidence=(f"/push/attempts/{number}",))
+    for number, path in enumerate(facts.push.paths):
+        yield _path(number, path)
+    yield _representative(facts)
+
+
+def _attempt(attempt: PushAttempt) -> tuple[str, str]:
+    told = f"exit {attempt.exit}, signal {attempt.signal}, ended by {attempt.ended_by or 'itself'}"
+    if not attempt.started:
+        return "push-not-run", f"the {attempt.label.value} was not published"
+    if attempt.ended_by == "loss":
+        return "push-ended-at-loss", f"a bucket was lost while the {attempt.label.value} was pushed ({told})"
+    if attempt.ended_by == "deadline":
+        return "push-timed-out", f"the push of the {attempt.label.value} did not end in time ({told})"
+    if _refused_token(attempt):
+        return "push-auth", f"the push token was refused: {attempt.fatal.code if attempt.fatal else ''} ({told})"
+    if attempt.foreign or attempt.contradicted:
+        return (
+            "push-foreign-lines",
+            f"{len(attempt.foreign)} lines of other paths, {len(attempt.contradicted)} contradicted ({told})",
+        )
+    return _ending(attempt, told)
+
+
+def _ending(attempt: PushAttempt, told: str) -> tuple[str, str]:
+    counts = attempt.counts
+    if attempt.exit != 0 and counts.failed == 0:
+        return "push-unattributed", f"the client failed and named no path ({told})"
+    if attempt.exit != 0 or counts.failed or counts.unaccounted:
+        return "push-counts-differ" if attempt.exit == 0 else "push-unattributed", _counted(attempt, told)
+    if attempt.vacuous or counts.attempted == 0:
+        return "push-wrote-nothing", f"the client had nothing to do ({told})"
+    if attempt.cut or attempt.missing_asked is not Truth.PRESENT:
+        return (
+            "push-counts-differ",
+            f"the log is cut ({attempt.cut}) or the cache was not asked ({attempt.missing_asked.value})",
+        )
+    if attempt.announced is None or not _counts_match(attempt):
+        return "push-counts-differ", _counted(attempt, told)
+    if attempt.label is not Label.PROFILE and counts.uploaded == 0:
+        return "push-wrote-nothing", f"no path of the {attempt.label.value} was uploaded ({told})"
+    return "push-clean", _counted(attempt, told)
+
+
+def _refused_token(attempt: PushAttempt) -> bool:
+    return attempt.exit != 0 and attempt.fatal is not None and attempt.fatal.code in _AUTH
+
+
+def _counts_match(attempt: PushAttempt) -> bool:
+    said, counts = attempt.announced, attempt.counts
+    return said is not None and (said.pushing, said.already_cached, said.in_upstream) == (
+        counts.uploaded + counts.deduplicated + counts.failed,
+        counts.already_cached,
+        counts.in_upstream,
+    )
+
+
+def _counted(attempt: PushAttempt, told: str) -> str:
+    said, counts = attempt.announced, attempt.counts
+    announced = (
+        f"{said.pushing} pushing, {said.already_cached} cached, {said.in_upstream} upstream" if said else "nothing"
+    )
+    return (
+        f"the client announced {announced}; the account has "
+        f"{counts.uploaded} uploaded, {counts.deduplicated} deduplicated, "
+        f"{counts.already_cached} already cached, {counts.in_upstream} in upstream, {counts.failed} failed, "
+        f"{counts.unaccounted} unaccounted of {counts.attempted} ({told})"
+    )
+
+
+def _path(number: int, path: PushPath) -> Finding:
+    where = (f"/push/paths/{number}",)
+    if path.claim is Claim.FAILED:
+        error = path.error
+        code = "push-path-failed" if error is not None and error.code == _STORAGE_ERROR else "push-path-refused"
+        told = f"{error.code}: {error.message}" if error else "no error text"
+        return finding(code, path.store_path, f"failed with {told}", evidence=where)
+    if path.claim is Claim.UNACCOUNTED:
+        return finding("push-unaccounted", path.store_path, "the client gave no result for it", evidence=where)
+    summary = f"{path.claim.value}: a claim, its body decides"
+    return finding("push-path-accounted", path.store_path, summary, evidence=where)
+
+
+def _representative(facts: Facts) -> Finding:
+    fresh, twin = facts.coverage.fresh_profile, facts.coverage.fresh_twin
+    wanted = facts.policy.min_fresh
+    good = fresh >= wanted or twin >= wanted
+    return finding(
+        "push-representative" if good else "push-not-representative",
+        REPRESENTATIVE,
+        f"{fresh} fresh paths of the profile and {twin} of its twin were written, {wanted} wanted",
+        evidence=("/coverage",),
+    )

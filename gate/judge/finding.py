@@ -1,0 +1,44 @@
+"""The one way to make a finding: the registry gives the remedy and says which statuses a code may have."""
+
+from collections.abc import Iterable
+
+from gate.judge.registry import BY_CODE
+from gate.model.basics import Phase, Status
+from gate.model.document import Finding
+
+RUN = "run"
+
+
+def finding(
+    code: str,
+    subject: str,
+    summary: str,
+    *,
+    phase: Phase | str = RUN,
+    status: Status | None = None,
+    evidence: Iterable[str] = (),
+) -> Finding:
+    """A finding with its remedy. ``status`` is needed where the code may have several.
+
+    Raises ValueError for a status that the registry does not grant to the code: a defect of ours, never of the
+    evidence.
+    """
+    row = BY_CODE[code]
+    chosen = status if status is not None else row.statuses[0]
+    if chosen not in row.statuses or (status is None and len(row.statuses) > 1):
+        message = f"code {code} may have {row.statuses}, got {status}"
+        raise ValueError(message)
+    return Finding(
+        code=code,
+        status=chosen,
+        subject=subject,
+        phase=str(phase),
+        summary=summary,
+        remedy=row.remedy,
+        evidence=tuple(evidence),
+    )
+
+
+def pointer(*parts: str | int) -> str:
+    """A JSON pointer (RFC 6901) into ``evidence.json``."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)

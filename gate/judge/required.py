@@ -1,0 +1,45 @@
+"""The claims that a pass needs, listed apart from the checks: a check that gives no row can't pass by silence."""
+
+from collections.abc import Iterator, Sequence
+
+from gate.judge.checks.controls import CONTROLS
+from gate.judge.checks.epochs import ROLES
+from gate.judge.checks.push import REPRESENTATIVE
+from gate.judge.finding import RUN, finding
+from gate.model.basics import Label, Phase, Status
+from gate.model.document import Facts, Finding
+
+Claim = tuple[str, str, str]  # family of the code, subject, phase
+
+
+def required_claims(facts: Facts) -> tuple[Claim, ...]:
+    """Every (family, subject, phase) of which a pass (or a granted absence) must be positively there."""
+    policy = facts.policy
+    claims: list[Claim] = [("run", RUN, RUN), ("build", "build", RUN), ("log", "server-log", RUN)]
+    claims += [("bucket", name, phase) for name in policy.buckets for phase in (Phase.PRE.value, Phase.POST.value)]
+    claims += [("state", f"{policy.state_bucket}/{policy.state_key}", Phase.POST.value)]
+    claims += [("epoch", role, Phase.POST.value) for role in ROLES]
+    claims += [("cache", name, RUN) for name in dict.fromkeys((policy.cache, policy.probe_cache or policy.cache))]
+    claims += [("control", name, RUN) for name in CONTROLS]
+    claims += [("push", label.value, RUN) for label in (Label.CANARY, Label.PROFILE)]
+    claims += [("push", REPRESENTATIVE, RUN)]
+    claims += [("push", path.store_path, RUN) for path in facts.push.paths]
+    claims += [("body", body.store_path, RUN) for body in facts.bodies]
+    claims += [("capture", capture.name, RUN) for capture in facts.journal.captures]
+    return tuple(claims)
+
+
+def missing_claims(facts: Facts, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """A row for each required claim on which no check gave any row; a row that says no needs no second one."""
+    made = {(row.code.split("-")[0], row.subject, row.phase) for row in findings}
+    for claim in required_claims(facts):
+        if claim not in made:
+            family, subject, phase = claim
+            yield finding("run-claim-missing", f"{family}: {subject}", f"no row for {family} of {subject} ({phase})")
+
+
+def unproved_claims(facts: Facts, findings: Sequence[Finding]) -> tuple[Claim, ...]:
+    """The required claims without a pass or a granted absence: empty for a pass."""
+    good = (Status.PASS, Status.NOT_APPLICABLE)
+    proved = {(row.code.split("-")[0], row.subject, row.phase) for row in findings if row.status in good}
+    return tuple(claim for claim in required_claims(facts) if claim not in proved)

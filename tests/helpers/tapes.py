@@ -1,0 +1,327 @@
+"""A healthy run as a journal and captures, of the same records as a real one; tests break it one thing at a time."""
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gate.evidence.fold import Captures, Tape, fold
+from gate.evidence.wire import entry_line
+from gate.judge.verdict import judge
+from gate.model import records as say
+from gate.model.basics import Kind, Label, Phase, Truth
+from gate.model.document import Facts, Finding, Verdict
+from gate.parse.nix_hash import to_nix32
+from gate.parse.signature import fingerprint
+
+KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+PUBLIC_KEY = "main:" + base64.b64encode(KEY.public_key().public_bytes_raw()).decode()
+PRE_NONCE, POST_NONCE = "gate-canary-pre-aa", "gate-canary-post-aa"
+LISTING = (
+    '<?xml version="1.0" encoding="UTF-8"?><ListAllMyBucketsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    "<Buckets><Bucket><Name>attic</Name></Bucket><Bucket><Name>tofu-state</Name></Bucket></Buckets>"
+    "</ListAllMyBucketsResult>"
+)
+EMPTY_LISTING = "<ListAllMyBucketsResult><Buckets></Buckets></ListAllMyBucketsResult>"
+NO_SUCH_BUCKET = "<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>"
+OBJECTS = "<ListBucketResult><Name>b</Name></ListBucketResult>"
+
+
+def answer(status: int | None = 200, body: str = "", **more: object) -> say.HttpAnswer:
+    return say.HttpAnswer(url="http://127.0.0.1:9/x", status=status, body=body, **more)  # type: ignore[arg-type]  # test
+
+
+def path_facts(name: str, size: int = 200) -> say.PathFacts:
+    digest = sha256(name.encode()).digest()
+    store_path = f"/nix/store/{to_nix32(digest)[:32]}-{name}"
+    return say.PathFacts(
+        store_path=store_path,
+        nar_hash=f"sha256:{to_nix32(sha256(digest).digest())}",
+        nar_size=size,
+        references=(),
+        signatures=(),
+        ultimate=True,
+    )
+
+
+CANARIES = (path_facts("canary-small", 16384), path_facts("canary-large", 655360))
+SOURCES = tuple(path_facts(f"source-{number}") for number in range(11))
+
+
+def policy(**changes: object) -> say.Policy:
+    made = say.Policy(
+        profile="medium-check",
+        kind=Kind.PRODUCTION,
+        push_set="build-closure",
+        installable=".#checks.x86_64-linux.deadnix",
+        min_paths=5,
+        max_paths=100,
+        max_bytes=10**9,
+        representative=True,
+        min_fresh=10,
+        twin="auto",
+        samples=2,
+        sample_spacing_millis=500,
+        buckets=("attic", "tofu-state"),
+        state_bucket="tofu-state",
+        state_key="runners/terraform.tfstate",
+        cache="main",
+        probe_cache="probe",
+        cache_public=False,
+        endpoint="http://127.0.0.1:8",
+        store_endpoint="http://127.0.0.1:9",
+        hosts=("127.0.0.1:8", "127.0.0.1:9"),
+        markers=("file:///data",),
+        read_attempts=3,
+        read_spacing_millis=100,
+        read_jobs=4,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # test
+
+
+def identity() -> say.Identity:
+    return say.Identity(
+        run_id="r1",
+        nonce="aa",
+        tool_version="0",
+        python="3.11",
+        system="linux",
+        commit="c" * 40,
+        versions={"nix": "2.8.0"},
+    )
+
+
+def sample(phase: Phase, number: int) -> say.BucketSampled:
+    present = say.MarkerSeen(bucket="attic", data=Truth.PRESENT, meta=Truth.PRESENT)
+    return say.BucketSampled(
+        phase=phase,
+        number=number,
+        listing=(answer(body=LISTING),),
+        heads={"attic": answer(), "tofu-state": answer()},
+        gets={"attic": answer(body=OBJECTS), "tofu-state": answer(body=OBJECTS)},
+        places=(say.PlaceSeen(place="file:///data", markers=(present, replace(present, bucket="tofu-state"))),),
+        ready=answer(body='{"ready":true}'),
+    )
+
+
+def lost(seen: say.BucketSampled, bucket: str = "attic") -> say.BucketSampled:
+    """The same sample with a bucket out of the index while its markers stay."""
+    return replace(
+        seen,
+        listing=(answer(body=seen.listing[0].body.replace(f"<Bucket><Name>{bucket}</Name></Bucket>", "")),),
+        heads={**seen.heads, bucket: answer(404)},
+        gets={**seen.gets, bucket: answer(404, NO_SUCH_BUCKET)},
+    )
+
+
+def phase_records(phase: Phase, nonce: str) -> list[say.Record]:
+    state = answer(etag='"e1"', content_length=432)
+    return [
+        say.LogCanarySent(phase=phase, nonce=nonce, answer=answer(500)),
+        say.StateSeen(phase=phase, bucket="tofu-state", key="runners/terraform.tfstate", head=state, lock=answer(404)),
+        say.WorkloadSeen(phase=phase, role="store", place="file:///s.pid", truth=Truth.PRESENT, identity="1:2"),
+        say.WorkloadSeen(phase=phase, role="cache", place="file:///c.pid", truth=Truth.PRESENT, identity="3:4"),
+        sample(phase, 1),
+        sample(phase, 2),
+    ]
+
+
+def narinfo(facts: say.PathFacts) -> str:
+    sign = KEY.sign(fingerprint(facts.store_path, facts.nar_hash, facts.nar_size, facts.references))
+    hash_part = facts.store_path.removeprefix("/nix/store/")[:32]
+    return (
+        f"StorePath: {facts.store_path}\nURL: nar/{hash_part}.nar\nCompression: zstd\nNarHash: {facts.nar_hash}\n"
+        f"NarSize: {facts.nar_size}\nReferences: \nSig: main:{base64.b64encode(sign).decode()}\n"
+    )
+
+
+def good_nar(facts: say.PathFacts) -> say.NarRead:
+    return say.NarRead(
+        hops=(),
+        status=200,
+        curl=0,
+        wire_bytes=100,
+        nar_bytes=facts.nar_size,
+        sha256=facts.nar_hash.removeprefix("sha256:"),
+        codec="zstd",
+        sniffed="zstd",
+        clean_end=True,
+        well_formed=True,
+        millis=3,
+    )
+
+
+def body_read(label: Label, facts: say.PathFacts, **changes: object) -> say.BodyRead:
+    made = say.BodyRead(
+        label=label,
+        cache="main" if label is Label.PROFILE else "probe",
+        store_path=facts.store_path,
+        attempt=1,
+        narinfo=answer(body=narinfo(facts)),
+        nar=good_nar(facts),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # test
+
+
+def push_log(paths: Sequence[say.PathFacts], *, announced: int | None = None) -> bytes:
+    names = [facts.store_path.removeprefix("/nix/store/") for facts in paths]
+    count = len(names) if announced is None else announced
+    head = f'⚙️ Pushing {count} paths to "main" on "gate" (0 already cached, 0 in upstream)...\n'
+    return (head + "".join(f"✅ {name} (8.31 KiB/s)\n" for name in names)).encode()
+
+
+def publication(label: Label, paths: tuple[say.PathFacts, ...]) -> list[say.Record]:
+    cache = "main" if label is Label.PROFILE else "probe"
+    hashes = [facts.store_path.removeprefix("/nix/store/")[:32] for facts in paths]
+    return [
+        say.PushSetKnown(
+            label=label, cache=cache, paths=paths, outputs=(paths[0].store_path,), upstream=(), upstream_key_names=()
+        ),
+        say.MissingAsked(label=label, cache=cache, answer=answer(body=json.dumps({"missing_paths": hashes}))),
+        child(f"push:{label.value}", f"push-{label.value}.log"),
+        *(body_read(label, facts) for facts in paths),
+    ]
+
+
+def child(name: str, capture: str, **changes: object) -> say.ChildEnded:
+    made = say.ChildEnded(name=name, argv=("attic",), exit=0, signal=None, capture=capture, millis=5)
+    return replace(made, **changes)  # type: ignore[arg-type]  # test
+
+
+def cache_config(cache: str) -> say.CacheConfigSeen:
+    body = json.dumps(
+        {
+            "substituter_endpoint": f"http://127.0.0.1:8/{cache}",
+            "api_endpoint": "http://127.0.0.1:8/",
+            "public_key": PUBLIC_KEY,
+            "is_public": False,
+            "store_dir": "/nix/store",
+            "priority": 41,
+            "upstream_cache_key_names": ["cache.nixos.org-1"],
+            "retention_period": "Global",
+        }
+    )
+    return say.CacheConfigSeen(cache=cache, answer=answer(body=body))
+
+
+def control(name: str, fired: Truth = Truth.PRESENT) -> say.ControlTried:
+    return say.ControlTried(name=name, expected="e", got="g", fired=fired)
+
+
+BUILD_LOG = b'@nix {"action":"start","id":1,"level":0,"text":"","type":102}\n@nix {"action":"stop","id":1}\n'
+SERVER_LOG = (
+    f"2026-11-24T00:48:39.268799Z ERROR attic_server::error: Error from the common components.\n"
+    f"           with method=GET uri=/main/{PRE_NONCE}.narinfo version=HTTP/1.1\n"
+    f"2026-11-24T00:49:39.268799Z ERROR attic_server::error: Error from the common components.\n"
+    f"           with method=GET uri=/main/{POST_NONCE}.narinfo version=HTTP/1.1\n"
+).encode()
+CONTROLS = ("no-token-denied", "read-only-push-denied", "absent-path-404", "bit-flip-caught")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run to be broken: its records and captures."""
+
+    records: tuple[say.Record, ...]
+    files: dict[str, bytes]
+
+    def change(self, kind: type, edit: Callable[[Any], say.Record | None]) -> "Run":
+        """The run with each record of a kind edited, or left out where ``edit`` gives None."""
+        edited = [edit(record) if isinstance(record, kind) else record for record in self.records]
+        return Run(tuple(record for record in edited if record is not None), self.files)
+
+    def with_file(self, name: str, data: bytes) -> "Run":
+        return Run(self.records, {**self.files, name: data})
+
+    def with_record(self, record: say.Record) -> "Run":
+        return Run((*self.records[:-1], record, self.records[-1]), self.files)
+
+    def with_policy(self, **changes: object) -> "Run":
+        return self.change(say.RunStarted, lambda record: replace(record, policy=policy(**changes)))  # type: ignore[type-var]
+
+    def cut_after(self, count: int) -> "Run":
+        return Run(self.records[:count], self.files)
+
+    def facts(self, *, torn: bool = False) -> Facts:
+        return fold(Tape(entries=tuple(entries(self.records, chained=False)), torn=torn), captures(self.files))
+
+    def judged(self) -> tuple[tuple[Finding, ...], Verdict]:
+        return judge(self.facts())
+
+    def rows(self) -> set[tuple[str, str]]:
+        """Codes and statuses of all findings that are no pass."""
+        return {
+            (row.code, row.status.value)
+            for row in self.judged()[0]
+            if row.status.value not in ("pass", "not_applicable")
+        }
+
+    def word(self) -> str:
+        return self.judged()[1].word.value
+
+
+def captures(files: dict[str, bytes]) -> Captures:
+    def reader(data: bytes) -> Callable[[], Iterable[bytes]]:
+        return lambda: (data[at : at + 7919] for at in range(0, len(data), 7919))
+
+    return {name: reader(data) for name, data in files.items()}
+
+
+def entries(records: Sequence[say.Record], *, chained: bool = True) -> list[say.Entry]:
+    made: list[say.Entry] = []
+    prev = "0" * 64
+    for seq, record in enumerate(records):
+        entry = say.Entry(
+            seq=seq,
+            at=f"2026-11-24T00:{seq // 60:02}:{seq % 60:02}.000Z",
+            mono_millis=seq * 1000,
+            prev=prev,
+            record=record,
+        )
+        made.append(entry)
+        prev = sha256(entry_line(entry)).hexdigest() if chained else prev
+    return made
+
+
+def closed(name: str, data: bytes) -> say.CaptureClosed:
+    return say.CaptureClosed(name=name, bytes=len(data), sha256=sha256(data).hexdigest(), cut=False, redactions=0)
+
+
+def healthy() -> Run:
+    """A whole healthy medium-check run: it passes."""
+    files = {
+        "build.log": BUILD_LOG,
+        "push-canary.log": push_log(CANARIES),
+        "push-profile.log": push_log(SOURCES),
+        "server.log": SERVER_LOG,
+    }
+    records: list[say.Record] = [
+        say.RunStarted(run=identity(), policy=policy()),
+        say.StageMark(name="identify", state="started"),
+        cache_config("main"),
+        cache_config("probe"),
+        say.StageMark(name="identify", state="ended"),
+        *phase_records(Phase.PRE, PRE_NONCE),
+        *(control(name) for name in CONTROLS),
+        say.BuildFacts(
+            installable=".#checks.x86_64-linux.deadnix",
+            derivation="/nix/store/x.drv",
+            outputs=(SOURCES[0].store_path,),
+            substituters=("http://127.0.0.1:8/main",),
+            cache_among_substituters=Truth.PRESENT,
+            fallback=True,
+            nix_version="2.8.0",
+        ),
+        child("build", "build.log"),
+        *publication(Label.CANARY, CANARIES),
+        sample(Phase.DURING, 1),
+        *publication(Label.PROFILE, SOURCES),
+        *phase_records(Phase.POST, POST_NONCE),
+        *(closed(name, data) for name, data in files.items()),
+        say.RunComplete(),
+    ]
+    return Run(tuple(records), files)

@@ -1,0 +1,254 @@
+"""The fold: what the journal and the captures say, and nothing of what it means."""
+
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+
+from gate.errors import ForeignTextError
+from gate.evidence.bodies import Expected, fold_body
+from gate.evidence.buckets import phase_state, sample_state
+from gate.evidence.fold import Tape, fold
+from gate.model import records as say
+from gate.model.basics import BucketState, Claim, Label, Phase, Truth
+from tests.helpers import tapes
+from tests.helpers.tapes import answer, healthy
+
+P, A, U = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
+
+
+def test_a_journal_must_begin_with_the_first_record() -> None:
+    with pytest.raises(ForeignTextError, match="run-started"):
+        fold(Tape(entries=tuple(tapes.entries(healthy().records[1:])), torn=False), {})
+    with pytest.raises(ForeignTextError, match="run-started"):
+        fold(Tape(entries=(), torn=True), {})
+
+
+def test_the_account_of_a_push_adds_up_and_follows_the_plan() -> None:
+    facts = healthy().facts()
+    counts = facts.push.counts
+    assert (counts.attempted, counts.uploaded) == (13, 13)
+    assert [attempt.label for attempt in facts.push.attempts] == [Label.CANARY, Label.PROFILE]
+    assert facts.coverage.expected_paths == facts.coverage.proved_paths == 13
+    assert facts.coverage.proved_bytes == 16384 + 655360 + 11 * 200
+
+
+def test_paths_without_a_line_are_cached_upstream_or_unaccounted() -> None:
+    cached, upstream, unverified, *rest = tapes.SOURCES
+    signed = replace(unverified, signatures=("cache.nixos.org-1:AAAA",))
+
+    def change(record: say.PushSetKnown) -> say.PushSetKnown:
+        if record.label is Label.CANARY:
+            return record
+        paths = (cached, upstream, signed, *rest)
+        return replace(record, paths=paths, upstream=(upstream.store_path,), upstream_key_names=("cache.nixos.org-1",))
+
+    hashes = [facts.store_path[11:43] for facts in rest]
+    head = f'⚙️ Pushing {len(rest)} paths to "main" on "gate" (1 already cached, 2 in upstream)...\n'.encode()
+    log = head + tapes.push_log(rest).split(b"\n", 1)[1]
+    asked = answer(body='{"missing_paths":["' + '","'.join(hashes) + '"]}')
+    run = (
+        healthy()
+        .change(say.PushSetKnown, change)
+        .change(
+            say.MissingAsked, lambda record: record if record.label is Label.CANARY else replace(record, answer=asked)
+        )
+        .with_file("push-profile.log", log)
+    )
+    claims = {path.store_path: path.claim for path in run.facts().push.paths}
+    assert claims[cached.store_path] is Claim.ALREADY_CACHED
+    assert claims[upstream.store_path] is Claim.IN_UPSTREAM
+    assert claims[signed.store_path] is Claim.UNACCOUNTED
+    assert upstream.store_path not in {body.store_path for body in run.facts().bodies}
+    assert ("push-unaccounted", "inconclusive") in run.rows()
+
+
+def test_a_doubted_path_has_no_result_yet_its_body_must_be_there() -> None:
+    first, second, *rest = tapes.SOURCES
+    names = [facts.store_path[11:] for facts in (first, second, *rest)]
+    lines = [f'⚙️ Pushing {len(names)} paths to "main" on "gate" (0 already cached, 0 in upstream)...']
+    lines += [f"✅ {name} (1 B/s)" for name in names[2:]]
+    lines += [f"❌ {names[0]}: HTTP 502 Bad Gateway: <html>", f"✅ {names[1]} (1 B/s)", "</html>"]
+    gone = answer(404, '{"code":404,"error":"NoSuchObject","message":"m"}')
+    run = (
+        healthy()
+        .with_file("push-profile.log", ("\n".join(lines) + "\n").encode())
+        .change(
+            say.BodyRead,
+            lambda record: (
+                replace(record, narinfo=gone, nar=None) if record.store_path == second.store_path else record
+            ),
+        )
+    )
+    path = next(path for path in run.facts().push.paths if path.store_path == second.store_path)
+    assert (path.claim, path.doubted) == (Claim.UNACCOUNTED, True)
+    assert ("body-missing", "fail") in run.rows()
+
+
+def test_the_push_set_digest_is_of_sorted_paths_with_their_hashes() -> None:
+    lines = "".join(sorted(f"{path.store_path} {path.nar_hash}\n" for path in tapes.SOURCES))
+    assert healthy().facts().subject.push_set_digest == sha256(lines.encode()).hexdigest()
+    without = healthy().change(say.PushSetKnown, lambda record: record if record.label is Label.CANARY else None)
+    assert without.facts().subject.push_set_digest is None
+
+
+def test_stages_have_their_times_and_notes() -> None:
+    run = healthy().with_record(say.StageMark(name="publish", state="skipped", note="why"))
+    stages = {stage.name: stage for stage in run.facts().stages}
+    assert stages["identify"].state == "ended"
+    assert stages["identify"].started_at is not None
+    assert stages["identify"].ended_at is not None
+    assert (stages["publish"].state, stages["publish"].note, stages["publish"].started_at) == ("skipped", "why", None)
+
+
+def test_the_first_loss_during_a_push_is_dated() -> None:
+    run = healthy().with_record(tapes.lost(tapes.sample(Phase.DURING, 2)))
+    during = run.facts().during
+    assert during.first_loss_at == f"2026-11-24T00:00:{len(run.records) - 2:02}.000Z"
+    assert during.buckets["attic"].index_lost_seen
+    assert healthy().facts().during.first_loss_at is None
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ((P, P, P, P, P, P), BucketState.INDEXED),
+        ((P, P, P, P, P, U), BucketState.INDEXED),
+        ((A, A, A, P, P, P), BucketState.INDEX_LOST),
+        ((A, A, U, A, P, P), BucketState.INDEX_LOST),
+        ((A, A, A, A, A, P), BucketState.MISSING),
+        ((P, A, A, P, P, P), BucketState.UNSERVED),
+        ((P, P, A, P, P, P), BucketState.UNSERVED),
+        ((A, P, P, P, P, P), BucketState.UNLISTED),
+        ((P, P, P, A, A, P), BucketState.MARKER_MISSING),
+        ((P, P, P, A, P, P), BucketState.MARKER_MISSING),
+        ((P, P, P, P, P, A), BucketState.NOT_READY),
+        ((U, P, P, P, P, P), BucketState.UNOBSERVABLE),
+        ((P, U, P, P, P, P), BucketState.UNOBSERVABLE),
+        ((P, P, U, P, P, P), BucketState.UNOBSERVABLE),
+        ((P, P, P, U, P, P), BucketState.UNOBSERVABLE),
+        ((A, A, A, U, U, P), BucketState.UNOBSERVABLE),
+    ],
+)
+def test_the_state_of_one_sample(told: tuple[Truth, ...], state: BucketState) -> None:
+    listed, head, get, marker, trace, ready = told
+    assert sample_state(listed=listed, head=head, get=get, marker=marker, trace=trace, ready=ready) is state
+
+
+@pytest.mark.parametrize(
+    ("states", "state"),
+    [
+        ((), BucketState.UNOBSERVABLE),
+        ((BucketState.INDEXED,) * 3, BucketState.INDEXED),
+        ((BucketState.INDEXED, BucketState.UNOBSERVABLE), BucketState.UNOBSERVABLE),
+        ((BucketState.UNOBSERVABLE, BucketState.UNOBSERVABLE), BucketState.UNOBSERVABLE),
+        ((BucketState.INDEX_LOST, BucketState.UNOBSERVABLE), BucketState.INDEX_LOST),
+        ((BucketState.NOT_READY, BucketState.UNOBSERVABLE), BucketState.UNOBSERVABLE),
+        ((BucketState.INDEXED, BucketState.INDEX_LOST), BucketState.FLAPPING),
+    ],
+)
+def test_the_state_over_samples(states: tuple[BucketState, ...], state: BucketState) -> None:
+    assert phase_state(states) is state
+
+
+def one_sample(**changes: object) -> say.BucketSampled:
+    return replace(tapes.sample(Phase.POST, 1), **changes)  # type: ignore[arg-type]  # a test's own changes
+
+
+MARKER = say.MarkerSeen(bucket="attic", data=P, meta=P)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "truth", "note"),
+    [
+        ({"listing": ()}, "listed", U, "list: not asked"),
+        (
+            {"listing": (answer(403, "<Error><Code>AccessDenied</Code></Error>"),)},
+            "listed",
+            U,
+            "list: HTTP 403 AccessDenied",
+        ),
+        ({"listing": (answer(None, error="timeout"),)}, "listed", U, "list: timeout"),
+        ({"listing": (answer(body="<html></html>"),)}, "listed", U, "list: "),
+        ({"listing": (answer(body=tapes.LISTING, body_cut=True),)}, "listed", U, "list: HTTP 200"),
+        (
+            {
+                "listing": (
+                    answer(
+                        body=tapes.LISTING.replace("</Buckets>", "</Buckets><ContinuationToken>t</ContinuationToken>")
+                    ),
+                )
+            },
+            "listed",
+            U,
+            "list: the last page names a further one",
+        ),
+        ({"heads": {}}, "head", U, "head: not asked"),
+        ({"heads": {"attic": answer(301)}}, "head", U, "head: HTTP 301"),
+        ({"gets": {}}, "get", U, "get: not asked"),
+        ({"gets": {"attic": answer(200, "<Error><Code>SlowDown</Code></Error>")}}, "get", U, "get: HTTP 200 SlowDown"),
+        ({"gets": {"attic": answer(404, "<html>")}}, "get", U, "get: HTTP 404"),
+        ({"gets": {"attic": answer(None, error="connect")}}, "get", U, "get: connect"),
+        ({"places": ()}, "marker", U, "markers: no place is known"),
+        ({"places": (say.PlaceSeen(place="p", markers=()),)}, "marker", U, "markers at p: not looked at"),
+        ({"places": (say.PlaceSeen(place="p", markers=(), error="EIO"),)}, "trace", U, "markers at p: EIO"),
+        (
+            {"places": (say.PlaceSeen(place="p", markers=(replace(MARKER, meta=U, error="a link"),)),)},
+            "marker",
+            U,
+            "markers at p: a link",
+        ),
+    ],
+)
+def test_what_makes_a_source_unknown_is_noted(changes: dict[str, object], field: str, truth: Truth, note: str) -> None:
+    run = healthy().change(
+        say.BucketSampled, lambda record: one_sample(**changes) if record.phase is Phase.POST else record
+    )
+    sample = run.facts().post.buckets["attic"].samples[0]
+    assert getattr(sample, field) is truth
+    assert any(text.startswith(note) for text in sample.notes), sample.notes
+
+
+def test_one_whole_marker_on_any_drive_is_enough_and_a_part_is_a_trace() -> None:
+    bare = replace(MARKER, data=A, meta=A)
+    places = (say.PlaceSeen(place="a", markers=(bare,)), say.PlaceSeen(place="b", markers=(MARKER,)))
+    half = (say.PlaceSeen(place="a", markers=(replace(MARKER, meta=A),)),)
+
+    def seen(of: tuple[say.PlaceSeen, ...]) -> tuple[Truth, Truth]:
+        run = healthy().change(
+            say.BucketSampled, lambda record: one_sample(places=of) if record.phase is Phase.POST else record
+        )
+        sample = run.facts().post.buckets["attic"].samples[0]
+        return sample.marker, sample.trace
+
+    assert seen(places) == (P, P)
+    assert seen(half) == (A, P)
+    assert seen((say.PlaceSeen(place="a", markers=(bare,)),)) == (A, A)
+
+
+@pytest.mark.parametrize(
+    ("ready", "truth"),
+    [
+        (None, U),
+        (answer(None, error="connect"), U),
+        (answer(404, "{}"), U),
+        (answer(200, "<html>"), U),
+        (answer(200, "[]"), U),
+        (answer(200, '{"ready":"yes"}'), U),
+        (answer(200, '{"ready":true}'), P),
+        (answer(503, '{"ready":false}'), A),
+    ],
+)
+def test_readiness_is_believed_in_its_own_form_only(ready: say.HttpAnswer | None, truth: Truth) -> None:
+    run = healthy().change(
+        say.BucketSampled, lambda record: one_sample(ready=ready) if record.phase is Phase.POST else record
+    )
+    assert run.facts().post.buckets["attic"].samples[0].ready is truth
+
+
+def test_a_public_key_that_is_no_key_leaves_the_signature_unknown() -> None:
+    facts = tapes.SOURCES[0]
+    for key in (None, "main:!!"):
+        expected = Expected(label=Label.PROFILE, cache="main", facts=facts, claim=Claim.UPLOADED, public_key=key)
+        body = fold_body(expected, [("2026-11-24T00:00:00.000Z", tapes.body_read(Label.PROFILE, facts))])
+        assert (body.code, body.reads[0].signed) == ("body-signature-unknown", U)

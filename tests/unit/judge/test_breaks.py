@@ -1,0 +1,605 @@
+"""The healthy run passes; each single break gives its own reason code and verdict, and no second break improves it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gate.model import records as say
+from gate.model.basics import Label, Phase, Truth
+from tests.helpers import tapes
+from tests.helpers.tapes import Run, answer, healthy
+
+Break = Callable[[Run], Run]
+Q, U, P = "quarantine", "inconclusive", "pass"
+
+
+def samples(
+    phase: Phase, edit: Callable[[say.BucketSampled], say.BucketSampled], *, number: int | None = None
+) -> Break:
+    def change(record: say.BucketSampled) -> say.BucketSampled:
+        return edit(record) if record.phase is phase and number in (None, record.number) else record
+
+    return lambda run: run.change(say.BucketSampled, change)
+
+
+def markers(truth: Truth) -> Callable[[say.BucketSampled], say.BucketSampled]:
+    def edit(seen: say.BucketSampled) -> say.BucketSampled:
+        place = seen.places[0]
+        bare = tuple(replace(marker, data=truth, meta=truth) for marker in place.markers)
+        return replace(seen, places=(replace(place, markers=bare),))
+
+    return edit
+
+
+def heads(status: int) -> Callable[[say.BucketSampled], say.BucketSampled]:
+    return lambda seen: replace(seen, heads={**seen.heads, "attic": answer(status)})
+
+
+def states(phase: Phase, **changes: Any) -> Break:
+    def change(record: say.StateSeen) -> say.StateSeen:
+        return replace(record, **changes) if record.phase is phase else record
+
+    return lambda run: run.change(say.StateSeen, change)
+
+
+def workloads(phase: Phase, **changes: Any) -> Break:
+    def change(record: say.WorkloadSeen) -> say.WorkloadSeen:
+        return replace(record, **changes) if record.phase is phase and record.role == "store" else record
+
+    return lambda run: run.change(say.WorkloadSeen, change)
+
+
+def nar(**changes: Any) -> Break:
+    """Every read of the first source comes back so."""
+    target = tapes.SOURCES[0].store_path
+
+    def change(record: say.BodyRead) -> say.BodyRead:
+        changed: Any = record.nar
+        return replace(record, nar=replace(changed, **changes)) if record.store_path == target else record
+
+    return lambda run: run.change(say.BodyRead, change)
+
+
+def reads(**changes: Any) -> Break:
+    target = tapes.SOURCES[0].store_path
+
+    def change(record: say.BodyRead) -> say.BodyRead:
+        return replace(record, **changes) if record.store_path == target else record
+
+    return lambda run: run.change(say.BodyRead, change)
+
+
+def pushed(log: bytes, label: str = "profile", **child: Any) -> Break:
+    def change(record: say.ChildEnded) -> say.ChildEnded:
+        return replace(record, **child) if record.name == f"push:{label}" else record
+
+    return lambda run: run.change(say.ChildEnded, change).with_file(f"push-{label}.log", log)
+
+
+def failing(error: str) -> bytes:
+    good, bad = tapes.SOURCES[:-1], tapes.SOURCES[-1]
+    line = f"❌ {bad.store_path.removeprefix('/nix/store/')}: {error}\nError: {error}\n"
+    return tapes.push_log(good, announced=len(tapes.SOURCES)) + line.encode()
+
+
+def build(**changes: Any) -> Break:
+    return lambda run: run.change(say.BuildFacts, lambda record: replace(record, **changes))
+
+
+def build_ended(**changes: Any) -> Break:
+    def change(record: say.ChildEnded) -> say.ChildEnded:
+        return replace(record, **changes) if record.name == "build" else record
+
+    return lambda run: run.change(say.ChildEnded, change)
+
+
+def drop(kind: type, keep: Callable[[Any], bool] = lambda _: False) -> Break:
+    return lambda run: run.change(kind, lambda record: record if keep(record) else None)
+
+
+def records(label: Label, kind: type) -> Break:
+    return drop(kind, lambda record: getattr(record, "label", None) is not label)
+
+
+def missing(body: str, status: int = 200) -> Break:
+    def change(record: say.MissingAsked) -> say.MissingAsked:
+        return replace(record, answer=answer(status, body)) if record.label is Label.PROFILE else record
+
+    return lambda run: run.change(say.MissingAsked, change)
+
+
+def narinfo_text(edit: Callable[[str], str]) -> say.HttpAnswer:
+    return answer(body=edit(tapes.narinfo(tapes.SOURCES[0])))
+
+
+def masked(cache: str, certainty: str) -> Break:
+    """A build log in which a substitute of that cache failed and its derivation was then built."""
+    path = tapes.SOURCES[0].store_path
+    name = path.removeprefix("/nix/store/")[33:]
+    lines = [
+        {"action": "start", "id": 1, "level": 0, "text": "", "type": 104},
+        {"action": "start", "id": 2, "level": 0, "text": "", "type": 103},
+        {"action": "start", "id": 3, "level": 0, "text": "", "type": 108, "fields": [path, cache]},
+        {"action": "msg", "level": 0, "msg": f"error: file 'nar/x.nar' does not exist in binary cache '{cache}'"},
+        {"action": "stop", "id": 3},
+        {"action": "result", "id": 2, "type": 105, "fields": [0, 1, 0, 0]},
+        {
+            "action": "start",
+            "id": 4,
+            "level": 3,
+            "text": "",
+            "type": 105,
+            "fields": [f"/nix/store/{'a' * 32}-{name}.drv", "", 1, 1],
+        },
+        {"action": "stop", "id": 4},
+    ]
+    if certainty == "suspected":
+        lines = [
+            {"action": "start", "id": 2, "level": 0, "text": "", "type": 103},
+            {
+                "action": "msg",
+                "level": 1,
+                "msg": f"warning: unable to download '{cache}/nix-cache-info': HTTP error 500",
+            },
+            {"action": "result", "id": 2, "type": 105, "fields": [0, 0, 0, 0]},
+            {
+                "action": "start",
+                "id": 4,
+                "level": 3,
+                "text": "",
+                "type": 105,
+                "fields": [f"/nix/store/{'a' * 32}-{name}.drv", "", 1, 1],
+            },
+            {"action": "stop", "id": 4},
+        ]
+    log = b"".join(b"@nix " + json.dumps(line).encode() + b"\n" for line in lines)
+    return lambda run: run.with_file("build.log", log)
+
+
+OURS = "http://127.0.0.1:8/main"
+ATTIC_404 = '{"code":404,"error":"NoSuchObject","message":"The requested object does not exist."}'
+HALF = {"wire_bytes": 40, "nar_bytes": 100, "clean_end": False, "well_formed": False}
+BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
+    # buckets
+    "lost before": (samples(Phase.PRE, tapes.lost), Q, ("bucket-index-lost", "fail")),
+    "lost during": (samples(Phase.DURING, tapes.lost), Q, ("bucket-index-lost", "fail")),
+    "lost after": (samples(Phase.POST, tapes.lost), Q, ("bucket-index-lost", "fail")),
+    "one sample lost": (samples(Phase.POST, tapes.lost, number=2), Q, ("bucket-flapping", "fail")),
+    "one sample not ready": (
+        samples(Phase.POST, lambda seen: replace(seen, ready=answer(503, '{"ready":false}')), number=2),
+        U,
+        ("bucket-flapping", "inconclusive"),
+    ),
+    "not ready": (
+        samples(Phase.POST, lambda seen: replace(seen, ready=answer(503, '{"ready":false}'))),
+        U,
+        ("bucket-not-ready", "inconclusive"),
+    ),
+    "listed and not served": (samples(Phase.POST, heads(404)), Q, ("bucket-unserved", "fail")),
+    "served and not listed": (
+        samples(Phase.POST, lambda seen: replace(seen, listing=(answer(body=tapes.EMPTY_LISTING),))),
+        Q,
+        ("bucket-unlisted", "fail"),
+    ),
+    "get says no bucket": (
+        samples(Phase.POST, lambda seen: replace(seen, gets={**seen.gets, "attic": answer(404, tapes.NO_SUCH_BUCKET)})),
+        Q,
+        ("bucket-unserved", "fail"),
+    ),
+    "gone from disk too": (
+        samples(Phase.POST, lambda seen: markers(Truth.ABSENT)(tapes.lost(seen))),
+        Q,
+        ("bucket-missing", "fail"),
+    ),
+    "never there": (
+        samples(Phase.PRE, lambda seen: markers(Truth.ABSENT)(tapes.lost(seen))),
+        U,
+        ("bucket-missing", "inconclusive"),
+    ),
+    "marker missing": (samples(Phase.PRE, markers(Truth.ABSENT)), U, ("bucket-marker-missing", "inconclusive")),
+    "marker unknown": (samples(Phase.PRE, markers(Truth.UNKNOWN)), U, ("bucket-unobservable", "inconclusive")),
+    "head forbidden": (samples(Phase.POST, heads(403)), U, ("bucket-unobservable", "inconclusive")),
+    "unlisted and head forbidden": (
+        samples(Phase.POST, lambda seen: heads(403)(tapes.lost(seen))),
+        U,
+        ("bucket-unobservable", "inconclusive"),
+    ),
+    "one sample unknown": (samples(Phase.POST, heads(500), number=1), U, ("bucket-unobservable", "inconclusive")),
+    "a sample missing": (
+        drop(say.BucketSampled, lambda record: (record.phase, record.number) != (Phase.POST, 2)),
+        U,
+        ("bucket-unobservable", "inconclusive"),
+    ),
+    "no sample": (drop(say.BucketSampled), U, ("bucket-unobservable", "inconclusive")),
+    # state
+    "state gone": (states(Phase.POST, head=answer(404)), Q, ("state-lost", "fail")),
+    "state never there": (
+        lambda run: states(Phase.POST, head=answer(404))(states(Phase.PRE, head=answer(404))(run)),
+        U,
+        ("state-absent", "inconclusive"),
+    ),
+    "state changed": (
+        states(Phase.POST, head=answer(etag='"e2"', content_length=432)),
+        U,
+        ("state-changed", "inconclusive"),
+    ),
+    "state forbidden": (states(Phase.POST, head=answer(403)), U, ("state-unobservable", "inconclusive")),
+    "state locked": (states(Phase.POST, lock=answer(200)), U, ("state-locked", "inconclusive")),
+    "lock unknown": (states(Phase.POST, lock=answer(None, error="timeout")), U, ("state-unobservable", "inconclusive")),
+    "state looked at once": (
+        drop(say.StateSeen, lambda record: record.phase is Phase.PRE),
+        U,
+        ("state-unobservable", "inconclusive"),
+    ),
+    "state looked at after": (
+        drop(say.StateSeen, lambda record: record.phase is Phase.POST),
+        U,
+        ("state-unobservable", "inconclusive"),
+    ),
+    "state never looked at": (drop(say.StateSeen), U, ("state-unobservable", "inconclusive")),
+    # epochs
+    "restart": (workloads(Phase.POST, identity="9:9"), U, ("epoch-changed", "inconclusive")),
+    "restart after a loss": (
+        lambda run: workloads(Phase.POST, identity="9:9")(samples(Phase.DURING, tapes.lost)(run)),
+        Q,
+        ("epoch-changed", "fail"),
+    ),
+    "workload unknown": (
+        workloads(Phase.PRE, truth=Truth.UNKNOWN, identity=None, error="no pid"),
+        U,
+        ("epoch-unobservable", "inconclusive"),
+    ),
+    "workload not looked at": (drop(say.WorkloadSeen), U, ("epoch-unobservable", "inconclusive")),
+    # caches
+    "cache unasked": (
+        drop(say.CacheConfigSeen, lambda record: record.cache == "main"),
+        U,
+        ("cache-unidentified", "inconclusive"),
+    ),
+    "cache config is html": (
+        lambda run: run.change(say.CacheConfigSeen, lambda record: replace(record, answer=answer(body="<html>"))),
+        U,
+        ("cache-unidentified", "inconclusive"),
+    ),
+    "cache config refused": (
+        lambda run: run.change(say.CacheConfigSeen, lambda record: replace(record, answer=answer(401))),
+        U,
+        ("cache-unidentified", "inconclusive"),
+    ),
+    # build
+    "no build": (drop(say.BuildFacts), U, ("build-not-run", "inconclusive")),
+    "build failed": (build_ended(exit=1), U, ("build-failed", "inconclusive")),
+    "no outputs": (build(outputs=()), U, ("build-failed", "inconclusive")),
+    "build not ended": (
+        drop(say.ChildEnded, lambda record: record.name != "build"),
+        U,
+        ("build-failed", "inconclusive"),
+    ),
+    "not among substituters": (
+        build(cache_among_substituters=Truth.ABSENT, substituters=()),
+        U,
+        ("build-substituter-disabled", "inconclusive"),
+    ),
+    "no build events": (lambda run: run.with_file("build.log", b""), U, ("build-log-unread", "inconclusive")),
+    "nix aborted": (
+        lambda run: build_ended(exit=None, signal=6)(
+            run.with_file(
+                "build.log",
+                tapes.BUILD_LOG + b"terminate called after throwing an instance of 'nix::SubstituterDisabled'\n",
+            )
+        ),
+        U,
+        ("build-aborted", "inconclusive"),
+    ),
+    "masked by fallback, ours": (masked(OURS, "proven"), Q, ("build-fallback-masked", "fail")),
+    "masked by fallback, another's": (
+        masked("https://cache.example", "proven"),
+        U,
+        ("build-fallback-masked", "inconclusive"),
+    ),
+    "perhaps masked, ours": (masked(OURS, "suspected"), U, ("build-fallback-masked", "inconclusive")),
+    # push
+    "storage error": (
+        pushed(failing("InternalServerError: The server encountered an internal error or misconfiguration."), exit=1),
+        Q,
+        ("push-path-failed", "fail"),
+    ),
+    "storage error behind exit 0": (
+        pushed(failing("InternalServerError: The server encountered an internal error or misconfiguration.")),
+        Q,
+        ("push-path-failed", "fail"),
+    ),
+    "proxy 413": (
+        pushed(failing("HTTP 413 Payload Too Large: <html>"), exit=1),
+        U,
+        ("push-path-refused", "inconclusive"),
+    ),
+    "no result": (
+        pushed(tapes.push_log(tapes.SOURCES[:-1], announced=len(tapes.SOURCES))),
+        U,
+        ("push-unaccounted", "inconclusive"),
+    ),
+    "exit 1 without a line": (pushed(tapes.push_log(tapes.SOURCES), exit=1), U, ("push-unattributed", "inconclusive")),
+    "all cached": (
+        lambda run: missing('{"missing_paths":[]}')(
+            pushed("✅ All done! (11 already cached, 0 in upstream)\n".encode())(run)
+        ),
+        U,
+        ("push-not-representative", "inconclusive"),
+    ),
+    "nothing specified": (
+        lambda run: missing('{"missing_paths":[]}')(pushed("🤷 Nothing specified.\n".encode())(run)),
+        U,
+        ("push-wrote-nothing", "inconclusive"),
+    ),
+    "canary deduplicated": (
+        pushed(
+            "".join(
+                [
+                    '⚙️ Pushing 2 paths to "probe" on "gate" (0 already cached, 0 in upstream)...\n',
+                    *(f"✅ {facts.store_path[11:]} (deduplicated)\n" for facts in tapes.CANARIES),
+                ]
+            ).encode(),
+            label="canary",
+        ),
+        U,
+        ("push-wrote-nothing", "inconclusive"),
+    ),
+    "counts differ": (pushed(tapes.push_log(tapes.SOURCES, announced=12)), U, ("push-counts-differ", "inconclusive")),
+    "no header": (
+        pushed(tapes.push_log(tapes.SOURCES).split(b"\n", 1)[1]),
+        U,
+        ("push-counts-differ", "inconclusive"),
+    ),
+    "missing not asked": (records(Label.PROFILE, say.MissingAsked), U, ("push-counts-differ", "inconclusive")),
+    "missing refused": (missing("", status=403), U, ("push-counts-differ", "inconclusive")),
+    "missing is html": (missing("<html>"), U, ("push-counts-differ", "inconclusive")),
+    "token refused": (pushed(b"Error: Unauthorized: Unauthorized.\n", exit=1), U, ("push-auth", "inconclusive")),
+    "push timed out": (
+        pushed(tapes.push_log(tapes.SOURCES), exit=None, signal=15, ended_by="deadline"),
+        U,
+        ("push-timed-out", "inconclusive"),
+    ),
+    "push ended at loss": (
+        pushed(tapes.push_log(tapes.SOURCES), exit=None, signal=15, ended_by="loss"),
+        U,
+        ("push-ended-at-loss", "inconclusive"),
+    ),
+    "foreign line": (
+        pushed(tapes.push_log(tapes.SOURCES) + f"✅ {'b' * 32}-elsewhere (1 B/s)\n".encode()),
+        U,
+        ("push-foreign-lines", "inconclusive"),
+    ),
+    "profile not pushed": (
+        drop(say.ChildEnded, lambda record: record.name != "push:profile"),
+        U,
+        ("push-not-run", "inconclusive"),
+    ),
+    "no canary": (
+        lambda run: records(Label.CANARY, say.BodyRead)(records(Label.CANARY, say.PushSetKnown)(run)),
+        U,
+        ("push-not-run", "inconclusive"),
+    ),
+    "too little written": (lambda run: run.with_policy(min_fresh=12), U, ("push-not-representative", "inconclusive")),
+    # bodies
+    "empty body": (
+        nar(wire_bytes=0, nar_bytes=0, curl=18, clean_end=False, well_formed=False),
+        Q,
+        ("body-empty", "fail"),
+    ),
+    "empty body, well ended": (nar(wire_bytes=0, nar_bytes=0, clean_end=False), Q, ("body-empty", "fail")),
+    "cut body": (nar(curl=18, **HALF), Q, ("body-short", "fail")),
+    "cut at the very end": (nar(curl=18), Q, ("body-short", "fail")),
+    "frame not ended": (nar(clean_end=False), Q, ("body-short", "fail")),
+    "short body": (nar(nar_bytes=100, sha256="x", well_formed=False), Q, ("body-short", "fail")),
+    "short and undecodable": (nar(nar_bytes=100, error="decompress", well_formed=False), Q, ("body-corrupt", "fail")),
+    "same size, other bytes": (nar(sha256="x", well_formed=False), Q, ("body-corrupt", "fail")),
+    "another whole nar": (nar(sha256="x", nar_bytes=120), Q, ("body-foreign", "fail")),
+    "longer": (nar(nar_bytes=201, error="overrun", clean_end=False, well_formed=False), Q, ("body-long", "fail")),
+    "longer whole nar": (nar(nar_bytes=201, error="overrun", clean_end=False), Q, ("body-foreign", "fail")),
+    "s3 says no bucket": (nar(status=404, body=tapes.NO_SUCH_BUCKET), Q, ("body-missing", "fail")),
+    "attic says no object": (nar(status=404, body=ATTIC_404), Q, ("body-missing", "fail")),
+    "incomplete nar": (
+        nar(status=503, body='{"code":503,"error":"IncompleteNar","message":"m"}'),
+        Q,
+        ("body-server-error", "fail"),
+    ),
+    "proxy 502": (nar(status=502, body="<html>"), U, ("body-unread", "inconclusive")),
+    "other codec": (nar(sniffed="xz"), U, ("body-codec-mismatch", "inconclusive")),
+    "redirect denied": (nar(status=307, error="refused-redirect"), U, ("body-redirect-denied", "inconclusive")),
+    "stalled": (nar(curl=28), U, ("body-timed-out", "inconclusive")),
+    "refused connection": (nar(curl=7, status=None), U, ("body-unread", "inconclusive")),
+    "odd curl code": (nar(curl=61, error="other"), U, ("body-unread", "inconclusive")),
+    "no nar": (reads(nar=None), U, ("body-unread", "inconclusive")),
+    "not read": (records(Label.PROFILE, say.BodyRead), U, ("body-unread", "inconclusive")),
+    "narinfo gone": (reads(narinfo=answer(404, ATTIC_404), nar=None), Q, ("body-missing", "fail")),
+    "narinfo timed out": (
+        reads(narinfo=answer(None, error="timeout"), nar=None),
+        U,
+        ("body-timed-out", "inconclusive"),
+    ),
+    "narinfo no connection": (
+        reads(narinfo=answer(None, error="connect"), nar=None),
+        U,
+        ("body-unread", "inconclusive"),
+    ),
+    "narinfo 500": (reads(narinfo=answer(500), nar=None), U, ("body-unread", "inconclusive")),
+    "narinfo html": (reads(narinfo=answer(body="<html>"), nar=None), U, ("body-narinfo-unreadable", "inconclusive")),
+    "narinfo of another path": (
+        reads(narinfo=narinfo_text(lambda text: text.replace("source-0", "source-x")), nar=None),
+        Q,
+        ("body-foreign", "fail"),
+    ),
+    "narinfo url elsewhere": (
+        reads(narinfo=narinfo_text(lambda text: text.replace("URL: nar/", "URL: http://e/")), nar=None),
+        Q,
+        ("body-url-denied", "fail"),
+    ),
+    "unsigned": (
+        reads(narinfo=narinfo_text(lambda text: text[: text.index("Sig:")])),
+        Q,
+        ("body-unsigned", "fail"),
+    ),
+    "signed by another": (
+        reads(narinfo=narinfo_text(lambda text: text.replace("Sig: main:", "Sig: other:"))),
+        Q,
+        ("body-untrusted", "fail"),
+    ),
+    "cache key malformed": (
+        lambda run: run.change(
+            say.CacheConfigSeen,
+            lambda record: replace(
+                record, answer=replace(record.answer, body=record.answer.body.replace(tapes.PUBLIC_KEY, "main:!!"))
+            ),
+        ),
+        U,
+        ("body-signature-unknown", "inconclusive"),
+    ),
+    "second read good": (
+        lambda run: run.change(
+            say.BodyRead, lambda record: replace(record, nar=replace(record.nar, curl=18, **HALF))
+        ).with_record(tapes.body_read(Label.PROFILE, tapes.SOURCES[0], attempt=2)),
+        Q,
+        ("body-flapping", "inconclusive"),
+    ),
+    "gone after post": (
+        lambda run: run.with_record(
+            tapes.body_read(
+                Label.PROFILE, tapes.SOURCES[0], again_after_post=True, narinfo=answer(404, ATTIC_404), nar=None
+            )
+        ),
+        Q,
+        ("body-missing", "fail"),
+    ),
+    "failed and not there": (
+        lambda run: pushed(failing("HTTP 502 Bad Gateway: x"), exit=1)(
+            run.change(
+                say.BodyRead,
+                lambda record: (
+                    replace(record, narinfo=answer(404, ATTIC_404), nar=None)
+                    if record.store_path == tapes.SOURCES[-1].store_path
+                    else record
+                ),
+            )
+        ),
+        U,
+        ("body-not-published", "inconclusive"),
+    ),
+    # server log
+    "log has NoSuchBucket": (
+        lambda run: run.with_file(
+            "server.log",
+            tapes.SERVER_LOG
+            + b"2026-11-24T00:49:00.000000Z ERROR attic_server::error: Storage error: service error: unhandled error "
+            b'(NoSuchBucket): Error { code: "NoSuchBucket" }\n',
+        ),
+        U,
+        ("log-storage-error", "inconclusive"),
+    ),
+    "log is empty": (lambda run: run.with_file("server.log", b""), U, ("log-canary-missing", "inconclusive")),
+    "log is cut": (
+        lambda run: run.change(
+            say.CaptureClosed, lambda record: replace(record, cut=True) if record.name == "server.log" else record
+        ),
+        U,
+        ("capture-cut", "inconclusive"),
+    ),
+    "no canaries": (drop(say.LogCanarySent), U, ("log-unobservable", "inconclusive")),
+    "no log": (
+        lambda run: drop(say.CaptureClosed, lambda record: record.name != "server.log")(
+            Run(run.records, {name: data for name, data in run.files.items() if name != "server.log"})
+        ),
+        U,
+        ("log-unobservable", "inconclusive"),
+    ),
+    "canary unanswered": (
+        lambda run: run.change(say.LogCanarySent, lambda record: replace(record, answer=answer(None, error="connect"))),
+        P,
+        ("", ""),
+    ),
+    # controls
+    "control silent": (
+        lambda run: run.change(say.ControlTried, lambda record: replace(record, fired=Truth.UNKNOWN)),
+        U,
+        ("control-not-fired", "inconclusive"),
+    ),
+    "read token may push": (
+        lambda run: run.change(
+            say.ControlTried,
+            lambda record: replace(record, fired=Truth.ABSENT) if record.name == "read-only-push-denied" else record,
+        ),
+        Q,
+        ("control-token-overprivileged", "fail"),
+    ),
+    "no controls": (drop(say.ControlTried), U, ("control-missing", "inconclusive")),
+    # captures and the run
+    "capture lost": (
+        lambda run: Run(run.records, {name: data for name, data in run.files.items() if name != "build.log"}),
+        U,
+        ("capture-missing", "inconclusive"),
+    ),
+    "capture never closed": (
+        drop(say.CaptureClosed, lambda record: record.name != "push-profile.log"),
+        U,
+        ("capture-missing", "inconclusive"),
+    ),
+    "no last record": (lambda run: run.cut_after(len(run.records) - 1), U, ("run-incomplete", "inconclusive")),
+    "cancelled": (
+        lambda run: run.with_record(say.Cancelled(reason="signal SIGTERM")),
+        U,
+        ("run-cancelled", "inconclusive"),
+    ),
+    "trouble": (
+        lambda run: run.with_record(say.Trouble(stage="logs", message="disk full")),
+        U,
+        ("run-trouble", "inconclusive"),
+    ),
+    "publish skipped": (
+        lambda run: run.with_record(say.StageMark(name="publish", state="skipped", note="not clean")),
+        U,
+        ("run-publish-skipped", "inconclusive"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(BREAKS))
+def test_each_break_has_its_code_and_verdict(name: str) -> None:
+    change, word, row = BREAKS[name]
+    run = change(healthy())
+    assert run.word() == word, run.rows()
+    if word != P:
+        assert row in run.rows()
+    else:
+        assert run.rows() == set()
+
+
+def test_the_healthy_run_passes_with_every_claim_proved() -> None:
+    findings, verdict = healthy().judged()
+    assert (verdict.word.value, verdict.outcome, verdict.exit_code, verdict.blocks) == ("pass", "pass", 0, False)
+    assert len(findings) == 2 * 2 + 1 + 2 + 2 + 1 + 2 + 13 + 1 + 13 + 1 + 4 + 4 + 1
+
+
+WORSE = {"pass": 0, "inconclusive": 1, "quarantine": 2}
+ADDITIONS: dict[str, say.Record] = {
+    "trouble": say.Trouble(stage="x", message="y"),
+    "cancelled": say.Cancelled(reason="z"),
+    "refused": say.RunRefused(reason="r"),
+    "a loss while pushing": tapes.lost(tapes.sample(Phase.DURING, 9)),
+    "a body gone later": tapes.body_read(
+        Label.PROFILE, tapes.SOURCES[3], again_after_post=True, narinfo=answer(404, ATTIC_404), nar=None
+    ),
+    "a second child without its capture": tapes.child("other", "other.log"),
+    "an unknown sample": heads(500)(tapes.sample(Phase.POST, 3)),
+}
+
+
+@pytest.mark.parametrize(("number", "name"), list(enumerate(BREAKS)))
+def test_an_added_fault_never_improves_a_verdict(number: int, name: str) -> None:
+    broken = BREAKS[name][0](healthy())
+    before = WORSE[broken.word()]
+    for addition in (number % len(ADDITIONS), (number + 3) % len(ADDITIONS)):
+        worse = broken.with_record(list(ADDITIONS.values())[addition])
+        assert WORSE[worse.word()] >= max(before, WORSE["inconclusive"])

@@ -1,0 +1,149 @@
+"""The registry, the fold of the verdict, and what a policy may declare absent."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gate.evidence.bodies import STATUS_OF
+from gate.judge.boundary import BOUNDARY
+from gate.judge.finding import finding, pointer
+from gate.judge.quarantine import effect
+from gate.judge.registry import BY_CODE, CODES
+from gate.judge.verdict import fold_verdict
+from gate.model import records as say
+from gate.model.basics import EXIT_CODES, BucketState, Kind, Phase, Status, Word
+from tests.helpers import tapes
+from tests.helpers.tapes import healthy
+
+
+def test_codes_are_unique_kebab_case_and_carry_a_reason() -> None:
+    assert len(BY_CODE) == len(CODES)
+    for row in CODES:
+        assert row.code == row.code.lower().replace("_", "-")
+        assert row.statuses
+        assert row.why
+        assert row.remedy
+        assert row.remedy != "none needed" or set(row.statuses) <= {Status.PASS, Status.NOT_APPLICABLE}
+
+
+def test_the_classes_of_bodies_and_buckets_stand_in_the_registry() -> None:
+    for code, status in STATUS_OF.items():
+        assert BY_CODE[code].statuses == (status,)
+    for state in BucketState:
+        assert f"bucket-{state.value}" in BY_CODE
+
+
+def test_a_status_that_the_registry_does_not_grant_is_a_defect() -> None:
+    with pytest.raises(ValueError, match="bucket-index-lost"):
+        finding("bucket-index-lost", "attic", "s", status=Status.PASS)
+    with pytest.raises(ValueError, match="bucket-missing"):
+        finding("bucket-missing", "attic", "s")
+
+
+def test_pointers_escape_their_parts() -> None:
+    assert pointer("pre", "buckets", "a/b~c", 3) == "/pre/buckets/a~1b~0c/3"
+
+
+def test_exit_codes_are_the_designs() -> None:
+    assert {word.value: code for word, code in EXIT_CODES.items()} == {
+        "pass": 0,
+        "refused": 2,
+        "inconclusive": 3,
+        "quarantine": 4,
+    }
+
+
+def test_exactly_one_combination_of_statuses_passes() -> None:
+    """Every claim passed or granted absent, and nothing else: one fold over all of a run's rows, three ways each."""
+    facts = healthy().facts()
+    rows = healthy().judged()[0]
+    chosen = [index for index, row in enumerate(rows) if row.subject in ("attic", "build", "server-log", "run")][:6]
+    passes = 0
+    for statuses in itertools.product((Status.PASS, Status.INCONCLUSIVE, Status.FAIL), repeat=len(chosen)):
+        changed = list(rows)
+        for index, status in zip(chosen, statuses, strict=True):
+            changed[index] = replace(rows[index], status=status)
+        word = fold_verdict(facts, changed).word
+        wanted = Word.QUARANTINE if Status.FAIL in statuses else Word.INCONCLUSIVE
+        assert word is (Word.PASS if set(statuses) == {Status.PASS} else wanted)
+        passes += word is Word.PASS
+    assert passes == 1
+
+
+def test_a_row_left_out_blocks() -> None:
+    facts = healthy().facts()
+    rows = healthy().judged()[0]
+    for index in range(len(rows)):
+        assert fold_verdict(facts, rows[:index] + rows[index + 1 :]).word is not Word.PASS, rows[index]
+
+
+def test_an_unjudged_run_is_no_pass() -> None:
+    assert fold_verdict(healthy().facts(), ()).word is Word.INCONCLUSIVE
+
+
+def test_a_refused_run_stands_alone_until_something_was_published() -> None:
+    start = healthy().cut_after(5)
+    refused = tapes.Run((*start.records, say.RunRefused(reason="too many paths"), say.RunComplete()), {})
+    findings, verdict = refused.judged()
+    assert (verdict.word, verdict.exit_code, verdict.codes) == (Word.REFUSED, 2, ("run-refused",))
+    assert any(row.summary == "too many paths" for row in findings)
+    assert healthy().with_record(say.RunRefused(reason="late")).word() == "inconclusive"
+
+
+ABSENT = ("state", "store-workload", "cache-workload", "server-log")
+
+
+@pytest.mark.parametrize("source", ABSENT)
+def test_a_source_declared_absent_needs_no_proof_and_says_so(source: str) -> None:
+    kinds: dict[str, Callable[[Any], bool]] = {
+        "state": lambda record: not isinstance(record, say.StateSeen),
+        "store-workload": lambda record: not (isinstance(record, say.WorkloadSeen) and record.role == "store"),
+        "cache-workload": lambda record: not (isinstance(record, say.WorkloadSeen) and record.role == "cache"),
+        "server-log": lambda record: (
+            not (
+                isinstance(record, say.LogCanarySent)
+                or (isinstance(record, say.CaptureClosed) and record.name == "server.log")
+            )
+        ),
+    }
+    run = healthy()
+    bare = tapes.Run(
+        tuple(record for record in run.records if kinds[source](record)),
+        {name: data for name, data in run.files.items() if source != "server-log" or name != "server.log"},
+    )
+    assert bare.word() == "inconclusive"
+    granted = bare.with_policy(absent=(source,))
+    assert granted.word() == "pass", granted.rows()
+    assert any(row.status is Status.NOT_APPLICABLE for row in granted.judged()[0])
+
+
+def test_a_public_cache_drops_one_claim_and_says_so() -> None:
+    run = healthy().change(say.ControlTried, lambda record: None if record.name == "no-token-denied" else record)
+    assert run.word() == "inconclusive"
+    granted = run.with_policy(cache_public=True)
+    assert granted.word() == "pass"
+    assert "control-not-here" in {row.code for row in granted.judged()[0]}
+
+
+@pytest.mark.parametrize(
+    ("run", "kind"),
+    [
+        (healthy().with_policy(kind=Kind.LAB), "none"),
+        (healthy(), "counts-toward-release"),
+        (healthy().with_policy(representative=False), "neutral"),
+        (healthy().with_record(say.Trouble(stage="a", message="b")), "counts-against"),
+        (healthy().with_record(tapes.lost(tapes.sample(Phase.POST, 3))), "holds"),
+        (tapes.Run((*healthy().records[:1], say.RunRefused(reason="r"), say.RunComplete()), {}), "neutral"),
+    ],
+)
+def test_how_a_run_counts_in_the_standing_quarantine(run: tapes.Run, kind: str) -> None:
+    facts = run.facts()
+    assert effect(facts, run.judged()[1]).effect == kind
+
+
+def test_the_boundary_says_what_a_pass_is_not() -> None:
+    assert any("remote execution" in line for line in BOUNDARY)
+    assert any("fallback" in line for line in BOUNDARY)
