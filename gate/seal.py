@@ -1,0 +1,151 @@
+"""Fold, judge, render, manifest: a journal becomes sealed evidence. Verifying is sealing again in memory and comparing.
+
+Nothing stored is believed: findings and verdict are made anew from the journal and the captures each time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from gate import limits
+from gate.errors import ForeignTextError, ForgedError, UnsealedError
+from gate.evidence.fold import Captures, fold
+from gate.evidence.wire import canonical, digest, read_evidence
+from gate.journal import NAME, write_file
+from gate.judge.boundary import BOUNDARY
+from gate.judge.quarantine import effect
+from gate.judge.verdict import judge
+from gate.model.document import JUDGE_REVISION, SCHEMA, Evidence, Facts, ManifestEntry
+from gate.tape import EVIDENCE, captures_of, hold, names, read_tape, read_whole, stream
+
+REPORT: Final = "report.html"
+SUMMARY: Final = "summary.md"
+
+
+def seal(directory: Path) -> Evidence:
+    """Seal a folder: write its renderings, then ``evidence.json``, the last by one rename.
+
+    Raises `RefusedError` where there is no journal, `ForeignTextError` where it has no first record.
+    """
+    evidence, document, renderings = seal_in_memory(directory)
+    for name, data in renderings.items():
+        write_file(directory / name, data)
+    write_file(directory / EVIDENCE, document)
+    return evidence
+
+
+def finalize(directory: Path) -> Evidence:
+    """Seal what a dead run left, or seal again; a run that still writes is refused."""
+    release = hold(directory)
+    try:
+        for name in names(directory):
+            if name.startswith(".") and name.endswith(".new"):
+                (directory / name).unlink()
+        return seal(directory)
+    finally:
+        release()
+
+
+def seal_in_memory(directory: Path) -> tuple[Evidence, bytes, Mapping[str, bytes]]:
+    """The evidence of a folder, its canonical bytes and its renderings, from the journal and captures alone."""
+    tape = read_tape(directory)
+    captures = captures_of(directory)
+    facts = fold(tape, captures)
+    evidence = assemble(facts, _recorded(directory, captures))
+    renderings = _render(evidence)
+    listed = tuple(
+        ManifestEntry(name=name, kind="rendering", bytes=len(data), sha256=sha256(data).hexdigest())
+        for name, data in renderings.items()
+    )
+    whole = replace(evidence, manifest=(*evidence.manifest, *listed))
+    return whole, canonical(Evidence, whole), renderings
+
+
+def assemble(facts: Facts, manifest: tuple[ManifestEntry, ...]) -> Evidence:
+    """Judge the facts and put the document together."""
+    findings, verdict = judge(facts)
+    known = {name: getattr(facts, name) for name in facts.__dataclass_fields__}
+    return Evidence(
+        **known,
+        schema=SCHEMA,
+        judge_revision=JUDGE_REVISION,
+        findings=findings,
+        verdict=verdict,
+        quarantine=effect(facts, verdict),
+        boundary=BOUNDARY,
+        manifest=manifest,
+    )
+
+
+def _recorded(directory: Path, captures: Captures) -> tuple[ManifestEntry, ...]:
+    rows = [_entry(directory, NAME, "journal")]
+    rows += [_entry(directory, name, "capture") for name in sorted(captures)]
+    return tuple(rows)
+
+
+def _entry(directory: Path, name: str, kind: str) -> ManifestEntry:
+    total = 0
+    running = sha256()
+    for block in stream(directory / name):
+        total += len(block)
+        running.update(block)
+    return ManifestEntry(name=name, kind=kind, bytes=total, sha256=running.hexdigest())
+
+
+def _render(evidence: Evidence) -> Mapping[str, bytes]:
+    from gate.render import html, markdown  # noqa: PLC0415  # jinja2 is heavy
+
+    return {REPORT: html.report(evidence).encode(), SUMMARY: markdown.summary(evidence).encode()}
+
+
+def verify(directory: Path) -> tuple[Evidence, str]:
+    """The evidence of a sealed folder and its digest, when every byte is what sealing again gives.
+
+    Needs no network. Raises `UnsealedError` when the folder has no ``evidence.json``, `ForgedError` with the first
+    difference otherwise.
+    """
+    present = names(directory)
+    if NAME in present and EVIDENCE not in present:
+        message = f"{directory} was never sealed: run `publication-gate finalize {directory}`"
+        raise UnsealedError(message)
+    stored = read_whole(directory / EVIDENCE, limits.EVIDENCE_BYTES)
+    try:
+        evidence = read_evidence(stored)
+        _check_folder(directory, evidence, present)
+        _, again, renderings = seal_in_memory(directory)
+    except ForeignTextError as error:
+        message = f"{directory} is not genuine: {error}"
+        raise ForgedError(message) from None
+    for name, data in renderings.items():
+        if read_whole(directory / name, len(data)) != data:
+            message = f"{directory} is not genuine: {name} is not what its evidence renders to"
+            raise ForgedError(message)
+    if again != stored:
+        message = f"{directory} is not genuine: {_difference(evidence, again)}"
+        raise ForgedError(message)
+    return evidence, digest(stored)
+
+
+def _check_folder(directory: Path, evidence: Evidence, present: list[str]) -> None:
+    listed = {row.name: row for row in evidence.manifest}
+    for name in sorted({*listed, EVIDENCE} ^ set(present)):
+        told = "is listed in the manifest and missing" if name in listed else "is not listed in the manifest"
+        message = f"{ascii(name)[:100]} {told}"
+        raise ForeignTextError(message)
+    for name, row in listed.items():
+        now = _entry(directory, name, row.kind)
+        if (now.bytes, now.sha256) != (row.bytes, row.sha256):
+            message = f"{name} has sha256 {now.sha256}, its manifest says {row.sha256}"
+            raise ForeignTextError(message)
+
+
+def _difference(stored: Evidence, again: bytes) -> str:
+    made = read_evidence(again)
+    for name in made.__dataclass_fields__:
+        if getattr(stored, name) != getattr(made, name):
+            if name == "verdict":
+                return f"its verdict says {stored.verdict.word}, its records give {made.verdict.word}"
+            return f"its {name} is not what its journal and captures give"
+    return "its bytes are not in RFC 8785 form"

@@ -1,0 +1,121 @@
+"""Reading an evidence folder back: the journal up to its tear, and its captures as streams."""
+
+import fcntl
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from gate import limits
+from gate.errors import ForeignTextError, RefusedError
+from gate.evidence.fold import Captures, Tape
+from gate.evidence.wire import read_entry
+from gate.journal import NAME, START
+
+if TYPE_CHECKING:
+    from gate.model.records import Entry
+
+_CAPTURE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,60}\.log")
+EVIDENCE: Final = "evidence.json"
+
+
+def read_tape(directory: Path) -> Tape:
+    """The entries of a journal whose chain holds, up to the first that does not.
+
+    Raises `RefusedError` where there is no journal to read.
+    """
+    path = directory / NAME
+    entries: list[Entry] = []
+    prev = START
+    torn = False
+    for line in _lines(path):
+        try:
+            entry = read_entry(line[:-1]) if line.endswith(b"\n") else None
+        except ForeignTextError:
+            entry = None
+        if entry is None or entry.prev != prev or entry.seq != len(entries):
+            torn = True
+            break
+        entries.append(entry)
+        prev = sha256(line).hexdigest()
+    return Tape(entries=tuple(entries), torn=torn)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with _open(path) as stream:
+            left = limits.JOURNAL_BYTES
+            while line := stream.readline(min(left, limits.RECORD_BYTES)):
+                left -= len(line)
+                yield line
+    except OSError as error:
+        message = f"{path} can't be read ({error.strerror}): give the folder of a run, with its {NAME}"
+        raise RefusedError(message) from None
+
+
+def _open(path: Path) -> BinaryIO:
+    """A regular file to read; a link, a FIFO or a device in its place is refused, never followed or waited for."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        message = f"{path} is no regular file"
+        raise RefusedError(message)
+    return os.fdopen(handle, "rb")
+
+
+def names(directory: Path) -> list[str]:
+    """Every name in the folder, sorted; raises `RefusedError` where it is none."""
+    try:
+        return sorted(path.name for path in directory.iterdir())
+    except OSError as error:
+        message = f"{directory} can't be listed ({error.strerror}): give the folder of a run"
+        raise RefusedError(message) from None
+
+
+def captures_of(directory: Path) -> Captures:
+    """The capture files of a folder, each a function that streams its bytes."""
+    found = [name for name in names(directory) if _CAPTURE_NAME.fullmatch(name)]
+    return {name: partial(stream, directory / name) for name in found}
+
+
+def stream(path: Path) -> Iterator[bytes]:
+    """The bytes of a file in blocks, at most `limits.CAPTURE_BYTES` of them."""
+    left = limits.CAPTURE_BYTES
+    with _open(path) as source:
+        while left > 0 and (block := source.read(min(left, limits.READ_CHUNK_BYTES))):
+            left -= len(block)
+            yield block
+
+
+def read_whole(path: Path, cap: int) -> bytes:
+    """A file's bytes; raises `RefusedError` when it is larger than ``cap`` or can't be read."""
+    try:
+        with _open(path) as source:
+            data: bytes = source.read(cap + 1)
+    except OSError as error:
+        message = f"{path} can't be read ({error.strerror})"
+        raise RefusedError(message) from None
+    if len(data) > cap:
+        message = f"{path} has more than {cap} bytes: this is no file of ours"
+        raise RefusedError(message)
+    return data
+
+
+def hold(directory: Path) -> Callable[[], None]:
+    """Lock the journal against a second writer; gives the release. Raises `RefusedError` while a run still writes."""
+    try:
+        journal = _open(directory / NAME)
+    except OSError as error:
+        message = f"{directory / NAME} can't be read ({error.strerror}): give the folder of a run"
+        raise RefusedError(message) from None
+    try:
+        fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        journal.close()
+        message = f"a run still writes to {directory}: wait for it, or end it, then finalize"
+        raise RefusedError(message) from None
+    return journal.close
