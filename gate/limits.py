@@ -34,7 +34,8 @@ ZSTD_WINDOW_BYTES: Final = 128 * 1024 * 1024  # zstd's own default limit (--long
 XZ_MEMORY_BYTES: Final = 256 * 1024 * 1024
 INFLATE_PIECE_BYTES: Final = 256 * 1024  # what a decompressor may give at once, where its library has such a limit
 INFLATE_SLICE_BYTES: Final = 16 * 1024  # what it is given at once: bounds what a body of tiny frames costs
-ZSTD_SLICE_BYTES: Final = 256  # its library has none: 4 bytes give at most one block of 128 KiB, so this gives 8 MiB
+ZSTD_SLICE_BYTES: Final = 512  # its library has none: 4 bytes give at most a block of 128 KiB, so this gives 16 MiB
+ZSTD_WRITE_BYTES: Final = 32 * 1024  # its output buffer: from 128 KiB on each call pays for fresh pages
 CONTROL_BODY_BYTES: Final = 4 * 1024 * 1024  # the body of the bit-flip control, a small canary, is held in memory
 READ_CHUNK_BYTES: Final = 256 * 1024
 READ_JOBS: Final = 4  # a probe must not be the load that stalls a disk
@@ -71,4 +72,4 @@ TOKEN_BACKDATE_SECONDS: Final = 60  # Attic's time tolerance is zero (attic b7c9
 
 # --- outputs ------------------------------------------------------------------------------------------------------
 SUMMARY_BYTES: Final = 900_000  # GitHub drops a step summary over 1 MiB (actions/runner FileCommandManager.cs:223)
-LISTED_SUBJECTS: Final = 50  # failing subjects written out in a summary; all of them stand in evidence.json
+LISTED_SUBJECTS: Final = 10  # subjects of one code written out in a summary; all stand in evidence.json

@@ -82,7 +82,7 @@ class Workload:
 
 @value
 class Canary:
-    """A log canary of a phase. ``answered``: the server gave its documented 500; ``logged``: the nonce is in the log."""
+    """A log canary of a phase. ``answered``: the server gave its 500; ``logged``: the nonce is in the log."""
 
     nonce: str
     answered: Truth
@@ -126,7 +126,11 @@ class Build:
 
 @value
 class PushPath:
-    """One path of a publication and what was claimed of it. ``claimed_before``: get-missing-paths, before the push."""
+    """One path of a publication and what was claimed of it.
+
+    ``claimed_before``: what get-missing-paths said before the push. ``doubted``: a success line for it stands where an
+    error body may have forged it, so it counts as no result, yet its body must be there.
+    """
 
     label: Label
     cache: str
@@ -136,6 +140,7 @@ class PushPath:
     claimed_before: Truth
     claim: Claim
     error: PushError | None
+    doubted: bool
 
 
 @value
@@ -260,7 +265,7 @@ class Subject:
 
 @value
 class Coverage:
-    """Expected, fresh, proved and skipped paths and bytes, over all labels, with ``fresh_profile`` and ``fresh_twin``."""
+    """Expected, fresh, proved and skipped paths and bytes over all labels; fresh paths of profile and twin."""
 
     expected_paths: int
     expected_bytes: int

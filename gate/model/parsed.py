@@ -38,7 +38,8 @@ class Announced:
 class PushError:
     """What the client printed for a failed path.
 
-    ``code`` is ``InternalServerError``, another error name of Attic's, ``HTTP <status>``, ``request`` for a request that
+    ``code`` is ``InternalServerError``, another error name of Attic's, ``HTTP <status>``, ``request`` for a request
+    that
     got no answer, or ``unknown``; ``message`` is the foreign text after it, cut at ``limits.ERROR_TEXT_CHARS``.
     """
 
@@ -62,7 +63,8 @@ class PushReport:
     ``fatal`` is the client's last ``Error:`` line where no path explains it. ``done`` says that ``All done!`` was
     printed, ``vacuous`` that it said ``Nothing specified`` or ``Nothing selected``. ``contradicted`` are paths with
     two results, a success told twice among them (they count as failed, without an error where none was printed).
-    ``foreign`` results name paths that are not of the plan. ``doubted`` paths have only success lines that may be part of
+    ``foreign`` results name paths that are not of the plan. ``doubted`` paths have only success lines that may be
+    part of
     the error text of another path: the client is not known to have said anything of them, so they are in no line, but
     what it may have said is an obligation of the cache all the same.
     """

@@ -139,7 +139,8 @@ class CacheConfigSeen:
 class MarkerSeen:
     """The two disk markers of one bucket at one place.
 
-    ``data`` is ``<place>/<bucket>``; ``meta`` is ``<place>/.rustfs.sys/buckets/<bucket>/.metadata.bin``. Present means a
+    ``data`` is ``<place>/<bucket>``; ``meta`` is ``<place>/.rustfs.sys/buckets/<bucket>/.metadata.bin``. Present
+    means a
     real directory seen by lstat; a link, a FIFO or an error is unknown, with ``error`` saying which.
     """
 
@@ -294,7 +295,8 @@ class BuildFacts:
 class NarRead:
     """What came of one NAR body. ``curl`` is libcurl's own result code (18: partial file; 0: it says all is well).
 
-    ``wire_bytes`` were received, ``nar_bytes`` decompressed (counted up to ``NarSize + 1``), ``sha256`` is nix base 32 of
+    ``wire_bytes`` were received, ``nar_bytes`` decompressed (counted up to ``NarSize + 1``), ``sha256`` is nix base
+    32 of
     them. ``codec`` was declared, ``sniffed`` is what the first bytes are. ``clean_end``: the decompressor reached the
     end of its last frame with nothing left over; ``well_formed``: what came out is one whole NAR.
     """
@@ -390,7 +392,7 @@ Record = (
 
 @value
 class Entry:
-    """One journal line: ``at`` is RFC 3339 UTC, ``mono_millis`` a monotonic clock, ``prev`` the sha256 of the line before.
+    """One journal line: ``at`` is RFC 3339 UTC, ``mono_millis`` monotonic, ``prev`` the sha256 of the line before.
 
     The first line's ``prev`` is 64 zeros.
     """

@@ -1,0 +1,109 @@
+"""Sockets that keep one deadline over a whole exchange, however slowly it trickles.
+
+httpcore's own time-outs begin anew with every read. Its network backends are made to be replaced
+(https://www.encode.io/httpcore/network-backends/). Only looking up a name is bounded by the resolver alone.
+"""
+
+import ssl
+import threading
+from collections.abc import Iterable
+from math import inf
+from typing import Any, Final
+
+import httpcore
+
+from gate import limits
+from gate.clock import Clock
+from gate.process import CancelToken
+
+_WRITE_BYTES: Final = 64 * 1024
+
+
+class Patience(threading.local):
+    """How long the exchange of this thread may still take."""
+
+    def __init__(self, clock: Clock, cancel: CancelToken) -> None:
+        self._clock = clock
+        self._cancel = cancel
+        self.until = inf
+
+    @property
+    def left(self) -> float:
+        """Seconds, never less than one thousandth: zero would mean *do not wait at all* to a socket."""
+        return max(self.until - self._clock.monotonic(), 0.001)
+
+    @property
+    def over(self) -> bool:
+        """Whether the deadline passed or the run was cancelled."""
+        return self._cancel.cancelled or self._clock.monotonic() >= self.until
+
+
+class TlsError(httpcore.ConnectError):
+    """The server was reached, and no trusted TLS connection came of it."""
+
+
+class BoundedStream(httpcore.NetworkStream):
+    """A connection whose every wait ends with the patience of the thread that uses it."""
+
+    def __init__(self, inner: httpcore.NetworkStream, patience: Patience) -> None:
+        self._inner = inner
+        self._patience = patience
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  # the patience is the bound
+        """Some bytes, or none at the end of the stream."""
+        while True:
+            if self._patience.over:
+                raise httpcore.ReadTimeout
+            try:
+                return self._inner.read(max_bytes, min(self._patience.left, limits.CANCEL_SECONDS))
+            except httpcore.ReadTimeout:
+                continue
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002  # the patience is the bound
+        """All of the bytes."""
+        for at in range(0, len(buffer), _WRITE_BYTES):
+            if self._patience.over:
+                raise httpcore.WriteTimeout
+            self._inner.write(buffer[at : at + _WRITE_BYTES], self._patience.left)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ARG002  # the patience is the bound
+    ) -> httpcore.NetworkStream:
+        """The same connection, with TLS from here on."""
+        most = min(self._patience.left, limits.CONNECT_SECONDS)
+        try:
+            return BoundedStream(self._inner.start_tls(ssl_context, server_hostname, most), self._patience)
+        except httpcore.ConnectError as error:
+            raise TlsError(str(error)) from error
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401  # httpcore's own signature
+        """What httpcore asks of a connection, such as whether it is still open."""
+        return self._inner.get_extra_info(info)
+
+
+class BoundedBackend(httpcore.NetworkBackend):
+    """Makes `BoundedStream` connections."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._inner = httpcore.SyncBackend()
+        self._patience = patience
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002  # the patience is the bound
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        """A connection to a host."""
+        most = min(self._patience.left, limits.CONNECT_SECONDS)
+        stream = self._inner.connect_tcp(host.strip("[]"), port, most, local_address, socket_options)
+        return BoundedStream(stream, self._patience)

@@ -1,0 +1,136 @@
+"""One publication by ``attic push``, with exactly the given paths and the token in a private file.
+
+The token is never in argv or the environment: ``attic login`` would put it into argv, so the client's configuration is
+written here (attic b7c9056 client/src/config.rs: ``$XDG_CONFIG_HOME/attic/config.toml``, ``token-file``) and removed
+afterwards.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from gate.clock import Clock
+from gate.errors import InconclusiveError, RefusedError
+from gate.model.basics import Secret
+from gate.model.records import ChildEnded
+from gate.parse.quoting import shown
+from gate.parse.store_path import store_path
+from gate.process import CancelToken, Capture, run
+
+SERVER: Final = "gate"
+
+_PER_ARGUMENT_BYTES: Final = 9  # its pointer and its NUL (execve(2))
+
+
+def push(
+    paths: Sequence[str],
+    *,
+    name: str,
+    attic: str,
+    endpoint: str,
+    cache: str,
+    token: Secret,
+    env: Mapping[str, str],
+    capture: Capture,
+    deadline_seconds: float,
+    cancel: CancelToken,
+    clock: Clock,
+    stop: Callable[[], bool] | None = None,
+    tee: Callable[[bytes], None] | None = None,
+    jobs: int | None = None,
+) -> ChildEnded:
+    """Push these paths and no others to ``<endpoint>/<cache>``; how the client ended.
+
+    ``attic`` is the client's program, ``env`` what Nix needs of the environment (see ``nix_store.nix_environment``),
+    ``jobs`` the uploads at a time (None: the client's default). When the paths do not fit into an argument list they go
+    by ``--stdin``, and then the client prints no header line (recordings/attic/stdin-uploaded). ``stop`` is asked
+    often and ends the push; see `gate.process.run` for the other ends. `RefusedError` when there is nothing to push,
+    `InconclusiveError` when the private configuration can't be written or removed.
+    """
+    if not paths:
+        raise RefusedError("There are no paths to push: expected one at least, for the client calls nothing a success.")
+    checked = [store_path(path) for path in paths]
+    argv = [attic, "push", "--no-closure", *(("-j", str(jobs)) if jobs else ()), f"{SERVER}:{cache}"]
+    by_stdin = not _fits(checked, env)
+    with _private_config(endpoint, token, env) as private_env:
+        return run(
+            [*argv, "--stdin"] if by_stdin else [*argv, *checked],
+            name=name,
+            env=private_env,
+            stdin="".join(f"{path}\n" for path in checked).encode() if by_stdin else None,
+            capture=capture,
+            tee=tee,
+            deadline_seconds=deadline_seconds,
+            cancel=cancel,
+            stop=stop,
+            clock=clock,
+        )
+
+
+def _fits(paths: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether the paths take at most half of what Linux lets argv and environment have together."""
+    words = (*paths, *(f"{key}={text}" for key, text in env.items()))
+    return sum(len(os.fsencode(word)) + _PER_ARGUMENT_BYTES for word in words) <= os.sysconf("SC_ARG_MAX") // 2
+
+
+@contextmanager
+def _private_config(endpoint: str, token: Secret, env: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """A configuration folder (0700) that is there only meanwhile; gives the child's environment."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="publication-gate-", dir=env.get("TMPDIR")))
+    except OSError as error:
+        raise InconclusiveError(
+            f"No private folder can be made for the push ({error.strerror}): check TMPDIR."
+        ) from None
+    try:
+        try:
+            _write_config(folder, endpoint, token)
+        except OSError as error:
+            message = f"The push's configuration can't be written in {folder} ({error.strerror}): expected room there."
+            raise InconclusiveError(message) from None
+        yield {**env, "XDG_CONFIG_HOME": str(folder), "NIX_USER_CONF_FILES": _nix_user_files(env)}
+    finally:
+        _remove(folder)
+
+
+def _write_config(folder: Path, endpoint: str, token: Secret) -> None:
+    token_file = folder / "token"
+    _write(token_file, token.reveal())
+    (folder / "attic").mkdir(mode=0o700)
+    # Its URL must end in a slash: the client joins relative references to it. A JSON string is a TOML one.
+    config = (
+        f'default-server = "{SERVER}"\n'
+        f"[servers.{SERVER}]\n"
+        f"endpoint = {json.dumps(endpoint.rstrip('/') + '/')}\n"
+        f"token-file = {json.dumps(str(token_file))}\n"
+    )
+    _write(folder / "attic" / "config.toml", config)
+
+
+def _write(file: Path, text: str) -> None:
+    with os.fdopen(
+        os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "w"
+    ) as out:
+        out.write(text)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        raise InconclusiveError(
+            f"The folder {shown(str(folder))}, which has a token, can't be removed: remove it by hand."
+        )
+
+
+def _nix_user_files(env: Mapping[str, str]) -> str:
+    """Where Nix's own user settings are, which XDG_CONFIG_HOME would otherwise lead it away from (nix.conf(5))."""
+    if "NIX_USER_CONF_FILES" in env:
+        return env["NIX_USER_CONF_FILES"]
+    home = env.get("XDG_CONFIG_HOME") or f"{env.get('HOME', '')}/.config"
+    folders = [home, *(env.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")]
+    return ":".join(f"{folder}/nix/nix.conf" for folder in folders)

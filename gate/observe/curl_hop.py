@@ -1,0 +1,136 @@
+"""One libcurl handle and the answer that it receives: a single hop, never a redirect of libcurl's own.
+
+libcurl is what Nix itself reads with (nix ``src/libstore/filetransfer.cc``): its result codes are the operators' words.
+"""
+
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from gate import limits
+from gate.errors import RefusedError
+
+# Result codes (https://curl.se/libcurl/c/libcurl-errors.html) as the words of `HttpAnswer.error`.
+WRITE_ERROR: Final = 23  # our own sink wanted no more
+_WORDS: Final = {
+    **dict.fromkeys((5, 6, 7), "connect"),
+    **dict.fromkeys((16, 18, 52, 55, 56, 92, 95), "cut"),
+    28: "timeout",
+    **dict.fromkeys((35, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98), "tls"),
+}
+
+_HEADER_BYTES: Final = 2048  # of one header's value; a presigned URL is about 600 bytes
+_KEPT_HEADERS: Final = frozenset(
+    {
+        *("content-type", "content-length", "location", "etag", "last-modified", "date"),
+        "x-amz-version-id",
+    }
+)
+
+
+def curl_word(code: int) -> str | None:
+    """The word for a libcurl result code: None for 0, ``connect``, ``timeout``, ``tls``, ``cut`` or ``other``."""
+    return None if code == 0 else _WORDS.get(code, "other")
+
+
+def authorities(ca_file: str | None) -> str:
+    """The certificate authorities to trust, as PEM: the system's, certifi's, and those of ``ca_file``.
+
+    `RefusedError` when ``ca_file`` can't be read; the others may be missing.
+    """
+    import certifi  # noqa: PLC0415  # needed only where something is asked
+
+    found = []
+    for file in (ssl.get_default_verify_paths().cafile, certifi.where()):
+        with suppress(OSError, UnicodeDecodeError):
+            found.append(Path(file or "").read_text("utf-8"))
+    if ca_file is not None:
+        try:
+            found.append(Path(ca_file).read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise RefusedError(f"The CA file {ca_file} can't be read ({error}): expected PEM certificates.") from None
+    return "\n".join(found)
+
+
+class CurlHop:
+    """A libcurl handle for one transfer after the other; connections are kept and used again.
+
+    ``trusted`` are certificate authorities in PEM, see `authorities`. No proxy, no netrc, nothing of the environment.
+
+    ``status`` and ``headers`` (lower-case names, of those that records have a field for) are of the last answer;
+    header values are decoded with escapes and cut. The multi handle that ``handle`` is added to drives it.
+    """
+
+    def __init__(self, trusted: str) -> None:
+        import pycurl  # noqa: PLC0415  # a C library: only where it is used
+
+        self.status: int | None = None
+        self.headers: dict[str, str] = {}
+        self._sink: Callable[[int, bytes], bool] = lambda _status, _data: False
+        self._curl = pycurl
+        self.handle: Any = pycurl.Curl()
+        for option, choice in (
+            (pycurl.NOSIGNAL, 1),
+            (pycurl.FOLLOWLOCATION, 0),
+            (pycurl.PATH_AS_IS, 1),  # what was checked is what is asked
+            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),  # a cut body is then always code 18, 52 or 56
+            (pycurl.PROXY, ""),  # not even what the environment names
+            (pycurl.NETRC, pycurl.NETRC_IGNORED),
+            (pycurl.CONNECTTIMEOUT_MS, round(limits.CONNECT_SECONDS * 1000)),
+            (pycurl.BUFFERSIZE, limits.READ_CHUNK_BYTES),
+            (pycurl.HEADERFUNCTION, self._header),
+            (pycurl.WRITEFUNCTION, self._data),
+        ):
+            self.handle.setopt(option, choice)
+        self.handle.set_ca_certs(trusted)
+        if (folder := ssl.get_default_verify_paths().capath) is not None:
+            self.handle.setopt(pycurl.CAPATH, folder)
+
+    def ask(
+        self,
+        url: str,
+        *,
+        headers: Sequence[str],
+        seconds: float,
+        low_speed_seconds: int,
+        sink: Callable[[int, bytes], bool],
+    ) -> None:
+        """Make ready for a GET, all of it within ``seconds``.
+
+        ``sink`` takes the status and each piece of the body; answering False it ends the transfer (`WRITE_ERROR`). A
+        transfer slower than `limits.LOW_SPEED_BYTES_PER_SECOND` for ``low_speed_seconds`` ends as timed out.
+        """
+        self.status = None
+        self.headers = {}
+        self._sink = sink
+        setopt, curl = self.handle.setopt, self._curl
+        setopt(curl.URL, url)
+        setopt(curl.HTTPHEADER, headers)
+        setopt(curl.TIMEOUT_MS, max(1, round(seconds * 1000)))
+        setopt(curl.LOW_SPEED_LIMIT, limits.LOW_SPEED_BYTES_PER_SECOND)
+        setopt(curl.LOW_SPEED_TIME, low_speed_seconds)
+
+    def millis(self) -> int:
+        """How long the last transfer took, from its start."""
+        seconds: float = self.handle.getinfo(self._curl.TOTAL_TIME)
+        return round(seconds * 1000)
+
+    def close(self) -> None:
+        """Give the handle back to libcurl."""
+        self.handle.close()
+
+    def _header(self, line: bytes) -> None:
+        if line.startswith(b"HTTP/"):  # also after a 1xx: only the last answer's headers count
+            self.headers = {}
+            code = line.split(b" ", 2)[1:2]
+            self.status = int(code[0]) if code and code[0].strip().isdigit() else None
+            return
+        name, colon, content = line.partition(b":")
+        key = name.decode("ascii", "replace").lower()
+        if colon and key in _KEPT_HEADERS:
+            self.headers[key] = content.strip()[:_HEADER_BYTES].decode("utf-8", "backslashreplace")
+
+    def _data(self, piece: bytes) -> int:
+        return len(piece) if self._sink(self.status or 0, piece) else -1

@@ -1,0 +1,117 @@
+"""The markers that RustFS keeps on a drive for each bucket, seen by lstat alone.
+
+Layout (RustFS 1.0.0-beta.2): ``<drive>/<bucket>/`` and ``<drive>/.rustfs.sys/buckets/<bucket>/.metadata.bin/xl.meta``;
+``<drive>/.rustfs.sys/format.json`` names the drive. Both markers are directories. Anything else of that name (a link,
+a FIFO, a file) is unknown: it is not what RustFS wrote, and it is not nothing.
+A drive without ``.rustfs.sys`` is none, or is not mounted: what is not found there is unknown, never absent.
+"""
+
+import os
+import stat
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from gate import limits
+from gate.errors import ForeignTextError
+from gate.model.basics import Truth
+from gate.model.parsed import FileLocator
+from gate.model.records import MarkerSeen, PlaceSeen
+from gate.observe.small_file import read_small
+from gate.parse.locator import parse_locator
+from gate.parse.strict_json import loads
+
+_SYSTEM: Final = ".rustfs.sys"
+
+
+def look(place: str, buckets: Sequence[str], *, seconds: float = limits.MARKER_SECONDS) -> PlaceSeen:
+    """The markers of all buckets at one place. After ``seconds`` without an answer of the disk all are unknown.
+
+    The looking is left to a thread of its own, because a call on a stalled disk can't be ended.
+    """
+    try:
+        locator = parse_locator(place)
+    except ForeignTextError as error:
+        return _unknown(place, buckets, str(error))
+    if not isinstance(locator, FileLocator):
+        return _unknown(place, buckets, "kubectl locators are not read yet")
+    found: list[PlaceSeen] = []
+    thread = threading.Thread(
+        target=lambda: found.append(_look(place, Path(locator.path), buckets)), name=f"look at {place}", daemon=True
+    )
+    thread.start()
+    thread.join(seconds)
+    return found[0] if found else _unknown(place, buckets, f"the disk did not answer within {seconds:g} s")
+
+
+def _look(place: str, drive: Path, buckets: Sequence[str]) -> PlaceSeen:
+    trouble = _trouble_of(drive)
+    if trouble:
+        return _unknown(place, buckets, trouble)
+    formatted = _is_directory(drive / _SYSTEM)
+    if formatted[0] is not Truth.PRESENT:
+        why = formatted[1] or f"{drive} has no {_SYSTEM}: no drive of RustFS, or not mounted"
+        return PlaceSeen(place=place, markers=tuple(_without_absence(_marker(drive, name), why) for name in buckets))
+    markers = tuple(_marker(drive, bucket) for bucket in buckets)
+    trouble = _trouble_of(drive / _SYSTEM)
+    if trouble:  # it was unmounted meanwhile
+        return _unknown(place, buckets, trouble)
+    return PlaceSeen(place=place, markers=markers, volume=_volume(drive / _SYSTEM / "format.json"))
+
+
+def _marker(drive: Path, bucket: str) -> MarkerSeen:
+    if bucket in ("", ".", "..") or "/" in bucket or "\0" in bucket:
+        return MarkerSeen(bucket=bucket, data=Truth.UNKNOWN, meta=Truth.UNKNOWN, error="no name of a bucket")
+    data, data_error = _is_directory(drive / bucket)
+    meta, meta_error = _is_directory(drive / _SYSTEM / "buckets" / bucket / ".metadata.bin")
+    errors = [error for error in (data_error, meta_error) if error]
+    return MarkerSeen(bucket=bucket, data=data, meta=meta, error="; ".join(errors) or None)
+
+
+def _is_directory(path: Path) -> tuple[Truth, str | None]:
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return Truth.ABSENT, None
+    except OSError as error:  # EIO, EACCES, ENOTDIR, ESTALE, …
+        return Truth.UNKNOWN, f"{path}: {error.strerror}"
+    if stat.S_ISDIR(mode):
+        return Truth.PRESENT, None
+    return Truth.UNKNOWN, f"{path} is {_kind(mode)}: expected a directory"
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFLNK: "a link", stat.S_IFREG: "a file", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def _trouble_of(directory: Path) -> str | None:
+    there, error = _is_directory(directory)
+    return error if there is not Truth.ABSENT else f"{directory} is not there"
+
+
+def _without_absence(marker: MarkerSeen, why: str) -> MarkerSeen:
+    data, meta = (truth if truth is Truth.PRESENT else Truth.UNKNOWN for truth in (marker.data, marker.meta))
+    return MarkerSeen(bucket=marker.bucket, data=data, meta=meta, error="; ".join(filter(None, (marker.error, why))))
+
+
+def _unknown(place: str, buckets: Sequence[str], why: str) -> PlaceSeen:
+    markers = tuple(MarkerSeen(bucket=bucket, data=Truth.UNKNOWN, meta=Truth.UNKNOWN, error=why) for bucket in buckets)
+    return PlaceSeen(place=place, markers=markers, error=why)
+
+
+def _volume(path: Path) -> str | None:
+    """``<deployment>/<drive>`` of format.json, ``<deployment>`` where it names no drive, or None.
+
+    Format: rustfs ``crates/ecstore/src/disk/format.rs``, ``FormatV3``.
+    """
+    try:
+        said = loads(read_small(path, cap=limits.ANSWER_BODY_BYTES), cap=limits.ANSWER_BODY_BYTES)
+    except (OSError, ForeignTextError):
+        return None
+    if not isinstance(said, dict):
+        return None
+    drive = said["xl"].get("this") if isinstance(said.get("xl"), dict) else None
+    names = [name for name in (said.get("id"), drive) if isinstance(name, str) and name]
+    return "/".join(names)[: limits.ERROR_TEXT_CHARS] or None

@@ -1,0 +1,229 @@
+"""Reads published paths back as Nix would: the narinfo, then the NAR body to its end, hop by hop.
+
+HTTP 200 is no success: Attic commits it before it fetches the first chunk, and a storage error then only cuts the body
+(attic b7c9056 server/src/api/binary_cache.rs, ``get_nar``). A one-chunk body is answered by a 307 to a presigned S3
+URL, whose query is a credential. Records say what came; nothing is judged here.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from gate import limits
+from gate.clock import Clock
+from gate.errors import RefusedError
+from gate.model.basics import Secret, value
+from gate.model.records import BodyRead, HttpAnswer, NarRead
+from gate.net import HostList, plain_url
+from gate.observe.curl_hop import CurlHop, authorities
+from gate.observe.nar_hops import NarHops, NarinfoHop, Target
+from gate.observe.way import Way
+from gate.process import CancelToken, Redactor
+
+__all__ = ["Access", "Target", "read_bodies"]
+
+
+@value
+class Access:
+    """Where to read, and with what. Times in seconds.
+
+    ``cache_url`` is ``<endpoint>/<cache>``. ``hosts`` are all that may be asked, the cache's own and those that a
+    redirect may lead to. The token goes to the cache's own origin alone. ``ca_file`` is a PEM file of further
+    certificate authorities beside the system's and certifi's. ``low_speed_seconds`` is how long a body may be slower
+    than `limits.LOW_SPEED_BYTES_PER_SECOND`.
+    """
+
+    cache_url: str
+    token: Secret | None
+    hosts: HostList
+    ca_file: str | None = None
+    answer_seconds: float = limits.ANSWER_SECONDS
+    body_seconds: float = limits.BODY_SECONDS
+    low_speed_seconds: int = limits.LOW_SPEED_SECONDS
+
+
+def read_bodies(
+    targets: Sequence[Target],
+    *,
+    access: Access,
+    jobs: int = limits.READ_JOBS,
+    attempt: int = 1,
+    again_after_post: bool = False,
+    deadline_seconds: float,
+    cancel: CancelToken,
+    clock: Clock,
+    tap: Callable[[bytes], None] | None = None,
+) -> Iterator[BodyRead]:
+    """Read each target once, ``jobs`` at a time; records come in the order in which the reads end.
+
+    After the deadline each target that is left gets a record with ``timeout``. When ``cancel`` asks for it the records
+    just end: a path without one was not read. ``tap`` is shown the bytes of every body with status 200, as they came
+    over the wire; it is for a single target. Raises `RefusedError` for a cache URL or a token that can't be used.
+    """
+    until = clock.monotonic() + deadline_seconds
+    session = _Session(access, clock=clock, until=until, attempt=attempt, again_after_post=again_after_post, tap=tap)
+    waiting = iter(targets)
+    with _Multi(access, min(jobs, len(targets))) as multi:
+        for hop in multi.hops:
+            multi.start(session.next_reading(waiting, hop))
+        while multi.busy and not cancel.cancelled:
+            for reading, code, text in multi.ended():
+                if reading.go_on(code, text):
+                    multi.start(reading)
+                    continue
+                yield reading.record()
+                multi.start(session.next_reading(waiting, reading.hop))
+            multi.wait()
+    if not cancel.cancelled:
+        yield from (session.unread(target) for target in waiting)
+
+
+class _Session:
+    """What all readings of one call share."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        clock: Clock,
+        until: float,
+        attempt: int,
+        again_after_post: bool,
+        tap: Callable[[bytes], None] | None,
+    ) -> None:
+        self.access = access
+        self.way = Way(access.cache_url, access.hosts)
+        self.token_redactor = Redactor([] if access.token is None else [access.token])
+        self.tap = tap
+        self._clock = clock
+        self._until = until
+        self._attempt = attempt
+        self._again = again_after_post
+        self._plain_headers = ("Accept-Encoding: identity",)
+        self._own_headers = (*self._plain_headers, *_authorization(access.token))
+
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return self._until - self._clock.monotonic()
+
+    def headers(self, url: str) -> tuple[str, ...]:
+        """The request's headers: with the credential for the cache's own origin, without it for all others."""
+        return self._own_headers if self.way.is_own(url) else self._plain_headers
+
+    def next_reading(self, waiting: Iterator[Target], hop: CurlHop) -> "_Reading | None":
+        """The next target's reading, ready to start, or None when there is none or no time."""
+        target = next(waiting, None) if self.left() > 0 else None
+        return None if target is None else _Reading(target, hop, self)
+
+    def record(self, target: Target, narinfo: HttpAnswer, nar: NarRead | None) -> BodyRead:
+        """The record of one read."""
+        return BodyRead(
+            label=target.label,
+            cache=target.cache,
+            store_path=target.store_path,
+            attempt=self._attempt,
+            again_after_post=self._again,
+            narinfo=narinfo,
+            nar=nar,
+        )
+
+    def unread(self, target: Target) -> BodyRead:
+        """The record of a target that the deadline left no time for."""
+        url = plain_url(NarinfoHop(target, self.way).here)
+        return self.record(target, HttpAnswer(url=url, status=None, error="timeout"), None)
+
+
+def _authorization(token: Secret | None) -> tuple[str, ...]:
+    if token is None:
+        return ()
+    text = token.reveal()
+    if not text or not all("!" <= char <= "~" for char in text):
+        raise RefusedError("The read token is empty or has characters that no HTTP header can have: expected a JWT.")
+    return (f"Authorization: Bearer {text}",)
+
+
+class _Reading:
+    """One target on one handle: its narinfo, then each hop of its NAR."""
+
+    def __init__(self, target: Target, hop: CurlHop, session: _Session) -> None:
+        self.hop = hop
+        self._target = target
+        self._session = session
+        self._narinfo = NarinfoHop(target, session.way)
+        self._answer: HttpAnswer | None = None
+        self._nar: NarHops | None = None
+        self._ask(self._narinfo, session.access.answer_seconds)
+
+    def go_on(self, code: int, text: str) -> bool:
+        """A transfer is over, with libcurl's code and text; True when the next one is ready to start."""
+        if self._answer is None:
+            self._answer = self._narinfo.answer(self.hop, code, self._session.token_redactor)
+            self._nar = self._narinfo.nar(self._answer, self._session.tap)
+        elif self._nar is not None:
+            self._nar.end_hop(self.hop, code, text)
+        if self._nar is None or self._nar.over:
+            return False
+        if self._session.left() <= 0:
+            self._nar.give_up("timeout")
+            return False
+        self._nar.begin_hop()
+        self._ask(self._nar, self._session.access.body_seconds)
+        return True
+
+    def record(self) -> BodyRead:
+        """The record of a reading that is over."""
+        answer = self._answer or self._narinfo.answer(self.hop, 0, self._session.token_redactor)
+        nar = None if self._nar is None else self._nar.record(self._session.token_redactor)
+        return self._session.record(self._target, answer, nar)
+
+    def _ask(self, hops: NarinfoHop | NarHops, seconds: float) -> None:
+        self.hop.ask(
+            hops.here,
+            headers=self._session.headers(hops.here),
+            seconds=min(seconds, self._session.left()),
+            low_speed_seconds=self._session.access.low_speed_seconds,
+            sink=hops.take,
+        )
+
+
+class _Multi:
+    """libcurl's multi interface: some transfers at once, in one thread, over connections that are kept."""
+
+    def __init__(self, access: Access, jobs: int) -> None:
+        import pycurl  # noqa: PLC0415  # a C library: only where it is used
+
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, 2 * jobs + 1)  # one to Attic and one to S3 for each
+        trusted = authorities(access.ca_file)
+        self.hops = [CurlHop(trusted) for _ in range(jobs)]
+        self.busy: dict[Any, _Reading] = {}  # by libcurl handle
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for handle in self.busy:
+            self._multi.remove_handle(handle)
+        for hop in self.hops:
+            hop.close()
+        self._multi.close()
+
+    def start(self, reading: _Reading | None) -> None:
+        """Start what a reading asked for; None: there is nothing left to start."""
+        if reading is not None:
+            self.busy[reading.hop.handle] = reading
+            self._multi.add_handle(reading.hop.handle)
+
+    def ended(self) -> Iterator[tuple[_Reading, int, str]]:
+        """Move all transfers on; those that are over, with libcurl's code and text."""
+        self._multi.perform()
+        _, good, bad = self._multi.info_read()
+        for handle, code, text in (*((handle, 0, "") for handle in good), *bad):
+            self._multi.remove_handle(handle)
+            yield self.busy.pop(handle), code, text
+
+    def wait(self) -> None:
+        """Wait until something can move, at most `limits.POLL_SECONDS`."""
+        wanted = self._multi.timeout()
+        seconds = limits.POLL_SECONDS if wanted < 0 else min(wanted / 1000, limits.POLL_SECONDS)
+        self._multi.select(seconds)

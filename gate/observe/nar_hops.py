@@ -1,0 +1,202 @@
+"""One path on its way back: its narinfo, then its NAR body over a first hop and at most `limits.REDIRECTS` more.
+
+A state machine without a socket: it says what to ask next, takes what comes, and makes the record.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from gate import limits
+from gate.errors import ForeignTextError
+from gate.model.basics import Label, value
+from gate.model.parsed import NarInfo
+from gate.model.records import HttpAnswer, NarRead
+from gate.net import plain_url
+from gate.observe.curl_hop import CurlHop, curl_word
+from gate.observe.way import Way, without_queries
+from gate.parse.nar import NarMeter
+from gate.parse.narinfo import check_url, parse_narinfo
+from gate.parse.store_path import hash_part
+from gate.process import Redactor
+
+_OK: Final = 200
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
+_PAGE_STARTS: Final = (b"<", b"{")  # a proxy's or an API's page in the place of a body
+_WIRE_SLACK_BYTES: Final = 1024 * 1024  # frames and headers of a NAR that does not compress
+
+
+@value
+class Target:
+    """A path to read back. ``nar_size`` is the local store's, in bytes: more than that is never decompressed."""
+
+    label: Label
+    cache: str
+    store_path: str
+    nar_size: int
+
+
+class NarinfoHop:
+    """The answer to ``GET <cache>/<hash>.narinfo``. Redirects of a narinfo are recorded and not followed."""
+
+    def __init__(self, target: Target, way: Way) -> None:
+        self.here = way.below(f"{hash_part(target.store_path)}.narinfo")
+        self._target = target
+        self._way = way
+        self._raw = bytearray()
+        self._cut = False
+
+    def take(self, status: int, piece: bytes) -> bool:
+        """Keep a piece; False when there is more than can be a narinfo."""
+        room = (limits.NARINFO_BYTES if status == _OK else limits.ANSWER_BODY_BYTES) - len(self._raw)
+        self._raw += piece[:room]
+        self._cut = len(piece) > room
+        return not self._cut
+
+    def answer(self, hop: CurlHop, code: int, redactor: Redactor) -> HttpAnswer:
+        """The record of the answer; ``code`` is libcurl's."""
+        got = {name: _cleaned(redactor, text.encode()) for name, text in hop.headers.items()}
+        error = "too-large" if self._cut else curl_word(code)
+        length, location = got.get("content-length", ""), got.get("location")
+        return HttpAnswer(
+            url=plain_url(self.here),
+            status=None if error else hop.status,
+            error=error,
+            content_type=got.get("content-type"),
+            location=None if location is None else plain_url(location),
+            etag=got.get("etag"),
+            content_length=int(length) if length.isascii() and length.isdigit() else None,
+            last_modified=got.get("last-modified"),
+            version_id=got.get("x-amz-version-id"),
+            date=got.get("date"),
+            body=_cleaned(redactor, bytes(self._raw)),
+            body_cut=error is not None and hop.status is not None,
+            millis=hop.millis(),
+        )
+
+    def nar(self, answer: HttpAnswer, tap: Callable[[bytes], None] | None) -> "NarHops | None":
+        """What to read next, or None when the narinfo does not allow it."""
+        if answer.status != _OK or answer.error is not None:
+            return None
+        try:
+            info = parse_narinfo(bytes(self._raw))
+            url = check_url(info, store_path=self._target.store_path)
+        except ForeignTextError:
+            return None
+        return NarHops(info, self._way, self._way.below(url), self._target.nar_size, tap)
+
+
+class NarHops:
+    """One NAR body. ``here`` is the URL to ask next; ``over`` says that nothing more is to be asked."""
+
+    def __init__(self, info: NarInfo, way: Way, first: str, nar_size: int, tap: Callable[[bytes], None] | None) -> None:
+        self.here = first
+        self.over = False
+        self._way = way
+        self._tap = tap
+        self._codec = info.compression
+        self._meter = NarMeter(info.compression, nar_size)
+        self._wire_left = 2 * nar_size + _WIRE_SLACK_BYTES
+        self._page = bytearray()
+        self._page_left = 0
+        self._stopped: str | None = None
+        self._wire_seen = False
+        self._hops: list[str] = []
+        self._refused: list[str] = []  # where a redirect that was not followed leads
+        self._status: int | None = None
+        self._code = 0
+        self._code_text = ""
+        self._error: str | None = None
+        self._content_type: str | None = None
+        self._millis = 0
+        if self._meter.finish().error is not None:  # a codec that can't be read: there is nothing to measure
+            self._end("codec")
+
+    def begin_hop(self) -> None:
+        """``here`` is about to be asked."""
+        self._hops.append(self.here)
+        self._page.clear()
+        self._page_left = limits.ANSWER_BODY_BYTES
+        self._stopped = None
+
+    def take(self, status: int, piece: bytes) -> bool:
+        """Measure a piece of the body, or keep the beginning of what was answered instead; False ends the transfer."""
+        if status != _OK:
+            self._keep(piece)
+            self._page_left -= len(piece)
+            self._stopped = None if self._page_left >= 0 else "too-large"
+            return self._stopped is None
+        if not self._wire_seen and piece.startswith(_PAGE_STARTS):
+            self._keep(piece)
+        self._wire_seen = True
+        if self._tap is not None:
+            self._tap(piece)
+        self._wire_left -= len(piece)
+        if not self._meter.feed(piece):
+            self._stopped = "overrun" if self._meter.finish().overrun else "decompress"
+        elif self._wire_left < 0:
+            self._stopped = "too-large"
+        return self._stopped is None
+
+    def end_hop(self, hop: CurlHop, code: int, text: str) -> None:
+        """A hop is over: go on where it redirects to, or stop. ``code`` and ``text`` are libcurl's."""
+        self._status, self._code, self._code_text = hop.status, code, text
+        self._content_type = hop.headers.get("content-type")
+        self._millis += hop.millis()
+        if code != 0:
+            self._end(self._stopped or curl_word(code))
+        elif hop.status in _REDIRECTS:
+            self._redirect(hop.headers.get("location", ""))
+        else:
+            self._end(None)
+
+    def give_up(self, error: str) -> None:
+        """Stop where it is, for a reason of our own."""
+        self._end(error)
+
+    def record(self, redactor: Redactor) -> NarRead:
+        """What came of it. Neither the redactor's secrets nor anything of a presigned query is in it."""
+        measure = self._meter.finish()
+        places = (*self._hops, *self._refused)
+
+        def clean(raw: bytes) -> str:
+            return without_queries(_cleaned(redactor, raw), places)
+
+        text = measure.error if self._error in ("decompress", "codec") and measure.error else self._code_text
+        return NarRead(
+            hops=tuple(plain_url(place) for place in places),
+            status=self._status,
+            curl=self._code,
+            curl_text=clean(text.encode()),
+            error=self._error,
+            wire_bytes=measure.wire_bytes,
+            nar_bytes=measure.nar_bytes,
+            sha256=measure.sha256 if measure.nar_bytes else None,
+            codec=self._codec,
+            sniffed=measure.sniffed,
+            clean_end=measure.clean_end,
+            well_formed=measure.well_formed,
+            content_type=None if self._content_type is None else clean(self._content_type.encode()),
+            body=clean(bytes(self._page)),
+            millis=self._millis,
+        )
+
+    def _keep(self, piece: bytes) -> None:
+        self._page += piece[: limits.ERROR_TEXT_CHARS - len(self._page)]
+
+    def _redirect(self, location: str) -> None:
+        there, refusal = self._way.onward(self.here, location)
+        if refusal is None and len(self._hops) > limits.REDIRECTS:
+            refusal = "too-many-redirects"
+        if refusal is None:
+            self.here = there
+        else:
+            self._refused = [there] if there else []
+            self._end(refusal)
+
+    def _end(self, error: str | None) -> None:
+        self._error = error
+        self.over = True
+
+
+def _cleaned(redactor: Redactor, raw: bytes) -> str:
+    return (redactor.feed(raw) + redactor.finish()).decode("utf-8", "backslashreplace") if raw else ""

@@ -1,0 +1,142 @@
+"""One build by ``nix build --fallback``: its log in Nix's internal-json form, and the setting that it ran in.
+
+``--fallback`` and Nix itself hide a broken cache behind a green build, so the log and the substituters are kept. What
+to build is a tuple of arguments as ``nix build`` takes them: a flake reference, ``-f FILE ATTRIBUTE``, or
+``--expr TEXT``.
+"""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from gate import limits
+from gate.errors import ForeignTextError, InconclusiveError
+from gate.model.basics import Truth
+from gate.model.parsed import NixBuilt
+from gate.model.records import BuildFacts, ChildEnded
+from gate.observe.nix_store import DERIVATION, FEATURES, NixStore
+from gate.parse.lines import decode
+from gate.parse.nix_json import parse_build
+from gate.parse.quoting import shown
+from gate.parse.store_path import store_path
+from gate.process import Capture, run
+
+_LOG: Final = ("--log-format", "internal-json", "-v")  # -v: the plan of what is fetched, on Nix before 2.26
+_PORTS: Final = {"https": 443, "http": 80}
+
+
+def evaluate(
+    store: NixStore, installable: Sequence[str], *, cwd: Path | None = None, seconds: float = limits.EVALUATE_SECONDS
+) -> str:
+    """The derivation that an installable stands for; it is written to the store.
+
+    What an evaluation needs built (import from derivation) is built too. Raises `InconclusiveError` when it can't be
+    evaluated or is not exactly one derivation.
+    """
+    argv = (store.program("nix"), *FEATURES, "path-info", "--derivation", *installable)
+    said = store.ask(argv, name="nix-evaluate", cap=limits.ANSWER_BODY_BYTES, seconds=seconds, cwd=cwd)
+    lines = [decode(line) for line in said.split(b"\n") if line]
+    if len(lines) != 1 or not lines[0].endswith(DERIVATION):
+        what = shlex.join(installable)
+        raise InconclusiveError(f"{shown(what)} evaluates to {shown(lines)}: expected one derivation.")
+    try:
+        return store_path(lines[0])
+    except ForeignTextError as error:
+        raise InconclusiveError(str(error)) from None
+
+
+def build(
+    store: NixStore,
+    installable: Sequence[str],
+    *,
+    name: str,
+    capture: Capture,
+    cache_urls: Iterable[str],
+    deadline_seconds: float,
+    cwd: Path | None = None,
+) -> tuple[ChildEnded, BuildFacts]:
+    """Build, with the log going into ``capture``; how the build ended, and what is known of it.
+
+    ``cache_urls`` are the names under which the cache under test may stand among the substituters. What can't be told
+    is None, empty or unknown in the facts; nothing is raised for it.
+    """
+    ended = run(
+        (store.program("nix"), *FEATURES, "build", "--fallback", *_LOG, "--no-link", *installable),
+        name=name,
+        env=store.env,
+        cwd=cwd,
+        capture=capture,
+        deadline_seconds=deadline_seconds,
+        cancel=store.cancel,
+        clock=store.clock,
+    )
+    results = _results(store, installable, cwd) if ended.exit == 0 and ended.ended_by is None else ()
+    derivations = {result.derivation for result in results}
+    substituters, among = _substituters(store, cache_urls)
+    facts = BuildFacts(
+        installable=shlex.join(installable),
+        derivation=derivations.pop() if len(derivations) == 1 else None,
+        outputs=tuple(sorted({path for result in results for path in result.outputs.values()})),
+        substituters=substituters,
+        cache_among_substituters=among,
+        fallback=True,
+        nix_version=_version(store),
+    )
+    return ended, facts
+
+
+def same_cache(one: str, other: str) -> bool:
+    """Whether two substituter URLs are one place, whatever their letters' case, last slash and ``?priority=…`` are."""
+    first = _place(one)
+    return first is not None and first == _place(other)
+
+
+def _results(store: NixStore, installable: Sequence[str], cwd: Path | None) -> tuple[NixBuilt, ...]:
+    """What was built: asked again, with everything forbidden that would do anything."""
+    nothing = ("--max-jobs", "0", "--option", "substitute", "false", "--option", "builders", "")
+    argv = (store.program("nix"), *FEATURES, "build", "--json", "--no-link", *nothing, *installable)
+    try:
+        said = store.ask(
+            argv, name="nix-build-outputs", cap=limits.NIX_JSON_BYTES, seconds=limits.EVALUATE_SECONDS, cwd=cwd
+        )
+        return parse_build(said)
+    except (InconclusiveError, ForeignTextError):
+        return ()
+
+
+def _substituters(store: NixStore, cache_urls: Iterable[str]) -> tuple[tuple[str, ...], Truth]:
+    try:
+        substituters = store.settings().substituters
+    except InconclusiveError:
+        return (), Truth.UNKNOWN
+    names = tuple(cache_urls)
+    among = any(same_cache(substituter, name) for substituter in substituters for name in names)
+    return tuple(_without_secrets(url) for url in substituters), Truth.PRESENT if among else Truth.ABSENT
+
+
+def _version(store: NixStore) -> str | None:
+    try:
+        return store.version()
+    except InconclusiveError:
+        return None
+
+
+def _place(url: str) -> tuple[str, str | None, int | None, str] | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme.lower())
+    except ValueError:
+        return None
+    return parts.scheme.lower(), parts.hostname, port, parts.path.rstrip("/")
+
+
+def _without_secrets(url: str) -> str:
+    """A substituter as a record may have it: without user info; of its parameters only the names."""
+    bare, _, query = url.partition("?")
+    scheme, separator, rest = bare.partition("://")
+    host, slash, path = rest.partition("/")
+    names = "&".join(pair.partition("=")[0] for pair in query.split("&"))
+    shown_url = f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else bare
+    return f"{shown_url}?{names}" if query else shown_url

@@ -1,0 +1,210 @@
+"""The local Nix store: what is in it, what Nix's database says of a path, and what Nix is set to.
+
+Works with every Nix from 2.8.0 on: ``nix path-info --stdin`` and ``nix build --print-out-paths`` came later and are
+not used; settings are asked by their new name first (``nix config show`` since 2.20).
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+from gate import limits
+from gate.clock import Clock
+from gate.errors import CancelledError, ForeignTextError, InconclusiveError
+from gate.model.parsed import NixSettings
+from gate.model.records import ChildEnded, PathFacts
+from gate.parse.lines import decode, strip_escapes
+from gate.parse.nix_json import parse_path_info, parse_settings
+from gate.parse.quoting import shown
+from gate.parse.store_path import store_path
+from gate.process import CancelToken, output, scrubbed_environment
+
+FEATURES: Final = ("--extra-experimental-features", "nix-command flakes")
+DERIVATION: Final = ".drv"
+
+_Given = TypeVar("_Given")
+_Read = TypeVar("_Read")
+_VERSION: Final = re.compile(r"nix \([^()\n]{1,60}\) ([0-9]+\.[0-9]+[0-9A-Za-z.+_-]*)\n")
+_KEPT: Final = (
+    *("NIX_CONFIG", "NIX_PATH", "NIX_CONF_DIR", "NIX_USER_CONF_FILES", "NIX_REMOTE", "NIX_DAEMON_SOCKET_PATH"),
+    *("NIX_SSHOPTS", "NETRC", "USER", "LOGNAME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_CACHE_HOME"),
+    *(name for proxy in ("http_proxy", "https_proxy", "all_proxy", "no_proxy") for name in (proxy, proxy.upper())),
+)
+
+
+def nix_environment(source: Mapping[str, str]) -> dict[str, str]:
+    """What Nix may see of an environment: its own settings and the proxies, beside what every child gets."""
+    return scrubbed_environment(source, keep=_KEPT)
+
+
+class NixStore:
+    """The store that ``nix`` on this machine uses.
+
+    ``folder`` holds ``nix`` and ``nix-store``; None: they are looked up on the PATH of ``env``, which is the children's
+    whole environment (see `nix_environment`). Every method raises `InconclusiveError` when Nix can't be asked or says
+    something else than documented, and `CancelledError` when the run was cancelled.
+    """
+
+    def __init__(
+        self, *, folder: Path | None = None, env: Mapping[str, str], cancel: CancelToken, clock: Clock
+    ) -> None:
+        self.env = env
+        self.cancel = cancel
+        self.clock = clock
+        self._folder = folder
+
+    def program(self, name: str) -> str:
+        """``nix`` or ``nix-store`` as argv has it."""
+        return name if self._folder is None else str(self._folder / name)
+
+    def version(self) -> str:
+        """The version alone, such as ``2.8.0``."""
+        said = self.ask((self.program("nix"), "--version"), name="nix-version", cap=limits.ANSWER_BODY_BYTES)
+        match = _VERSION.fullmatch(decode(said))
+        if match is None:
+            raise InconclusiveError(f"nix --version said {shown(decode(said))}: expected nix (Nix) <version>.")
+        return match[1]
+
+    def settings(self) -> NixSettings:
+        """Substituters, trusted keys and fallback, as they are for this user on this machine."""
+        nix = (self.program("nix"), *FEATURES)
+        try:
+            said = self.ask((*nix, "config", "show", "--json"), name="nix-config", cap=limits.NIX_JSON_BYTES)
+        except CancelledError:
+            raise
+        except InconclusiveError:
+            said = self.ask((*nix, "show-config", "--json"), name="nix-config", cap=limits.NIX_JSON_BYTES)
+        return _parsed(parse_settings, said)
+
+    def path_facts(self, paths: Iterable[str]) -> tuple[PathFacts, ...]:
+        """What the database says of each path, sorted by path; all of them must be valid."""
+        asked = sorted({_parsed(store_path, path) for path in paths})
+        facts: list[PathFacts] = []
+        for batch in _batches(asked):
+            argv = (self.program("nix"), *FEATURES, "path-info", "--offline", "--json", *batch)
+            said = self.ask(argv, name="nix-path-info", cap=limits.NIX_JSON_BYTES)
+            found = _parsed(parse_path_info, said)
+            if [fact.store_path for fact in found] != batch:
+                raise InconclusiveError(
+                    f"nix path-info told of {len(found)} paths, expected exactly the {len(batch)} that were asked for."
+                )
+            facts += found
+        return tuple(facts)
+
+    def build_closure(self, derivation: str) -> tuple[str, ...]:
+        """All valid outputs and sources that building a derivation takes, without derivations, sorted."""
+        return self._requisites(("--include-outputs",), (derivation,))
+
+    def closure(self, outputs: Sequence[str]) -> tuple[str, ...]:
+        """The run-time closure of some paths, sorted."""
+        return self._requisites((), outputs)
+
+    def outputs(self, derivation: str) -> tuple[str, ...]:
+        """The output paths of a derivation, valid or not, sorted."""
+        argv = (self.program("nix-store"), "--query", "--outputs", _parsed(store_path, derivation))
+        return self._paths(argv, name="nix-store-outputs")
+
+    def valid_paths_now(self) -> frozenset[str]:
+        """Every path in the store, without derivations; the difference of two such sets is what a build added."""
+        argv = (self.program("nix"), *FEATURES, "path-info", "--offline", "--all")
+        return frozenset(_without_derivations(self._paths(argv, name="nix-path-info-all")))
+
+    def add_fixed(self, name: str, size: int, random_bytes: Callable[[int], bytes] = os.urandom) -> str:
+        """Put a new file of ``size`` random bytes into the store; its path."""
+        try:
+            with tempfile.TemporaryDirectory(prefix="publication-gate-", dir=self.env.get("TMPDIR")) as folder:
+                file = Path(folder) / name
+                file.write_bytes(random_bytes(size))
+                return self.add(file)
+        except OSError as error:
+            message = f"The canary {name} can't be written ({error.strerror}): expected room in TMPDIR."
+            raise InconclusiveError(message) from None
+
+    def add(self, source: Path) -> str:
+        """Copy a file or a folder into the store under its own name; its path."""
+        argv = (self.program("nix-store"), "--add", str(source))
+        paths = self._paths(argv, name="nix-store-add")
+        if len(paths) != 1:
+            raise InconclusiveError(f"nix-store --add gave {len(paths)} paths for {source.name}: expected one.")
+        return paths[0]
+
+    def ask(
+        self,
+        argv: Sequence[str],
+        *,
+        name: str,
+        cap: int,
+        seconds: float = limits.STORE_QUERY_SECONDS,
+        cwd: Path | None = None,
+    ) -> bytes:
+        """Run a query to a good end and give its stdout, at most ``cap`` bytes."""
+        ended, out, err = output(
+            argv,
+            name=name,
+            env=self.env,
+            cwd=cwd,
+            cap=cap,
+            deadline_seconds=seconds,
+            cancel=self.cancel,
+            clock=self.clock,
+        )
+        if ended.ended_by == "cancelled":
+            raise CancelledError(f"{name} was ended: {self.cancel.reason}.")
+        if ended.exit != 0 or ended.ended_by is not None:
+            raise InconclusiveError(f"{name} {how_it_ended(ended)}{_last_words(err)}: expected exit code 0.")
+        return out
+
+    def _requisites(self, options: Sequence[str], roots: Sequence[str]) -> tuple[str, ...]:
+        found: set[str] = set()
+        for batch in _batches(sorted({_parsed(store_path, root) for root in roots})):
+            argv = (self.program("nix-store"), "--query", "--requisites", *options, *batch)
+            found |= set(self._paths(argv, name="nix-store-requisites"))
+        return tuple(sorted(_without_derivations(found)))
+
+    def _paths(self, argv: Sequence[str], *, name: str) -> tuple[str, ...]:
+        """A query's answer as store paths, one a line, each once, sorted."""
+        said = self.ask(argv, name=name, cap=limits.NIX_JSON_BYTES)
+        return tuple(sorted({_parsed(store_path, decode(line)) for line in said.split(b"\n") if line}))
+
+
+def how_it_ended(ended: ChildEnded) -> str:
+    """How a child ended, as a part of a sentence."""
+    if ended.ended_by == "missing":
+        return f"can't be started, for there is no {shown(ended.argv[0])}"
+    if ended.ended_by is not None:
+        return f"was ended early ({ended.ended_by})"
+    return f"ended by signal {ended.signal}" if ended.exit is None else f"ended with exit code {ended.exit}"
+
+
+def _last_words(stderr: bytes) -> str:
+    lines = [text for line in stderr.split(b"\n") if (text := decode(strip_escapes(line)).strip())]
+    return f" saying {shown(lines[-1])}" if lines else ""
+
+
+def _without_derivations(paths: Iterable[str]) -> Iterator[str]:
+    return (path for path in paths if not path.endswith(DERIVATION))
+
+
+def _batches(paths: Sequence[str]) -> Iterator[list[str]]:
+    """Parts that fit into an argument list each."""
+    batch: list[str] = []
+    size = 0
+    for path in paths:
+        if batch and size + len(path) >= limits.ARGUMENTS_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(path)
+        size += len(path) + 1
+    if batch:
+        yield batch
+
+
+def _parsed(reader: Callable[[_Given], _Read], given: _Given) -> _Read:
+    """Read Nix's words; what can't be read was not observed."""
+    try:
+        return reader(given)
+    except ForeignTextError as error:
+        raise InconclusiveError(str(error)) from None

@@ -1,0 +1,9 @@
+"""The one door for children: they run bounded, in a group of their own, and every byte they print is redacted."""
+
+from gate.process.cancel import CancelToken
+from gate.process.capture import Capture
+from gate.process.children import EndedBy, output, run
+from gate.process.environment import scrubbed_environment
+from gate.process.redact import Redactor
+
+__all__ = ["CancelToken", "Capture", "EndedBy", "Redactor", "output", "run", "scrubbed_environment"]

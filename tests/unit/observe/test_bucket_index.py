@@ -1,0 +1,86 @@
+import socket
+import threading
+import time
+from pathlib import Path
+
+from pytest_httpserver import HTTPServer
+
+from gate import limits
+from gate.clock import SystemClock
+from gate.model.basics import Phase, Secret, Truth
+from gate.model.records import BucketSampled
+from gate.net import Http
+from gate.observe.bucket_index import sample_buckets
+from gate.observe.s3 import S3
+from tests.helpers.raw_server import raw_server
+
+
+def sample(endpoint: str, places: list[str], buckets: list[str] | None = None, seconds: float = 10) -> BucketSampled:
+    host = endpoint.removeprefix("http://").rstrip("/")
+    with Http([host], [host], clock=SystemClock(), seconds=seconds) as http:
+        s3 = S3(endpoint, Secret("keykeykey"), Secret("secretsecret"), "us-east-1", http)
+        return sample_buckets(s3, buckets or ["attic", "tofu-state"], places, phase=Phase.PRE, number=2, http=http)
+
+
+def test_all_sources_of_a_sample(httpserver: HTTPServer, tmp_path: Path) -> None:
+    (tmp_path / ".rustfs.sys/buckets/attic/.metadata.bin").mkdir(parents=True)
+    (tmp_path / "attic").mkdir()
+    httpserver.expect_request("/health/ready").respond_with_data('{"ready":true}')
+    httpserver.expect_request("/attic", method="HEAD").respond_with_data("", 200)
+    httpserver.expect_request("/tofu-state", method="HEAD").respond_with_data("", 404)
+    httpserver.expect_request("/attic", method="GET").respond_with_data("<ListBucketResult/>")
+    httpserver.expect_request("/tofu-state", method="GET").respond_with_data("<Error/>", 404)
+    httpserver.expect_request("/", method="GET").respond_with_data("<list/>")
+    seen = sample(httpserver.url_for("/"), [f"file://{tmp_path}", "kubectl://n/pod/p"])
+    assert (seen.phase, seen.number) == (Phase.PRE, 2)
+    assert [(answer.status, answer.body) for answer in seen.listing] == [(200, "<list/>")]
+    assert {name: answer.status for name, answer in seen.heads.items()} == {"attic": 200, "tofu-state": 404}
+    assert {name: answer.body for name, answer in seen.gets.items()} == {
+        "attic": "<ListBucketResult/>",
+        "tofu-state": "<Error/>",
+    }
+    assert [[(m.bucket, m.data, m.meta) for m in place.markers] for place in seen.places] == [
+        [("attic", Truth.PRESENT, Truth.PRESENT), ("tofu-state", Truth.ABSENT, Truth.ABSENT)],
+        [("attic", Truth.UNKNOWN, Truth.UNKNOWN), ("tofu-state", Truth.UNKNOWN, Truth.UNKNOWN)],
+    ]
+    assert seen.ready is not None
+    assert (seen.ready.status, seen.ready.body) == (200, '{"ready":true}')
+    order = [(request.method, request.path) for request, _response in httpserver.log]
+    assert "Authorization" not in next(r for r, _ in httpserver.log if r.path == "/health/ready").headers
+    assert order.index(("GET", "/")) < min(order.index(("HEAD", "/attic")), order.index(("GET", "/attic")))
+
+
+def test_a_dead_server_is_unknown_everywhere_and_the_disk_is_still_looked_at(tmp_path: Path) -> None:
+    (tmp_path / ".rustfs.sys/buckets/attic/.metadata.bin").mkdir(parents=True)
+    (tmp_path / "attic").mkdir()
+    with raw_server(b"") as server:
+        pass
+    seen = sample(server.url, [f"file://{tmp_path}"])
+    answers = [*seen.listing, *seen.heads.values(), *seen.gets.values(), seen.ready]
+    assert [(answer and answer.status, answer and answer.error) for answer in answers] == [(None, "connect")] * 6
+    assert (seen.places[0].markers[0].data, seen.places[0].markers[0].meta) == (Truth.PRESENT, Truth.PRESENT)
+
+
+def test_slow_answers_do_not_add_up_and_are_no_load(tmp_path: Path) -> None:
+    lock, running, most = threading.Lock(), [0], [0]
+
+    def slow(connection: socket.socket, _head: bytes) -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.4)
+        with lock:
+            running[0] -= 1
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    with raw_server(slow) as server:
+        seen = sample(server.url, [f"file://{tmp_path}"], [f"bucket-{n}" for n in range(6)])
+    answers = [*seen.listing, *seen.heads.values(), *seen.gets.values()]
+    assert [answer.status for answer in answers] == [200] * 13
+    assert 2 <= most[0] <= limits.READ_JOBS
+
+
+def test_no_buckets_and_no_places(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/", method="GET").respond_with_data("<list/>")
+    seen = sample(httpserver.url_for("/"), [], buckets=["b"])
+    assert (seen.places, seen.heads["b"].status) == ((), 500)
