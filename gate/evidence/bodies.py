@@ -166,6 +166,8 @@ def _nar(facts: PathFacts, nar: NarRead | None) -> str:
         return "body-redirect-denied"
     if nar.curl == _CURL_TIMED_OUT or nar.error == "timeout":
         return "body-timed-out"
+    if nar.error == "codec":
+        return "body-codec-mismatch"
     if nar.status != _OK:
         return _status_code(nar)
     if nar.curl not in (0, *_CURL_CUT) and nar.error not in (None, "overrun", "decompress"):

@@ -8,6 +8,10 @@ from gate.model.basics import Kind, Secret
 from gate.settings.profiles import find_profile
 from gate.settings.table import BY_NAME, SETTINGS, Setting, Settings
 
+_OTHER_TABLES = ("profiles", "quarantine")
+_LEAST_SAMPLES = 2
+_NAME_CHARS = 63  # of an S3 bucket; Attic's cache names have at most 50
+
 
 def resolve(
     profile: str,
@@ -36,10 +40,11 @@ def _refuse_unknown_keys(toml: Mapping[str, Any]) -> None:
         if row.type != "secret":
             allowed.setdefault(row.table, set()).add(row.name.replace("_", "-"))
     for table, content in toml.items():
-        if table in ("profiles", "quarantine"):
+        if table in _OTHER_TABLES:
             continue
         if table not in allowed or not isinstance(content, Mapping):
-            message = f"gate.toml has the unknown table [{table}]: expected {', '.join(sorted({*allowed, 'profiles', 'quarantine'}))}"
+            known = ", ".join(sorted({*allowed, *_OTHER_TABLES}))
+            message = f"gate.toml has the unknown table [{ascii(table)[1:-1][:80]}]: expected {known}"
             raise RefusedError(message)
         unknown = sorted(set(content) - allowed[table])
         if unknown:
@@ -172,11 +177,11 @@ def _refuse_contradictions(settings: Settings) -> None:
         if name and not _plain_name(name):
             message = f"{name[:80]!r} is no bucket or cache name: expected letters, digits, '-', '_' and '.'"
             raise RefusedError(message)
-    if settings.samples < 2:
+    if settings.samples < _LEAST_SAMPLES:
         message = f"samples is {settings.samples}: at least 2 are needed to tell a flapping index from a steady one"
         raise RefusedError(message)
 
 
 def _plain_name(name: str) -> bool:
     allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
-    return len(name) <= 63 and name not in (".", "..") and all(char in allowed for char in name)
+    return len(name) <= _NAME_CHARS and name not in (".", "..") and all(char in allowed for char in name)

@@ -409,6 +409,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     ),
     "proxy 502": (nar(status=502, body="<html>"), U, ("body-unread", "inconclusive")),
     "other codec": (nar(sniffed="xz"), U, ("body-codec-mismatch", "inconclusive")),
+    "codec of no decoder": (nar(curl=23, error="codec"), U, ("body-codec-mismatch", "inconclusive")),
     "redirect denied": (nar(status=307, error="refused-redirect"), U, ("body-redirect-denied", "inconclusive")),
     "stalled": (nar(curl=28), U, ("body-timed-out", "inconclusive")),
     "refused connection": (nar(curl=7, status=None), U, ("body-unread", "inconclusive")),

@@ -1,0 +1,134 @@
+"""``publication-gate``: the commands, and the one catcher of errors.
+
+stdout is the result only; all else goes to stderr.
+
+Commands import what they need when they run, so that ``--help`` stays quick.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from gate import __version__
+from gate.cli.flags import Flags
+from gate.cli.outcome import Format, Outcome, report
+from gate.errors import GateError
+
+_EPILOGUE = "Exit codes: 0 pass · 2 refused · 3 inconclusive · 4 quarantine (1 is a crash). Every code but 0 blocks."
+Folder = Annotated[Path, Parameter(help="The evidence folder.")]
+OutputFolder = Annotated[Path, Parameter(help="A new folder for the evidence; one that exists is refused, untouched.")]
+AsFormat = Annotated[Format, Parameter(help="Form of the result on stdout.")]
+JsonInto = Annotated[Path | None, Parameter(help="Write the result as JSON into this file too, on failure as well.")]
+
+app = App(
+    name="publication-gate",
+    help="May trusted builds publish to this Attic cache now? Evidence before and after one bounded publication.",
+    help_epilogue=_EPILOGUE,
+    version=__version__,
+    default_parameter=Parameter(negative=()),
+    result_action="return_value",
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit code; a `GateError` becomes one sentence on stderr."""
+    try:
+        answer = app(list(sys.argv[1:] if argv is None else argv), exit_on_error=False, print_error=True, verbose=False)
+    except CycloptsError:
+        return 2
+    except GateError as error:
+        sys.stderr.write(f"publication-gate: {error}\n")
+        return error.exit_code
+    except BrokenPipeError:
+        return 3
+    return answer if isinstance(answer, int) else 0
+
+
+@app.command
+def probe(
+    *,
+    profile: Annotated[str, Parameter(help="The bounded thing to publish: synthetic, small-check, medium-check, ….")],
+    output: OutputFolder,
+    confirm: Annotated[str, Parameter(help="probe-attic-publication-PROFILE, whole.")] = "",
+    config: Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")] = None,
+    flags: Annotated[Flags | None, Parameter(name="*")] = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """Publish one bounded profile and prove, by reading back, that every published byte can be served."""
+    from gate.cli.probing import run_probe
+
+    return report(
+        lambda: run_probe(profile=profile, confirm=confirm, output=output, config=config, flags=flags),
+        format=format,
+        json_into=json_into,
+    )
+
+
+@app.command
+def finalize(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto = None) -> int:
+    """Seal what a dead run left: always a valid document, never a pass for what was not seen."""
+    from gate.seal import finalize as finalize_folder
+
+    return report(lambda: Outcome.of_evidence(finalize_folder(folder), folder), format=format, json_into=json_into)
+
+
+@app.command
+def verify(*folders: Folder, format: AsFormat = "text", json_into: JsonInto = None) -> int:
+    """Recompute digest, journal chain, findings and verdict; 0 genuine whatever its verdict, 2 not, 3 not sealed."""
+    from gate.cli.reading import verify_folders
+
+    return report(lambda: verify_folders(folders), format=format, json_into=json_into)
+
+
+@app.command
+def show(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto = None) -> int:
+    """Print the summary of a sealed folder for a person; it verifies first."""
+    from gate.cli.reading import show_folder
+
+    return report(lambda: show_folder(folder), format=format, json_into=json_into)
+
+
+@app.command
+def explain(code: str, *, format: AsFormat = "text", json_into: JsonInto = None) -> int:
+    """Say what a reason code means, which status it has and why, and what to do."""
+    from gate.cli.reading import explain_code
+
+    return report(lambda: explain_code(code), format=format, json_into=json_into)
+
+
+@app.command
+def schema() -> int:
+    """Print the JSON Schema of evidence.json."""
+    import json
+
+    from gate.evidence.wire import json_schema
+
+    sys.stdout.write(json.dumps(json_schema(), indent=2, sort_keys=True) + "\n")
+    return 0
+
+
+@app.command
+def lab(
+    *,
+    output: Annotated[Path | None, Parameter(help="A new folder for the evidence (for `all`: for all drills).")] = None,
+    fault: Annotated[str | None, Parameter(help="The drill to run, or `all`; without it a healthy run.")] = None,
+    profile: Annotated[str | None, Parameter(help="The profile (default: the drill's own, else medium-check).")] = None,
+    finish_push: Annotated[bool, Parameter(help="Let the push run on after the loss, as the drill may state.")] = False,
+    list_faults: Annotated[bool, Parameter(help="List the drills with the verdict each must get.")] = False,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """Run the whole probe on this machine: real Nix, a real S3 server, Attic; nothing to configure."""
+    from gate.cli import labbing
+
+    if list_faults:
+        return report(labbing.list_faults, format=format, json_into=json_into)
+    return report(
+        lambda: labbing.run(output=output, fault=fault, profile=profile, finish_push=finish_push),
+        format=format,
+        json_into=json_into,
+    )

@@ -1,0 +1,84 @@
+"""What a command ends with: an exit code, a text, and the same as JSON. JSON comes on failure too."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from gate.errors import GateError, RefusedError
+from gate.model.document import Evidence
+
+Format = Literal["text", "json", "markdown", "github"]
+RESULT_SCHEMA = "publication-gate/result/v1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The end of a command. ``text`` and ``markdown`` are for stdout, ``data`` is its JSON."""
+
+    exit_code: int
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    markdown: str | None = None
+
+    @classmethod
+    def of_evidence(cls, evidence: Evidence, folder: Path) -> "Outcome":
+        """The outcome of a sealed run: its summary and its verdict's exit code."""
+        from gate.evidence.wire import adapter, canonical, digest
+        from gate.model.document import Verdict
+        from gate.render import markdown, text
+
+        return cls(
+            exit_code=evidence.verdict.exit_code,
+            text=text.summary(evidence, directory=str(folder)),
+            markdown=markdown.summary(evidence),
+            data={
+                "schema": RESULT_SCHEMA,
+                "verdict": adapter(Verdict).dump_python(evidence.verdict, mode="json"),
+                "evidence": str(folder),
+                "evidence_digest": digest(canonical(Evidence, evidence)),
+                "error": None,
+            },
+        )
+
+    @classmethod
+    def of_error(cls, error: GateError) -> "Outcome":
+        """The outcome of a run that gave no evidence: one sentence, and the JSON of a verdict all the same."""
+        word = "refused" if error.exit_code == RefusedError.exit_code else "inconclusive"
+        verdict = {"word": word, "outcome": "fail", "exit_code": error.exit_code, "blocks": True}
+        return cls(
+            exit_code=error.exit_code,
+            text="",
+            data={"schema": RESULT_SCHEMA, "verdict": verdict, "evidence": None, "error": str(error)},
+        )
+
+
+def report(make: Callable[[], Outcome], *, format: Format, json_into: Path | None) -> int:
+    """Run a command, write its result, and give its exit code."""
+    try:
+        outcome = make()
+    except GateError as error:
+        outcome = Outcome.of_error(error)
+        _write(outcome, format, json_into)
+        raise
+    _write(outcome, format, json_into)
+    return outcome.exit_code
+
+
+def _write(outcome: Outcome, format: Format, json_into: Path | None) -> None:
+    document = json.dumps(outcome.data, indent=2, sort_keys=True) + "\n"
+    if json_into is not None:
+        try:
+            json_into.write_text(document, encoding="utf-8")
+        except OSError as error:
+            message = f"--json-into {json_into} can't be written ({error.strerror}): give a writable place"
+            raise RefusedError(message) from None
+    if format == "json":
+        sys.stdout.write(document)
+    elif format == "text":
+        sys.stdout.write(outcome.text)
+    else:
+        sys.stdout.write(outcome.markdown if outcome.markdown is not None else outcome.text)
+    sys.stdout.flush()

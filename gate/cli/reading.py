@@ -1,0 +1,75 @@
+"""``verify``, ``show`` and ``explain``: reading what was sealed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gate.cli.outcome import RESULT_SCHEMA, Outcome
+from gate.errors import GateError, RefusedError
+from gate.judge.registry import BY_CODE
+
+
+def verify_folders(folders: Sequence[Path]) -> Outcome:
+    """Verify each folder; the worst exit code counts: not genuine before not sealed before genuine."""
+    from gate.seal import verify
+
+    if not folders:
+        message = "verify needs a folder: give the evidence folder of a run"
+        raise RefusedError(message)
+    lines: list[str] = []
+    rows: list[dict[str, object]] = []
+    codes: list[int] = []
+    for folder in folders:
+        try:
+            evidence, digest = verify(folder)
+        except GateError as error:
+            codes.append(error.exit_code)
+            lines.append(
+                f"NOT GENUINE  {error}" if error.exit_code == RefusedError.exit_code else f"NOT SEALED  {error}"
+            )
+            rows.append({"evidence": str(folder), "genuine": False, "error": str(error)})
+        else:
+            codes.append(0)
+            lines.append(f"genuine  {folder}  verdict {evidence.verdict.word.value}  sha256 {digest}")
+            verdict = evidence.verdict
+            rows.append(
+                {
+                    "evidence": str(folder),
+                    "genuine": True,
+                    "evidence_digest": digest,
+                    "verdict": {"word": verdict.word.value, "outcome": verdict.outcome, "exit_code": verdict.exit_code},
+                    "error": None,
+                }
+            )
+    code = min((code for code in codes if code), default=0)
+    return Outcome(
+        exit_code=code,
+        text="\n".join(lines) + "\n",
+        data={"schema": RESULT_SCHEMA, "verified": rows, "exit_code": code},
+    )
+
+
+def show_folder(folder: Path) -> Outcome:
+    """The summary of a genuine folder; exit code 0 whatever its verdict."""
+    from dataclasses import replace
+
+    from gate.seal import verify
+
+    evidence, _ = verify(folder)
+    return replace(Outcome.of_evidence(evidence, folder), exit_code=0)
+
+
+def explain_code(code: str) -> Outcome:
+    """A reason code in words."""
+    row = BY_CODE.get(code)
+    if row is None:
+        message = f"reason code {code[:80]!r} is not known: docs/reason-codes.md lists them all"
+        raise RefusedError(message)
+    statuses = ", ".join(status.value for status in row.statuses)
+    text = f"{row.code} ({statuses})\n  why: {row.why}\n  what to do: {row.remedy}\n"
+    data = {
+        "code": row.code,
+        "statuses": [status.value for status in row.statuses],
+        "why": row.why,
+        "remedy": row.remedy,
+    }
+    return Outcome(exit_code=0, text=text, data=data)

@@ -1,0 +1,33 @@
+"""Whether the evidence before is clean enough to publish: the last push of the incident left both buckets absent."""
+
+from collections.abc import Sequence
+
+from gate.evidence.fold import Tape, fold
+from gate.judge.checks.buckets import check_buckets
+from gate.judge.checks.run import check_caches
+from gate.model.basics import Phase, Status, Truth
+from gate.model.document import Facts
+from gate.model.records import Entry
+
+
+def facts_so_far(entries: Sequence[Entry]) -> Facts:
+    """The facts of what is journalled so far, without captures."""
+    return fold(Tape(entries=tuple(entries), torn=False), {})
+
+
+def unclean(facts: Facts) -> tuple[str, ...]:
+    """What forbids publishing, one sentence each; empty when nothing does."""
+    rows = [row for row in check_buckets(facts) if row.phase == Phase.PRE.value and row.status is not Status.PASS]
+    rows += [row for row in check_caches(facts) if row.status is not Status.PASS]
+    return (*(row.summary for row in rows), *_state(facts))
+
+
+def _state(facts: Facts) -> tuple[str, ...]:
+    if "state" in facts.policy.absent:
+        return ()
+    state = facts.pre.state
+    if state is None or state.truth is not Truth.PRESENT:
+        return ("the OpenTofu state is not there, or could not be read",)
+    if facts.policy.representative and state.locked is not Truth.ABSENT:
+        return ("the OpenTofu state is locked, or its lock could not be read",)
+    return ()

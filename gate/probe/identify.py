@@ -1,0 +1,113 @@
+"""Steps 0 and 1: the tools, who runs, and what the caches say of themselves."""
+
+import platform
+import shutil
+from urllib.parse import urlsplit
+
+from gate import __version__, limits
+from gate.errors import ForeignTextError, GateError, RefusedError
+from gate.model.parsed import CacheConfig
+from gate.model.records import CacheConfigSeen, Identity
+from gate.parse.attic_json import parse_attic_error, parse_cache_config
+from gate.probe.site import Site
+from gate.probe.world import World
+from gate.settings import Settings
+
+_OK = 200
+_NOT_FOUND = 404
+
+
+def refuse_missing_tools(settings: Settings, world: World) -> None:
+    """Raise `RefusedError` naming the first tool that is missing: nothing was built or published."""
+    path = world.environ.get("PATH")
+    for tool in ("nix", "nix-store", settings.attic_bin):
+        if shutil.which(tool, path=path) is None:
+            message = f"{tool} is not on PATH: install it, or name the attic client by GATE_ATTIC_BIN; nothing was done"
+            raise RefusedError(message)
+
+
+def started(site: Site, world: World) -> Identity:
+    """Who runs what, where. The GitHub variables are what its runner sets, empty elsewhere."""
+    env = world.environ
+    return Identity(
+        run_id=_run_id(world),
+        nonce=world.nonce,
+        tool_version=__version__,
+        repository=env.get("GITHUB_REPOSITORY") or None,
+        repository_id=env.get("GITHUB_REPOSITORY_ID") or None,
+        commit=env.get("GITHUB_SHA") or None,
+        ref=env.get("GITHUB_REF") or None,
+        event=env.get("GITHUB_EVENT_NAME") or None,
+        workflow_ref=env.get("GITHUB_WORKFLOW_REF") or None,
+        workflow_run=env.get("GITHUB_RUN_ID") or None,
+        workflow_attempt=env.get("GITHUB_RUN_ATTEMPT") or None,
+        actor=env.get("GITHUB_ACTOR") or None,
+        actor_id=env.get("GITHUB_ACTOR_ID") or None,
+        runner=env.get("RUNNER_NAME") or None,
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+        versions=_versions(site),
+    )
+
+
+def _run_id(world: World) -> str:
+    run = world.environ.get("GITHUB_RUN_ID")
+    attempt = world.environ.get("GITHUB_RUN_ATTEMPT", "1")
+    return f"{run}.{attempt}-{world.nonce[:8]}" if run else f"local-{world.nonce[:16]}"
+
+
+def _versions(site: Site) -> dict[str, str]:
+    try:
+        nix = site.nix.version()
+    except GateError:
+        nix = "unknown"
+    attic = "unknown"
+    try:
+        argv = (site.settings.attic_bin, "--version")
+        attic = site.nix.ask(argv, name="attic-version", cap=limits.ANSWER_BODY_BYTES).decode("ascii", "replace")
+    except GateError:
+        pass
+    return {"attic": attic.strip()[:80], "nix": nix}
+
+
+def identify_caches(site: Site) -> None:
+    """Ask each cache for its description; a host that is not allowed, or no such cache, refuses the run.
+
+    The client follows the endpoint that the description names, with the token (attic b7c9056
+    client/src/command/push.rs:156), so it must be one of ours.
+    """
+    for cache in site.caches:
+        seen = site.attic.cache_config(cache, site.settings.push_token or site.read_tokens[cache])
+        site.write(seen)
+        config = _config(cache, seen)
+        if config is not None:
+            _check_endpoints(site, cache, config)
+            site.public_keys[cache] = config.public_key
+            site.upstream_key_names[cache] = config.upstream_cache_key_names
+            if config.substituter_endpoint:
+                site.substituter_urls[cache] = config.substituter_endpoint
+
+
+def _config(cache: str, seen: CacheConfigSeen) -> CacheConfig | None:
+    answer = seen.answer
+    said = parse_attic_error(answer.body.encode())
+    if answer.status == _NOT_FOUND and said is not None and said[1] == "NoSuchCache":
+        message = f"the server has no cache {cache}: check attic-cache and probe-cache; nothing was published"
+        raise RefusedError(message)
+    if answer.status != _OK:
+        return None
+    try:
+        return parse_cache_config(answer.body.encode())
+    except ForeignTextError:
+        return None
+
+
+def _check_endpoints(site: Site, cache: str, config: CacheConfig) -> None:
+    for url in (config.api_endpoint, config.substituter_endpoint):
+        if url and site.http.hosts.read(url) is None:
+            host = ascii(urlsplit(url).netloc.rpartition("@")[2])[:100]
+            message = (
+                f"cache {cache} sends its clients to {host}, expected one of {', '.join(site.policy.hosts)}: "
+                "nothing was published; add the host to hosts if it is yours"
+            )
+            raise RefusedError(message)

@@ -1,0 +1,114 @@
+"""The run as the design numbers it. It only journals; seal makes the evidence.
+
+0 settings, folder, first record · 1 identify · 2 pre · 3 build · 4 expected truth · 5 and 6 publish and read back, in
+order of harm · 7 post · 8 server logs · 9 seal. Post runs whatever failed; a cancelled run is sealed at once.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gate.errors import CancelledError, RefusedError
+from gate.model.basics import Label, Phase
+from gate.model.document import Evidence
+from gate.model.records import Cancelled, RunComplete, RunRefused, RunStarted
+from gate.probe.building import build_profile
+from gate.probe.cleanliness import facts_so_far, unclean
+from gate.probe.identify import identify_caches, refuse_missing_tools, started
+from gate.probe.logs import capture_server_log
+from gate.probe.phases import observe_phase
+from gate.probe.publishing import Publication, canaries, expect, publish
+from gate.probe.reading import read_back, read_once_more
+from gate.probe.site import Site, open_site
+from gate.probe.stages import skip, stage
+from gate.probe.trials import try_access_controls, try_bit_flip
+from gate.probe.world import World
+from gate.seal import seal
+from gate.settings import Settings
+
+PUBLISH = "publish"
+
+
+def run(settings: Settings, directory: Path, world: World) -> Evidence:
+    """Run the probe and seal its evidence into ``directory``, which must be new.
+
+    Raises `RefusedError` before there is a folder (missing tools, a folder that exists), `InconclusiveError` when the
+    evidence itself can't be written. Everything else ends in sealed evidence.
+    """
+    refuse_missing_tools(settings, world)  # (0)
+    with open_site(settings, directory, world) as site, _deadline(settings.deadline, world):
+        site.write(RunStarted(run=started(site, world), policy=site.policy))
+        try:
+            _steps(site, world)
+        except CancelledError as error:
+            site.write(Cancelled(reason=str(error)))
+        except RefusedError as error:
+            site.write(RunRefused(reason=str(error)))
+        site.write(RunComplete())
+        world.progress.stage("seal")
+        return seal(directory)  # (9)
+
+
+def _steps(site: Site, world: World) -> None:
+    stage(site, world, "identify", lambda: identify_caches(site))  # (1)
+    stage(site, world, "pre", lambda: _pre(site, world))  # (2)
+    reasons = unclean(facts_so_far(site.entries))
+    try:
+        if reasons and not site.settings.publish_anyway:
+            skip(site, PUBLISH, f"the evidence before is not clean: {'; '.join(reasons)}")
+        else:
+            _publish_all(site, world)
+    finally:
+        if not world.cancel.cancelled:
+            stage(site, world, "post", lambda: _post(site, world))  # (7)
+            stage(site, world, "logs", lambda: capture_server_log(site, world))  # (8)
+
+
+def _pre(site: Site, world: World) -> None:
+    site.open_log_window()
+    observe_phase(site, world, Phase.PRE)
+    try_access_controls(site)
+
+
+def _post(site: Site, world: World) -> None:
+    observe_phase(site, world, Phase.POST)
+    read_once_more(site, world)
+
+
+def _publish_all(site: Site, world: World) -> None:
+    built = stage(site, world, "build", lambda: build_profile(site, world))  # (3)
+    if built is None:
+        skip(site, PUBLISH, "the profile was not built, so there is nothing to publish")
+        return
+    profile = stage(site, world, "expect", lambda: expect(site, Label.PROFILE, built.paths, built.outputs))  # (4)
+    if profile is None:
+        skip(site, PUBLISH, "the local facts of the push set could not be told")
+        return
+    pair = stage(site, world, "expect:canary", lambda: canaries(site, world))
+    good = pair is not None and _publish_one(site, world, pair)
+    if not good and not site.settings.publish_anyway:
+        skip(site, PUBLISH, "the canary pair was not published and read back whole, so the profile was not pushed")
+        return
+    _publish_one(site, world, profile)
+
+
+def _publish_one(site: Site, world: World, what: Publication) -> bool:
+    """(5), (6) Push one publication and read it back; True when every path of it came back whole."""
+    label = what.label.value
+    stage(site, world, f"push:{label}", lambda: publish(site, world, what))
+    good = stage(site, world, f"read:{label}", lambda: read_back(site, world, what))
+    if what.label is Label.CANARY:
+        stage(site, world, "bit-flip", lambda: try_bit_flip(site, world, what))
+    return good is True
+
+
+@contextmanager
+def _deadline(seconds: float, world: World) -> Iterator[None]:
+    timer = threading.Timer(seconds, world.cancel.cancel, args=(f"the run's own deadline of {seconds:g} s",))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,160 @@
+"""Steps 4 and 5: the yardstick of a publication, and its push, with the buckets watched while it runs."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from gate import limits
+from gate.errors import GateError, InconclusiveError, RefusedError
+from gate.evidence.buckets import WRONG_STATES, read_sample
+from gate.evidence.pushes import capture_name, child_name
+from gate.model.basics import Label, Phase
+from gate.model.records import BucketSampled, PathFacts, PushSetKnown
+from gate.observe.attic_push import push
+from gate.parse.signature import fingerprint, key_name, verify
+from gate.probe.phases import take_sample
+from gate.probe.site import Site
+from gate.probe.world import World
+from gate.process import Capture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """A push set with its local facts: what will be pushed where, and which of it this cache must serve."""
+
+    label: Label
+    cache: str
+    facts: Mapping[str, PathFacts]
+    served: tuple[str, ...]
+
+
+def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str]) -> Publication:
+    """Record the push set, its local facts, and what the cache's database claims of it before the push.
+
+    Raises `RefusedError`, with the numbers, when the profile's push set is over its cap or under its floor.
+    """
+    if label is Label.PROFILE:
+        _check_count(site, len(paths))
+    facts = site.nix.path_facts(paths)
+    if label is Label.PROFILE:
+        _check_bytes(site, sum(path.nar_size for path in facts))
+    cache = site.cache_of(label)
+    names = site.upstream_key_names.get(cache, ())
+    upstream = tuple(path.store_path for path in facts if _is_upstream(path, names, site.settings.upstream_keys))
+    site.write(
+        PushSetKnown(
+            label=label,
+            cache=cache,
+            paths=facts,
+            outputs=tuple(outputs),
+            upstream=upstream,
+            upstream_key_names=tuple(names),
+        )
+    )
+    site.write(site.attic.missing_paths(cache, site.settings.push_token, [path.store_path for path in facts], label))
+    served = tuple(path.store_path for path in facts if path.store_path not in upstream)
+    return Publication(label=label, cache=cache, facts={path.store_path: path for path in facts}, served=served)
+
+
+def _check_count(site: Site, count: int) -> None:
+    profile = site.settings.profile
+    if not profile.min_paths <= count <= profile.max_paths:
+        message = (
+            f"the push set of {profile.name} has {count} paths, expected {profile.min_paths} to {profile.max_paths}: "
+            "nothing was published; set the profile's bounds in gate.toml if this is right"
+        )
+        raise RefusedError(message)
+
+
+def _check_bytes(site: Site, total: int) -> None:
+    profile = site.settings.profile
+    if total > profile.max_bytes:
+        message = (
+            f"the push set of {profile.name} has {total} bytes, expected at most {profile.max_bytes}: "
+            "nothing was published; set max-bytes in gate.toml if this is right"
+        )
+        raise RefusedError(message)
+
+
+def _is_upstream(path: PathFacts, names: Sequence[str], keys: Sequence[str]) -> bool:
+    """Whether the local store has a signature by an upstream of this cache that verifies by a key we were given."""
+    print_of = fingerprint(path.store_path, path.nar_hash, path.nar_size, path.references)
+    return any(key_name(sign) in names and verify(print_of, sign, keys) for sign in path.signatures)
+
+
+def canaries(site: Site, world: World) -> Publication:
+    """The canary pair: two fresh random paths, one under and one well over Attic's 64 KiB nar-size-threshold."""
+    sizes = {"small": limits.CANARY_SMALL_BYTES, "large": limits.CANARY_LARGE_BYTES}
+    paths = [site.nix.add_fixed(f"publication-gate-canary-{word}-{world.nonce}", size) for word, size in sizes.items()]
+    return expect(site, Label.CANARY, paths, paths)
+
+
+def publish(site: Site, world: World, what: Publication) -> None:
+    """Push a publication; sample the buckets meanwhile, and end the push at the first loss unless it is to finish.
+
+    Never retried: a retry hides the fault, and Attic deduplicates what it wrongly believes to have.
+    """
+    if site.settings.push_token is None:
+        message = "no push token: set GATE_PUSH_TOKEN or GATE_PUSH_TOKEN_FILE"
+        raise InconclusiveError(message)
+    site.published.append(what)
+    capture = Capture(site.directory, capture_name(what.label), secrets=site.secrets)
+    with _watching(site, world) as (lost, begun):
+        ended = push(
+            tuple(what.facts),
+            name=child_name(what.label),
+            attic=site.settings.attic_bin,
+            endpoint=site.settings.attic_server,
+            cache=what.cache,
+            token=site.settings.push_token,
+            env=site.nix_environment,
+            capture=capture,
+            deadline_seconds=min(limits.PUSH_SECONDS, site.seconds_left()),
+            cancel=world.cancel,
+            stop=_stopper(site, world, what.label, lost, begun),
+            clock=world.clock,
+        )
+    site.write(ended)
+    site.write(capture.close())
+
+
+def _stopper(
+    site: Site, world: World, label: Label, lost: threading.Event, begun: threading.Event
+) -> Callable[[], bool]:
+    def stop() -> bool:
+        if not begun.is_set():
+            world.progress.push_running(label)
+            begun.set()
+        return lost.is_set() and not site.settings.finish_push
+
+    return stop
+
+
+@contextmanager
+def _watching(site: Site, world: World) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """Sample the buckets from the moment the client runs until the block ends; the event tells of the first loss."""
+    lost, begun, over = threading.Event(), threading.Event(), threading.Event()
+
+    def watch() -> None:
+        begun.wait()
+        with suppress(GateError):  # a journal that can't be written ends the run itself
+            while not over.is_set():
+                site.during_samples += 1
+                sample = take_sample(site, world, Phase.DURING, site.during_samples)
+                if any(_lost(sample, bucket) for bucket in site.settings.buckets):
+                    lost.set()
+                over.wait(limits.DURING_SPACING_SECONDS)
+
+    watcher = threading.Thread(target=watch, name="bucket-watch", daemon=True)
+    watcher.start()
+    try:
+        yield lost, begun
+    finally:
+        over.set()
+        begun.set()
+        watcher.join(limits.ANSWER_SECONDS * 4)
+
+
+def _lost(sample: BucketSampled, bucket: str) -> bool:
+    return read_sample("", sample, bucket).state in WRONG_STATES

@@ -1,0 +1,77 @@
+"""Step 6: every path that the cache must serve, to its last byte; failed reads are repeated at spaced times."""
+
+import random
+from collections.abc import Iterable
+
+from gate.evidence.bodies import WHOLE, Expected, fold_body
+from gate.model.basics import Claim
+from gate.model.records import BodyRead
+from gate.observe.nar_bodies import Target, read_bodies
+from gate.probe.publishing import Publication
+from gate.probe.site import Site
+from gate.probe.world import World
+
+_AGAIN_SHARE = 10  # one path in ten is read once more after the last bucket sample, and at least
+_AGAIN_LEAST = 4
+
+
+def read_back(site: Site, world: World, what: Publication) -> bool:
+    """Read every path of a publication; True when each came back whole. The first failure stays in the journal."""
+    return _read(site, world, what, what.served, after_post=False)
+
+
+def read_once_more(site: Site, world: World) -> None:
+    """Read a random part of what was published once more, after the last bucket sample."""
+    chance = random.Random(world.nonce)  # noqa: S311  # which paths are read again is no secret
+    for what in site.published:
+        count = min(len(what.served), max(_AGAIN_LEAST, len(what.served) // _AGAIN_SHARE))
+        _read(site, world, what, chance.sample(what.served, count), after_post=True)
+
+
+def _read(site: Site, world: World, what: Publication, paths: Iterable[str], *, after_post: bool) -> bool:
+    left = list(paths)
+    good = True
+    for attempt in range(1, site.settings.read_attempts + 1):
+        if attempt > 1 and world.cancel.wait(site.settings.read_spacing):
+            return False
+        left = _attempt(site, world, what, left, attempt=attempt, after_post=after_post)
+        good = good and not left
+        if not left:
+            break
+    return good
+
+
+def _attempt(
+    site: Site, world: World, what: Publication, paths: list[str], *, attempt: int, after_post: bool
+) -> list[str]:
+    """One read of each path; gives those that did not come back whole."""
+    targets = [
+        Target(label=what.label, cache=what.cache, store_path=path, nar_size=what.facts[path].nar_size)
+        for path in paths
+    ]
+    bad = set(paths)
+    for read in read_bodies(
+        targets,
+        access=site.access(what.cache),
+        jobs=site.settings.jobs,
+        attempt=attempt,
+        again_after_post=after_post,
+        deadline_seconds=site.seconds_left(),
+        cancel=world.cancel,
+        clock=world.clock,
+    ):
+        entry = site.write(read)
+        if _is_whole(site, what, entry.at, read):
+            bad.discard(read.store_path)
+    return sorted(bad)
+
+
+def _is_whole(site: Site, what: Publication, at: str, read: BodyRead) -> bool:
+    expected = Expected(
+        label=what.label,
+        cache=what.cache,
+        facts=what.facts[read.store_path],
+        claim=Claim.UPLOADED,
+        public_key=site.public_keys.get(what.cache),
+    )
+    return fold_body(expected, [(at, read)]).reads[0].code == WHOLE

@@ -1,0 +1,195 @@
+"""Everything that one run talks to: folder, journal, servers, Nix, tokens; opened once, closed whatever happens."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from gate import limits
+from gate.journal import Journal, make_folder
+from gate.model.basics import Label, Secret
+from gate.model.records import Entry, Policy, Record
+from gate.net import Http
+from gate.observe.attic import AtticApi
+from gate.observe.nar_bodies import Access
+from gate.observe.nix_store import NixStore, nix_environment
+from gate.observe.s3 import S3
+from gate.observe.server_log import LogWindow
+from gate.probe.world import World
+from gate.settings import Settings
+from gate.token import mint
+
+if TYPE_CHECKING:
+    from gate.probe.publishing import Publication
+
+
+class Site:
+    """The run's own hands. ``entries`` are the journal's entries so far; ``published`` what was pushed, in order."""
+
+    def __init__(self, settings: Settings, directory: Path, world: World, journal: Journal) -> None:
+        self.settings = settings
+        self.directory = directory
+        self.policy = policy_of(settings)
+        self.entries: list[Entry] = []
+        self.published: list[Publication] = []
+        self.public_keys: dict[str, str] = {}
+        self.upstream_key_names: dict[str, tuple[str, ...]] = {}
+        self.substituter_urls: dict[str, str] = {}
+        self.log_window: LogWindow | None = None
+        self.during_samples = 0
+        self.nix_environment = nix_environment(world.environ)
+        self._world = world
+        self._journal = journal
+        self._ends = world.clock.monotonic() + settings.deadline
+        self.read_tokens = {name: _read_token(settings, name, world) for name in self.caches}
+        self.http = Http(self.policy.hosts, settings.plain_http_hosts, clock=world.clock, cancel=world.cancel)
+        self.s3 = S3(
+            settings.s3_endpoint,
+            settings.s3_access_key_id or Secret(""),
+            settings.s3_secret_access_key or Secret(""),
+            settings.s3_region,
+            self.http,
+        )
+        self.attic = AtticApi(self.http, settings.attic_server)
+        self.nix = NixStore(env=self.nix_environment, cancel=world.cancel, clock=world.clock)
+
+    @property
+    def caches(self) -> tuple[str, ...]:
+        """The cache under test and the probe cache."""
+        return tuple(dict.fromkeys((self.settings.attic_cache, self.settings.probe_cache or self.settings.attic_cache)))
+
+    @property
+    def read_token(self) -> Secret | None:
+        """The read token of the cache under test."""
+        return self.read_tokens[self.settings.attic_cache]
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret that no capture may hold."""
+        settings = self.settings
+        known = (
+            settings.push_token,
+            settings.signing_secret,
+            settings.s3_access_key_id,
+            settings.s3_secret_access_key,
+            *self.read_tokens.values(),
+        )
+        return tuple(secret for secret in known if secret is not None)
+
+    def write(self, record: Record) -> Entry:
+        """Journal a record."""
+        entry = self._journal.write(record)
+        self.entries.append(entry)
+        return entry
+
+    def cache_of(self, label: Label) -> str:
+        """Where a publication of this label goes: junk never into the trusted cache when there is a probe cache."""
+        return self.settings.attic_cache if label is Label.PROFILE else self.caches[-1]
+
+    def cache_url(self, cache: str) -> str:
+        """Where a cache is read."""
+        return f"{self.settings.attic_server.rstrip('/')}/{cache}"
+
+    def cache_urls(self, cache: str) -> tuple[str, ...]:
+        """Every name under which a cache may stand among the substituters."""
+        known = self.substituter_urls.get(cache)
+        return (self.cache_url(cache), known) if known else (self.cache_url(cache),)
+
+    def access(self, cache: str) -> Access:
+        """How bodies of a cache are read."""
+        return Access(
+            cache_url=self.cache_url(cache),
+            token=self.read_tokens[cache],
+            hosts=self.http.hosts,
+        )
+
+    def seconds_left(self) -> float:
+        """Seconds until the run's own deadline, at least one."""
+        return max(1.0, self._ends - self._world.clock.monotonic())
+
+    def open_log_window(self) -> None:
+        """Remember where the server's log stands now."""
+        if "server-log" not in self.settings.absent:
+            self.log_window = LogWindow(self.settings.server_log)
+
+    def close(self) -> None:
+        """Let go of everything but the evidence."""
+        if self.log_window is not None:
+            self.log_window.close()
+        self.http.close()
+        self._journal.close()
+
+
+@contextmanager
+def open_site(settings: Settings, directory: Path, world: World) -> Iterator[Site]:
+    """Make the folder and its journal, and the hands; close them all at the end."""
+    make_folder(directory)
+    journal = Journal(directory, world.clock)
+    site = Site(settings, directory, world, journal)
+    try:
+        yield site
+    finally:
+        site.close()
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The rules of the run as the evidence states them."""
+    profile = settings.profile
+    return Policy(
+        profile=profile.name,
+        kind=settings.kind,
+        push_set=profile.push_set,
+        installable=settings.installable or profile.installable.replace("{system}", system()),
+        min_paths=profile.min_paths,
+        max_paths=profile.max_paths,
+        max_bytes=profile.max_bytes,
+        representative=profile.representative,
+        min_fresh=profile.min_fresh,
+        twin=settings.twin,
+        samples=settings.samples,
+        sample_spacing_millis=round(settings.sample_spacing * 1000),
+        buckets=settings.buckets,
+        state_bucket=settings.state_bucket,
+        state_key=settings.state_key,
+        cache=settings.attic_cache,
+        probe_cache=settings.probe_cache or None,
+        cache_public=settings.cache_public,
+        endpoint=settings.attic_server,
+        store_endpoint=settings.s3_endpoint,
+        hosts=hosts_of(settings),
+        markers=settings.markers,
+        absent=settings.absent,
+        finish_push=settings.finish_push,
+        publish_anyway=settings.publish_anyway,
+        require_cache_push=profile.require_cache_push,
+        read_attempts=settings.read_attempts,
+        read_spacing_millis=round(settings.read_spacing * 1000),
+        read_jobs=settings.jobs,
+    )
+
+
+def hosts_of(settings: Settings) -> tuple[str, ...]:
+    """Every host that the run may contact: the two endpoints' and those that the settings name."""
+    endpoints = (urlsplit(url).netloc.rpartition("@")[2] for url in (settings.attic_server, settings.s3_endpoint))
+    return tuple(dict.fromkeys((*endpoints, *settings.hosts)))
+
+
+def system() -> str:
+    """This machine's Nix system double, such as ``x86_64-linux``."""
+    import platform  # noqa: PLC0415  # only here
+
+    machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+    return f"{machine}-{platform.system().lower()}"
+
+
+def _read_token(settings: Settings, cache: str, world: World) -> Secret | None:
+    if settings.read_token is not None or settings.signing_secret is None:
+        return settings.read_token
+    return mint(
+        settings.signing_secret,
+        cache=cache,
+        rights={"r"},
+        seconds=limits.TOKEN_SECONDS_MAX,
+        now=world.clock.now(),
+    )

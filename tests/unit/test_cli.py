@@ -1,0 +1,173 @@
+"""The command line: quick help, exit codes, one sentence for bad input, JSON on failure too."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gate.cli.main import main
+from gate.seal import seal
+from tests.helpers import tapes
+from tests.unit.test_seal import folder
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = {
+    "GATE_ATTIC_SERVER": "http://127.0.0.1:9",
+    "GATE_ATTIC_CACHE": "main",
+    "GATE_S3_ENDPOINT": "http://127.0.0.1:9",
+}
+
+
+def gate(*argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "NO_COLOR": "1", **environ}
+    return subprocess.run(
+        [sys.executable, "-m", "gate", *argv],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["probe", "--help"], ["lab", "--help"]])
+def test_help_loads_nothing_heavy(argv: list[str]) -> None:
+    heavy = ("boto3", "botocore", "httpx", "httpcore", "pydantic", "pycurl", "cryptography", "jinja2")
+    code = f"import sys, gate.cli.main as m; m.main({argv!r}); print([n for n in {heavy!r} if n in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "phrase", ["", "probe-attic-publication-synthetic", "probe-attic-publication-small-check ", "yes", "$(touch pwned)"]
+)
+def test_a_wrong_confirm_phrase_is_refused_and_names_the_right_one(phrase: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = gate("probe", "--profile", "small-check", f"--confirm={phrase}", "--output", str(out), **SITE)
+    assert done.returncode == 2
+    assert "'probe-attic-publication-small-check'" in done.stderr
+    assert done.stdout == ""
+    assert not out.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def probe(tmp_path: Path, *argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    confirm = "--confirm=probe-attic-publication-synthetic"
+    return gate(
+        "probe", "--profile", "synthetic", confirm, "--output", str(tmp_path / "run"), *argv, **{**SITE, **environ}
+    )
+
+
+def test_missing_settings_and_tools_are_named(tmp_path: Path) -> None:
+    done = probe(tmp_path, GATE_ATTIC_SERVER="")
+    assert (done.returncode, "GATE_ATTIC_SERVER" in done.stderr) == (2, True)
+    done = probe(tmp_path, GATE_ATTIC_BIN="attic-that-is-not-here")
+    assert done.returncode == 2
+    assert "attic-that-is-not-here is not on PATH" in done.stderr
+    done = probe(tmp_path, PATH=str(tmp_path))
+    assert done.returncode == 2
+    assert "nix is not on PATH" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["--samples", "1"], "--samples is 1"),
+        (["--samples", "9999"], "--samples is 9999"),
+        (["--sample-spacing", "nan"], "--sample-spacing"),
+        (["--buckets", "a/b"], "is no bucket or cache name"),
+        (["--twin", "sometimes"], "twin"),
+        (["--no-such-flag"], "no-such-flag"),
+        (["--hosts", "*.example.org"], "*.example.org"),
+    ],
+)
+def test_bad_values_are_refused_in_one_sentence(argv: list[str], told: str, tmp_path: Path) -> None:
+    done = probe(tmp_path, *argv, GATE_ATTIC_BIN="true")
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[probe]\ntypo = true\n", "unknown key 'typo'"),
+        ("[prob]\n", "unknown table [prob]"),
+        ("x = = 1", "is no TOML"),
+        ("[sampling]\nsamples = true\n", "[sampling] samples is True"),
+        ("[sources]\nabsent = ['bodies']\n", "'bodies'"),
+        ("[profiles.synthetic]\nmax-paths = 0\n", "max-paths is 0"),
+        ("[profiles.synthetic]\ncap = 1\n", "unknown key 'cap'"),
+    ],
+)
+def test_a_typo_in_gate_toml_is_refused(text: str, told: str, tmp_path: Path) -> None:
+    config = tmp_path / "gate.toml"
+    config.write_text(text)
+    done = probe(tmp_path, "--config", str(config), GATE_ATTIC_BIN="true")
+    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+
+
+def test_json_comes_on_failure_too(tmp_path: Path) -> None:
+    into = tmp_path / "out.json"
+    done = gate("probe", "--profile", "x", "--output", str(tmp_path / "run"), "--json-into", str(into), **SITE)
+    assert done.returncode == 2
+    said = json.loads(into.read_text())
+    assert said["verdict"] == {"word": "refused", "outcome": "fail", "exit_code": 2, "blocks": True}
+    assert "profile 'x' is not known" in said["error"]
+
+
+def test_an_evidence_folder_that_exists_is_refused_untouched(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "kept").write_text("kept")
+    done = probe(tmp_path, GATE_ATTIC_BIN="true")
+    assert (done.returncode, "exists" in done.stderr) == (2, True), done.stderr
+    assert (tmp_path / "run" / "kept").read_text() == "kept"
+
+
+def test_verify_show_and_finalize_on_a_real_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    at = folder(tmp_path / "run", tapes.healthy())
+    assert main(["verify", str(at)]) == 3
+    assert "finalize" in capsys.readouterr().out
+    assert main(["finalize", str(at)]) == 0
+    capsys.readouterr()
+    assert main(["verify", str(at), "--json-into", str(tmp_path / "v.json")]) == 0
+    assert json.loads((tmp_path / "v.json").read_text())["verified"][0]["genuine"] is True
+    assert main(["show", str(at)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("evidence:")
+    (at / "push-profile.log").write_bytes(b"")
+    assert main(["verify", str(at)]) == 2
+    assert main(["show", str(at)]) == 2
+
+
+def test_finalize_gives_the_verdicts_own_code(tmp_path: Path) -> None:
+    at = folder(tmp_path / "run", tapes.healthy().cut_after(7))
+    assert main(["finalize", str(at)]) == 3
+    assert main(["verify", str(at)]) == 0
+
+
+def test_verify_of_several_folders_gives_the_worst(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = folder(tmp_path / "good", tapes.healthy())
+    seal(good)
+    unsealed = folder(tmp_path / "unsealed", tapes.healthy())
+    assert main(["verify", str(good), str(unsealed)]) == 3
+    assert main(["verify", str(tmp_path / "nowhere"), str(unsealed)]) == 2
+    assert main(["verify"]) == 2
+    assert capsys.readouterr().out.count("genuine  ") == 1
+
+
+def test_explain_knows_every_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "body-empty"]) == 0
+    assert "HTTP 200 and no bytes" in capsys.readouterr().out
+    assert main(["explain", "no-such-code"]) == 2
+
+
+def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "Evidence"
