@@ -42,8 +42,7 @@ def settings() -> str:
         "",
         "Further ones, or other bounds for these, come from `[profiles.<name>]` of `gate.toml` with the keys below.",
         "",
-        "| profile | confirm phrase | `push-set` | `installable` "
-        "| `min-paths` | `max-paths` | `max-bytes` | `min-fresh` |",
+        "| profile | confirm phrase | push-set | installable | min-paths | max-paths | max-bytes | min-fresh |",
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [

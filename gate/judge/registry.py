@@ -14,7 +14,7 @@ from gate.model.basics import Status
 _P, _F, _I, _N = Status.PASS, Status.FAIL, Status.INCONCLUSIVE, Status.NOT_APPLICABLE
 
 _CAPTURE_FIRST: Final = (
-    "keep broad trusted writes off; run `publication-gate capture` before anybody restarts the store"
+    "keep broad trusted writes off; keep this evidence and look with `rustfs-bucket-index-rca` before any restart"
 )
 _REREAD: Final = "keep trusted writes off and don't push again: Attic deduplicates what it wrongly believes to have"
 _LOOK: Final = "mend the source that could not be read, then run the probe again"
@@ -144,6 +144,7 @@ CODES: tuple[Code, ...] = (
         "the client gave no result for a path of the plan",
         "read the push capture; a path without a result is not published",
     ),
+    _code("push-failed", (_I,), "the client ended with an error; its failed paths say why", _AGAIN),
     _code("push-unattributed", (_I,), "the client failed and named no path", _AGAIN),
     _code("push-wrote-nothing", (_I,), "the client ended well and wrote nothing: no proof of anything", _AGAIN),
     _code(
@@ -172,7 +173,7 @@ CODES: tuple[Code, ...] = (
         "push-not-representative",
         (_I,),
         "too few fresh paths were written: what Attic's database knows it does not write",
-        "publish fresh paths: a new commit, or a twin",
+        "publish fresh paths: run on a commit whose build is not in the cache yet",
     ),
     # --- bodies
     _code("body-whole", (_P,), "the NAR was read to its last byte and is what the local store has"),

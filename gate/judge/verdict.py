@@ -12,7 +12,7 @@ from gate.model.document import Facts, Finding, Verdict
 
 _HEADLINES = {
     Word.PASS: "{cache} served every published byte in this run of {profile}; this alone lifts no quarantine.",
-    Word.QUARANTINE: "No trusted build may write to {cache}. Don't push again; capture before anyone restarts it.",
+    Word.QUARANTINE: "No trusted build may write to {cache}: don't push again, look before anyone restarts the store.",
     Word.INCONCLUSIVE: "Do not take this run for a pass: what {profile} had to prove of {cache} could not be told.",
     Word.REFUSED: "Nothing was built or published to {cache}: the run was refused.",
 }

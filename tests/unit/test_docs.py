@@ -3,13 +3,14 @@
 import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def generator():  # type: ignore[no-untyped-def]  # a module loaded from its file
+def generator() -> ModuleType:
     spec = importlib.util.spec_from_file_location("generated_docs", ROOT / "scripts" / "docs.py")
     assert spec is not None
     assert spec.loader is not None

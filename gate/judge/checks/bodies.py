@@ -1,9 +1,10 @@
 """NAR bodies: one row for each path that the cache must serve."""
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from gate.judge.finding import finding
-from gate.model.document import Body, Facts, Finding
+from gate.model.document import Body, Facts, Finding, Read
 
 
 def check_bodies(facts: Facts) -> Iterator[Finding]:
@@ -13,16 +14,15 @@ def check_bodies(facts: Facts) -> Iterator[Finding]:
 
 
 def _summary(body: Body) -> str:
-    told = "; ".join(_told(body, number) for number in range(len(body.reads))) or "it was not read"
-    return f"claimed {body.claim.value}, {body.nar_size} bytes expected; {told}"
+    told = []
+    for words, group in groupby(body.reads, key=_told):
+        count = len(list(group))
+        told.append(words if count == 1 else f"{count} times {words}")
+    return f"claimed {body.claim.value}, {body.nar_size} bytes expected; {', then '.join(told) or 'it was not read'}"
 
 
-def _told(body: Body, number: int) -> str:
-    read = body.reads[number]
+def _told(read: Read) -> str:
     nar = read.nar
     if nar is None:
-        return f"read {read.attempt}: {read.code}, narinfo {read.narinfo_error or f'HTTP {read.narinfo_status}'}"
-    return (
-        f"read {read.attempt}: {read.code}, HTTP {nar.status}, curl {nar.curl}, {nar.wire_bytes} bytes came, "
-        f"{nar.nar_bytes} of the NAR"
-    )
+        return f"{read.code} (narinfo {read.narinfo_error or f'HTTP {read.narinfo_status}'})"
+    return f"{read.code} (HTTP {nar.status}, curl {nar.curl}, {nar.wire_bytes} bytes came, {nar.nar_bytes} of the NAR)"

@@ -48,8 +48,10 @@ def _ending(attempt: PushAttempt, told: str) -> tuple[str, str]:
     counts = attempt.counts
     if attempt.exit != 0 and counts.failed == 0:
         return "push-unattributed", f"the client failed and named no path ({told})"
-    if attempt.exit != 0 or counts.failed or counts.unaccounted:
-        return "push-counts-differ" if attempt.exit == 0 else "push-unattributed", _counted(attempt, told)
+    if attempt.exit != 0:
+        return "push-failed", _counted(attempt, told)
+    if counts.failed or counts.unaccounted:
+        return "push-counts-differ", _counted(attempt, told)
     if attempt.vacuous or counts.attempted == 0:
         return "push-wrote-nothing", f"the client had nothing to do ({told})"
     if attempt.cut or attempt.missing_asked is not Truth.PRESENT:

@@ -1,0 +1,69 @@
+"""The summary in README.md is one of a real run of the incident, in the form that today's renderer gives."""
+
+import re
+from pathlib import Path
+
+from gate.judge.boundary import BOUNDARY
+from gate.judge.registry import BY_CODE
+from gate.judge.verdict import judge
+from gate.model.basics import EXIT_CODES
+from gate.render import text
+from tests.unit.render import samples
+
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+MAY_BE_LEFT_OUT = {"commit", "by", "flags", "sources said absent"}
+
+
+def shown() -> list[str]:
+    block = README.partition("<!-- summary:begin -->\n")[2].partition("<!-- summary:end -->")[0]
+    found = re.fullmatch(r"```text\n(.+)\n```\n", block, re.DOTALL)
+    assert found is not None, "fill the block between the summary marks of README.md from a run of the incident's drill"
+    return found[1].split("\n")
+
+
+def row_names(lines: list[str]) -> list[str]:
+    """The names of the facts: everything up to the first line that begins a list."""
+    facts = lines[: lines.index("publications, in order:")]
+    return [line.partition(":")[0] for line in facts[1:] if line]
+
+
+def headings(lines: list[str]) -> list[str]:
+    return [line for line in lines if re.fullmatch(r"[a-z][a-z, ]+:", line)]
+
+
+def test_it_has_the_renderers_rows_and_headings() -> None:
+    today = text.summary(samples.quarantined(), "build/evidence").splitlines()
+    assert [name for name in row_names(shown()) if name not in MAY_BE_LEFT_OUT] == [
+        name for name in row_names(today) if name not in MAY_BE_LEFT_OUT
+    ]
+    assert headings(shown()) == headings(today)
+
+
+def test_it_is_the_incident_of_the_lab() -> None:
+    lines = shown()
+    _, verdict = judge(samples.quarantined())
+    assert lines[0] == f"QUARANTINE: {verdict.headline}"
+    assert any(re.fullmatch(r"profile: +medium-check \(build-closure; lab evidence\)", line) for line in lines)
+    assert any(
+        re.match("  profile to main: exit 1; 22 attempted: 0 uploaded, 1 deduplicated,.* 21 failed", line)
+        for line in lines
+    )
+    assert any(re.fullmatch("attic +indexed +(index-lost|flapping) +index-lost", line) for line in lines)
+
+
+def test_its_codes_and_its_boundary_are_todays() -> None:
+    lines = shown()
+    codes = [found[1] for line in lines if (found := re.match(r"  ([a-z0-9-]+) \(\d+\)", line))]
+    assert "bucket-index-lost" in codes
+    assert [code for code in codes if code not in BY_CODE] == []
+    start = lines.index("what this verdict is, and is not:")
+    assert lines[start + 1 : start + 1 + len(BOUNDARY)] == [f"  - {sentence}" for sentence in BOUNDARY]
+
+
+def test_no_path_of_the_machine_that_made_it_is_told() -> None:
+    assert re.findall(r"(?<![\w.-])/(?:work|root|home)/[^\s]*", README) == []
+
+
+def test_the_table_of_exit_codes_is_the_programs() -> None:
+    table = dict(re.findall(r"^\| (\w+)[^|]* \| (\d) \| (?:yes|no) \|$", README, re.MULTILINE))
+    assert table == {word.value: str(code) for word, code in EXIT_CODES.items()}

@@ -1,0 +1,187 @@
+"""The terminal's summary says first what to do, then everything that the verdict rests on."""
+
+from dataclasses import replace
+
+import pytest
+
+from gate import limits
+from gate.model.basics import BucketState, Status, Truth
+from gate.model.document import Evidence
+from gate.render import text
+from tests.unit.render import parts, samples
+
+
+def lines(evidence: Evidence) -> list[str]:
+    return text.summary(evidence, "build/evidence").splitlines()
+
+
+@pytest.mark.parametrize("name", samples.ALL)
+def test_the_first_line_says_what_to_do(name: str) -> None:
+    assert lines(samples.ALL[name]())[:2] == [f"{name.upper()}: {parts.HEADLINES[name]}", ""]
+
+
+def test_the_incident_in_figures() -> None:
+    shown = lines(samples.quarantined())
+    assert "verdict:     quarantine (exit code 4, blocks): body-empty, bucket-index-lost, push-path-failed" in shown
+    assert (
+        "push:        22 attempted: 0 uploaded, 1 deduplicated, 0 already cached, 0 in upstream, "
+        "21 failed, 0 unaccounted" in shown
+    )
+    assert "bodies:      0 of 22 proved (0 B of 2.7 MiB)" in shown
+    assert "controls:    4 of 4 fired" in shown
+    assert shown[shown.index("bucket      pre      during      post") :][1:4] == [
+        "attic       indexed  index-lost  index-lost",
+        "tofu-state  indexed  index-lost  index-lost",
+        "first loss during a push: 2026-05-13T09:03:53.000Z",
+    ]
+    assert shown[-1] == "evidence: build/evidence"
+
+
+def test_a_group_whose_findings_say_the_same_says_it_once() -> None:
+    shown = lines(samples.quarantined())
+    start = shown.index(
+        "  push-path-failed (21): InternalServerError: The server encountered an internal error or misconfiguration."
+    )
+    assert shown[start + 1] == f"    - {parts.SOURCE} [during]"
+    assert shown[start + limits.LISTED_SUBJECTS + 1 : start + limits.LISTED_SUBJECTS + 3] == [
+        "    - and 11 more, in evidence.json under findings",
+        "    do: Do not push again: a retry hides the fault.",
+    ]
+
+
+def test_failing_findings_come_before_inconclusive_ones_and_passing_ones_are_left_out() -> None:
+    shown = lines(samples.quarantined())
+    assert shown.index("failing:") < shown.index("inconclusive:")
+    passed = lines(samples.passed())
+    assert "failing:" not in passed
+    assert "inconclusive:" not in passed
+    assert not any("bucket-indexed" in line for line in passed)
+
+
+def test_no_more_subjects_of_a_code_than_the_limit_are_listed_and_the_rest_is_counted() -> None:
+    one = parts.finding("push-path-failed", Status.FAIL, "s", "failed", "Do not push again.")
+    many = tuple(replace(one, subject=f"path-{number}") for number in range(limits.LISTED_SUBJECTS + 7))
+    other = parts.finding("bucket-index-lost", Status.FAIL, "attic", "lost", "Capture first.")
+    shown = lines(replace(samples.quarantined(), findings=(*many, other)))
+    assert sum(line.startswith("    - path-") for line in shown) == limits.LISTED_SUBJECTS
+    assert "    - and 7 more, in evidence.json under findings" in shown
+    at = shown.index("  bucket-index-lost (1)")
+    assert shown[at + 1 : at + 3] == ["    - attic [post]: lost", "    do: Capture first."]
+
+
+def test_the_boundary_travels_with_every_verdict() -> None:
+    for sample in samples.ALL.values():
+        shown = lines(sample())
+        start = shown.index("what this verdict is, and is not:")
+        assert shown[start + 1 : start + 5] == [f"  - {sentence}" for sentence in parts.BOUNDARY]
+
+
+def test_an_epoch_is_same_changed_or_unknown() -> None:
+    good = samples.passed()
+    store, cache = good.post.workloads
+    restarted = replace(store, identity="uid 7c9f0d6e, restarts 1", started=parts.at(300))
+    hidden = replace(cache, truth=Truth.UNKNOWN, identity=None, started=None, error="kubectl: forbidden")
+    shown = lines(replace(good, post=replace(good.post, workloads=(restarted, hidden))))
+    assert (
+        "epoch of store kubectl://nix-cache/deployment/attic-rustfs-openebs: changed (uid 7c9f0d6e, restarts 0, since "
+        "2026-05-13T09:00:00.000Z before; uid 7c9f0d6e, restarts 1, since 2026-05-13T09:05:00.000Z after)" in shown
+    )
+    assert (
+        "epoch of cache kubectl://nix-cache/deployment/attic: unknown (uid 21a4c0b8, restarts 2, since "
+        "2026-05-13T09:00:00.000Z before; unknown: kubectl: forbidden after)" in shown
+    )
+
+
+def test_a_server_seen_only_once_has_an_unknown_epoch() -> None:
+    good = samples.passed()
+    shown = lines(replace(good, post=replace(good.post, workloads=())))
+    assert sum(line.startswith("epoch of ") and ": unknown (" in line for line in shown) == 2
+
+
+def test_what_was_not_looked_at_is_said_so() -> None:
+    shown = lines(samples.refused())
+    assert "build:       none" in shown
+    assert "state:       not looked at" in shown
+    assert "server log:  unknown: not both canaries were found in it; 0 events" in shown
+    assert not any(line.startswith("bucket ") for line in shown)
+
+
+def test_controlled_reproductions_and_absent_sources_are_said() -> None:
+    policy = parts.policy(
+        finish_push=True, publish_anyway=True, cache_public=True, probe_cache=None, absent=("state", "server-log")
+    )
+    shown = lines(replace(samples.passed(), policy=policy))
+    assert (
+        "flags:       publish-anyway (controlled reproduction), finish-push (controlled reproduction), "
+        "public cache: no claim that a read without a token is denied, "
+        "no probe cache: canaries went to the cache under test" in shown
+    )
+    assert "sources said absent: state, server-log" in shown
+
+
+def test_a_torn_record_is_told_whole() -> None:
+    good = samples.passed()
+    journal = replace(
+        good.journal,
+        records=1,
+        complete=False,
+        torn=True,
+        cancelled="SIGTERM",
+        troubles=("post: the index did not answer",),
+        missing_captures=("server.log",),
+    )
+    assert (
+        "record:      1 record; NOT complete; torn tail; cancelled: SIGTERM; captures missing: server.log; "
+        "trouble: post: the index did not answer" in lines(replace(good, journal=journal))
+    )
+
+
+def test_a_push_that_was_never_begun_or_was_ended_early() -> None:
+    good = samples.passed()
+    canary, profile = good.push.attempts
+    attempts = (
+        replace(canary, started=False),
+        replace(profile, exit=None, signal=15, ended_by="loss"),
+        replace(profile, exit=None, signal=9),
+        replace(profile, exit=None),
+    )
+    ends = [
+        line.split(": ")[1].split(";")[0]
+        for line in lines(replace(good, push=replace(good.push, attempts=attempts)))
+        if " to " in line and "attempted" in line
+    ]
+    assert ends == ["not begun", "ended by loss", "ended by signal 9", "no exit code"]
+
+
+def test_a_build_without_ledger_and_masked_failures() -> None:
+    good = samples.passed()
+    assert good.build is not None
+    shown = lines(replace(good, build=replace(good.build, ledger=None, exit=1)))
+    assert "build:       exit 1; its log was not read" in shown
+    assert any("masked failures: 0 proven, 1 suspected" in line for line in lines(samples.inconclusive()))
+
+
+def test_another_etag_of_the_state_is_told() -> None:
+    good = samples.passed()
+    assert good.post.state is not None
+    other = replace(good, post=replace(good.post, state=replace(good.post.state, etag='"other"')))
+    once = replace(good, post=replace(good.post, state=None))
+    assert any(
+        line.endswith("present, lock absent before; present, lock absent after; another ETag") for line in lines(other)
+    )
+    assert any(line.endswith("present, lock absent before; not looked at after") for line in lines(once))
+
+
+def test_a_bucket_seen_in_one_phase_only() -> None:
+    good = samples.passed()
+    only = replace(good.during, buckets={"late": parts.bucket(BucketState.FLAPPING, 230)})
+    shown = lines(replace(good, during=only))
+    assert "late        not sampled  flapping     not sampled" in shown
+
+
+def test_a_server_log_that_was_cut_or_is_not_there() -> None:
+    good = samples.passed()
+    cut = replace(good, server_log=replace(good.server_log, cut=True, event_count=1))
+    none = replace(good, server_log=replace(good.server_log, truth=Truth.ABSENT, event_count=0))
+    assert "server log:  read, both canaries in it; 1 event, cut at its cap" in lines(cut)
+    assert "server log:  there is none; 0 events" in lines(none)
