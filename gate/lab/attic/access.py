@@ -1,0 +1,114 @@
+"""Who may do what: Attic's stateless tokens (attic b7c9056 ``token/src/lib.rs``, ``server/src/access/http.rs``).
+
+A token comes as ``Authorization: bearer TOKEN`` or as the password of HTTP Basic (Nix's netrc). A token that is
+invalid, expired or not yet valid is *ignored*: the request goes on as an anonymous one.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+import jwt
+
+from gate.lab.attic.errors import ServerError
+
+CLAIM: Final = "https://jwt.attic.rs/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Rights on one cache; the comments give their names in a token."""
+
+    pull: bool = False  # r
+    push: bool = False  # w
+    delete: bool = False  # d
+    create_cache: bool = False  # cc
+    configure_cache: bool = False  # cr
+    configure_cache_retention: bool = False  # cq
+    destroy_cache: bool = False  # cd
+
+    def can_discover(self) -> bool:
+        """Tell whether the caller may learn that the cache exists: any right at all grants that."""
+        return self != Permission()
+
+    def require(self, right: str) -> None:
+        """Raise 403 if ``right`` (a field's name) is missing, or 401 if the caller may not even discover."""
+        if not getattr(self, right):
+            raise ServerError("AccessError" if self.can_discover() else "Unauthorized")
+
+    def with_public(self, *, public: bool) -> "Permission":
+        """Return these rights, plus pull if the cache is public."""
+        return replace(self, pull=True) if public else self
+
+
+RIGHTS: Final = {
+    "r": "pull",
+    "w": "push",
+    "d": "delete",
+    "cc": "create_cache",
+    "cr": "configure_cache",
+    "cq": "configure_cache_retention",
+    "cd": "destroy_cache",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The bearer of a request's token; an anonymous caller has no grants."""
+
+    subject: str | None = None
+    grants: Mapping[str, Permission] = field(default_factory=dict)
+    """Rights by cache name or pattern (``team-*``)."""
+
+    def permission(self, cache: str) -> Permission:
+        """Return the rights on ``cache``: an exact entry wins over a pattern."""
+        if cache in self.grants:
+            return self.grants[cache]
+        matches = (grant for pattern, grant in self.grants.items() if fnmatchcase(cache, pattern))
+        return next(matches, Permission())
+
+
+def caller(authorization: str | None, secret: bytes) -> Caller:
+    """Return the bearer named by an ``Authorization`` header, or an anonymous caller."""
+    token = _token(authorization or "")
+    if token is None:
+        return Caller()
+    try:
+        claims = jwt.decode(
+            token,
+            secret,
+            algorithms=["HS256"],
+            leeway=0,
+            options={"verify_aud": False, "require": [CLAIM]},
+        )
+        return Caller(claims.get("sub"), _grants(claims[CLAIM]["caches"]))
+    except (jwt.InvalidTokenError, KeyError, TypeError, AttributeError, ValueError):
+        return Caller()
+
+
+def _token(header: str) -> str | None:
+    """Return the token in a header, or ``None``."""
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest
+    if scheme.lower() != "basic":
+        return None
+    try:
+        _, colon, password = base64.b64decode(rest, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return password if colon else None
+
+
+def _grants(caches: Mapping[str, Mapping[str, Any]]) -> dict[str, Permission]:
+    """Read the ``caches`` object of a claim; rights are 0 or 1, anything else spoils the token."""
+    grants = {}
+    for pattern, rights in caches.items():
+        if any(value not in (0, 1) for value in rights.values()):
+            message = "a right must be 0 or 1"
+            raise ValueError(message)
+        grants[pattern] = Permission(**{RIGHTS[key]: bool(value) for key, value in rights.items() if key in RIGHTS})
+    return grants

@@ -1,0 +1,163 @@
+"""Settings of the stand-in server, read from the very TOML file that ``atticd -f`` takes.
+
+Names and defaults: attic b7c9056 ``server/src/config.rs``. Only what the lab uses is served (S3, zstd, HS256);
+anything else in the file is refused, so that a stand-in never quietly ignores what the real server would do.
+"""
+
+import base64
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+ZSTD_LEVEL: Final = 8  # the level Attic picks when none is set (attic b7c9056 server/src/config.rs)
+NAR_INFO_BYTES: Final = 1024 * 1024  # default of max-nar-info-size (attic b7c9056 server/src/config-template.toml)
+SECRET_VARIABLE: Final = "ATTIC_SERVER_TOKEN_HS256_SECRET_BASE64"  # noqa: S105  the name of a variable
+KNOWN_KEYS: Final = frozenset(
+    {
+        "allowed-hosts",
+        "api-endpoint",
+        "chunking",
+        "compression",
+        "database",
+        "garbage-collection",
+        "jwt",
+        "listen",
+        "max-nar-info-size",
+        "require-proof-of-possession",
+        "soft-delete-caches",
+        "storage",
+        "substituter-endpoint",
+    }
+)
+
+
+class ConfigError(ValueError):
+    """The file has a setting that the stand-in does not serve, or lacks one that Attic demands."""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketConfig:
+    """Where chunks go: ``[storage]`` of type ``s3``."""
+
+    region: str
+    name: str
+    endpoint: str | None
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """All settings of one server."""
+
+    host: str
+    port: int
+    allowed_hosts: tuple[str, ...]
+    """Accepted ``Host`` headers; empty accepts all."""
+    api_endpoint: str | None
+    """What cache-config tells clients, ending in a slash; ``None`` makes it from the ``Host`` header."""
+    substituter_endpoint: str | None
+    database: Path
+    create_database: bool
+    """Whether the URL carries ``mode=rwc``."""
+    bucket: BucketConfig
+    nar_size_threshold: int
+    """NARs of this many bytes or more are chunked; 0 never chunks."""
+    chunk_bytes: int
+    """Size of every chunk but the last: ``avg-size`` (the real boundaries depend on the content)."""
+    zstd_level: int
+    nar_info_bytes: int
+    proof_of_possession: bool
+    token_secret: bytes = field(repr=False)
+
+
+def load(path: Path) -> ServerConfig:
+    """Read a server file; :class:`ConfigError` names the setting that stands in the way."""
+    with path.open("rb") as file:
+        table = tomllib.load(file)
+    unknown = sorted(set(table) - KNOWN_KEYS)
+    if unknown:
+        message = f"unknown setting {unknown[0]!r} in {path.name}"
+        raise ConfigError(message)
+    host, port = _listen(table.get("listen", "[::]:8080"))
+    database, create = _database(_need(table, "database", "url"))
+    chunking = table.get("chunking", {})
+    return ServerConfig(
+        host=host,
+        port=port,
+        allowed_hosts=tuple(table.get("allowed-hosts", ())),
+        api_endpoint=table.get("api-endpoint"),
+        substituter_endpoint=table.get("substituter-endpoint"),
+        database=database,
+        create_database=create,
+        bucket=_bucket(table.get("storage", {})),
+        nar_size_threshold=_need({"chunking": chunking}, "chunking", "nar-size-threshold"),
+        chunk_bytes=_need({"chunking": chunking}, "chunking", "avg-size"),
+        zstd_level=_zstd_level(table.get("compression", {})),
+        nar_info_bytes=table.get("max-nar-info-size", NAR_INFO_BYTES),
+        proof_of_possession=table.get("require-proof-of-possession", True),
+        token_secret=_secret(table.get("jwt", {}).get("signing", {})),
+    )
+
+
+def _need(table: Mapping[str, Any], section: str, key: str) -> Any:  # noqa: ANN401  TOML values have any type
+    """Return ``[section] key``, which has no default."""
+    try:
+        return table[section][key]
+    except KeyError:
+        message = f"missing setting [{section}] {key}"
+        raise ConfigError(message) from None
+
+
+def _listen(address: str) -> tuple[str, int]:
+    """Split ``127.0.0.1:8080`` or ``[::]:8080``."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        message = f"listen must be ADDRESS:PORT, got {address!r}"
+        raise ConfigError(message)
+    return host.strip("[]"), int(port)
+
+
+def _database(url: str) -> tuple[Path, bool]:
+    """Return the file of a ``sqlite:`` URL and whether it may be created, as sqlx reads it."""
+    parts = urlsplit(url)
+    if parts.scheme != "sqlite":
+        message = f"the stand-in keeps its database in SQLite, got a {parts.scheme!r} URL"
+        raise ConfigError(message)
+    return Path(unquote(parts.netloc + parts.path)), "mode=rwc" in parts.query.split("&")
+
+
+def _bucket(storage: Mapping[str, Any]) -> BucketConfig:
+    """Read ``[storage]``."""
+    if storage.get("type") != "s3":
+        message = f'[storage] type must be "s3", got {storage.get("type")!r}'
+        raise ConfigError(message)
+    credentials = storage.get("credentials", {})
+    return BucketConfig(
+        region=_need({"storage": storage}, "storage", "region"),
+        name=_need({"storage": storage}, "storage", "bucket"),
+        endpoint=storage.get("endpoint"),
+        access_key_id=credentials.get("access_key_id") or os.environ.get("AWS_ACCESS_KEY_ID", ""),
+        secret_access_key=credentials.get("secret_access_key") or os.environ.get("AWS_SECRET_ACCESS_KEY", ""),
+    )
+
+
+def _zstd_level(compression: Mapping[str, Any]) -> int:
+    """Read ``[compression]``."""
+    if compression.get("type", "zstd") != "zstd":
+        message = f'[compression] type must be "zstd", got {compression["type"]!r}'
+        raise ConfigError(message)
+    return int(compression.get("level", ZSTD_LEVEL))
+
+
+def _secret(signing: Mapping[str, Any]) -> bytes:
+    """Return the HS256 key from the file, else from the environment, in Attic's order."""
+    text = signing.get("token-hs256-secret-base64") or os.environ.get(SECRET_VARIABLE)
+    if not text:
+        message = "missing setting [jwt.signing] token-hs256-secret-base64"
+        raise ConfigError(message)
+    return base64.b64decode(text, validate=True)

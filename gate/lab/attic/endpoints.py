@@ -1,0 +1,258 @@
+"""The routes of the server (attic b7c9056 ``server/src/api``): a request in, an answer or ServerError out."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from gate.lab.attic import narinfo
+from gate.lab.attic.access import Permission
+from gate.lab.attic.chunks import ChunkError, ChunkStore
+from gate.lab.attic.config import ServerConfig
+from gate.lab.attic.errors import ServerError, StorageError
+from gate.lab.attic.names import is_cache_name, is_store_path_hash
+from gate.lab.attic.reply import Reply, Request, json_reply, text_reply
+from gate.lab.attic.rows import Cache, Located
+from gate.lab.attic.store import Store
+from gate.lab.attic.tracelog import TraceLog
+from gate.lab.attic.uploads import Uploads, parse_nar_info
+
+INFO_HEADER: Final = "x-attic-nar-info"
+PREAMBLE_HEADER: Final = "x-attic-nar-info-preamble-size"
+VISIBILITY: Final = ("x-attic-cache-visibility", "public")
+PLACEHOLDER: Final = "<!doctype html><title>Attic Binary Cache</title><p>This is an Attic binary cache (stand-in).\n"
+CACHE_COLUMNS: Final = ("is_public", "store_dir", "priority")
+"""Settings of a cache whose JSON name is the column's name."""
+
+
+class Endpoints:
+    """All routes over one database and one bucket."""
+
+    def __init__(self, config: ServerConfig, log: TraceLog) -> None:
+        """Open the database; S3 is first asked by the first upload."""
+        self._config = config
+        self._log = log
+        self._store = Store(config.database, create=config.create_database)
+        self._chunks = ChunkStore(config.bucket)
+        self._uploads = Uploads(self._store, self._chunks, config)
+        self._routes: tuple[tuple[str, re.Pattern[str], Callable[..., Reply]], ...] = (
+            ("GET", re.compile(r"/"), lambda _: text_reply(HTTPStatus.OK, PLACEHOLDER, "text/html; charset=utf-8")),
+            ("GET", re.compile(r"/_api/v1/cache-config/([^/]+)"), self.get_cache_config),
+            ("POST", re.compile(r"/_api/v1/cache-config/([^/]+)"), self.create_cache),
+            ("PATCH", re.compile(r"/_api/v1/cache-config/([^/]+)"), self.configure_cache),
+            ("POST", re.compile(r"/_api/v1/get-missing-paths"), self.get_missing_paths),
+            ("PUT", re.compile(r"/_api/v1/upload-path"), self.upload_path),
+            ("GET", re.compile(r"/([^/]+)/nix-cache-info"), self.get_nix_cache_info),
+            ("GET", re.compile(r"/([^/]+)/nar/([^/]+)"), self.get_nar),
+            ("GET", re.compile(r"/([^/]+)/([^/]+)"), self.get_store_path_info),
+        )
+
+    def answer(self, request: Request, path: str) -> Reply:
+        """Find the route of ``path`` (decoded, without the query) and run it."""
+        allowed = self._config.allowed_hosts
+        if allowed and request.headers.get("host") not in allowed:
+            raise ServerError("RequestError", "Bad Host")
+        method = "GET" if request.method == "HEAD" else request.method
+        matched = [(verb, route.fullmatch(path), handler) for verb, route, handler in self._routes]
+        fitting = [(verb, match, handler) for verb, match, handler in matched if match is not None]
+        for verb, match, handler in fitting:
+            if verb == method:
+                return handler(request, *match.groups())
+        if fitting:
+            return Reply(HTTPStatus.METHOD_NOT_ALLOWED)
+        raise ServerError("NotFound")
+
+    # --- caches -------------------------------------------------------------------------------------------------
+
+    def get_cache_config(self, request: Request, name: str) -> Reply:
+        """Tell a cache's settings and where its server is (recording ``cache-config``)."""
+        cache, _ = self._allowed(request, name, "pull")
+        api = self._config.api_endpoint or f"http://{request.headers.get('host', '')}/"
+        return json_reply(
+            {
+                "substituter_endpoint": f"{self._config.substituter_endpoint or api}{name}",
+                "api_endpoint": api,
+                "public_key": narinfo.public_key(cache.keypair),
+                "is_public": cache.is_public,
+                "store_dir": cache.store_dir,
+                "priority": cache.priority,
+                "upstream_cache_key_names": cache.upstream_cache_key_names,
+                "retention_period": "Global" if cache.retention_period is None else {"Period": cache.retention_period},
+            }
+        )
+
+    def create_cache(self, request: Request, name: str) -> Reply:
+        """Make a cache with a fresh signing key, or the one given."""
+        request.caller.permission(_cache_name(name)).require("create_cache")
+        wanted = _json_object(request.body)
+        try:
+            cache = Cache(
+                id=0,
+                name=name,
+                keypair=_keypair(wanted["keypair"], name),
+                is_public=bool(wanted["is_public"]),
+                store_dir=wanted["store_dir"],
+                priority=wanted["priority"],
+                upstream_cache_key_names=tuple(wanted["upstream_cache_key_names"]),
+                retention_period=None,
+            )
+        except KeyError as error:
+            raise ServerError("RequestError", f"missing field {error}") from error
+        if not self._store.create_cache(cache):
+            raise ServerError("CacheAlreadyExists")
+        return Reply(HTTPStatus.OK)
+
+    def configure_cache(self, request: Request, name: str) -> Reply:
+        """Change the settings that are given and not null."""
+        cache, permission = self._allowed(request, name, "configure_cache")
+        wanted = {key: value for key, value in _json_object(request.body).items() if value is not None}
+        changes: dict[str, Any] = {key: wanted[key] for key in CACHE_COLUMNS if key in wanted}
+        if "keypair" in wanted:
+            changes["keypair"] = _keypair(wanted["keypair"], name)
+        if "upstream_cache_key_names" in wanted:
+            changes["upstream_cache_key_names"] = json.dumps(wanted["upstream_cache_key_names"])
+        if "retention_period" in wanted:
+            permission.require("configure_cache_retention")
+            period = wanted["retention_period"]
+            changes["retention_period"] = None if period == "Global" else period["Period"]
+        if not changes:
+            raise ServerError("RequestError", "No modifiable fields were set.")
+        self._store.configure_cache(cache.id, changes)
+        return Reply(HTTPStatus.OK)
+
+    def get_nix_cache_info(self, request: Request, name: str) -> Reply:
+        """Answer what Nix asks first."""
+        cache, _ = self._allowed(request, name, "pull")
+        text = f"WantMassQuery: 1\nStoreDir: {cache.store_dir}\nPriority: {cache.priority}\n"
+        return _visible(text_reply(HTTPStatus.OK, text, "text/x-nix-cache-info"), cache)
+
+    # --- pushing ------------------------------------------------------------------------------------------------
+
+    def get_missing_paths(self, request: Request) -> Reply:
+        """Tell which hashes have no row in the cache; this looks at rows only and needs the push right."""
+        wanted = _json_object(request.body)
+        hashes = wanted.get("store_path_hashes", [])
+        bad = [text for text in hashes if not is_store_path_hash(text)]
+        if bad or not is_cache_name(wanted.get("cache")):
+            text = "Failed to deserialize the JSON body into the target type: invalid store path hash or cache name"
+            return text_reply(HTTPStatus.UNPROCESSABLE_ENTITY, text)
+        cache, _ = self._allowed(request, wanted["cache"], "push")
+        known = self._store.known_hashes(cache.name, set(hashes))
+        return json_reply({"missing_paths": [text for text in dict.fromkeys(hashes) if text not in known]})
+
+    def upload_path(self, request: Request) -> Reply:
+        """Take in one path; its description comes in a header, or ahead of the NAR."""
+        text, nar = _split_upload(request, self._config.nar_info_bytes)
+        name, new = parse_nar_info(text)
+        cache, _ = self._allowed(request, name, "push")
+        try:
+            return json_reply(self._uploads.upload(cache, new, nar, request.caller.subject))
+        except StorageError as error:
+            trace = self._log.chunk_trace() if error.spawned else self._trace("upload_path", request)
+            self._log.upload_failed(error.cause, trace)
+            raise
+
+    # --- fetching -----------------------------------------------------------------------------------------------
+
+    def get_store_path_info(self, request: Request, name: str, file: str) -> Reply:
+        """Answer a narinfo from the database alone."""
+        found = self._find(request, name, file, "narinfo", "get_store_path_info")
+        return _visible(text_reply(HTTPStatus.OK, narinfo.render(found), "text/x-nix-narinfo"), found.cache)
+
+    def get_nar(self, request: Request, name: str, file: str) -> Reply:
+        """Send a client to S3 for a NAR of one chunk; join the chunks of any other into the answer."""
+        found = self._find(request, name, file, "nar", "get_nar")
+        files = self._store.remote_files(found.nar_id)
+        whole = [file for file in files if file is not None]
+        if len(whole) < len(files) or len(files) != found.num_chunks:
+            raise ServerError("IncompleteNar")
+        self._store.touch_object(found.id)
+        if len(whole) == 1:
+            place = (("location", self._chunks.presigned(whole[0])),)
+            return _visible(Reply(HTTPStatus.TEMPORARY_REDIRECT, place), found.cache)
+        head = (("content-type", "application/x-nix-nar"),)
+        return _visible(Reply(HTTPStatus.OK, head, stream=self._joined(whole)), found.cache)
+
+    def _joined(self, remote_files: list[str]) -> Iterator[bytes]:
+        """Yield the chunks' bytes in order; the status is long out when S3 fails, so that is logged and raised."""
+        try:
+            for remote_file in remote_files:
+                yield from self._chunks.read(remote_file)
+        except ChunkError as error:
+            self._log.stream_failed(str(error))
+            raise
+
+    # --- shared steps -------------------------------------------------------------------------------------------
+
+    def _allowed(self, request: Request, name: str, right: str) -> tuple[Cache, Permission]:
+        """Return the cache and the caller's rights on it, or raise what a caller without them may learn."""
+        cache = self._store.cache(_cache_name(name))
+        permission = request.caller.permission(name).with_public(public=cache is not None and cache.is_public)
+        if cache is None:
+            raise ServerError("NoSuchCache" if permission.can_discover() else "Unauthorized")
+        permission.require(right)
+        return cache, permission
+
+    def _find(self, request: Request, name: str, file: str, suffix: str, handler: str) -> Located:
+        """Return the path that ``HASH.suffix`` names; the row is sought before the right is checked, as in Attic."""
+        store_path_hash, dot, rest = file.partition(".")
+        if not dot or rest != suffix:
+            raise ServerError("NotFound")
+        if not is_store_path_hash(store_path_hash):
+            self._log.common_error(self._trace(handler, request))
+            raise ServerError("InvalidStorePathHash")
+        found = self._store.find_object(name, store_path_hash)
+        if found is None:
+            raise ServerError("NoSuchObject")
+        request.caller.permission(name).with_public(public=found.cache.is_public).require("pull")
+        return found
+
+    def _trace(self, handler: str, request: Request) -> str:
+        """Return the span trace of an error met while this request was handled."""
+        return self._log.request_trace(handler, request.method, request.target, request.task)
+
+
+def _cache_name(name: str) -> str:
+    """Return ``name`` if it may name a cache."""
+    if not is_cache_name(name):
+        raise ServerError("RequestError", f'Invalid cache name "{name}"')
+    return name
+
+
+def _keypair(wanted: object, cache: str) -> str:
+    """Return a fresh key for ``"Generate"``, or the one given as ``{"Keypair": "NAME:BASE64"}``."""
+    if isinstance(wanted, Mapping):
+        return str(wanted["Keypair"])
+    return narinfo.new_keypair(cache)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    """Read a JSON object."""
+    try:
+        value = json.loads(body)
+    except ValueError as error:
+        raise ServerError("RequestError", str(error)) from error
+    if not isinstance(value, dict):
+        raise ServerError("RequestError", "expected a JSON object")
+    return value
+
+
+def _split_upload(request: Request, limit: int) -> tuple[bytes, bytes]:
+    """Return the description of the path and the NAR; ``limit`` is in bytes."""
+    size = request.headers.get(PREAMBLE_HEADER)
+    if size is None:
+        header = request.headers.get(INFO_HEADER)
+        if header is None:
+            raise ServerError("RequestError", "X-Attic-Nar-Info must be set")
+        return header.encode("latin-1"), request.body
+    if not size.isdigit() or int(size) > limit or int(size) > len(request.body):
+        raise ServerError("RequestError", "Upload info is too large")
+    return request.body[: int(size)], request.body[int(size) :]
+
+
+def _visible(reply: Reply, cache: Cache) -> Reply:
+    """Add the header that marks answers from a public cache."""
+    if not cache.is_public:
+        return reply
+    return Reply(reply.status, (*reply.headers, VISIBILITY), reply.body, reply.stream)

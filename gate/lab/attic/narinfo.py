@@ -1,0 +1,70 @@
+"""narinfo text, its fingerprint and its signature (attic b7c9056 ``server/src/narinfo/mod.rs``).
+
+The signature is made whenever a narinfo is read, from the database row alone: it says nothing about the body.
+"""
+
+import base64
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from gate.lab.attic.rows import Located
+
+NIX32_ALPHABET: Final = "0123456789abcdfghijklmnpqrsvwxyz"
+SEED_BYTES: Final = 32  # an ed25519 key pair is kept as seed and public key, 64 bytes, in base64
+
+
+def nix32(digest: bytes) -> str:
+    """Return a digest in Nix's base 32: five bits a character, least significant byte last."""
+    number = int.from_bytes(digest, "little")
+    length = (len(digest) * 8 + 4) // 5
+    return "".join(NIX32_ALPHABET[(number >> 5 * place) & 31] for place in reversed(range(length)))
+
+
+def new_keypair(cache: str) -> str:
+    """Return a fresh signing key, ``NAME:BASE64`` of seed and public key."""
+    key = Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return f"{cache}:{base64.b64encode(key.private_bytes_raw() + public).decode()}"
+
+
+def public_key(keypair: str) -> str:
+    """Return the public half as Nix's ``trusted-public-keys`` wants it."""
+    name, _, encoded = keypair.partition(":")
+    return f"{name}:{base64.b64encode(base64.b64decode(encoded)[SEED_BYTES:]).decode()}"
+
+
+def fingerprint(found: Located) -> str:
+    """Return what is signed: ``1;PATH;sha256:NIX32;SIZE;REFERENCES`` with full reference paths."""
+    store_dir = found.store_path.rpartition("/")[0]
+    digest = bytes.fromhex(found.nar_hash.removeprefix("sha256:"))
+    references = ",".join(f"{store_dir}/{name}" for name in found.references)
+    return f"1;{found.store_path};sha256:{nix32(digest)};{found.nar_size};{references}"
+
+
+def sign(keypair: str, text: str) -> str:
+    """Return ``NAME:BASE64`` of the signature of ``text``."""
+    name, _, encoded = keypair.partition(":")
+    key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(encoded)[:SEED_BYTES])
+    return f"{name}:{base64.b64encode(key.sign(text.encode())).decode()}"
+
+
+def render(found: Located) -> str:
+    """Return the narinfo: the recorded fields in the recorded order, never a FileHash or FileSize."""
+    lines = [
+        f"StorePath: {found.store_path}",
+        f"URL: nar/{found.store_path_hash}.nar",
+        f"Compression: {found.compression}",
+        f"NarHash: {found.nar_hash}",
+        f"NarSize: {found.nar_size}",
+        f"References: {' '.join(found.references)}",
+    ]
+    if found.system is not None:
+        lines.append(f"System: {found.system}")
+    if found.deriver is not None:
+        lines.append(f"Deriver: {found.deriver}")
+    lines.append(f"Sig: {sign(found.cache.keypair, fingerprint(found))}")
+    if found.ca is not None:
+        lines.append(f"CA: {found.ca}")
+    return "\n".join(lines) + "\n"

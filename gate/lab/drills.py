@@ -1,0 +1,208 @@
+"""The one table of drills: what is done to the lab, and the verdict and reason codes that must come of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gate.errors import RefusedError
+from gate.lab import inject, inject_bodies
+from gate.lab.inject import Fault
+from gate.model.basics import Status, Word
+
+_F, _I, _P = Status.FAIL, Status.INCONCLUSIVE, Status.PASS
+NO_FAULT: Final = "healthy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drill:
+    """A row of the table. ``codes`` are findings that must come, with their status; ``overrides`` are settings.
+
+    ``commanded``: the S3 server must be the lab's own, since the fault takes hold of its index, disk or process.
+    ``proxied``: a reverse proxy stands before Attic.
+    """
+
+    name: str
+    title: str
+    word: Word
+    codes: tuple[tuple[str, Status], ...]
+    fault: type[Fault]
+    profile: str = "small-check"
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    commanded: bool = False
+    proxied: bool = False
+
+
+DRILLS: tuple[Drill, ...] = (
+    Drill(
+        name=NO_FAULT,
+        title="nothing is wrong",
+        word=Word.PASS,
+        codes=(("run-complete", _P), ("push-representative", _P)),
+        fault=inject.Healthy,
+        profile="medium-check",
+    ),
+    Drill(
+        name="index-lost-during-push",
+        title="the incident: both buckets leave the index when the push begins, and it runs to its end",
+        word=Word.QUARANTINE,
+        codes=(("bucket-index-lost", _F), ("push-path-failed", _F), ("state-lost", _F), ("log-storage-error", _I)),
+        fault=inject.IndexLostDuringPush,
+        profile="medium-check",
+        overrides={"finish_push": True},
+        commanded=True,
+    ),
+    Drill(
+        name="push-ended-at-loss",
+        title="both buckets leave the index while the server hangs: the push is ended at the first loss",
+        word=Word.QUARANTINE,
+        codes=(("bucket-index-lost", _F), ("push-ended-at-loss", _I)),
+        fault=inject.PushEndedAtLoss,
+        commanded=True,
+    ),
+    Drill(
+        name="index-lost-before",
+        title="both buckets are out of the index before the run: nothing is published",
+        word=Word.QUARANTINE,
+        codes=(("bucket-index-lost", _F), ("run-publish-skipped", _I)),
+        fault=inject.IndexLostBefore,
+        commanded=True,
+    ),
+    Drill(
+        name="index-lost-after",
+        title="both buckets leave the index when everything was read back",
+        word=Word.QUARANTINE,
+        codes=(("bucket-index-lost", _F),),
+        fault=inject.IndexLostAfter,
+        commanded=True,
+    ),
+    Drill(
+        name="index-flapping",
+        title="both buckets leave the index and come back between the samples after",
+        word=Word.QUARANTINE,
+        codes=(("bucket-flapping", _F),),
+        fault=inject.IndexFlapping,
+        commanded=True,
+    ),
+    Drill(
+        name="body-empty",
+        title="a NAR's first chunk is gone: HTTP 200, zero bytes, early close",
+        word=Word.QUARANTINE,
+        codes=(("body-empty", _F),),
+        fault=inject_bodies.BodyEmpty,
+    ),
+    Drill(
+        name="body-short",
+        title="a NAR's last chunk is empty: HTTP 200, a clean end, bytes lacking",
+        word=Word.QUARANTINE,
+        codes=(("body-short", _F),),
+        fault=inject_bodies.BodyShort,
+    ),
+    Drill(
+        name="chunk-missing",
+        title="a NAR's later chunk is gone: HTTP 200, cut in the middle",
+        word=Word.QUARANTINE,
+        codes=(("body-short", _F),),
+        fault=inject_bodies.ChunkMissing,
+    ),
+    Drill(
+        name="chunk-bitflip",
+        title="one bit of one chunk is wrong: HTTP 200, a clean end, every byte there",
+        word=Word.QUARANTINE,
+        codes=(("body-corrupt", _F),),
+        fault=inject_bodies.ChunkBitflip,
+    ),
+    Drill(
+        name="foreign-body",
+        title="a path is served another path's NAR of the same size, under its own valid signature",
+        word=Word.QUARANTINE,
+        codes=(("body-foreign", _F),),
+        fault=inject_bodies.ForeignBody,
+    ),
+    Drill(
+        name="proxy-200-html",
+        title="a proxy answers every upload with a page and 200: the push is green, nothing was written",
+        word=Word.QUARANTINE,
+        codes=(("body-missing", _F),),
+        fault=inject.ProxyPage,
+        proxied=True,
+    ),
+    Drill(
+        name="already-cached-bucket-lost",
+        title="all paths were published before, and the buckets are gone: the client says that all is done",
+        word=Word.QUARANTINE,
+        codes=(("bucket-index-lost", _F), ("body-empty", _F), ("body-missing", _F), ("push-not-representative", _I)),
+        fault=inject.AlreadyCachedBucketLost,
+        overrides={"publish_anyway": True, "finish_push": True},
+        commanded=True,
+    ),
+    Drill(
+        name="push-auth-expired",
+        title="the push token is over: our own trouble, no word on the cache",
+        word=Word.INCONCLUSIVE,
+        codes=(("push-auth", _I),),
+        fault=inject.PushAuthExpired,
+    ),
+    Drill(
+        name="s3-down",
+        title="the S3 server does not answer: unknown is not absent",
+        word=Word.INCONCLUSIVE,
+        codes=(("bucket-unobservable", _I), ("run-publish-skipped", _I)),
+        fault=inject.StoreDown,
+        commanded=True,
+    ),
+    Drill(
+        name="masked-fallback",
+        title="the build is green only because a substitute of this cache failed",
+        word=Word.QUARANTINE,
+        codes=(("build-fallback-masked", _F), ("body-empty", _F)),
+        fault=inject_bodies.MaskedFallback,
+    ),
+    Drill(
+        name="restart-in-window",
+        title="the S3 server is restarted between the push and the reading back",
+        word=Word.INCONCLUSIVE,
+        codes=(("epoch-changed", _I),),
+        fault=inject.RestartInWindow,
+        commanded=True,
+    ),
+    Drill(
+        name="pre-not-clean",
+        title="a bucket lacks its metadata marker before the run: nothing may be published",
+        word=Word.INCONCLUSIVE,
+        codes=(("bucket-marker-missing", _I), ("run-publish-skipped", _I)),
+        fault=inject.PreNotClean,
+        commanded=True,
+    ),
+    Drill(
+        name="upstream-paths",
+        title="some paths are left to an upstream cache: no fault",
+        word=Word.PASS,
+        codes=(("run-complete", _P),),
+        fault=inject.UpstreamPaths,
+        profile="medium-check",
+    ),
+    Drill(
+        name="check-fails-to-build",
+        title="the check does not build: somebody else's work, no word on the cache",
+        word=Word.INCONCLUSIVE,
+        codes=(("build-failed", _I),),
+        fault=inject.BrokenCheck,
+    ),
+    # the last: `run_all` begins no further drill once its run was cancelled
+    Drill(
+        name="cancelled",
+        title="the run gets SIGTERM while it reads back",
+        word=Word.INCONCLUSIVE,
+        codes=(("run-cancelled", _I),),
+        fault=inject.CancelledRun,
+    ),
+)
+
+
+def find_drill(name: str | None) -> Drill:
+    """The drill of that name, the healthy one for None; raises `RefusedError` with the known names."""
+    for drill in DRILLS:
+        if drill.name == (name or NO_FAULT):
+            return drill
+    message = f"fault {name!r} is not known: expected one of {', '.join(drill.name for drill in DRILLS)}"
+    raise RefusedError(message)

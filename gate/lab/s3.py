@@ -1,0 +1,240 @@
+"""The lab's S3: rclone's server over a data folder laid out like RustFS's, or a real one that the environment names.
+
+rclone serves a folder of links, one a bucket. A bucket leaves the index, while its data stays on disk, when its link
+is pointed at nowhere: ListBuckets then lacks it, HeadBucket is 404, GET and PUT say ``NoSuchBucket``. A link that is
+merely removed would be made a real folder again by the next write that is under way.
+rclone remembers folders for 50 ms: with no memory at all each write would list the whole bucket and cost 15 times the
+processor time. So a change of the index is waited for until it shows.
+RustFS's layout (recordings of 1.0.0-beta.2): ``<data>/<bucket>/`` and
+``<data>/.rustfs.sys/buckets/<bucket>/.metadata.bin/xl.meta``.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import sysconfig
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+from gate.errors import InconclusiveError, RefusedError
+from gate.lab.children import POLL_SECONDS, Server, can_bind, start_anywhere
+from gate.lab.objects import Objects
+from gate.model.basics import Secret
+
+REGION: Final = "us-east-1"
+# Another loopback address than Attic's: a netrc entry for one host never goes to the other.
+HOST: Final = "127.0.0.2"
+FALLBACK_HOST: Final = "127.0.0.1"
+SYSTEM: Final = ".rustfs.sys"
+NOWHERE: Final = "nowhere"
+MEMORY: Final = "50ms"  # rclone's --dir-cache-time
+TURN_SECONDS: Final = 5.0  # for a change of the index to show; it takes about 0.1
+EXTERNAL: Final = (
+    "GATE_LAB_S3_ENDPOINT",
+    "GATE_LAB_S3_DATA",
+    "GATE_LAB_S3_ACCESS_KEY_ID",
+    "GATE_LAB_S3_SECRET_ACCESS_KEY",
+)
+
+
+class Store(Protocol):
+    """An S3 server with its data on this machine's disk. ``commanded``: the lab can bring it to lose its index."""
+
+    objects: Objects
+    data: Path
+    pid_file: Path | None
+    commanded: bool
+
+    def start(self) -> None:
+        """Bring it up, if that is ours to do."""
+        ...
+
+    def stop(self) -> None:
+        """Take it down, if that is ours to do."""
+        ...
+
+    def restart(self) -> None:
+        """Another process on the same port."""
+        ...
+
+    def add_bucket(self, bucket: str) -> None:
+        """A bucket with its data folder and its metadata marker."""
+        ...
+
+    def lose(self, bucket: str) -> None:
+        """Take a bucket out of the index, its data left on disk."""
+        ...
+
+    def restore(self, bucket: str) -> None:
+        """Put a lost bucket back into the index."""
+        ...
+
+
+def marker(data: Path, bucket: str) -> Path:
+    """The folder that holds a bucket's metadata: the second disk marker."""
+    return data / SYSTEM / "buckets" / bucket / ".metadata.bin"
+
+
+def find_rclone(environ: Mapping[str, str]) -> Path:
+    """The rclone program: of the wheel in this environment, else the one on PATH; raises `RefusedError`."""
+    beside = Path(sysconfig.get_path("scripts")) / "rclone"
+    if os.access(beside, os.X_OK):
+        return beside
+    found = shutil.which("rclone", path=environ.get("PATH", os.defpath))
+    if found:
+        return Path(found)
+    raise RefusedError("the lab needs rclone for its S3 server, and there is none: pip install 'publication-gate[lab]'")
+
+
+class RcloneStore:
+    """rclone's ``serve s3`` over ``<work>/data``, seen through ``<work>/export``."""
+
+    commanded = True
+
+    def __init__(self, work: Path, environ: Mapping[str, str]) -> None:
+        self.data = work / "data"
+        self.pid_file: Path | None = work / "store.pid"
+        self.log = work / "store.log"
+        self._export = work / "export"
+        self._work = work
+        self._rclone = find_rclone(environ)
+        self._environ = environ
+        self._key = secrets.token_hex(10)
+        self._secret = secrets.token_urlsafe(30)
+        self._server: Server | None = None
+        self.objects = Objects("", REGION, Secret(self._key), Secret(self._secret))
+        self._export.mkdir(parents=True)
+        (self.data / SYSTEM).mkdir(parents=True)
+        format_json = {"version": "1", "format": "erasure-single", "id": str(uuid.uuid4())}
+        (self.data / SYSTEM / "format.json").write_text(json.dumps(format_json), encoding="utf-8")
+
+    def start(self) -> None:
+        """Serve, on a free port the first time and on that one ever after."""
+        if self._server is None:
+            host = HOST if can_bind(HOST) else FALLBACK_HOST
+            self._server = start_anywhere(lambda port: self._make(host, port), host)
+            self.objects.endpoint = f"http://{self._server.address}"
+        elif self._server.pid is None:
+            self._server.start()
+
+    def _make(self, host: str, port: int) -> Server:
+        flags = ("--copy-links", "--dir-cache-time", MEMORY, "--config", "/dev/null", "--log-level", "NOTICE")
+        assert self.pid_file is not None  # noqa: S101  for the type checker: this class sets it
+        return Server(
+            name="S3 server",
+            argv=(str(self._rclone), "serve", "s3", "--addr", f"{host}:{port}", *flags, str(self._export)),
+            # rclone reads the list of keys as CSV: one key and its secret, so in quotes
+            environ={**self._environ, "RCLONE_AUTH_KEY": f'"{self._key},{self._secret}"'},
+            log=self.log,
+            pid_file=self.pid_file,
+            host=host,
+            port=port,
+        )
+
+    def stop(self) -> None:
+        """End the process; the data stays."""
+        if self._server:
+            self._server.stop()
+
+    def restart(self) -> None:
+        """Another process on the same port."""
+        self.stop()
+        self.start()
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process number while it runs."""
+        return self._server.pid if self._server else None
+
+    def add_bucket(self, bucket: str) -> None:
+        """A bucket with its data folder and its metadata marker."""
+        (self.data / bucket).mkdir()
+        marker(self.data, bucket).mkdir(parents=True)
+        (marker(self.data, bucket) / "xl.meta").write_bytes(b"XL2 lab")
+        self.restore(bucket)
+
+    def lose(self, bucket: str) -> None:
+        """Point the bucket's link at nowhere, and wait until no answer has it."""
+        self._point(bucket, self._work / NOWHERE / bucket)
+        self._wait(bucket, there=False)
+
+    def restore(self, bucket: str) -> None:
+        """Point the bucket's link at its data again, and wait until every answer has it."""
+        self._point(bucket, self.data / bucket)
+        self._wait(bucket, there=True)
+
+    def _wait(self, bucket: str, *, there: bool) -> None:
+        """Until list and head agree on it; nothing to wait for when the server is down."""
+        deadline = time.monotonic() + TURN_SECONDS
+        while self.pid is not None:
+            if {bucket in self.objects.buckets(), self.objects.has_bucket(bucket)} == {there}:
+                return
+            if time.monotonic() > deadline:
+                wanted = "came back to" if there else "left"
+                message = f"bucket {bucket} never {wanted} the index of the lab's S3 server"
+                raise InconclusiveError(message)
+            time.sleep(POLL_SECONDS)
+
+    def _point(self, bucket: str, target: Path) -> None:
+        """Replace the link in one step: no moment without one, in which a write could make a folder."""
+        fresh = self._work / f"{bucket}.link"
+        fresh.symlink_to(target)
+        fresh.replace(self._export / bucket)
+
+
+class ExternalStore:
+    """A real S3 server, such as RustFS, that somebody else started; its data folder is on this machine."""
+
+    commanded = False
+    pid_file: Path | None = None
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        missing = [name for name in EXTERNAL if not environ.get(name)]
+        if missing:
+            known, lacking = ", ".join(EXTERNAL), ", ".join(missing)
+            message = f"{EXTERNAL[0]} is set but {lacking} is not: an external S3 needs all of {known}"
+            raise RefusedError(message)
+        endpoint, data, key, secret = (environ[name] for name in EXTERNAL)
+        self.data = Path(data)
+        if not self.data.is_dir():
+            message = f"GATE_LAB_S3_DATA is {data!r}: expected the data folder of the S3 server at {endpoint}"
+            raise RefusedError(message)
+        self.objects = Objects(endpoint.rstrip("/"), REGION, Secret(key), Secret(secret))
+
+    def start(self) -> None:
+        """Nothing: it runs, or the first call says that it doesn't."""
+
+    def stop(self) -> None:
+        """Nothing: it isn't ours."""
+
+    def restart(self) -> None:
+        """Refused: it isn't ours."""
+        self._refuse()
+
+    def add_bucket(self, bucket: str) -> None:
+        """Make the bucket if it isn't there."""
+        self.objects.make_bucket(bucket)
+
+    def lose(self, bucket: str) -> None:
+        """Refused: the lab has no hold of its index."""
+        self._refuse(bucket)
+
+    def restore(self, bucket: str) -> None:
+        """Refused: the lab has no hold of its index."""
+        self._refuse(bucket)
+
+    def _refuse(self, bucket: str = "") -> None:
+        what = f"make it lose bucket {bucket}" if bucket else "restart it"
+        message = f"the S3 server at {self.objects.endpoint} is not the lab's, which can't {what}: unset {EXTERNAL[0]}"
+        raise RefusedError(message)
+
+
+def make_store(work: Path, environ: Mapping[str, str], child_environ: Mapping[str, str]) -> RcloneStore | ExternalStore:
+    """The S3 server that the environment names, else the lab's own (not started yet)."""
+    if environ.get(EXTERNAL[0]):
+        return ExternalStore(environ)
+    return RcloneStore(work, child_environ)
