@@ -9,7 +9,6 @@ MAKEFLAGS += --no-builtin-rules
 BIN := .venv/bin
 STAMP := .venv/.made
 WORKERS ?= 2
-SOAK_RUNS ?= 5
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 # nix may be installed off PATH; recipes that need it put its folder in front.
 WITH_NIX := nix_bin="$$(scripts/ensure-nix.sh)"; export PATH="$$nix_bin:$$PATH";
@@ -39,10 +38,8 @@ demo: setup ## a healthy run (exit 0) and the incident (exit 4) on this machine
 	@scripts/demo.sh
 
 .PHONY: soak
-soak: setup ## every drill of the lab, SOAK_RUNS times
-	@$(WITH_NIX) for n in $$(seq $(SOAK_RUNS)); do \
-	  $(BIN)/publication-gate lab --fault all --output "build/soak/$$(date -u +%Y%m%dT%H%M%SZ)-$$n"; \
-	done
+soak: setup ## every drill three times, each healthy profile ten times, in a row
+	@$(WITH_NIX) scripts/soak.sh
 
 .PHONY: bench
 bench: setup ## side-by-side measurements
@@ -80,6 +77,10 @@ format: setup ## ruff's fixes and format
 	@$(BIN)/ruff format --quiet
 
 # ---- upkeep
+
+.PHONY: docs
+docs: setup ## write the generated documents again
+	@$(BIN)/python scripts/docs.py
 
 .PHONY: lock
 lock: ## write requirements/*.txt again (UPGRADE=1: newest versions)
