@@ -241,7 +241,7 @@ class Run:
         return Run((*self.records[:-1], record, self.records[-1]), self.files)
 
     def with_policy(self, **changes: object) -> "Run":
-        return self.change(say.RunStarted, lambda record: replace(record, policy=policy(**changes)))  # type: ignore[type-var]
+        return self.change(say.RunStarted, lambda record: replace(record, policy=policy(**changes)))
 
     def cut_after(self, count: int) -> "Run":
         return Run(self.records[:count], self.files)
