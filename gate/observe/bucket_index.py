@@ -12,23 +12,33 @@ from gate import limits
 from gate.model.basics import Phase
 from gate.model.records import BucketSampled
 from gate.net import Http
-from gate.observe.disk_markers import look
+from gate.observe.kube_markers import look_at
+from gate.observe.kubectl import Kubectl
 from gate.observe.s3 import S3
 
 _READY: Final = "/health/ready"  # RustFS: 503 while its drive is faulty, when /health is still 200
 
 
 def sample_buckets(
-    s3: S3, buckets: Sequence[str], places: Sequence[str], *, phase: Phase, number: int, http: Http
+    s3: S3,
+    buckets: Sequence[str],
+    places: Sequence[str],
+    *,
+    phase: Phase,
+    number: int,
+    http: Http,
+    kubectl: Kubectl | None = None,
 ) -> BucketSampled:
     """Take one sample. ``places`` are locators of the store's drives, ``number`` counts from 1 within the phase.
+
+    Without ``kubectl``, places in a cluster are unknown.
 
     Nothing is raised for what a source says or does not say: its own answer tells.
     """
     with ThreadPoolExecutor(limits.READ_JOBS) as threads:
         ready = threads.submit(http.ask, "GET", f"{s3.endpoint}{_READY}", cap=limits.ANSWER_BODY_BYTES, keep_body=True)
         listing = s3.list_buckets()
-        seen = [threads.submit(look, place, buckets) for place in places]
+        seen = [threads.submit(look_at, place, buckets, kubectl=kubectl) for place in places]
         heads = {bucket: threads.submit(s3.head_bucket, bucket) for bucket in buckets}
         gets = {bucket: threads.submit(s3.get_bucket, bucket) for bucket in buckets}
         return BucketSampled(
@@ -37,6 +47,6 @@ def sample_buckets(
             listing=listing,
             heads={bucket: head.result() for bucket, head in heads.items()},
             gets={bucket: get.result() for bucket, get in gets.items()},
-            places=tuple(place.result() for place in seen),
+            places=tuple(row for place in seen for row in place.result()),
             ready=ready.result()[0],
         )

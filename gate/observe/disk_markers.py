@@ -9,7 +9,7 @@ A drive without ``.rustfs.sys`` is none, or is not mounted: what is not found th
 import os
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from gate.parse.locator import parse_locator
 from gate.parse.strict_json import loads
 
 _SYSTEM: Final = ".rustfs.sys"
+See = Callable[[Path], tuple[Truth, str | None]]  # whether there is a directory, by lstat; else why that is unknown
 
 
 def look(place: str, buckets: Sequence[str], *, seconds: float = limits.MARKER_SECONDS) -> PlaceSeen:
@@ -33,38 +34,46 @@ def look(place: str, buckets: Sequence[str], *, seconds: float = limits.MARKER_S
     try:
         locator = parse_locator(place)
     except ForeignTextError as error:
-        return _unknown(place, buckets, str(error))
+        return unknown_place(place, buckets, str(error))
     if not isinstance(locator, FileLocator):
-        return _unknown(place, buckets, "kubectl locators are not read yet")
+        return unknown_place(place, buckets, "this place is in a cluster: expected file:///path")
     found: list[PlaceSeen] = []
     thread = threading.Thread(
         target=lambda: found.append(_look(place, Path(locator.path), buckets)), name=f"look at {place}", daemon=True
     )
     thread.start()
     thread.join(seconds)
-    return found[0] if found else _unknown(place, buckets, f"the disk did not answer within {seconds:g} s")
+    return found[0] if found else unknown_place(place, buckets, f"the disk did not answer within {seconds:g} s")
 
 
 def _look(place: str, drive: Path, buckets: Sequence[str]) -> PlaceSeen:
-    trouble = _trouble_of(drive)
+    return look_through(_is_directory, place, drive, buckets, volume=lambda: _volume(drive / _SYSTEM / "format.json"))
+
+
+def look_through(
+    see: See, place: str, drive: Path, buckets: Sequence[str], *, volume: Callable[[], str | None]
+) -> PlaceSeen:
+    """The markers at a place as ``see`` shows them, wherever the drive is; ``volume`` is asked last."""
+    trouble = _trouble_of(see, drive)
     if trouble:
-        return _unknown(place, buckets, trouble)
-    formatted = _is_directory(drive / _SYSTEM)
+        return unknown_place(place, buckets, trouble)
+    formatted = see(drive / _SYSTEM)
     if formatted[0] is not Truth.PRESENT:
         why = formatted[1] or f"{drive} has no {_SYSTEM}: no drive of RustFS, or not mounted"
-        return PlaceSeen(place=place, markers=tuple(_without_absence(_marker(drive, name), why) for name in buckets))
-    markers = tuple(_marker(drive, bucket) for bucket in buckets)
-    trouble = _trouble_of(drive / _SYSTEM)
+        bare = tuple(_without_absence(_marker(see, drive, name), why) for name in buckets)
+        return PlaceSeen(place=place, markers=bare)
+    markers = tuple(_marker(see, drive, bucket) for bucket in buckets)
+    trouble = _trouble_of(see, drive / _SYSTEM)
     if trouble:  # it was unmounted meanwhile
-        return _unknown(place, buckets, trouble)
-    return PlaceSeen(place=place, markers=markers, volume=_volume(drive / _SYSTEM / "format.json"))
+        return unknown_place(place, buckets, trouble)
+    return PlaceSeen(place=place, markers=markers, volume=volume())
 
 
-def _marker(drive: Path, bucket: str) -> MarkerSeen:
+def _marker(see: See, drive: Path, bucket: str) -> MarkerSeen:
     if bucket in ("", ".", "..") or "/" in bucket or "\0" in bucket:
         return MarkerSeen(bucket=bucket, data=Truth.UNKNOWN, meta=Truth.UNKNOWN, error="no name of a bucket")
-    data, data_error = _is_directory(drive / bucket)
-    meta, meta_error = _is_directory(drive / _SYSTEM / "buckets" / bucket / ".metadata.bin")
+    data, data_error = see(drive / bucket)
+    meta, meta_error = see(drive / _SYSTEM / "buckets" / bucket / ".metadata.bin")
     errors = [error for error in (data_error, meta_error) if error]
     return MarkerSeen(bucket=bucket, data=data, meta=meta, error="; ".join(errors) or None)
 
@@ -86,8 +95,8 @@ def _kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def _trouble_of(directory: Path) -> str | None:
-    there, error = _is_directory(directory)
+def _trouble_of(see: See, directory: Path) -> str | None:
+    there, error = see(directory)
     return error if there is not Truth.ABSENT else f"{directory} is not there"
 
 
@@ -96,19 +105,27 @@ def _without_absence(marker: MarkerSeen, why: str) -> MarkerSeen:
     return MarkerSeen(bucket=marker.bucket, data=data, meta=meta, error="; ".join(filter(None, (marker.error, why))))
 
 
-def _unknown(place: str, buckets: Sequence[str], why: str) -> PlaceSeen:
+def unknown_place(place: str, buckets: Sequence[str], why: str) -> PlaceSeen:
+    """A place of which nothing could be told, and why."""
     markers = tuple(MarkerSeen(bucket=bucket, data=Truth.UNKNOWN, meta=Truth.UNKNOWN, error=why) for bucket in buckets)
     return PlaceSeen(place=place, markers=markers, error=why)
 
 
 def _volume(path: Path) -> str | None:
-    """``<deployment>/<drive>`` of format.json, ``<deployment>`` where it names no drive, or None.
+    try:
+        return volume_of(read_small(path, cap=limits.ANSWER_BODY_BYTES))
+    except OSError:
+        return None
+
+
+def volume_of(content: bytes) -> str | None:
+    """``<deployment>/<drive>`` of a format.json, ``<deployment>`` where it names no drive, or None.
 
     Format: rustfs ``crates/ecstore/src/disk/format.rs``, ``FormatV3``.
     """
     try:
-        said = loads(read_small(path, cap=limits.ANSWER_BODY_BYTES), cap=limits.ANSWER_BODY_BYTES)
-    except (OSError, ForeignTextError):
+        said = loads(content, cap=limits.ANSWER_BODY_BYTES)
+    except ForeignTextError:
         return None
     if not isinstance(said, dict):
         return None

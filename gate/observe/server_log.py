@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from gate import limits
 from gate.clock import Clock
@@ -21,6 +21,8 @@ from gate.model.basics import Phase, Secret
 from gate.model.parsed import FileLocator
 from gate.model.records import LogCanarySent
 from gate.net import Http
+from gate.observe.kube_log import KubeLogWindow
+from gate.observe.kubectl import Kubectl
 from gate.parse.locator import parse_locator
 from gate.process import Capture
 
@@ -33,6 +35,31 @@ def send_canary(http: Http, cache_url: str, *, token: Secret | None, phase: Phas
     url = f"{cache_url.rstrip('/')}/{nonce}.narinfo"
     answer, _body = http.ask("GET", url, headers=headers, cap=limits.ANSWER_BODY_BYTES, keep_body=True)
     return LogCanarySent(phase=phase, nonce=nonce, answer=answer)
+
+
+class Window(Protocol):
+    """The part of a server's log that is written from now on, wherever the log is."""
+
+    def capture(
+        self, capture: Capture, until_nonces: Iterable[str], *, clock: Clock, seconds: float = ...
+    ) -> tuple[str, ...]:
+        """Copy it, at most ``seconds`` after the last nonce was sent; the answer says why the copy may lack lines."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the log."""
+        ...
+
+
+def open_window(place: str, kubectl: Kubectl | None) -> Window:
+    """A window on the log at a place. Nothing is raised: a place that can't be read is said by its `capture`."""
+    try:
+        locator = parse_locator(place)
+    except ForeignTextError:
+        return LogWindow(place)
+    if isinstance(locator, FileLocator) or kubectl is None:
+        return LogWindow(place)
+    return KubeLogWindow(locator, kubectl)
 
 
 class LogWindow:
@@ -142,7 +169,7 @@ def _path_of(place: str) -> Path:
         raise ForeignTextError("no place of the server's log is set: expected file:///path/to/log")
     locator = parse_locator(place)
     if not isinstance(locator, FileLocator):
-        raise ForeignTextError("kubectl locators are not read yet")
+        raise ForeignTextError("this place is in a cluster, and kubectl is not used here: expected file:///path/to/log")
     return Path(locator.path)
 
 

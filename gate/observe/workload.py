@@ -42,7 +42,7 @@ def _pidfile(place: str) -> Path:
         raise ForeignTextError("no place is set: expected file:///path/to/pidfile")
     locator = parse_locator(place)
     if not isinstance(locator, FileLocator):
-        raise ForeignTextError("kubectl locators are not read yet")
+        raise ForeignTextError("this place is in a cluster: expected file:///path/to/pidfile")
     return Path(locator.path)
 
 

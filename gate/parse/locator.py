@@ -2,7 +2,8 @@
 
 ``file:///absolute/path`` is a place on this machine. ``kubectl://NAMESPACE/KIND/NAME?container=C&path=/data`` is a
 workload of a cluster, KIND being ``deployment``, ``statefulset`` or ``pod``; ``container`` and ``path`` may be left
-out. Nothing is ever escaped or guessed: names are those that Kubernetes allows (RFC 1123 labels), paths are plain.
+out. ``by=log`` reads what a marker sidecar says of the path from its log, where ``by=exec`` asks in the container.
+Nothing is ever escaped or guessed: names are those that Kubernetes allows (RFC 1123 labels), paths are plain.
 """
 
 import re
@@ -39,13 +40,16 @@ def _kubectl(text: str, rest: str) -> KubectlLocator:
             f"{shown(text)} is not a workload: expected kubectl://NAMESPACE/{'|'.join(_WORKLOADS)}/NAME."
         )
     options = _options(text, query) if question else {}
-    container, path = options.get("container"), options.get("path")
+    container, path, by = options.get("container"), options.get("path"), options.get("by", "exec")
+    if by not in ("exec", "log") or (by == "log" and path is None):
+        raise ForeignTextError(f"{shown(text)} has by={shown(by)}: expected by=exec, or by=log with a path.")
     return KubectlLocator(
         namespace=_label(text, parts[0]),
         workload=_WORKLOADS[parts[1]],
         name=_subdomain(text, parts[2]),
         container=None if container is None else _label(text, container),
         path=None if path is None else _path(text, path),
+        by="log" if by == "log" else "exec",
     )
 
 
@@ -53,8 +57,8 @@ def _options(text: str, query: str) -> dict[str, str]:
     options: dict[str, str] = {}
     for option in query.split("&"):
         name, equals, given = option.partition("=")
-        if not equals or name not in {"container", "path"} or name in options:
-            raise ForeignTextError(f"{shown(text)} has the option {shown(option)}: expected container= and path=.")
+        if not equals or name not in {"container", "path", "by"} or name in options:
+            raise ForeignTextError(f"{shown(text)} has the option {shown(option)}: expected container=, path= and by=.")
         options[name] = given
     return options
 

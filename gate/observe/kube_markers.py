@@ -1,0 +1,138 @@
+"""The markers of a drive inside of a cluster: one place for each pod, by exec, or by the log of a marker sidecar.
+
+The script of `markers.sh` looks at all of a drive in one go and frames its answer. A sidecar runs the same script in a
+loop (docs/kubernetes/marker-sidecar.yaml): reading its log needs no right to run anything beside the store's data.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from secrets import token_hex
+from typing import Final
+
+from gate import limits
+from gate.errors import ForeignTextError, InconclusiveError
+from gate.model.basics import Truth
+from gate.model.kube import Looked, MarkerFrame, PodSeen
+from gate.model.parsed import FileLocator, KubectlLocator
+from gate.model.records import PlaceSeen
+from gate.observe.disk_markers import look, look_through, unknown_place, volume_of
+from gate.observe.kubectl import Kubectl, container_of
+from gate.parse.locator import parse_locator
+from gate.parse.marker_frame import newest_frame, parse_frame
+
+_KINDS: Final = {"link": "a link", "file": "a file", "fifo": "a FIFO", "socket": "a socket", "device": "a device"}
+
+
+def look_at(
+    place: str, buckets: Sequence[str], *, kubectl: Kubectl | None, seconds: float = limits.MARKER_SECONDS
+) -> tuple[PlaceSeen, ...]:
+    """The markers of all buckets at a place: one row for a ``file://``, one a pod for a ``kubectl://``.
+
+    Nothing is raised: what can't be told within ``seconds`` is unknown, with the reason. A row's place is the locator
+    of its own pod.
+    """
+    try:
+        locator = parse_locator(place)
+    except ForeignTextError as error:
+        return (unknown_place(place, buckets, str(error)),)
+    if isinstance(locator, FileLocator):
+        return (look(place, buckets, seconds=seconds),)
+    if kubectl is None:
+        return (unknown_place(place, buckets, "this place is in a cluster, and kubectl is not used here"),)
+    if locator.path is None:
+        return (unknown_place(place, buckets, "the locator names no drive: expected path=/data"),)
+    until = kubectl.clock.monotonic() + seconds
+    try:
+        pods = kubectl.pods(locator, seconds=seconds)
+    except InconclusiveError as error:
+        return (unknown_place(place, buckets, str(error)),)
+    if not pods:
+        return (unknown_place(place, buckets, f"{locator.workload} {locator.name} has no pod"),)
+    left = max(until - kubectl.clock.monotonic(), limits.POLL_SECONDS)
+    with ThreadPoolExecutor(limits.READ_JOBS) as threads:
+        return tuple(threads.map(lambda pod: _look_in(kubectl, locator, pod, buckets, left), pods))
+
+
+def pod_place(locator: KubectlLocator, pod: PodSeen, container: str | None) -> str:
+    """The locator of one pod of a workload."""
+    options = {"container": container, "path": locator.path, "by": "log" if locator.by == "log" else None}
+    query = "&".join(f"{name}={said}" for name, said in options.items() if said is not None)
+    return f"kubectl://{locator.namespace}/pod/{pod.name}" + (f"?{query}" if query else "")
+
+
+def _look_in(
+    kubectl: Kubectl, locator: KubectlLocator, pod: PodSeen, buckets: Sequence[str], seconds: float
+) -> PlaceSeen:
+    place = pod_place(locator, pod, locator.container)
+    drive = Path(locator.path or "/")
+    try:
+        container = container_of(pod, locator.container)
+        if container.started is None:
+            return unknown_place(place, buckets, f"{container.name} of pod {pod.name} {container.trouble}")
+        target = _Target(namespace=locator.namespace, pod=pod.name, container=container.name, seconds=seconds)
+        frame = _said_in_log(kubectl, target) if locator.by == "log" else _asked(kubectl, target, drive, buckets)
+    except (InconclusiveError, ForeignTextError) as error:
+        return unknown_place(place, buckets, str(error))
+    left = list(frame.looks)
+
+    def see(path: Path) -> tuple[Truth, str | None]:
+        found = next((looked for looked in left if looked.path == str(path)), None)
+        if found is None:
+            return Truth.UNKNOWN, f"the marker script says nothing of {path}"
+        left.remove(found)
+        return _truth(found)
+
+    said = frame.format
+    return look_through(see, place, drive, buckets, volume=lambda: None if said is None else volume_of(said))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Target:
+    """A container, and how long it is waited for."""
+
+    namespace: str
+    pod: str
+    container: str
+    seconds: float
+
+
+def _asked(kubectl: Kubectl, at: _Target, drive: Path, buckets: Sequence[str]) -> MarkerFrame:
+    nonce = token_hex(16)
+    names = [bucket for bucket in buckets if _askable(bucket)]
+    command = ("sh", "-c", marker_script(), "gate-markers", nonce, str(drive), *names)
+    cap = limits.MARKER_FRAME_BYTES
+    return parse_frame(kubectl.exec(at.namespace, at.pod, at.container, command, cap=cap, seconds=at.seconds), nonce)
+
+
+def _said_in_log(kubectl: Kubectl, at: _Target) -> MarkerFrame:
+    """The newest answer of a sidecar; kubelet itself leaves out old ones, by the clock of the node that wrote them."""
+    since = (f"--since={limits.MARKER_LOG_SECONDS}s",)
+    cap = limits.MARKER_LOG_BYTES
+    log, trouble = kubectl.logs(at.namespace, at.pod, at.container, since, cap=cap, seconds=at.seconds)
+    if trouble:
+        raise InconclusiveError(trouble)
+    return newest_frame(log)
+
+
+def _truth(looked: Looked) -> tuple[Truth, str | None]:
+    if looked.kind == "directory":
+        return Truth.PRESENT, None
+    if looked.kind == "absent":
+        return Truth.ABSENT, None
+    if looked.kind == "error":
+        return Truth.UNKNOWN, f"{looked.path}: {ascii(looked.text)[1:-1] or 'unreadable'}"
+    return Truth.UNKNOWN, f"{looked.path} is {_KINDS[looked.kind]}: expected a directory"
+
+
+def _askable(bucket: str) -> bool:
+    return bucket not in ("", ".", "..") and "/" not in bucket and "\0" not in bucket
+
+
+@cache
+def marker_script() -> str:
+    """The POSIX-sh script that looks at one drive; arguments: nonce, drive, buckets."""
+    return files("gate.observe").joinpath("markers.sh").read_text("utf-8")

@@ -1,0 +1,200 @@
+"""kubectl as the one way to a cluster: argument lists, a scrubbed environment, a deadline and a cap for each call.
+
+The API is asked with ``get --raw``: exactly one request, no discovery, no local cache, and the server's own answer.
+``kubectl cp`` is never used: it trusts a tar made in the container (CVE-2019-1002101, -11249, -11251).
+Arguments of ``exec`` come to stand in the API server's audit log (kubernetes#97795), so no secret is ever among them.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+from gate import limits
+from gate.clock import Clock
+from gate.errors import ForeignTextError, InconclusiveError
+from gate.model.kube import ContainerSeen, KubeContext, PodSeen, Selected
+from gate.model.parsed import KubectlLocator
+from gate.model.records import ChildEnded
+from gate.parse.kube_json import parse_kubeconfig, parse_pod, parse_pods, parse_workload
+from gate.parse.kube_words import complaint
+from gate.process import CancelToken, output, scrubbed_environment
+
+_T = TypeVar("_T")
+_KEPT: Final = ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
+_FIXED: Final = {
+    "KUBERC": "off",  # kubectl 1.33 and later: a person's own defaults and aliases
+    "KUBECACHEDIR": os.devnull + "/none",  # discovery is not kept: nothing is written outside of the evidence folder
+}
+_API: Final = {
+    "deployment": "/apis/apps/v1/namespaces/{}/deployments/{}",
+    "statefulset": "/apis/apps/v1/namespaces/{}/statefulsets/{}",
+}
+_NOT_RUNNABLE: Final = (126, 127)  # of a shell: found and not runnable, not found (POSIX, Shell Command Language 2.8.2)
+_NO_SHELL: Final = (b"executable file not found", b"no such file or directory", b"not found")
+
+
+class Kubectl:
+    """Questions to one cluster. ``program`` is a name on PATH or an absolute path, ``context`` that of the kubeconfig.
+
+    Every method raises `InconclusiveError`, one sentence, for whatever kept it from an answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str],
+        cancel: CancelToken,
+        clock: Clock,
+        program: str = "kubectl",
+        context: str = "",
+    ) -> None:
+        self.environ = scrubbed_environment(environ, keep=_KEPT) | _FIXED
+        self.program = program
+        self.clock = clock
+        self.context = context
+        self._cancel = cancel
+        self._known: dict[tuple[str, str, str], Selected] = {}
+
+    def pods(self, place: KubectlLocator, *, seconds: float = limits.KUBE_SECONDS) -> tuple[PodSeen, ...]:
+        """Every pod of the workload that has not ended for good, by name; there may be none.
+
+        Those of a deployment or stateful set are found by its selector, and must all be its own.
+        """
+        if place.workload == "pod":
+            return (self._pod(place, seconds),)
+        selected = self._selected(place, seconds)
+        query = f"/api/v1/namespaces/{place.namespace}/pods?labelSelector={quote(selected.selector, safe='')}"
+        what = f"the pods of {place.namespace}/{place.name}"
+        pods = [pod for pod in _read(what, parse_pods, self._get(query, what, seconds)) if not pod.ended]
+        for pod in pods:
+            if not _owns(place, selected, pod):
+                owner = "/".join(pod.owner[:2]) if pod.owner else "nobody"
+                raise InconclusiveError(
+                    f"{what}: its selector also finds pod {pod.name}, which belongs to {owner}: expected its own alone"
+                )
+        return tuple(pods)
+
+    def exec(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], *, cap: int, seconds: float
+    ) -> bytes:
+        """Run a command in a container, and give its stdout; no stdin, no terminal."""
+        what = f"exec in {container} of pod {namespace}/{pod}"
+        argv = ("exec", f"--namespace={namespace}", f"--container={container}", f"pod/{pod}", "--", *command)
+        ended, out, err = self._run(argv, cap=cap, seconds=seconds)
+        if ended.exit in _NOT_RUNNABLE or (ended.exit not in (0, None) and b"exec failed" in err and _no_program(err)):
+            raise InconclusiveError(
+                f"{what}: there is no {command[0]} in this container (exit {ended.exit}: {complaint(err)}); "
+                "read the markers from a sidecar instead, by=log"
+            )
+        return self._whole(what, cap, seconds, ended=ended, out=out, err=err)
+
+    def logs(
+        self, namespace: str, pod: str, container: str, options: Sequence[str], *, cap: int, seconds: float
+    ) -> tuple[bytes, str]:
+        """A container's log, and why it is not all of what was asked for (empty when it is)."""
+        what = f"the log of {container} of pod {namespace}/{pod}"
+        argv = ("logs", f"--namespace={namespace}", f"--container={container}", *options, f"pod/{pod}")
+        ended, out, err = self._run(argv, cap=cap, seconds=seconds)
+        try:
+            return self._whole(what, cap, seconds, ended=ended, out=out, err=err), ""
+        except InconclusiveError as error:
+            return out, str(error)
+
+    def kubeconfig(self) -> KubeContext | None:
+        """The context in use, without credentials; None where kubectl will use the pod's own service account."""
+        what = "the kubeconfig"
+        ended, out, err = self._run(
+            ("config", "view", "--output=json"), cap=limits.KUBE_JSON_BYTES, seconds=limits.KUBE_SECONDS, pinned=False
+        )
+        data = self._whole(what, limits.KUBE_JSON_BYTES, limits.KUBE_SECONDS, ended=ended, out=out, err=err)
+        return _read(what, lambda said: parse_kubeconfig(said, self.context), data)
+
+    def authority(self) -> bytes:
+        """The certificate authority of the context in use, in base64 as the kubeconfig has it; empty for none."""
+        what = "the certificate authority of the kubeconfig"
+        form = "--output=jsonpath={.clusters[0].cluster.certificate-authority-data}"
+        argv = ("config", "view", "--minify", "--flatten", "--raw", form)
+        ended, out, err = self._run(argv, cap=limits.KUBE_JSON_BYTES, seconds=limits.KUBE_SECONDS)
+        return self._whole(what, limits.KUBE_JSON_BYTES, limits.KUBE_SECONDS, ended=ended, out=out, err=err).strip()
+
+    def _selected(self, place: KubectlLocator, seconds: float) -> Selected:
+        """The selector of a workload, asked for once: it can't be changed in apps/v1."""
+        key = (place.namespace, place.workload, place.name)
+        if key not in self._known:
+            path = _API[place.workload].format(place.namespace, place.name)
+            what = f"the {place.workload} {place.namespace}/{place.name}"
+            self._known[key] = _read(what, parse_workload, self._get(path, what, seconds))
+        return self._known[key]
+
+    def _pod(self, place: KubectlLocator, seconds: float) -> PodSeen:
+        what = f"the pod {place.namespace}/{place.name}"
+        path = f"/api/v1/namespaces/{place.namespace}/pods/{place.name}"
+        pod = _read(what, parse_pod, self._get(path, what, seconds))
+        if pod.name != place.name:
+            raise InconclusiveError(f"{what}: the cluster answers with pod {pod.name}")
+        return pod
+
+    def _get(self, path: str, what: str, seconds: float) -> bytes:
+        ended, out, err = self._run(("get", f"--raw={path}"), cap=limits.KUBE_JSON_BYTES, seconds=seconds)
+        return self._whole(what, limits.KUBE_JSON_BYTES, seconds, ended=ended, out=out, err=err)
+
+    def _run(
+        self, arguments: Sequence[str], *, cap: int, seconds: float, pinned: bool = True
+    ) -> tuple[ChildEnded, bytes, bytes]:
+        chosen = (f"--context={self.context}",) if self.context and pinned else ()
+        return output(
+            (self.program, *chosen, *arguments),
+            name="kubectl",
+            env=self.environ,
+            cap=cap,
+            deadline_seconds=seconds,
+            cancel=self._cancel,
+            clock=self.clock,
+        )
+
+    def _whole(self, what: str, cap: int, seconds: float, *, ended: ChildEnded, out: bytes, err: bytes) -> bytes:
+        """What it printed, when it came to its own good end."""
+        early = {
+            "missing": f"{self.program} is not on PATH, or can't be run",
+            "deadline": f"kubectl did not answer within {seconds:g} s",
+            "limit": f"kubectl printed more than {cap} bytes",
+            "cancelled": "the run was cancelled",
+        }
+        if ended.ended_by is not None:
+            raise InconclusiveError(f"{what}: {early.get(ended.ended_by, ended.ended_by)}")
+        if ended.exit != 0:
+            how = f"signal {ended.signal}" if ended.exit is None else f"exit {ended.exit}"
+            raise InconclusiveError(f"{what}: {complaint(err)} ({how})")
+        return out
+
+
+def container_of(pod: PodSeen, wanted: str | None) -> ContainerSeen:
+    """The container meant by a locator: the one it names, else the pod's only or default one; `InconclusiveError`."""
+    name = wanted or pod.default_container
+    found = [each for each in pod.containers if name in (None, each.name)]
+    if len(found) != 1:
+        names = ", ".join(each.name for each in pod.containers)
+        raise InconclusiveError(f"pod {pod.name} has the containers {names}: expected container= with one of them")
+    return found[0]
+
+
+def _owns(place: KubectlLocator, selected: Selected, pod: PodSeen) -> bool:
+    """Whether a pod is controlled by the workload: a deployment's pods by its replica sets, which carry its name."""
+    if pod.owner is None:
+        return False
+    kind, name, uid = pod.owner
+    if place.workload == "statefulset":
+        return uid == selected.uid
+    return kind == "ReplicaSet" and name.rpartition("-")[0] == place.name
+
+
+def _read(what: str, parse: Callable[[bytes], _T], data: bytes) -> _T:
+    try:
+        return parse(data)
+    except ForeignTextError as error:
+        raise InconclusiveError(f"{what}: {error}") from None
+
+
+def _no_program(err: bytes) -> bool:
+    return any(words in err for words in _NO_SHELL)

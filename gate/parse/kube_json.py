@@ -1,0 +1,179 @@
+"""What the Kubernetes API says of workloads and pods, and what a kubeconfig says of the cluster that it leads to.
+
+Formats: API ``apps/v1`` and ``v1`` of Kubernetes (https://kubernetes.io/docs/reference/kubernetes-api/), ``v1 Config``
+of client-go as ``kubectl config view --output json`` prints it. Every name that could come to stand in a command is
+checked against the form that Kubernetes itself allows.
+"""
+
+import re
+from typing import Final
+
+from gate import limits
+from gate.errors import ForeignTextError
+from gate.model.kube import ContainerSeen, KubeContext, PodSeen, Selected
+from gate.parse.quoting import shown
+from gate.parse.strict_json import as_count, loads
+
+_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_NAME_CHARS: Final = 253
+_PLAIN: Final = re.compile(r"[!-~]{1,400}")
+_KEY: Final = re.compile(r"(?:[0-9A-Za-z.-]{1,253}/)?[0-9A-Za-z](?:[0-9A-Za-z_.-]{0,61}[0-9A-Za-z])?")
+_VALUE: Final = re.compile(r"(?:[0-9A-Za-z](?:[0-9A-Za-z_.-]{0,61}[0-9A-Za-z])?)?")
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,9})?Z")
+_OPERATORS: Final = {"In": "{} in ({})", "NotIn": "{} notin ({})", "Exists": "{}", "DoesNotExist": "!{}"}
+_DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
+
+
+def parse_workload(data: bytes) -> Selected:
+    """The uid and label selector of a Deployment or StatefulSet; `ForeignTextError` for anything else.
+
+    An empty selector is refused: it would select every pod of the namespace.
+    """
+    made = _object(loads(data, cap=limits.KUBE_JSON_BYTES), "the workload")
+    selector = _object(_object(made.get("spec"), "its spec").get("selector"), "its selector")
+    labels = _object(selector.get("matchLabels", {}), "matchLabels")
+    terms = [f"{_text(key, _KEY)}={_text(value, _VALUE)}" for key, value in labels.items()]
+    for term in _list(selector.get("matchExpressions", []), "matchExpressions"):
+        said = _object(term, "a matchExpression")
+        form = _OPERATORS.get(str(said.get("operator")))
+        if form is None:
+            raise ForeignTextError(f"a selector has the operator {shown(said.get('operator'))}: expected In, NotIn, …")
+        values = ",".join(_text(value, _VALUE) for value in _list(said.get("values", []), "values"))
+        terms.append(form.format(_text(said.get("key"), _KEY), values))
+    if not terms:
+        raise ForeignTextError("the workload's selector is empty: expected labels")
+    return Selected(uid=_text(_metadata(made).get("uid"), _PLAIN), selector=",".join(terms))
+
+
+def parse_pod(data: bytes) -> PodSeen:
+    """One pod; `ForeignTextError` when it is none, or has a name that Kubernetes does not allow."""
+    made = _object(loads(data, cap=limits.KUBE_JSON_BYTES), "the pod")
+    if made.get("kind") != "Pod":
+        raise ForeignTextError(f"the answer is of kind {shown(made.get('kind'))}: expected Pod")
+    return _pod(made)
+
+
+def parse_pods(data: bytes) -> tuple[PodSeen, ...]:
+    """The pods of a list, by name; `ForeignTextError` when it is no list of pods, or not a whole one."""
+    made = _object(loads(data, cap=limits.KUBE_JSON_BYTES), "the list of pods")
+    if made.get("kind") != "PodList":
+        raise ForeignTextError(f"the answer is of kind {shown(made.get('kind'))}: expected PodList")
+    if _metadata(made).get("continue"):
+        raise ForeignTextError("the list of pods is one page of several: expected all of it")
+    pods = [_pod(_object(item, "a pod")) for item in _list(made.get("items") or [], "items")]
+    if len(pods) > limits.REPLICAS:
+        raise ForeignTextError(f"the list has {len(pods)} pods: expected at most {limits.REPLICAS}")
+    if len({pod.name for pod in pods}) != len(pods):
+        raise ForeignTextError("two pods of the list have one name")
+    return tuple(sorted(pods, key=lambda pod: pod.name))
+
+
+def parse_kubeconfig(data: bytes, context: str) -> KubeContext | None:
+    """The context of that name (empty: the current one) of a kubeconfig; None for an empty kubeconfig.
+
+    kubectl then takes the pod's own service account. `ForeignTextError` where the context, its cluster or its user
+    is not there.
+    """
+    made = _object(loads(data, cap=limits.KUBE_JSON_BYTES), "the kubeconfig")
+    if not (made.get("contexts") or made.get("clusters") or made.get("current-context") or context):
+        return None
+    name = context or str(made.get("current-context") or "")
+    chosen = _named(made, "contexts", name, "context")
+    cluster = _named(made, "clusters", str(chosen.get("cluster")), "cluster")
+    user = _named(made, "users", str(chosen.get("user")), "user") if chosen.get("user") else {}
+    plugin = _object(user.get("exec") or {}, "exec").get("command")
+    return KubeContext(
+        name=name,
+        server=str(cluster.get("server") or ""),
+        insecure=cluster.get("insecure-skip-tls-verify") is True,
+        plugin="auth-provider" if user.get("auth-provider") else None if plugin is None else str(plugin),
+    )
+
+
+def _named(config: dict[str, object], table: str, name: str, field: str) -> dict[str, object]:
+    rows = [_object(row, table) for row in _list(config.get(table) or [], table)]
+    found = [row for row in rows if row.get("name") == name]
+    if len(found) != 1:
+        raise ForeignTextError(f"the kubeconfig has {len(found)} {table} of the name {shown(name)}: expected one")
+    return _object(found[0].get(field) or {}, field)
+
+
+def _pod(made: dict[str, object]) -> PodSeen:
+    metadata, spec = _metadata(made), _object(made.get("spec"), "its spec")
+    status = _object(made.get("status"), "its status")
+    name = _subdomain(metadata.get("name"))
+    statuses = [_object(row, "a status") for row in _list(status.get("containerStatuses") or [], "statuses")]
+    states = {_text(state.get("name"), _LABEL): state for state in statuses}
+    containers = [_object(row, "a container") for row in _list(spec.get("containers"), "containers")]
+    names = [_text(container.get("name"), _LABEL) for container in containers]
+    default = _object(metadata.get("annotations") or {}, "annotations").get(_DEFAULT_CONTAINER)
+    return PodSeen(
+        name=name,
+        uid=_text(metadata.get("uid"), _PLAIN),
+        node=_subdomain(spec["nodeName"]) if spec.get("nodeName") else "",
+        ended=status.get("phase") in ("Succeeded", "Failed"),
+        owner=_owner(metadata),
+        default_container=default if default in names and isinstance(default, str) else None,
+        containers=tuple(_container(each, states.get(each)) for each in names),
+    )
+
+
+def _container(name: str, status: dict[str, object] | None) -> ContainerSeen:
+    if status is None:
+        return ContainerSeen(name=name, restarts=0, image_id="", started=None, trouble="has no status yet")
+    state = _object(status.get("state") or {}, "state")
+    running = state.get("running")
+    image = status.get("imageID") or ""
+    return ContainerSeen(
+        name=name,
+        restarts=as_count(status.get("restartCount"), "restartCount"),
+        image_id=_text(image, _PLAIN) if image else "",
+        started=_text(_object(running, "running").get("startedAt"), _TIME) if running is not None else None,
+        trouble="" if running is not None else _not_running(state),
+    )
+
+
+def _not_running(state: dict[str, object]) -> str:
+    for word in ("waiting", "terminated"):
+        if word in state:
+            reason = _object(state[word] or {}, word).get("reason")
+            return f"is {word}" + (f" ({shown(reason)[1:-1]})" if reason else "")
+    return "has no state"
+
+
+def _owner(metadata: dict[str, object]) -> tuple[str, str, str] | None:
+    rows = [_object(row, "an owner") for row in _list(metadata.get("ownerReferences") or [], "owners")]
+    held = [row for row in rows if row.get("controller") is True]
+    if not held:
+        return None
+    kind, name, uid = (_text(held[0].get(field), _PLAIN) for field in ("kind", "name", "uid"))
+    return kind, name, uid
+
+
+def _metadata(made: dict[str, object]) -> dict[str, object]:
+    return _object(made.get("metadata"), "its metadata")
+
+
+def _object(made: object, what: str) -> dict[str, object]:
+    if not isinstance(made, dict):
+        raise ForeignTextError(f"{what} is no object: expected one of the Kubernetes API")
+    return made
+
+
+def _list(made: object, what: str) -> list[object]:
+    if not isinstance(made, list):
+        raise ForeignTextError(f"{what} is no list: expected one of the Kubernetes API")
+    return made
+
+
+def _text(made: object, form: re.Pattern[str]) -> str:
+    if not isinstance(made, str) or not form.fullmatch(made):
+        raise ForeignTextError(f"the cluster says {shown(made)}: expected a name in the form that Kubernetes allows")
+    return made
+
+
+def _subdomain(made: object) -> str:
+    """A DNS-1123 subdomain: the form of names of pods and nodes, which can't begin with ``-``."""
+    if not isinstance(made, str) or len(made) > _NAME_CHARS or not all(map(_LABEL.fullmatch, made.split("."))):
+        raise ForeignTextError(f"the cluster says {shown(made)}: expected a DNS-1123 name")
+    return made

@@ -1,0 +1,83 @@
+"""A whole probe of the lab's servers, seen through a cluster: markers by exec, epochs of pods, Attic's log by kubectl.
+
+A process of its own, because a private /nix is for a whole process. Prints one JSON object: two runs, the second with
+the store's pod replaced before the evidence after.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gate.clock import SystemClock
+from gate.lab.place import enter
+from gate.lab.s3 import RcloneStore
+from gate.lab.stack import Stack
+from gate.probe import World, run
+from gate.probe.world import Quiet
+from gate.process import CancelToken
+from tests.helpers.kube_api import KubeApi, kube_api
+from tests.helpers.kubectl_tool import real_kubectl
+
+
+class At(Quiet):
+    """Does something when a stage begins."""
+
+    def __init__(self, name: str, act: Callable[[], object]) -> None:
+        self.name, self.act = name, act
+
+    def stage(self, name: str) -> None:
+        if name == self.name:
+            self.act()
+
+
+def replace_pod(api: KubeApi) -> None:
+    api.pods["rustfs-0"].uid = "uid-replaced"
+
+
+def once(stack: Stack, api: KubeApi, folder: Path, progress: Quiet) -> dict[str, Any]:
+    assert isinstance(stack.store, RcloneStore)
+    places: dict[str, Any] = {
+        "markers": (f"kubectl://nix-cache/statefulset/rustfs?container=rustfs&path={stack.store.data}",),
+        "store_workload": "kubectl://nix-cache/statefulset/rustfs?container=rustfs",
+        "cache_workload": "kubectl://nix-cache/deployment/attic?container=attic",
+        "server_log": "kubectl://nix-cache/deployment/attic?container=attic",
+        "kubectl_bin": str(real_kubectl()),
+        "kube_context": "lab",
+        "kube_server": api.url,
+    }
+    settings = stack.settings_for("synthetic", **places)
+    environ = {**stack.environ(), "KUBECONFIG": str(api.kubeconfig(folder.parent))}
+    evidence = run(
+        settings, folder, World(environ=environ, cancel=CancelToken(), progress=progress, clock=SystemClock())
+    )
+    return {
+        "word": evidence.verdict.word.value,
+        "codes": list(evidence.verdict.codes),
+        "troubles": list(evidence.journal.troubles),
+        "places": sorted({place.place for place in evidence.post.buckets["attic"].places}),
+        "workloads": [[row.place, row.truth.value] for row in evidence.post.workloads],
+        "log": [evidence.server_log.truth.value, evidence.post.canary and evidence.post.canary.logged.value],
+        "captured": (folder / "server.log").read_bytes().count(b"[pod/attic-7d9f8c-p0/attic] "),
+        "leaks": [str(path) for path in folder.iterdir() if b"kube-token-canary" in path.read_bytes()],
+    }
+
+
+def main() -> None:
+    enter(os.environ)
+    with Stack(os.environ, cancel=CancelToken(), clock=SystemClock()) as stack, kube_api() as api:
+        api.add("statefulset", "rustfs", 1, "rustfs")
+        (attic,) = api.add("deployment", "attic", 1, "attic")
+        api.followed[attic.name, "attic"] = Path(stack.settings_for("synthetic").server_log.removeprefix("file://"))
+        work = Path(sys.argv[1])
+        facts = {
+            "healthy": once(stack, api, work / "healthy", Quiet()),
+            "replaced": once(stack, api, work / "replaced", At("post", lambda: replace_pod(api))),
+            "execs": len(api.commands),
+        }
+    print(json.dumps(facts))
+
+
+main()

@@ -1,0 +1,56 @@
+"""A whole run whose store, server and log are pods."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIO = Path(__file__).with_name("kube_scenario.py")
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("kube")
+    done = subprocess.run(
+        [sys.executable, str(SCENARIO), str(folder)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout)
+
+
+pytestmark = [pytest.mark.lab, pytest.mark.nix, pytest.mark.slow, pytest.mark.xdist_group("kube-probe")]
+
+
+@pytest.mark.timeout(300)
+def test_a_healthy_run_seen_through_kubectl_passes(facts: Any) -> None:
+    seen = facts["healthy"]
+    assert (seen["word"], seen["codes"], seen["troubles"]) == ("pass", [], [])
+    assert [place.split("?")[0] for place in seen["places"]] == ["kubectl://nix-cache/pod/rustfs-0"]
+    assert seen["workloads"] == [
+        ["kubectl://nix-cache/pod/rustfs-0?container=rustfs", "present"],
+        ["kubectl://nix-cache/pod/attic-7d9f8c-p0?container=attic", "present"],
+    ]
+    assert seen["log"] == ["present", "present"]
+    assert seen["captured"] > 1
+    assert facts["execs"] >= 10
+
+
+@pytest.mark.timeout(300)
+def test_a_replaced_pod_of_the_store_is_inconclusive(facts: Any) -> None:
+    seen = facts["replaced"]
+    assert (seen["word"], seen["codes"]) == ("inconclusive", ["epoch-changed"])
+
+
+@pytest.mark.timeout(300)
+def test_the_clusters_token_is_nowhere_in_the_evidence(facts: Any) -> None:
+    assert [facts[run]["leaks"] for run in ("healthy", "replaced")] == [[], []]

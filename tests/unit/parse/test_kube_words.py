@@ -1,0 +1,58 @@
+import pytest
+
+from gate.parse.kube_words import COMPLAINT_CHARS, complaint
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJnYXRlIn0.c2ln"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "expected"),
+    [
+        (b"", "it said nothing"),
+        (b"\n \n", "it said nothing"),
+        (
+            b'Error from server (Forbidden): pods is forbidden: User "gate" cannot list\n',
+            'Error from server (Forbidden): pods is forbidden: User "gate" cannot list',
+        ),
+        (b"Warning: old\nerror: unable to upgrade connection\nmore\n", "error: unable to upgrade connection"),
+        (b'Defaulted container "a"\ncommand terminated with exit code 127\n', "command terminated with exit code 127"),
+        (b"I1124 00:00:00.1 1 round_trippers.go:1] GET\nlast words\n", "last words"),
+        (b"\x1b[31merror: red\x1b[0m\n", "error: red"),
+        (b"error: a\xff\xc3\xa9\x00\r", r"error: a\\xff\xe9\x00"),
+    ],
+)
+def test_the_line_that_says_why(stderr: bytes, expected: str) -> None:
+    assert complaint(stderr) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "error: Authorization: Bearer CANARY-kube-token",
+        "error: Authorization: Bearer CANARY",
+        "error: Authorization: Other scheme=CANARY CANARY",
+        "error: authorization: Bearer CANARY-kube-token extra",
+        "error: bearer CANARY-kube-token",
+        'error: "token": "CANARY-kube-token"',
+        "error: access_token=CANARY-kube-token",
+        "error: X-Api-Key: CANARY-kube-token",
+        "error: password=CANARY-kube-token",
+        "error: Cookie: CANARY-kube-token",
+        f"error: {JWT}",
+        f"error: curl -H 'Authorization: Bearer {JWT}'",
+    ],
+)
+def test_credentials_are_not_told(line: str) -> None:
+    said = complaint(line.encode())
+    assert "CANARY" not in said
+    assert "eyJ" not in said
+    assert "***" in said
+
+
+def test_a_credential_on_its_own_trace_line_is_left_out() -> None:
+    stderr = b"I1124 01:02:03.4 9 x.go:1]     Authorization: Bearer CANARY\nError from server: no\n"
+    assert complaint(stderr) == "Error from server: no"
+
+
+def test_a_long_line_is_cut() -> None:
+    assert len(complaint(b"error: " + b"x" * 9000)) == COMPLAINT_CHARS

@@ -1,0 +1,81 @@
+"""The manifests grant what they say, and their script is the gate's own."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gate.observe.kube_markers import marker_script
+from gate.parse.locator import parse_locator
+from gate.parse.marker_frame import newest_frame
+
+FOLDER = Path(__file__).parents[2] / "docs" / "kubernetes"
+
+
+def documents(name: str) -> list[Any]:
+    return [made for made in yaml.safe_load_all((FOLDER / name).read_text("utf-8")) if made]
+
+
+def rights(name: str) -> set[tuple[str, str]]:
+    rules = [rule for made in documents(name) if made["kind"] == "Role" for rule in made["rules"]]
+    return {(verb, resource) for rule in rules for verb in rule["verbs"] for resource in rule["resources"]}
+
+
+def test_the_observer_may_do_no_more_than_is_told() -> None:
+    assert rights("observer.yaml") == {
+        ("get", "deployments"),
+        ("get", "statefulsets"),
+        ("get", "pods"),
+        ("list", "pods"),
+        ("get", "pods/log"),
+    }
+    assert rights("marker-exec.yaml") == {("get", "pods/exec"), ("create", "pods/exec")}
+    kinds = {made["kind"] for name in ("observer.yaml", "marker-exec.yaml") for made in documents(name)}
+    assert kinds == {"ServiceAccount", "Role", "RoleBinding"}
+
+
+def test_bindings_are_of_the_observers_account() -> None:
+    for name in ("observer.yaml", "marker-exec.yaml"):
+        made = {each["kind"]: each for each in documents(name)}
+        assert made["RoleBinding"]["roleRef"]["name"] == made["Role"]["metadata"]["name"]
+        assert made["RoleBinding"]["subjects"] == [
+            {"kind": "ServiceAccount", "name": "publication-gate", "namespace": "ci"}
+        ]
+
+
+def test_the_sidecars_script_is_the_gates() -> None:
+    (made,) = documents("marker-sidecar.yaml")
+    assert made["data"]["markers.sh"] == marker_script()
+
+
+def test_the_sidecar_can_only_read() -> None:
+    (made,) = documents("marker-sidecar-patch.yaml")
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    assert all(mount["readOnly"] for mount in container["volumeMounts"])
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_the_sidecars_loop_gives_answers_that_are_read(tmp_path: Path) -> None:
+    (made,) = documents("marker-sidecar.yaml")
+    (tmp_path / "gate").mkdir()
+    for name, script in made["data"].items():
+        (tmp_path / "gate" / name).write_text(script)
+    drive = tmp_path / "data"
+    (drive / "attic").mkdir(parents=True)
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        loop = ["timeout", "3", "busybox", "sh", str(tmp_path / "gate/loop.sh"), str(drive), "attic"]
+        subprocess.run(loop, stdout=stream, stderr=subprocess.STDOUT, check=False, timeout=20)
+    said = log.read_bytes()
+    assert said.count(b"gate-markers START") == 2
+    assert {looked.path: looked.kind for looked in newest_frame(said).looks}[f"{drive}/attic"] == "directory"
+
+
+def test_the_locators_of_the_text_are_locators() -> None:
+    text = (FOLDER / "README.md").read_text("utf-8")
+    found = [part for part in text.split('"') if part.startswith("kubectl://")]
+    assert len(found) == 4
+    for locator in found:
+        parse_locator(locator)
