@@ -113,6 +113,14 @@ def missing_hashes(asked: MissingAsked | None) -> frozenset[str] | None:
         return None
 
 
+def fresh_before(push_set: PushSetKnown, asked: MissingAsked | None) -> int | None:
+    """How many paths a push has yet to write: lacking in the cache, left to no upstream; None where it is unknown."""
+    missing = missing_hashes(asked)
+    if missing is None:
+        return None
+    return sum(hash_part(facts.store_path) in missing and not _left_out(push_set, facts) for facts in push_set.paths)
+
+
 def _paths(seen: PushSeen, report: PushReport) -> tuple[PushPath, ...]:
     missing = missing_hashes(seen.asked)
     lines = {line.store_path: (line.claim, line.error) for line in report.lines}
@@ -149,5 +157,10 @@ def _silent_claim(push_set: PushSetKnown, facts: PathFacts, before: Truth) -> Cl
     """A path without a line. The client's upstream filter goes by key name, ours wants the signature verified."""
     if facts.store_path in push_set.upstream:
         return Claim.IN_UPSTREAM
-    skipped = {key_name(signature) for signature in facts.signatures} & set(push_set.upstream_key_names)
+    skipped = _left_out(push_set, facts)
     return Claim.ALREADY_CACHED if before is Truth.PRESENT and not skipped else Claim.UNACCOUNTED
+
+
+def _left_out(push_set: PushSetKnown, facts: PathFacts) -> bool:
+    """Whether the client leaves a path to an upstream: by the names of its signatures' keys alone."""
+    return not set(push_set.upstream_key_names).isdisjoint(key_name(signature) for signature in facts.signatures)

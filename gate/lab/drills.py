@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gate.errors import RefusedError
-from gate.lab import inject, inject_bodies
+from gate.lab import inject, inject_bodies, inject_twin
 from gate.lab.inject import Fault
 from gate.model.basics import Status, Word
 
@@ -134,6 +134,38 @@ DRILLS: tuple[Drill, ...] = (
         fault=inject.AlreadyCachedBucketLost,
         overrides={"publish_anyway": True, "finish_push": True},
         commanded=True,
+    ),
+    Drill(
+        name="twin-of-cached-profile",
+        title="all paths were published before: a twin is written in their stead, and comes back whole",
+        word=Word.PASS,
+        codes=(("push-clean", _P), ("push-representative", _P), ("run-complete", _P)),
+        fault=inject_twin.CachedProfile,
+        profile="medium-check",
+    ),
+    Drill(
+        name="twin-finds-the-loss",
+        title="all paths were published before, and both buckets leave the index when the twin's push begins",
+        word=Word.QUARANTINE,
+        codes=(
+            ("bucket-index-lost", _F),
+            ("push-path-failed", _F),
+            ("state-lost", _F),
+            ("run-publish-skipped", _I),
+        ),
+        fault=inject_twin.TwinFindsTheLoss,
+        profile="medium-check",
+        overrides={"finish_push": True},
+        commanded=True,
+    ),
+    Drill(
+        name="cached-profile-no-twin",
+        title="all paths were published before, and no twin may be: nothing was written, so nothing is proved",
+        word=Word.INCONCLUSIVE,
+        codes=(("push-not-representative", _I),),
+        fault=inject_twin.CachedProfile,
+        profile="medium-check",
+        overrides={"twin": "never"},
     ),
     Drill(
         name="push-auth-expired",

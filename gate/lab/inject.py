@@ -42,6 +42,12 @@ class Fault(Quiet):
         """What the run is told besides: arguments of `Stack.settings_for`."""
         return {}
 
+    def publish_before(self) -> None:
+        """Build and push the profile, so that the cache knows all of it before the run."""
+        installable = self.stack.installable(CHECKS[self.profile])
+        self.stack.nix.build(installable)
+        self.stack.push(*self.stack.nix.push_set(installable))
+
     def proof(self, evidence: Evidence) -> str:  # noqa: ARG002  subclasses look at it
         """What was seen of the fault, in a sentence; raises `VoidDrillError` when it did not act."""
         if not self.acted:
@@ -219,9 +225,7 @@ class AlreadyCachedBucketLost(IndexLost):
 
     def prepare(self) -> None:
         """Build and push the profile, then lose both buckets."""
-        installable = self.stack.installable(CHECKS[self.profile])
-        self.stack.nix.build(installable)
-        self.stack.push(*self.stack.nix.push_set(installable))
+        self.publish_before()
         self.lose()
 
 

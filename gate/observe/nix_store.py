@@ -7,6 +7,7 @@ not used; settings are asked by their new name first (``nix config show`` since 
 import os
 import re
 import tempfile
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
@@ -14,12 +15,14 @@ from typing import Final, TypeVar
 from gate import limits
 from gate.clock import Clock
 from gate.errors import CancelledError, ForeignTextError, InconclusiveError
+from gate.evidence.twin_plan import TwinFile
 from gate.model.parsed import NixSettings
 from gate.model.records import ChildEnded, PathFacts
 from gate.parse.lines import decode, strip_escapes
 from gate.parse.nix_json import parse_path_info, parse_settings
 from gate.parse.quoting import shown
 from gate.parse.store_path import store_path
+from gate.parse.strict_json import as_texts, loads
 from gate.process import CancelToken, output, scrubbed_environment
 
 FEATURES: Final = ("--extra-experimental-features", "nix-command flakes")
@@ -131,6 +134,38 @@ class NixStore:
             raise InconclusiveError(f"nix-store --add gave {len(paths)} paths for {source.name}: expected one.")
         return paths[0]
 
+    def add_twin(
+        self, name: str, files: Sequence[TwinFile], random_bytes: Callable[[int], bytes] = os.urandom
+    ) -> tuple[str, ...]:
+        """Make the files of a twin, ``<name>-1`` and so on, of random base 64 text; their paths, in the same order.
+
+        By `builtins.toFile`, the one way to a path with references that takes neither a build nor a trusted user. Its
+        references are its text's context, and an empty substring has the context of the whole
+        (https://nix.dev/manual/nix/2.34/language/string-context), so none of the size goes into naming them.
+        """
+        made: list[str] = []
+        try:
+            for numbers in _twin_batches(files):
+                with tempfile.TemporaryDirectory(prefix="publication-gate-", dir=self.env.get("TMPDIR")) as folder:
+                    for number in numbers:
+                        text = _random_text(files[number].content_size, random_bytes)
+                        (Path(folder) / str(number)).write_bytes(text)
+                    expression = Path(folder) / "twin.nix"
+                    expression.write_text(_twin_expression(name, files, numbers, made), encoding="ascii")
+                    made += self._evaluate_twin(expression, len(numbers))
+        except OSError as error:
+            message = f"The twin {name} can't be written ({error.strerror}): expected room in TMPDIR."
+            raise InconclusiveError(message) from None
+        return tuple(made)
+
+    def _evaluate_twin(self, expression: Path, count: int) -> tuple[str, ...]:
+        argv = (self.program("nix"), *FEATURES, "eval", "--offline", "--json", "--file", str(expression))
+        said = self.ask(argv, name="nix-eval-twin", cap=limits.NIX_JSON_BYTES, seconds=limits.EVALUATE_SECONDS)
+        told = _parsed(_texts, said)
+        if len(told) != count:
+            raise InconclusiveError(f"nix eval gave {len(told)} paths of the twin: expected {count}.")
+        return tuple(_parsed(store_path, path) for path in told)
+
     def ask(
         self,
         argv: Sequence[str],
@@ -186,6 +221,44 @@ def _last_words(stderr: bytes) -> str:
 
 def _without_derivations(paths: Iterable[str]) -> Iterator[str]:
     return (path for path in paths if not path.endswith(DERIVATION))
+
+
+def _twin_batches(files: Sequence[TwinFile]) -> Iterator[range]:
+    """Parts that one evaluation holds in memory."""
+    first, size = 0, 0
+    for number, file in enumerate(files):
+        if number > first and size + file.content_size > limits.TWIN_BATCH_BYTES:
+            yield range(first, number)
+            first, size = number, 0
+        size += file.content_size
+    if len(files) > first:
+        yield range(first, len(files))
+
+
+def _texts(said: bytes) -> tuple[str, ...]:
+    what = "The twin's paths"
+    return as_texts(loads(said, cap=limits.NIX_JSON_BYTES, what=what), what)
+
+
+def _random_text(size: int, random_bytes: Callable[[int], bytes]) -> bytes:
+    """Base 64 text of random bytes; Nix's strings can't hold a zero byte."""
+    return b64encode(random_bytes(-(-size // 4) * 3))[:size]
+
+
+def _twin_expression(name: str, files: Sequence[TwinFile], numbers: range, made: Sequence[str]) -> str:
+    """A Nix expression that is the list of these files' paths; those before them are in ``made``."""
+    earlier = {reference for number in numbers for reference in files[number].references} - set(numbers)
+    lines = [
+        "let",
+        "  file = number: name: references: builtins.toFile name (context references + text number);",
+        '  context = references: builtins.substring 0 0 (builtins.concatStringsSep "" references);',
+        '  text = number: builtins.readFile (./. + "/${number}");',
+        *(f'  p{number} = builtins.storePath "{made[number]}";' for number in sorted(earlier)),
+    ]
+    for number in numbers:
+        references = " ".join(f"p{reference}" for reference in files[number].references)
+        lines.append(f'  p{number} = file "{number}" "{name}-{number + 1}" [ {references} ];')
+    return "\n".join((*lines, f"in [ {' '.join(f'p{number}' for number in numbers)} ]", ""))
 
 
 def _batches(paths: Sequence[str]) -> Iterator[list[str]]:

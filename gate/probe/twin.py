@@ -1,0 +1,42 @@
+"""The twin: the profile's push set written once more, fresh, where the cache knows the profile already."""
+
+from gate.errors import InconclusiveError
+from gate.evidence.twin_plan import differences, modelled, plan_twin, why_no_twin
+from gate.model.basics import Label
+from gate.model.records import MissingAsked, PushSetKnown
+from gate.probe.publishing import Publication, expect
+from gate.probe.site import Site
+from gate.probe.world import World
+
+NAME = "publication-gate-twin"
+
+
+def why_not(site: Site) -> str | None:
+    """Why the run publishes no twin, by what the journal says of the profile's push set; None when one is due."""
+    asked = [entry.record for entry in site.entries if isinstance(entry.record, MissingAsked)]
+    profile = [record for record in asked if record.label is Label.PROFILE]
+    return why_no_twin(site.policy, _push_set(site), profile[-1] if profile else None)
+
+
+def twin(site: Site, world: World) -> Publication:
+    """Make the twin of the profile's push set, under the profile's caps, and say what is expected of it.
+
+    Raises `InconclusiveError` when Nix makes something else than was planned.
+    """
+    policy = site.policy
+    plan = plan_twin(
+        modelled(_push_set(site), policy.min_fresh), max_paths=policy.max_paths, max_bytes=policy.max_bytes
+    )
+    if not plan:
+        raise InconclusiveError(f"The caps of {policy.profile} leave no room for a twin: raise max-bytes in gate.toml.")
+    paths = site.nix.add_twin(f"{NAME}-{world.nonce}", plan)
+    made = expect(site, Label.TWIN, paths, paths)
+    wrong = differences(plan, paths, made.facts)
+    if wrong:
+        raise InconclusiveError(f"The twin is not as planned: {wrong[0]}, and {len(wrong) - 1} more such.")
+    return made
+
+
+def _push_set(site: Site) -> PushSetKnown:
+    sets = [entry.record for entry in site.entries if isinstance(entry.record, PushSetKnown)]
+    return next(record for record in reversed(sets) if record.label is Label.PROFILE)

@@ -1,0 +1,185 @@
+"""A run of a profile that the cache knows already passes by its twin, and by nothing less than a whole one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gate.model import records as say
+from gate.model.basics import Label
+from tests.helpers import tapes
+from tests.helpers.tapes import Run, answer, cached, healthy
+
+Break = Callable[[Run], Run]
+FIRST = tapes.TWINS[0].store_path
+ATTIC_404 = '{"code":404,"error":"NoSuchObject","message":"The requested object does not exist."}'
+STORAGE = "InternalServerError: The server encountered an internal error or misconfiguration."
+
+
+def without_twin(run: Run, *kinds: type) -> Run:
+    """The run without these records of its twin: without its push set nothing of it is told at all."""
+
+    def keep(record: Any) -> bool:
+        name = record.name if isinstance(record, say.ChildEnded | say.CaptureClosed) else ""
+        of_twin = getattr(record, "label", None) is Label.TWIN or name in ("push:twin", "push-twin.log")
+        return not (of_twin and isinstance(record, kinds or say.Record))
+
+    files = {name: data for name, data in run.files.items() if kinds or name != "push-twin.log"}
+    return Run(tuple(record for record in run.records if keep(record)), files)
+
+
+def twin_log(log: bytes, **child: Any) -> Break:
+    def change(record: say.ChildEnded) -> say.ChildEnded:
+        return replace(record, **child) if record.name == "push:twin" else record
+
+    return lambda run: run.change(say.ChildEnded, change).with_file("push-twin.log", log)
+
+
+def failing(error: str) -> bytes:
+    line = f"❌ {FIRST.removeprefix('/nix/store/')}: {error}\nError: {error}\n".encode()
+    return tapes.push_log(tapes.TWINS[1:], announced=len(tapes.TWINS)) + line
+
+
+def deduplicated(count: int) -> bytes:
+    written = tapes.TWINS[count:]
+    lines = "".join(f"✅ {path.store_path[11:]} (deduplicated)\n" for path in tapes.TWINS[:count])
+    return tapes.push_log(written, announced=len(tapes.TWINS)) + lines.encode()
+
+
+def nar(**changes: Any) -> Break:
+    def change(record: Any) -> say.BodyRead:
+        changed = replace(record, nar=replace(record.nar, **changes)) if record.store_path == FIRST else record
+        assert isinstance(changed, say.BodyRead)
+        return changed
+
+    return lambda run: run.change(say.BodyRead, change)
+
+
+BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
+    "no twin": (without_twin, "inconclusive", ("push-not-run", "inconclusive")),
+    "no twin, by policy": (
+        lambda run: without_twin(run).with_policy(twin="never"),
+        "inconclusive",
+        ("push-not-representative", "inconclusive"),
+    ),
+    "planned and not pushed": (
+        lambda run: without_twin(run, say.ChildEnded, say.BodyRead),
+        "inconclusive",
+        ("push-not-run", "inconclusive"),
+    ),
+    "not read": (lambda run: without_twin(run, say.BodyRead), "inconclusive", ("body-unread", "inconclusive")),
+    "storage error": (twin_log(failing(STORAGE), exit=1), "quarantine", ("push-path-failed", "fail")),
+    "proxy 413": (
+        twin_log(failing("HTTP 413 Payload Too Large: <html>"), exit=1),
+        "inconclusive",
+        ("push-path-refused", "inconclusive"),
+    ),
+    "no result": (
+        twin_log(tapes.push_log(tapes.TWINS[1:], announced=len(tapes.TWINS))),
+        "inconclusive",
+        ("push-unaccounted", "inconclusive"),
+    ),
+    "nothing written": (twin_log(deduplicated(11)), "inconclusive", ("push-wrote-nothing", "inconclusive")),
+    "too little written": (twin_log(deduplicated(2)), "inconclusive", ("push-not-representative", "inconclusive")),
+    "empty body": (
+        nar(wire_bytes=0, nar_bytes=0, curl=18, clean_end=False, well_formed=False),
+        "quarantine",
+        ("body-empty", "fail"),
+    ),
+    "gone after post": (
+        lambda run: run.with_record(
+            tapes.body_read(Label.TWIN, tapes.TWINS[0], again_after_post=True, narinfo=answer(404, ATTIC_404), nar=None)
+        ),
+        "quarantine",
+        ("body-missing", "fail"),
+    ),
+    "capture lost": (
+        lambda run: Run(run.records, {name: data for name, data in run.files.items() if name != "push-twin.log"}),
+        "inconclusive",
+        ("capture-missing", "inconclusive"),
+    ),
+}
+
+
+def test_a_cached_profile_passes_by_its_twin() -> None:
+    findings, verdict = cached().judged()
+    assert verdict.word.value == "pass", cached().rows()
+    assert ("push-clean", "twin") in {(row.code, row.subject) for row in findings}
+    facts = cached().facts()
+    assert [attempt.label.value for attempt in facts.push.attempts] == ["canary", "twin", "profile"]
+    assert (facts.coverage.fresh_profile, facts.coverage.fresh_twin) == (0, 11)
+
+
+@pytest.mark.parametrize("name", list(BREAKS))
+def test_each_break_of_a_twin_has_its_code_and_verdict(name: str) -> None:
+    change, word, row = BREAKS[name]
+    run = change(cached())
+    assert run.word() == word, run.rows()
+    assert row in run.rows()
+
+
+@pytest.mark.parametrize("name", list(BREAKS))
+def test_a_broken_twin_is_no_better_where_the_profile_was_fresh(name: str) -> None:
+    """The twin that was begun counts, whether it was due or not; only one that never was is not missed."""
+    twin = [record for record in cached().records if getattr(record, "label", None) is Label.TWIN]
+    twin += [record for record in cached().records if getattr(record, "name", "") in ("push:twin", "push-twin.log")]
+    base = healthy()
+    both = Run(
+        (*base.records[:-1], *twin, base.records[-1]), {**base.files, "push-twin.log": cached().files["push-twin.log"]}
+    )
+    assert both.word() == "pass"
+    broken = BREAKS[name][0](both)
+    assert broken.word() == ("pass" if name in UNMISSED else BREAKS[name][1]), broken.rows()
+
+
+UNMISSED = ("no twin", "no twin, by policy", "too little written")
+
+
+def test_a_twin_that_is_always_wanted_is_missed() -> None:
+    fresh = healthy().with_policy(twin="always")
+    assert fresh.rows() == {("push-not-run", "inconclusive")}
+    assert [row.subject for row in fresh.judged()[0] if row.code == "push-not-run"] == ["twin"]
+    assert healthy().with_policy(twin="always", representative=False).word() == "inconclusive"
+    assert cached().with_policy(twin="always").word() == "pass"
+
+
+def test_a_profile_that_is_not_representative_needs_no_twin() -> None:
+    assert healthy().with_policy(representative=False, min_fresh=1).word() == "pass"
+    assert without_twin(cached()).with_policy(representative=False).rows() == {
+        ("push-not-representative", "inconclusive")
+    }
+
+
+def test_a_profile_that_was_fresh_and_failed_does_not_call_for_a_twin() -> None:
+    lines = "".join(f"❌ {path.store_path[11:]}: {STORAGE}\n" for path in tapes.SOURCES)
+    head = tapes.push_log((), announced=len(tapes.SOURCES))
+    broken = healthy().with_file("push-profile.log", head + lines.encode())
+    assert broken.word() == "quarantine"
+    assert "push-not-run" not in {code for code, _ in broken.rows()}
+
+
+def test_where_the_cache_was_not_asked_a_twin_is_due() -> None:
+    unasked = healthy().change(
+        say.MissingAsked,
+        lambda record: replace(record, answer=answer(403)) if record.label is Label.PROFILE else record,
+    )
+    assert [row.subject for row in unasked.judged()[0] if row.code == "push-not-run"] == ["twin"]
+
+
+def test_paths_that_are_left_to_upstream_are_not_fresh() -> None:
+    """The cache lacks all 11, and two of them it is never given."""
+
+    def change(record: say.PushSetKnown) -> say.PushSetKnown:
+        upstream = tuple(path.store_path for path in tapes.SOURCES[:2])
+        return replace(record, upstream=upstream) if record.label is Label.PROFILE else record
+
+    log = tapes.push_log(tapes.SOURCES[2:]).replace(b"0 in upstream", b"2 in upstream")
+    run = healthy().change(say.PushSetKnown, change).with_file("push-profile.log", log)
+    assert run.rows() == {("push-not-run", "inconclusive"), ("push-not-representative", "inconclusive")}
+    assert run.with_policy(min_fresh=9).word() == "pass"
+
+
+def test_a_twin_is_not_asked_for_where_the_profile_was_not_pushed() -> None:
+    unpushed = healthy().change(say.ChildEnded, lambda record: record if record.name != "push:profile" else None)
+    assert [row.subject for row in unpushed.judged()[0] if row.code == "push-not-run"] == ["profile"]
