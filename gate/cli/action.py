@@ -1,0 +1,72 @@
+"""The two steps of the action that are ours: run the probe, and finish whatever it left.
+
+Neither fails for a verdict: the action's last step does that, so that outputs, summary and artifact come on every end.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from gate.cli.outcome import Outcome
+from gate.cli.streams import complain, say
+from gate.errors import GateError
+
+
+def action_run() -> int:
+    """Run what the action's inputs ask for; 0 when the run ended in order, whatever its verdict."""
+    from gate.github.context import read_work
+    from gate.github.told import say_ended
+
+    try:
+        outcome = _run(os.environ)
+    except GateError as error:
+        outcome = Outcome.of_error(error)
+        complain(str(error))
+    say_ended(read_work(os.environ), outcome.data)
+    say(outcome.text)
+    return 0
+
+
+def action_finish(folder: Annotated[Path, Parameter(help="The evidence folder that the run was given.")]) -> int:
+    """Seal what the run left, and write outputs, summary and annotations; 0 whatever the verdict."""
+    from gate.clock import SystemClock
+    from gate.github import outputs
+    from gate.github.context import PREFIX, artifact_name, read_runner, read_work
+    from gate.github.ending import conclude
+    from gate.github.told import was_begun, what_was_told
+
+    runner = read_runner(os.environ)
+    work = read_work(os.environ)
+    ending = conclude(
+        folder,
+        begun=was_begun(work),
+        told=what_was_told(work),
+        step=os.environ.get(PREFIX + "STEP", ""),
+        clock=SystemClock(),
+    )
+    say("".join(line + "\n" for line in outputs.annotations(ending)))
+    outputs.append(runner.summary, outputs.step_summary(ending).encode())
+    values = outputs.output_values(ending, artifact_name(os.environ, runner))
+    # Last: what a step wrote here stands even when the step is killed (actions/runner ActionRunner.cs:282).
+    outputs.append(runner.output, outputs.output_file(values, f"gate_{secrets.token_hex(16)}"))
+    return 0
+
+
+def _run(environ: Mapping[str, str]) -> Outcome:
+    from gate.cli.probing import run_probe
+    from gate.github.context import read_request
+    from gate.github.told import say_begun
+
+    request = read_request(environ)
+    say_begun(request.work, request.evidence)
+    return run_probe(
+        profile=request.profile,
+        confirm=request.confirm,
+        output=request.evidence,
+        config=request.config,
+        flags=None,
+    )

@@ -1,0 +1,106 @@
+"""What the action's steps are given: the runner's own variables, and the inputs, each in a `GATE_ACTION_` variable.
+
+``INPUT_*`` is never read: a runner sets no such variables for the steps of a composite action (actions/runner#665).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gate.errors import RefusedError
+
+MODES: Final = ("probe",)
+PREFIX: Final = "GATE_ACTION_"
+RESULT: Final = "result.json"
+BEGUN: Final = "begun"
+_DAYS: Final = re.compile("[0-9]{1,3}")
+# What an artifact's name may not hold is the complement of a much larger set (toolkit artifact path-and-artifact-name-
+# validation.ts); these are safe in a URL and on a shell's line too.
+_NOT_IN_NAMES: Final = re.compile("[^A-Za-z0-9._-]+")
+_NAME_PART: Final = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """Where a step writes what the runner reads, and which run it is of."""
+
+    output: Path
+    summary: Path
+    run_id: str
+    attempt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The action's own inputs, checked. ``work`` is a new folder of this use of the action, ``evidence`` a new name."""
+
+    profile: str
+    confirm: str
+    config: Path | None
+    work: Path
+    evidence: Path
+
+
+def read_runner(environ: Mapping[str, str]) -> Runner:
+    """The runner's variables; raises `RefusedError` outside of a step."""
+    for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+        if not environ.get(name):
+            message = f"{name} is not set: this command is a step of the action, not for a terminal"
+            raise RefusedError(message)
+    return Runner(
+        output=Path(environ["GITHUB_OUTPUT"]),
+        summary=Path(environ["GITHUB_STEP_SUMMARY"]),
+        run_id=environ.get("GITHUB_RUN_ID", ""),
+        attempt=environ.get("GITHUB_RUN_ATTEMPT", ""),
+    )
+
+
+def read_work(environ: Mapping[str, str]) -> Path:
+    """The folder in which the steps of one use of the action leave word for each other; raises `RefusedError`."""
+    return Path(_needed(environ, "WORK"))
+
+
+def read_request(environ: Mapping[str, str]) -> Request:
+    """The inputs; raises `RefusedError` for a mode, a switch or a number that is none."""
+    mode = environ.get(PREFIX + "MODE", "")
+    if mode == "require":
+        message = "mode require does not exist in this version of the action: nothing was decided, so this blocks"
+        raise RefusedError(message)
+    if mode not in MODES:
+        message = f"mode is {ascii(mode)[:80]}: expected probe"
+        raise RefusedError(message)
+    upload = environ.get(PREFIX + "UPLOAD_ARTIFACT", "")
+    if upload not in ("true", "false"):
+        message = f"upload-artifact is {ascii(upload)[:80]}: expected 'true' or 'false'"
+        raise RefusedError(message)
+    days = environ.get(PREFIX + "RETENTION_DAYS", "")
+    if not _DAYS.fullmatch(days):
+        message = f"retention-days is {ascii(days)[:80]}: expected a number of days, 0 for the repository's own"
+        raise RefusedError(message)
+    config = environ.get(PREFIX + "CONFIG", "")
+    return Request(
+        profile=_needed(environ, "PROFILE"),
+        confirm=environ.get(PREFIX + "CONFIRM", ""),
+        config=Path(config) if config else None,
+        work=read_work(environ),
+        evidence=Path(_needed(environ, "EVIDENCE")),
+    )
+
+
+def artifact_name(environ: Mapping[str, str], runner: Runner) -> str:
+    """A name for the artifact: artifacts can't be replaced, so run and attempt are in it, and a suffix for a matrix."""
+    parts = ("publication-evidence", environ.get(PREFIX + "PROFILE", ""), runner.run_id, runner.attempt)
+    suffix = environ.get(PREFIX + "ARTIFACT_NAME_SUFFIX", "")
+    plain = (_NOT_IN_NAMES.sub("-", part)[:_NAME_PART] for part in (*parts, suffix))
+    return "-".join(part for part in plain if part)
+
+
+def _needed(environ: Mapping[str, str], name: str) -> str:
+    text = environ.get(PREFIX + name, "")
+    if not text or "\n" in text or "\r" in text or "\x00" in text:
+        shown = name.lower().replace("_", "-")
+        message = f"{shown} is {ascii(text)[:80]}: expected one line of text"
+        raise RefusedError(message)
+    return text

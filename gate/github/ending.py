@@ -1,0 +1,114 @@
+"""With what the action ends: the verdict of the sealed evidence, and nothing better than the steps themselves had."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gate import limits
+from gate.clock import Clock
+from gate.errors import GateError, RefusedError
+from gate.github.told import Told
+from gate.model.basics import EXIT_CODES, Claim, Status, Word
+from gate.model.document import Evidence
+from gate.seal import finalize, verify
+
+SUCCESS: Final = "success"  # steps.<id>.outcome of a step that ended with 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """The action's end. ``evidence`` and ``digest`` are of a folder that was sealed and verified, else None.
+
+    ``headline`` may hold foreign text; ``note`` says why the word is not the evidence's own.
+    """
+
+    word: Word
+    headline: str
+    evidence: Evidence | None = None
+    digest: str | None = None
+    folder: Path | None = None
+    note: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """What the action's last step ends with."""
+        return EXIT_CODES[self.word]
+
+    @property
+    def outcome(self) -> str:
+        """``pass`` for a pass, ``fail`` for all else."""
+        return "pass" if self.word is Word.PASS else "fail"
+
+    @property
+    def failed_paths(self) -> tuple[str, ...]:
+        """Store paths whose push failed, or whose body is wrong; sorted."""
+        if self.evidence is None:
+            return ()
+        pushed = {path.store_path for path in self.evidence.push.paths if path.claim is Claim.FAILED}
+        return tuple(sorted(pushed | {row.store_path for row in self.evidence.bodies if row.status is Status.FAIL}))
+
+
+def conclude(folder: Path, *, begun: bool, told: Told | None, step: str, clock: Clock) -> Ending:
+    """The end of a run whose probe step ended as ``step`` (success, failure, cancelled, skipped or nothing).
+
+    Seals what a dead run left. A pass is taken only when the step ended well and told of the very same evidence.
+    """
+    if told is not None and told.digest is None and not (begun and folder.is_dir()):
+        word = Word.REFUSED if told.word is Word.REFUSED else Word.INCONCLUSIVE
+        return Ending(word=word, headline=told.error or "the run left no evidence")
+    if not begun:
+        return Ending(
+            word=Word.INCONCLUSIVE,
+            headline=f"the probe did not run (its step: {step or 'skipped'}); nothing was built or published",
+        )
+    try:
+        if told is None or told.digest is None:
+            _patiently(lambda: finalize(folder), clock)
+        evidence, digest = verify(folder)
+    except GateError as error:
+        # What can't be verified may still be worth keeping: the folder is given, the verdict blocks.
+        return Ending(
+            word=Word.INCONCLUSIVE,
+            headline=f"the run's evidence can't be used: {error}",
+            folder=folder if folder.is_dir() else None,
+        )
+    return _fold(
+        Ending(
+            word=evidence.verdict.word,
+            headline=evidence.verdict.headline,
+            evidence=evidence,
+            digest=digest,
+            folder=folder,
+        ),
+        told,
+        step,
+    )
+
+
+def _fold(sealed: Ending, told: Told | None, step: str) -> Ending:
+    if sealed.word is not Word.PASS or (told is not None and told.digest == sealed.digest and step == SUCCESS):
+        return sealed
+    why = f"the probe's step ended as {step or 'nothing'}" if step != SUCCESS else "the run told of other evidence"
+    return Ending(
+        word=Word.INCONCLUSIVE,
+        headline=f"{why}, so the pass that was sealed is not taken: run the probe again",
+        evidence=sealed.evidence,
+        digest=sealed.digest,
+        folder=sealed.folder,
+        note=why,
+    )
+
+
+def _patiently(act: Callable[[], object], clock: Clock) -> None:
+    """Do it; while it is refused, as by a run that still writes, again, until `limits.WRITER_SECONDS` have passed."""
+    ends = clock.monotonic() + limits.WRITER_SECONDS
+    while True:
+        try:
+            act()
+        except RefusedError:
+            if clock.monotonic() >= ends:
+                raise
+            clock.sleep(limits.POLL_SECONDS)
+        else:
+            return

@@ -1,0 +1,124 @@
+"""What the runner reads of a step: outputs, step summary, annotations. Foreign text gets there only when escaped.
+
+Formats: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands. ``GITHUB_ENV`` and
+``GITHUB_PATH`` are never written.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from gate import limits
+from gate.errors import RefusedError
+from gate.github.ending import Ending
+from gate.model.basics import Status, Word
+from gate.model.document import Evidence
+from gate.render import markdown, view
+from gate.render.escape import markdown_cell, plain, runner_safe
+
+OUTPUTS: Final = (
+    "verdict",
+    "outcome",
+    "exit-code",
+    "evidence-path",
+    "evidence-digest",
+    "artifact-name",
+    "failed-paths",
+    "summary",
+)
+_LEVELS: Final = ((Status.FAIL, "error"), (Status.INCONCLUSIVE, "warning"))
+# A command's data ends with its line, a property at a comma or colon (toolkit command.ts, escapeData and
+# escapeProperty; actions/runner ActionCommand.cs _escapeDataMappings).
+_DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+
+
+def output_values(ending: Ending, artifact: str) -> dict[str, str]:
+    """Every output but the artifact's address, by name; none has more than one line."""
+    return {
+        "verdict": ending.word.value,
+        "outcome": ending.outcome,
+        "exit-code": str(ending.exit_code),
+        "evidence-path": str(ending.folder) if ending.folder else "",
+        "evidence-digest": ending.digest or "",
+        "artifact-name": artifact if ending.folder else "",
+        "failed-paths": json.dumps(ending.failed_paths[: limits.OUTPUT_PATHS]),
+        "summary": runner_safe(_headline(ending)),
+    }
+
+
+def output_file(values: Mapping[str, str], delimiter: str) -> bytes:
+    """The lines of ``GITHUB_OUTPUT``. ``delimiter`` is random: a value that held it could set outputs of its own.
+
+    Raises `RefusedError` for a value that does hold it.
+    """
+    for name, value in values.items():
+        if delimiter in value:
+            message = f"the output {name} holds the delimiter of this step: nothing was written; run the action again"
+            raise RefusedError(message)
+    return "".join(f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in values.items()).encode(
+        "utf-8",
+        "surrogateescape",  # a path may hold what is no UTF-8
+    )
+
+
+def step_summary(ending: Ending) -> str:
+    """The step summary: the evidence's own, and above it why its verdict is not taken, where that is so."""
+    alert = "NOTE" if ending.word is Word.PASS else "CAUTION" if ending.word is Word.QUARANTINE else "WARNING"
+    said = markdown_cell(_headline(ending), view.SENTENCE_CHARS)
+    own = runner_safe(f"> [!{alert}]\n> **{said}**\n\n")
+    if ending.evidence is None:
+        return own
+    if ending.note:
+        return own + _shorter(markdown.summary(ending.evidence), limits.SUMMARY_BYTES - len(own.encode()))
+    return markdown.summary(ending.evidence)
+
+
+def annotations(ending: Ending) -> Iterator[str]:
+    """The annotations, worst first, at most `limits.ANNOTATIONS` of a level: the runner drops what is more."""
+    level = "notice" if ending.word is Word.PASS else "error"
+    yield _command(level, "Trusted Publication Probe", _headline(ending))
+    left = {"error": limits.ANNOTATIONS - (level == "error"), "warning": limits.ANNOTATIONS}
+    for status, each in _LEVELS:
+        for title, message in _groups(ending.evidence, status):
+            if left[each] > 0:
+                left[each] -= 1
+                yield _command(each, title, message)
+
+
+def append(path: Path, data: bytes) -> None:
+    """Append to a file of the runner's; raises `RefusedError` when that can't be."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(handle, "ab") as stream:
+            stream.write(data)
+    except OSError as error:
+        message = f"{path} can't be written ({error.strerror}): the runner's own files must be writable"
+        raise RefusedError(message) from None
+
+
+def _headline(ending: Ending) -> str:
+    return plain(f"{ending.word.upper()}: {ending.headline}", view.SENTENCE_CHARS)
+
+
+def _groups(evidence: Evidence | None, status: Status) -> Iterator[tuple[str, str]]:
+    if evidence is None:
+        return
+    for group in view.groups(evidence, status):
+        first = group.findings[0]
+        more = f" (and {len(group.findings) - 1} more)" if len(group.findings) > 1 else ""
+        yield group.code, f"{first.subject} [{first.phase}]{more}: {first.summary}; {group.remedy}"
+
+
+def _command(level: str, title: str, message: str) -> str:
+    """One workflow command. The data is neutralised as well: it stays harmless where a tool shows it as a line."""
+    data = runner_safe(plain(message, limits.ANNOTATION_CHARS)).translate(_DATA)
+    name = plain(title, view.NAME_CHARS).translate(_DATA).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={name}::{data}"
+
+
+def _shorter(text: str, size: int) -> str:
+    """Whole lines of a text, at most ``size`` bytes of UTF-8."""
+    data = text.encode()
+    return text if len(data) <= size else data[:size].rpartition(b"\n")[0].decode() + "\n"

@@ -1,0 +1,70 @@
+"""What the probe step leaves for the finishing step: that it has begun, and how it ended.
+
+Both lie in the folder of this use of the action, outside the evidence: a folder that was there before is never taken
+for the run's own.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gate import limits
+from gate.errors import ForeignTextError, GateError, RefusedError
+from gate.github.context import BEGUN, RESULT
+from gate.journal import write_file
+from gate.model.basics import Word
+from gate.parse.strict_json import loads
+from gate.tape import read_whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """How the probe ended by its own account: ``digest`` is None when there is no evidence, ``error`` says why."""
+
+    word: Word
+    digest: str | None
+    error: str
+
+
+def say_begun(work: Path, evidence: Path) -> None:
+    """Leave word that the evidence folder will be this run's own; raises `RefusedError` when the name is taken."""
+    if evidence.exists() or evidence.is_symlink():
+        message = f"the evidence folder {evidence} exists and is left untouched: give evidence-dir a new one"
+        raise RefusedError(message)
+    _write(work / BEGUN, b"")
+
+
+def say_ended(work: Path, result: Mapping[str, Any]) -> None:
+    """Leave word of how the run ended: the JSON of a command's result."""
+    _write(work / RESULT, json.dumps(result, sort_keys=True).encode())
+
+
+def was_begun(work: Path) -> bool:
+    """Whether the probe step came as far as making the evidence folder."""
+    return (work / BEGUN).is_file()
+
+
+def what_was_told(work: Path) -> Told | None:
+    """The probe step's own account; None when it left none, or none that can be read."""
+    try:
+        result: Any = loads(read_whole(work / RESULT, limits.RESULT_BYTES), cap=limits.RESULT_BYTES, what="The result")
+        word = Word(result["verdict"]["word"])
+        digest = result.get("evidence_digest")
+        error = result.get("error")
+    except (GateError, ForeignTextError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return Told(
+        word=word,
+        digest=digest if isinstance(digest, str) else None,
+        error=error if isinstance(error, str) else "",
+    )
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_file(path, data)
+    except OSError as error:
+        message = f"{path} can't be written ({error.strerror}): the action needs a writable RUNNER_TEMP"
+        raise RefusedError(message) from None

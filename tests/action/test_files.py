@@ -1,0 +1,192 @@
+"""What no linter sees of the action, the workflows and the templates."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from gate.github.outputs import OUTPUTS
+from gate.settings import PROFILES, SETTINGS
+from tests.action.files import ACTION, PINNED, ROOT, SCRIPTS, WORKFLOWS, conditions, load, steps
+
+pytestmark = pytest.mark.action
+ALL = [ACTION, *WORKFLOWS]
+OWN_INPUTS = (
+    *("mode", "profile", "confirm", "config", "evidence-dir", "upload-artifact", "artifact-name-suffix"),
+    *("retention-days", "python"),
+)
+SECRETS = [row for row in SETTINGS if row.type == "secret"]
+NAMES = [path.name for path in ALL]
+
+
+def step(name: str) -> dict[str, object]:
+    return next(each for each in steps(ACTION) if each.get("id") == name or each["name"] == name)
+
+
+def test_the_inputs_are_the_settings_in_their_order_and_the_actions_own() -> None:
+    settings = [row.action_input for row in SETTINGS if row.action]
+    assert list(load(ACTION)["inputs"]) == [*OWN_INPUTS, *settings]
+
+
+def test_each_setting_is_told_in_the_words_of_the_table_and_empty_by_default() -> None:
+    inputs = load(ACTION)["inputs"]
+    for row in SETTINGS:
+        if row.action:
+            assert inputs[row.action_input]["description"].startswith(row.meaning), row.name
+            assert inputs[row.action_input]["default"] == "", row.name
+
+
+def test_each_setting_goes_into_the_variable_of_the_table_in_the_probe_step_alone() -> None:
+    found = {name: value for name, value in step("probe")["env"].items() if not name.startswith("GATE_ACTION_")}  # type: ignore[attr-defined]  # a mapping
+    assert found == {row.env: f"${{{{ inputs.{row.action_input} }}}}" for row in SETTINGS if row.action}
+    for row in SECRETS:
+        assert ACTION.read_text(encoding="utf-8").count(f"inputs.{row.action_input} ") == 1, row.name
+
+
+def test_every_input_is_used() -> None:
+    text = ACTION.read_text(encoding="utf-8")
+    assert [name for name in load(ACTION)["inputs"] if not re.search(rf"inputs\.{name}[ )]", text)] == []
+
+
+def test_the_outputs_are_what_the_finishing_step_writes_and_the_address() -> None:
+    outputs = load(ACTION)["outputs"]
+    assert sorted(outputs) == sorted([*OUTPUTS, "artifact-url"])
+
+
+@pytest.mark.parametrize(
+    ("name", "otherwise"),
+    [("verdict", "'inconclusive'"), ("outcome", "'fail'"), ("exit-code", "'3'"), ("failed-paths", "'[]'")],
+)
+def test_an_output_of_a_run_that_was_not_finished_blocks(name: str, otherwise: str) -> None:
+    assert load(ACTION)["outputs"][name]["value"] == f"${{{{ steps.finish.outputs.{name} || {otherwise} }}}}"
+
+
+@pytest.mark.parametrize("path", ALL, ids=NAMES)
+def test_no_expression_in_a_script_and_no_file_that_leaks_to_later_steps(path: Path) -> None:
+    for each in steps(path):
+        assert "${{" not in each.get("run", "")
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"GITHUB_ENV|GITHUB_PATH|\bINPUT_|set-output|save-state|add-path|set-env", text)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_no_script_of_the_action_writes_what_leaks_or_reads_input_variables(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"GITHUB_ENV|GITHUB_PATH|\bINPUT_|set-output|add-path|set-env", text)
+
+
+@pytest.mark.parametrize("path", ALL, ids=NAMES)
+def test_every_action_that_is_used_is_pinned_by_commit_and_its_tag_stands_beside(path: Path) -> None:
+    used = [each["uses"] for each in steps(path) if "uses" in each and not each["uses"].startswith("./")]
+    assert [name for name in used if not PINNED.fullmatch(name)] == []
+    lines = [line for line in path.read_text(encoding="utf-8").split("\n") if re.match(r" *(- )?uses: [^.]", line)]
+    assert [line for line in lines if not re.search(r"@[0-9a-f]{40} # v", line)] == []
+
+
+def test_one_commit_an_action_everywhere() -> None:
+    used = {each["uses"] for path in ALL for each in steps(path) if "uses" in each}
+    assert Counter(name.partition("@")[0] for name in used).most_common(1)[0][1] == 1
+
+
+@pytest.mark.parametrize("path", ALL, ids=NAMES)
+def test_a_condition_on_an_input_compares_it(path: Path) -> None:
+    """An action's input is text, and the text false is true (actions/runner#1483)."""
+    wanted = r"== '(true|false)'" if path == ACTION else r"== (true|false)\b"
+    for condition in conditions(path):
+        for found in re.finditer(r"inputs\.[a-z0-9-]+(?P<rest>[^&|)]*)", condition):
+            assert re.match(r" *" + wanted, found["rest"]), condition
+
+
+def test_job_names_are_unique_over_all_workflows() -> None:
+    names = Counter(job["name"] for path in WORKFLOWS for job in load(path)["jobs"].values())
+    assert {name: count for name, count in names.items() if count > 1} == {}
+
+
+def test_the_last_step_always_runs_and_is_the_one_that_fails() -> None:
+    *_, last = steps(ACTION)
+    assert (last["name"], last["if"], last["run"]) == (
+        "Verdict",
+        "always()",
+        'exec "$GITHUB_ACTION_PATH/scripts/action/verdict.sh"',
+    )
+    assert [each["name"] for each in steps(ACTION) if "continue-on-error" in each] == []
+
+
+def test_what_finishes_runs_on_every_end() -> None:
+    assert [
+        each["id"] for each in steps(ACTION) if str(each.get("if", "")).startswith("always()") and "id" in each
+    ] == [
+        "finish",
+        "upload",
+    ]
+
+
+def test_the_runs_own_program_takes_the_place_of_its_shell() -> None:
+    for each in steps(ACTION):
+        if "run" in each:
+            assert each["shell"] == "bash"
+            assert str(each["run"]).startswith("exec "), each["name"]
+    assert step("probe")["run"] == 'exec "$GATE_ACTION_GATE" -I -m gate action-run'
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_has_no_right_by_default_and_every_job_its_own_and_an_end(path: Path) -> None:
+    read = load(path)
+    assert read["permissions"] == {}
+    assert "concurrency" in read
+    for job in read["jobs"].values():
+        assert job["permissions"]
+        assert isinstance(job["timeout-minutes"], int)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_secrets_come_from_an_environment_and_go_into_inputs_alone(path: Path) -> None:
+    for job in load(path)["jobs"].values():
+        mentions = [key for each in job["steps"] for key, value in each.items() if "secrets." in str(value)]
+        assert set(mentions) <= {"with"}
+        assert not mentions or "environment" in job
+
+
+NOT_PROBING = ("ci.yml", "required-pr-check.yml", "check-before-push.yml")
+
+
+@pytest.mark.parametrize("path", [path for path in WORKFLOWS if path.name not in NOT_PROBING], ids=lambda path: path.name)
+def test_a_probing_workflow_is_started_by_hand_or_by_the_clock_and_never_twice_at_a_time(path: Path) -> None:
+    read = load(path)
+    assert set(read["on"]) <= {"workflow_dispatch", "workflow_call", "schedule"}
+    assert read["concurrency"]["cancel-in-progress"] is False
+
+
+def test_a_job_outlives_the_runs_own_deadline_by_a_minute() -> None:
+    deadline = next(row for row in SETTINGS if row.name == "deadline").default
+    for path in WORKFLOWS:
+        for job in load(path)["jobs"].values():
+            for each in job["steps"]:
+                if "publication-gate" in each.get("uses", ""):
+                    given = float(each["with"].get("deadline", deadline))
+                    assert job["timeout-minutes"] * 60 - given >= 60, path.name
+
+
+def test_the_dispatched_workflows_offer_every_profile() -> None:
+    for path in WORKFLOWS:
+        inputs = load(path)["on"].get("workflow_dispatch", {})
+        if inputs:
+            assert inputs["inputs"]["profile"]["options"] == [row.name for row in PROFILES], path.name
+
+
+def test_the_scheduled_probe_has_its_own_confirm_phrase() -> None:
+    probe = next(each for each in steps(ROOT / "workflows" / "scheduled-synthetic.yml") if each["name"] == "Probe")
+    assert probe["with"]["confirm"] == "probe-attic-publication-" + probe["with"]["profile"]
+
+
+def test_every_message_that_the_document_explains_is_one_of_ours() -> None:
+    text = (ROOT / "docs" / "action.md").read_text(encoding="utf-8").partition("## What you may see")[2]
+    messages = re.findall(r"(?m)^\| `([^`]+)` \|", text)
+    assert len(messages) >= 8
+    places = [*ROOT.glob("gate/**/*.py"), *SCRIPTS, *WORKFLOWS]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in places)
+    source = re.sub(r"\{[^{}]*\}|\$[A-Za-z_]+", "…", re.sub(r'"\s*\n\s*f?"', "", source))
+    for message in messages:
+        shown = re.sub(r"GATE_[A-Z_]+|\battic\b(?= is not on)", "…", message)
+        assert shown in source, message

@@ -1,0 +1,272 @@
+"""The action's scripts by themselves: which Python is found, what is installed, and how the last step ends."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.action.files import ROOT
+
+pytestmark = pytest.mark.action
+SCRIPTS = ROOT / "scripts" / "action"
+NEEDED = ("bash", "env", "mktemp", "cat", "chmod", "mkdir", "dirname")
+
+
+@pytest.fixture
+def bin_folder(tmp_path: Path) -> Path:
+    """A PATH of its own, without any Python."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in NEEDED:
+        found = shutil.which(name)
+        assert found
+        (folder / name).symlink_to(found)
+    return folder
+
+
+def program(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text("#!/bin/sh\n" + text, encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def real_python(folder: Path, name: str) -> Path:
+    return program(folder, name, f'exec "{sys.executable}" "$@"\n')
+
+
+def find(tmp_path: Path, bin_folder: Path, **environ: str) -> tuple[int, dict[str, str], str]:
+    outputs = tmp_path / "outputs"
+    outputs.touch()
+    env = {"PATH": str(bin_folder), "RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(outputs), **environ}
+    done = subprocess.run([SCRIPTS / "find.sh"], env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    pairs = (line.split("=", 1) for line in outputs.read_text(encoding="utf-8").split("\n") if line)
+    return done.returncode, dict(pairs), done.stderr
+
+
+def test_the_first_python_on_path_that_is_new_enough_is_taken(tmp_path: Path, bin_folder: Path) -> None:
+    program(bin_folder, "python3", "exit 1\n")  # as an old one answers
+    newer = real_python(bin_folder, "python3.12")
+    code, told, _ = find(tmp_path, bin_folder)
+    assert (code, told["python"]) == (0, str(newer))
+    assert Path(told["work"]).parent == tmp_path
+    assert told["evidence"] == told["work"] + "/evidence"
+
+
+def test_each_use_gets_a_folder_of_its_own(tmp_path: Path, bin_folder: Path) -> None:
+    real_python(bin_folder, "python3")
+    first, second = (find(tmp_path, bin_folder)[1]["work"] for _ in range(2))
+    assert first != second
+    assert Path(first).stat().st_mode & 0o777 == 0o700
+
+
+def test_the_input_wins(tmp_path: Path, bin_folder: Path) -> None:
+    real_python(bin_folder, "python3")
+    mine = real_python(tmp_path, "mine")
+    assert find(tmp_path, bin_folder, GATE_ACTION_PYTHON=str(mine))[1]["python"] == str(mine)
+
+
+@pytest.mark.parametrize("given", ["/nowhere/python", "bash", "-c"])
+def test_an_input_that_is_no_python_ends_the_action(given: str, tmp_path: Path, bin_folder: Path) -> None:
+    real_python(bin_folder, "python3")
+    code, told, said = find(tmp_path, bin_folder, GATE_ACTION_PYTHON=given)
+    assert (code, said) == (2, "python: the input python names no Python of 3.11 to 3.14\n")
+    assert "python" not in told
+
+
+def test_uv_is_asked_last_and_without_the_callers_settings(tmp_path: Path, bin_folder: Path) -> None:
+    managed = real_python(tmp_path, "managed")
+    program(
+        bin_folder,
+        "uv",
+        f'[ -z "$UV_INDEX_URL$VIRTUAL_ENV" ] && [ "$1 $2" = "python find" ] && echo "{managed}"\n',
+    )
+    code, told, said = find(tmp_path, bin_folder, UV_INDEX_URL="x", VIRTUAL_ENV="y")
+    assert (code, told["python"]) == (0, str(managed)), said
+
+
+def test_uv_fetches_a_python_into_the_jobs_own_folder(tmp_path: Path, bin_folder: Path) -> None:
+    managed = real_python(tmp_path, "managed")
+    program(
+        bin_folder,
+        "uv",
+        f'if [ "$2" = install ]; then mkdir "$UV_PYTHON_INSTALL_DIR"; exit; fi\n'
+        f'[ -d "$UV_PYTHON_INSTALL_DIR" ] && echo "{managed}"\n',
+    )
+    code, told, said = find(tmp_path, bin_folder)
+    assert (code, told["python"]) == (0, str(managed)), said
+    assert (Path(told["work"]) / "python").is_dir()
+
+
+def test_only_a_hosted_runner_is_given_a_python(tmp_path: Path, bin_folder: Path) -> None:
+    code, told, _ = find(tmp_path, bin_folder, RUNNER_ENVIRONMENT="github-hosted")
+    assert (code, told["setup"], "python" in told) == (0, "true", False)
+
+
+def test_another_runner_without_any_is_told_what_to_do(tmp_path: Path, bin_folder: Path) -> None:
+    code, told, said = find(tmp_path, bin_folder, RUNNER_ENVIRONMENT="self-hosted")
+    assert code == 3
+    assert "setup" not in told
+    assert said.startswith("python: no Python of 3.11 to 3.14 and no uv on PATH")
+
+
+def test_a_relative_folder_is_of_the_workspace_and_a_line_end_is_refused(tmp_path: Path, bin_folder: Path) -> None:
+    real_python(bin_folder, "python3")
+    environ = {"GITHUB_WORKSPACE": "/site", "GATE_ACTION_EVIDENCE_DIR": "a/b"}
+    assert find(tmp_path, bin_folder, **environ)[1]["evidence"] == "/site/a/b"
+    (tmp_path / "outputs").unlink()
+    environ["GATE_ACTION_EVIDENCE_DIR"] = "a\npython=/evil"
+    code, told, said = find(tmp_path, bin_folder, **environ)
+    assert code == 2
+    assert "evidence has a line end in it" in said
+    assert list(told) == ["work"]
+
+
+def install(tmp_path: Path, path: str, **environ: str) -> tuple[int, str, str]:
+    outputs = tmp_path / "outputs"
+    outputs.touch()
+    env = {"PATH": path, "RUNNER_TEMP": str(tmp_path / "temp"), "GITHUB_OUTPUT": str(outputs), **environ}
+    (tmp_path / "temp").mkdir(exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-I", SCRIPTS / "install.py"],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    python = outputs.read_text(encoding="utf-8").rpartition("python=")[2].strip()
+    return done.returncode, python, done.stdout + done.stderr
+
+
+def recording_uv(folder: Path, ending: str = "exit 0") -> Path:
+    program(
+        folder,
+        "uv",
+        f'env | sort >"{folder}/uv.env"; printf "%s\\n" "$@" >"{folder}/uv.argv"; pwd >"{folder}/uv.cwd"\n{ending}\n',
+    )
+    for name in ("sort", "pwd"):
+        found = shutil.which(name)
+        assert found
+        (folder / name).symlink_to(found)
+    return folder
+
+
+def test_uv_installs_the_lock_by_hash_away_from_the_workspace_and_its_settings(
+    tmp_path: Path, bin_folder: Path
+) -> None:
+    recording_uv(bin_folder)
+    leaks = {"UV_INDEX_URL": "x", "PIP_EXTRA_INDEX_URL": "x", "PYTHONPATH": "x", "VIRTUAL_ENV": "x"}
+    code, python, said = install(tmp_path, str(bin_folder), SSL_CERT_FILE="kept", **leaks)
+    assert code == 0, said
+    argv = (bin_folder / "uv.argv").read_text(encoding="utf-8").split("\n")[:-1]
+    lock = str(ROOT / "requirements" / "runtime.txt")
+    assert argv == [
+        *("pip", "install", "--quiet", "--python", python),
+        *("--require-hashes", "--only-binary", ":all:", "--no-deps", "--requirement", lock),
+    ]
+    given = (bin_folder / "uv.env").read_text(encoding="utf-8")
+    assert [name for name in leaks if f"{name}=" in given] == []
+    assert "SSL_CERT_FILE=kept" in given
+    assert (bin_folder / "uv.cwd").read_text(encoding="utf-8").strip() == str(Path(python).parents[1])
+
+
+def test_the_environment_holds_the_package_as_it_is_and_python_finds_no_other(tmp_path: Path, bin_folder: Path) -> None:
+    recording_uv(bin_folder)
+    _, python, _ = install(tmp_path, str(bin_folder))
+    (tmp_path / "gate").mkdir()
+    (tmp_path / "gate" / "__init__.py").write_text("raise SystemExit('the workspace was imported')", encoding="utf-8")
+    code = "import gate; print(gate.__path__[0])"
+    done = subprocess.run([python, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    place = Path(done.stdout.strip())
+    assert place.is_relative_to(Path(python).parents[1])
+    assert (place / "seal.py").read_bytes() == (ROOT / "gate" / "seal.py").read_bytes()
+
+
+def test_a_second_use_finds_what_the_first_made(tmp_path: Path, bin_folder: Path) -> None:
+    recording_uv(bin_folder)
+    first = install(tmp_path, str(bin_folder))
+    (bin_folder / "uv").unlink()
+    second = install(tmp_path, str(bin_folder))
+    assert first[1] == second[1]
+    assert "found in" in second[2]
+
+
+def test_what_was_left_half_made_is_made_again(tmp_path: Path, bin_folder: Path) -> None:
+    recording_uv(bin_folder, "exit 1")
+    assert install(tmp_path, str(bin_folder))[0] == 3
+    recording_uv_again = bin_folder / "uv"
+    program(bin_folder, recording_uv_again.name, "exit 0\n")
+    code, python, said = install(tmp_path, str(bin_folder))
+    assert (code, "made by uv" in said) == (0, True)
+    assert Path(python).exists()
+
+
+def test_a_failing_installer_is_quoted_harmlessly(tmp_path: Path, bin_folder: Path) -> None:
+    recording_uv(bin_folder, "printf '::error::x\\r##[add-mask]pass\\n'; exit 7")
+    code, python, said = install(tmp_path, str(bin_folder))
+    assert (code, python) == (3, "")
+    assert said == "\\x3a:error::x\\x0d##\\x5badd-mask]pass\nenvironment: uv ended with 7: see its words above\n"
+
+
+def test_a_place_that_can_not_be_written_is_one_sentence(tmp_path: Path, bin_folder: Path) -> None:
+    recording_uv(bin_folder)
+    (tmp_path / "file").touch()
+    code, _, said = install(tmp_path, str(bin_folder), RUNNER_TEMP=str(tmp_path / "file"))
+    assert code == 3
+    assert said.startswith("environment: Not a directory (")
+    assert said.count("\n") == 1
+
+
+def verdict(tmp_path: Path, **environ: str) -> tuple[int, str, str]:
+    summary = tmp_path / "summary.md"
+    summary.touch()
+    env = {"PATH": os.environ["PATH"], "GITHUB_STEP_SUMMARY": str(summary)}
+    env |= {f"GATE_ACTION_{name}": value for name, value in environ.items()}
+    done = subprocess.run([SCRIPTS / "verdict.sh"], env=env, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr, summary.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("code", ["0", "2", "3", "4"])
+def test_the_last_step_ends_with_the_verdicts_code(code: str, tmp_path: Path) -> None:
+    assert verdict(tmp_path, EXIT_CODE=code, FINISH="success", UPLOAD="success")[0] == int(code)
+
+
+@pytest.mark.parametrize(
+    ("code", "finish", "upload"),
+    [
+        ("0", "failure", "success"),
+        ("0", "skipped", "skipped"),
+        ("0", "cancelled", "skipped"),
+        ("", "success", "success"),
+        ("00", "success", "success"),
+        ("0\n", "success", "success"),
+        ("0", "success", "failure"),
+        ("0", "success", "cancelled"),
+        ("0", "", ""),
+    ],
+)
+def test_it_is_never_0_when_a_step_gave_no_answer(code: str, finish: str, upload: str, tmp_path: Path) -> None:
+    assert verdict(tmp_path, EXIT_CODE=code, FINISH=finish, UPLOAD=upload)[0] == 3
+
+
+def test_an_artifact_that_was_not_wanted_is_not_missed(tmp_path: Path) -> None:
+    assert verdict(tmp_path, EXIT_CODE="0", FINISH="success", UPLOAD="skipped")[0] == 0
+
+
+def test_a_failed_upload_does_not_hide_the_worse_verdict(tmp_path: Path) -> None:
+    code, said, _ = verdict(tmp_path, EXIT_CODE="4", FINISH="success", UPLOAD="failure")
+    assert code == 4
+    assert "the evidence was not uploaded" in said
+
+
+@pytest.mark.parametrize(
+    ("url", "linked"),
+    [("https://github.com/a/b/runs/1", True), ("https://x/)\n::error::", False), ("javascript:1", False)],
+)
+def test_only_a_plain_address_is_linked(url: str, linked: bool, tmp_path: Path) -> None:
+    environ = {"EXIT_CODE": "0", "FINISH": "success", "UPLOAD": "success", "ARTIFACT_NAME": "n", "ARTIFACT_URL": url}
+    assert verdict(tmp_path, **environ)[2] == (f"Evidence: [n]({url})\n" if linked else "")
