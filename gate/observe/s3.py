@@ -1,9 +1,12 @@
 """Signed S3 requests, path style, each asked once: what one server says of buckets and objects.
 
+The four that write are for the scratch probe's own bucket (`gate.observe.scratch`); nothing else calls them.
 Signing is botocore's (``S3SigV4Auth``); its own client would retry, follow regions and turn answers into exceptions.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -13,7 +16,7 @@ from gate.model.basics import Secret
 from gate.model.records import HttpAnswer
 from gate.net import Http
 from gate.parse.quoting import shown
-from gate.parse.s3 import parse_listing
+from gate.parse.s3 import parse_listing, parse_objects
 from gate.process import Redactor
 
 if TYPE_CHECKING:
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
 _OK: Final = 200
 _UNRESERVED: Final = "-_.~"  # what SigV4 leaves as it is, beside letters and digits
+_NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
+_DEFAULT_REGION: Final = "us-east-1"  # the one that CreateBucket must not name
+_PAGE_KEYS: Final = 500  # keys have up to 1,024 bytes, each up to three characters when quoted
 
 
 class S3:
@@ -41,19 +47,19 @@ class S3:
         ``token`` there means that a page names one that was read before, ``too-large`` that there are more pages than
         `limits.LIST_PAGES`. Format: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
         """
-        pages: list[HttpAnswer] = []
-        query = ""
-        seen = {""}
-        while True:
-            answer, body = self._ask("GET", "/", query, cap=limits.S3_BODY_BYTES, keep_body=True)
-            token = _next_token(answer, body)
-            if token is None:
-                return (*pages, answer)
-            if token in seen or len(pages) + 1 >= limits.LIST_PAGES:
-                return (*pages, replace(answer, status=None, error="token" if token in seen else "too-large"))
-            pages.append(answer)
-            seen.add(token)
-            query = f"continuation-token={quote(token, safe=_UNRESERVED)}"
+        return self._pages("/", "", lambda body: parse_listing(body).next_token)
+
+    def list_objects(self, bucket: str, prefix: str) -> tuple[HttpAnswer, ...]:
+        """The pages of ListObjectsV2 below a prefix, ended as those of `list_buckets` are.
+
+        Format: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+        """
+        query = f"encoding-type=url&list-type=2&max-keys={_PAGE_KEYS}&prefix={quote(prefix, safe=_UNRESERVED)}"
+        return self._pages(_path(bucket), query, lambda body: parse_objects(body).next_token)
+
+    def get_versioning(self, bucket: str) -> HttpAnswer:
+        """Whether a bucket keeps old versions of its objects (GetBucketVersioning)."""
+        return self._ask("GET", _path(bucket), "versioning=", cap=limits.ANSWER_BODY_BYTES, keep_body=True)[0]
 
     def head_bucket(self, bucket: str) -> HttpAnswer:
         """HeadBucket: 200 or 404 of a server that serves it or not."""
@@ -75,10 +81,54 @@ class S3:
             return answer, body
         return self._clean(answer, body), b""
 
-    def _ask(self, method: str, path: str, query: str = "", *, cap: int, keep_body: bool) -> tuple[HttpAnswer, bytes]:
+    def create_bucket(self, bucket: str) -> HttpAnswer:
+        """Make a bucket: 200 with an empty body."""
+        place = f"<LocationConstraint>{escape(self._region)}</LocationConstraint>"
+        body = f'<CreateBucketConfiguration xmlns="{_NAMESPACE}">{place}</CreateBucketConfiguration>'
+        return self._write("PUT", _path(bucket), b"" if self._region == _DEFAULT_REGION else body.encode())
+
+    def put_object(self, bucket: str, key: str, content: bytes) -> HttpAnswer:
+        """Write an object whole: 200 with an empty body and its ETag."""
+        return self._write("PUT", _path(bucket, key), content)
+
+    def delete_object(self, bucket: str, key: str) -> HttpAnswer:
+        """Remove an object: 204, also when there was none."""
+        return self._write("DELETE", _path(bucket, key))
+
+    def delete_bucket(self, bucket: str) -> HttpAnswer:
+        """Remove an empty bucket: 204."""
+        return self._write("DELETE", _path(bucket))
+
+    def _write(self, method: str, path: str, content: bytes | None = None) -> HttpAnswer:
+        return self._ask(method, path, cap=limits.ANSWER_BODY_BYTES, keep_body=True, content=content)[0]
+
+    def _pages(self, path: str, query: str, next_token: Callable[[bytes], str | None]) -> tuple[HttpAnswer, ...]:
+        pages: list[HttpAnswer] = []
+        asked = query
+        seen = {""}
+        while True:
+            answer, body = self._ask("GET", path, asked, cap=limits.S3_BODY_BYTES, keep_body=True)
+            token = _token(answer, body, next_token)
+            if token is None:
+                return (*pages, answer)
+            if token in seen or len(pages) + 1 >= limits.LIST_PAGES:
+                return (*pages, replace(answer, status=None, error="token" if token in seen else "too-large"))
+            pages.append(answer)
+            seen.add(token)
+            asked = f"continuation-token={quote(token, safe=_UNRESERVED)}" + (f"&{query}" if query else "")
+
+    def _ask(
+        self, method: str, path: str, query: str = "", *, cap: int, keep_body: bool, content: bytes | None = None
+    ) -> tuple[HttpAnswer, bytes]:
         url = f"{self.endpoint}{path}" + (f"?{query}" if query else "")
         answer, body = self._http.ask(
-            method, url, headers=self._signed(method, url), cap=cap, keep_body=keep_body, secrets=[self._secret]
+            method,
+            url,
+            headers=self._signed(method, url, content),
+            content=content,
+            cap=cap,
+            keep_body=keep_body,
+            secrets=[self._secret],
         )
         # Error texts repeat the key's id. A good list must not lose a bucket that has the same name.
         return (answer if answer.status == _OK or not keep_body else self._clean(answer, body)), body
@@ -89,10 +139,10 @@ class S3:
         cut = answer.body_cut or len(body) > limits.ANSWER_BODY_BYTES
         return replace(answer, body=text.decode("utf-8", "backslashreplace"), body_cut=cut)
 
-    def _signed(self, method: str, url: str) -> dict[str, str | Secret]:
+    def _signed(self, method: str, url: str, content: bytes | None) -> dict[str, str | Secret]:
         from botocore.awsrequest import AWSRequest  # a quarter of a second
 
-        request = AWSRequest(method=method, url=url)
+        request = AWSRequest(method=method, url=url, data=content)
         self._signer().add_auth(request)
         return {
             name: Secret(text) if name.lower() == "authorization" else text for name, text in request.headers.items()
@@ -112,11 +162,11 @@ def _path(bucket: str, key: str = "") -> str:
     return f"/{quote(bucket, safe=_UNRESERVED)}" + (f"/{quote(key, safe=_UNRESERVED + '/')}" if key else "")
 
 
-def _next_token(answer: HttpAnswer, body: bytes) -> str | None:
+def _token(answer: HttpAnswer, body: bytes, next_token: Callable[[bytes], str | None]) -> str | None:
     """The token of the next page, or None: the last page, or one that can't be read (the fold says so)."""
     if answer.status != _OK:
         return None
     try:
-        return parse_listing(body).next_token
+        return next_token(body)
     except ForeignTextError:
         return None

@@ -1,23 +1,26 @@
-"""S3 answers: one page of ListBuckets, and error bodies.
+"""S3 answers: pages of ListBuckets and ListObjectsV2, GetBucketVersioning, and error bodies.
 
-Formats: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html and
-https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. An answer that is not exactly such XML says
-nothing: an HTML page with status 200, a cut body or an error in place of the list is never an empty list.
+Formats: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html, and beside it API_ListObjectsV2.html,
+API_GetBucketVersioning.html and ErrorResponses.html. An answer that is not exactly such XML says nothing: an HTML page
+with status 200, a cut body or an error in place of the list is never an empty list.
 """
 
 import re
-from typing import Final, NoReturn
+from typing import Final, Literal, NoReturn
+from urllib.parse import unquote_plus
 from xml.parsers import expat
 
 from gate.errors import ForeignTextError
 from gate.limits import ERROR_TEXT_CHARS, S3_BODY_BYTES, XML_DEPTH
-from gate.model.parsed import BucketListing, S3Fault
+from gate.model.parsed import BucketListing, ObjectListing, S3Fault
 from gate.parse.quoting import shown
 
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 _BUCKET_NAME: Final = re.compile(
     r"[!-.0-~]{1,255}"
 )  # printable ASCII but the slash: old stores allow more than AWS does
+_VERSIONING: Final[dict[str, Literal["enabled", "suspended"]]] = {"Enabled": "enabled", "Suspended": "suspended"}
+_KEY_CHARS: Final = 1024
 _CODE: Final = re.compile(r"[A-Za-z0-9.]{1,100}")
 
 
@@ -37,6 +40,39 @@ def parse_listing(body: bytes) -> BucketListing:
         raise ForeignTextError("The list of buckets names a bucket twice: expected each once.")
     token = root.only("ContinuationToken")
     return BucketListing(names=names, next_token=token.text or None if token else None)
+
+
+def parse_objects(body: bytes) -> ObjectListing:
+    """One page of ListObjectsV2, asked for with ``encoding-type=url``; `ForeignTextError` for anything else.
+
+    A server that does not quote the keys says so by leaving out ``EncodingType``.
+    """
+    root = _read(body)
+    if root.name != "ListBucketResult":
+        raise ForeignTextError(f"The list of objects is a <{shown(root.name)}>: expected <ListBucketResult>.")
+    encoding = root.only("EncodingType")
+    quoted = encoding is not None and encoding.text == "url"
+    keys = tuple(_key(child, quoted=quoted) for child in root.children if child.name == "Contents")
+    if len(set(keys)) != len(keys):
+        raise ForeignTextError("The list of objects names a key twice: expected each once.")
+    truncated, token = root.only("IsTruncated"), root.only("NextContinuationToken")
+    more = truncated is not None and truncated.text == "true"
+    if more != bool(token and token.text):
+        raise ForeignTextError("The list of objects is cut off without a token, or has one at its end: expected both.")
+    return ObjectListing(keys=keys, next_token=token.text if token and more else None)
+
+
+def parse_versioning(body: bytes) -> Literal["enabled", "suspended", "off"]:
+    """What GetBucketVersioning says; ``off`` is a bucket that never had it. `ForeignTextError` for anything else."""
+    root = _read(body)
+    if root.name != "VersioningConfiguration":
+        raise ForeignTextError(f"The versioning is a <{shown(root.name)}>: expected <VersioningConfiguration>.")
+    status = root.only("Status")
+    if status is None or not status.text:
+        return "off"
+    if status.text not in _VERSIONING:
+        raise ForeignTextError(f"The versioning is {shown(status.text)}: expected Enabled or Suspended.")
+    return _VERSIONING[status.text]
 
 
 def parse_fault(body: bytes) -> S3Fault | None:
@@ -77,6 +113,19 @@ def _bucket_name(bucket: _Element) -> str:
         got = shown(name.text) if name else f"<{shown(bucket.name)}>"
         raise ForeignTextError(f"The list of buckets has {got}: expected <Bucket> with a <Name>.")
     return name.text
+
+
+def _key(contents: _Element, *, quoted: bool) -> str:
+    """A key as it is; S3 writes a blank in a quoted one as ``+`` (botocore handlers.py decodes it so)."""
+    key = contents.only("Key")
+    raw = "" if key is None else "".join(key.texts)  # blanks at its ends are part of a key
+    try:
+        name = unquote_plus(raw, errors="strict") if quoted else raw
+    except UnicodeDecodeError:
+        name = ""
+    if not name or len(name) > _KEY_CHARS:
+        raise ForeignTextError(f"The list of objects has the key {shown(raw)}: expected 1 to {_KEY_CHARS} characters.")
+    return name
 
 
 def _read(body: bytes) -> _Element:

@@ -5,7 +5,17 @@ must not weaken the gate.
 """
 
 from gate.settings.profiles import PROFILES, Profile, check_confirm, find_profile
-from gate.settings.resolve import resolve
+from gate.settings.resolve import resolve, resolve_named
 from gate.settings.table import SETTINGS, Setting, Settings
 
-__all__ = ["PROFILES", "SETTINGS", "Profile", "Setting", "Settings", "check_confirm", "find_profile", "resolve"]
+__all__ = [
+    "PROFILES",
+    "SETTINGS",
+    "Profile",
+    "Setting",
+    "Settings",
+    "check_confirm",
+    "find_profile",
+    "resolve",
+    "resolve_named",
+]

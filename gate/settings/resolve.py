@@ -1,14 +1,15 @@
 """From flags, environment, ``gate.toml`` and defaults to one `Settings`, each value checked against the table."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gate.errors import RefusedError
 from gate.model.basics import Kind, Secret
+from gate.settings.checked import QUARANTINE_KEYS, REQUIRE_KEYS, Table
 from gate.settings.profiles import find_profile
-from gate.settings.table import BY_NAME, SETTINGS, Setting, Settings
+from gate.settings.table import BY_NAME, PREFIX, SETTINGS, Setting, Settings
 
-_OTHER_TABLES = ("profiles", "quarantine")
+_OTHER_TABLES = {"profiles": None, "quarantine": QUARANTINE_KEYS, "require": REQUIRE_KEYS}
 _LEAST_SAMPLES = 2
 _NAME_CHARS = 63  # of an S3 bucket; Attic's cache names have at most 50
 
@@ -34,6 +35,30 @@ def resolve(
     return settings
 
 
+def resolve_named(
+    names: Iterable[str],
+    *,
+    needed: Iterable[str],
+    toml: Mapping[str, Any],
+    environ: Mapping[str, str],
+    flags: Mapping[str, Any],
+    read_file: Callable[[str], str],
+) -> dict[str, Any]:
+    """Some settings by their names, for a command that is no run; arguments and precedence as for `resolve`.
+
+    ``needed`` must be set. Raises `RefusedError` as `resolve` does, for these settings and for unknown keys alike.
+    """
+    _refuse_unknown_keys(toml)
+    values = {name: _one(BY_NAME[name], toml=toml, environ=environ, flags=flags, read_file=read_file) for name in names}
+    _refuse_unset(values, needed)
+    if "buckets" in values:
+        _refuse_no_buckets(values["buckets"])
+    _refuse_odd_names((*values.get("buckets", ()), values.get("state_bucket", "")))
+    if "samples" in values:
+        _refuse_few_samples(values["samples"])
+    return values
+
+
 def _refuse_unknown_keys(toml: Mapping[str, Any]) -> None:
     allowed: dict[str, set[str]] = {}
     for row in SETTINGS:
@@ -41,6 +66,9 @@ def _refuse_unknown_keys(toml: Mapping[str, Any]) -> None:
             allowed.setdefault(row.table, set()).add(row.name.replace("_", "-"))
     for table, content in toml.items():
         if table in _OTHER_TABLES:
+            keys = _OTHER_TABLES[table]
+            if keys is not None:
+                Table(table, content, keys)
             continue
         if table not in allowed or not isinstance(content, Mapping):
             known = ", ".join(sorted({*allowed, *_OTHER_TABLES}))
@@ -64,14 +92,24 @@ def _one(
 ) -> Any:  # noqa: ANN401  # one value of any of the table's types
     if row.type == "secret":
         return _secret(row, environ, read_file)
-    if flags.get(row.name) is not None:
+    if row.stated:
+        _refuse_unstated(row, environ)
+    elif flags.get(row.name) is not None:
         return _typed(row, flags[row.name], row.flag)
-    text = environ.get(row.env, "")
-    if text != "":
-        return _typed(row, text, row.env)
+    elif environ.get(row.env, "") != "":
+        return _typed(row, environ[row.env], row.env)
     table = toml.get(row.table, {})
     key = row.name.replace("_", "-")
     return _typed(row, table[key], f"gate.toml {row.key}") if key in table else row.default
+
+
+def _refuse_unstated(row: Setting, environ: Mapping[str, str]) -> None:
+    variable = PREFIX + row.name.upper()
+    if environ.get(variable, "") != "":
+        message = (
+            f"{variable} is set, and {row.name.replace('_', '-')} counts only where it is reviewed: gate.toml {row.key}"
+        )
+        raise RefusedError(message)
 
 
 def _secret(row: Setting, environ: Mapping[str, str], read_file: Callable[[str], str]) -> Secret | None:
@@ -165,20 +203,36 @@ _WANTED = {
 
 
 def _refuse_contradictions(settings: Settings) -> None:
-    for name in ("attic_server", "attic_cache", "s3_endpoint"):
-        if not getattr(settings, name):
-            row = BY_NAME[name]
-            message = f"{row.env} is not set: give {row.flag} or gate.toml {row.key} ({row.meaning})"
-            raise RefusedError(message)
-    if not settings.buckets:
+    needed = ("attic_server", "attic_cache", "s3_endpoint")
+    _refuse_unset({name: getattr(settings, name) for name in needed}, needed)
+    _refuse_no_buckets(settings.buckets)
+    _refuse_odd_names((*settings.buckets, settings.state_bucket, settings.attic_cache, settings.probe_cache))
+    _refuse_few_samples(settings.samples)
+
+
+def _refuse_unset(values: Mapping[str, Any], needed: Iterable[str]) -> None:
+    for row in (BY_NAME[name] for name in needed if not values[name]):
+        how = f"give {row.flag} or gate.toml {row.key}" if row.flag else f"give it, or its file by {row.env}_FILE"
+        message = f"{row.env} is not set: {how} ({row.meaning})"
+        raise RefusedError(message)
+
+
+def _refuse_no_buckets(buckets: Sequence[str]) -> None:
+    if not buckets:
         message = "buckets is empty: a gate that watches no bucket could only pass; name at least one"
         raise RefusedError(message)
-    for name in (*settings.buckets, settings.state_bucket, settings.attic_cache, settings.probe_cache):
+
+
+def _refuse_odd_names(names: Iterable[str]) -> None:
+    for name in names:
         if name and not _plain_name(name):
             message = f"{name[:80]!r} is no bucket or cache name: expected letters, digits, '-', '_' and '.'"
             raise RefusedError(message)
-    if settings.samples < _LEAST_SAMPLES:
-        message = f"samples is {settings.samples}: at least 2 are needed to tell a flapping index from a steady one"
+
+
+def _refuse_few_samples(samples: int) -> None:
+    if samples < _LEAST_SAMPLES:
+        message = f"samples is {samples}: at least 2 are needed to tell a flapping index from a steady one"
         raise RefusedError(message)
 
 

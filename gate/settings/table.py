@@ -13,7 +13,11 @@ Type = Literal["text", "list", "whole", "seconds", "flag", "secret", "choice"]
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One row of the table. ``env`` is ``GATE_`` and the name; a secret may also come from ``<env>_FILE``."""
+    """One row of the table. ``env`` is ``GATE_`` and the name; a secret may also come from ``<env>_FILE``.
+
+    ``stated`` settings drop a claim or rest on a person's word: they come from ``gate.toml`` alone, which is reviewed,
+    and have neither variable nor flag nor input.
+    """
 
     name: str
     type: Type
@@ -24,11 +28,12 @@ class Setting:
     least: float | None = None
     most: float | None = None
     action: bool = True
+    stated: bool = False
 
     @property
     def env(self) -> str:
-        """The environment variable that sets it."""
-        return PREFIX + self.name.upper()
+        """The environment variable that sets it; stated settings have none."""
+        return "" if self.stated else PREFIX + self.name.upper()
 
     @property
     def key(self) -> str:
@@ -37,13 +42,13 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        """Its flag on the command line; secrets have none, since argv is public."""
-        return "" if self.type == "secret" else "--" + self.name.replace("_", "-")
+        """Its flag on the command line; secrets have none, since argv is public, and stated settings have none."""
+        return "" if self.type == "secret" or self.stated else "--" + self.name.replace("_", "-")
 
     @property
     def action_input(self) -> str:
         """Its input of the action, in the action's own spelling."""
-        return self.name.replace("_", "-") if self.action else ""
+        return self.name.replace("_", "-") if self.action and not self.stated else ""
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -61,6 +66,7 @@ SETTINGS: tuple[Setting, ...] = (
         type="flag",
         default=False,
         table="cache",
+        stated=True,
         meaning="The cache is public: drops the claim that a read without a token is denied, and says so.",
     ),
     Setting(
@@ -114,6 +120,14 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(name="state_key", type="text", default="", table="store", meaning="Key of the OpenTofu state object."),
     Setting(
+        name="state_ha_statement",
+        type="text",
+        default="",
+        table="state",
+        stated=True,
+        meaning="Who states that the state's store is HA, and why, since S3 can't prove it; empty: nobody does.",
+    ),
+    Setting(
         name="markers",
         type="list",
         default=(),
@@ -135,6 +149,46 @@ SETTINGS: tuple[Setting, ...] = (
         meaning="Locator of the Attic server's process.",
     ),
     Setting(name="server_log", type="text", default="", table="cache", meaning="Locator of the Attic server's log."),
+    Setting(
+        name="kubectl_bin",
+        type="text",
+        default="kubectl",
+        table="kubernetes",
+        action=False,
+        meaning="The kubectl to run, where a place is in a cluster.",
+    ),
+    Setting(
+        name="kube_context",
+        type="text",
+        default="",
+        table="kubernetes",
+        action=False,
+        meaning="Context of the kubeconfig; needed with one, so that the current context can't be another cluster's.",
+    ),
+    Setting(
+        name="kube_server",
+        type="text",
+        default="",
+        table="kubernetes",
+        action=False,
+        meaning="URL of the API server that this context must lead to; needed with a kubeconfig.",
+    ),
+    Setting(
+        name="kube_authority",
+        type="text",
+        default="",
+        table="kubernetes",
+        action=False,
+        meaning="sha256, in hex, of that server's certificate authority (PEM); compared where it is set.",
+    ),
+    Setting(
+        name="kube_plugins",
+        type="list",
+        default=(),
+        table="kubernetes",
+        action=False,
+        meaning="Absolute paths of credential plugins that the kubeconfig may run; none by default.",
+    ),
     Setting(
         name="samples",
         type="whole",
@@ -205,7 +259,7 @@ SETTINGS: tuple[Setting, ...] = (
         default=(),
         table="sources",
         choices=("state", "store-workload", "cache-workload", "server-log"),
-        action=False,
+        stated=True,
         meaning="Sources that this site does not have. Never the index, the markers, the bodies or the push account.",
     ),
     Setting(
@@ -250,10 +304,16 @@ class Settings:
     buckets: tuple[str, ...]
     state_bucket: str
     state_key: str
+    state_ha_statement: str
     markers: tuple[str, ...]
     store_workload: str
     cache_workload: str
     server_log: str
+    kubectl_bin: str
+    kube_context: str
+    kube_server: str
+    kube_authority: str
+    kube_plugins: tuple[str, ...]
     samples: int
     sample_spacing: float
     read_attempts: int

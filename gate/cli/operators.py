@@ -1,0 +1,141 @@
+"""What the operators' two commands share: their settings, the doors to the store, and the spaced samples."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from cyclopts import Parameter
+
+from gate import limits
+from gate.cli.probing import read_config, read_secret_file
+from gate.cli.progress import Lines
+from gate.clock import Clock, rfc3339
+from gate.errors import RefusedError
+from gate.model.basics import Phase
+from gate.model.operators import Decision
+from gate.model.records import BucketSampled
+from gate.process import CancelToken
+from gate.settings import resolve_named
+
+Endpoint = Annotated[str | None, Parameter(help="URL of the S3 server [gate.toml: [store] s3-endpoint].")]
+Markers = Annotated[
+    list[str] | None,
+    Parameter(help="Locator of a data folder of the store, one a drive; may be repeated [gate.toml: [store] markers]."),
+]
+Samples = Annotated[int | None, Parameter(help="Samples to take, 2 at least [gate.toml: [sampling] samples].")]
+Spacing = Annotated[float | None, Parameter(help="Seconds between samples [gate.toml: [sampling] sample-spacing].")]
+Config = Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")]
+
+STORE: tuple[str, ...] = (
+    *("s3_endpoint", "s3_region", "s3_access_key_id", "s3_secret_access_key"),
+    *("hosts", "plain_http_hosts", "buckets", "markers", "samples", "sample_spacing"),
+)
+_NEEDED = ("s3_endpoint", "s3_access_key_id", "s3_secret_access_key")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The settings of one command. ``cache_endpoint`` is the configured store's, whatever the flag says."""
+
+    values: Mapping[str, Any]
+    cache_endpoint: str
+
+    @property
+    def endpoint(self) -> str:
+        """The S3 endpoint that is asked."""
+        return str(self.values["s3_endpoint"]).rstrip("/")
+
+
+def read_site(names: Sequence[str], flags: Mapping[str, Any], config: Path | None) -> Site:
+    """The named settings, with those of the store. Raises `RefusedError` for what is wrong or missing."""
+    toml = read_config(config)
+    given = {name: flag for name, flag in flags.items() if flag is not None}
+    wanted = (*STORE, *names)
+    values = resolve_named(
+        wanted, needed=_NEEDED, toml=toml, environ=os.environ, flags=given, read_file=read_secret_file
+    )
+    configured = resolve_named(
+        ("s3_endpoint",), needed=(), toml=toml, environ=os.environ, flags={}, read_file=read_secret_file
+    )
+    return Site(values=values, cache_endpoint=configured["s3_endpoint"])
+
+
+@contextmanager
+def open_door(
+    site: Site, *, clock: Clock, cancel: CancelToken | None, seconds: float = limits.ANSWER_SECONDS
+) -> Iterator[Any]:
+    """The store of a site as a `gate.observe.scratch.Door`; `RefusedError` when it may not be asked.
+
+    Plain http is for the hosts that gate.toml names, and for this machine itself, where ``kubectl port-forward`` ends.
+    """
+    from gate.net import Http
+    from gate.observe.s3 import S3
+    from gate.observe.scratch import Door
+
+    values = site.values
+    host = urlsplit(site.endpoint).netloc
+    hosts = (host, *values["hosts"]) if "@" not in host else values["hosts"]
+    plain = (host, *values["plain_http_hosts"]) if _is_loopback(site.endpoint) else values["plain_http_hosts"]
+    with Http(hosts, plain, clock=clock, cancel=cancel, seconds=seconds) as http:
+        if http.hosts.read(f"{site.endpoint}/") is None:
+            message = (
+                f"the S3 endpoint {ascii(host.rpartition('@')[2])[:100]} can't be asked: expected https://host[:port], "
+                "or http:// for a host that plain-http-hosts of gate.toml names"
+            )
+            raise RefusedError(message)
+        s3 = S3(site.endpoint, values["s3_access_key_id"], values["s3_secret_access_key"], values["s3_region"], http)
+        yield Door(s3=s3, http=http)
+
+
+def _is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine by its very name; a user part makes it something else."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return "@" not in url and (host == "localhost" or ip_address(host).is_loopback)
+    except ValueError:
+        return False
+
+
+def take_samples(
+    door: Any,  # noqa: ANN401  # a Door, whose module is heavy
+    site: Site,
+    buckets: Sequence[str],
+    *,
+    clock: Clock,
+    cancel: CancelToken,
+    progress: Lines,
+) -> tuple[tuple[str, BucketSampled], ...]:
+    """The spaced samples with their times; fewer when the command was cancelled."""
+    from gate.observe.bucket_index import sample_buckets
+
+    taken: list[tuple[str, BucketSampled]] = []
+    for number in range(1, site.values["samples"] + 1):
+        if number > 1 and cancel.wait(site.values["sample_spacing"]):
+            break
+        progress.note(f"sample {number} of {site.values['samples']}")
+        at = rfc3339(clock.now())
+        sample = sample_buckets(
+            door.s3, buckets, site.values["markers"], phase=Phase.PRE, number=number, http=door.http
+        )
+        if cancel.cancelled:
+            break
+        taken.append((at, sample))
+    return tuple(taken)
+
+
+def as_json(of: Any, made: object) -> dict[str, Any]:  # noqa: ANN401  # any class of the model
+    """A value of the model as JSON."""
+    from gate.evidence.wire import adapter
+
+    dumped: dict[str, Any] = adapter(of).dump_python(made, mode="json")
+    return dumped
+
+
+def verdict_json(verdict: Decision) -> dict[str, Any]:
+    """The ``verdict`` of a result, with the fields that every command's has."""
+    return as_json(Decision, verdict)

@@ -1,0 +1,133 @@
+"""What a scratch bucket showed: which steps went well, which are the failure class, and whether it is gone."""
+
+from collections.abc import Iterator, Sequence
+
+from gate.errors import ForeignTextError
+from gate.evidence.buckets import read_sample
+from gate.judge.command_verdict import worst
+from gate.model.basics import Status, Truth
+from gate.model.operators import SCRATCH_PREFIX, ScratchResult, ScratchSeen, Step
+from gate.model.records import BucketSampled, HttpAnswer, PlaceSeen
+from gate.parse.s3 import parse_fault, parse_listing
+
+_OK = 200
+_GONE = (200, 204)
+_LOST = ("NoSuchBucket", "NoSuchKey")
+
+
+def leftovers(samples: Sequence[BucketSampled], mine: str | None) -> tuple[str, ...]:
+    """Scratch buckets of other runs that any of the lists names; a list that can't be read names none."""
+    found: set[str] = set()
+    for page in (page for sample in samples for page in sample.listing):
+        try:
+            found.update(parse_listing(page.body.encode()).names)
+        except ForeignTextError:
+            continue
+    return tuple(sorted(name for name in found if name.startswith(SCRATCH_PREFIX) and name != mine))
+
+
+def judge_scratch(seen: ScratchSeen) -> ScratchResult:
+    """The steps with their statuses; a step that was not reached is inconclusive."""
+    if seen.skipped is not None:
+        return ScratchResult(bucket=seen.bucket, status=Status.INCONCLUSIVE, steps=(), removed=True, note=seen.skipped)
+    removed = _removed(seen)
+    steps = (*_steps(seen), removed[1])
+    return ScratchResult(
+        bucket=seen.bucket,
+        status=worst(step.status for step in steps),
+        steps=steps,
+        removed=removed[0],
+        note=f"ended early: {seen.cut_short}" if seen.cut_short else "",
+    )
+
+
+def _steps(seen: ScratchSeen) -> Iterator[Step]:
+    yield _written("make", seen.created)
+    yield _found(seen)
+    if seen.strict:
+        yield _marked(seen.places)
+    yield _written("put", seen.put)
+    yield _read(seen)
+    yield _written("delete the object", seen.deleted)
+
+
+def _written(name: str, answer: HttpAnswer | None) -> Step:
+    """A write went well by its documented status without a body; a page of HTML with status 200 is none of S3's."""
+    if answer is not None and answer.status in _GONE and not answer.body:
+        return Step(name=name, status=Status.PASS, told=f"HTTP {answer.status}")
+    lost = name != "make" and _fault(answer) == "NoSuchBucket"
+    return Step(name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, told=_told(answer))
+
+
+def _found(seen: ScratchSeen) -> Step:
+    name = "find in the index"
+    if seen.sample is None:
+        return Step(name=name, status=Status.INCONCLUSIVE, told="not reached")
+    row = read_sample("", seen.sample, seen.bucket)
+    said = (row.listed, row.head, row.get)
+    told = f"list {row.listed.value}, head {row.head.value}, get {row.get.value} (look {row.number})"
+    if set(said) == {Truth.PRESENT}:
+        return Step(name=name, status=Status.PASS, told=told)
+    made = _written("make", seen.created).status is Status.PASS
+    lost = made and Truth.ABSENT in said and Truth.UNKNOWN not in said and seen.cut_short is None
+    notes = "; ".join(note for note in row.notes if not note.startswith("markers"))
+    return Step(
+        name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, told=told + (f": {notes}" if notes else "")
+    )
+
+
+def _marked(places: Sequence[PlaceSeen]) -> Step:
+    name = "find on every drive"
+    if not places:
+        return Step(name=name, status=Status.INCONCLUSIVE, told="no drive was looked at")
+    marks = [(place.place, mark) for place in places for mark in place.markers]
+    whole = all(mark.data is mark.meta is Truth.PRESENT for _, mark in marks)
+    told = "; ".join(
+        f"{place}: data {mark.data.value}, metadata {mark.meta.value}" + (f" ({mark.error})" if mark.error else "")
+        for place, mark in marks
+    )
+    return Step(name=name, status=Status.PASS if whole else Status.INCONCLUSIVE, told=told)
+
+
+def _read(seen: ScratchSeen) -> Step:
+    name = "get"
+    if seen.got is not None and seen.got.status == _OK:
+        if seen.same is Truth.PRESENT:
+            return Step(name=name, status=Status.PASS, told="HTTP 200, the same bytes")
+        ours = seen.put is not None and seen.put.etag is not None and seen.put.etag == seen.got.etag
+        return Step(
+            name=name, status=Status.FAIL if ours else Status.INCONCLUSIVE, told="HTTP 200, other bytes than were put"
+        )
+    lost = _written("put", seen.put).status is Status.PASS and _fault(seen.got) in _LOST
+    return Step(name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, told=_told(seen.got))
+
+
+def _removed(seen: ScratchSeen) -> tuple[bool, Step]:
+    """Gone when DeleteBucket said so, and nothing shows the bucket any more."""
+    name = "remove"
+    if not seen.removals:
+        return True, Step(name=name, status=Status.PASS, told="nothing was made")
+    last = seen.removals[-1]
+    row = read_sample("", seen.after, seen.bucket) if seen.after else None
+    there = row is None or row.listed is not Truth.ABSENT or row.head is not Truth.ABSENT
+    told = _told(last) + (f"; then list {row.listed.value}, head {row.head.value}" if row else "")
+    marks = [mark for place in seen.places_after for mark in place.markers]
+    if any(Truth.PRESENT in (mark.data, mark.meta) for mark in marks):
+        told += "; a drive still has a marker of it"
+    if last.status in _GONE and not there:
+        return True, Step(name=name, status=Status.PASS, told=told)
+    return False, Step(name=name, status=Status.INCONCLUSIVE, told=told)
+
+
+def _told(answer: HttpAnswer | None) -> str:
+    if answer is None:
+        return "not reached"
+    if answer.error:
+        return answer.error
+    fault = _fault(answer)
+    return f"HTTP {answer.status}" + (f" {fault}" if fault else "")
+
+
+def _fault(answer: HttpAnswer | None) -> str | None:
+    fault = parse_fault(answer.body.encode()) if answer is not None and answer.error is None else None
+    return fault.code if fault else None

@@ -1,0 +1,177 @@
+"""The scratch probe: one bucket of its own, made, found, used and removed, whatever happens meanwhile.
+
+It writes to no other bucket: every name it writes to is made here from a nonce that was never used before. What it
+leaves behind when even the removal fails is found by its prefix in the next run's list.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gate import limits
+from gate.clock import Clock
+from gate.errors import RefusedError
+from gate.evidence.buckets import read_sample
+from gate.model.basics import Phase, Truth
+from gate.model.operators import SCRATCH_PREFIX, ScratchSeen
+from gate.model.records import BucketSampled, HttpAnswer, PlaceSeen
+from gate.net import Http
+from gate.observe.bucket_index import sample_buckets
+from gate.observe.disk_markers import look
+from gate.observe.s3 import S3
+from gate.parse.quoting import shown
+from gate.process import CancelToken
+
+KEY: Final = "probe"
+CONTENT_BYTES: Final = 4096
+_NONCE: Final = re.compile(r"[0-9a-f]{16}")
+_OK: Final = 200
+_NO_CONTENT: Final = 204
+_NOT_FOUND: Final = 404
+_CLIENT_ERRORS: Final = range(400, 500)
+_NEVER_SENT: Final = ("refused-host", "connect", "tls")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """A signed S3 and the plain requests beside it."""
+
+    s3: S3
+    http: Http
+
+
+def scratch_bucket(nonce: str) -> str:
+    """The name of a scratch bucket; `RefusedError` for a nonce that is not 16 hex digits."""
+    if not _NONCE.fullmatch(nonce):
+        raise RefusedError(f"The scratch nonce is {shown(nonce)}: expected 16 hex digits.")
+    return SCRATCH_PREFIX + nonce
+
+
+def probe_scratch(
+    door: Door,
+    sweeper: Door,
+    places: Sequence[str],
+    *,
+    nonce: str,
+    strict: bool,
+    cancel: CancelToken,
+    clock: Clock,
+) -> ScratchSeen:
+    """Make, find, use and remove one bucket.
+
+    ``places`` are looked at with ``strict`` alone. ``sweeper`` must not be ended by ``cancel``, and give up after
+    `limits.SWEEP_ANSWER_SECONDS`: it cleans up also after a signal or an error. Nothing is raised for what S3 says.
+    """
+    run = _Run(
+        door=door,
+        sweeper=sweeper,
+        places=tuple(places) if strict else (),
+        seen=ScratchSeen(bucket=scratch_bucket(nonce), strict=strict),
+        cancel=cancel,
+        clock=clock,
+    )
+    try:
+        run.walk(hashlib.shake_256(nonce.encode()).digest(CONTENT_BYTES))
+    finally:
+        run.sweep()
+    return run.seen
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """One way of one bucket; ``seen`` grows with it.
+
+    ``begun`` and ``holding``: a request was sent that may have made the bucket, or an object in it.
+    """
+
+    door: Door
+    sweeper: Door
+    places: tuple[str, ...]
+    seen: ScratchSeen
+    cancel: CancelToken
+    clock: Clock
+    begun: bool = False
+    holding: bool = False
+
+    def walk(self, content: bytes) -> None:
+        """The steps, each only after the one before went well."""
+        s3 = self.door.s3
+        if self._stopped():
+            return
+        self.begun = True
+        created = s3.create_bucket(self.seen.bucket)
+        self.seen = replace(self.seen, created=created)
+        if self._stopped() or created.status != _OK:
+            return
+        self._find()
+        if self._stopped():
+            return
+        self.holding = True
+        put = s3.put_object(self.seen.bucket, KEY, content)
+        self.seen = replace(self.seen, put=put)
+        if self._stopped() or put.status != _OK:
+            return
+        got, came = s3.get_object(self.seen.bucket, KEY, cap=2 * CONTENT_BYTES)
+        same = (Truth.PRESENT if came == content else Truth.ABSENT) if got.status == _OK else Truth.UNKNOWN
+        self.seen = replace(self.seen, got=got, same=same)
+        if not self._stopped():
+            self.seen = replace(self.seen, deleted=s3.delete_object(self.seen.bucket, KEY))
+
+    def sweep(self) -> None:
+        """Remove what may be there, until it is gone or the time for it is over."""
+        if not self.begun or _surely_not_made(self.seen.created):
+            return
+        until = self.clock.monotonic() + limits.SWEEP_SECONDS
+        s3 = self.sweeper.s3
+        while True:
+            if self._may_hold_an_object():
+                self.seen = replace(self.seen, deleted=s3.delete_object(self.seen.bucket, KEY))
+            removal = s3.delete_bucket(self.seen.bucket)
+            self.seen = replace(self.seen, removals=(*self.seen.removals, removal))
+            if removal.status in (_OK, _NO_CONTENT, _NOT_FOUND) or self.clock.monotonic() >= until:
+                break
+            self.clock.sleep(limits.SCRATCH_POLL_SECONDS)
+        self.seen = replace(
+            self.seen,
+            after=self._sample(self.sweeper, Phase.POST, 1),
+            places_after=() if self.cancel.cancelled else self._look(),
+        )
+
+    def _find(self) -> None:
+        """Wait for the new bucket in list, head and get, and on every drive where that is asked for."""
+        until = self.clock.monotonic() + limits.SCRATCH_SECONDS
+        number = 0
+        while True:
+            number += 1
+            sample = self._sample(self.door, Phase.PRE, number)
+            places = self._look()
+            self.seen = replace(self.seen, sample=sample, places=places)
+            row = read_sample("", sample, self.seen.bucket)
+            indexed = row.listed is row.head is row.get is Truth.PRESENT
+            marked = all(mark.data is mark.meta is Truth.PRESENT for place in places for mark in place.markers)
+            if (indexed and marked) or self.clock.monotonic() >= until:
+                return
+            if self.cancel.wait(limits.SCRATCH_POLL_SECONDS):
+                return
+
+    def _sample(self, door: Door, phase: Phase, number: int) -> BucketSampled:
+        return sample_buckets(door.s3, [self.seen.bucket], (), phase=phase, number=number, http=door.http)
+
+    def _look(self) -> tuple[PlaceSeen, ...]:
+        return tuple(look(place, [self.seen.bucket], seconds=limits.SCRATCH_MARKER_SECONDS) for place in self.places)
+
+    def _stopped(self) -> bool:
+        if self.cancel.cancelled and self.seen.cut_short is None:
+            self.seen = replace(self.seen, cut_short=self.cancel.reason)
+        return self.cancel.cancelled
+
+    def _may_hold_an_object(self) -> bool:
+        deleted = self.seen.deleted
+        return self.holding and (deleted is None or deleted.status not in (_OK, _NO_CONTENT))
+
+
+def _surely_not_made(created: HttpAnswer | None) -> bool:
+    """Whether nothing of ours can be there: refused by S3, or never sent. None is an error in the middle of it."""
+    return created is not None and (created.status in _CLIENT_ERRORS or created.error in _NEVER_SENT)

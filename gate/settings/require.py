@@ -1,0 +1,132 @@
+"""``[require]`` of ``gate.toml``: which changes rely on trusted publication, and which run they rely on."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gate.errors import RefusedError
+from gate.model.gating import Demand, Guard, RequirePolicy
+from gate.settings.checked import REQUIRE_KEYS, Table
+from gate.settings.profiles import find_profile
+from gate.settings.resolve import resolve_named
+from gate.settings.table import BY_NAME
+
+TABLE: Final = "require"
+_EVENTS: Final = ("workflow_dispatch", "schedule")  # both run the default branch's own workflow file
+_WORKFLOW: Final = re.compile(r"\.github/workflows/[A-Za-z0-9._-]{1,200}\.ya?ml")
+_SIGNER: Final = re.compile(r"[A-Za-z0-9-]{1,100}/[A-Za-z0-9._-]{1,100}/" + _WORKFLOW.pattern)
+_VERSION: Final = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}", re.ASCII)
+_MOST_ID: Final = 2**53 - 1
+_MOST_HOURS: Final = 24 * 90  # artifacts are kept 90 days unless the repository says otherwise
+
+
+def read_require(toml: Mapping[str, Any]) -> RequirePolicy:
+    """The policy; raises `RefusedError` where the table is missing, has an unknown key or a wrong value."""
+    if TABLE not in toml:
+        message = (
+            "gate.toml of the base branch has no table [require]: write which paths rely on trusted publication, "
+            "such as guarded = [{path = '.github/workflows/*.yml', pattern = 'require-cache-push'}]"
+        )
+        raise RefusedError(message)
+    table = Table(TABLE, toml[TABLE], REQUIRE_KEYS)
+    workflow = table.text("workflow", ".github/workflows/trusted-publication-probe.yml")
+    if not _WORKFLOW.fullmatch(workflow):
+        raise table.wrong("workflow", workflow, "a path such as .github/workflows/trusted-publication-probe.yml")
+    events = table.texts("events", ("workflow_dispatch",))
+    if not events or not set(events) <= set(_EVENTS):
+        raise table.wrong("events", events, f"some of {', '.join(_EVENTS)}")
+    profiles = table.texts("profiles", ("medium-check",))
+    if not profiles:
+        raise table.wrong("profiles", profiles, "at least one profile")
+    for profile in profiles:
+        find_profile(profile, toml)
+    version = table.text("min-gate-version", "0")
+    if not _VERSION.fullmatch(version):
+        raise table.wrong("min-gate-version", version, "a version such as 0.1.0")
+    return RequirePolicy(
+        guarded=_guards(table),
+        workflow=workflow,
+        workflow_id=_number(table, "workflow-id"),
+        repository_id=_number(table, "repository-id"),
+        events=tuple(sorted(set(events))),
+        profiles=tuple(dict.fromkeys(profiles)),
+        max_age_hours=table.whole("max-age-hours", 24, least=1, most=_MOST_HOURS),
+        min_gate_version=version,
+        attested=table.flag("attested", default=False),
+        signer_workflow=_signer(table),
+    )
+
+
+def demand_of(profile: str, policy: RequirePolicy, toml: Mapping[str, Any], environ: Mapping[str, str]) -> Demand:
+    """What evidence for a profile must say. The cache is named by ``gate.toml``, else by the environment.
+
+    Raises `RefusedError` when neither names it: evidence of some cache would then do.
+    """
+    row = find_profile(profile, toml)
+    cache, endpoint = subject_of(toml, environ)
+    known = _resolved(("absent", "buckets", "samples", "cache_public"), toml)
+    return Demand(
+        profile=profile,
+        cache=cache,
+        endpoint=endpoint,
+        absent=tuple(sorted(known["absent"])),
+        buckets=tuple(sorted(known["buckets"])),
+        samples=known["samples"],
+        min_paths=row.min_paths,
+        min_fresh=row.min_fresh,
+        cache_public=known["cache_public"],
+        max_age_seconds=policy.max_age_hours * 3600,
+        min_gate_version=policy.min_gate_version,
+    )
+
+
+def subject_of(toml: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[str, str]:
+    """Cache and endpoint that a decision is about; raises as `demand_of` does."""
+    return _named("attic_cache", toml, environ), _named("attic_server", toml, environ)
+
+
+def _resolved(names: tuple[str, ...], toml: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as ``gate.toml`` alone has them: the environment of the job that asks must not change a demand."""
+    return resolve_named(names, needed=(), toml=toml, environ={}, flags={}, read_file=str)
+
+
+def _guards(table: Table) -> tuple[Guard, ...]:
+    rows = table.raw("guarded")
+    if not isinstance(rows, list) or not rows:
+        raise table.wrong("guarded", rows, "a list of at least one {path = '…', pattern = '…'}")
+    return tuple(_guard(Table("require.guarded", row, ("path", "pattern"))) for row in rows)
+
+
+def _guard(table: Table) -> Guard:
+    path = table.text("path")
+    if path.startswith("/") or "\\" in path or ".." in path.split("/"):
+        raise table.wrong("path", path, "a path pattern relative to the repository's root")
+    pattern = table.text("pattern") if table.has("pattern") else None
+    if pattern is not None:
+        try:
+            re.compile(pattern)
+        except (re.error, RecursionError, OverflowError):
+            raise table.wrong("pattern", pattern, "a regular expression of Python's re") from None
+    return Guard(path=path, pattern=pattern)
+
+
+def _signer(table: Table) -> str | None:
+    if not table.has("signer-workflow"):
+        return None
+    signer = table.text("signer-workflow")
+    if not _SIGNER.fullmatch(signer):
+        raise table.wrong("signer-workflow", signer, "OWNER/NAME/.github/workflows/FILE.yml")
+    return signer
+
+
+def _number(table: Table, key: str) -> int | None:
+    return table.whole(key, 1, least=1, most=_MOST_ID) if table.has(key) else None
+
+
+def _named(name: str, toml: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    row = BY_NAME[name]
+    found = str(_resolved((name,), toml)[name]) or environ.get(row.env, "").strip()
+    if not found:
+        message = f"neither gate.toml {row.key} nor {row.env} is set: evidence of any other cache would do; set one"
+        raise RefusedError(message)
+    return found

@@ -1,0 +1,110 @@
+"""States as they are read: what may be told of them, and that nothing else ever leaves."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gate import limits
+from gate.evidence.wire import adapter
+from gate.model.operators import StateRead
+from gate.observe.state_object import find_states, read_state
+from tests.helpers.scripted_s3 import Answer, Script, answering, error, objects, store
+
+CANARY = "canary-hunter2-password"
+STATE: dict[str, Any] = {
+    "version": 4,
+    "serial": 7,
+    "lineage": "3f7d0a3e-6f6e-4a7b-9b61-2c5c1b8a8f10",
+    "outputs": {CANARY: {"value": CANARY, "type": "string", "sensitive": True}},
+    "resources": [],
+}
+ETAG = '"a3a0"'
+
+
+def text(state: object) -> bytes:
+    return json.dumps(state).encode()
+
+
+def read(get: Answer, **faults: Answer) -> StateRead:
+    head = answering(200, ETag=ETAG)
+    script = Script({"GET /tofu-state/k": get, "HEAD /tofu-state/k": faults.get("head", head)})
+    with store(script) as (_server, door):
+        found = read_state(door.s3, "tofu-state", "k")
+    assert script.hits == 3
+    assert script.seen == [
+        "HEAD /tofu-state/k.tflock",
+        *("HEAD /tofu-state/k", "GET /tofu-state/k", "HEAD /tofu-state/k"),
+    ]
+    assert CANARY.encode() not in adapter(StateRead).dump_json(found)
+    assert CANARY not in repr(found)
+    return found
+
+
+def test_a_state() -> None:
+    found = read(answering(200, text(STATE), ETag=ETAG))
+    assert (found.content, found.size, found.problem, found.fault) == ("state", len(text(STATE)), None, None)
+    assert found.facts is not None
+    assert (found.facts.version, found.facts.serial, found.facts.encrypted) == (4, 7, False)
+    assert found.facts.lineage != STATE["lineage"]
+    assert (found.head.etag, found.again.etag, found.get.etag, found.lock.status) == (ETAG, ETAG, ETAG, 404)
+
+
+def test_an_encrypted_state() -> None:
+    envelope = {"meta": {}, "encrypted_data": CANARY, "encryption_version": "v0", "serial": 3, "lineage": "l"}
+    found = read(answering(200, text(envelope)))
+    assert found.facts is not None
+    assert (found.content, found.facts.encrypted, found.facts.serial) == ("state", True, 3)
+
+
+@pytest.mark.parametrize(
+    ("body", "content"),
+    [
+        (text(STATE)[:-1], "no-state"),
+        (b"", "no-state"),
+        (text([CANARY]), "no-state"),
+        (text({**STATE, "serial": CANARY}), "no-state"),
+        (text({**STATE, "version": CANARY}), "no-state"),
+        (text({**STATE, "version": True}), "no-state"),
+        (b'{"' + CANARY.encode() + b'": 1, "' + CANARY.encode() + b'": 2}', "no-state"),
+        (b"\xff" + CANARY.encode(), "no-state"),
+        (b"<html>" + CANARY.encode(), "no-state"),
+        (text({**STATE, "version": 3}), "other-version"),
+        (text({**STATE, "version": 5, "lineage": None}), "other-version"),
+    ],
+)
+def test_what_is_no_state_is_named_without_a_piece_of_it(body: bytes, content: str) -> None:
+    found = read(answering(200, body))
+    assert (found.content, found.facts, found.size) == (content, None, len(body))
+    assert found.problem
+    assert CANARY not in found.problem
+
+
+@pytest.mark.parametrize("status", [201, 203, 206, 403, 500])
+def test_another_status_is_unread_and_its_body_dropped_whatever_it_is(status: int) -> None:
+    found = read(answering(status, text(STATE)))
+    assert (found.content, found.size, found.get.body, found.fault) == ("unread", 0, "", None)
+
+
+def test_an_error_keeps_its_code_alone() -> None:
+    found = read(answering(404, error("NoSuchKey") + b"<!--" + CANARY.encode() + b"-->"), head=answering(404))
+    assert (found.fault, found.get.status, found.get.body, found.head.status) == ("NoSuchKey", 404, "", 404)
+
+
+def test_a_state_that_is_cut_or_too_large_is_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = text(STATE)
+    cut = f"HTTP/1.1 200 OK\r\nContent-Length: {len(whole) + 1}\r\n\r\n".encode() + whole
+    found = read(lambda request: request.raw(cut, close=True))
+    assert (found.content, found.get.error) == ("unread", "cut")
+    monkeypatch.setattr(limits, "STATE_BYTES", 20)
+    large = read(answering(200, whole))
+    assert (large.content, large.get.error) == ("unread", "too-large")
+
+
+def test_the_states_below_a_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = ["env/", "env/a.tfstate", "env/a.tfstate.tflock", "env/b"]
+    with store(Script({"GET /tofu-state": answering(200, objects(keys))})) as (_server, door):
+        assert find_states(door.s3, "tofu-state", "env/") == (("env/a.tfstate", "env/b"), None)
+        monkeypatch.setattr(limits, "STATE_OBJECTS", 1)
+        found, trouble = find_states(door.s3, "tofu-state", "env/")
+    assert (found, trouble) == (("env/a.tfstate",), "there are 2 objects below the prefix, and at most 1 are read")
