@@ -43,3 +43,12 @@ class CancelledError(InconclusiveError):
 
 class ForeignTextError(GateError):
     """Text from outside does not have the documented form; the sentence says where and what was expected."""
+
+
+def place_of(error: BaseException) -> str:
+    """The kind and the place of an unexpected error; its text is left out, since it may hold anything."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else "?"
+    return f"{type(error).__name__} at {place}"

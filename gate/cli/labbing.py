@@ -1,13 +1,13 @@
 """``lab``: the embedded stack and its drills, from the command line."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from gate.cli.outcome import RESULT_SCHEMA, Outcome
 from gate.cli.progress import Lines
 from gate.cli.signals import cancelling
+from gate.cli.streams import progress_stream
 from gate.clock import SystemClock
 from gate.errors import RefusedError
 
@@ -48,7 +48,7 @@ def run(*, output: Path | None, fault: str | None, profile: str | None, finish_p
 
     clock = SystemClock()
     cancel = CancelToken()
-    with cancelling(cancel), Lines(sys.stderr, clock) as progress:
+    with cancelling(cancel), Lines(progress_stream(), clock) as progress:
         outside = Outside(environ=os.environ, place=place, cancel=cancel, clock=clock, progress=progress)
         if fault == ALL:
             return _all(output, profile, outside)

@@ -15,7 +15,8 @@ from cyclopts import App, CycloptsError, Parameter
 from gate import __version__
 from gate.cli.flags import Flags
 from gate.cli.outcome import Format, Outcome, report
-from gate.errors import GateError
+from gate.cli.streams import complain, say
+from gate.errors import GateError, InconclusiveError, place_of
 
 _EPILOGUE = "Exit codes: 0 pass · 2 refused · 3 inconclusive · 4 quarantine (1 is a crash). Every code but 0 blocks."
 Folder = Annotated[Path, Parameter(help="The evidence folder.")]
@@ -32,18 +33,25 @@ app = App(
     result_action="return_value",
 )
 
+for _step in ("action-run", "action-finish"):  # of action.yml; not for people
+    app.command(f"gate.cli.action:{_step.replace('-', '_')}", name=_step, show=False)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit code; a `GateError` becomes one sentence on stderr."""
+    """Run the command line and give its exit code; an error becomes one sentence on stderr, never a traceback."""
     try:
         answer = app(list(sys.argv[1:] if argv is None else argv), exit_on_error=False, print_error=True, verbose=False)
     except CycloptsError:
         return 2
     except GateError as error:
-        sys.stderr.write(f"publication-gate: {error}\n")
+        complain(str(error))
         return error.exit_code
-    except BrokenPipeError:
-        return 3
+    except KeyboardInterrupt:
+        complain("interrupted: run `publication-gate finalize` on the evidence folder, if there is one")
+        return InconclusiveError.exit_code
+    except Exception as error:  # noqa: BLE001  # a defect must block like any other trouble, and show no values
+        complain(f"a defect of the gate: {place_of(error)}; please report it")
+        return InconclusiveError.exit_code
     return answer if isinstance(answer, int) else 0
 
 
@@ -66,6 +74,21 @@ def probe(
         format=format,
         json_into=json_into,
     )
+
+
+@app.command
+def capture(
+    *,
+    output: OutputFolder,
+    config: Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")] = None,
+    flags: Annotated[Flags | None, Parameter(name="*")] = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """Take the evidence of everything, read-only, before anybody restarts anything; it is never a pass."""
+    from gate.cli.probing import run_capture
+
+    return report(lambda: run_capture(output=output, config=config, flags=flags), format=format, json_into=json_into)
 
 
 @app.command
@@ -107,7 +130,7 @@ def schema() -> int:
 
     from gate.evidence.wire import json_schema
 
-    sys.stdout.write(json.dumps(json_schema(), indent=2, sort_keys=True) + "\n")
+    say(json.dumps(json_schema(), indent=2, sort_keys=True) + "\n")
     return 0
 
 
@@ -132,3 +155,48 @@ def lab(
         format=format,
         json_into=json_into,
     )
+
+
+# The operators' own, with the flags of their runbook. Their help stands here, or listing it would import them.
+app.command(
+    "gate.cli.bucket_rca:rustfs_bucket_index_rca",
+    name="rustfs-bucket-index-rca",
+    help="Say why a bucket is or is not in the store's index: list, head, get and disk markers, several times over.",
+)
+app.command(
+    "gate.cli.state_readiness:tofu_state_ha_readiness",
+    name="tofu-state-ha-readiness",
+    help="Read the OpenTofu state and say how far it may be relied on: ha, interim, broken or unknown.",
+)
+app.command(
+    "gate.cli.nar_check:attic_nar_integrity_check",
+    name="attic-nar-integrity-check",
+    help="Read published paths to the last byte: is every byte there? 0 whole, 3 could not be told, 4 not whole.",
+)
+app.command(
+    "gate.cli.read:read",
+    name="read",
+    help="Show what the gate sees in a push log, a build log, a server log, a narinfo or a NAR.",
+)
+
+# The gate of a change, and the standing quarantine.
+app.command(
+    "gate.cli.requiring:require",
+    name="require",
+    help="Say whether this change may rely on trusted publication now: 0 only on a fresh trusted pass, or no need.",
+)
+app.command(
+    "gate.cli.quarantining:quarantine",
+    name="quarantine",
+    help="The standing decision: `status` prints each condition of a release, `attest` writes a signed-off statement.",
+)
+app.command(
+    "gate.cli.quarantining:suspects",
+    name="suspects",
+    help="List store paths published in a bad window, one a line, for `attic-nar-integrity-check --stdin`.",
+)
+app.command(
+    "gate.cli.quarantining:history",
+    name="history",
+    help="Print a table of runs in order of time, each verified and judged again.",
+)

@@ -1,13 +1,13 @@
 """What a command ends with: an exit code, a text, and the same as JSON. JSON comes on failure too."""
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from gate.errors import GateError, RefusedError
+from gate.cli.streams import complain, say
+from gate.errors import GateError, InconclusiveError, RefusedError
 from gate.model.document import Evidence
 
 Format = Literal["text", "json", "markdown", "github"]
@@ -60,25 +60,25 @@ def report(make: Callable[[], Outcome], *, format: Format, json_into: Path | Non
     try:
         outcome = make()
     except GateError as error:
-        outcome = Outcome.of_error(error)
-        _write(outcome, format, json_into)
+        _write(Outcome.of_error(error), format, json_into)
         raise
-    _write(outcome, format, json_into)
-    return outcome.exit_code
+    written = _write(outcome, format, json_into)
+    return outcome.exit_code if written or outcome.exit_code else InconclusiveError.exit_code
 
 
-def _write(outcome: Outcome, format: Format, json_into: Path | None) -> None:
+def _write(outcome: Outcome, format: Format, json_into: Path | None) -> bool:
+    """Write the result where it was asked for; False when the file could not be written, so a pass is not one."""
     document = json.dumps(outcome.data, indent=2, sort_keys=True) + "\n"
+    if format == "json":
+        say(document)
+    elif format == "text":
+        say(outcome.text)
+    else:
+        say(outcome.markdown if outcome.markdown is not None else outcome.text)
     if json_into is not None:
         try:
             json_into.write_text(document, encoding="utf-8")
         except OSError as error:
-            message = f"--json-into {json_into} can't be written ({error.strerror}): give a writable place"
-            raise RefusedError(message) from None
-    if format == "json":
-        sys.stdout.write(document)
-    elif format == "text":
-        sys.stdout.write(outcome.text)
-    else:
-        sys.stdout.write(outcome.markdown if outcome.markdown is not None else outcome.text)
-    sys.stdout.flush()
+            complain(f"--json-into {json_into} can't be written ({error.strerror}): give a writable place")
+            return False
+    return True

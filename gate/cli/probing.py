@@ -1,21 +1,28 @@
 """``probe``: settings from flags, environment and gate.toml, then the run."""
 
 import os
-import sys
 import tomllib
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gate import limits
 from gate.cli.flags import given
 from gate.cli.outcome import Outcome
 from gate.cli.progress import Lines
 from gate.cli.signals import cancelling
+from gate.cli.streams import progress_stream
 from gate.clock import SystemClock
 from gate.errors import RefusedError
 from gate.settings import check_confirm, find_profile, resolve
 
+if TYPE_CHECKING:
+    from gate.model.document import Evidence
+    from gate.probe import World
+    from gate.settings import Settings
+
 CONFIG = Path("gate.toml")
+NO_PROFILE = "synthetic"  # a capture publishes nothing; the smallest profile stands in its policy
 
 
 def read_config(config: Path | None) -> dict[str, Any]:
@@ -43,15 +50,34 @@ def read_secret_file(path: str) -> str:
 
 def run_probe(*, profile: str, confirm: str, output: Path, config: Path | None, flags: object) -> Outcome:
     """The whole run; nothing is built or published without the confirm phrase."""
-    from gate.probe import World, run
-    from gate.process import CancelToken
+    from gate.probe import run
 
     toml = read_config(config)
     check_confirm(find_profile(profile, toml), confirm)
+    return _recorded(run, profile, toml, flags, output)
+
+
+def run_capture(*, output: Path, config: Path | None, flags: object) -> Outcome:
+    """The evidence of both phases, without a publication."""
+    from gate.probe import capture
+
+    return _recorded(capture, NO_PROFILE, read_config(config), flags, output)
+
+
+def _recorded(
+    act: "Callable[[Settings, Path, World], Evidence]",
+    profile: str,
+    toml: Mapping[str, Any],
+    flags: object,
+    output: Path,
+) -> Outcome:
+    from gate.probe import World
+    from gate.process import CancelToken
+
     settings = resolve(profile, toml=toml, environ=os.environ, flags=given(flags), read_file=read_secret_file)
     clock = SystemClock()
     cancel = CancelToken()
-    with cancelling(cancel), Lines(sys.stderr, clock) as progress:
+    with cancelling(cancel), Lines(progress_stream(), clock) as progress:
         world = World(environ=os.environ, cancel=cancel, progress=progress, clock=clock)
-        evidence = run(settings, output, world)
+        evidence = act(settings, output, world)
     return Outcome.of_evidence(evidence, output)

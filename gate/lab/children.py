@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from gate.errors import InconclusiveError
-from gate.process.children import _dying_with_us
+from gate.process.children import dying_with_us
 
 READY_SECONDS: Final = 20.0  # the slowest, Python's imports on a busy machine, takes about two
 ANSWER_SECONDS: Final = 5.0
@@ -73,7 +73,7 @@ class Server:
         with self.log.open("ab") as log:
             self._child = _STARTER.submit(
                 subprocess.Popen,
-                (*_dying_with_us(self.environ.get("PATH", os.defpath)), *self.argv),
+                (*dying_with_us(self.environ.get("PATH", os.defpath)), *self.argv),
                 env=dict(self.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

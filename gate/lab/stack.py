@@ -114,12 +114,12 @@ class Stack:
             "store_workload": _locator(self.store.pid_file) if self.store.pid_file else "",
             "cache_workload": _locator(self.attic.pid_file),
             "server_log": _locator(self.attic.log),
-            "absent": () if self.store.pid_file else ("store-workload",),
             "installable": self.installable(CHECKS[profile]) if profile in CHECKS else "",
             "attic_bin": str(self.client),
             **SAMPLING,
             **overrides,
         }
+        stated = {} if self.store.pid_file else {"sources": {"absent": ["store-workload"]}}
         push = push_token or self.attic.mint.push((MAIN, PROBE))
         secret_environ = {
             "GATE_PUSH_TOKEN": push.reveal(),
@@ -127,7 +127,7 @@ class Stack:
             "GATE_S3_ACCESS_KEY_ID": self.store.objects.access_key_id.reveal(),
             "GATE_S3_SECRET_ACCESS_KEY": self.store.objects.secret_access_key.reveal(),
         }
-        return resolve(profile, toml={}, environ=secret_environ, flags=flags, read_file=_no_file, kind=Kind.LAB)
+        return resolve(profile, toml=stated, environ=secret_environ, flags=flags, read_file=_no_file, kind=Kind.LAB)
 
     def environ(self) -> dict[str, str]:
         """The environment of a run: its own home, and Nix with the cache under test as its one substituter."""

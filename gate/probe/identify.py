@@ -8,8 +8,9 @@ from gate import __version__, limits
 from gate.errors import ForeignTextError, GateError, RefusedError
 from gate.model.parsed import CacheConfig
 from gate.model.records import CacheConfigSeen, Identity
+from gate.observe.kube_trust import distrust
 from gate.parse.attic_json import parse_attic_error, parse_cache_config
-from gate.probe.site import Site
+from gate.probe.site import Site, kubectl_of
 from gate.probe.world import World
 from gate.settings import Settings
 
@@ -18,12 +19,24 @@ _NOT_FOUND = 404
 
 
 def refuse_missing_tools(settings: Settings, world: World) -> None:
-    """Raise `RefusedError` naming the first tool that is missing: nothing was built or published."""
+    """Raise `RefusedError` naming the first tool that is missing, or that leads elsewhere: nothing was done."""
     path = world.environ.get("PATH")
     for tool in ("nix", "nix-store", settings.attic_bin):
         if shutil.which(tool, path=path) is None:
             message = f"{tool} is not on PATH: install it, or name the attic client by GATE_ATTIC_BIN; nothing was done"
             raise RefusedError(message)
+    _refuse_other_cluster(settings, world)
+
+
+def _refuse_other_cluster(settings: Settings, world: World) -> None:
+    kubectl = kubectl_of(settings, world)
+    if kubectl is None:
+        return
+    trouble = distrust(
+        kubectl, server=settings.kube_server, authority=settings.kube_authority, plugins=settings.kube_plugins
+    )
+    if trouble is not None:
+        raise RefusedError(f"{trouble}; nothing was done")
 
 
 def started(site: Site, world: World) -> Identity:
@@ -77,7 +90,7 @@ def identify_caches(site: Site) -> None:
     client/src/command/push.rs:156), so it must be one of ours.
     """
     for cache in site.caches:
-        seen = site.attic.cache_config(cache, site.settings.push_token or site.read_tokens[cache])
+        seen = site.attic.cache_config(cache, site.read_tokens[cache] or site.settings.push_token)
         site.write(seen)
         config = _config(cache, seen)
         if config is not None:

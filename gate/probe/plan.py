@@ -5,7 +5,7 @@ order of harm · 7 post · 8 server logs · 9 seal. Post runs whatever failed; a
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from gate.probe.reading import read_back, read_once_more
 from gate.probe.site import Site, open_site
 from gate.probe.stages import skip, stage
 from gate.probe.trials import try_access_controls, try_bit_flip
+from gate.probe.twin import twin, why_not
 from gate.probe.world import World
 from gate.seal import seal
 from gate.settings import Settings
@@ -37,10 +38,23 @@ def run(settings: Settings, directory: Path, world: World) -> Evidence:
     evidence itself can't be written. Everything else ends in sealed evidence.
     """
     refuse_missing_tools(settings, world)  # (0)
+    return _recorded(settings, directory, world, _publish_when_clean)
+
+
+def capture(settings: Settings, directory: Path, world: World) -> Evidence:
+    """Take the evidence of both phases and nothing else: for the minutes before anybody restarts anything.
+
+    Nothing is built or pushed, so the sealed run is never a pass; a wrong index makes it a quarantine.
+    Raises as `run` does, but needs neither Nix nor the Attic client.
+    """
+    return _recorded(settings, directory, world, lambda site, _: skip(site, PUBLISH, "a capture publishes nothing"))
+
+
+def _recorded(settings: Settings, directory: Path, world: World, middle: Callable[[Site, World], None]) -> Evidence:
     with open_site(settings, directory, world) as site, _deadline(settings.deadline, world):
         site.write(RunStarted(run=started(site, world), policy=site.policy))
         try:
-            _steps(site, world)
+            _steps(site, world, middle)
         except CancelledError as error:
             site.write(Cancelled(reason=str(error)))
         except RefusedError as error:
@@ -50,19 +64,23 @@ def run(settings: Settings, directory: Path, world: World) -> Evidence:
         return seal(directory)  # (9)
 
 
-def _steps(site: Site, world: World) -> None:
+def _steps(site: Site, world: World, middle: Callable[[Site, World], None]) -> None:
     stage(site, world, "identify", lambda: identify_caches(site))  # (1)
     stage(site, world, "pre", lambda: _pre(site, world))  # (2)
-    reasons = unclean(facts_so_far(site.entries))
     try:
-        if reasons and not site.settings.publish_anyway:
-            skip(site, PUBLISH, f"the evidence before is not clean: {'; '.join(reasons)}")
-        else:
-            _publish_all(site, world)
+        middle(site, world)
     finally:
         if not world.cancel.cancelled:
             stage(site, world, "post", lambda: _post(site, world))  # (7)
             stage(site, world, "logs", lambda: capture_server_log(site, world))  # (8)
+
+
+def _publish_when_clean(site: Site, world: World) -> None:
+    reasons = unclean(facts_so_far(site.entries))
+    if reasons and not site.settings.publish_anyway:
+        skip(site, PUBLISH, f"the evidence before is not clean: {'; '.join(reasons)}")
+    else:
+        _publish_all(site, world)
 
 
 def _pre(site: Site, world: World) -> None:
@@ -90,7 +108,21 @@ def _publish_all(site: Site, world: World) -> None:
     if not good and not site.settings.publish_anyway:
         skip(site, PUBLISH, "the canary pair was not published and read back whole, so the profile was not pushed")
         return
+    good = _publish_twin(site, world)
+    if not good and not site.settings.publish_anyway:
+        skip(site, PUBLISH, "the twin was not published and read back whole, so the profile was not pushed")
+        return
     _publish_one(site, world, profile)
+
+
+def _publish_twin(site: Site, world: World) -> bool:
+    """The twin of the profile, where one is due; False when it did not come back whole."""
+    reason = why_not(site)
+    if reason is not None:
+        skip(site, "twin", reason)
+        return True
+    made = stage(site, world, "expect:twin", lambda: twin(site, world))
+    return made is not None and _publish_one(site, world, made)
 
 
 def _publish_one(site: Site, world: World, what: Publication) -> bool:

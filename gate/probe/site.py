@@ -12,10 +12,11 @@ from gate.model.basics import Label, Secret
 from gate.model.records import Entry, Policy, Record
 from gate.net import Http
 from gate.observe.attic import AtticApi
+from gate.observe.kubectl import Kubectl
 from gate.observe.nar_bodies import Access
 from gate.observe.nix_store import NixStore, nix_environment
 from gate.observe.s3 import S3
-from gate.observe.server_log import LogWindow
+from gate.observe.server_log import Window, open_window
 from gate.probe.world import World
 from gate.settings import Settings
 from gate.token import mint
@@ -36,7 +37,7 @@ class Site:
         self.public_keys: dict[str, str] = {}
         self.upstream_key_names: dict[str, tuple[str, ...]] = {}
         self.substituter_urls: dict[str, str] = {}
-        self.log_window: LogWindow | None = None
+        self.log_window: Window | None = None
         self.during_samples = 0
         self.nix_environment = nix_environment(world.environ)
         self._world = world
@@ -52,6 +53,7 @@ class Site:
             self.http,
         )
         self.attic = AtticApi(self.http, settings.attic_server)
+        self.kubectl = kubectl_of(settings, world)
         self.nix = NixStore(env=self.nix_environment, cancel=world.cancel, clock=world.clock)
 
     @property
@@ -111,7 +113,7 @@ class Site:
     def open_log_window(self) -> None:
         """Remember where the server's log stands now."""
         if "server-log" not in self.settings.absent:
-            self.log_window = LogWindow(self.settings.server_log)
+            self.log_window = open_window(self.settings.server_log, self.kubectl)
 
     def close(self) -> None:
         """Let go of everything but the evidence."""
@@ -166,6 +168,20 @@ def policy_of(settings: Settings) -> Policy:
         read_attempts=settings.read_attempts,
         read_spacing_millis=round(settings.read_spacing * 1000),
         read_jobs=settings.jobs,
+    )
+
+
+def kubectl_of(settings: Settings, world: World) -> Kubectl | None:
+    """kubectl, where a place of the settings is in a cluster."""
+    places = (*settings.markers, settings.store_workload, settings.cache_workload, settings.server_log)
+    if not any(place.startswith("kubectl://") for place in places):
+        return None
+    return Kubectl(
+        environ=world.environ,
+        cancel=world.cancel,
+        clock=world.clock,
+        program=settings.kubectl_bin,
+        context=settings.kube_context,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from gate.errors import CancelledError, GateError, RefusedError
+from gate.errors import CancelledError, GateError, RefusedError, place_of
 from gate.model.records import StageMark, Trouble
 from gate.probe.site import Site
 from gate.probe.world import World
@@ -28,7 +28,7 @@ def stage(site: Site, world: World, name: str, step: Callable[[], _T]) -> _T | N
     except GateError as error:
         site.write(Trouble(stage=name, message=str(error)))
     except Exception as error:  # noqa: BLE001  # a defect of ours must not lose the evidence, nor give a pass
-        site.write(Trouble(stage=name, message=f"a defect of the gate: {_where(error)}; please report it"))
+        site.write(Trouble(stage=name, message=f"a defect of the gate: {place_of(error)}; please report it"))
     if world.cancel.cancelled:
         raise CancelledError(world.cancel.reason or "cancelled")
     site.write(StageMark(name=name, state="ended"))
@@ -38,12 +38,3 @@ def stage(site: Site, world: World, name: str, step: Callable[[], _T]) -> _T | N
 def skip(site: Site, name: str, note: str) -> None:
     """Leave a step out, and say why."""
     site.write(StageMark(name=name, state="skipped", note=note))
-
-
-def _where(error: BaseException) -> str:
-    """The kind and the place of an unexpected error; its text is left out, since it may hold anything."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else "?"
-    return f"{type(error).__name__} at {place}"

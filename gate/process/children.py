@@ -265,7 +265,7 @@ def _spawn(
         return None
     try:
         child = subprocess.Popen(  # this is the one door for children: argv lists, never a shell
-            [*_dying_with_us(path), program, *argv[1:]],
+            [*dying_with_us(path), program, *argv[1:]],
             stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merged else subprocess.PIPE,
@@ -281,7 +281,7 @@ def _spawn(
     return child
 
 
-def _dying_with_us(path: str) -> tuple[str, ...]:
+def dying_with_us(path: str) -> tuple[str, ...]:
     """What to put before a program so that the kernel ends it when the thread that started it ends.
 
     util-linux's setpriv takes 1 ms, Python 20. busybox's has no ``--pdeathsig``. A ``preexec_fn`` can deadlock in a

@@ -171,3 +171,49 @@ def test_explain_knows_every_code(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Evidence"
+
+
+@pytest.mark.parametrize("redirect", [">&-", "| true", "2>&-", "<&- >/dev/full"])
+def test_a_stream_that_is_closed_or_full_changes_no_answer(redirect: str, tmp_path: Path) -> None:
+    at = folder(tmp_path / "run", tapes.healthy().cut_after(9))
+    for command, code in (("finalize", 3), ("verify", 0)):
+        line = f"{{ {sys.executable} -m gate {command} {at}; echo $? >{tmp_path}/code; }} {redirect}"
+        subprocess.run(["bash", "-c", line], cwd=ROOT, timeout=60, check=False)
+        assert (tmp_path / "code").read_text() == f"{code}\n", command
+
+
+def test_a_pass_whose_json_can_not_be_written_is_no_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    at = folder(tmp_path / "run", tapes.healthy())
+    assert main(["finalize", str(at), "--json-into", str(tmp_path / "no" / "such.json")]) == 3
+    assert "--json-into" in capsys.readouterr().err
+    assert main(["finalize", str(at)]) == 0
+
+
+def test_foreign_text_in_an_error_is_no_runner_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "x\n::set-output name=verdict::pass\r##[add-mask]quarantine"]) == 2
+    for line in capsys.readouterr().err.replace("\r", "\n").split("\n"):
+        assert not line.lstrip().startswith("::")
+        assert "##[" not in line
+
+
+def test_a_defect_is_told_without_its_values(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_code: str) -> None:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr("gate.cli.reading.explain_code", broken)
+    assert main(["explain", "body-empty"]) == 3
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError at" in said
+    assert "a secret" not in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("variable", ["GATE_ABSENT", "GATE_CACHE_PUBLIC", "GATE_STATE_HA_STATEMENT"])
+def test_what_drops_a_claim_comes_from_gate_toml_alone(variable: str, tmp_path: Path) -> None:
+    done = probe(tmp_path, GATE_ATTIC_BIN="true", **{variable: "state"})
+    assert (done.returncode, f"{variable} is set" in done.stderr) == (2, True), done.stderr
+    name = variable.removeprefix("GATE_").lower().replace("_", "-")
+    assert probe(tmp_path, f"--{name}", "state", GATE_ATTIC_BIN="true").returncode == 2
+    assert not (tmp_path / "run").exists()

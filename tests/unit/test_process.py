@@ -492,7 +492,7 @@ def test_a_setpriv_that_is_busybox_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "busybox").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "busybox").chmod(0o755)
     (tmp_path / "setpriv").symlink_to("busybox")
-    assert children._dying_with_us(str(tmp_path))[0] == sys.executable
+    assert children.dying_with_us(str(tmp_path))[0] == sys.executable
     (tmp_path / "true").symlink_to("/bin/true")
     assert (
         run(["true"], name="t", env={"PATH": str(tmp_path)}, deadline_seconds=9, cancel=CancelToken(), clock=CLOCK).exit

@@ -1,0 +1,55 @@
+"""A capture takes the evidence of both phases, publishes nothing, and is never a pass."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from gate.clock import SystemClock
+from gate.lab.stack import Stack
+from gate.model.basics import Word
+from gate.model.document import Evidence
+from gate.probe import Quiet, World, capture
+from gate.process import CancelToken
+from gate.seal import verify
+
+pytestmark = [pytest.mark.lab, pytest.mark.nix, pytest.mark.xdist_group("lab-stack")]
+BUCKETS = ("attic", "tofu-state")
+
+
+def captured(at: Path, *, lost: bool) -> tuple[Evidence, int]:
+    """A capture of a lab, and how many paths were added to its caches meanwhile."""
+    clock = SystemClock()
+    cancel = CancelToken()
+    with Stack(os.environ, cancel=cancel, clock=clock) as stack:
+        if lost:
+            for bucket in BUCKETS:
+                stack.store.lose(bucket)
+        before = paths(stack)
+        settings = stack.settings_for("synthetic")
+        world = World(environ=stack.environ(), cancel=cancel, progress=Quiet(), clock=clock)
+        evidence = capture(settings, at, world)
+        return evidence, paths(stack) - before
+
+
+def paths(stack: Stack) -> int:
+    with sqlite3.connect(stack.attic.database) as database:
+        return int(database.execute("select count(*) from object").fetchone()[0])
+
+
+def test_a_capture_of_a_healthy_site_is_inconclusive_and_publishes_nothing(tmp_path: Path) -> None:
+    evidence, added = captured(tmp_path / "run", lost=False)
+    assert (evidence.verdict.word, added) == (Word.INCONCLUSIVE, 0)
+    assert {row.state for row in (*evidence.pre.buckets.values(), *evidence.post.buckets.values())} == {"indexed"}
+    assert evidence.server_log.truth.value == "present"
+    assert evidence.push.paths == ()
+    assert "run-publish-skipped" in evidence.verdict.codes
+    verify(tmp_path / "run")
+
+
+def test_a_capture_of_the_incident_is_a_quarantine(tmp_path: Path) -> None:
+    evidence, added = captured(tmp_path / "run", lost=True)
+    assert (evidence.verdict.word, added) == (Word.QUARANTINE, 0)
+    assert "bucket-index-lost" in evidence.verdict.codes
+    assert {row.state for row in evidence.pre.buckets.values()} == {"index-lost"}

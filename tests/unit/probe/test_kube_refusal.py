@@ -1,0 +1,139 @@
+"""A kubectl that is missing or leads elsewhere refuses the run before there is a folder (KUBE-01, KUBE-05, KUBE-16)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.clock import SystemClock
+from gate.errors import RefusedError
+from gate.probe.identify import refuse_missing_tools
+from gate.probe.plan import run
+from gate.probe.site import kubectl_of
+from gate.probe.world import Quiet, World
+from gate.process import CancelToken
+from gate.settings import Settings, resolve
+
+PLACE = "kubectl://nix-cache/deployment/rustfs?container=rustfs&path=/data"
+CONFIG = {
+    "contexts": [{"name": "lab", "context": {"cluster": "c", "user": "u"}}],
+    "clusters": [{"name": "c", "cluster": {"server": "https://kube.lab:6443"}}],
+    "users": [{"name": "u", "user": {}}],
+    "current-context": "lab",
+}
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    made = tmp_path / "bin"
+    made.mkdir()
+    for name in ("nix", "nix-store", "attic"):
+        (made / name).write_text("#!/bin/sh\nexit 1\n")
+        (made / name).chmod(0o755)
+    return made
+
+
+def add_kubectl(tools: Path, config: dict[str, Any]) -> None:
+    (tools / "config.json").write_text(json.dumps(config))
+    (tools / "kubectl").write_text(f'#!/bin/sh\necho "$*" >>{tools}/calls\nexec cat {tools}/config.json\n')
+    (tools / "kubectl").chmod(0o755)
+
+
+def world(tools: Path) -> World:
+    return World(
+        environ={"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(tools)},
+        cancel=CancelToken(),
+        progress=Quiet(),
+        clock=SystemClock(),
+    )
+
+
+def settings(**changes: Any) -> Settings:
+    flags: dict[str, Any] = {
+        "attic_server": "https://attic.lab",
+        "attic_cache": "main",
+        "s3_endpoint": "https://s3.lab",
+        "markers": (PLACE,),
+        "kube_context": "lab",
+        "kube_server": "https://kube.lab:6443",
+        "kubectl_bin": "kubectl",
+        **changes,
+    }
+    return resolve("synthetic", toml={}, environ={}, flags=flags, read_file=str)
+
+
+def test_the_pinned_cluster_is_used(tools: Path) -> None:
+    add_kubectl(tools, CONFIG)
+    refuse_missing_tools(settings(), world(tools))
+    assert (tools / "calls").read_text() == "config view --output=json\n"
+    kubectl = kubectl_of(settings(), world(tools))
+    assert kubectl is not None
+    assert (kubectl.program, kubectl.context) == ("kubectl", "lab")
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"kubectl_bin": "kubectl-none"}, "kubectl-none is not on PATH"),
+        ({"kube_server": "https://prod:6443"}, "leads to 'https://kube.lab:6443': expected kube-server"),
+        ({"kube_context": ""}, "expected kube-context and kube-server in gate.toml"),
+        ({"kube_context": "prod"}, "has 0 contexts of the name 'prod'"),
+    ],
+)
+def test_another_cluster_refuses_the_run(tools: Path, tmp_path: Path, changes: dict[str, Any], why: str) -> None:
+    add_kubectl(tools, CONFIG)
+    with pytest.raises(RefusedError, match=why) as refused:
+        run(settings(**changes), tmp_path / "evidence", world(tools))
+    assert refused.value.exit_code == 2
+    assert not (tmp_path / "evidence").exists()
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user", "why"),
+    [
+        ({"insecure-skip-tls-verify": True}, {}, "does not verify its server"),
+        ({}, {"exec": {"command": "/bin/touch"}}, "would run '/bin/touch'"),
+        ({}, {"auth-provider": {"name": "x"}}, "would run 'auth-provider'"),
+    ],
+)
+def test_an_unsafe_kubeconfig_refuses_the_run(
+    tools: Path, tmp_path: Path, cluster: dict[str, Any], user: dict[str, Any], why: str
+) -> None:
+    made = json.loads(json.dumps(CONFIG))
+    made["clusters"][0]["cluster"].update(cluster)
+    made["users"][0]["user"] = user
+    add_kubectl(tools, made)
+    with pytest.raises(RefusedError, match=why):
+        run(settings(), tmp_path / "evidence", world(tools))
+    assert not (tmp_path / "evidence").exists()
+
+
+def test_plain_http_to_another_machine_is_refused(tools: Path) -> None:
+    made = json.loads(json.dumps(CONFIG))
+    made["clusters"][0]["cluster"]["server"] = "http://kube.lab:8080"
+    add_kubectl(tools, made)
+    with pytest.raises(RefusedError, match="does not verify its server"):
+        refuse_missing_tools(settings(kube_server="http://kube.lab:8080"), world(tools))
+
+
+def test_the_certificate_authority_is_compared(tools: Path) -> None:
+    made = json.loads(json.dumps(CONFIG))
+    add_kubectl(tools, made)
+    (tools / "kubectl").write_text(
+        f'#!/bin/sh\ncase "$*" in *authority-data*) printf "%s" Y2E= ;; *) exec cat {tools}/config.json ;; esac\n'
+    )
+    right = "6959097001d10501ac7d54c0bdb8db61420f658f2922cc26e46d536119a31126"  # sha256 of the two bytes `ca`
+    refuse_missing_tools(settings(kube_authority=right.upper()), world(tools))
+    with pytest.raises(RefusedError, match=f"trusts the certificate authority {right}: expected kube-authority 00"):
+        refuse_missing_tools(settings(kube_authority="00"), world(tools))
+    (tools / "kubectl").write_text(
+        f'#!/bin/sh\ncase "$*" in *authority-data*) echo "?" ;; *) exec cat {tools}/config.json ;; esac\n'
+    )
+    with pytest.raises(RefusedError, match="authority unreadable"):
+        refuse_missing_tools(settings(kube_authority=right), world(tools))
+
+
+def test_without_a_place_in_a_cluster_kubectl_is_not_needed(tools: Path) -> None:
+    refuse_missing_tools(settings(markers=("file:///data",), kubectl_bin="none"), world(tools))
+    assert kubectl_of(settings(markers=("file:///data",)), world(tools)) is None

@@ -1,0 +1,189 @@
+"""The order of harm: canary pair, twin, profile, each only when the one before was whole; and how a twin is made."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gate.errors import InconclusiveError
+from gate.evidence.twin_plan import TwinFile
+from gate.model import records as say
+from gate.model.basics import Label
+from gate.probe import plan, twin
+from gate.process import CancelToken
+from tests.helpers import tapes
+from tests.helpers.tapes import answer
+
+CHAIN = tuple(
+    replace(facts, references=(tapes.SOURCES[number - 1].store_path,) if number else ())
+    for number, facts in enumerate(tapes.SOURCES)
+)
+
+
+class FakeStore:
+    """Makes what is planned, or something ``off`` by so many bytes."""
+
+    def __init__(self, off: int = 0) -> None:
+        self.facts: dict[str, say.PathFacts] = {}
+        self.off = off
+
+    def add_twin(self, name: str, files: Sequence[TwinFile]) -> tuple[str, ...]:
+        made: list[str] = []
+        for number, file in enumerate(files):
+            facts = tapes.path_facts(f"{name}-{number + 1}", file.nar_size + self.off)
+            made.append(facts.store_path)
+            references = tuple(made[other] for other in file.references)
+            self.facts[facts.store_path] = replace(facts, references=references)
+        return tuple(made)
+
+    def path_facts(self, paths: Sequence[str]) -> tuple[say.PathFacts, ...]:
+        return tuple(self.facts[path] for path in sorted(paths))
+
+
+class FakeSite:
+    """A site whose journal has the profile's push set, of which the cache lacks the first ``fresh`` paths."""
+
+    def __init__(self, fresh: int = 0, off: int = 0, publish_anyway: bool = False, **policy: object) -> None:
+        self.policy = tapes.policy(**policy)
+        self.settings = SimpleNamespace(publish_anyway=publish_anyway, push_token=None, upstream_keys=())
+        self.nix = FakeStore(off)
+        self.attic = SimpleNamespace(missing_paths=lambda cache, token, paths, label: asked(label, paths, cache))
+        self.upstream_key_names: dict[str, tuple[str, ...]] = {}
+        self.written: list[say.Record] = []
+        self.write(
+            say.PushSetKnown(
+                label=Label.PROFILE, cache="main", paths=CHAIN, outputs=(), upstream=(), upstream_key_names=()
+            )
+        )
+        self.write(asked(Label.PROFILE, [path.store_path for path in CHAIN[:fresh]], "main"))
+
+    def write(self, record: say.Record) -> None:
+        self.written.append(record)
+
+    @property
+    def entries(self) -> list[say.Entry]:
+        return tapes.entries(self.written, chained=False)
+
+    def cache_of(self, label: Label) -> str:
+        return "main" if label is Label.PROFILE else "probe"
+
+    def skipped(self) -> list[tuple[str, str]]:
+        marks = [record for record in self.written if isinstance(record, say.StageMark)]
+        return [(mark.name, mark.note) for mark in marks if mark.state == "skipped"]
+
+
+def asked(label: Label, paths: Sequence[str], cache: str) -> say.MissingAsked:
+    body = '{"missing_paths":[' + ",".join(f'"{path[11:43]}"' for path in paths) + "]}"
+    return say.MissingAsked(label=label, cache=cache, answer=answer(200, body))
+
+
+def world() -> Any:
+    quiet = SimpleNamespace(stage=lambda name: None)
+    return SimpleNamespace(nonce="aa", cancel=CancelToken(), progress=quiet)
+
+
+def push_all(monkeypatch: pytest.MonkeyPatch, site: FakeSite, *, whole: dict[Label, bool]) -> list[str]:
+    """What is pushed, in order, when each publication comes back as ``whole`` says."""
+    pushed: list[str] = []
+    built = SimpleNamespace(paths=(), outputs=())
+    pair, profile = (SimpleNamespace(label=label) for label in (Label.CANARY, Label.PROFILE))
+
+    def one(site: Any, world: Any, what: Any) -> bool:
+        pushed.append(what.label.value)
+        return whole.get(what.label, True)
+
+    monkeypatch.setattr(plan, "build_profile", lambda site, world: built)
+    monkeypatch.setattr(plan, "expect", lambda *_: profile)
+    monkeypatch.setattr(plan, "canaries", lambda site, world: pair)
+    monkeypatch.setattr(plan, "_publish_one", one)
+    site_or_any: Any = site
+    plan._publish_all(site_or_any, world())
+    return pushed
+
+
+ALL = ["canary", "twin", "profile"]
+
+
+@pytest.mark.parametrize(
+    ("site", "whole", "pushed", "skipped"),
+    [
+        (FakeSite(), {}, ALL, []),
+        (FakeSite(fresh=9), {}, ALL, []),
+        (
+            FakeSite(fresh=10),
+            {},
+            ["canary", "profile"],
+            [("twin", "10 paths of the profile are fresh and 10 are wanted, so it needs no twin")],
+        ),
+        (FakeSite(fresh=11, twin="always"), {}, ALL, []),
+        (
+            FakeSite(twin="never"),
+            {},
+            ["canary", "profile"],
+            [("twin", "the settings say that no twin is to be published")],
+        ),
+        (
+            FakeSite(),
+            {Label.CANARY: False},
+            ["canary"],
+            [("publish", "the canary pair was not published and read back whole, so the profile was not pushed")],
+        ),
+        (
+            FakeSite(),
+            {Label.TWIN: False},
+            ["canary", "twin"],
+            [("publish", "the twin was not published and read back whole, so the profile was not pushed")],
+        ),
+        (
+            FakeSite(off=8),
+            {},
+            ["canary"],
+            [("publish", "the twin was not published and read back whole, so the profile was not pushed")],
+        ),
+        (FakeSite(publish_anyway=True), {Label.CANARY: False, Label.TWIN: False}, ALL, []),
+    ],
+)
+def test_the_order_of_harm(
+    monkeypatch: pytest.MonkeyPatch,
+    site: FakeSite,
+    whole: dict[Label, bool],
+    pushed: list[str],
+    skipped: list[tuple[str, str]],
+) -> None:
+    assert push_all(monkeypatch, site, whole=whole) == pushed
+    assert site.skipped() == skipped
+
+
+def test_a_twin_goes_to_the_probe_cache_with_the_nonce_in_its_names() -> None:
+    site: Any = FakeSite()
+    made = twin.twin(site, world())
+    assert (made.label, made.cache, len(made.facts)) == (Label.TWIN, "probe", 11)
+    names = {path[len("/nix/store/") + 33 :] for path in made.served}
+    assert names == {f"publication-gate-twin-aa-{number}" for number in range(1, 12)}
+    assert sorted(path.nar_size for path in made.facts.values()) == [200] * 11
+    assert sorted(len(path.references) for path in made.facts.values()) == [0, *[1] * 10]
+    known = [record for record in site.written if isinstance(record, say.PushSetKnown) and record.label is Label.TWIN]
+    assert [set(record.paths) for record in known] == [set(made.facts.values())]
+    assert isinstance(site.written[-1], say.MissingAsked)
+    assert site.written[-1].label is Label.TWIN
+
+
+def test_a_twin_keeps_the_profiles_caps() -> None:
+    site: Any = FakeSite(max_paths=4, max_bytes=700)
+    made = twin.twin(site, world())
+    assert len(made.facts) == 4
+    assert sum(path.nar_size for path in made.facts.values()) <= 700
+
+
+def test_what_is_not_as_planned_is_told() -> None:
+    site: Any = FakeSite(off=8)
+    with pytest.raises(InconclusiveError, match="path 0 of the twin has a NAR of 208 bytes, expected 200, and 10 more"):
+        twin.twin(site, world())
+
+
+def test_caps_without_room_are_told() -> None:
+    site: Any = FakeSite(max_bytes=100)
+    with pytest.raises(InconclusiveError, match="The caps of medium-check leave no room for a twin"):
+        twin.twin(site, world())
