@@ -11,7 +11,8 @@ from typing import Final
 
 from gate.errors import RefusedError
 
-MODES: Final = ("probe",)
+REQUIRE: Final = "require"
+MODES: Final = ("probe", REQUIRE)
 PREFIX: Final = "GATE_ACTION_"
 RESULT: Final = "result.json"
 BEGUN: Final = "begun"
@@ -43,6 +44,14 @@ class Request:
     evidence: Path
 
 
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What mode require asks. ``config`` is where ``gate.toml`` lies in the repository."""
+
+    push_follows: bool
+    config: str
+
+
 def read_runner(environ: Mapping[str, str]) -> Runner:
     """The runner's variables; raises `RefusedError` outside of a step."""
     for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
@@ -62,19 +71,25 @@ def read_work(environ: Mapping[str, str]) -> Path:
     return Path(_needed(environ, "WORK"))
 
 
-def read_request(environ: Mapping[str, str]) -> Request:
-    """The inputs; raises `RefusedError` for a mode, a switch or a number that is none."""
+def read_mode(environ: Mapping[str, str]) -> str:
+    """One of `MODES`; raises `RefusedError` for anything else."""
     mode = environ.get(PREFIX + "MODE", "")
-    if mode == "require":
-        message = "mode require does not exist in this version of the action: nothing was decided, so this blocks"
-        raise RefusedError(message)
     if mode not in MODES:
-        message = f"mode is {ascii(mode)[:80]}: expected probe"
+        message = f"mode is {ascii(mode)[:80]}: expected probe or require"
         raise RefusedError(message)
-    upload = environ.get(PREFIX + "UPLOAD_ARTIFACT", "")
-    if upload not in ("true", "false"):
-        message = f"upload-artifact is {ascii(upload)[:80]}: expected 'true' or 'false'"
-        raise RefusedError(message)
+    return mode
+
+
+def read_question(environ: Mapping[str, str]) -> Question:
+    """The inputs of mode require; raises `RefusedError` for a switch that is none."""
+    push_follows = _switch(environ, "PUSH_FOLLOWS")
+    config = _needed(environ, "CONFIG") if environ.get(PREFIX + "CONFIG") else "gate.toml"
+    return Question(push_follows=push_follows, config=config)
+
+
+def read_request(environ: Mapping[str, str]) -> Request:
+    """The inputs of mode probe; raises `RefusedError` for a switch or a number that is none."""
+    _switch(environ, "UPLOAD_ARTIFACT")
     days = environ.get(PREFIX + "RETENTION_DAYS", "")
     if not _DAYS.fullmatch(days):
         message = f"retention-days is {ascii(days)[:80]}: expected a number of days, 0 for the repository's own"
@@ -97,10 +112,21 @@ def artifact_name(environ: Mapping[str, str], runner: Runner) -> str:
     return "-".join(part for part in plain if part)
 
 
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(PREFIX + name, "")
+    if text not in ("true", "false"):
+        message = f"{_shown(name)} is {ascii(text)[:80]}: expected 'true' or 'false'"
+        raise RefusedError(message)
+    return text == "true"
+
+
+def _shown(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
 def _needed(environ: Mapping[str, str], name: str) -> str:
     text = environ.get(PREFIX + name, "")
     if not text or "\n" in text or "\r" in text or "\x00" in text:
-        shown = name.lower().replace("_", "-")
-        message = f"{shown} is {ascii(text)[:80]}: expected one line of text"
+        message = f"{_shown(name)} is {ascii(text)[:80]}: expected one line of text"
         raise RefusedError(message)
     return text

@@ -8,7 +8,7 @@ from typing import Final
 from gate import limits
 from gate.clock import Clock
 from gate.errors import GateError, RefusedError
-from gate.github.told import Told
+from gate.github.told import Answered, Told
 from gate.model.basics import EXIT_CODES, Claim, Status, Word
 from gate.model.document import Evidence
 from gate.seal import finalize, verify
@@ -20,7 +20,8 @@ SUCCESS: Final = "success"  # steps.<id>.outcome of a step that ended with 0
 class Ending:
     """The action's end. ``evidence`` and ``digest`` are of a folder that was sealed and verified, else None.
 
-    ``headline`` may hold foreign text; ``note`` says why the word is not the evidence's own.
+    ``headline`` may hold foreign text; ``note`` says why the word is not the evidence's own. ``reasons`` of an answer
+    are pairs of a code and a sentence; one ``under_break_glass`` lets a change through and is no pass.
     """
 
     word: Word
@@ -29,6 +30,8 @@ class Ending:
     digest: str | None = None
     folder: Path | None = None
     note: str = ""
+    reasons: tuple[tuple[str, str], ...] = ()
+    under_break_glass: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -37,8 +40,8 @@ class Ending:
 
     @property
     def outcome(self) -> str:
-        """``pass`` for a pass, ``fail`` for all else."""
-        return "pass" if self.word is Word.PASS else "fail"
+        """``pass`` for a pass, ``fail`` for all else, and for what a person let through."""
+        return "pass" if self.word is Word.PASS and not self.under_break_glass else "fail"
 
     @property
     def failed_paths(self) -> tuple[str, ...]:
@@ -83,6 +86,29 @@ def conclude(folder: Path, *, begun: bool, told: Told | None, step: str, clock: 
         ),
         told,
         step,
+    )
+
+
+def conclude_answer(answered: Answered | None, *, step: str) -> Ending:
+    """The end of mode require, whose run step ended as ``step``: there is no evidence, so its own word is all.
+
+    A pass is taken only when the step ended well and told of it in order.
+    """
+    if answered is None:
+        return Ending(
+            word=Word.INCONCLUSIVE,
+            headline=f"nothing was answered (its step: {step or 'skipped'}): run the check again",
+        )
+    if answered.word is Word.PASS and step != SUCCESS:
+        return Ending(
+            word=Word.INCONCLUSIVE,
+            headline=f"the answer's step ended as {step or 'nothing'}, so its pass is not taken: run the check again",
+        )
+    return Ending(
+        word=answered.word,
+        headline=answered.headline,
+        reasons=answered.reasons,
+        under_break_glass=answered.under_break_glass,
     )
 
 

@@ -16,7 +16,7 @@ from gate.github.ending import Ending
 from gate.model.basics import Status, Word
 from gate.model.document import Evidence
 from gate.render import markdown, view
-from gate.render.escape import markdown_cell, plain, runner_safe
+from gate.render.escape import markdown_cell, markdown_code, plain, runner_safe
 
 OUTPUTS: Final = (
     "verdict",
@@ -65,11 +65,13 @@ def output_file(values: Mapping[str, str], delimiter: str) -> bytes:
 
 def step_summary(ending: Ending) -> str:
     """The step summary: the evidence's own, and above it why its verdict is not taken, where that is so."""
-    alert = "NOTE" if ending.word is Word.PASS else "CAUTION" if ending.word is Word.QUARANTINE else "WARNING"
-    said = markdown_cell(_headline(ending), view.SENTENCE_CHARS)
-    own = runner_safe(f"> [!{alert}]\n> **{said}**\n\n")
+    own = runner_safe(f"> [!{_alert(ending)}]\n> **{markdown_cell(_headline(ending), view.SENTENCE_CHARS)}**\n\n")
     if ending.evidence is None:
-        return own
+        rows = (
+            f"- {markdown_code(code, view.NAME_CHARS)} {markdown_cell(told, view.SENTENCE_CHARS)}\n"
+            for code, told in ending.reasons
+        )
+        return _shorter(own + runner_safe("".join(rows)), limits.SUMMARY_BYTES)
     if ending.note:
         return own + _shorter(markdown.summary(ending.evidence), limits.SUMMARY_BYTES - len(own.encode()))
     return markdown.summary(ending.evidence)
@@ -77,7 +79,7 @@ def step_summary(ending: Ending) -> str:
 
 def annotations(ending: Ending) -> Iterator[str]:
     """The annotations, worst first, at most `limits.ANNOTATIONS` of a level: the runner drops what is more."""
-    level = "notice" if ending.word is Word.PASS else "error"
+    level = "notice" if ending.outcome == "pass" else "error"
     yield _command(level, "Trusted Publication Probe", _headline(ending))
     left = {"error": limits.ANNOTATIONS - (level == "error"), "warning": limits.ANNOTATIONS}
     for status, each in _LEVELS:
@@ -85,6 +87,9 @@ def annotations(ending: Ending) -> Iterator[str]:
             if left[each] > 0:
                 left[each] -= 1
                 yield _command(each, title, message)
+    if level == "error":
+        for code, told in ending.reasons[: left["error"]]:
+            yield _command(level, code, told)
 
 
 def append(path: Path, data: bytes) -> None:
@@ -99,7 +104,14 @@ def append(path: Path, data: bytes) -> None:
 
 
 def _headline(ending: Ending) -> str:
-    return plain(f"{ending.word.upper()}: {ending.headline}", view.SENTENCE_CHARS)
+    said = ending.headline if ending.under_break_glass else f"{ending.word.upper()}: {ending.headline}"
+    return plain(said, view.SENTENCE_CHARS)
+
+
+def _alert(ending: Ending) -> str:
+    if ending.outcome == "pass":
+        return "NOTE"
+    return "CAUTION" if ending.word is Word.QUARANTINE or ending.under_break_glass else "WARNING"
 
 
 def _groups(evidence: Evidence | None, status: Status) -> Iterator[tuple[str, str]]:

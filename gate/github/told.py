@@ -14,8 +14,8 @@ from gate import limits
 from gate.errors import ForeignTextError, GateError, RefusedError
 from gate.github.context import BEGUN, RESULT
 from gate.journal import write_file
-from gate.model.basics import Word
-from gate.parse.strict_json import loads
+from gate.model.basics import EXIT_CODES, Word
+from gate.parse.strict_json import as_count, as_flag, as_text, loads
 from gate.tape import read_whole
 
 
@@ -26,6 +26,20 @@ class Told:
     word: Word
     digest: str | None
     error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """The answer of mode require by the run step's own account; ``reasons`` are pairs of a code and a sentence.
+
+    An account of an error has its sentence as headline, and never says pass.
+    """
+
+    word: Word
+    exit_code: int
+    headline: str
+    reasons: tuple[tuple[str, str], ...] = ()
+    under_break_glass: bool = False
 
 
 def say_begun(work: Path, evidence: Path) -> None:
@@ -49,7 +63,7 @@ def was_begun(work: Path) -> bool:
 def what_was_told(work: Path) -> Told | None:
     """The probe step's own account; None when it left none, or none that can be read."""
     try:
-        result: Any = loads(read_whole(work / RESULT, limits.RESULT_BYTES), cap=limits.RESULT_BYTES, what="The result")
+        result = _result(work)
         word = Word(result["verdict"]["word"])
         digest = result.get("evidence_digest")
         error = result.get("error")
@@ -60,6 +74,37 @@ def what_was_told(work: Path) -> Told | None:
         digest=digest if isinstance(digest, str) else None,
         error=error if isinstance(error, str) else "",
     )
+
+
+def what_was_answered(work: Path) -> Answered | None:
+    """The run step's own account of an answer; None when it left none, or one that is of another form or blocks by
+    one field and not by the other.
+    """
+    try:
+        result = _result(work)
+        verdict = result["verdict"]
+        word, code, blocks = Word(verdict["word"]), as_count(verdict["exit_code"], "exit_code"), verdict["blocks"]
+        if code != EXIT_CODES[word] or blocks is not (word is not Word.PASS):
+            return None
+        if result["error"] is not None:
+            return None if word is Word.PASS else Answered(word=word, exit_code=code, headline=_text(result["error"]))
+        return Answered(
+            word=word,
+            exit_code=code,
+            headline=_text(result["headline"]),
+            reasons=tuple((_text(row["code"]), _text(row["told"])) for row in result["reasons"]),
+            under_break_glass=as_flag(result["break_glass"], "break_glass"),
+        )
+    except (GateError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _text(value: object) -> str:
+    return as_text(value, "The result's text")
+
+
+def _result(work: Path) -> Any:  # noqa: ANN401  # whatever JSON the run step left
+    return loads(read_whole(work / RESULT, limits.RESULT_BYTES), cap=limits.RESULT_BYTES, what="The result")
 
 
 def _write(path: Path, data: bytes) -> None:

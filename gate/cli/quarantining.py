@@ -1,0 +1,289 @@
+"""``quarantine status`` and ``attest``, ``suspects``, ``history``: the standing decision and what it rests on."""
+
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from gate.cli.outcome import RESULT_SCHEMA, Format, Outcome, report
+from gate.errors import RefusedError
+from gate.model.gating import Past, QuarantinePolicy, Standing, Statement, StatementKind
+
+AsFormat = Annotated[Format, Parameter(help="Form of the result on stdout.")]
+JsonInto = Annotated[Path | None, Parameter(help="Write the result as JSON into this file too.")]
+Config = Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")]
+_HELD, _RELEASED = 4, 0
+_LOUD = "!" * 100
+
+quarantine = App(name="quarantine", help="The standing decision: are broad trusted writes off?")
+
+
+@quarantine.command
+def status(
+    *folders: Annotated[Path, Parameter(help="Evidence folders: the history, in any order.")],
+    from_artifacts: Annotated[
+        bool, Parameter(help="Take the history from the repository's own artifacts (GITHUB_TOKEN, GITHUB_REPOSITORY).")
+    ] = False,
+    statement: Annotated[
+        tuple[Path, ...], Parameter(help="A signed-off statement, beside those that gate.toml names.", negative=())
+    ] = (),
+    config: Config = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """Print each written condition of a release, met or not, with the runs it rests on: 0 released, 4 held.
+
+    A history given as folders is as whole as the person who gives it makes it; artifacts are all that GitHub still has.
+    """
+    return report(
+        lambda: _status(folders, statement, config, from_artifacts=from_artifacts), format=format, json_into=json_into
+    )
+
+
+@quarantine.command
+def attest(
+    *,
+    who: Annotated[str, Parameter(help="Who answers for it.")],
+    why: Annotated[str, Parameter(help="What was done, and how one can see it.")],
+    output: Annotated[Path, Parameter(help="The new file to write; one that exists is left untouched.")],
+    backend_replaced: Annotated[
+        bool, Parameter(help="The store was replaced by one without this failure class.")
+    ] = False,
+    repair_proved: Annotated[bool, Parameter(help="The store repairs a lost index without a restart.")] = False,
+    config: Config = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """Write a signed-off statement; it changes no verdict of the past and is one condition among others."""
+    return report(
+        lambda: _attest(who, why, output, config, replaced=backend_replaced, proved=repair_proved),
+        format=format,
+        json_into=json_into,
+    )
+
+
+def suspects(
+    *folders: Annotated[Path, Parameter(help="Evidence folders.")],
+    since: Annotated[
+        str | None, Parameter(help="Also all that was published from this time on (RFC 3339, UTC).")
+    ] = None,
+    until: Annotated[str | None, Parameter(help="… and up to this time.")] = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """Store paths published in a bad window, one a line: for `attic-nar-integrity-check --stdin`."""
+    return report(lambda: _suspects(folders, since, until), format=format, json_into=json_into)
+
+
+def history(
+    *folders: Annotated[Path, Parameter(help="Evidence folders.")],
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """A table of runs in order of time, each verified and judged again."""
+    return report(lambda: _history(folders), format=format, json_into=json_into)
+
+
+def _status(folders: Sequence[Path], given: Sequence[Path], config: Path | None, *, from_artifacts: bool) -> Outcome:
+    from gate.cli.probing import read_config
+    from gate.clock import SystemClock
+    from gate.judge.standing import fold_standing
+    from gate.settings.quarantine import read_quarantine
+    from gate.settings.require import subject_of
+
+    if bool(folders) == from_artifacts:
+        message = "quarantine status needs a history: give evidence folders, or --from-artifacts, and not both"
+        raise RefusedError(message)
+    clock = SystemClock()
+    toml = read_config(config)
+    policy = read_quarantine(toml, clock.now())
+    cache, endpoint = subject_of(toml, os.environ)
+    statements = _statements((*(Path(name) for name in policy.statements), *given))
+    past = _from_artifacts(toml, policy) if from_artifacts else _from_folders(folders)
+    standing = fold_standing(past, policy, statements, cache=cache, endpoint=endpoint, now=clock.now())
+    return _outcome(standing)
+
+
+def _from_folders(folders: Sequence[Path]) -> list[Past]:
+    from gate.judge.standing import past_of
+    from gate.seal import verify
+
+    return [past_of(*verify(folder)) for folder in folders]
+
+
+def _from_artifacts(toml: Any, policy: QuarantinePolicy) -> list[Past]:  # noqa: ANN401  # gate.toml as it was parsed
+    from gate.cli.requiring import github_of, read_token
+    from gate.clock import SystemClock
+    from gate.github.evidence import Finder
+    from gate.github.history import Attempts, trusted_place
+    from gate.settings.require import read_require
+
+    since = SystemClock().now() - timedelta(days=policy.history_days)
+    with TemporaryDirectory(prefix="publication-gate-") as scratch, github_of(read_token()) as github:
+        require = read_require(toml)
+        place = trusted_place(github, require)
+        attempts = Attempts(
+            github=github,
+            place=place,
+            finder=Finder(github, Path(scratch)),
+            since=since - timedelta(days=31),  # a run may be started again for 30 days
+            min_gate_version=require.min_gate_version,
+        )
+        return attempts.past(since)
+
+
+def _statements(paths: Sequence[Path]) -> list[Statement]:
+    from gate import limits
+    from gate.evidence.statement import read_statement
+    from gate.tape import read_whole
+
+    return [read_statement(read_whole(path, limits.STATEMENT_BYTES)) for path in paths]
+
+
+def _outcome(standing: Standing) -> Outcome:
+    from gate.render.escape import markdown_cell, plain, runner_safe
+    from gate.render.view import SENTENCE_CHARS
+
+    word = "HELD" if standing.held else "not held"
+    lines = [f"quarantine: {word}: {plain(standing.headline, SENTENCE_CHARS)}"]
+    broken = standing.break_glass
+    if broken is not None:
+        told = (
+            f"BREAK GLASS until {broken.until} by {broken.who}: {broken.why}. The quarantine is held; this is no pass."
+        )
+        lines = [_LOUD, plain(told, SENTENCE_CHARS), _LOUD, *lines]
+    rows = []
+    for row in standing.conditions:
+        rests = f" [{', '.join(row.rests_on)}]" if row.rests_on else ""
+        rows.append(("met" if row.met else "NOT MET", plain(f"{row.name}: {row.told}{rests}", SENTENCE_CHARS)))
+    lines += [f"  {met:<8} {told}" for met, told in rows]
+    lines += [f"  left out: {plain(told, SENTENCE_CHARS)}" for told in standing.left_out]
+    shown = [
+        *(markdown_cell(line, SENTENCE_CHARS) for line in lines[: len(lines) - len(rows) - len(standing.left_out)])
+    ]
+    shown += [
+        "",
+        "| condition | |",
+        "|---|---|",
+        *(f"| {met} | {markdown_cell(told, SENTENCE_CHARS)} |" for met, told in rows),
+    ]
+    return Outcome(
+        exit_code=_HELD if standing.held else _RELEASED,
+        text=runner_safe("\n".join(lines)) + "\n",
+        markdown=runner_safe("\n".join(shown)) + "\n",
+        data={
+            "schema": RESULT_SCHEMA,
+            "held": standing.held,
+            "headline": standing.headline,
+            "conditions": [
+                {"name": row.name, "met": row.met, "told": row.told, "rests_on": list(row.rests_on)}
+                for row in standing.conditions
+            ],
+            "left_out": list(standing.left_out),
+            "break_glass": None if broken is None else {"who": broken.who, "why": broken.why, "until": broken.until},
+            "error": None,
+        },
+    )
+
+
+def _attest(who: str, why: str, output: Path, config: Path | None, *, replaced: bool, proved: bool) -> Outcome:
+    from gate.cli.probing import read_config
+    from gate.clock import SystemClock, rfc3339
+    from gate.evidence.statement import statement_bytes
+    from gate.model.gating import STATEMENT_SCHEMA
+    from gate.settings.quarantine import read_quarantine
+    from gate.settings.require import subject_of
+
+    if replaced == proved:
+        message = "quarantine attest states one thing: give --backend-replaced or --repair-proved"
+        raise RefusedError(message)
+    for name, text in (("--who", who), ("--why", why)):
+        if not text.strip() or not text.isprintable():
+            message = f"{name} is {text[:80]!a}: expected one line that says it"
+            raise RefusedError(message)
+    now = SystemClock().now()
+    toml = read_config(config)
+    cache, endpoint = subject_of(toml, os.environ)
+    made = Statement(
+        schema=STATEMENT_SCHEMA,
+        kind=StatementKind.BACKEND_REPLACED if replaced else StatementKind.REPAIR_PROVED,
+        who=who.strip(),
+        why=why.strip(),
+        at=rfc3339(now),
+        incident=read_quarantine(toml, now).incident,
+        cache=cache,
+        endpoint=endpoint,
+    )
+    try:
+        with output.open("xb") as stream:
+            stream.write(statement_bytes(made))
+    except OSError as error:
+        message = f"{output} can't be written ({error.strerror}): give --output a new file"
+        raise RefusedError(message) from None
+    next_step = "name it in gate.toml [quarantine] statements, by a reviewed change"
+    text = f"{output}: {made.kind.value} by {made.who}; {next_step}\n"
+    return Outcome(exit_code=0, text=text, data={"schema": RESULT_SCHEMA, "statement": str(output), "error": None})
+
+
+def _suspects(folders: Sequence[Path], since: str | None, until: str | None) -> Outcome:
+    from gate.judge.suspects import in_window, suspects_of
+    from gate.seal import verify
+
+    if not folders:
+        message = "suspects needs a folder: give the evidence folders of the time in question"
+        raise RefusedError(message)
+    window = in_window(since, until)
+    paths = {path for folder in folders for path in suspects_of(verify(folder)[0], window)}
+    ordered = sorted(paths)
+    return Outcome(
+        exit_code=0,
+        text="".join(f"{path}\n" for path in ordered),
+        data={"schema": RESULT_SCHEMA, "suspects": ordered, "error": None},
+    )
+
+
+def _history(folders: Sequence[Path]) -> Outcome:
+    from gate.judge.standing import in_order
+
+    if not folders:
+        message = "history needs a folder: give evidence folders"
+        raise RefusedError(message)
+    past = in_order(_from_folders(folders))
+    lines = [f"{'ended':<25} {'run':<24} {'profile':<14} {'verdict':<13} {'counts':<8} codes"]
+    lines += [
+        f"{row.ended_at:<25} {row.label:<24} {row.profile or '-':<14} {row.word.value:<13} {_counts(row):<8} "
+        f"{', '.join(row.codes)}".rstrip()
+        for row in past
+    ]
+    return Outcome(
+        exit_code=0,
+        text="\n".join(lines) + "\n",
+        data={
+            "schema": RESULT_SCHEMA,
+            "runs": [
+                {
+                    "run": row.label,
+                    "profile": row.profile,
+                    "kind": row.kind.value,
+                    "verdict": row.word.value,
+                    "codes": list(row.codes),
+                    "started_at": row.started_at,
+                    "ended_at": row.ended_at,
+                    "evidence_digest": row.digest,
+                    "counts": _counts(row),
+                }
+                for row in past
+            ],
+            "error": None,
+        },
+    )
+
+
+def _counts(row: Past) -> str:
+    if row.kind.value == "lab":
+        return "lab"
+    return "against" if row.against else "toward" if row.toward else "neutral"

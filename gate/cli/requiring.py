@@ -1,0 +1,121 @@
+"""``require``: whether this change may rely on trusted publication."""
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from gate.cli.outcome import RESULT_SCHEMA, Format, Outcome, report
+from gate.errors import RefusedError
+from gate.model.basics import Secret, Word
+from gate.model.gating import Answer
+
+_LOUD = "!" * 100
+
+
+def require(
+    *,
+    push_follows: Annotated[
+        bool, Parameter(help="A trusted push follows right away: ask for evidence whatever the change says.")
+    ] = False,
+    config: Annotated[str, Parameter(help="Where gate.toml lies in the repository.")] = "gate.toml",
+    format: Annotated[Format, Parameter(help="Form of the result on stdout.")] = "text",
+    json_into: Annotated[Path | None, Parameter(help="Write the result as JSON into this file too.")] = None,
+) -> int:
+    """Say whether this change may rely on trusted publication now: exit 0 only on a fresh trusted pass, or no need.
+
+    Reads the runner's event, and asks GitHub with GITHUB_TOKEN (contents: read, actions: read). Checks out nothing.
+    """
+    return report(lambda: run_require(push_follows=push_follows, config=config), format=format, json_into=json_into)
+
+
+def run_require(*, push_follows: bool, config: str) -> Outcome:
+    """The answer as an outcome."""
+    from gate import limits
+    from gate.clock import SystemClock
+    from gate.github.attestation import attester
+    from gate.process import CancelToken
+    from gate.require import Ask, require
+    from gate.tape import read_whole
+
+    clock = SystemClock()
+    token = read_token()
+    event = os.environ.get("GITHUB_EVENT_NAME", "")
+    path = os.environ.get("GITHUB_EVENT_PATH", "")
+    if not push_follows and not path:
+        message = "GITHUB_EVENT_PATH is not set: run this in a workflow, or give --push-follows"
+        raise RefusedError(message)
+    payload = b"" if push_follows else read_whole(Path(path), limits.EVENT_BYTES)
+    with TemporaryDirectory(prefix="publication-gate-") as scratch, github_of(token) as github:
+        ask = Ask(
+            event=event,
+            payload=payload,
+            push_follows=push_follows,
+            config=config,
+            environ=os.environ,
+            scratch=Path(scratch),
+            attester=lambda place, policy: attester(
+                place, policy, token=token, environ=os.environ, clock=clock, cancel=CancelToken()
+            ),
+        )
+        return outcome_of(require(ask, github, clock))
+
+
+def read_token() -> Secret:
+    """The token for GitHub's interface; raises `RefusedError` where there is none."""
+    for name in ("GATE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"):
+        if os.environ.get(name, "").strip():
+            return Secret(os.environ[name].strip())
+    message = "GITHUB_TOKEN is not set: give it as `env: GITHUB_TOKEN: ${{ github.token }}` (actions: read)"
+    raise RefusedError(message)
+
+
+def github_of(token: Secret) -> Any:  # noqa: ANN401  # a `GitHub`; its module is heavy
+    """The repository's interface, by the runner's own variables."""
+    from gate.clock import SystemClock
+    from gate.github.api import GitHub
+
+    repository = os.environ.get("GITHUB_REPOSITORY", "")
+    url = os.environ.get("GITHUB_API_URL", "") or "https://api.github.com"
+    return GitHub(repository, token, api_url=url, clock=SystemClock())
+
+
+def outcome_of(answer: Answer) -> Outcome:
+    """An answer with its reasons, for people and as JSON."""
+    from gate.judge.decisions import BY_DECISION
+    from gate.render.escape import markdown_cell, markdown_code, plain, runner_safe
+    from gate.render.view import SENTENCE_CHARS
+
+    rows = [(row, BY_DECISION[row.code]) for row in answer.reasons]
+    loud = [_LOUD, plain(answer.headline, SENTENCE_CHARS), _LOUD]
+    lines = loud if answer.under_break_glass else [plain(answer.headline, SENTENCE_CHARS)]
+    lines += [f"  {row.code}: {plain(row.told, SENTENCE_CHARS)}" for row, _ in rows]
+    if answer.word is not Word.PASS:
+        lines += [f"    what to do: {code.remedy}" for code in dict.fromkeys(code for _, code in rows)]
+    lines += [f"    {plain(command, SENTENCE_CHARS)}" for command in answer.commands]
+    alert = "NOTE" if answer.word is Word.PASS and not answer.under_break_glass else "CAUTION"
+    shown = [f"> [!{alert}]", f"> **{markdown_cell(answer.headline, SENTENCE_CHARS)}**", ""]
+    shown += [f"- {markdown_code(row.code, 80)} {markdown_cell(row.told, SENTENCE_CHARS)}" for row, _ in rows]
+    shown += [f"- to produce it: {markdown_code(command, SENTENCE_CHARS)}" for command in answer.commands]
+    verdict = {
+        "word": answer.word.value,
+        "outcome": "pass" if answer.word is Word.PASS and not answer.under_break_glass else "fail",
+        "exit_code": answer.exit_code,
+        "blocks": answer.exit_code != 0,
+    }
+    return Outcome(
+        exit_code=answer.exit_code,
+        text=runner_safe("\n".join(lines)) + "\n",
+        markdown=runner_safe("\n".join(shown)) + "\n",
+        data={
+            "schema": RESULT_SCHEMA,
+            "verdict": verdict,
+            "headline": answer.headline,
+            "reasons": [{"code": row.code, "told": row.told, "remedy": code.remedy} for row, code in rows],
+            "commands": list(answer.commands),
+            "break_glass": answer.under_break_glass,
+            "error": None,
+        },
+    )

@@ -1,0 +1,212 @@
+"""Asking GitHub's REST interface: reads alone, each within a cap and a deadline, repeated where that may help.
+
+A read is repeated after a broken connection, a 5xx or a 429; nothing that changes anything is ever asked. The token
+goes to the interface's own host and to no other.
+"""
+
+import ssl
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import quote, urlsplit
+
+from gate import __version__, limits
+from gate.clock import Clock
+from gate.errors import ForgedError, InconclusiveError, RefusedError
+from gate.model.basics import Secret
+from gate.parse.strict_json import loads
+
+if TYPE_CHECKING:
+    import httpx
+
+_JSON: Final = "application/vnd.github+json"
+_RAW: Final = "application/vnd.github.raw+json"
+_VERSION: Final = "2022-11-28"
+_NOT_FOUND, _TOO_MANY = 404, 429
+_SERVER_ERRORS: Final = range(500, 600)
+_MOVED: Final = (301, 302, 303, 307, 308)
+_OK: Final = 200
+_MESSAGE_CHARS: Final = 200
+_PAGE: Final = 100  # the most that GitHub gives
+
+
+class TooLargeError(InconclusiveError):
+    """An answer has more bytes than are taken."""
+
+
+class _AgainError(Exception):
+    """An answer that another try may better."""
+
+
+class GitHub:
+    """One repository by the REST interface at ``api_url`` (``GITHUB_API_URL``; GHES has its own).
+
+    Every method raises `InconclusiveError` when the answer could not be had in time, and `ForeignTextError` for one of
+    another form. Plain http is taken for a loopback host alone.
+    """
+
+    def __init__(self, repository: str, token: Secret, *, api_url: str, clock: Clock) -> None:
+        parts = urlsplit(api_url)
+        loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        if parts.scheme not in ("https", "http") or not parts.hostname or (parts.scheme == "http" and not loopback):
+            message = f"GITHUB_API_URL is {api_url[:200]!a}: expected an https:// address"
+            raise RefusedError(message)
+        owner, _, name = repository.partition("/")
+        if not owner or not name or "/" in name:
+            message = f"the repository is {repository[:200]!a}: expected OWNER/NAME"
+            raise RefusedError(message)
+        self.repository = repository
+        self._root = api_url.rstrip("/")
+        self._scheme = parts.scheme
+        self._token = token
+        self._clock = clock
+        self._ends = clock.monotonic() + limits.API_TOTAL_SECONDS
+        self._client: httpx.Client | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._client is not None:
+            self._client.close()
+
+    def json(self, path: str, query: Mapping[str, str | int] | None = None) -> object:
+        """The answer of ``/repos/OWNER/NAME`` + ``path``, which is quoted already, as strict JSON."""
+        return loads(self._need(path, query, _JSON, limits.API_JSON_BYTES), cap=limits.API_JSON_BYTES, what=path)
+
+    def pages(self, path: str, query: Mapping[str, str | int], most: int) -> Iterator[object]:
+        """The pages of a list, 100 rows each, to its end; `InconclusiveError` when that can't be reached.
+
+        ``total_count`` and short pages say where the end is, not a Link header: that could lead elsewhere.
+        """
+        got = page = 0
+        for page in range(1, most + 1):
+            answer = self.json(path, {**query, "per_page": _PAGE, "page": page})
+            yield answer
+            rows = _rows(answer)
+            got += rows
+            if rows == 0 and got < _total(answer):
+                break
+            if rows < _PAGE and got >= _total(answer):
+                return
+        message = f"GitHub's list {path} gave {got} rows on {page} pages and has more: what is lacking can't be told"
+        raise InconclusiveError(message)
+
+    def raw(self, path: str, query: Mapping[str, str | int] | None = None, *, cap: int) -> bytes | None:
+        """The bytes of a file or blob; None where GitHub says 404."""
+        return self._get(path, query, _RAW, cap)
+
+    def download(self, path: str, *, cap: int, digest: str | None) -> bytes:
+        """What a path redirects to, asked without the token; raises `ForgedError` where its digest is another."""
+        data = self._need(path, None, _JSON, cap)
+        made = f"sha256:{sha256(data).hexdigest()}"
+        if digest is not None and digest.lower() != made:
+            message = f"the artifact at {path} has {made}, GitHub says {digest}"
+            raise ForgedError(message)
+        return data
+
+    def _need(self, path: str, query: Mapping[str, str | int] | None, accept: str, cap: int) -> bytes:
+        data = self._get(path, query, accept, cap)
+        if data is None:
+            message = f"GitHub answers 404 for {path} of {self.repository}: not there, or the token may not read it"
+            raise InconclusiveError(message)
+        return data
+
+    def _get(self, path: str, query: Mapping[str, str | int] | None, accept: str, cap: int) -> bytes | None:
+        """Ask, and once more where that may help; None for 404."""
+        import httpx  # noqa: PLC0415  # heavy, and only these commands need it
+        import stamina  # noqa: PLC0415  # the same
+
+        url = f"{self._root}/repos/{quote(self.repository)}{path}"
+        headers = {"Accept": accept, "X-GitHub-Api-Version": _VERSION, "Authorization": self._bearer()}
+        told = "no answer"
+        try:
+            for attempt in stamina.retry_context(
+                on=_AgainError, attempts=limits.API_ATTEMPTS, timeout=limits.API_SECONDS, wait_max=5.0
+            ):
+                with attempt:
+                    try:
+                        return self._follow(url, dict(query or {}), headers, cap)
+                    except (httpx.TransportError, ssl.SSLError) as error:
+                        raise _AgainError(type(error).__name__) from None
+        except _AgainError as error:
+            told = str(error)
+        message = f"GitHub could not be asked for {path} of {self.repository} ({told}): try again later"
+        raise InconclusiveError(message)
+
+    def _follow(self, url: str, query: Mapping[str, str | int], headers: Mapping[str, str], cap: int) -> bytes | None:
+        """One answer, or the one that it redirects to: once, without the token, and by https where we came by it."""
+        status, location, data = self._once(url, query, headers, cap)
+        if status in _MOVED:
+            target = urlsplit(location)
+            if target.scheme not in {"https", self._scheme} or not target.hostname:
+                message = f"GitHub redirects to {location.partition('?')[0][:200]!a}: expected an https:// address"
+                raise InconclusiveError(message)
+            status, _, data = self._once(location, {}, {}, cap)
+        if status == _NOT_FOUND:
+            return None
+        if status != _OK:
+            message = f"GitHub answers {status} ({_said(data)}): look at the token's permissions and its rate limit"
+            raise InconclusiveError(message)
+        return data
+
+    def _once(
+        self, url: str, query: Mapping[str, str | int], headers: Mapping[str, str], cap: int
+    ) -> tuple[int, str, bytes]:
+        left = self._ends - self._clock.monotonic()
+        if left <= 0:
+            message = f"GitHub took more than {limits.API_TOTAL_SECONDS:g} s in all: try again later"
+            raise InconclusiveError(message)
+        until = self._clock.monotonic() + min(left, limits.API_SECONDS)
+        asked = self._open().stream("GET", url, params=query or None, headers=headers)
+        with asked as answer:
+            if answer.status_code in _SERVER_ERRORS or answer.status_code == _TOO_MANY:
+                message = f"status {answer.status_code}"
+                raise _AgainError(message)
+            data = bytearray()
+            for piece in answer.iter_raw(limits.READ_CHUNK_BYTES):
+                data += piece
+                if len(data) > cap:
+                    message = f"GitHub's answer has more than {cap} bytes: it is not read"
+                    raise TooLargeError(message)
+                if self._clock.monotonic() > until:
+                    message = "deadline"
+                    raise _AgainError(message)
+            return answer.status_code, answer.headers.get("location", ""), bytes(data)
+
+    def _open(self) -> "httpx.Client":
+        if self._client is None:
+            import httpx  # noqa: PLC0415  # as above
+
+            ours = {"User-Agent": f"publication-gate/{__version__}", "Accept-Encoding": "identity"}
+            self._client = httpx.Client(
+                headers=ours, timeout=limits.CONNECT_SECONDS, follow_redirects=False, verify=_tls()
+            )
+        return self._client
+
+    def _bearer(self) -> str:
+        return f"Bearer {self._token.reveal()}"
+
+
+def _tls() -> ssl.SSLContext:
+    """The machine's own authorities and certifi's: a GHES often has a certificate of the site's own."""
+    import certifi  # noqa: PLC0415  # only where something is asked
+
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def _rows(answer: object) -> int:
+    lists = [part for part in answer.values() if isinstance(part, list)] if isinstance(answer, dict) else []
+    return max((len(part) for part in lists), default=0)
+
+
+def _total(answer: object) -> int:
+    total = answer.get("total_count") if isinstance(answer, dict) else None
+    return total if isinstance(total, int) and not isinstance(total, bool) else 0
+
+
+def _said(data: bytes) -> str:
+    text = data[: 4 * _MESSAGE_CHARS].decode("utf-8", "backslashreplace")
+    return ascii(text)[1 : _MESSAGE_CHARS + 1]

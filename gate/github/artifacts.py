@@ -1,0 +1,109 @@
+"""The repository's runs, their attempts and artifacts, and its files: what `gate.require` asks of GitHub."""
+
+from datetime import datetime
+from typing import Final
+from urllib.parse import quote
+
+from gate import limits
+from gate.clock import rfc3339
+from gate.errors import InconclusiveError
+from gate.github import shapes
+from gate.github.api import GitHub, TooLargeError
+from gate.model.gating import Artifact, Run, TreeEntry
+
+_ANCESTOR: Final = ("ahead", "identical")  # the branch against the commit: nothing of the commit is lacking in it
+
+
+def repository_facts(github: GitHub) -> tuple[int, str, str]:
+    """Number, full name and default branch."""
+    return shapes.repository_of(github.json(""))
+
+
+def workflow_number(github: GitHub, path: str) -> tuple[int, str]:
+    """Number and path of the workflow with that file name."""
+    return shapes.workflow_of(github.json(f"/actions/workflows/{path.rpartition('/')[2]}"))
+
+
+def runs_of(github: GitHub, workflow_id: int, branch: str, since: datetime) -> tuple[Run, ...]:
+    """The runs of a workflow on a branch of that name that were created since then, each by its newest attempt.
+
+    The list is filtered by GitHub to be short, and believed in nothing: forks have branches of that name too.
+    """
+    query = {"branch": branch, "created": f">={rfc3339(since)[:10]}", "exclude_pull_requests": "true"}
+    found: dict[int, Run] = {}
+    for page in github.pages(f"/actions/workflows/{workflow_id}/runs", query, limits.API_PAGES):
+        for run in shapes.rows_of(page, "workflow_runs", shapes.run_of):
+            found[run.id] = run if run.id not in found or run.attempt >= found[run.id].attempt else found[run.id]
+    return tuple(found.values())
+
+
+def attempt_of(github: GitHub, run_id: int, attempt: int) -> Run:
+    """An earlier attempt of a run."""
+    run = shapes.run_of(github.json(f"/actions/runs/{run_id}/attempts/{attempt}"))
+    if (run.id, run.attempt) != (run_id, attempt):
+        message = f"GitHub gives run {run.label} for {run_id}.{attempt}: nothing can be told of that attempt"
+        raise InconclusiveError(message)
+    return run
+
+
+def ever_began(github: GitHub, run: Run) -> bool:
+    """Whether a step of any job of this attempt ran."""
+    path = f"/actions/runs/{run.id}/attempts/{run.attempt}/jobs"
+    return any(any(shapes.rows_of(page, "jobs", shapes.job_began)) for page in github.pages(path, {}, limits.JOB_PAGES))
+
+
+def artifacts_of(github: GitHub, run_id: int, prefix: str) -> tuple[Artifact, ...]:
+    """The artifacts of a run whose name begins so, by number."""
+    pages = github.pages(f"/actions/runs/{run_id}/artifacts", {}, limits.API_PAGES)
+    rows = {row.id: row for page in pages for row in shapes.rows_of(page, "artifacts", shapes.artifact_of)}
+    return tuple(row for _, row in sorted(rows.items()) if row.name.startswith(prefix))
+
+
+def download(github: GitHub, artifact: Artifact) -> bytes:
+    """The zip of an artifact; raises `ForgedError` where it is not what GitHub has the digest of."""
+    if artifact.bytes > limits.BUNDLE_BYTES:
+        message = f"artifact {artifact.id} has {artifact.bytes} bytes; at most {limits.BUNDLE_BYTES} are taken"
+        raise InconclusiveError(message)
+    path = f"/actions/artifacts/{artifact.id}/zip"
+    return github.download(path, cap=limits.BUNDLE_BYTES, digest=artifact.digest)
+
+
+def branch_commit(github: GitHub, branch: str) -> str:
+    """Where a branch stands: asked as a branch, since a tag may have the same name."""
+    return shapes.branch_of(github.json(f"/branches/{quote(branch, safe='')}"))
+
+
+def file_at(github: GitHub, path: str, commit: str, cap: int) -> bytes | None:
+    """A file of a commit; None where there is none."""
+    return github.raw(f"/contents/{quote(path)}", {"ref": commit}, cap=cap)
+
+
+def blob(github: GitHub, number: str, cap: int) -> bytes | None:
+    """A blob by its id, None when it has more than ``cap`` bytes."""
+    try:
+        data = github.raw(f"/git/blobs/{number}", cap=cap)
+    except TooLargeError:
+        return None
+    if data is None:
+        message = f"GitHub has no blob {number}: what the change says can't be told"
+        raise InconclusiveError(message)
+    return data
+
+
+def tree(github: GitHub, commit: str) -> tuple[TreeEntry, ...] | None:
+    """Everything in a commit, None when GitHub cut the list."""
+    return shapes.tree_of(github.json(f"/git/trees/{commit}", {"recursive": "1"}))
+
+
+def merge_base(github: GitHub, base: str, head: str) -> str:
+    """The commit from which ``head`` went its own way from ``base``; both are commits."""
+    return _compare(github, base, head)[1]
+
+
+def is_part_of(github: GitHub, commit: str, tip: str) -> bool:
+    """Whether a commit is among those that lead to another."""
+    return _compare(github, commit, tip)[0] in _ANCESTOR
+
+
+def _compare(github: GitHub, base: str, head: str) -> tuple[str, str]:
+    return shapes.comparison_of(github.json(f"/compare/{base}...{head}", {"per_page": 1}))

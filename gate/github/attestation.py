@@ -1,0 +1,67 @@
+"""Asking GitHub's own ``gh`` whether evidence was attested by the trusted workflow: it checks Sigstore's proofs.
+
+Any job of a run can replace the run's artifacts (they are not bound to the permissions of a job's token), so where that
+matters ``[require] attested`` makes the attested digest decide, not the artifact's name.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from gate import limits
+from gate.clock import Clock
+from gate.github.evidence import Attest
+from gate.model.basics import Secret
+from gate.model.gating import RequirePolicy, TrustedPlace
+from gate.process import CancelToken, output, scrubbed_environment
+
+_GITHUB: Final = "github.com"
+_TOLD_CHARS: Final = 200
+
+
+def attester(
+    place: TrustedPlace,
+    policy: RequirePolicy,
+    *,
+    token: Secret,
+    environ: Mapping[str, str],
+    clock: Clock,
+    cancel: CancelToken,
+) -> Attest:
+    """Says for an ``evidence.json`` why it is not attested, or None.
+
+    The signer is the trusted workflow, or the reusable one that ``signer-workflow`` names; the source is the default
+    branch.
+    """
+    host = urlsplit(environ.get("GITHUB_SERVER_URL", "")).hostname or _GITHUB
+    env = {
+        **scrubbed_environment(environ, keep=("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")),
+        "GH_HOST": host,
+        "GH_TOKEN" if host == _GITHUB else "GH_ENTERPRISE_TOKEN": token.reveal(),
+        "GH_PROMPT_DISABLED": "1",
+    }
+    signer = policy.signer_workflow or f"{place.repository}/{place.workflow}"
+
+    def attest(evidence: Path) -> str | None:
+        argv = [
+            *("gh", "attestation", "verify", str(evidence), "--repo", place.repository),
+            *("--signer-workflow", signer, "--source-ref", f"refs/heads/{place.default_branch}"),
+        ]
+        ended, _, err = output(
+            argv,
+            name="gh-attestation",
+            env=env,
+            cap=limits.ANSWER_BODY_BYTES,
+            deadline_seconds=limits.API_TOTAL_SECONDS,
+            cancel=cancel,
+            clock=clock,
+        )
+        if ended.exit == 0 and ended.ended_by is None:
+            return None
+        if ended.ended_by == "missing":
+            return "gh is not on PATH: it is what verifies attestations"
+        said = ascii(err[-_TOLD_CHARS:].decode("utf-8", "backslashreplace"))[1:-1]
+        return f"`gh attestation verify` says no for {signer}: {said or ended.ended_by or ended.exit}"
+
+    return attest

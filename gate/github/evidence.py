@@ -1,0 +1,128 @@
+"""What one attempt of the trusted workflow left: its artifacts, fetched, unpacked, verified and judged again."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from gate import limits
+from gate.errors import ForeignTextError, ForgedError, GateError, InconclusiveError, RefusedError, UnsealedError
+from gate.github.api import GitHub
+from gate.github.artifacts import artifacts_of, download, ever_began
+from gate.github.bundle import read_bundle, unpack
+from gate.judge.acceptance import reason
+from gate.model.document import Evidence
+from gate.model.gating import Artifact, Looked, Reason, Run
+from gate.parse.leaks import leak_in
+from gate.parse.strict_json import as_object, loads
+from gate.seal import verify
+from gate.tape import EVIDENCE, names, stream
+
+PREFIX: Final = "publication-evidence-"  # gate.github.context.artifact_name
+RESULT: Final = "result.json"
+_NOT_IN_NAMES: Final = re.compile("[^A-Za-z0-9._-]+")
+_NAME_PART: Final = 80
+_NEVER_RAN: Final = ("cancelled", "skipped", "startup_failure", "action_required", "stale")
+Attest = Callable[[Path], str | None]
+
+
+class Finder:
+    """Looks at attempts. ``scratch`` is an empty folder of ours.
+
+    ``attest`` says why an ``evidence.json`` is not attested, or None; without it nobody asks.
+    """
+
+    def __init__(self, github: GitHub, scratch: Path, attest: Attest | None = None) -> None:
+        self._github = github
+        self._scratch = scratch
+        self._attest = attest
+        self._artifacts: dict[int, tuple[Artifact, ...]] = {}
+
+    def look(self, run: Run) -> Looked:
+        """What an attempt left. Raises `InconclusiveError` or `ForeignTextError` when GitHub can't be asked or read."""
+        if run.status != "completed":
+            return Looked(run=run, began=True, refused=False, reasons=(), evidences=())
+        reasons: list[Reason] = []
+        evidences: list[Evidence] = []
+        refused = False
+        for artifact in self._of(run):
+            found = self._one(run, artifact)
+            if isinstance(found, Reason):
+                reasons.append(found)
+            elif found is None:
+                refused = True
+            else:
+                evidences.append(found)
+        left = bool(reasons or evidences or refused)
+        began = left or run.conclusion not in _NEVER_RAN or ever_began(self._github, run)
+        return Looked(run=run, began=began, refused=refused, reasons=tuple(reasons), evidences=tuple(evidences))
+
+    def _of(self, run: Run) -> Iterable[Artifact]:
+        """The artifacts that may be of this attempt: those that do not name another one of the same run."""
+        if run.id not in self._artifacts:
+            self._artifacts[run.id] = artifacts_of(self._github, run.id, PREFIX)
+        for artifact in self._artifacts[run.id]:
+            named = re.search(rf"-{run.id}-(\d{{1,6}})(?:-|$)", artifact.name)
+            if named is None or int(named[1]) == run.attempt:
+                yield artifact
+
+    def _one(self, run: Run, artifact: Artifact) -> Evidence | Reason | None:
+        """The evidence of an artifact, why it can't be taken, or None for a run that says that it was refused."""
+        told = f"artifact {artifact.id} of run {run.label}"
+        if artifact.run_id not in (None, run.id):
+            return reason("require-other-run", f"{told} is listed for run {artifact.run_id}")
+        if artifact.expired:
+            return reason("require-evidence-expired", f"{told} has expired")
+        try:
+            data = download(self._github, artifact)
+        except ForgedError as error:
+            return reason("require-digest-differs", str(error))
+        folder = self._scratch / str(artifact.id)
+        try:
+            if _is_refusal(data):
+                return None
+            unpack(data, folder)
+            return self._verified(artifact, folder, told)
+        except (ForeignTextError, RefusedError) as error:
+            return reason("require-bundle-malformed", f"{told}: {error}".replace(str(folder), "its folder"))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _verified(self, artifact: Artifact, folder: Path, told: str) -> Evidence | Reason:
+        try:
+            evidence, _ = verify(folder)
+        except UnsealedError as error:
+            return reason("require-unsealed", f"{told}: {error}".replace(str(folder), "it"))
+        except GateError as error:
+            return reason("require-not-genuine", f"{told}: {error}".replace(str(folder), "it"))
+        for name in names(folder):
+            leak = leak_in(stream(folder / name))
+            if leak:
+                return reason("require-secret-found", f"{told} holds {leak} in {name}")
+        profile = evidence.policy.profile
+        if not artifact.name.startswith(f"{PREFIX}{_NOT_IN_NAMES.sub('-', profile)[:_NAME_PART]}-"):
+            named = artifact.name.removeprefix(PREFIX)[:100]
+            return reason("require-other-profile", f"{told} is named {named!a}, its evidence is of {profile}")
+        why = self._attest(folder / EVIDENCE) if self._attest else None
+        if why is not None:
+            return reason("require-not-attested", f"{told}: {why}")
+        return evidence
+
+
+def _is_refusal(data: bytes) -> bool:
+    """Whether a bundle is the result of a run that was refused before it had a folder: one small file that says so."""
+    if len(data) > limits.RESULT_BYTES:
+        return False
+    try:
+        files = read_bundle(data)
+    except ForgedError:
+        return False
+    if set(files) != {RESULT}:
+        return False
+    result = as_object(loads(files[RESULT], cap=limits.RESULT_BYTES, what=RESULT), RESULT)
+    verdict = as_object(result.get("verdict"), "verdict")
+    if verdict.get("word") != "refused" or result.get("evidence") is not None:
+        message = f"{RESULT} alone is taken only from a refused run: its evidence is missing"
+        raise InconclusiveError(message)
+    return True

@@ -1,0 +1,258 @@
+"""Which attempt governs, whether its evidence may be believed, and the answer. Values in, decision with reasons out.
+
+The newest *attempt* of a profile governs, not the newest success: starting another must not hide what one found.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from gate import limits
+from gate.judge.decisions import BY_DECISION
+from gate.model.basics import EXIT_CODES, Kind, Word
+from gate.model.document import Evidence
+from gate.model.gating import Answer, Demand, Looked, Reason, Run, Standing, TrustedPlace
+
+_WORST: Final = (Word.QUARANTINE, Word.REFUSED, Word.INCONCLUSIVE, Word.PASS)
+_NUMBERS: Final = re.compile(r"\d{1,6}(?:\.\d{1,6}){0,3}", re.ASCII)
+_SKEW: Final = timedelta(seconds=limits.SKEW_SECONDS)
+
+
+def reason(code: str, told: str) -> Reason:
+    """A reason of the registry; KeyError for a code that is none: a defect of ours."""
+    return Reason(code=BY_DECISION[code].code, told=told)
+
+
+def word_of(reasons: Iterable[Reason]) -> Word:
+    """The worst word of some reasons; none of them is a pass here."""
+    return min((BY_DECISION[row.code].word for row in reasons), key=_WORST.index, default=Word.PASS)
+
+
+def moment(text: str) -> datetime | None:
+    """A time with its zone, or None."""
+    try:
+        made = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return made if made.tzinfo is not None else None
+
+
+def foreign(run: Run, place: TrustedPlace) -> tuple[Reason, ...]:
+    """Why a run is not one of the trusted workflow on the default branch; none when it is."""
+    found = []
+    repositories = {run.repository_id, run.head_repository_id}
+    if repositories != {place.repository_id}:
+        told = f"run {run.label} is of repository {run.repository_id}, its commit of {run.head_repository_id}"
+        found.append(reason("require-other-repository", f"{told}; expected {place.repository_id} for both"))
+    path = run.path.partition("@")[0]
+    if (run.workflow_id, path) != (place.workflow_id, place.workflow):
+        told = f"run {run.label} is of {path} ({run.workflow_id})"
+        found.append(reason("require-other-workflow", f"{told}; expected {place.workflow} ({place.workflow_id})"))
+    if run.event not in place.events:
+        told = f"run {run.label} was started by {run.event}; expected {' or '.join(place.events)}"
+        found.append(reason("require-other-event", told))
+    if run.head_branch != place.default_branch:
+        told = f"run {run.label} is of branch {run.head_branch}; expected {place.default_branch}"
+        found.append(reason("require-other-branch", told))
+    return tuple(found)
+
+
+def newest_first(runs: Iterable[Run]) -> list[Run]:
+    """Attempts by the time they began, then by number: a total order, whatever order the list came in."""
+    return sorted(runs, key=lambda run: (_begun(run), run.id, run.attempt), reverse=True)
+
+
+def governed(looked: Looked, profiles: Sequence[str]) -> Mapping[str, Evidence | tuple[Reason, ...]]:
+    """What this attempt settles, for those of the profiles that it governs: its evidence, or why it blocks.
+
+    A refused attempt and one of which no step ever ran settle nothing; an attempt that is not over, or whose evidence
+    is missing or damaged, settles every profile, since its own is not known.
+    """
+    run = looked.run
+    if run.status != "completed":
+        told = f"run {run.label} is {run.status}: wait for its end, then run this check again"
+        return dict.fromkeys(profiles, (reason("require-unfinished", told),))
+    if looked.reasons:
+        return dict.fromkeys(profiles, looked.reasons)
+    if not looked.evidences:
+        if looked.refused or not looked.began:
+            return {}
+        told = f"run {run.label} ended in {run.conclusion} and left no evidence"
+        return dict.fromkeys(profiles, (reason("require-no-evidence", told),))
+    found: dict[str, Evidence | tuple[Reason, ...]] = {}
+    for profile in profiles:
+        of_it = [evidence for evidence in looked.evidences if evidence.policy.profile == profile]
+        if len(of_it) > 1:
+            found[profile] = (reason("require-doubled", f"run {run.label} has {len(of_it)} evidences of {profile}"),)
+        elif of_it and of_it[0].verdict.word is not Word.REFUSED:
+            found[profile] = of_it[0]
+    return found
+
+
+def objections(demand: Demand, place: TrustedPlace, run: Run, evidence: Evidence, now: datetime) -> tuple[Reason, ...]:
+    """Why this evidence, of this run, is not taken for what is demanded; none when it is.
+
+    Its verdict is looked at only when everything else about it may be believed.
+    """
+    found = [
+        *other_run(place, run, evidence),
+        *_subject(demand, evidence),
+        *_times(demand, run, evidence, now),
+        *_rules(demand, evidence),
+    ]
+    return tuple(found) if found else _verdict(run, evidence)
+
+
+def other_run(place: TrustedPlace, run: Run, evidence: Evidence) -> list[Reason]:
+    """What of the evidence's own identity is not that of the run which it was found with."""
+    who = evidence.run
+    ref = f"refs/heads/{place.default_branch}"
+    wanted = {
+        "repository id": (who.repository_id, str(place.repository_id)),
+        "run": (who.workflow_run, str(run.id)),
+        "attempt": (who.workflow_attempt, str(run.attempt)),
+        "commit": (evidence.subject.commit, run.head_sha),
+        "ref": (who.ref, ref),
+        "event": (who.event, run.event),
+        "workflow": ((who.workflow_ref or "").partition("/.github/")[2], f"{place.workflow}@{ref}"[len(".github/") :]),
+    }
+    return [
+        reason("require-other-run", f"the evidence of run {run.label} says {name} {got}; expected {expected}")
+        for name, (got, expected) in wanted.items()
+        if got != expected
+    ]
+
+
+def older_gate(evidence: Evidence, least: str) -> bool:
+    """Whether the evidence was made by a gate older than ``least``: a re-run uses its old commit's code."""
+    version = _version(evidence.run.tool_version)
+    return version is None or version < (_version(least) or ())
+
+
+def conclude(
+    settled: Mapping[str, tuple[Reason, ...]], standing: Standing | None, commands: Sequence[str] = ()
+) -> Answer:
+    """The answer over all demanded profiles and the standing quarantine; None where it is not held."""
+    reasons = [row for rows in settled.values() for row in rows]
+    held = standing is not None and standing.held
+    broken = standing.break_glass if standing is not None and held else None
+    if held and standing is not None and broken is None:
+        reasons.append(reason("require-quarantine-held", standing.headline))
+    word = word_of(reasons) if settled else Word.INCONCLUSIVE
+    if word is not Word.PASS:
+        return blocked(tuple(reasons), commands)
+    if broken is not None:
+        told = f"BREAK GLASS until {broken.until}: {broken.who} set the quarantine aside: {broken.why}"
+        return Answer(
+            word=word,
+            exit_code=EXIT_CODES[word],
+            headline=f"{told}. This is no pass: the quarantine is held.",
+            reasons=(reason("require-break-glass", told),),
+            under_break_glass=True,
+        )
+    told = f"the newest attempt passed and is fresh, for {', '.join(settled)}"
+    headline = f"Trusted publication may be relied on: {told}."
+    return Answer(word=word, exit_code=0, headline=headline, reasons=(reason("require-accepted", told),))
+
+
+def not_needed(told: str) -> Answer:
+    """The answer for a change that relies on nothing."""
+    headline = f"This change does not rely on trusted publication: {told}."
+    return Answer(word=Word.PASS, exit_code=0, headline=headline, reasons=(reason("require-not-needed", told),))
+
+
+def blocked(reasons: tuple[Reason, ...], commands: Sequence[str] = ()) -> Answer:
+    """The answer for a change that must wait; without a reason it is inconclusive all the same."""
+    word = word_of(reasons) if reasons else Word.INCONCLUSIVE
+    first = reasons[0].told if reasons else "nothing was settled"
+    headline = f"This change must not rely on trusted publication now ({word.value}): {first}."
+    return Answer(word=word, exit_code=EXIT_CODES[word], headline=headline, reasons=reasons, commands=tuple(commands))
+
+
+def _begun(run: Run) -> str:
+    made = moment(run.started_at)
+    return made.astimezone(UTC).isoformat() if made is not None else run.started_at
+
+
+def _subject(demand: Demand, evidence: Evidence) -> list[Reason]:
+    policy = evidence.policy
+    found = []
+    if policy.kind is not Kind.PRODUCTION:
+        found.append(reason("require-lab", "the evidence is of the lab"))
+    if policy.profile != demand.profile:
+        told = f"the evidence is of profile {policy.profile}; expected {demand.profile}"
+        found.append(reason("require-other-profile", told))
+    got = (evidence.subject.cache, evidence.subject.endpoint.rstrip("/"))
+    if got != (demand.cache, demand.endpoint.rstrip("/")):
+        told = f"the evidence is of cache {got[0]} at {got[1]}; expected {demand.cache} at {demand.endpoint}"
+        found.append(reason("require-other-cache", told))
+    return found
+
+
+def _times(demand: Demand, run: Run, evidence: Evidence, now: datetime) -> list[Reason]:
+    began, ended = moment(evidence.started_at), moment(evidence.ended_at)
+    opened, closed = moment(run.started_at), moment(run.updated_at)
+    if began is None or ended is None or opened is None or closed is None:
+        told = f"a time of run {run.label} or of its evidence can't be read"
+        return [reason("require-outside-run", told)]
+    if max(began, ended) - now > _SKEW:
+        told = f"the evidence is of {evidence.ended_at}, now is {now.isoformat(timespec='seconds')}"
+        return [reason("require-future", told)]
+    found = []
+    if began > ended or began < opened - _SKEW or ended > closed + _SKEW:
+        told = f"the evidence is of {evidence.started_at} to {evidence.ended_at}"
+        told += f", its run {run.label} of {run.started_at} to {run.updated_at}"
+        found.append(reason("require-outside-run", told))
+    age = (now - ended).total_seconds()
+    if age > demand.max_age_seconds:
+        told = f"the evidence of run {run.label} is {age / 3600:.1f} hours old"
+        found.append(reason("require-too-old", f"{told}; at most {demand.max_age_seconds / 3600:g} are taken"))
+    return found
+
+
+def _rules(demand: Demand, evidence: Evidence) -> list[Reason]:
+    policy = evidence.policy
+    found = []
+    if older_gate(evidence, demand.min_gate_version):
+        told = f"the evidence is of gate {evidence.run.tool_version}; expected {demand.min_gate_version} or later"
+        found.append(reason("require-gate-too-old", told))
+    if tuple(sorted(policy.absent)) != demand.absent:
+        told = f"absent sources are {', '.join(sorted(policy.absent)) or 'none'}"
+        found.append(reason("require-absent-differs", f"{told}; expected {', '.join(demand.absent) or 'none'}"))
+    weaker = [
+        f"buckets without {', '.join(sorted(set(demand.buckets) - set(policy.buckets)))}"
+        if not set(demand.buckets) <= set(policy.buckets)
+        else "",
+        _less("samples", policy.samples, demand.samples),
+        _less("min-paths", policy.min_paths, demand.min_paths),
+        _less("min-fresh", policy.min_fresh, demand.min_fresh),
+        "a cache declared public" if policy.cache_public and not demand.cache_public else "",
+        "publish-anyway" if policy.publish_anyway else "",
+    ]
+    if any(weaker):
+        told = f"the evidence was made with {', '.join(row for row in weaker if row)}"
+        found.append(reason("require-policy-weaker", told))
+    return found
+
+
+def _less(name: str, got: int, wanted: int) -> str:
+    return f"{name} {got} (expected {wanted})" if got < wanted else ""
+
+
+def _version(text: str) -> tuple[int, ...] | None:
+    """The numbers of a version, without trailing zeros; None for one that can't be read."""
+    match = _NUMBERS.match(text)
+    numbers = [int(part) for part in match[0].split(".")] if match else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers) if match else None
+
+
+def _verdict(run: Run, evidence: Evidence) -> tuple[Reason, ...]:
+    word = evidence.verdict.word
+    if word is Word.PASS:
+        return ()
+    code = "require-quarantine" if word is Word.QUARANTINE else "require-inconclusive"
+    told = f"run {run.label} of {evidence.policy.profile} gave {word.value}: {', '.join(evidence.verdict.codes)}"
+    return (reason(code, told),)

@@ -1,0 +1,301 @@
+"""The standing quarantine: a fold of a history of runs by written conditions. Nothing of it is ever stored.
+
+A pass lifts nothing by itself: a release needs so many representative passes over so many days on one server epoch,
+the newest attempt of every profile passing, and a way in which the failure class was removed, stated by a person.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from gate import limits
+from gate.judge.acceptance import moment
+from gate.model.basics import BucketState, Kind, Word
+from gate.model.document import Evidence
+from gate.model.gating import BreakGlass, Condition, Past, QuarantinePolicy, Run, Standing, Statement, StatementKind
+
+# Codes that tell of our own trouble or of somebody else's work, and what follows from it: a run that is inconclusive
+# for these alone counts neither way. Every other inconclusive is of the storage class, and counts against.
+NEUTRAL_CODES: Final = frozenset(
+    {
+        "build-failed",
+        "build-not-run",
+        "build-substituter-disabled",
+        "push-auth",
+        "push-not-representative",
+        "run-claim-missing",
+        "state-changed",
+        "state-locked",
+    }
+)
+_INDEX_CODES: Final = frozenset({"bucket-index-lost", "bucket-unserved", "bucket-unlisted", "bucket-missing"})
+_FAR: Final = datetime.max.replace(tzinfo=UTC)
+_SKEW: Final = timedelta(seconds=limits.SKEW_SECONDS)
+
+
+def past_of(evidence: Evidence, digest: str) -> Past:
+    """What a run's evidence, judged again, means for the standing decision."""
+    word, codes, policy = evidence.verdict.word, evidence.verdict.codes, evidence.policy
+    run = evidence.run
+    label = f"{run.workflow_run}.{run.workflow_attempt}" if run.workflow_run else run.run_id
+    after = evidence.post.buckets
+    stores = {
+        row.identity
+        for phase in (evidence.pre, evidence.post)
+        for row in phase.workloads
+        if row.role == "store" and row.identity is not None
+    }
+    return Past(
+        label=label,
+        digest=digest,
+        profile=policy.profile,
+        kind=policy.kind,
+        word=word,
+        codes=codes,
+        started_at=evidence.started_at,
+        ended_at=evidence.ended_at,
+        cache=evidence.subject.cache,
+        endpoint=evidence.subject.endpoint.rstrip("/"),
+        epochs=evidence.subject.epochs,
+        stores=tuple(sorted(stores)),
+        against=word is Word.QUARANTINE or (word is Word.INCONCLUSIVE and not set(codes) <= NEUTRAL_CODES),
+        toward=word is Word.PASS and policy.representative,
+        lost=word is Word.QUARANTINE and bool(_INDEX_CODES & set(codes)),
+        indexed=bool(after) and all(bucket.state is BucketState.INDEXED for bucket in after.values()),
+    )
+
+
+def past_without_evidence(run: Run, code: str) -> Past:
+    """An attempt of the trusted workflow that left no evidence: what it saw is not known, so it counts against."""
+    return Past(
+        label=run.label,
+        digest=None,
+        profile=None,
+        kind=Kind.PRODUCTION,
+        word=Word.INCONCLUSIVE,
+        codes=(code,),
+        started_at=run.started_at,
+        ended_at=run.updated_at,
+        cache=None,
+        endpoint=None,
+        epochs=(),
+        stores=(),
+        against=True,
+        toward=False,
+        lost=False,
+        indexed=False,
+    )
+
+
+def fold_standing(
+    history: Iterable[Past],
+    policy: QuarantinePolicy,
+    statements: Sequence[Statement],
+    *,
+    cache: str,
+    endpoint: str,
+    now: datetime,
+) -> Standing:
+    """The standing decision at ``now`` for one cache. ``history`` may be in any order; what doesn't count is named."""
+    subject = (cache, endpoint.rstrip("/"))
+    counted, left_out = _counted(history, policy, subject, now)
+    streak = _streak(counted)
+    conditions = (
+        _newest(counted),
+        _passes(streak, policy),
+        _days(streak, policy),
+        _epoch(streak),
+        _repair(counted, streak, [row for row in statements if _about(row, policy, subject, now)], len(statements)),
+    )
+    released = all(row.met for row in conditions)
+    broken, notes = _break_glass(policy, now)
+    held = policy.held and not released
+    return Standing(
+        held=held,
+        headline=_headline(policy, conditions, held=held),
+        conditions=conditions,
+        left_out=(*left_out, *notes),
+        break_glass=broken if held else None,
+    )
+
+
+def in_order(history: Iterable[Past]) -> list[Past]:
+    """A history by the times at which its runs ended."""
+    return sorted(history, key=_order)
+
+
+def _counted(
+    history: Iterable[Past], policy: QuarantinePolicy, subject: tuple[str, str], now: datetime
+) -> tuple[list[Past], list[str]]:
+    since = _time(policy.since) if policy.since else None
+    seen: dict[tuple[str, str | None], Past] = {}
+    left_out: list[str] = []
+    for run in in_order(history):
+        key = (run.label, run.profile)
+        why = _left_out(run, subject, since, now)
+        if why is None and key in seen and seen[key].digest == run.digest:
+            why = "given twice"
+        elif why is None and key in seen:
+            why = "another evidence of the same run and profile: neither counts for a release"
+            seen[key] = replace(seen[key], against=True, toward=False)
+        elif why is None:
+            seen[key] = run
+        if why is not None:
+            left_out.append(f"{run.label}: {why}")
+    return list(seen.values()), left_out
+
+
+def _left_out(run: Past, subject: tuple[str, str], since: datetime | None, now: datetime) -> str | None:
+    if run.kind is Kind.LAB:
+        return "lab evidence never counts"
+    if run.word is Word.REFUSED:
+        return "refused before any publication"
+    if run.cache is not None and (run.cache, run.endpoint) != subject:
+        return f"of cache {run.cache} at {run.endpoint}"
+    if since is not None and _time(run.ended_at) < since:
+        return "before the incident"
+    if run.word is Word.PASS and _time(run.ended_at) - now > _SKEW:
+        return "dated in the future"
+    return None
+
+
+def _streak(counted: Sequence[Past]) -> list[Past]:
+    """The representative passes since the last run that counts against."""
+    last = max((number for number, run in enumerate(counted) if run.against), default=-1)
+    return [run for run in counted[last + 1 :] if run.toward]
+
+
+def _newest(counted: Sequence[Past]) -> Condition:
+    profiles = sorted({run.profile for run in counted if run.profile is not None})
+    newest = {profile: [run for run in counted if run.profile in (profile, None)][-1] for profile in profiles}
+    bad = [f"{profile} in {run.label} gave {run.word.value}" for profile, run in newest.items() if not _passed(run)]
+    told = "; ".join(bad) or (f"of {', '.join(profiles)}" if profiles else "there is no run")
+    return Condition(
+        name="the newest attempt of every profile passes",
+        met=bool(profiles) and not bad,
+        told=told,
+        rests_on=tuple(run.label for run in newest.values()),
+    )
+
+
+def _passed(run: Past) -> bool:
+    return run.word is Word.PASS
+
+
+def _passes(streak: Sequence[Past], policy: QuarantinePolicy) -> Condition:
+    return Condition(
+        name=f"{policy.passes} representative passes since the last run that counts against",
+        met=len(streak) >= policy.passes,
+        told=f"{len(streak)} of {policy.passes}",
+        rests_on=tuple(run.label for run in streak),
+    )
+
+
+def _days(streak: Sequence[Past], policy: QuarantinePolicy) -> Condition:
+    span = _time(streak[-1].ended_at) - _time(streak[0].ended_at) if streak else timedelta()
+    days = span / timedelta(days=1)
+    return Condition(
+        name=f"they span {policy.days} days",
+        met=bool(streak) and days >= policy.days,
+        told=f"{days:.1f} of {policy.days}",
+        rests_on=(streak[0].label, streak[-1].label) if streak else (),
+    )
+
+
+def _epoch(streak: Sequence[Past]) -> Condition:
+    epochs = {run.epochs for run in streak}
+    known = bool(epochs) and all(run.stores for run in streak)
+    told = "no pass to look at" if not streak else f"{len(epochs)} epochs"
+    if streak and not known:
+        told = "a run does not know who the store's process was"
+    elif len(epochs) == 1:
+        told = f"epoch {', '.join(streak[-1].epochs)}"
+    return Condition(
+        name="they are on one server epoch",
+        met=known and len(epochs) == 1,
+        told=told,
+        rests_on=tuple(run.label for run in streak),
+    )
+
+
+def _repair(counted: Sequence[Past], streak: Sequence[Past], statements: Sequence[Statement], given: int) -> Condition:
+    """``statements`` are those about this incident and cache, ``given`` how many there are of all."""
+    tried = [
+        _replaced(row, counted, streak) if row.kind is StatementKind.BACKEND_REPLACED else _repaired(row, counted)
+        for row in statements
+    ]
+    none = "nobody states that the backend was replaced or that it repairs itself without a restart"
+    if given > len(tried):
+        none += f"; {given - len(tried)} statements are of another incident or cache, or of a time that can't be"
+    met = [told for good, told, _ in tried if good]
+    rests = [labels for good, _, labels in tried if good]
+    return Condition(
+        name="a repair path without restart is proved, or the backend was replaced",
+        met=bool(met),
+        told="; ".join(met) or "; ".join(told for _, told, _ in tried) or none,
+        rests_on=rests[0] if rests else (),
+    )
+
+
+def _about(row: Statement, policy: QuarantinePolicy, subject: tuple[str, str], now: datetime) -> bool:
+    at = moment(row.at)
+    since = moment(policy.since) if policy.since else None
+    same = (row.cache, row.endpoint.rstrip("/")) == subject and row.incident == policy.incident
+    return same and at is not None and at - now <= _SKEW and (since is None or at >= since)
+
+
+_Trial = tuple[bool, str, tuple[str, ...]]
+
+
+def _replaced(row: Statement, counted: Sequence[Past], streak: Sequence[Past]) -> _Trial:
+    """A person says it; the evidence must not contradict: another store process, and no failure since they said it."""
+    said = f"{row.who} stated on {row.at} that the backend was replaced: {row.why}"
+    losses = [run for run in counted if run.word is Word.QUARANTINE]
+    if losses and _time(losses[-1].ended_at) >= _time(row.at):
+        return False, f"{said}; but run {losses[-1].label} failed after that", ()
+    old = {store for run in losses for store in run.stores}
+    same = [run for run in streak if old & set(run.stores)]
+    if same:
+        return False, f"{said}; but run {same[0].label} met the store process that had failed", ()
+    return True, said, tuple(run.label for run in (*losses[-1:], *streak[:1]))
+
+
+def _repaired(row: Statement, counted: Sequence[Past]) -> _Trial:
+    """A person says it, and the history has the proof: an index that was lost and came back in one store process."""
+    said = f"{row.who} stated on {row.at} a repair path without restart: {row.why}"
+    lost = [run for run in counted if run.lost and run.stores]
+    for loss in reversed(lost):
+        for run in counted[counted.index(loss) + 1 :]:
+            whole = run.word is Word.PASS and run.indexed
+            if whole and run.stores == loss.stores and _time(run.ended_at) <= _time(row.at):
+                return True, said, (loss.label, run.label)
+    return False, f"{said}; but no run before that shows a lost index back in the same store process", ()
+
+
+def _break_glass(policy: QuarantinePolicy, now: datetime) -> tuple[BreakGlass | None, tuple[str, ...]]:
+    entry = policy.break_glass
+    if entry is None:
+        return None, ()
+    if _time(entry.until) <= now:
+        return None, (f"the break-glass entry of {entry.who} ended at {entry.until}",)
+    return entry, ()
+
+
+def _headline(policy: QuarantinePolicy, conditions: Sequence[Condition], *, held: bool) -> str:
+    if not policy.held:
+        return "not held: gate.toml says held = false"
+    if not held:
+        return f"released: every condition is met ({policy.incident})"
+    unmet = "; ".join(f"not met: {row.name} ({row.told})" for row in conditions if not row.met)
+    table = "" if policy.stated else "; gate.toml has no [quarantine], so it is held"
+    return f"broad trusted writes are held ({policy.incident}){table}; {unmet}"
+
+
+def _time(text: str) -> datetime:
+    """A time; one that can't be read lies after all others, so that it never ages away."""
+    return moment(text) or _FAR
+
+
+def _order(run: Past) -> tuple[datetime, datetime, str, str]:
+    return _time(run.ended_at), _time(run.started_at), run.label, run.digest or ""

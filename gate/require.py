@@ -1,0 +1,178 @@
+"""The gate of a change: may it rely on trusted publication? Everything is asked of GitHub; nothing is checked out.
+
+1 the ``gate.toml`` of the default branch and of the base · 2 what the change says at its head · 3 the newest attempt of
+the trusted workflow · 4 its evidence, verified and judged again · 5 the standing quarantine · 6 the answer
+(`judge.acceptance`).
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from gate import limits
+from gate.clock import Clock
+from gate.errors import ForeignTextError, InconclusiveError, RefusedError
+from gate.evidence.statement import read_statement
+from gate.github.api import GitHub
+from gate.github.artifacts import blob, branch_commit, file_at, merge_base, repository_facts, tree
+from gate.github.event import read_event
+from gate.github.evidence import Attest, Finder
+from gate.github.history import Attempts, Governing, trusted_place
+from gate.judge.acceptance import blocked, conclude, not_needed, objections, reason
+from gate.judge.guarded import guarded_changes, must_be_read, relies
+from gate.judge.standing import fold_standing
+from gate.model.gating import Answer, Change, QuarantinePolicy, Reason, RequirePolicy, Standing, Statement, TrustedPlace
+from gate.settings.profiles import find_profile
+from gate.settings.quarantine import read_quarantine
+from gate.settings.require import demand_of, read_require, subject_of
+
+_RERUN_DAYS: Final = 31  # a run may be started again for 30 days ("Re-running workflows and jobs")
+_CONFIG_BYTES: Final = 16 * limits.ANSWER_BODY_BYTES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What is asked: an event with its payload, or, with ``push_follows``, whether one may publish right now.
+
+    ``config`` is where ``gate.toml`` lies in the repository. ``scratch`` is an empty folder of ours.
+    """
+
+    event: str
+    payload: bytes
+    push_follows: bool
+    config: str
+    environ: Mapping[str, str]
+    scratch: Path
+    attester: Callable[[TrustedPlace, RequirePolicy], Attest]
+
+
+def require(ask: Ask, github: GitHub, clock: Clock) -> Answer:
+    """The answer; it blocks on anything that could not be had or read.
+
+    Raises `RefusedError` for settings or an event that nothing can be decided by.
+    """
+    commands: list[str] = []
+    try:
+        return _decided(ask, github, clock, commands)
+    except (InconclusiveError, ForeignTextError) as error:
+        return blocked((reason("require-api-unreadable", str(error)),), commands)
+
+
+def _decided(ask: Ask, github: GitHub, clock: Clock, commands: list[str]) -> Answer:
+    now = clock.now()
+    number, name, default = repository_facts(github)
+    change = None if ask.push_follows else _change(ask, number, name)
+    base = branch_commit(github, default)
+    toml = read_toml(github, ask.config, base)  # (1)
+    policy, quarantine = read_require(toml), read_quarantine(toml, now)
+    commands += [_command(name, default, policy, profile, toml) for profile in policy.profiles]
+    if change is not None:  # (2)
+        told = _why(ask, github, change, base, policy)
+        if told is None:
+            return not_needed(f"no changed file matches a guard of {ask.config} on {change.base}")
+    demands = {profile: demand_of(profile, policy, toml, ask.environ) for profile in policy.profiles}
+    place = trusted_place(github, policy)
+    attest = ask.attester(place, policy) if policy.attested else None
+    days = _RERUN_DAYS + max(policy.max_age_hours / 24, quarantine.history_days if quarantine.held else 0)
+    attempts = Attempts(
+        github=github,
+        place=place,
+        finder=Finder(github, ask.scratch, attest),
+        since=now - timedelta(days=days),
+        min_gate_version=policy.min_gate_version,
+    )
+    settled: dict[str, tuple[Reason, ...]] = {}
+    for profile, found in attempts.govern(policy.profiles).items():  # (3), (4)
+        if isinstance(found, Governing):
+            settled[profile] = objections(demands[profile], place, found.run, found.evidence, now)
+        else:
+            settled[profile] = found
+    standing = None
+    if quarantine.held:  # (5)
+        subject = subject_of(toml, ask.environ)
+        statements = [_statement(github, path, base) for path in quarantine.statements]
+        standing = stand(attempts, quarantine, statements, subject, clock)
+    return conclude(settled, standing, commands)  # (6)
+
+
+def stand(
+    attempts: Attempts,
+    policy: QuarantinePolicy,
+    statements: list[Statement],
+    subject: tuple[str, str],
+    clock: Clock,
+) -> Standing:
+    """The standing decision over the repository's own artifacts."""
+    since = clock.now() - timedelta(days=policy.history_days)
+    return fold_standing(
+        attempts.past(since), policy, statements, cache=subject[0], endpoint=subject[1], now=clock.now()
+    )
+
+
+def read_toml(github: GitHub, path: str, commit: str) -> dict[str, Any]:
+    """``gate.toml`` as it stands in a commit; raises `RefusedError` where there is none, or where it is no TOML."""
+    data = file_at(github, path, commit, _CONFIG_BYTES)
+    if data is None:
+        message = f"the base branch (commit {commit}) has no {path}: without it nobody says what relies on publication"
+        raise RefusedError(message)
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        message = f"{path} of the base branch is no TOML: {ascii(str(error))[1:200]}"
+        raise RefusedError(message) from None
+
+
+def _why(ask: Ask, github: GitHub, change: Change, default: str, policy: RequirePolicy) -> str | None:
+    """Why a change relies on trusted publication, by the default branch's guards and by those of its own base.
+
+    A check is bound to a commit, not to a pull request: one to a branch with an empty policy must not turn the commit
+    green for all others.
+    """
+    told = why_it_relies(github, change, default, policy)
+    if told is not None or change.base == change.default_branch:
+        return told
+    base = branch_commit(github, change.base)
+    return why_it_relies(github, change, base, read_require(read_toml(github, ask.config, base)))
+
+
+def why_it_relies(github: GitHub, change: Change, base: str, policy: RequirePolicy) -> str | None:
+    """In words why a change relies on trusted publication, or None.
+
+    Both ends are commits, read by their trees: what a pull request lists now may not be what this commit changed.
+    """
+    start = change.base_commit or merge_base(github, base, change.head)
+    before, after = tree(github, start), tree(github, change.head)
+    if before is None or after is None:
+        return "the repository is too large for GitHub to list, so what changed can't be told"
+    for entry, guards in guarded_changes(before, after, policy.guarded):
+        content = blob(github, entry.blob, limits.GUARDED_FILE_BYTES) if must_be_read(entry, guards) else None
+        told = relies(entry, guards, content)
+        if told is not None:
+            return told
+    return None
+
+
+def _change(ask: Ask, number: int, name: str) -> Change:
+    change = read_event(ask.event, ask.payload)
+    if change.repository_id != number:
+        message = f"the event is of repository {change.repository_id}, GitHub gives {name} ({number}): they must agree"
+        raise RefusedError(message)
+    return change
+
+
+def _statement(github: GitHub, path: str, commit: str) -> Statement:
+    data = file_at(github, path, commit, limits.STATEMENT_BYTES)
+    if data is None:
+        message = f"gate.toml [quarantine] statements names {path[:200]!a}, which the base branch does not have"
+        raise RefusedError(message)
+    return read_statement(data)
+
+
+def _command(name: str, branch: str, policy: RequirePolicy, profile: str, toml: Mapping[str, Any]) -> str:
+    """What makes the missing run; a person starts it, since it publishes."""
+    file = policy.workflow.rpartition("/")[2]
+    confirm = find_profile(profile, toml).confirm
+    return f"gh workflow run {file} --repo {name} --ref {branch} -f profile={profile} -f confirm={confirm}"

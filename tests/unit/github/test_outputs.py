@@ -1,0 +1,165 @@
+"""What the runner reads: outputs, summary and annotations, whatever text the evidence holds."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate import limits
+from gate.errors import RefusedError
+from gate.github.ending import Ending
+from gate.github.outputs import OUTPUTS, annotations, append, output_file, output_values, step_summary
+from gate.model.basics import Word
+from gate.model.document import Evidence
+from tests.unit.render import samples
+from tests.unit.render.hostile import everywhere, hostile_text
+from tests.unit.render.runner_parser import commands, is_command
+
+COMMAND = re.compile(r"::(?P<level>error|warning|notice) title=(?P<title>[^:,\r\n]*)::(?P<data>[^\r\n]*)")
+
+
+def ending_of(evidence: Evidence) -> Ending:
+    return Ending(
+        word=evidence.verdict.word,
+        headline=evidence.verdict.headline,
+        evidence=evidence,
+        digest="ab" * 32,
+        folder=Path("/tmp/evidence"),
+    )
+
+
+def read_back(data: bytes) -> dict[str, str]:
+    """As the runner reads GITHUB_OUTPUT (actions/runner FileCommandManager.cs, EnvFileKeyValuePairs)."""
+    lines = data.decode().split("\n")
+    found: dict[str, str] = {}
+    while lines and lines[0]:
+        name, _, delimiter = lines.pop(0).partition("<<")
+        value: list[str] = []
+        while (line := lines.pop(0)) != delimiter:
+            value.append(line)
+        found[name] = "\n".join(value)
+    return found
+
+
+def test_the_outputs_of_a_pass() -> None:
+    values = output_values(ending_of(samples.passed()), "artifact")
+    assert tuple(values) == OUTPUTS
+    assert values["verdict"] == values["outcome"] == "pass"
+    assert (values["exit-code"], values["evidence-digest"]) == ("0", "ab" * 32)
+    assert (values["evidence-path"], values["artifact-name"]) == ("/tmp/evidence", "artifact")
+    assert values["failed-paths"] == "[]"
+    assert values["summary"].startswith("PASS: ")
+
+
+def test_the_outputs_of_a_run_without_evidence() -> None:
+    values = output_values(Ending(word=Word.REFUSED, headline="no"), "artifact")
+    assert (values["verdict"], values["outcome"], values["exit-code"]) == ("refused", "fail", "2")
+    assert [values[name] for name in ("evidence-path", "evidence-digest", "artifact-name")] == ["", "", ""]
+    assert values["summary"] == "REFUSED: no"
+
+
+def test_the_failed_paths_are_a_list_that_ends_somewhere() -> None:
+    evidence = samples.quarantined()
+    failed = json.loads(output_values(ending_of(evidence), "")["failed-paths"])
+    assert failed == list(ending_of(evidence).failed_paths)
+    path = next(path for path in evidence.push.paths if path.claim.value == "failed")
+    many = [replace(path, store_path=f"{path.store_path}-{number:04}") for number in range(limits.OUTPUT_PATHS + 5)]
+    crowded = replace(evidence, push=replace(evidence.push, paths=tuple(many)))
+    assert len(json.loads(output_values(ending_of(crowded), "")["failed-paths"])) == limits.OUTPUT_PATHS
+
+
+@settings(max_examples=60, deadline=None)
+@given(hostile_text, st.sampled_from(["passed", "quarantined", "inconclusive", "refused"]))
+def test_hostile_text_stays_text(text: str, which: str) -> None:
+    sample: Evidence = getattr(samples, which)()
+    ending = ending_of(everywhere(sample, text))
+    values = output_values(ending, "artifact")
+    assert read_back(output_file(values, "gate_0123")) == values
+    assert all("\n" not in value and "\r" not in value for value in values.values())
+    assert list(commands("\n".join((values["summary"], step_summary(ending))))) == []
+    for line in annotations(ending):
+        found = COMMAND.fullmatch(line)
+        assert found, line
+        assert not is_command(found["data"])
+        assert len(found["data"]) <= 4096
+
+
+def test_a_value_that_holds_the_delimiter_is_refused() -> None:
+    with pytest.raises(RefusedError, match="the output summary holds the delimiter"):
+        output_file({"summary": "x\ngate_1\nverdict=pass"}, "gate_1")
+
+
+def test_a_path_that_is_no_utf_8_comes_through() -> None:
+    assert output_file({"evidence-path": "/a\udcff"}, "d") == b"evidence-path<<d\n/a\xff\nd\n"
+
+
+def levels(ending: Ending) -> list[str]:
+    found = [COMMAND.fullmatch(line) for line in annotations(ending)]
+    return [each["level"] for each in found if each]
+
+
+def test_a_pass_is_one_notice() -> None:
+    assert levels(ending_of(samples.passed())) == ["notice"]
+
+
+def test_a_blocking_verdict_comes_first_and_then_the_failures() -> None:
+    lines = list(annotations(ending_of(samples.quarantined())))
+    assert lines[0].startswith("::error title=Trusted Publication Probe::QUARANTINE: ")
+    assert levels(ending_of(samples.quarantined()))[1] == "error"
+
+
+def test_at_most_ten_of_a_level() -> None:
+    evidence = samples.quarantined()
+    finding = next(row for row in evidence.findings if row.status.value == "fail")
+    other = next(row for row in samples.inconclusive().findings if row.status.value == "inconclusive")
+    many = [replace(row, code=f"{row.code}-{number}") for number in range(15) for row in (finding, other)]
+    seen = levels(ending_of(replace(evidence, findings=tuple(many))))
+    assert (seen.count("error"), seen.count("warning")) == (10, 10)
+
+
+def test_percent_colon_and_comma_are_escaped() -> None:
+    evidence = samples.quarantined()
+    finding = next(row for row in evidence.findings if row.status.value == "fail")
+    odd = replace(finding, code="a:b,c%d", summary="100%0Atrue")
+    line = list(annotations(ending_of(replace(evidence, findings=(odd,)))))[1]
+    assert line.startswith("::error title=a%3Ab%2Cc%25d::")
+    assert "100%250Atrue" in line
+
+
+def test_a_run_without_evidence_has_a_summary_and_one_annotation() -> None:
+    ending = Ending(word=Word.REFUSED, headline="the phrase is *wrong*")
+    assert step_summary(ending) == "> [!WARNING]\n> **REFUSED: the phrase is &#42;wrong&#42;**\n\n"
+    assert levels(ending) == ["error"]
+
+
+def test_the_summary_is_the_evidences_own() -> None:
+    from gate.render import markdown
+
+    evidence = samples.quarantined()
+    assert step_summary(ending_of(evidence)) == markdown.summary(evidence)
+
+
+def test_a_verdict_that_was_not_taken_stands_above_the_evidences_own() -> None:
+    ending = replace(
+        ending_of(samples.passed()), word=Word.INCONCLUSIVE, headline="the step died", note="the step died"
+    )
+    lines = step_summary(ending).split("\n")
+    assert lines[:4] == ["> [!WARNING]", "> **INCONCLUSIVE: the step died**", "", "> [!NOTE]"]
+
+
+def test_a_summary_is_never_larger_than_the_runner_takes() -> None:
+    evidence = everywhere(samples.crowded(), "\u2028" * 60)
+    ending = replace(ending_of(evidence), note="x", headline="x" * 600)
+    assert len(step_summary(ending).encode()) <= limits.SUMMARY_BYTES
+
+
+def test_what_is_there_is_kept_when_something_is_added(tmp_path: Path) -> None:
+    append(tmp_path / "f", b"a\n")
+    append(tmp_path / "f", b"b\n")
+    assert (tmp_path / "f").read_bytes() == b"a\nb\n"
+    with pytest.raises(RefusedError, match="can't be written"):
+        append(tmp_path / "nowhere" / "f", b"")

@@ -1,0 +1,136 @@
+"""What of the answer and of guarded places the tests against a server do not reach."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gate.github.shapes import run_of
+from gate.judge.acceptance import blocked, conclude, foreign, moment, newest_first, objections, reason, word_of
+from gate.judge.decisions import BY_DECISION, DECISION_CODES
+from gate.judge.guarded import guarded_changes, must_be_read, path_pattern, relies
+from gate.model.basics import Word
+from gate.model.gating import Demand, Guard, TreeEntry, TrustedPlace
+from gate.seal import assemble
+from tests.helpers import github_world as gh
+from tests.helpers import tapes
+from tests.helpers.github_world import NOW
+
+PLACE = TrustedPlace(
+    repository=gh.REPOSITORY,
+    repository_id=gh.NUMBER,
+    default_branch="main",
+    workflow=gh.WORKFLOW,
+    workflow_id=gh.WORKFLOW_ID,
+    events=("workflow_dispatch",),
+)
+DEMAND = Demand(
+    profile="medium-check",
+    cache="main",
+    endpoint="http://127.0.0.1:8/",
+    absent=(),
+    buckets=("attic", "tofu-state"),
+    samples=2,
+    min_paths=5,
+    min_fresh=10,
+    cache_public=False,
+    max_age_seconds=86400,
+    min_gate_version="0.1",
+)
+
+
+def test_codes_are_unique_and_say_what_to_do() -> None:
+    assert len(BY_DECISION) == len(DECISION_CODES)
+    for row in DECISION_CODES:
+        assert row.code.startswith("require-")
+        assert row.why
+        assert (row.remedy != "none needed") or row.word is Word.PASS
+
+
+def test_the_worst_word_counts() -> None:
+    held, other, none = (
+        reason(code, "t") for code in ("require-quarantine-held", "require-other-run", "require-no-run")
+    )
+    assert word_of(()) is Word.PASS
+    assert word_of((none,)) is Word.INCONCLUSIVE
+    assert word_of((none, other)) is Word.REFUSED
+    assert word_of((none, held, other)) is Word.QUARANTINE
+
+
+def test_silence_is_no_pass() -> None:
+    assert conclude({}, None).exit_code == 3
+    assert blocked(()).exit_code == 3
+    assert conclude({"medium-check": ()}, None).exit_code == 0
+
+
+def test_the_workflows_path_may_name_its_ref() -> None:
+    run = run_of(gh.run_row(1, NOW, path=f"{gh.WORKFLOW}@refs/heads/main"))
+    assert foreign(run, PLACE) == ()
+
+
+def test_attempts_have_one_order_even_when_their_times_are_none() -> None:
+    rows = [run_of(gh.run_row(number, NOW)) for number in (3, 1, 2)]
+    rows.append(run_of(gh.run_row(9, NOW, run_started_at="never")))
+    assert [run.id for run in newest_first(rows)] == [9, 3, 2, 1]
+    assert [run.id for run in newest_first(reversed(rows))] == [9, 3, 2, 1]
+
+
+def test_a_time_needs_its_zone() -> None:
+    assert moment("2026-11-24T00:00:00") is None
+    assert moment("x") is None
+    assert moment("2026-11-24T00:00:00Z") is not None
+
+
+def test_times_that_can_not_be_read_are_no_times() -> None:
+    row = gh.run_row(1, NOW - timedelta(hours=7), updated_at="later")
+    evidence = assemble(gh.of_run(tapes.healthy(), row).facts(), ())
+    codes = [found.code for found in objections(DEMAND, PLACE, run_of(row), evidence, NOW)]
+    assert codes == ["require-outside-run"]
+
+
+def test_bounds_above_the_demanded_ones_are_taken() -> None:
+    row = gh.run_row(1, NOW - timedelta(hours=6, minutes=1))
+    tape = tapes.healthy().with_policy(buckets=("attic", "tofu-state", "more"), min_paths=6)
+    evidence = assemble(gh.of_run(tape, row).facts(), ())
+    assert [found.code for found in objections(DEMAND, PLACE, run_of(row), evidence, NOW)] == ["require-inconclusive"]
+
+
+@pytest.mark.parametrize(
+    ("glob", "path", "hit"),
+    [
+        ("a.yml", "a.yml", True),
+        ("a.yml", "b/a.yml", False),
+        ("**/a.yml", "a.yml", True),
+        ("**/a.yml", "b/c/a.yml", True),
+        ("b/**", "b/c/d", True),
+        ("b/**", "b", False),
+        ("b/**/d", "b/d", True),
+        ("*.yml", "a/b.yml", False),
+        (".github/workflows/*.y?ml", ".github/workflows/x.yaml", True),
+        ("a+b", "aab", False),
+        ("a+b", "a+b", True),
+        ("*", "a\nb", True),
+    ],
+)
+def test_path_patterns(glob: str, path: str, *, hit: bool) -> None:
+    assert bool(path_pattern(glob).fullmatch(path)) is hit
+
+
+def test_a_change_of_the_mode_alone_is_a_change() -> None:
+    guards = (Guard(path="a", pattern=None),)
+    old = TreeEntry(path="a", mode="100644", blob="1")
+    new = TreeEntry(path="a", mode="160000", blob="1")
+    assert guarded_changes([old], [old], guards) == ()
+    assert guarded_changes([old], [new], guards) == ((new, guards),)
+    assert not must_be_read(new, guards)
+    assert relies(new, guards, None) == "a is no plain file (mode 160000), so what it says can't be told"
+    assert must_be_read(old, (Guard(path="a", pattern="x"),))
+    assert relies(old, (Guard(path="a", pattern="^x"),), b"y\nx") == "a matches ^x"
+    assert relies(old, (Guard(path="a", pattern="^x"),), b"y\xff") is None
+
+
+def test_evidence_of_another_profile_is_not_taken() -> None:
+    row = gh.run_row(1, NOW - timedelta(hours=6, minutes=1))
+    evidence = assemble(gh.of_run(tapes.healthy(), row).facts(), ())
+    found = objections(replace(DEMAND, profile="small-check"), PLACE, run_of(row), evidence, NOW)
+    assert [each.code for each in found] == ["require-other-profile"]
