@@ -1,4 +1,4 @@
-"""The two steps of the action that are ours: run the probe, and finish whatever it left.
+"""The two steps of the action that are ours: run the probe, or ask as ``require`` does, and finish whatever that left.
 
 Neither fails for a verdict: the action's last step does that, so that outputs, summary and artifact come on every end.
 """
@@ -35,19 +35,18 @@ def action_finish(folder: Annotated[Path, Parameter(help="The evidence folder th
     """Seal what the run left, and write outputs, summary and annotations; 0 whatever the verdict."""
     from gate.clock import SystemClock
     from gate.github import outputs
-    from gate.github.context import PREFIX, artifact_name, read_runner, read_work
-    from gate.github.ending import conclude
-    from gate.github.told import was_begun, what_was_told
+    from gate.github.context import PREFIX, REQUIRE, artifact_name, read_runner, read_work
+    from gate.github.ending import conclude, conclude_answer
+    from gate.github.told import was_begun, what_was_answered, what_was_told
 
     runner = read_runner(os.environ)
     work = read_work(os.environ)
-    ending = conclude(
-        folder,
-        begun=was_begun(work),
-        told=what_was_told(work),
-        step=os.environ.get(PREFIX + "STEP", ""),
-        clock=SystemClock(),
-    )
+    step = os.environ.get(PREFIX + "STEP", "")
+    if os.environ.get(PREFIX + "MODE", "") == REQUIRE:
+        ending = conclude_answer(what_was_answered(work), step=step)
+    else:
+        told = what_was_told(work)
+        ending = conclude(folder, begun=was_begun(work), told=told, step=step, clock=SystemClock())
     say("".join(line + "\n" for line in outputs.annotations(ending)))
     outputs.append(runner.summary, outputs.step_summary(ending).encode())
     values = outputs.output_values(ending, artifact_name(os.environ, runner))
@@ -58,9 +57,13 @@ def action_finish(folder: Annotated[Path, Parameter(help="The evidence folder th
 
 def _run(environ: Mapping[str, str]) -> Outcome:
     from gate.cli.probing import run_probe
-    from gate.github.context import read_request
+    from gate.cli.requiring import run_require
+    from gate.github.context import REQUIRE, read_mode, read_question, read_request
     from gate.github.told import say_begun
 
+    if read_mode(environ) == REQUIRE:
+        question = read_question(environ)
+        return run_require(push_follows=question.push_follows, config=question.config)
     request = read_request(environ)
     say_begun(request.work, request.evidence)
     return run_probe(

@@ -37,7 +37,7 @@ _DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 def output_values(ending: Ending, artifact: str) -> dict[str, str]:
     """Every output but the artifact's address, by name; none has more than one line."""
     return {
-        "verdict": ending.word.value,
+        "verdict": "break-glass" if ending.under_break_glass else ending.word.value,
         "outcome": ending.outcome,
         "exit-code": str(ending.exit_code),
         "evidence-path": str(ending.folder) if ending.folder else "",

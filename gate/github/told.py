@@ -77,8 +77,9 @@ def what_was_told(work: Path) -> Told | None:
 
 
 def what_was_answered(work: Path) -> Answered | None:
-    """The run step's own account of an answer; None when it left none, or one that is of another form or blocks by
-    one field and not by the other.
+    """The run step's own account of an answer; None when it left none, or none in order.
+
+    Not in order is what has another form, and what blocks by one of its fields but not by another.
     """
     try:
         result = _result(work)

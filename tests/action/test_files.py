@@ -14,7 +14,7 @@ pytestmark = pytest.mark.action
 ALL = [ACTION, *WORKFLOWS]
 OWN_INPUTS = (
     *("mode", "profile", "confirm", "config", "evidence-dir", "upload-artifact", "artifact-name-suffix"),
-    *("retention-days", "python"),
+    *("retention-days", "python", "github-token", "push-follows"),
 )
 SECRETS = [row for row in SETTINGS if row.type == "secret"]
 NAMES = [path.name for path in ALL]
@@ -25,23 +25,44 @@ def step(name: str) -> dict[str, object]:
 
 
 def test_the_inputs_are_the_settings_in_their_order_and_the_actions_own() -> None:
-    settings = [row.action_input for row in SETTINGS if row.action]
+    settings = [row.action_input for row in SETTINGS if row.action_input]
     assert list(load(ACTION)["inputs"]) == [*OWN_INPUTS, *settings]
 
 
 def test_each_setting_is_told_in_the_words_of_the_table_and_empty_by_default() -> None:
     inputs = load(ACTION)["inputs"]
     for row in SETTINGS:
-        if row.action:
+        if row.action_input:
             assert inputs[row.action_input]["description"].startswith(row.meaning), row.name
             assert inputs[row.action_input]["default"] == "", row.name
 
 
 def test_each_setting_goes_into_the_variable_of_the_table_in_the_probe_step_alone() -> None:
     found = {name: value for name, value in step("probe")["env"].items() if not name.startswith("GATE_ACTION_")}  # type: ignore[attr-defined]  # a mapping
-    assert found == {row.env: f"${{{{ inputs.{row.action_input} }}}}" for row in SETTINGS if row.action}
+    del found["GITHUB_TOKEN"]
+    assert found == {row.env: f"${{{{ inputs.{row.action_input} }}}}" for row in SETTINGS if row.action_input}
     for row in SECRETS:
         assert ACTION.read_text(encoding="utf-8").count(f"inputs.{row.action_input} ") == 1, row.name
+
+
+def test_the_token_of_github_goes_to_the_run_step_alone_and_in_mode_require_alone() -> None:
+    wanted = "${{ inputs.mode == 'require' && inputs.github-token || '' }}"
+    assert step("probe")["env"]["GITHUB_TOKEN"] == wanted  # type: ignore[index]  # a mapping
+    text = ACTION.read_text(encoding="utf-8")
+    assert (text.count("inputs.github-token"), text.count("github.token")) == (1, 1)
+    assert load(ACTION)["inputs"]["github-token"]["default"] == "${{ github.token }}"
+
+
+def test_the_finishing_step_knows_the_mode_of_the_run_step() -> None:
+    modes = {each["env"]["GATE_ACTION_MODE"] for each in (step("probe"), step("finish"))}  # type: ignore[index]  # mappings
+    assert modes == {"${{ inputs.mode }}"}
+
+
+def test_what_a_workflow_gives_the_action_is_one_of_its_inputs() -> None:
+    inputs = set(load(ACTION)["inputs"])
+    used = [each for path in WORKFLOWS for each in steps(path) if "publication-gate@" in each.get("uses", "")]
+    assert len(used) >= 4
+    assert [set(each["with"]) - inputs for each in used] == [set()] * len(used)
 
 
 def test_every_input_is_used() -> None:
@@ -149,9 +170,10 @@ def test_secrets_come_from_an_environment_and_go_into_inputs_alone(path: Path) -
 
 
 NOT_PROBING = ("ci.yml", "required-pr-check.yml", "check-before-push.yml")
+PROBING = [path for path in WORKFLOWS if path.name not in NOT_PROBING]
 
 
-@pytest.mark.parametrize("path", [path for path in WORKFLOWS if path.name not in NOT_PROBING], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PROBING, ids=lambda path: path.name)
 def test_a_probing_workflow_is_started_by_hand_or_by_the_clock_and_never_twice_at_a_time(path: Path) -> None:
     read = load(path)
     assert set(read["on"]) <= {"workflow_dispatch", "workflow_call", "schedule"}
@@ -163,7 +185,7 @@ def test_a_job_outlives_the_runs_own_deadline_by_a_minute() -> None:
     for path in WORKFLOWS:
         for job in load(path)["jobs"].values():
             for each in job["steps"]:
-                if "publication-gate" in each.get("uses", ""):
+                if "publication-gate" in each.get("uses", "") and each["with"].get("mode") != "require":
                     given = float(each["with"].get("deadline", deadline))
                     assert job["timeout-minutes"] * 60 - given >= 60, path.name
 

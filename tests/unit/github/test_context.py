@@ -51,7 +51,7 @@ def test_anything_else_is_refused(name: str, value: str, words: str) -> None:
 
 @pytest.mark.parametrize("mode", ["", "Probe", "Require", "require ", "probe\n"])
 def test_another_mode_is_refused(mode: str) -> None:
-    with pytest.raises(RefusedError, match="mode is .*: expected probe or require"):
+    with pytest.raises(RefusedError, match=r"mode is .*: expected probe or require"):
         read_mode({"GATE_ACTION_MODE": mode})
 
 
@@ -68,7 +68,7 @@ def test_a_question_needs_no_more_than_its_switch() -> None:
 
 @pytest.mark.parametrize("value", ["", "yes", "True", "true\n"])
 def test_a_switch_that_is_none_is_refused(value: str) -> None:
-    with pytest.raises(RefusedError, match="push-follows is .*: expected 'true' or 'false'"):
+    with pytest.raises(RefusedError, match=r"push-follows is .*: expected 'true' or 'false'"):
         read_question({"GATE_ACTION_PUSH_FOLLOWS": value})
 
 
