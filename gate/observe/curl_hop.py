@@ -22,12 +22,13 @@ _WORDS: Final = {
 }
 
 _HEADER_BYTES: Final = 2048  # of one header's value; a presigned URL is about 600 bytes
-_KEPT_HEADERS: Final = frozenset(
-    {
+_KEPT_HEADERS: Final = {
+    name.encode(): name
+    for name in (
         *("content-type", "content-length", "location", "etag", "last-modified", "date"),
         "x-amz-version-id",
-    }
-)
+    )
+}
 
 
 def curl_word(code: int) -> str | None:
@@ -66,9 +67,10 @@ class CurlHop:
     def __init__(self, trusted: str) -> None:
         import pycurl  # noqa: PLC0415  # a C library: only where it is used
 
-        self.status: int | None = None
-        self.headers: dict[str, str] = {}
+        self._status: int | None = None  # as it was when the first piece of a body came
+        self._lines: list[bytes] = []  # of all heads of the transfer; libcurl takes 300 kB of them at most
         self._sink: Callable[[int, bytes], bool] = lambda _status, _data: False
+        self._sent: Sequence[str] = ()
         self._curl = pycurl
         self.handle: Any = pycurl.Curl()
         for option, choice in (
@@ -80,7 +82,7 @@ class CurlHop:
             (pycurl.NETRC, pycurl.NETRC_IGNORED),
             (pycurl.CONNECTTIMEOUT_MS, round(limits.CONNECT_SECONDS * 1000)),
             (pycurl.BUFFERSIZE, limits.READ_CHUNK_BYTES),
-            (pycurl.HEADERFUNCTION, self._header),
+            (pycurl.HEADERFUNCTION, self._lines.append),
             (pycurl.WRITEFUNCTION, self._data),
         ):
             self.handle.setopt(option, choice)
@@ -102,12 +104,14 @@ class CurlHop:
         ``sink`` takes the status and each piece of the body; answering False it ends the transfer (`WRITE_ERROR`). A
         transfer slower than `limits.LOW_SPEED_BYTES_PER_SECOND` for ``low_speed_seconds`` ends as timed out.
         """
-        self.status = None
-        self.headers = {}
+        self._lines.clear()
+        self._status = None
         self._sink = sink
         setopt, curl = self.handle.setopt, self._curl
         setopt(curl.URL, url)
-        setopt(curl.HTTPHEADER, headers)
+        if headers is not self._sent:
+            setopt(curl.HTTPHEADER, headers)
+            self._sent = headers
         setopt(curl.TIMEOUT_MS, max(1, round(seconds * 1000)))
         setopt(curl.LOW_SPEED_LIMIT, limits.LOW_SPEED_BYTES_PER_SECOND)
         setopt(curl.LOW_SPEED_TIME, low_speed_seconds)
@@ -121,16 +125,30 @@ class CurlHop:
         """Give the handle back to libcurl."""
         self.handle.close()
 
-    def _header(self, line: bytes) -> None:
-        if line.startswith(b"HTTP/"):  # also after a 1xx: only the last answer's headers count
-            self.headers = {}
-            code = line.split(b" ", 2)[1:2]
-            self.status = int(code[0]) if code and code[0].strip().isdigit() else None
-            return
-        name, colon, content = line.partition(b":")
-        key = name.decode("ascii", "replace").lower()
-        if colon and key in _KEPT_HEADERS:
-            self.headers[key] = content.strip()[:_HEADER_BYTES].decode("utf-8", "backslashreplace")
+    @property
+    def status(self) -> int | None:
+        """The status of the last answer, None before there is one."""
+        if self._status is not None:
+            return self._status or None
+        line = next((line for line in reversed(self._lines) if line.startswith(b"HTTP/")), b"")
+        code = line.split(b" ", 2)[1:2]
+        return int(code[0]) if code and code[0].strip().isdigit() else None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the last answer; those of a 1xx before it do not count."""
+        found: dict[str, str] = {}
+        for line in self._lines:
+            if line.startswith(b"HTTP/"):
+                found.clear()
+                continue
+            name, colon, content = line.partition(b":")
+            key = _KEPT_HEADERS.get(name.lower())
+            if colon and key is not None:
+                found[key] = content.strip()[:_HEADER_BYTES].decode("utf-8", "backslashreplace")
+        return found
 
     def _data(self, piece: bytes) -> int:
-        return len(piece) if self._sink(self.status or 0, piece) else -1
+        if self._status is None:
+            self._status = self.status or 0
+        return len(piece) if self._sink(self._status, piece) else -1

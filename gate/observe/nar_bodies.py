@@ -93,7 +93,7 @@ class _Session:
     ) -> None:
         self.access = access
         self.way = Way(access.cache_url, access.hosts)
-        self.token_redactor = Redactor([] if access.token is None else [access.token])
+        self.token_redactor = None if access.token is None else Redactor([access.token])
         self.tap = tap
         self._clock = clock
         self._until = until
@@ -106,9 +106,9 @@ class _Session:
         """Seconds until the deadline."""
         return self._until - self._clock.monotonic()
 
-    def headers(self, url: str) -> tuple[str, ...]:
+    def headers(self, *, own: bool) -> tuple[str, ...]:
         """The request's headers: with the credential for the cache's own origin, without it for all others."""
-        return self._own_headers if self.way.is_own(url) else self._plain_headers
+        return self._own_headers if own else self._plain_headers
 
     def next_reading(self, waiting: Iterator[Target], hop: CurlHop) -> "_Reading | None":
         """The next target's reading, ready to start, or None when there is none or no time."""
@@ -179,7 +179,7 @@ class _Reading:
     def _ask(self, hops: NarinfoHop | NarHops, seconds: float) -> None:
         self.hop.ask(
             hops.here,
-            headers=self._session.headers(hops.here),
+            headers=self._session.headers(own=hops.own),
             seconds=min(seconds, self._session.left()),
             low_speed_seconds=self._session.access.low_speed_seconds,
             sink=hops.take,

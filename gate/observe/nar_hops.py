@@ -12,34 +12,51 @@ from gate.model.basics import Label, value
 from gate.model.parsed import NarInfo
 from gate.model.records import HttpAnswer, NarRead
 from gate.net import plain_url
+from gate.observe.ahead import Ahead
 from gate.observe.curl_hop import CurlHop, curl_word
 from gate.observe.way import Way, without_queries
 from gate.parse.nar import NarMeter
 from gate.parse.narinfo import check_url, parse_narinfo
-from gate.parse.store_path import hash_part
+from gate.parse.store_path import STORE_DIR, hash_part, store_hash
 from gate.process import Redactor
 
 _OK: Final = 200
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _PAGE_STARTS: Final = (b"<", b"{")  # a proxy's or an API's page in the place of a body
+_AT_ONCE_BYTES: Final = 1024 * 1024  # so much of a body is measured piece by piece, so that a wrong one ends at once
 _WIRE_SLACK_BYTES: Final = 1024 * 1024  # frames and headers of a NAR that does not compress
 
 
 @value
 class Target:
-    """A path to read back. ``nar_size`` is the local store's, in bytes: more than that is never decompressed."""
+    """A path to read back: in full, or ``/nix/store/<hash>`` where only its hash is known.
+
+    ``nar_size`` is the local store's, in bytes: more than that is never decompressed. Where it is not known it is
+    `limits.NAR_BYTES`, and then the narinfo's counts if it is less. ``attic`` False: the narinfo may name any place
+    below its cache (see `check_url`).
+    """
 
     label: Label
     cache: str
     store_path: str
     nar_size: int
+    attic: bool = True
+
+    @property
+    def store_hash(self) -> str:
+        """The hash by which a cache knows the path; `ForeignTextError` when there is none."""
+        prefix, _, name = self.store_path.rpartition("/")
+        return store_hash(name) if prefix == STORE_DIR and "-" not in name else hash_part(self.store_path)
 
 
 class NarinfoHop:
     """The answer to ``GET <cache>/<hash>.narinfo``. Redirects of a narinfo are recorded and not followed."""
 
+    own = True  # the cache's own origin is asked
+
     def __init__(self, target: Target, way: Way) -> None:
-        self.here = way.below(f"{hash_part(target.store_path)}.narinfo")
+        self._hash = target.store_hash
+        self.here = way.below(f"{self._hash}.narinfo")
         self._target = target
         self._way = way
         self._raw = bytearray()
@@ -52,14 +69,17 @@ class NarinfoHop:
         self._cut = len(piece) > room
         return not self._cut
 
-    def answer(self, hop: CurlHop, code: int, redactor: Redactor) -> HttpAnswer:
+    def answer(self, hop: CurlHop, code: int, redactor: Redactor | None) -> HttpAnswer:
         """The record of the answer; ``code`` is libcurl's."""
-        got = {name: _cleaned(redactor, text.encode()) for name, text in hop.headers.items()}
+        got = hop.headers
+        if redactor is not None:
+            got = {name: _cleaned(redactor, text.encode()) for name, text in got.items()}
         error = "too-large" if self._cut else curl_word(code)
+        status = hop.status
         length, location = got.get("content-length", ""), got.get("location")
         return HttpAnswer(
             url=plain_url(self.here),
-            status=None if error else hop.status,
+            status=None if error else status,
             error=error,
             content_type=got.get("content-type"),
             location=None if location is None else plain_url(location),
@@ -69,7 +89,7 @@ class NarinfoHop:
             version_id=got.get("x-amz-version-id"),
             date=got.get("date"),
             body=_cleaned(redactor, bytes(self._raw)),
-            body_cut=error is not None and hop.status is not None,
+            body_cut=error is not None and status is not None,
             millis=hop.millis(),
         )
 
@@ -79,23 +99,35 @@ class NarinfoHop:
             return None
         try:
             info = parse_narinfo(bytes(self._raw))
-            url = check_url(info, store_path=self._target.store_path)
+            url = check_url(info, store_path=info.store_path, attic=self._target.attic)
         except ForeignTextError:
             return None
-        return NarHops(info, self._way, self._way.below(url), self._target.nar_size, tap)
+        if hash_part(info.store_path) != self._hash:
+            return None
+        size = self._target.nar_size
+        cap = min(size, info.nar_size) if size == limits.NAR_BYTES else size
+        return NarHops(info, self._way, self._way.below(url), cap, tap)
 
 
 class NarHops:
-    """One NAR body. ``here`` is the URL to ask next; ``over`` says that nothing more is to be asked."""
+    """One NAR body. ``here`` is the URL to ask next; ``over`` says that nothing more is to be asked.
+
+    ``own``: ``here`` is of the cache's own origin, the only one that a credential may go to.
+    """
 
     def __init__(self, info: NarInfo, way: Way, first: str, nar_size: int, tap: Callable[[bytes], None] | None) -> None:
         self.here = first
+        self.own = True
         self.over = False
         self._way = way
         self._tap = tap
         self._codec = info.compression
         self._meter = NarMeter(info.compression, nar_size)
         self._wire_left = 2 * nar_size + _WIRE_SLACK_BYTES
+        self._at_once_left = _AT_ONCE_BYTES
+        self._ahead = Ahead(self._meter)
+        self._held: list[bytes] = []  # pieces that wait to be measured together
+        self._held_bytes = 0
         self._page = bytearray()
         self._page_left = 0
         self._stopped: str | None = None
@@ -108,7 +140,7 @@ class NarHops:
         self._error: str | None = None
         self._content_type: str | None = None
         self._millis = 0
-        if self._meter.finish().error is not None:  # a codec that can't be read: there is nothing to measure
+        if not self._meter.readable:  # a codec that can't be read: there is nothing to measure
             self._end("codec")
 
     def begin_hop(self) -> None:
@@ -131,21 +163,44 @@ class NarHops:
         if self._tap is not None:
             self._tap(piece)
         self._wire_left -= len(piece)
-        if not self._meter.feed(piece):
-            self._stopped = "overrun" if self._meter.finish().overrun else "decompress"
+        self._at_once_left -= len(piece)
+        self._held.append(piece)
+        self._held_bytes += len(piece)
+        if self._at_once_left >= 0:
+            self._measure(self._meter.feed)
+        elif self._held_bytes >= limits.READ_CHUNK_BYTES:
+            self._measure(self._ahead.feed)
+        return self._stopped is None
+
+    def _measure(self, feed: Callable[[bytes], bool]) -> None:
+        """Measure what is held. libcurl gives 16 kB at a time, which costs more than hashing it."""
+        piece = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        self._held.clear()
+        self._held_bytes = 0
+        if not feed(piece):
+            self._stop()
         elif self._wire_left < 0:
             self._stopped = "too-large"
-        return self._stopped is None
+
+    def _stop(self) -> None:
+        self._stopped = "overrun" if self._meter.overrun else "decompress"
 
     def end_hop(self, hop: CurlHop, code: int, text: str) -> None:
         """A hop is over: go on where it redirects to, or stop. ``code`` and ``text`` are libcurl's."""
+        headers = hop.headers
         self._status, self._code, self._code_text = hop.status, code, text
-        self._content_type = hop.headers.get("content-type")
+        self._content_type = headers.get("content-type")
         self._millis += hop.millis()
-        if code != 0:
+        good = self._ahead.settle()
+        self._ahead.close()
+        if good and self._held:
+            self._measure(self._meter.feed)
+        elif not good:
+            self._stop()
+        if code != 0 or self._stopped is not None:
             self._end(self._stopped or curl_word(code))
-        elif hop.status in _REDIRECTS:
-            self._redirect(hop.headers.get("location", ""))
+        elif self._status in _REDIRECTS:
+            self._redirect(headers.get("location", ""))
         else:
             self._end(None)
 
@@ -153,7 +208,7 @@ class NarHops:
         """Stop where it is, for a reason of our own."""
         self._end(error)
 
-    def record(self, redactor: Redactor) -> NarRead:
+    def record(self, redactor: Redactor | None) -> NarRead:
         """What came of it. Neither the redactor's secrets nor anything of a presigned query is in it."""
         measure = self._meter.finish()
         places = (*self._hops, *self._refused)
@@ -189,6 +244,7 @@ class NarHops:
             refusal = "too-many-redirects"
         if refusal is None:
             self.here = there
+            self.own = self._way.is_own(there)
         else:
             self._refused = [there] if there else []
             self._end(refusal)
@@ -198,5 +254,6 @@ class NarHops:
         self.over = True
 
 
-def _cleaned(redactor: Redactor, raw: bytes) -> str:
-    return (redactor.feed(raw) + redactor.finish()).decode("utf-8", "backslashreplace") if raw else ""
+def _cleaned(redactor: Redactor | None, raw: bytes) -> str:
+    shown = raw if redactor is None or not raw else redactor.feed(raw) + redactor.finish()
+    return shown.decode("utf-8", "backslashreplace")

@@ -17,10 +17,10 @@ from gate.limits import (
     INFLATE_PIECE_BYTES,
     INFLATE_SLICE_BYTES,
     XZ_MEMORY_BYTES,
-    ZSTD_SLICE_BYTES,
     ZSTD_WINDOW_BYTES,
     ZSTD_WRITE_BYTES,
 )
+from gate.parse.zstd_cuts import ZstdCuts
 
 
 class InflateError(Exception):
@@ -54,16 +54,14 @@ class _Framed(ABC):
 
     codec: str
     errors: tuple[type[Exception], ...]
-    # Fed by slices, for the libraries copy what follows the end of a frame: many tiny frames would cost its square.
-    slice_bytes = INFLATE_SLICE_BYTES
 
     def __init__(self) -> None:
         self.frames = 0
         self.inside = False  # some bytes of a frame have come, but not its end
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        for start in range(0, len(data), self.slice_bytes):
-            rest = data[start : start + self.slice_bytes]
+        for part in self.parts(data):
+            rest = part
             while rest := rest if self.inside else self.begin(rest):
                 self.inside = True
                 try:
@@ -74,6 +72,14 @@ class _Framed(ABC):
 
     def ended(self) -> bool:
         return self.frames > 0 and not self.inside
+
+    def parts(self, data: bytes) -> Iterator[bytes]:
+        """``data`` in parts that are fed one by one.
+
+        The libraries copy what follows the end of a frame: at once, many tiny frames would cost the square of it.
+        """
+        for start in range(0, len(data), INFLATE_SLICE_BYTES):
+            yield data[start : start + INFLATE_SLICE_BYTES]
 
     def begin(self, data: bytes) -> bytes:
         """What of ``data``, which follows a frame or is the first, belongs to the next frame."""
@@ -90,10 +96,9 @@ class _Framed(ABC):
 
 
 class _Zstd(_Framed):
-    """zstd, RFC 8878. The library gives at once all that its input holds, so its slices are small."""
+    """zstd, RFC 8878. The library gives at once all that its input holds, so what it is given is cut by blocks."""
 
     codec = "zstd"
-    slice_bytes = ZSTD_SLICE_BYTES
 
     def __init__(self) -> None:
         import zstandard  # noqa: PLC0415  # only where a body is read
@@ -102,6 +107,10 @@ class _Zstd(_Framed):
         self.errors = (zstandard.ZstdError, MemoryError)
         self._context = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES)
         self._frame = self._context.decompressobj(write_size=ZSTD_WRITE_BYTES)
+        self._cuts = ZstdCuts()
+
+    def parts(self, data: bytes) -> Iterator[bytes]:
+        return self._cuts.parts(data)
 
     def read(self, data: bytes) -> Generator[bytes, None, bytes]:
         yield self._frame.decompress(data)

@@ -52,10 +52,21 @@ class NarMeter:
         except InflateError as error:
             self._error = str(error)
 
+    @property
+    def readable(self) -> bool:
+        """Whether nothing has come, or been declared, that can't be decompressed."""
+        return self._error is None
+
+    @property
+    def overrun(self) -> bool:
+        """Whether more has come out than the NAR should have."""
+        return self._overrun()
+
     def feed(self, data: bytes) -> bool:
         """Measure on; False when nothing that may still come can make the body right, so the transfer may end."""
         self._wire_bytes += len(data)
-        self._head += data[: SNIFF_BYTES - len(self._head)]
+        if len(self._head) < SNIFF_BYTES:
+            self._head += data[: SNIFF_BYTES - len(self._head)]
         if self._inflater is None or self._error or self._overrun():
             return False
         try:
@@ -85,7 +96,8 @@ class NarMeter:
         return self._nar_bytes > self._nar_size
 
     def _count(self, piece: bytes) -> None:
-        counted = piece[: self._nar_size + 1 - self._nar_bytes]
+        room = self._nar_size + 1 - self._nar_bytes
+        counted = piece if len(piece) <= room else piece[:room]
         self._nar_bytes += len(counted)
         self._hash.update(counted)
         self._shape.feed(counted)

@@ -11,8 +11,9 @@ from typing import Final
 MAGIC: Final = b"nix-archive-1"
 _WORD_BYTES: Final = 16  # the longest word of the grammar, nix-archive-1, has 13
 
-# Yields how many bytes it wants next, or minus how many it passes over; is sent those that it wanted.
-_Steps = Generator[int, bytes, None]
+# Yields how many bytes it wants next, or minus how many it passes over, or the bytes that must come; is sent those that
+# it wanted.
+_Steps = Generator[int | bytes, bytes, None]
 
 
 class _ShapeError(Exception):
@@ -30,8 +31,10 @@ class NarShape:
         self.whole = False
         self.broken = False
         self._steps = _nar()
-        self._want = next(self._steps)
+        self._want = 0
+        self._must = b""
         self._have = bytearray()
+        self._next(next(self._steps))
 
     def feed(self, piece: bytes) -> None:
         """Read on. Never raises."""
@@ -39,6 +42,8 @@ class NarShape:
         while at < len(piece) and not self.broken:
             if self.whole:
                 self.whole, self.broken = False, True
+            elif self._must:
+                at = self._compare(piece, at)
             elif self._want < 0:
                 passed = min(-self._want, len(piece) - at)
                 at += passed
@@ -54,27 +59,53 @@ class NarShape:
                     self._have.clear()
                     self._advance(had)
 
+    def _compare(self, piece: bytes, at: int) -> int:
+        came = piece[at : at + len(self._must)]
+        if not self._must.startswith(came):
+            self.broken = True
+        elif len(came) == len(self._must):
+            self._advance(b"")
+        else:
+            self._must = self._must[len(came) :]
+        return at + len(came)
+
+    def _next(self, step: int | bytes) -> None:
+        self._want, self._must = (step, b"") if isinstance(step, int) else (0, step)
+
     def _advance(self, had: bytes) -> None:
         try:
-            self._want = self._steps.send(had)
+            self._next(self._steps.send(had))
         except StopIteration:
             self.whole = True
         except _ShapeError:
             self.broken = True
 
 
+def _strings(*words: bytes) -> bytes:
+    return b"".join(len(word).to_bytes(8, "little") + word + bytes(-len(word) % 8) for word in words)
+
+
+_MAGIC: Final = _strings(MAGIC)
+_TYPE: Final = _strings(b"(", b"type")
+_NAME: Final = _strings(b"(", b"name")
+_NODE: Final = _strings(b"node")
+_TARGET: Final = _strings(b"target")
+_CLOSE: Final = _strings(b")")
+_EMPTY: Final = _strings(b"")
+
+
 def _nar() -> _Steps:
-    yield from _expect(MAGIC)
+    yield _MAGIC
     depth = 0  # how many directories are open
     while True:
-        yield from _expect(b"(", b"type")
+        yield _TYPE
         kind = yield from _word()
         if kind == b"directory":
             depth += 1
         else:
             yield from _leaf(kind)
             if depth:
-                yield from _expect(b")")
+                yield _CLOSE
         while depth:
             word = yield from _word()
             if word == b"entry":
@@ -82,25 +113,25 @@ def _nar() -> _Steps:
             _check(word == b")")
             depth -= 1
             if depth:
-                yield from _expect(b")")
+                yield _CLOSE
         if not depth:
             return
-        yield from _expect(b"(", b"name")
+        yield _NAME
         yield from _pass_string()
-        yield from _expect(b"node")
+        yield _NODE
 
 
 def _leaf(kind: bytes) -> _Steps:
     """The rest of a file or a link, its closing bracket included."""
     if kind == b"symlink":
-        yield from _expect(b"target")
+        yield _TARGET
         yield from _pass_string()
-        yield from _expect(b")")
+        yield _CLOSE
         return
     _check(kind == b"regular")
     word = yield from _word()
     if word == b"executable":
-        yield from _expect(b"")
+        yield _EMPTY
         word = yield from _word()
     if word == b"contents":
         yield from _pass_string()
@@ -108,18 +139,12 @@ def _leaf(kind: bytes) -> _Steps:
     _check(word == b")")
 
 
-def _expect(*words: bytes) -> _Steps:
-    for expected in words:
-        word = yield from _word()
-        _check(word == expected)
-
-
-def _word() -> Generator[int, bytes, bytes]:
+def _word() -> Generator[int | bytes, bytes, bytes]:
     length = int.from_bytes((yield 8), "little")
     _check(length <= _WORD_BYTES)
-    word = (yield length) if length else b""
-    yield from _padding(length)
-    return word
+    padded = (yield length + -length % 8) if length else b""
+    _check(not any(padded[length:]))
+    return padded[:length]
 
 
 def _pass_string() -> _Steps:

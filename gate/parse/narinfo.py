@@ -6,10 +6,11 @@ Attic's own writer is attic b7c9056 server/src/narinfo/mod.rs. Nix keeps the las
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from gate.errors import ForeignTextError
-from gate.limits import NARINFO_BYTES
+from gate.limits import NARINFO_BYTES, NARINFOS_KEPT
 from gate.model.parsed import NarInfo
 from gate.parse.nix_hash import sha256_nix32
 from gate.parse.quoting import shown
@@ -26,10 +27,12 @@ _CODEC: Final = re.compile(r"[a-z0-9]{1,16}")
 _RELATIVE_URL: Final = re.compile(r"(?!\.\.?(?:/|\Z))[0-9A-Za-z._+=~-]+(?:/(?!\.\.?(?:/|\Z))[0-9A-Za-z._+=~-]+)*")
 
 
+@lru_cache(maxsize=NARINFOS_KEPT)
 def parse_narinfo(data: bytes) -> NarInfo:
     """Read a narinfo; `ForeignTextError` when it is not whole, or says a thing twice, or in another form.
 
-    Unknown fields are passed over. A missing ``Compression`` is ``bzip2``, as Nix's manual has it.
+    Unknown fields are passed over. A missing ``Compression`` is ``bzip2``, as Nix's manual has it. The last ones are
+    remembered: a narinfo is read once for its URL and once more when its path is classed.
     """
     fields, signatures = _fields(_text(data))
     missing = [name for name in _REQUIRED if name not in fields]

@@ -15,26 +15,28 @@ from gate.parse.quoting import shown
 ALPHABET: Final = "0123456789abcdfghijklmnpqrsvwxyz"
 SHA256_BYTES: Final = 32
 
-_DIGITS: Final = {char: digit for digit, char in enumerate(ALPHABET)}
+_PYTHONS: Final = "0123456789abcdefghijklmnopqrstuv"  # the digits of int(text, 32)
+_FROM_NIX32: Final = str.maketrans(ALPHABET, _PYTHONS)
+_NIX32: Final = re.compile(f"[{ALPHABET}]*")
+_SHA256_NIX32: Final = re.compile(f"sha256:[01][{ALPHABET}]{{51}}")  # 52 digits of 5 bits for 256: the first is 0 or 1
+_TO_NIX32: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ALPHABET.encode())
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _FORMS: Final = "expected sha256:<hex, Nix base 32 or base 64> or sha256-<base 64>"
 
 
 def to_nix32(digest: bytes) -> str:
     """A digest in Nix's base 32: 52 characters for the 32 bytes of a SHA-256."""
-    number = int.from_bytes(digest, "little")
     length = (len(digest) * 8 + 4) // 5
-    return "".join(ALPHABET[number >> (5 * place) & 31] for place in reversed(range(length)))
+    whole = -(-len(digest) // 5) * 5  # base64's own alphabet goes by 5 bytes, from the most significant bit on
+    digits = base64.b32encode(digest[::-1].rjust(whole, b"\0")).translate(_TO_NIX32)
+    return digits[len(digits) - length :].decode("ascii")
 
 
 def from_nix32(text: str) -> bytes:
     """The digest that ``text`` writes in Nix's base 32; `ForeignTextError` when no digest is written so."""
-    number = 0
-    for char in text:
-        digit = _DIGITS.get(char)
-        if digit is None:
-            raise ForeignTextError(f"{shown(text)} is not Nix base 32: it has characters outside of {ALPHABET}.")
-        number = number << 5 | digit
+    if not _NIX32.fullmatch(text):
+        raise ForeignTextError(f"{shown(text)} is not Nix base 32: it has characters outside of {ALPHABET}.")
+    number = int(text.translate(_FROM_NIX32), 32) if text else 0
     size = len(text) * 5 // 8
     if number >> (8 * size) or (size * 8 + 4) // 5 != len(text):
         raise ForeignTextError(f"{shown(text)} is not Nix base 32 of whole bytes: no digest is written so.")
@@ -43,7 +45,7 @@ def from_nix32(text: str) -> bytes:
 
 def sha256_nix32(text: str) -> str:
     """``sha256:<Nix base 32>`` of a SHA-256 in any of Nix's forms; `ForeignTextError` for everything else."""
-    return f"sha256:{to_nix32(_sha256(text))}"
+    return text if _SHA256_NIX32.fullmatch(text) else f"sha256:{to_nix32(_sha256(text))}"
 
 
 def base64_bytes(text: str, size: int) -> bytes | None:

@@ -50,9 +50,10 @@ def cache(
 def read(server: RawServer, *more_hosts: str, **choices: object) -> BodyRead:
     bounds = {name: choices.pop(name) for name in ("deadline_seconds", "jobs", "attempt", "clock") if name in choices}
     hosts = (server.host, *more_hosts)
+    size = choices.pop("nar_size", len(NAR))
     access = {"cache_url": f"{server.url}/main", "token": TOKEN, "hosts": HostList(hosts, hosts), **choices}
     (record,) = read_bodies(
-        [Target(label=Label.PROFILE, cache="main", store_path=PATH, nar_size=len(NAR))],
+        [Target(label=Label.PROFILE, cache="main", store_path=PATH, nar_size=size)],  # type: ignore[arg-type]  # a test's choice
         access=Access(**access),  # type: ignore[arg-type]  # a test's choices
         cancel=CancelToken(),
         **{"deadline_seconds": 20.0, "clock": SystemClock(), **bounds},  # type: ignore[arg-type]  # the same

@@ -135,11 +135,11 @@ def test_a_system_folder_that_cannot_be_read_is_unknown(drive: Path) -> None:
 def test_a_drive_that_is_unmounted_while_it_is_looked_at(drive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = disk_markers._marker
 
-    def unmounting(root: Path, bucket: str) -> MarkerSeen:
+    def unmounting(see: disk_markers.See, root: Path, bucket: str) -> MarkerSeen:
         if (root / ".rustfs.sys").exists():
             root.rename(root.with_name("away"))
             root.mkdir()
-        return real(root, bucket)
+        return real(see, root, bucket)
 
     monkeypatch.setattr(disk_markers, "_marker", unmounting)
     place = seen(drive, "attic")
@@ -162,7 +162,7 @@ def test_what_is_no_bucket_is_not_looked_for(drive: Path, bucket: str) -> None:
 @pytest.mark.parametrize(
     ("place", "why"),
     [
-        ("kubectl://rustfs/deployment/rustfs?path=/data", "kubectl locators are not read yet"),
+        ("kubectl://rustfs/deployment/rustfs?path=/data", "this place is in a cluster"),
         ("/data", "'/data' is not a locator"),
         ("", "'' is not a locator"),
     ],

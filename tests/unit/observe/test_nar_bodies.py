@@ -1,6 +1,8 @@
 """Bodies over real sockets: whole, cut, wrong, and answered by something else."""
 
+import hashlib
 import random
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -9,10 +11,12 @@ import zstandard
 from gate import limits
 from gate.model.basics import Label
 from gate.model.records import NarRead
+from gate.parse.nix_hash import to_nix32
 from tests.unit.observe.nar_reading import (
     HASH,
     NAR,
     PATH,
+    SHA256,
     TOKEN,
     WHOLE,
     ZSTD,
@@ -212,3 +216,49 @@ def test_token_echoed_by_the_server_is_not_recorded() -> None:
     assert record.nar is None
     assert (record.narinfo.body, nar.body) == ("sent: Bearer ***", "sent: Bearer ***")
     assert TOKEN.reveal() not in repr((record, nar))
+
+
+# ------------------------------------------------------------------------------------------------------ large bodies
+
+
+LARGE = nar_of(random.Random(8).randbytes(3_000_000))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "curl", "error", "whole"),
+    [
+        (lambda data: data, 0, None, True),
+        (lambda data: data[:-5], 0, None, False),
+        (lambda data: data[:2_000_000] + b"!" + data[2_000_001:], 0, None, False),
+        (lambda data: data + b"x", 0, "overrun", False),
+    ],
+    ids=["whole", "short", "corrupt", "long"],
+)
+def test_large_bodies_are_measured_to_their_last_byte(
+    spoil: Callable[[bytes], bytes], curl: int, error: str | None, whole: bool
+) -> None:
+    sent = spoil(LARGE)
+    digest = to_nix32(hashlib.sha256(LARGE).digest())
+    info = narinfo(codec="none", size=len(LARGE)).replace(SHA256.encode(), digest.encode())
+    with serving(cache(lambda request: request.answer(200, sent), info)) as server:
+        nar = body(server, nar_size=len(LARGE))
+    assert (nar.status, nar.curl, nar.error, nar.wire_bytes) == (200, curl, error, len(sent))
+    assert (nar.sha256 == digest and nar.clean_end) is whole
+
+
+def test_a_large_body_that_is_cut_keeps_what_came() -> None:
+    def cut(request: Request) -> None:
+        head = f"HTTP/1.1 200 X\r\nContent-Length: {len(LARGE)}\r\n\r\n".encode()
+        request.raw(head + LARGE[:2_100_001], close=True)
+
+    with serving(cache(cut, narinfo(codec="none", size=len(LARGE)))) as server:
+        nar = body(server, nar_size=len(LARGE))
+    assert (nar.curl, nar.error, nar.wire_bytes, nar.nar_bytes) == (18, "cut", 2_100_001, 2_100_001)
+
+
+def test_a_large_body_that_turns_wrong_ends_soon() -> None:
+    packed = zstandard.compress(LARGE)
+    with serving(cache(lambda request: request.answer(200, packed[:1_500_000] + b"\xff" * 20_000_000))) as server:
+        nar = body(server, nar_size=len(LARGE))
+    assert (nar.curl, nar.error) == (23, "decompress")
+    assert nar.wire_bytes < 3_000_000

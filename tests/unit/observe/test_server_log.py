@@ -131,7 +131,7 @@ def test_a_log_that_is_too_large_is_cut_and_said(tmp_path: Path) -> None:
     ("place", "why"),
     [
         ("", "no place of the server's log is set: expected file:///path/to/log"),
-        ("kubectl://attic/deployment/attic", "kubectl locators are not read yet"),
+        ("kubectl://attic/deployment/attic", "this place is in a cluster"),
         ("journal", "'journal' is not a locator"),
         ("file:///nonexistent/log", "the log /nonexistent/log can't be read: No such file or directory"),
         ("file:///etc", "the log /etc can't be read: is no regular file"),

@@ -80,7 +80,7 @@ def test_a_fifo_and_a_link_are_unknown_and_do_not_hang(tmp_path: Path, proc: Pat
     ("place", "why"),
     [
         ("", "no place is set: expected file:///path/to/pidfile"),
-        ("kubectl://rustfs/deployment/rustfs", "kubectl locators are not read yet"),
+        ("kubectl://rustfs/deployment/rustfs", "this place is in a cluster"),
         ("rustfs.service", "is not a locator"),
     ],
 )

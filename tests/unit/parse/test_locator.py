@@ -23,6 +23,13 @@ from gate.parse.locator import parse_locator
             KubectlLocator(namespace="n", workload="pod", name="a.b-0", path="/data/rustfs0"),
         ),
         (
+            "kubectl://n/deployment/d?container=marker-sidecar&path=/data&by=log",
+            KubectlLocator(
+                namespace="n", workload="deployment", name="d", container="marker-sidecar", path="/data", by="log"
+            ),
+        ),
+        ("kubectl://n/pod/p?by=exec", KubectlLocator(namespace="n", workload="pod", name="p")),
+        (
             f"kubectl://{'n' * 63}/pod/{'.'.join(['a' * 62] * 4)}?container=c",
             KubectlLocator(namespace="n" * 63, workload="pod", name=".".join(["a" * 62] * 4), container="c"),
         ),
@@ -76,6 +83,8 @@ def test_what_is_read(text: str, expected: object) -> None:
         ("kubectl://n/pod/x?container=a.b", "has the name 'a.b'"),
         ("kubectl://n/pod/x?container=a&container=b", "has the option 'container=b'"),
         ("kubectl://n/pod/x?context=a", "has the option 'context=a'"),
+        ("kubectl://n/pod/x?by=ssh&path=/a", "has by='ssh': expected by=exec, or by=log with a path"),
+        ("kubectl://n/pod/x?by=log", "has by='log': expected by=exec, or by=log with a path"),
         ("kubectl://n/pod/x?path=data", "expected a plain absolute path"),
         ("kubectl://n/pod/x?path=", "expected a plain absolute path"),
         ("kubectl://n/pod/x?path=/a&", "has the option ''"),

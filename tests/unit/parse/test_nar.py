@@ -135,6 +135,7 @@ def test_one_byte_too_many_ends_it(codec: str) -> None:
         meter = NarMeter(codec, size)
         assert not meter.feed(WIRE[codec])
         assert not meter.feed(b"more")
+        assert (meter.overrun, meter.readable) == (True, True)
         got = meter.finish()
         assert (got.overrun, got.nar_bytes, got.clean_end, got.error) == (True, size + 1, False, None)
         assert got.sha256 == nix32_of(NAR[: size + 1])

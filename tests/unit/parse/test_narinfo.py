@@ -108,7 +108,7 @@ def test_a_field_said_twice_is_named(field: str) -> None:
         (FULL.encode() + b"\n", "has the line ''"),
         (FULL.encode() + b" X: y\n", "has the line ' X: y'"),
         (FULL.encode() + b"X:y\n", "has the line 'X:y'"),
-        (b"X: " + b"y" * 65536 + b"\n", "has 65540 bytes: expected at most 65536"),
+        (b"X: " + b"y" * 262144 + b"\n", "has 262148 bytes: expected at most 262144"),
         (with_line("StorePath", "StorePath: /tmp/x"), "is not a store path"),
         (with_line("URL", "URL: "), "URL is empty"),
         (with_line("Compression", "Compression: "), "Compression is ''"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gate import limits
 from gate.model.basics import Claim
 from gate.model.parsed import Announced, PushError, PushLine, PushReport
-from gate.parse.push_log import PushLogParser, parse_push_log, read_error
+from gate.parse.push_log import PushLogParser, ResultNames, parse_push_log, read_error
 
 SUCCESSES = {Claim.UPLOADED, Claim.DEDUPLICATED}
 SENTENCE = "InternalServerError: The server encountered an internal error or misconfiguration."
@@ -89,6 +89,19 @@ def test_a_request_that_got_no_answer_is_the_clients_own_line() -> None:
 def test_a_progress_bar_after_an_error_does_not_open_it() -> None:
     report = read(f"❌ {A}: {SENTENCE}\n\x1b[2K🕛 lib-1.0   ███ 1 MiB (1 MiB/s)\n✅ {B} (1 B/s)\n")
     assert claims(report)[FULL_B] is Claim.UPLOADED
+
+
+@pytest.mark.parametrize("before", ["", f"❌ {B}: {SENTENCE}\n"])
+@pytest.mark.parametrize(
+    "line", [f"\x1b[2K\r✅ {A} (1 B/s)\r", f"\x1b[32m✅\x1b[0m {A} (\x1b[1m1 B/s)", f"x\r✅ {A} (1 B/s)"]
+)
+def test_a_success_is_read_as_a_terminal_shows_it(before: str, line: str) -> None:
+    assert claims(read(f"{before}{line}\n"))[FULL_A] is Claim.UPLOADED
+
+
+def test_a_blank_line_of_a_terminal_is_nothing_after_an_error_too() -> None:
+    report = read(f"❌ {A}: {SENTENCE}\n\x1b[2K\r\n✅ {B} (1 B/s)\n")
+    assert (claims(report)[FULL_B], report.unread_lines) == (Claim.UPLOADED, 0)
 
 
 @pytest.mark.parametrize("order", [0, 1])
@@ -282,6 +295,19 @@ def test_hostile_lines_take_linear_time_and_bounded_memory() -> None:
     assert claims(report) == {FULL_B: Claim.UPLOADED}
     assert report.unread_lines == 6
     assert len(parser._lines.rest()) <= limits.LINE_BYTES + 1
+
+
+def test_names_are_found_in_every_form_of_a_line_and_have_a_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "NAMED_PATHS", 4)
+    a, b, c, d, e = (letter * 32 + "-x" for letter in "abcde")
+    names = ResultNames()
+    log = f"\x1b[2K\r✅ {a} (1 B/s)\r\n❌{b}: y\n✅ {a} (1 B/s)\n❌ nothing\nnoise\n ✅ {e} (1 B/s)\n"
+    log += f"✅ {c} (1 B/s)\nbar\r❌ {d}: z\r\n"
+    for byte in log.encode():
+        names.feed(bytes([byte]))
+    names.feed(f"❌ {e}: last".encode())
+    assert names.finish() == tuple(f"/nix/store/{name}" for name in (a, b, c, d))
+    assert names.left_out == 1
 
 
 def test_speed() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gate import limits
 from gate.model.parsed import LogEvent
-from gate.parse.server_log import ServerLogParser, find_nonces, parse_server_log
+from gate.parse.server_log import ServerLogParser, find_nonces, kubectl_time, parse_server_log
 
 RECORDINGS = Path(__file__).parents[3] / "fixtures/recordings/attic"
 ERROR, FAILURE = "attic_server::error", "tower_http::trace::on_failure"
@@ -228,3 +228,19 @@ def test_chunks_make_no_difference(data: bytes, cuts: list[int]) -> None:
     for start, end in itertools.pairwise(edges):
         parser.feed(data[start:end])
     assert parser.finish() == parse_server_log(data)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"[pod/attic-0/attic] 2026-11-24T00:00:00.123456789Z text", "2026-11-24T00:00:00.123456789Z"),
+        (b"2026-11-24T00:00:00Z text", "2026-11-24T00:00:00Z"),
+        (b"2026-11-24T00:00:00+01:00 ", "2026-11-24T00:00:00+01:00"),
+        (b"[pod/attic-0/attic] text", None),
+        (b"2026-11-24 text", None),
+        (b"", None),
+        (b"\xff", None),
+    ],
+)
+def test_the_time_that_kubectl_puts_before_a_line(line: bytes, expected: str | None) -> None:
+    assert kubectl_time(line) == expected

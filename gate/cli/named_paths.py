@@ -1,0 +1,200 @@
+"""Paths that an operator named, read back from a cache: nothing is pushed, nothing is written.
+
+The reader and the rules are the run's own (`gate.observe.nar_bodies`, `gate.evidence.bodies`).
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from gate import limits
+from gate.clock import Clock
+from gate.errors import CancelledError, ForeignTextError, InconclusiveError, RefusedError
+from gate.evidence.named import Asked, Named, is_upstream, judge_read, not_read
+from gate.model.basics import Label, Secret, value
+from gate.model.parsed import CacheConfig
+from gate.model.records import PathFacts
+from gate.net import HostList, Http
+from gate.observe.attic import AtticApi
+from gate.observe.nar_bodies import Access, Target, read_bodies
+from gate.observe.nix_store import DERIVATION, NixStore
+from gate.parse.attic_json import parse_attic_error, parse_cache_config
+from gate.parse.store_path import HASH_CHARS, STORE_DIR, store_path
+from gate.process import CancelToken
+
+_THIS_MACHINE = ("", "auto", "daemon", "local")  # values of NIX_REMOTE whose store is /nix/store here
+_AT_A_TIME = 300  # paths of at most 255 characters in one argument list
+_OK = 200
+_NOT_FOUND = 404
+_HASH_END = len(STORE_DIR) + 1 + HASH_CHARS
+
+
+@value
+class Cache:
+    """The cache to read. ``public_key`` None: not known. ``token`` gives one that is good for ``batch`` reads."""
+
+    url: str
+    name: str
+    attic: bool
+    hosts: HostList
+    public_key: str | None
+    token: Callable[[], Secret | None]
+    batch: int = limits.NAMED_PATHS
+
+
+@value
+class Local:
+    """The local Nix store's view. ``facts`` by hash of the path; ``note`` says why there is nothing, else None.
+
+    ``closure``: paths that a closure adds to those that were named. ``unknown``: roots of closures that are not valid
+    here, so that their closure must be learnt from signed narinfos.
+    """
+
+    facts: Mapping[str, PathFacts]
+    closure: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    note: str | None = None
+
+
+def look_locally(nix: NixStore, names: Iterable[str], roots: Sequence[str]) -> Local:
+    """What the local Nix database says of paths and closures. A Nix that can't be asked is a note, and no yardstick."""
+    try:
+        valid = _valid(nix, (*names, *roots))
+        known = [root for root in roots if root in valid]
+        closure = nix.closure(known) if known else ()
+        wanted = valid | set(closure)
+        facts = {hash_of(fact.store_path): fact for fact in nix.path_facts(wanted)} if wanted else {}
+    except CancelledError:
+        raise
+    except InconclusiveError as error:
+        return Local(facts={}, unknown=tuple(roots), note=str(error))
+    return Local(facts=facts, closure=closure, unknown=tuple(root for root in roots if root not in known))
+
+
+def _valid(nix: NixStore, names: Iterable[str]) -> set[str]:
+    """Those of the paths that are valid, in full.
+
+    No command of Nix finds a path by its hash, and listing all valid paths takes it some 40 µs each. So what has the
+    hash in its name is looked for in the store's own folder, where that is this machine's.
+    """
+    full = {name for name in names if "-" in name}
+    hashes = {hash_of(name) for name in names} - {hash_of(name) for name in full}
+    if hashes and nix.env.get("NIX_REMOTE", "") not in _THIS_MACHINE:
+        return {path for path in nix.valid_paths_now() if path in full or hash_of(path) in hashes}
+    if hashes:
+        with suppress(OSError), os.scandir(STORE_DIR) as entries:
+            full |= {f"{STORE_DIR}/{entry.name}" for entry in entries if entry.name[:HASH_CHARS] in hashes}
+    asked = sorted(name for name in full if _is_store_path(name))
+    for at in range(0, len(asked), _AT_A_TIME):
+        argv = (nix.program("nix-store"), "--check-validity", "--print-invalid", *asked[at : at + _AT_A_TIME])
+        said = nix.ask(argv, name="nix-store-check-validity", cap=limits.NIX_JSON_BYTES)
+        full -= set(said.decode("utf-8", "replace").split("\n"))
+    return full & set(asked)
+
+
+def _is_store_path(name: str) -> bool:
+    """Whether it is one that bodies are read of: the store's folder holds other files, and derivations, too."""
+    try:
+        return store_path(name) == name and not name.endswith(DERIVATION)
+    except ForeignTextError:
+        return False
+
+
+def ask_cache_config(http: Http, server: str, cache: str, token: Secret | None) -> tuple[CacheConfig | None, str]:
+    """What Attic says of the cache, or None and why not. Raises `RefusedError` when the server has no such cache."""
+    answer = AtticApi(http, server).cache_config(cache, token).answer
+    said = parse_attic_error(answer.body.encode())
+    if answer.status == _NOT_FOUND and said is not None and said[1] == "NoSuchCache":
+        message = f"the server has no cache {cache}: give the name of one by --cache"
+        raise RefusedError(message)
+    if answer.status != _OK or answer.body_cut:
+        why = answer.error or f"HTTP {answer.status}{f' {said[1]}' if said else ''}"
+        return None, f"the cache's configuration was not given: {why}"
+    try:
+        return parse_cache_config(answer.body.encode()), ""
+    except ForeignTextError as error:
+        return None, str(error)
+
+
+def plan_reads(
+    names: Iterable[str], local: Local, upstream_names: Sequence[str], upstream_keys: Sequence[str]
+) -> tuple[Asked, ...]:
+    """What is to be read, each path once: the named ones, and what closures add.
+
+    Only what a closure adds may be left to an upstream: a path that was named must be in the cache itself.
+    """
+    planned: dict[str, Asked] = {}
+    for path in names:
+        planned.setdefault(hash_of(path), _asked(path, local))
+    for path in local.closure:
+        one = _asked(path, local)
+        left = one.local is not None and is_upstream(one.local, upstream_names, upstream_keys)
+        planned.setdefault(hash_of(path), replace(one, upstream=left))
+    return tuple(planned.values())
+
+
+def _asked(path: str, local: Local) -> Asked:
+    fact = local.facts.get(hash_of(path))
+    if fact is None or path not in (fact.store_path, fact.store_path[:_HASH_END]):
+        return Asked(store_path=path)
+    return Asked(store_path=fact.store_path, local=fact)
+
+
+def check_paths(
+    asked: Sequence[Asked],
+    *,
+    walk: Sequence[str] = (),
+    cache: Cache,
+    jobs: int,
+    deadline_seconds: float,
+    cancel: CancelToken,
+    clock: Clock,
+) -> Iterator[Named]:
+    """Read and class each path once, in the order in which the reads end; every path gets its row.
+
+    ``walk`` are roots whose closure is found by following the references of narinfos that are signed by the cache.
+    Raises `InconclusiveError` when that leads to more than `limits.NAMED_PATHS` paths.
+    """
+    until = clock.monotonic() + deadline_seconds
+    waiting = {hash_of(one.store_path): one for one in (*asked, *(Asked(store_path=root) for root in walk))}
+    following = {hash_of(root) for root in walk}
+    seen = set(waiting)
+    while waiting:
+        batch = [waiting.pop(name) for name in list(waiting)[: cache.batch]]
+        for row in _read(batch, cache, jobs=jobs, seconds=until - clock.monotonic(), cancel=cancel, clock=clock):
+            if hash_of(row.store_path) in following:
+                fresh = {hash_of(path): path for path in row.references if hash_of(path) not in seen}
+                seen.update(fresh)
+                following.update(fresh)
+                waiting.update({name: Asked(store_path=path) for name, path in fresh.items()})
+            yield row
+        if len(seen) > limits.NAMED_PATHS:
+            message = f"the closure has more than {limits.NAMED_PATHS} paths: check a part of it"
+            raise InconclusiveError(message)
+
+
+def _read(
+    batch: Sequence[Asked], cache: Cache, *, jobs: int, seconds: float, cancel: CancelToken, clock: Clock
+) -> Iterator[Named]:
+    left = {one.store_path: one for one in batch}
+    targets = [
+        Target(
+            label=Label.PROFILE,  # the reader's word for what is no canary and no twin
+            cache=cache.name,
+            store_path=one.store_path,
+            nar_size=one.local.nar_size if one.local else limits.NAR_BYTES,
+            attic=cache.attic,
+        )
+        for one in batch
+    ]
+    access = Access(cache_url=cache.url, token=cache.token(), hosts=cache.hosts)
+    for read in read_bodies(targets, access=access, jobs=jobs, deadline_seconds=seconds, cancel=cancel, clock=clock):
+        yield judge_read(left.pop(read.store_path), read, public_key=cache.public_key, attic=cache.attic)
+    for one in left.values():
+        yield not_read(one)
+
+
+def hash_of(path: str) -> str:
+    """The hash in a store path that was checked, or in ``/nix/store/<hash>``."""
+    return path[len(STORE_DIR) + 1 : _HASH_END]

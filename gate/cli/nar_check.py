@@ -1,0 +1,262 @@
+"""``attic-nar-integrity-check``: is every published byte of a path there? The operators' own command.
+
+Each named path's narinfo and NAR body are read to the last byte and held against the local Nix store, or, for a path
+that is not valid there, against the narinfo, if the cache's key signed it. A path that the cache says it does not have
+is inconclusive and no failure: that it was ever published is nobody's claim here.
+"""
+
+import ipaddress
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from cyclopts import Parameter
+
+from gate import limits
+from gate.cli.outcome import Format, Outcome, report
+from gate.errors import ForeignTextError, RefusedError
+
+if TYPE_CHECKING:
+    from gate.cli.named_paths import Cache
+    from gate.clock import Clock
+    from gate.model.basics import Secret
+    from gate.process import CancelToken
+
+_CACHE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,62}")
+_LINE_BYTES = 256  # of a store path with its line end
+_SETTINGS = (
+    *("attic_server", "attic_cache", "hosts", "plain_http_hosts", "s3_endpoint", "upstream_keys"),
+    *("read_token", "signing_secret", "jobs", "deadline"),
+)
+
+
+def attic_nar_integrity_check(
+    *,
+    store_hash: Annotated[list[str] | None, Parameter(help="Hash of a store path, or the path; repeatable.")] = None,
+    closure: Annotated[list[str] | None, Parameter(help="Store path whose whole closure is checked.")] = None,
+    stdin: Annotated[bool, Parameter(help="Further hashes or store paths, one a line, on stdin.")] = False,
+    server: Annotated[str | None, Parameter(help="The Attic server [env: GATE_ATTIC_SERVER].")] = None,
+    cache: Annotated[str | None, Parameter(help="The cache's name there [env: GATE_ATTIC_CACHE].")] = None,
+    cache_url: Annotated[str | None, Parameter(help="Instead: any Nix HTTP binary cache.")] = None,
+    token_file: Annotated[
+        Path | None, Parameter(help="File with a read token [Attic also: GATE_READ_TOKEN, GATE_SIGNING_SECRET].")
+    ] = None,
+    public_key: Annotated[str | None, Parameter(help="The cache's key, name:base64 (default: as Attic says).")] = None,
+    yardstick: Annotated[
+        Literal["auto", "signed-narinfo"],
+        Parameter(help="auto: the local Nix store where it has the path, else the signed narinfo."),
+    ] = "auto",
+    hosts: Annotated[list[str] | None, Parameter(help="Further hosts that bodies may redirect to.")] = None,
+    plain_http_hosts: Annotated[list[str] | None, Parameter(help="Hosts that may be read by plain http.")] = None,
+    jobs: Annotated[int | None, Parameter(help="Bodies read at a time (default: 4).")] = None,
+    deadline: Annotated[float | None, Parameter(help="Seconds after which nothing more is read.")] = None,
+    config: Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")] = None,
+    format: Annotated[Format, Parameter(help="Form of the result on stdout.")] = "text",
+    json_into: Annotated[Path | None, Parameter(help="Write the result as JSON into this file too.")] = None,
+) -> int:
+    """Read published paths to the last byte: is every byte there? 0 whole, 3 could not be told, 4 not whole."""
+    flags = {
+        "attic_server": server,
+        "attic_cache": cache,
+        "hosts": hosts,
+        "plain_http_hosts": plain_http_hosts,
+        "jobs": jobs,
+        "deadline": deadline,
+    }
+
+    def make() -> Outcome:
+        if cache_url is not None and (server is not None or cache is not None):
+            message = "--cache-url and --server, --cache are given: name one cache, by either"
+            raise RefusedError(message)
+        names = read_names(store_hash or (), sys.stdin.buffer.read if stdin else None)
+        roots = read_names(closure or (), None)
+        if any("-" not in root for root in roots):
+            message = "--closure has a hash: give a whole store path, for a closure begins with one"
+            raise RefusedError(message)
+        if not names and not roots:
+            message = "no path is named: give --store-hash, --closure or --stdin"
+            raise RefusedError(message)
+        settings = _settings(config, flags)
+        return _run(
+            names,
+            roots,
+            _Where(settings, cache_url=cache_url, token_file=token_file, public_key=public_key),
+            local=yardstick == "auto",
+        )
+
+    return report(make, format=format, json_into=json_into)
+
+
+def read_names(given: Sequence[str], read_more: Callable[[int], bytes] | None) -> tuple[str, ...]:
+    """Store paths, or ``/nix/store/<hash>``, each once, in order. Raises `RefusedError` for anything else."""
+    from gate.evidence.named import named_path
+
+    cap = limits.NAMED_PATHS * _LINE_BYTES
+    more = read_more(cap + 1) if read_more else b""
+    lines = [line.strip() for line in more.decode("utf-8", "backslashreplace").split("\n")]
+    texts = [*given, *(line for line in lines if line)]
+    if len(more) > cap or len(texts) > limits.NAMED_PATHS:
+        message = f"more than {limits.NAMED_PATHS} paths are named: check them in parts"
+        raise RefusedError(message)
+    try:
+        return tuple(dict.fromkeys(map(named_path, texts)))
+    except ForeignTextError as error:
+        raise RefusedError(str(error)) from None
+
+
+def _settings(config: Path | None, flags: Mapping[str, Any]) -> dict[str, Any]:
+    from gate.cli.probing import read_config, read_secret_file
+    from gate.settings import resolve_named
+
+    return resolve_named(
+        _SETTINGS, needed=(), toml=read_config(config), environ=os.environ, flags=flags, read_file=read_secret_file
+    )
+
+
+class _Where:
+    """Which cache, and with what: the settings and flags made ready, before anything is asked."""
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        *,
+        cache_url: str | None,
+        token_file: Path | None,
+        public_key: str | None,
+    ) -> None:
+        from gate.parse.signature import public_key as checked_key
+
+        self.attic = cache_url is None
+        self.given_key = public_key
+        self.jobs: int = settings["jobs"]
+        self.deadline: float = settings["deadline"]
+        self.upstream_keys: tuple[str, ...] = settings["upstream_keys"]
+        self.server: str = settings["attic_server"].rstrip("/")
+        self.name: str = settings["attic_cache"] if self.attic else "cache"
+        self.url = f"{self.server}/{self.name}" if cache_url is None else cache_url.rstrip("/")
+        self._secret: Secret | None = settings["signing_secret"] if self.attic else None
+        self._token = _token(token_file, settings["read_token"] if self.attic else None)
+        if self.attic and not (self.server and _CACHE.fullmatch(self.name)):
+            message = "no cache is named: give --server and --cache, [cache] in gate.toml, or --cache-url"
+            raise RefusedError(message)
+        try:
+            for key in (*self.upstream_keys, *([public_key] if public_key else ())):
+                checked_key(key)
+        except ForeignTextError as error:
+            raise RefusedError(str(error)) from None
+        self.hosts, self.plain_http_hosts = self._places(settings)
+
+    @property
+    def credential(self) -> str:
+        """Where the token comes from, in a word."""
+        if self._token is not None:
+            return "given"
+        return "minted" if self._secret is not None else "none"
+
+    def token(self, clock: "Clock") -> "Secret | None":
+        """A token that may read this cache and nothing else, or the one that was given."""
+        if self._token is not None or self._secret is None:
+            return self._token
+        from gate.token import mint
+
+        return mint(self._secret, cache=self.name, rights={"r"}, seconds=limits.READ_TOKEN_SECONDS, now=clock.now())
+
+    def _places(self, settings: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """All hosts, and those of them that may be read by plain http.
+
+        These are the named ones and this machine. Where no credential is sent, the cache that was named on the command
+        line is one of them: what comes from it is believed only under the yardstick.
+        """
+        own = _host(self.url)
+        hosts = tuple(
+            dict.fromkeys(place for place in (own, _host(settings["s3_endpoint"]), *settings["hosts"]) if place)
+        )
+        plain = [*settings["plain_http_hosts"], *(place for place in hosts if _is_loopback(place))]
+        if self.credential == "none" and not self.attic:
+            plain.append(own)
+        return hosts, tuple(dict.fromkeys(plain))
+
+
+def _token(file: Path | None, given: "Secret | None") -> "Secret | None":
+    if file is None:
+        return given
+    from gate.cli.probing import read_secret_file
+    from gate.model.basics import Secret
+
+    return Secret(read_secret_file(str(file)).strip())
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _is_loopback(place: str) -> bool:
+    host = urlsplit(f"//{place}").hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _run(names: Sequence[str], roots: Sequence[str], where: _Where, *, local: bool) -> Outcome:
+    from gate.cli.named_paths import Local, check_paths, look_locally, plan_reads
+    from gate.cli.nar_progress import Reads
+    from gate.cli.nar_told import outcome
+    from gate.cli.signals import cancelling
+    from gate.clock import SystemClock
+    from gate.observe.nix_store import NixStore, nix_environment
+    from gate.process import CancelToken
+
+    clock = SystemClock()
+    cancel = CancelToken()
+    with cancelling(cancel):
+        seen = Local(facts={}, unknown=tuple(roots), note="the local store was not to be asked")
+        if local:
+            nix = NixStore(env=nix_environment(os.environ), cancel=cancel, clock=clock)
+            seen = look_locally(nix, names, roots)
+        cache, upstreams, note = _cache(where, clock, cancel)
+        asked = plan_reads(names, seen, upstreams, where.upstream_keys)
+        with Reads(sys.stderr, clock, len({*(one.store_path for one in asked), *seen.unknown})) as progress:
+            rows = []
+            for row in check_paths(
+                asked,
+                walk=seen.unknown,
+                cache=cache,
+                jobs=where.jobs,
+                deadline_seconds=where.deadline,
+                cancel=cancel,
+                clock=clock,
+            ):
+                rows.append(row)
+                progress.read(row)
+    return outcome(rows, cache=cache, token=where.credential, key_note=note, local_note=seen.note)
+
+
+def _cache(where: _Where, clock: "Clock", cancel: "CancelToken") -> "tuple[Cache, tuple[str, ...], str]":
+    """The cache, the names of its upstreams' keys, and why its key is not known."""
+    from gate.cli.named_paths import Cache, ask_cache_config
+    from gate.net import HostList, Http
+
+    key, note = where.given_key, ""
+    upstreams: tuple[str, ...] = ()
+    if where.attic:
+        with Http(where.hosts, where.plain_http_hosts, clock=clock, cancel=cancel) as http:
+            config, note = ask_cache_config(http, where.server, where.name, where.token(clock))
+        if config is not None:
+            key, upstreams = key or config.public_key, config.upstream_cache_key_names
+    elif key is None:
+        note = "no --public-key was given"
+    cache = Cache(
+        url=where.url,
+        name=where.name,
+        attic=where.attic,
+        hosts=HostList(where.hosts, where.plain_http_hosts),
+        public_key=key,
+        token=lambda: where.token(clock),
+        batch=limits.READ_BATCH if where.credential == "minted" else limits.NAMED_PATHS,
+    )
+    return cache, upstreams, "" if key else note

@@ -1,0 +1,224 @@
+"""``read``: what the gate sees in a piece of foreign text, by the parsers of a run."""
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Protocol
+
+from cyclopts import Parameter
+
+from gate import limits
+from gate.cli.outcome import Format, Outcome, report
+from gate.errors import ForeignTextError, RefusedError
+
+if TYPE_CHECKING:
+    from gate.model.parsed import PushReport
+
+Kind = Literal["push-log", "nix-log", "server-log", "narinfo", "nar"]
+_STDIN = "-"
+_SPOOL_BYTES = 4 * 1024 * 1024  # of a piped push log that is held in memory; it is read twice
+_VALUE_CHARS = 512
+_ROWS = 1000  # lines of text about paths or events; all stand in the JSON
+
+
+class _Parser(Protocol):
+    def feed(self, data: bytes) -> object: ...
+
+
+def read(
+    kind: Annotated[Kind, Parameter(help="What the text is.")],
+    file: Annotated[str, Parameter(help="The file, or - for stdin.", allow_leading_hyphen=True)],
+    *,
+    exit_code: Annotated[int | None, Parameter(help="How the push or the build that wrote the log ended.")] = None,
+    codec: Annotated[str | None, Parameter(help="nar: its Compression (default: what its first bytes say).")] = None,
+    nar_size: Annotated[int | None, Parameter(help="nar: its NarSize, if known.")] = None,
+    format: Annotated[Format, Parameter(help="Form of the result on stdout.")] = "text",
+    json_into: Annotated[Path | None, Parameter(help="Write the result as JSON into this file too.")] = None,
+) -> int:
+    """Show what the gate sees in a push log, a build log, a server log, a narinfo or a NAR; 0 whatever it is."""
+
+    def make() -> Outcome:
+        with _opened(file, twice=kind == "push-log") as stream:
+            if kind == "nar":
+                return _shown(_nar(stream, codec, nar_size))
+            return _shown(_READERS[kind](stream, exit_code))
+
+    return report(make, format=format, json_into=json_into)
+
+
+@contextmanager
+def _opened(file: str, *, twice: bool) -> Iterator[BinaryIO]:
+    """The bytes. What can be read only once is kept in a file of its own where it is needed twice."""
+    try:
+        with nullcontext(sys.stdin.buffer) if file == _STDIN else Path(file).open("rb") as stream:
+            if not twice or stream.seekable():
+                yield stream
+                return
+            with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
+                for piece in _pieces(stream, limits.LOG_FILE_BYTES):
+                    spool.write(piece)
+                spool.seek(0)
+                yield spool  # type: ignore[misc]  # a file in all but its class
+    except OSError as error:
+        message = f"{file} can't be read ({error.strerror}): give a readable file, or - for stdin"
+        raise RefusedError(message) from None
+
+
+def _pieces(stream: BinaryIO, cap: int) -> Iterator[bytes]:
+    left = cap
+    while piece := stream.read(limits.READ_CHUNK_BYTES):
+        left -= len(piece)
+        if left < 0:
+            message = f"the file has more than {cap} bytes: give a part of it"
+            raise RefusedError(message)
+        yield piece
+
+
+def _feed(parser: _Parser, stream: BinaryIO) -> None:
+    for piece in _pieces(stream, limits.LOG_FILE_BYTES):
+        parser.feed(piece)
+
+
+# --- what is read: JSON of each kind --------------------------------------------------------------------------------
+def _push_log(stream: BinaryIO, exit_code: int | None) -> dict[str, Any]:
+    """Without a plan every path that the log names may have a result in it."""
+    from gate.parse.push_log import PushLogParser, ResultNames
+
+    names = ResultNames()
+    _feed(names, stream)
+    stream.seek(0)
+    parser = PushLogParser(names.finish())
+    _feed(parser, stream)
+    told = parser.finish()
+    doubted = [{"store_path": path, "claim": "unaccounted", "error": None} for path in told.doubted]
+    paths = [
+        {"store_path": line.store_path, "claim": line.claim.value, "error": asdict(line.error) if line.error else None}
+        for line in told.lines
+    ]
+    seen: dict[str, Any] = {
+        "announced": asdict(told.announced) if told.announced else None,
+        "paths": paths + doubted,
+        "fatal": asdict(told.fatal) if told.fatal else None,
+        "unread_lines": told.unread_lines + names.left_out,
+    }
+    return seen if exit_code is None else {**seen, "exit_code": exit_code, "codes": _ending(told, exit_code)}
+
+
+def _ending(told: "PushReport", exit_code: int) -> list[str]:
+    """The reason codes that the log and the exit code alone give; a run knows more (`gate.judge.checks.push`)."""
+    failed = sum(line.claim == "failed" for line in told.lines)
+    results = len(told.lines)
+    codes = []
+    if exit_code != 0:
+        codes.append("push-failed" if failed else "push-unattributed")
+    elif failed or told.fatal:
+        codes.append("push-counts-differ")
+    elif results == 0:
+        codes.append("push-wrote-nothing")
+    if told.announced is not None and results < told.announced.pushing:
+        codes.append("push-unaccounted")
+    return codes
+
+
+def _nix_log(stream: BinaryIO, exit_code: int | None) -> dict[str, Any]:
+    from gate.parse.nix_log import NixLogParser
+
+    parser = NixLogParser(exit_code=exit_code)
+    _feed(parser, stream)
+    ledger = parser.finish()
+    return {
+        "paths": [{"store_path": row.store_path, "how": row.how, "cause": row.cause} for row in ledger.paths],
+        "masked": [{"name": row.name, "cause": row.cause, "certainty": row.certainty} for row in ledger.masked],
+    }
+
+
+def _server_log(stream: BinaryIO, _exit_code: int | None) -> dict[str, Any]:
+    from gate.parse.server_log import ServerLogParser
+
+    parser = ServerLogParser()
+    _feed(parser, stream)
+    events = parser.finish()
+    return {
+        "events": [asdict(event) for event in events],
+        "event_count": parser.seen,
+        "unread_lines": parser.unread_lines,
+    }
+
+
+def _narinfo(stream: BinaryIO, _exit_code: int | None) -> dict[str, Any]:
+    from gate.parse.narinfo import parse_narinfo
+    from gate.parse.store_path import STORE_DIR
+
+    info = asdict(parse_narinfo(stream.read(limits.NARINFO_BYTES + 1)))
+    return {**info, "references": [f"{STORE_DIR}/{name}" for name in info["references"]]}
+
+
+def _nar(stream: BinaryIO, codec: str | None, nar_size: int | None) -> dict[str, Any]:
+    from gate.parse.nar import SNIFF_BYTES, NarMeter, sniff
+
+    pieces = _pieces(stream, limits.NAR_BYTES)
+    first = next(pieces, b"")
+    declared = codec or sniff(first[:SNIFF_BYTES])
+    if declared is None:
+        message = "the first bytes are of no known codec: give --codec, such as br"
+        raise ForeignTextError(message)
+    meter = NarMeter(declared, limits.NAR_BYTES if nar_size is None else nar_size)
+    more = meter.feed(first)
+    while more and (piece := next(pieces, b"")):
+        more = meter.feed(piece)
+    measure = meter.finish()
+    # Without compression nothing but the size says where the end is, so the NAR's own grammar has to.
+    ends = measure.well_formed if nar_size is None and declared == "none" else measure.clean_end
+    return {
+        "codec": declared,
+        "sniffed": measure.sniffed,
+        "bytes": measure.wire_bytes,
+        "nar_size": measure.nar_bytes,
+        "nar_hash": f"sha256:{measure.sha256}",
+        "whole": ends and measure.well_formed and measure.error is None and not measure.overrun,
+        "clean_end": ends,
+        "well_formed": measure.well_formed,
+        "overrun": measure.overrun,
+        "error": measure.error,
+    }
+
+
+_READERS: dict[str, Callable[[BinaryIO, int | None], dict[str, Any]]] = {
+    "push-log": _push_log,
+    "nix-log": _nix_log,
+    "server-log": _server_log,
+    "narinfo": _narinfo,
+}
+
+
+# --- how it is told -------------------------------------------------------------------------------------------------
+def _shown(seen: dict[str, Any]) -> Outcome:
+    """The same as text: a line a value, a line a row, nothing foreign unescaped."""
+    from gate.render.escape import runner_safe
+
+    lines: list[str] = []
+    for name, found in seen.items():
+        rows = found if isinstance(found, (list, tuple)) else None
+        if rows is None or not rows:
+            lines.append(f"{name}: {_one(found) if rows is None else 'none'}")
+            continue
+        lines.append(f"{name}: {len(rows)}")
+        lines += [f"  {_one(row)}" for row in rows[:_ROWS]]
+        lines += [f"  and {len(rows) - _ROWS} more; --format json has them all"] if len(rows) > _ROWS else []
+    return Outcome(exit_code=0, text=runner_safe("\n".join(lines)) + "\n", data=seen)
+
+
+def _one(found: object) -> str:
+    from gate.render.escape import plain
+
+    if isinstance(found, Mapping):
+        return "  ".join(_pair(name, value) for name, value in found.items() if value is not None)
+    return "none" if found is None else plain(str(found), _VALUE_CHARS)
+
+
+def _pair(name: str, found: object) -> str:
+    shown = _one(found)
+    return shown if name in ("store_path", "claim", "how", "at", "level") else f"{name} {shown}"

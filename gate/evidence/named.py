@@ -1,0 +1,159 @@
+"""Paths that an operator named: one read of each → its class, by the same rules as in a run (`gate.evidence.bodies`).
+
+The yardstick is the local Nix database where the path is valid in it. Without, it is the narinfo, but only under a
+signature by the cache's key: an unsigned narinfo proves no more than that the cache agrees with itself.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from gate.errors import ForeignTextError
+from gate.evidence.bodies import Expected, fold_body
+from gate.model.basics import Claim, Status, Truth, value
+from gate.model.records import BodyRead, PathFacts
+from gate.parse.narinfo import parse_narinfo
+from gate.parse.signature import fingerprint, key_name, verify
+from gate.parse.store_path import STORE_DIR, hash_part, store_hash, store_path
+
+Yardstick = Literal["local-nix", "signed-narinfo", "none"]
+
+IN_UPSTREAM = "in-upstream"
+NOT_PUBLISHED = "body-not-published"
+_OK = 200
+_NO_PATH_HAS = -1  # bytes
+
+
+@value
+class Asked:
+    """One path to check. ``store_path`` is in full, or ``/nix/store/<hash>`` where the hash alone was named.
+
+    ``local`` are the facts of the local Nix database, None where the path is not valid there. ``upstream``: the local
+    store has a verified signature of an upstream of this cache, so the cache need not have the path.
+    """
+
+    store_path: str
+    local: PathFacts | None = None
+    upstream: bool = False
+
+
+@value
+class Named:
+    """What became of one path. ``wire_bytes`` came of the NAR's body, ``nar_bytes`` out of its decompressor.
+
+    ``curl`` is libcurl's result code for the body (18: partial file), None when no body was asked for; ``error`` is
+    the record's word for what went wrong, ``said`` libcurl's own text. ``signed`` is None when no key was asked for.
+    ``references`` are known by the yardstick alone.
+    """
+
+    store_path: str
+    status: Status
+    code: str
+    yardstick: Yardstick
+    signed: Truth | None
+    http_status: int | None
+    curl: int | None
+    error: str | None
+    said: str
+    wire_bytes: int
+    nar_bytes: int
+    millis: int
+    references: tuple[str, ...] = ()
+
+
+def judge_read(asked: Asked, read: BodyRead, *, public_key: str | None, attic: bool) -> Named:
+    """The class of a read.
+
+    Without a key a cache that is not Attic's is held against the local store alone. A path that the cache says it does
+    not have was never claimed to be published, so it is inconclusive; an upstream's path is then not applicable.
+    """
+    claimed = None if asked.local else _claimed(asked.store_path, read)
+    trust = attic or public_key is not None or asked.local is None
+    expected = Expected(
+        label=read.label,
+        cache=read.cache,
+        facts=asked.local or claimed or _unknown(asked.store_path),
+        claim=Claim.UNACCOUNTED,
+        public_key=public_key,
+        attic=attic,
+        trust=trust,
+    )
+    body = fold_body(expected, [("", read)])
+    code, status, signed = body.code, body.status, body.reads[0].signed
+    if code == NOT_PUBLISHED and asked.upstream:
+        code, status = IN_UPSTREAM, Status.NOT_APPLICABLE
+    nar = read.nar
+    return Named(
+        store_path=claimed.store_path if claimed else asked.store_path,
+        status=status,
+        code=code,
+        yardstick=_yardstick(asked, claimed, signed),
+        signed=signed if trust else None,
+        http_status=nar.status if nar else read.narinfo.status,
+        curl=nar.curl if nar else None,
+        error=nar.error if nar else read.narinfo.error,
+        said=nar.curl_text if nar else "",
+        wire_bytes=nar.wire_bytes if nar else 0,
+        nar_bytes=nar.nar_bytes if nar else 0,
+        millis=read.narinfo.millis + (nar.millis if nar else 0),
+        references=expected.facts.references if asked.local or signed is Truth.PRESENT else (),
+    )
+
+
+def is_upstream(fact: PathFacts, names: Sequence[str], keys: Sequence[str]) -> bool:
+    """Whether the local store has a signature by one of the upstreams that verifies by a key that was given."""
+    signed = fingerprint(fact.store_path, fact.nar_hash, fact.nar_size, fact.references)
+    return any(key_name(signature) in names and verify(signed, signature, keys) for signature in fact.signatures)
+
+
+def not_read(asked: Asked) -> Named:
+    """A path that was to be read and was not, because the check was ended."""
+    return Named(
+        store_path=asked.store_path,
+        status=Status.INCONCLUSIVE,
+        code="body-unread",
+        yardstick="local-nix" if asked.local else "none",
+        signed=Truth.UNKNOWN,
+        http_status=None,
+        curl=None,
+        error="cancelled",
+        said="",
+        wire_bytes=0,
+        nar_bytes=0,
+        millis=0,
+    )
+
+
+def _yardstick(asked: Asked, claimed: PathFacts | None, signed: Truth) -> Yardstick:
+    if asked.local is not None:
+        return "local-nix"
+    return "signed-narinfo" if claimed and signed is Truth.PRESENT else "none"
+
+
+def _claimed(path: str, read: BodyRead) -> PathFacts | None:
+    """What the narinfo says of the path that was asked for; None when there is no such narinfo."""
+    if read.narinfo.status != _OK or read.narinfo.error or read.narinfo.body_cut:
+        return None
+    try:
+        info = parse_narinfo(read.narinfo.body.encode())
+    except ForeignTextError:
+        return None
+    if path not in (info.store_path, f"{STORE_DIR}/{hash_part(info.store_path)}"):
+        return None
+    return PathFacts(
+        store_path=info.store_path,
+        nar_hash=info.nar_hash,
+        nar_size=info.nar_size,
+        references=tuple(f"{STORE_DIR}/{name}" for name in info.references),
+        signatures=(),
+        ultimate=False,
+    )
+
+
+def _unknown(path: str) -> PathFacts:
+    """Facts that no narinfo has: whatever comes for the path is not it."""
+    return PathFacts(store_path=path, nar_hash="", nar_size=_NO_PATH_HAS, references=(), signatures=(), ultimate=False)
+
+
+def named_path(text: str) -> str:
+    """``/nix/store/<hash>-<name>`` as it is, the hash alone as ``/nix/store/<hash>``; `ForeignTextError` otherwise."""
+    return store_path(text) if text.startswith(STORE_DIR) else f"{STORE_DIR}/{store_hash(text)}"

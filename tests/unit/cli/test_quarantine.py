@@ -1,0 +1,194 @@
+"""The commands of the standing decision on real folders, and against a GitHub on loopback."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import stamina
+from pytest_httpserver import HTTPServer
+
+from gate.cli.main import main
+from gate.model import records as say
+from gate.model.basics import Kind, Phase
+from tests.helpers import github_world as gh
+from tests.helpers import tapes
+from tests.helpers.github_world import World
+
+NOW = datetime.now(tz=UTC)
+TOML = '[cache]\nattic-server="http://127.0.0.1:8"\nattic-cache="main"\n[quarantine]\nincident="i"\npasses=2\ndays=1\n'
+DAY = timedelta(days=1)
+
+
+def bad(run: tapes.Run) -> tapes.Run:
+    return run.change(say.BucketSampled, lambda row: tapes.lost(row) if row.phase is Phase.POST else row)
+
+
+def run_folder(tmp_path: Path, name: str, ago: timedelta, tape: tapes.Run | None = None) -> Path:
+    made = (tape or tapes.healthy()).change(
+        say.RunStarted, lambda row: say.RunStarted(run=replace(row.run, run_id=name), policy=row.policy)
+    )
+    return gh.evidence_folder(tmp_path / name, made, NOW - ago)
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "gate.toml"
+    path.write_text(TOML)
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+def status(*argv: str, into: Path) -> tuple[int, dict[str, object]]:
+    code = main(["quarantine", "status", *argv, "--json-into", str(into)])
+    return code, json.loads(into.read_text())
+
+
+def test_a_release_takes_passes_days_and_a_statement(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tmp = config.parent
+    lost = bad(tapes.healthy()).change(
+        say.WorkloadSeen, lambda row: replace(row, identity="9:9") if row.role == "store" else row
+    )
+    folders = [
+        str(run_folder(tmp, "loss", 3 * DAY, lost)),
+        str(run_folder(tmp, "one", 1.5 * DAY)),
+        str(run_folder(tmp, "two", 0.2 * DAY)),
+    ]
+    code, said = status(*folders, into=tmp / "s.json")
+    assert (code, said["held"]) == (4, True)
+    out = capsys.readouterr().out
+    assert out.startswith("quarantine: HELD: broad trusted writes are held (i)")
+    assert out.count("NOT MET") == 1
+    assert "2 of 2 [one, two]" in out
+    statement = tmp / "statement.json"
+    attest = ["quarantine", "attest", "--who", "Ada", "--why", "Garage", "--output", str(statement)]
+    assert main([*attest, "--backend-replaced"]) == 0
+    assert main([*attest, "--backend-replaced"]) == 2  # left untouched
+    code, said = status(*folders, "--statement", str(statement), into=tmp / "s.json")
+    assert (code, said["held"]) == (0, False)
+    config.write_text(TOML + 'statements=["statement.json"]\n')
+    assert status(*folders, into=tmp / "s.json")[0] == 0
+    newer = str(run_folder(tmp, "three", 0.1 * DAY, bad(tapes.healthy())))
+    assert status(*folders, newer, into=tmp / "s.json")[0] == 4
+
+
+def test_a_lab_pass_and_a_forged_folder_are_no_history(config: Path) -> None:
+    tmp = config.parent
+    lab = run_folder(tmp, "lab", DAY, tapes.healthy().with_policy(kind=Kind.LAB))
+    code, said = status(str(lab), into=tmp / "s.json")
+    assert (code, said["left_out"]) == (4, ["lab: lab evidence never counts"])
+    (lab / "push-profile.log").write_bytes(b"")
+    assert status(str(lab), into=tmp / "s.json")[0] == 2
+
+
+def test_break_glass_is_shouted_and_still_held(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    until = (NOW + DAY).strftime("%Y-%m-%dT%H:%M:%SZ")
+    config.write_text(TOML + f'break-glass={{who="Ada", why="a fix", until="{until}"}}\n')
+    folder = run_folder(config.parent, "one", DAY)
+    assert main(["quarantine", "status", str(folder)]) == 4
+    out = capsys.readouterr().out
+    assert out.startswith("!" * 100)
+    assert "BREAK GLASS" in out
+    assert main(["quarantine", "status", str(folder), "--format", "markdown"]) == 4
+    assert "BREAK GLASS" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["quarantine", "status"],
+        ["quarantine", "status", "folder", "--from-artifacts"],
+        ["quarantine", "attest", "--who", "A", "--why", "w", "--output", "o"],
+        ["quarantine", "attest", "--who", "A", "--why", "w", "--output", "o", "--backend-replaced", "--repair-proved"],
+        ["quarantine", "attest", "--who", " ", "--why", "w", "--output", "o", "--backend-replaced"],
+        ["quarantine", "attest", "--who", "A", "--why", "a\nb", "--output", "o", "--backend-replaced"],
+        ["suspects"],
+        ["history"],
+        ["history", "nowhere"],
+    ],
+)
+def test_what_can_not_be_meant_is_refused(config: Path, argv: list[str]) -> None:
+    before = sorted(path.name for path in config.parent.iterdir())
+    assert main(argv) == 2
+    assert sorted(path.name for path in config.parent.iterdir()) == before
+
+
+def test_suspects_are_one_a_line(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    worse = run_folder(config.parent, "bad", DAY, bad(tapes.healthy()))
+    good = run_folder(config.parent, "good", 3 * DAY)
+    assert main(["suspects", str(worse), str(good)]) == 0
+    lines = capsys.readouterr().out.split("\n")
+    assert lines == [*sorted(row.store_path for row in tapes.SOURCES), ""]
+    assert main(["suspects", str(good)]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["suspects", str(good), "--since", (NOW - 4 * DAY).isoformat()]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(tapes.SOURCES)
+    assert main(["suspects", str(good), "--since", "yesterday"]) == 2
+
+
+def test_the_history_is_in_order_of_time(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tmp = config.parent
+    folders = [run_folder(tmp, "b", DAY), run_folder(tmp, "a", 2 * DAY, bad(tapes.healthy()))]
+    lab = run_folder(tmp, "c", 3 * DAY, tapes.healthy().with_policy(kind=Kind.LAB))
+    assert main(["history", *map(str, folders), str(lab), "--json-into", str(tmp / "h.json")]) == 0
+    assert [line.split()[1:5] for line in capsys.readouterr().out.splitlines()[1:]] == [
+        ["c", "medium-check", "pass", "lab"],
+        ["a", "medium-check", "quarantine", "against"],
+        ["b", "medium-check", "pass", "toward"],
+    ]
+    assert [row["run"] for row in json.loads((tmp / "h.json").read_text())["runs"]] == ["c", "a", "b"]
+
+
+def test_the_history_may_be_the_repositorys_own_artifacts(
+    config: Path, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(url=httpserver.url_for("").rstrip("/"))
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(world.answer)
+    for name, text in (("GITHUB_TOKEN", gh.TOKEN), ("GITHUB_REPOSITORY", gh.REPOSITORY), ("GITHUB_API_URL", world.url)):
+        monkeypatch.setenv(name, text)
+    config.write_text(TOML + "[require]\nguarded=[{path='a'}]\n")
+    for number, ago in ((1, 2 * DAY), (2, 0.1 * DAY)):
+        row = world.add_run(number, NOW - ago)
+        folder = gh.evidence_folder(
+            config.parent / f"run-{number}", gh.of_run(tapes.healthy(), row), NOW - ago + timedelta(minutes=1)
+        )
+        world.add_artifact(row, gh.zipped(folder))
+    with stamina.set_testing(True, attempts=1):
+        code, said = status("--from-artifacts", into=config.parent / "s.json")
+    assert code == 4
+    conditions = said["conditions"]
+    assert isinstance(conditions, list)
+    assert [row["met"] for row in conditions] == [True, True, True, True, False]
+    assert conditions[1]["rests_on"] == ["1.1", "2.1"]
+    monkeypatch.delenv("GITHUB_TOKEN")
+    monkeypatch.delenv("GH_TOKEN", raising=False)
+    assert main(["quarantine", "status", "--from-artifacts"]) == 2
+
+
+def test_require_from_the_command_line(
+    tmp_path: Path, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(url=httpserver.url_for("").rstrip("/"))
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(world.answer)
+    head = gh.commit_id("head")
+    world.files[(gh.HEAD, "gate.toml")] = gh.GATE_TOML.encode()
+    world.trees = {gh.HEAD: {}, head: {"README.md": b"x"}}
+    event = tmp_path / "event.json"
+    event.write_bytes(gh.pull_request())
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "pull_request")
+    monkeypatch.setenv("GITHUB_REPOSITORY", gh.REPOSITORY)
+    monkeypatch.setenv("GITHUB_API_URL", world.url)
+    monkeypatch.setenv("GITHUB_TOKEN", gh.TOKEN)
+    monkeypatch.delenv("GITHUB_EVENT_PATH", raising=False)
+    assert main(["require"]) == 2
+    monkeypatch.setenv("GITHUB_EVENT_PATH", str(event))
+    into = tmp_path / "out.json"
+    assert main(["require", "--json-into", str(into)]) == 0
+    assert json.loads(into.read_text())["reasons"][0]["code"] == "require-not-needed"
+    world.trees[head] = {".github/workflows/ci.yml": gh.TRUSTING}
+    assert main(["require", "--json-into", str(into), "--format", "markdown"]) == 3
+    assert json.loads(into.read_text())["verdict"]["blocks"] is True
+    assert gh.TOKEN not in capsys.readouterr().out
+    assert main(["require", "--push-follows"]) == 3

@@ -1,0 +1,221 @@
+"""``read``: what it shows is what the parsers of a run say, escaped."""
+
+import io
+import itertools
+import json
+import lzma
+import tarfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate import limits
+from gate.cli.main import main
+from gate.cli.read import Kind, read
+from gate.parse.nix_log import parse_nix_log
+from gate.parse.push_log import ResultNames, parse_push_log
+from gate.parse.server_log import parse_server_log
+from tests.helpers.nars import COMPRESS, file_nar, nix32_of
+from tests.unit.observe.nar_reading import narinfo
+from tests.unit.parse.test_push_recordings import PUSHES, recorded
+
+ROOT = Path(__file__).parents[3]
+ATTIC = ROOT / "fixtures/recordings/attic"
+NIX = ROOT / "fixtures/recordings/nix"
+
+
+def shown(capsys: pytest.CaptureFixture[str], *argv: str, code: int = 0) -> str:
+    assert main(["read", *argv]) == code
+    return capsys.readouterr().out
+
+
+def seen(capsys: pytest.CaptureFixture[str], kind: Kind, file: object, **choices: Any) -> dict[str, object]:
+    assert read(kind, str(file), format="json", **choices) == 0
+    said: dict[str, object] = json.loads(capsys.readouterr().out)
+    return said
+
+
+@pytest.mark.parametrize("case", PUSHES)
+def test_recorded_pushes_are_shown_as_the_parser_reads_them(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    data, plan = recorded(case)
+    names = ResultNames()
+    names.feed(data)
+    assert names.finish() == tuple(plan)
+    told = parse_push_log(data, plan)
+    assert seen(capsys, "push-log", ATTIC / case / "stderr") == {
+        "announced": asdict(told.announced) if told.announced else None,
+        "paths": [
+            {
+                "store_path": line.store_path,
+                "claim": line.claim.value,
+                "error": asdict(line.error) if line.error else None,
+            }
+            for line in told.lines
+        ],
+        "fatal": asdict(told.fatal) if told.fatal else None,
+        "unread_lines": told.unread_lines,
+    }
+
+
+@pytest.mark.parametrize(
+    ("case", "exit_code", "codes"),
+    [
+        ("small-uploaded", 0, []),
+        ("nothing", 0, ["push-wrote-nothing"]),
+        ("auth-no-token", 1, ["push-unattributed"]),
+        ("bucket-lost-mid-push", 1, ["push-failed"]),
+        ("bucket-lost-mid-push", 0, ["push-counts-differ"]),
+        ("server-down", 0, ["push-counts-differ"]),
+    ],
+)
+def test_an_exit_code_adds_what_follows_from_it(
+    case: str, exit_code: int, codes: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = seen(capsys, "push-log", ATTIC / case / "stderr", exit_code=exit_code)
+    assert (said["exit_code"], said["codes"]) == (exit_code, codes)
+
+
+def test_a_cut_push_log_leaves_paths_unaccounted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = (ATTIC / "small-uploaded/stderr").read_bytes()
+    (tmp_path / "log").write_bytes(data[: data.rindex("✅".encode())])
+    said = seen(capsys, "push-log", tmp_path / "log", exit_code=0)
+    assert said["codes"] == ["push-unaccounted"]
+
+
+def test_a_forged_success_is_no_claim(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name, forged = (letter * 32 + "-x" for letter in "ab")
+    text = f"❌ {name}: HTTP 500 x: <html>\n✅ {forged} (1 B/s)\n\x1b[2K::error::\u202e gone\n"
+    (tmp_path / "log").write_text(text)
+    said = seen(capsys, "push-log", tmp_path / "log")
+    assert said["paths"] == [
+        {
+            "store_path": f"/nix/store/{name}",
+            "claim": "failed",
+            "error": {"code": "HTTP 500", "message": "x: <html>\n::error::\u202e gone"},
+        },
+        {"store_path": f"/nix/store/{forged}", "claim": "unaccounted", "error": None},
+    ]
+    out = shown(capsys, "push-log", str(tmp_path / "log"))
+    assert "\\x0a::error::\\u{202e} gone" in out
+    assert not any(line.startswith("::") for line in out.split("\n"))
+
+
+def test_what_comes_by_a_pipe_is_read_twice(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    class Piped:
+        buffer = Pipe((ATTIC / "small-uploaded/stderr").read_bytes())
+
+    monkeypatch.setattr("sys.stdin", Piped())
+    said = seen(capsys, "push-log", "-")
+    assert isinstance(said["paths"], list)
+    assert len(said["paths"]) == 5
+
+
+@pytest.fixture(scope="module")
+def nix_logs() -> list[bytes]:
+    """The first logs of the archive."""
+    with lzma.open(NIX / "recordings.tar.xz") as packed, tarfile.open(fileobj=packed) as archive:
+        logs = (archive.extractfile(member) for member in archive if member.name.endswith(".stderr"))
+        return [log.read() for log in itertools.islice(logs, 90) if log is not None]
+
+
+def test_recorded_builds_are_shown_as_the_parser_reads_them(
+    nix_logs: list[bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masked = rows = 0
+    for number, data in enumerate(nix_logs):
+        exit_code = (None, 0, 1)[number % 3]
+        (tmp_path / "log").write_bytes(data)
+        ledger = parse_nix_log(data, exit_code=exit_code)
+        assert seen(capsys, "nix-log", tmp_path / "log", exit_code=exit_code) == {
+            "paths": [{"store_path": row.store_path, "how": row.how, "cause": row.cause} for row in ledger.paths],
+            "masked": [{"name": row.name, "cause": row.cause, "certainty": row.certainty} for row in ledger.masked],
+        }
+        rows += len(ledger.paths)
+        masked += len(ledger.masked)
+    assert (len(nix_logs), rows > 50, masked > 10) == (90, True, True), (rows, masked)
+
+
+def test_server_logs(capsys: pytest.CaptureFixture[str]) -> None:
+    file = ATTIC / "s3-down/atticd.log"
+    events = parse_server_log(file.read_bytes())
+    said = seen(capsys, "server-log", file)
+    assert said["events"] == [asdict(event) for event in events]
+    assert (said["event_count"], said["unread_lines"]) == (2, 0)
+    assert "ERROR" in shown(capsys, "server-log", str(file))
+
+
+def test_narinfos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "good").write_bytes(narinfo().replace(b"References: ", b"References: " + b"0" * 32 + b"-x"))
+    said = seen(capsys, "narinfo", tmp_path / "good")
+    assert (said["compression"], said["references"]) == ("zstd", [f"/nix/store/{'0' * 32}-x"])
+    (tmp_path / "cut").write_bytes(narinfo()[:-1])
+    assert shown(capsys, "narinfo", str(tmp_path / "cut"), code=3) == ""
+    (tmp_path / "long").write_bytes(b"x" * (limits.NARINFO_BYTES + 9))
+    assert main(["read", "narinfo", str(tmp_path / "long")]) == 3
+    assert f"has {limits.NARINFO_BYTES + 1} bytes" in capsys.readouterr().err
+
+
+NAR = file_nar(b"content" * 1000)
+
+
+@pytest.mark.parametrize("codec", sorted(COMPRESS))
+def test_nars_of_every_codec(codec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = COMPRESS[codec](NAR)
+    (tmp_path / "nar").write_bytes(data)
+    declared = "br" if codec == "br" else None
+    said = seen(capsys, "nar", tmp_path / "nar", codec=declared)
+    assert said == {
+        "codec": codec,
+        "sniffed": None if codec == "br" else codec,
+        "bytes": len(data),
+        "nar_size": len(NAR),
+        "nar_hash": f"sha256:{nix32_of(NAR)}",
+        "whole": True,
+        "clean_end": True,
+        "well_formed": True,
+        "overrun": False,
+        "error": None,
+    }
+    (tmp_path / "nar").write_bytes(data[:-1])
+    assert seen(capsys, "nar", tmp_path / "nar", codec=declared)["whole"] is False
+
+
+def test_a_nar_is_read_no_further_than_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "nar").write_bytes(NAR + bytes(limits.READ_CHUNK_BYTES * 3))
+    said = seen(capsys, "nar", tmp_path / "nar", nar_size=len(NAR))
+    assert (said["whole"], said["overrun"], said["nar_size"]) == (False, True, len(NAR) + 1)
+    assert said["bytes"] == limits.READ_CHUNK_BYTES
+
+
+def test_bytes_of_no_codec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "nar").write_bytes(b"<html>")
+    assert main(["read", "nar", str(tmp_path / "nar")]) == 3
+    assert "give --codec" in capsys.readouterr().err
+
+
+def test_too_much_and_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LOG_FILE_BYTES", 3)
+    (tmp_path / "log").write_bytes(b"four")
+    assert main(["read", "nix-log", str(tmp_path / "log")]) == 2
+    assert "more than 3 bytes" in capsys.readouterr().err
+    assert main(["read", "nix-log", str(tmp_path / "none")]) == 2
+    assert "can't be read (No such file or directory)" in capsys.readouterr().err
+    assert main(["read", "poem", str(tmp_path / "log")]) == 2
+
+
+def test_many_rows_are_cut_in_the_text_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "log").write_text("".join(f"✅ {number:032d}-x (1 B/s)\n" for number in range(1001)))
+    assert "  and 1 more; --format json has them all" in shown(capsys, "push-log", str(tmp_path / "log"))
+    paths = seen(capsys, "push-log", tmp_path / "log")["paths"]
+    assert isinstance(paths, list)
+    assert len(paths) == 1001
