@@ -12,7 +12,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 # nix may be installed off PATH; recipes that need it put its folder in front.
 WITH_NIX := nix_bin="$$(scripts/ensure-nix.sh)"; export PATH="$$nix_bin:$$PATH";
-SCRIPTS := scripts/*.sh .ci/run
+SCRIPTS := scripts/*.sh scripts/action/*.sh .ci/run
 
 .PHONY: help
 help: ## this list
@@ -52,12 +52,14 @@ test: test-unit test-rest ## the whole suite, and full coverage of parse, judge 
 
 .PHONY: test-unit
 test-unit: setup ## unit tests; parse, judge and evidence must be covered whole
+	@scripts/ensure-test-tools.sh
 	@mkdir -p build/coverage
 	@$(WITH_NIX) $(PYTEST) tests/unit --cov --cov-report=
 	@$(BIN)/coverage report --include='gate/parse/*,gate/judge/*,gate/evidence/*' --fail-under=100
 
 .PHONY: test-rest
 test-rest: setup ## recorded cases, real servers, faults, the action
+	@scripts/ensure-test-tools.sh
 	@$(WITH_NIX) $(PYTEST) tests --ignore=tests/unit
 
 .PHONY: lint
@@ -68,6 +70,7 @@ lint: setup ## ruff, mypy, the layers, shellcheck, the locks
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo --cache-dir build/import-linter >build/lint-imports.log 2>&1 || { cat build/lint-imports.log; exit 1; }
 	@PATH="$(BIN):$$PATH" shellcheck $(SCRIPTS)
+	@PATH="$(BIN):$$PATH" shellcheck -s sh gate/observe/markers.sh
 	@scripts/lock.sh --check
 	@echo 'lint: ok'
 
@@ -81,6 +84,7 @@ format: setup ## ruff's fixes and format
 .PHONY: docs
 docs: setup ## write the generated documents again
 	@$(BIN)/python scripts/docs.py
+	@$(WITH_NIX) $(BIN)/python scripts/readme.py
 
 .PHONY: lock
 lock: ## write requirements/*.txt again (UPGRADE=1: newest versions)

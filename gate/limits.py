@@ -6,14 +6,21 @@ Bytes end in ``_BYTES``, seconds in ``_SECONDS``; everything else counts things.
 from typing import Final
 
 # --- text that others wrote -------------------------------------------------------------------------------------
-NARINFO_BYTES: Final = 64 * 1024  # a narinfo with 1,000 references is about 50 kB
+NARINFO_BYTES: Final = 256 * 1024  # a narinfo with 5,000 references is about 210 kB
+NARINFOS_KEPT: Final = 128  # parsed ones that are remembered: those of the reads under way, mostly 1 kB each
 S3_BODY_BYTES: Final = 1024 * 1024  # ListBuckets of 1,000 buckets is about 110 kB
+KUBE_JSON_BYTES: Final = 16 * 1024 * 1024  # 100 pods with managedFields are about 1.5 MB; etcd's own cap is 1.5 MB each
+REPLICAS: Final = 100  # pods of one workload; Attic's scales from 2 to 10
+POD_LOG_BYTES: Final = 64 * 1024 * 1024  # one container's log of the window; kubelet rotates at 10 MiB
+MARKER_FRAME_BYTES: Final = 256 * 1024  # format.json (at most 64 KiB) and two short records a bucket
+MARKER_LOG_BYTES: Final = 4 * 1024 * 1024  # some answers of the marker sidecar, one every two seconds
 ANSWER_BODY_BYTES: Final = 64 * 1024  # JSON and error answers that are kept whole in the journal
 MISSING_PATHS_BYTES: Final = 4 * 1024 * 1024  # get-missing-paths of 100,000 hashes is about 3.5 MB
 NIX_JSON_BYTES: Final = 64 * 1024 * 1024  # path-info of 5,000 paths with 100 references each is about 40 MB
 XML_DEPTH: Final = 16  # ListBuckets is 4 deep
 JSON_DEPTH: Final = 100  # Nix and Attic answers are 5 deep, an OpenTofu state some tens
 LIST_PAGES: Final = 20  # of ListBuckets; S3 gives up to 10,000 buckets on one
+STATE_OBJECTS: Final = 200  # states below one prefix: a state a workspace, some tens at most
 STATE_BYTES: Final = 64 * 1024 * 1024  # OpenTofu advises against states beyond some tens of MB
 LINE_BYTES: Final = 64 * 1024  # one line of a log; the rest of a longer line is counted, not read
 ERROR_TEXT_CHARS: Final = 2048  # foreign error text kept in a finding or a push path
@@ -23,6 +30,7 @@ NIX_EVENT_BYTES: Final = 4 * 1024 * 1024  # one internal-json event, its text in
 NIX_MESSAGES: Final = 1000  # different error and warning texts of a build log that are kept
 SECRET_CHARS: Final = 6  # shorter secrets are not looked for: they would replace half of a log
 ARGUMENTS_BYTES: Final = 100_000  # store paths in one argument list; Linux takes 128 KiB at least (execve(2))
+LOG_FILE_BYTES: Final = 8 * 1024**3  # a log that `read` is given; it is streamed, so this bounds time alone
 CAPTURE_BYTES: Final = 256 * 1024 * 1024  # a build log of a large closure is some tens of MB
 JOURNAL_BYTES: Final = 256 * 1024 * 1024  # 5,000 paths with three reads each are about 30 MB
 EVIDENCE_BYTES: Final = 64 * 1024 * 1024
@@ -34,11 +42,14 @@ ZSTD_WINDOW_BYTES: Final = 128 * 1024 * 1024  # zstd's own default limit (--long
 XZ_MEMORY_BYTES: Final = 256 * 1024 * 1024
 INFLATE_PIECE_BYTES: Final = 256 * 1024  # what a decompressor may give at once, where its library has such a limit
 INFLATE_SLICE_BYTES: Final = 16 * 1024  # what it is given at once: bounds what a body of tiny frames costs
-ZSTD_SLICE_BYTES: Final = 512  # its library has none: 4 bytes give at most a block of 128 KiB, so this gives 16 MiB
+ZSTD_BLOCKS: Final = 64  # its library has none: a block gives at most 128 KiB (RFC 8878), so these give 8 MiB
+ZSTD_SLICE_BYTES: Final = 512  # where no blocks are told: 4 bytes give at most one, so this gives 16 MiB
 ZSTD_WRITE_BYTES: Final = 32 * 1024  # its output buffer: from 128 KiB on each call pays for fresh pages
 CONTROL_BODY_BYTES: Final = 4 * 1024 * 1024  # the body of the bit-flip control, a small canary, is held in memory
 READ_CHUNK_BYTES: Final = 256 * 1024
 READ_JOBS: Final = 4  # a probe must not be the load that stalls a disk
+NAMED_PATHS: Final = 100_000  # paths of one integrity check; their narinfos alone are 50 MB
+READ_BATCH: Final = 256  # paths read under one minted token: at 4 at a time each may take 4 s
 READ_ATTEMPTS: Final = 3  # spaced reads of a body that failed once
 READ_SPACING_SECONDS: Final = 1.0
 REDIRECTS: Final = 3  # Attic redirects once, to S3 (attic b7c9056 server/src/api/binary_cache.rs:220)
@@ -49,6 +60,10 @@ LOW_SPEED_SECONDS: Final = 30
 CONNECT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 30.0  # a JSON or S3 answer, all of it
 MARKER_SECONDS: Final = 10.0  # to look at the markers of one drive; on a healthy one it takes microseconds
+MARKER_LOG_SECONDS: Final = 10  # how old a sidecar's answer may be, by the node's clock; it gives one every 2 s
+KUBE_SECONDS: Final = 10.0  # one question to the Kubernetes API; a healthy one answers in milliseconds
+POD_LOG_SECONDS: Final = 60.0  # one container's log of the window
+LOG_POLL_SECONDS: Final = 0.25  # between two reads of all replicas' logs
 BODY_SECONDS: Final = 1800.0  # one NAR
 EVALUATE_SECONDS: Final = 600.0
 BUILD_SECONDS: Final = 3600.0
@@ -59,17 +74,52 @@ LOG_SETTLE_SECONDS: Final = 2.0  # how long a canary may take to appear in a log
 POLL_SECONDS: Final = 0.05
 CANCEL_SECONDS: Final = 0.25  # how soon a wait for an answer notices that the run was cancelled
 DURING_SPACING_SECONDS: Final = 0.5  # bucket samples while a push runs: five small requests each
+SCRATCH_SECONDS: Final = 10.0  # for a new bucket to show in the index and on the drives; RustFS takes milliseconds
+SCRATCH_POLL_SECONDS: Final = 0.25  # each look is four small requests
+SCRATCH_MARKER_SECONDS: Final = 2.0  # one look at one drive: a stalled one must not eat the time to clean up
+SWEEP_SECONDS: Final = 5.0  # to remove a scratch bucket; the runner grants 7.5 s (actions/runner ProcessInvoker.cs:32)
+SWEEP_ANSWER_SECONDS: Final = 2.0  # one answer meanwhile
 
 # --- profiles -----------------------------------------------------------------------------------------------------
 SAMPLES_MAX: Final = 60
 PATHS_MAX: Final = 5000
 CANARY_SMALL_BYTES: Final = 16 * 1024  # under Attic's nar-size-threshold of 65,536 (config-template.toml)
 CANARY_LARGE_BYTES: Final = 640 * 1024  # well over it: about ten chunks
+TWIN_RANDOM_BYTES: Final = 16  # content of a twin's smallest file, 6 random bits a byte: 2^96 of them
+TWIN_NAR_BYTES: Final = 64 * 1024 * 1024  # one NAR of a twin, 1,000 chunks; Nix 2.8 takes 350 MB of memory to make it
+TWIN_BATCH_BYTES: Final = 64 * 1024 * 1024  # content that one evaluation of Nix holds in memory, twice or more
 
 # --- tokens -------------------------------------------------------------------------------------------------------
 TOKEN_SECONDS_MAX: Final = 900
+READ_TOKEN_SECONDS: Final = 300  # of the token that an integrity check mints for itself
 TOKEN_BACKDATE_SECONDS: Final = 60  # Attic's time tolerance is zero (attic b7c9056 token/src/lib.rs:266)
 
 # --- outputs ------------------------------------------------------------------------------------------------------
 SUMMARY_BYTES: Final = 900_000  # GitHub drops a step summary over 1 MiB (actions/runner FileCommandManager.cs:223)
 LISTED_SUBJECTS: Final = 10  # subjects of one code written out in a summary; all stand in evidence.json
+ANNOTATIONS: Final = 10  # the runner keeps as many of a level in a step (actions/runner ExecutionContext.cs)
+ANNOTATION_CHARS: Final = 1000  # it cuts a message at 4,096 characters, after escapes
+OUTPUT_PATHS: Final = 1000  # store paths in the output failed-paths: 211 kB; all outputs of a job may have 1 MB
+RESULT_BYTES: Final = 1024 * 1024  # what the action's probe step tells its finishing step; usually under 2 kB
+WRITER_SECONDS: Final = 5.0  # how long a run that should be over may still hold its journal
+
+# --- GitHub -------------------------------------------------------------------------------------------------------
+API_JSON_BYTES: Final = 32 * 1024 * 1024  # one answer; a page of 100 runs is about 1.2 MB, a tree at most 7 MB
+API_PAGES: Final = 10  # of 100; a filtered list of runs has at most 1,000 (REST docs, "List workflow runs")
+API_SECONDS: Final = 30.0  # one answer, all of it
+API_TOTAL_SECONDS: Final = 300.0  # everything that one command asks
+API_ATTEMPTS: Final = 4  # of a read that met a 5xx, a 429 or a broken connection
+EVENT_BYTES: Final = 25 * 1024 * 1024  # GitHub caps webhook payloads at 25 MB
+GUARDED_FILE_BYTES: Final = 1024 * 1024  # a larger guarded file counts as guarded, unread
+ATTEMPTS_WALKED: Final = 100  # attempts looked at for the newest that counts
+JOB_PAGES: Final = 3  # of 100 jobs of one attempt
+HISTORY_RUNS: Final = 300  # runs whose evidence a standing decision may rest on
+BUNDLE_BYTES: Final = 128 * 1024 * 1024  # an artifact's zip; evidence of 2,000 paths is about 2 MB
+BUNDLE_UNPACKED_BYTES: Final = 512 * 1024 * 1024
+BUNDLE_MEMBERS: Final = 200  # an evidence folder has about a dozen files
+BUNDLE_NAME_BYTES: Final = 255
+BUNDLE_RATIO: Final = 200  # deflate gives 1,032 at most; journals and logs give 10 to 60
+BUNDLE_RATIO_FREE_BYTES: Final = 1024 * 1024  # members up to this size may have any ratio
+SKEW_SECONDS: Final = 300  # a time further in the future than this is refused (sigstore: integrated time in future)
+STATEMENT_BYTES: Final = 64 * 1024
+BREAK_GLASS_DAYS: Final = 14  # a longer one is a policy, not an emergency

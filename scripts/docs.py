@@ -1,14 +1,17 @@
-"""Write the generated documents: the settings and the reason codes, from the tables that the code itself uses.
+"""Write what is generated: settings, reason codes, and the marked parts of action.yml and docs/action.md.
 
 ``python scripts/docs.py`` writes them; ``tests/unit/test_docs.py`` fails when they are out of date.
 """
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
 from gate.judge.registry import CODES
-from gate.settings import PROFILES, SETTINGS
+from gate.settings import PROFILES, SETTINGS, Setting
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Made by `make docs` from the code. Change the table there. -->"
@@ -16,7 +19,16 @@ NOTE = "<!-- Made by `make docs` from the code. Change the table there. -->"
 
 def documents() -> Mapping[str, str]:
     """Every generated document by its path below the project's root."""
-    return {"docs/settings.md": settings(), "docs/reason-codes.md": reason_codes()}
+    action = with_part(with_part(_read("action.yml"), "settings", action_inputs()), "variables", action_variables())
+    told = _read("docs/action.md")
+    for name, table in (("inputs", inputs_table(action)), ("outputs", outputs_table(action))):
+        told = with_part(told, name, table)
+    return {
+        "docs/settings.md": settings(),
+        "docs/reason-codes.md": reason_codes(),
+        "action.yml": action,
+        "docs/action.md": told,
+    }
 
 
 def settings() -> str:
@@ -33,7 +45,7 @@ def settings() -> str:
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| `{row.env}` | {_code(row.flag)} | {_code(row.key)} | {_default(row.default)} | {_cell(row.meaning)} |"
+        f"| {_code(row.env)} | {_code(row.flag)} | {_code(row.key)} | {_default(row.default)} | {_cell(row.meaning)} |"
         for row in SETTINGS
     ]
     lines += [
@@ -70,6 +82,58 @@ def reason_codes() -> str:
     return "\n".join(lines) + "\n"
 
 
+def with_part(text: str, name: str, lines: list[str]) -> str:
+    """The text with these lines between the line that has ``name: begin`` in it and the one that has ``name: end``."""
+    begin, end = (rf"(?m)^.*(?:#|<!--) {name}: {word}\b.*$" for word in ("begin", "end"))
+    head = re.search(begin, text)
+    tail = re.search(end, text)
+    if head is None or tail is None:
+        message = f"no lines '{name}: begin' and '{name}: end' to write between"
+        raise SystemExit(message)
+    return "\n".join((text[: head.end()], *lines, text[tail.start() :]))
+
+
+def action_inputs() -> list[str]:
+    """The inputs of `action.yml` that are settings."""
+    lines = []
+    for row in SETTINGS:
+        if row.action_input:
+            said = (row.meaning + _form(row)).replace("'", "''")
+            lines += [f"  {row.action_input}:", f"    description: '{said}'", "    required: false", "    default: ''"]
+    return lines
+
+
+def action_variables() -> list[str]:
+    """The variables by which the action's probe step hands its inputs on."""
+    return [f"        {row.env}: ${{{{ inputs.{row.action_input} }}}}" for row in SETTINGS if row.action_input]
+
+
+def inputs_table(action: str) -> list[str]:
+    """The table of all inputs of `action.yml`."""
+    known = {row.action_input: row for row in SETTINGS if row.action_input}
+    lines = ["| input | default | meaning |", "|---|---|---|"]
+    for name, row in yaml.safe_load(action)["inputs"].items():
+        default = _default(known[name].default) if name in known else _code(row["default"])
+        lines.append(f"| `{name}` | {default} | {_cell(row['description'])} |")
+    return lines
+
+
+def outputs_table(action: str) -> list[str]:
+    """The table of all outputs of `action.yml`."""
+    rows = yaml.safe_load(action)["outputs"].items()
+    return ["| output | meaning |", "|---|---|", *(f"| `{name}` | {_cell(row['description'])} |" for name, row in rows)]
+
+
+def _form(row: Setting) -> str:
+    if row.choices:
+        return f" One of {', '.join(row.choices)}."
+    return {"flag": " true or false.", "list": " Parted by blanks or commas."}.get(row.type, "")
+
+
+def _read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
 def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
@@ -83,7 +147,7 @@ def _default(value: object) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from gate.cli.operators import (
     Site,
     Spacing,
     as_json,
+    kubectl_of,
     open_door,
     read_site,
     take_samples,
@@ -119,7 +120,14 @@ def _scratch(
     progress.note("scratch bucket")
     with open_door(site, clock=clock, cancel=None, seconds=limits.SWEEP_ANSWER_SECONDS) as sweeper:
         return probe_scratch(
-            door, sweeper, site.values["markers"], nonce=nonce, strict=strict, cancel=cancel, clock=clock
+            door,
+            sweeper,
+            site.values["markers"],
+            nonce=nonce,
+            strict=strict,
+            cancel=cancel,
+            clock=clock,
+            kubectl=kubectl_of(site, clock=clock, cancel=cancel),
         )
 
 

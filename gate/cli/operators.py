@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from cyclopts import Parameter
@@ -22,6 +22,9 @@ from gate.model.records import BucketSampled
 from gate.process import CancelToken
 from gate.settings import resolve_named
 
+if TYPE_CHECKING:
+    from gate.observe.kubectl import Kubectl
+
 Endpoint = Annotated[str | None, Parameter(help="URL of the S3 server [gate.toml: [store] s3-endpoint].")]
 Markers = Annotated[
     list[str] | None,
@@ -34,6 +37,7 @@ Config = Annotated[Path | None, Parameter(help="gate.toml (default: the one here
 STORE: tuple[str, ...] = (
     *("s3_endpoint", "s3_region", "s3_access_key_id", "s3_secret_access_key"),
     *("hosts", "plain_http_hosts", "buckets", "markers", "samples", "sample_spacing"),
+    *("kubectl_bin", "kube_context", "kube_server", "kube_authority", "kube_plugins"),
 )
 _NEEDED = ("s3_endpoint", "s3_access_key_id", "s3_secret_access_key")
 
@@ -101,6 +105,25 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
+def kubectl_of(site: Site, *, clock: Clock, cancel: CancelToken) -> "Kubectl | None":
+    """kubectl, where a marker's place is in a cluster; `RefusedError` when it leads to another cluster than stated."""
+    from gate.observe.kube_trust import distrust
+    from gate.observe.kubectl import Kubectl
+
+    values = site.values
+    if not any(place.startswith("kubectl://") for place in values["markers"]):
+        return None
+    kubectl = Kubectl(
+        environ=os.environ, cancel=cancel, clock=clock, program=values["kubectl_bin"], context=values["kube_context"]
+    )
+    trouble = distrust(
+        kubectl, server=values["kube_server"], authority=values["kube_authority"], plugins=values["kube_plugins"]
+    )
+    if trouble is not None:
+        raise RefusedError(f"{trouble}; nothing was done")
+    return kubectl
+
+
 def take_samples(
     door: Any,  # noqa: ANN401  # a Door, whose module is heavy
     site: Site,
@@ -113,6 +136,7 @@ def take_samples(
     """The spaced samples with their times; fewer when the command was cancelled."""
     from gate.observe.bucket_index import sample_buckets
 
+    kubectl = kubectl_of(site, clock=clock, cancel=cancel)
     taken: list[tuple[str, BucketSampled]] = []
     for number in range(1, site.values["samples"] + 1):
         if number > 1 and cancel.wait(site.values["sample_spacing"]):
@@ -120,7 +144,13 @@ def take_samples(
         progress.note(f"sample {number} of {site.values['samples']}")
         at = rfc3339(clock.now())
         sample = sample_buckets(
-            door.s3, buckets, site.values["markers"], phase=Phase.PRE, number=number, http=door.http
+            door.s3,
+            buckets,
+            site.values["markers"],
+            phase=Phase.PRE,
+            number=number,
+            http=door.http,
+            kubectl=kubectl,
         )
         if cancel.cancelled:
             break

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gate.cli.outcome import RESULT_SCHEMA, Outcome
 from gate.errors import GateError, RefusedError
+from gate.judge.decisions import BY_DECISION, DecisionCode
 from gate.judge.registry import BY_CODE
 
 
@@ -61,8 +62,10 @@ def show_folder(folder: Path) -> Outcome:
 def explain_code(code: str) -> Outcome:
     """A reason code in words."""
     row = BY_CODE.get(code)
+    if row is None and code in BY_DECISION:
+        return _explain_decision(BY_DECISION[code])
     if row is None:
-        message = f"reason code {code[:80]!r} is not known: docs/reason-codes.md lists them all"
+        message = f"reason code {code[:80]!r} is not known: docs/reason-codes.md and docs/required-check.md list them"
         raise RefusedError(message)
     statuses = ", ".join(status.value for status in row.statuses)
     text = f"{row.code} ({statuses})\n  why: {row.why}\n  what to do: {row.remedy}\n"
@@ -72,4 +75,10 @@ def explain_code(code: str) -> Outcome:
         "why": row.why,
         "remedy": row.remedy,
     }
+    return Outcome(exit_code=0, text=text, data=data)
+
+
+def _explain_decision(row: DecisionCode) -> Outcome:
+    text = f"{row.code} ({row.word.value})\n  why: {row.why}\n  what to do: {row.remedy}\n"
+    data = {"code": row.code, "statuses": [row.word.value], "why": row.why, "remedy": row.remedy}
     return Outcome(exit_code=0, text=text, data=data)

@@ -54,7 +54,12 @@ _CURL_CUT = (_CURL_PARTIAL_FILE, 56, 92)  # partial file, receive error, HTTP/2 
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What a path must be: its local facts, where it was published, and what was claimed of it (see `PushPath`)."""
+    """What a path must be: its local facts, where it was published, and what was claimed of it (see `PushPath`).
+
+    ``attic`` False: the cache is another Nix HTTP binary cache, so a narinfo may name any place below it, and a 404 is
+    its word that something is absent (Nix's ``src/libstore/http-binary-cache-store.cc`` reads it so). ``trust`` False:
+    nothing is asked of the signature.
+    """
 
     label: Label
     cache: str
@@ -62,6 +67,8 @@ class Expected:
     claim: Claim
     doubted: bool = False
     public_key: str | None
+    attic: bool = True
+    trust: bool = True
 
 
 def fold_body(expected: Expected, reads: Iterable[tuple[str, BodyRead]]) -> Body:
@@ -99,8 +106,8 @@ def _read(expected: Expected, at: str, read: BodyRead) -> Read:
     info, code = _narinfo(expected, read.narinfo)
     signed = _signed(expected, info)
     if code is None:
-        code = _nar(expected.facts, read.nar)
-    if code == WHOLE and signed is not Truth.PRESENT:
+        code = _nar(expected, read.nar)
+    if code == WHOLE and expected.trust and signed is not Truth.PRESENT:
         code = _signature_code(info, signed)
     return Read(
         attempt=read.attempt,
@@ -119,7 +126,7 @@ def _narinfo(expected: Expected, answer: HttpAnswer) -> tuple[NarInfo | None, st
     """The narinfo, and the class of the read where the narinfo already decides it."""
     if answer.error or answer.status is None:
         return None, "body-timed-out" if answer.error == "timeout" else "body-unread"
-    if answer.status == _NOT_FOUND and _attic_says(answer.body, "NoSuchObject"):
+    if answer.status == _NOT_FOUND and (not expected.attic or _attic_says(answer.body, "NoSuchObject")):
         served = expected.claim in _SERVED or expected.doubted
         return None, "body-missing" if served else "body-not-published"
     if answer.status != _OK or answer.body_cut:
@@ -128,14 +135,15 @@ def _narinfo(expected: Expected, answer: HttpAnswer) -> tuple[NarInfo | None, st
         info = parse_narinfo(answer.body.encode())
     except ForeignTextError:
         return None, "body-narinfo-unreadable"
-    return info, _narinfo_code(expected.facts, info)
+    return info, _narinfo_code(expected, info)
 
 
-def _narinfo_code(facts: PathFacts, info: NarInfo) -> str | None:
+def _narinfo_code(expected: Expected, info: NarInfo) -> str | None:
+    facts = expected.facts
     if (info.store_path, info.nar_hash, info.nar_size) != (facts.store_path, facts.nar_hash, facts.nar_size):
         return "body-foreign"
     try:
-        check_url(info, store_path=facts.store_path)
+        check_url(info, store_path=facts.store_path, attic=expected.attic)
     except ForeignTextError:
         return "body-url-denied"
     return None
@@ -145,8 +153,8 @@ def _signed(expected: Expected, info: NarInfo | None) -> Truth:
     if info is None or expected.public_key is None:
         return Truth.UNKNOWN
     facts = expected.facts
-    print_of = fingerprint(facts.store_path, facts.nar_hash, facts.nar_size, facts.references)
     try:
+        print_of = fingerprint(facts.store_path, facts.nar_hash, facts.nar_size, facts.references)
         good = any(verify(print_of, signature, (expected.public_key,)) for signature in info.signatures)
     except ForeignTextError:
         return Truth.UNKNOWN
@@ -159,7 +167,7 @@ def _signature_code(info: NarInfo | None, signed: Truth) -> str:
     return "body-untrusted" if info.signatures else "body-unsigned"
 
 
-def _nar(facts: PathFacts, nar: NarRead | None) -> str:
+def _nar(expected: Expected, nar: NarRead | None) -> str:
     if nar is None:
         return "body-unread"
     if nar.error in ("refused-redirect", "refused-host", "too-many-redirects"):
@@ -169,17 +177,19 @@ def _nar(facts: PathFacts, nar: NarRead | None) -> str:
     if nar.error == "codec":
         return "body-codec-mismatch"
     if nar.status != _OK:
-        return _status_code(nar)
+        return _status_code(nar, attic=expected.attic)
     if nar.curl not in (0, *_CURL_CUT) and nar.error not in (None, "overrun", "decompress"):
         return "body-unread"
-    return _measured(facts, nar)
+    return _measured(expected.facts, nar)
 
 
-def _status_code(nar: NarRead) -> str:
+def _status_code(nar: NarRead, *, attic: bool) -> str:
     """A refusal by Attic or by S3 itself, in its documented form, is their word that the body is gone."""
     fault = parse_fault(nar.body.encode())
     if nar.status == _NOT_FOUND and (
-        (fault is not None and fault.code in ("NoSuchBucket", "NoSuchKey")) or _attic_says(nar.body, "NoSuchObject")
+        not attic
+        or (fault is not None and fault.code in ("NoSuchBucket", "NoSuchKey"))
+        or _attic_says(nar.body, "NoSuchObject")
     ):
         return "body-missing"
     if nar.status in _SERVER_ERRORS and parse_attic_error(nar.body.encode()) is not None:
@@ -200,9 +210,9 @@ def _measured(facts: PathFacts, nar: NarRead) -> str:
         return "body-corrupt"
     if nar.nar_bytes == facts.nar_size and f"sha256:{nar.sha256}" == facts.nar_hash:
         return WHOLE if nar.curl == 0 and nar.clean_end else "body-short"
-    if nar.clean_end and nar.well_formed:
-        return "body-foreign"
-    return "body-short" if nar.nar_bytes < facts.nar_size else "body-corrupt"
+    if nar.nar_bytes == facts.nar_size:
+        return "body-corrupt"
+    return "body-foreign" if nar.clean_end and nar.well_formed else "body-short"
 
 
 def _attic_says(body: str, name: str) -> bool:

@@ -124,6 +124,9 @@ def _listed_names(pages: Sequence[HttpAnswer], notes: list[str]) -> frozenset[st
         except ForeignTextError as error:
             notes.append(f"list: {error}")
             return None
+        if not names.isdisjoint(listing.names):
+            notes.append("list: a page names a bucket that an earlier one has")
+            return None
         names.update(listing.names)
         token = listing.next_token
     if token is not None:

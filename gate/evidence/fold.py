@@ -219,6 +219,7 @@ def _phase(tape: Tape, phase: Phase, policy: say.Policy, canary: Canary | None) 
                 identity=record.identity,
                 started=record.started,
                 error=record.error,
+                image=record.image,
             )
             for record in tape.of(say.WorkloadSeen)
             if record.phase is phase

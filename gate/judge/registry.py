@@ -14,7 +14,7 @@ from gate.model.basics import Status
 _P, _F, _I, _N = Status.PASS, Status.FAIL, Status.INCONCLUSIVE, Status.NOT_APPLICABLE
 
 _CAPTURE_FIRST: Final = (
-    "keep broad trusted writes off; keep this evidence and look with `rustfs-bucket-index-rca` before any restart"
+    "keep broad trusted writes off; run `publication-gate capture` before anybody restarts the store"
 )
 _REREAD: Final = "keep trusted writes off and don't push again: Attic deduplicates what it wrongly believes to have"
 _LOOK: Final = "mend the source that could not be read, then run the probe again"
@@ -95,6 +95,11 @@ CODES: tuple[Code, ...] = (
         "a server restarted in the window, which can heal what it hides: a failure when something was wrong before",
         "find out who restarted it; run the probe again on one steady epoch",
     ),
+    _code(
+        "epoch-replicas-changed",
+        (_P,),
+        "replicas of the cache came or went, as by scaling; those that stayed are the same, and all have one image",
+    ),
     _code("epoch-unobservable", (_I,), "the server's identity could not be told", _LOOK),
     _code("epoch-not-here", (_N,), "gate.toml says that this workload can't be observed here"),
     # --- cache
@@ -173,7 +178,7 @@ CODES: tuple[Code, ...] = (
         "push-not-representative",
         (_I,),
         "too few fresh paths were written: what Attic's database knows it does not write",
-        "publish fresh paths: run on a commit whose build is not in the cache yet",
+        "publish fresh paths: leave twin at auto, or run on a commit whose build is not in the cache yet",
     ),
     # --- bodies
     _code("body-whole", (_P,), "the NAR was read to its last byte and is what the local store has"),
@@ -227,7 +232,12 @@ CODES: tuple[Code, ...] = (
     _code(
         "run-trouble", (_I,), "a step could not be finished", "read the sentence, mend its cause, run the probe again"
     ),
-    _code("run-publish-skipped", (_I,), "the evidence before was not clean, so nothing was published", _CAPTURE_FIRST),
+    _code(
+        "run-publish-skipped",
+        (_I,),
+        "the evidence before, or the canary pair or the twin, was not whole: the profile was not published",
+        _CAPTURE_FIRST,
+    ),
     _code("run-refused", (_I,), "the run was refused before any publication", "correct what the sentence names"),
     _code("run-claim-missing", (_I,), "a claim that a pass needs was not made", "report this: a check gave no row"),
 )

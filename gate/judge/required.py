@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from gate.judge.checks.controls import CONTROLS
 from gate.judge.checks.epochs import ROLES
-from gate.judge.checks.push import REPRESENTATIVE
+from gate.judge.checks.push import REPRESENTATIVE, labels_due
 from gate.judge.finding import RUN, finding
-from gate.model.basics import Label, Phase, Status
+from gate.model.basics import Phase, Status
 from gate.model.document import Facts, Finding
 
 Claim = tuple[str, str, str]  # family of the code, subject, phase
@@ -21,7 +21,7 @@ def required_claims(facts: Facts) -> tuple[Claim, ...]:
     claims += [("epoch", role, Phase.POST.value) for role in ROLES]
     claims += [("cache", name, RUN) for name in dict.fromkeys((policy.cache, policy.probe_cache or policy.cache))]
     claims += [("control", name, RUN) for name in CONTROLS]
-    claims += [("push", label.value, RUN) for label in (Label.CANARY, Label.PROFILE)]
+    claims += [("push", label.value, RUN) for label in labels_due(facts)]
     claims += [("push", REPRESENTATIVE, RUN)]
     claims += [("push", path.store_path, RUN) for path in facts.push.paths]
     claims += [("body", body.store_path, RUN) for body in facts.bodies]

@@ -128,15 +128,18 @@ class ChunkBitflip(BrokenBody):
 
 
 class ForeignBody(BrokenBody):
-    """The object of a one-chunk path holds another path's NAR of the same size: narinfo and signature stay valid."""
+    """The object of a one-chunk path holds another path's whole NAR: narinfo and signature stay valid.
+
+    The two differ in size; a whole NAR of the same size could as well be a damaged one.
+    """
 
     def break_one(self, paths: tuple[Stored, ...]) -> str:
         """Put one path's object in the place of another's."""
         single = [path for path in paths if len(path.chunks) == 1]
-        victim, other = next(_twins(single), (None, None))
+        victim, other = next(_strangers(single), (None, None))
         if victim is None or other is None:
             raise VoidDrillError(
-                "no two one-chunk paths with NARs of one size were published: there is none to exchange"
+                "no two one-chunk paths with NARs of different sizes were published: there is none to exchange"
             )
         mine, foreign = self.get(victim.chunks[0]), self.get(other.chunks[0])
         self.put(victim.chunks[0], foreign)
@@ -183,10 +186,9 @@ class MaskedFallback(Fault):
         return f"the build was green, and {self._path} was served with an empty body"
 
 
-def _twins(paths: list[Stored]) -> Iterator[tuple[Stored, Stored]]:
-    """Pairs of different NARs of one size."""
-    by_size: dict[int, Stored] = {}
+def _strangers(paths: list[Stored]) -> Iterator[tuple[Stored, Stored]]:
+    """Pairs of NARs of different sizes."""
     for path in paths:
-        other = by_size.setdefault(path.nar_size, path)
-        if other.nar != path.nar:
-            yield path, other
+        for other in paths:
+            if other.nar_size != path.nar_size:
+                yield path, other

@@ -70,7 +70,7 @@ class State:
 
 @value
 class Workload:
-    """A server's epoch: who it is and since when."""
+    """The epoch of a server, or of one replica of it: who it is and since when, and its image where that is told."""
 
     role: str
     place: str
@@ -78,6 +78,7 @@ class Workload:
     identity: str | None
     started: str | None
     error: str | None
+    image: str | None = None
 
 
 @value

@@ -140,6 +140,14 @@ class BucketListing:
 
 
 @value
+class ObjectListing:
+    """One page of ListObjectsV2. ``next_token`` is None on the last page."""
+
+    keys: tuple[str, ...]
+    next_token: str | None = None
+
+
+@value
 class StateFacts:
     """What may be told of an OpenTofu state: never its values. ``lineage`` is the sha256 of the lineage, in hex.
 
@@ -216,8 +224,8 @@ class FileLocator:
 class KubectlLocator:
     """A workload of a cluster: ``kubectl://NAMESPACE/KIND/NAME?container=C&path=/data``.
 
-    ``container`` None leaves the choice to kubectl; ``path`` is absolute inside the container, None for the workload
-    as a whole.
+    ``container`` None is the pod's only one, or its default; ``path`` is absolute inside the container, None for the
+    workload as a whole. ``by``: whether what is at the path is asked by exec, or read from the container's log.
     """
 
     namespace: str
@@ -225,3 +233,4 @@ class KubectlLocator:
     name: str
     container: str | None = None
     path: str | None = None
+    by: Literal["exec", "log"] = "exec"

@@ -190,8 +190,9 @@ class StateSeen:
 class WorkloadSeen:
     """One server process or pod: who it is and since when.
 
-    ``identity`` is what must not change (pid and kernel start ticks for ``file://``, UID for Kubernetes);
-    ``truth`` is unknown, with ``error``, where it could not be told.
+    ``identity`` is what must not change: pid and kernel start ticks for ``file://``; for a replica in Kubernetes its
+    pod's UID, container start, restarts, image and node, and ``image`` again by itself. ``truth`` is absent for a
+    replica that does not run, and unknown where it could not be told; ``error`` says why.
     """
 
     kind: Literal["workload"] = "workload"
@@ -202,6 +203,7 @@ class WorkloadSeen:
     identity: str | None = None
     started: str | None = None
     error: str | None = None
+    image: str | None = None
 
 
 @value

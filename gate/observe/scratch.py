@@ -19,7 +19,8 @@ from gate.model.operators import SCRATCH_PREFIX, ScratchSeen
 from gate.model.records import BucketSampled, HttpAnswer, PlaceSeen
 from gate.net import Http
 from gate.observe.bucket_index import sample_buckets
-from gate.observe.disk_markers import look
+from gate.observe.kube_markers import look_at
+from gate.observe.kubectl import Kubectl
 from gate.observe.s3 import S3
 from gate.parse.quoting import shown
 from gate.process import CancelToken
@@ -58,6 +59,7 @@ def probe_scratch(
     strict: bool,
     cancel: CancelToken,
     clock: Clock,
+    kubectl: Kubectl | None = None,
 ) -> ScratchSeen:
     """Make, find, use and remove one bucket.
 
@@ -71,6 +73,7 @@ def probe_scratch(
         seen=ScratchSeen(bucket=scratch_bucket(nonce), strict=strict),
         cancel=cancel,
         clock=clock,
+        kubectl=kubectl,
     )
     try:
         run.walk(hashlib.shake_256(nonce.encode()).digest(CONTENT_BYTES))
@@ -92,6 +95,7 @@ class _Run:
     seen: ScratchSeen
     cancel: CancelToken
     clock: Clock
+    kubectl: Kubectl | None = None
     begun: bool = False
     holding: bool = False
 
@@ -160,7 +164,12 @@ class _Run:
         return sample_buckets(door.s3, [self.seen.bucket], (), phase=phase, number=number, http=door.http)
 
     def _look(self) -> tuple[PlaceSeen, ...]:
-        return tuple(look(place, [self.seen.bucket], seconds=limits.SCRATCH_MARKER_SECONDS) for place in self.places)
+        bucket = [self.seen.bucket]
+        return tuple(
+            row
+            for place in self.places
+            for row in look_at(place, bucket, kubectl=self.kubectl, seconds=limits.SCRATCH_MARKER_SECONDS)
+        )
 
     def _stopped(self) -> bool:
         if self.cancel.cancelled and self.seen.cut_short is None:

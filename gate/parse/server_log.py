@@ -28,6 +28,7 @@ _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}
 # kubectl's own prefix, `[pod/NAME/CONTAINER] ` and a time, each only when asked for. A time is kubectl's when an event
 # (another time, JSON) or an event's indented line (three blanks or more) follows it.
 _PREFIX = re.compile(rf"^(?:\[pod/[^\]\s]{{1,320}}\] )?(?:{_TIME} (?={_TIME}|\{{|   ))?")
+_KUBECTL_TIME = re.compile(rf"(?:\[pod/[^\]\s]{{1,320}}\] )?({_TIME}) ")
 _EVENT = re.compile(
     rf"({_TIME}) +(TRACE|DEBUG|INFO|WARN|ERROR) "
     r"(?:[\w.:-]{1,200}\{[^{}]*\}\S{0,400}: )?"  # the spans the event stands in, with their fields
@@ -169,6 +170,12 @@ def parse_server_log(data: bytes, *, keep: int = limits.LOG_EVENTS) -> tuple[Log
     parser = ServerLogParser(keep=keep)
     parser.feed(data)
     return parser.finish()
+
+
+def kubectl_time(line: bytes) -> str | None:
+    """The time that `kubectl logs --timestamps` put before a line, behind the prefix of ``--prefix`` if it has one."""
+    match = _KUBECTL_TIME.match(decode(line[: limits.LINE_BYTES]))
+    return match[1] if match else None
 
 
 def find_nonces(data: bytes, nonces: Iterable[str]) -> frozenset[str]:

@@ -25,10 +25,11 @@ def refuse_missing_tools(settings: Settings, world: World) -> None:
         if shutil.which(tool, path=path) is None:
             message = f"{tool} is not on PATH: install it, or name the attic client by GATE_ATTIC_BIN; nothing was done"
             raise RefusedError(message)
-    _refuse_other_cluster(settings, world)
+    refuse_other_cluster(settings, world)
 
 
-def _refuse_other_cluster(settings: Settings, world: World) -> None:
+def refuse_other_cluster(settings: Settings, world: World) -> None:
+    """Raise `RefusedError` when kubectl leads to another cluster than the settings state."""
     kubectl = kubectl_of(settings, world)
     if kubectl is None:
         return

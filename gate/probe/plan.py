@@ -15,7 +15,7 @@ from gate.model.document import Evidence
 from gate.model.records import Cancelled, RunComplete, RunRefused, RunStarted
 from gate.probe.building import build_profile
 from gate.probe.cleanliness import facts_so_far, unclean
-from gate.probe.identify import identify_caches, refuse_missing_tools, started
+from gate.probe.identify import identify_caches, refuse_missing_tools, refuse_other_cluster, started
 from gate.probe.logs import capture_server_log
 from gate.probe.phases import observe_phase
 from gate.probe.publishing import Publication, canaries, expect, publish
@@ -47,6 +47,7 @@ def capture(settings: Settings, directory: Path, world: World) -> Evidence:
     Nothing is built or pushed, so the sealed run is never a pass; a wrong index makes it a quarantine.
     Raises as `run` does, but needs neither Nix nor the Attic client.
     """
+    refuse_other_cluster(settings, world)
     return _recorded(settings, directory, world, lambda site, _: skip(site, PUBLISH, "a capture publishes nothing"))
 
 

@@ -324,7 +324,7 @@ def _flags(evidence: Evidence) -> Iterable[str]:
     if policy.cache_public:
         yield "public cache: no claim that a read without a token is denied"
     if not policy.probe_cache:
-        yield "no probe cache: canaries went to the cache under test"
+        yield "no probe cache: canaries and twins go to the cache under test"
 
 
 def _attempt(evidence: Evidence) -> str | None:

@@ -50,6 +50,7 @@ def path_facts(name: str, size: int = 200) -> say.PathFacts:
 
 CANARIES = (path_facts("canary-small", 16384), path_facts("canary-large", 655360))
 SOURCES = tuple(path_facts(f"source-{number}") for number in range(11))
+TWINS = tuple(path_facts(f"publication-gate-twin-aa-{number}") for number in range(1, 12))
 
 
 def policy(**changes: object) -> say.Policy:
@@ -285,6 +286,25 @@ def entries(records: Sequence[say.Record], *, chained: bool = True) -> list[say.
         made.append(entry)
         prev = sha256(entry_line(entry)).hexdigest() if chained else prev
     return made
+
+
+def cached() -> Run:
+    """The same run where the cache knew the whole profile before, so that its twin was published: it passes too."""
+    run = healthy()
+    log = f"✅ All done! ({len(SOURCES)} already cached, 0 in upstream)\n".encode()
+    known = answer(body='{"missing_paths":[]}')
+    files = {**run.files, "push-profile.log": log, "push-twin.log": push_log(TWINS)}
+    records: list[say.Record] = []
+    for record in run.records:
+        if isinstance(record, say.PushSetKnown) and record.label is Label.PROFILE:
+            records += publication(Label.TWIN, TWINS)
+        if isinstance(record, say.MissingAsked) and record.label is Label.PROFILE:
+            records.append(replace(record, answer=known))
+        elif isinstance(record, say.CaptureClosed) and record.name == "push-profile.log":
+            records += [closed("push-twin.log", files["push-twin.log"]), closed("push-profile.log", log)]
+        else:
+            records.append(record)
+    return Run(tuple(records), files)
 
 
 def closed(name: str, data: bytes) -> say.CaptureClosed:

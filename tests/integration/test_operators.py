@@ -243,14 +243,12 @@ def test_the_levels_of_a_state(store: Store, keeper: Keeper, tmp_path: Path) -> 
     code, said = ready(store, tmp_path, *key, "--expect-interim")
     assert (code, said["level"], said["beside_cache"]) == (0, "interim", "present")
     # The same server, taken for a store of its own: the cache's is elsewhere and its buckets have other names.
-    apart = {
-        "GATE_STATE_HA_STATEMENT": "ops: three sites",
-        "GATE_S3_ENDPOINT": "https://cache.example",
-        "GATE_BUCKETS": "nix-cache",
-    }
-    code, said = ready(store, tmp_path, *key, **apart)
+    apart = {"GATE_S3_ENDPOINT": "https://cache.example", "GATE_BUCKETS": "nix-cache"}
+    stated = tmp_path / "gate.toml"
+    stated.write_text('[state]\nstate-ha-statement = "ops: three sites"\n', encoding="utf-8")
+    code, said = ready(store, tmp_path, *key, "--config", str(stated), **apart)
     assert (code, said["level"], said["beside_cache"]) == (0, "ha", "absent")
-    code, said = ready(store, tmp_path, *key, GATE_STATE_HA_STATEMENT="ops: three sites")
+    code, said = ready(store, tmp_path, *key, "--config", str(stated))
     assert (code, said["level"]) == (3, "interim")
     code, said = ready(store, tmp_path, "--key", "env/none")
     assert (code, said["level"], levels(said)) == (3, "unknown", {"env/none": ("unknown", None)})

@@ -15,7 +15,7 @@ _AUTH = frozenset({"Unauthorized", "AccessError", "TokenError", "HTTP 401", "HTT
 def check_push(facts: Facts) -> Iterator[Finding]:
     """One row a publication, one a path, and one on whether the profile's write was representative."""
     by_label = {attempt.label: (number, attempt) for number, attempt in enumerate(facts.push.attempts)}
-    for label in (Label.CANARY, Label.PROFILE):
+    for label in labels_due(facts):
         if label not in by_label:
             yield finding("push-not-run", label.value, f"the {label.value} was not published")
     for number, attempt in by_label.values():
@@ -24,6 +24,26 @@ def check_push(facts: Facts) -> Iterator[Finding]:
     for number, path in enumerate(facts.push.paths):
         yield _path(number, path)
     yield _representative(facts)
+
+
+def labels_due(facts: Facts) -> tuple[Label, ...]:
+    """The publications that a pass needs.
+
+    A twin is due where the profile was pushed: always if the policy says so, else where the cache was not known to lack
+    enough paths of a representative profile. One that was planned counts whether it was due or not.
+    """
+    policy, attempts = facts.policy, {attempt.label: attempt for attempt in facts.push.attempts}
+    pushed = Label.PROFILE in attempts and attempts[Label.PROFILE].started
+    stale = policy.twin == "auto" and policy.representative and _lacking(facts) < policy.min_fresh
+    if Label.TWIN in attempts or (pushed and (stale or policy.twin == "always")):
+        return (Label.CANARY, Label.TWIN, Label.PROFILE)
+    return (Label.CANARY, Label.PROFILE)
+
+
+def _lacking(facts: Facts) -> int:
+    """How many paths of the profile the cache said it lacks, before the push."""
+    profile = [path for path in facts.push.paths if path.label is Label.PROFILE and path.claim is not Claim.IN_UPSTREAM]
+    return sum(path.claimed_before is Truth.ABSENT for path in profile)
 
 
 def _attempt(attempt: PushAttempt) -> tuple[str, str]:

@@ -114,7 +114,7 @@ def test_controlled_reproductions_and_absent_sources_are_said() -> None:
     assert (
         "flags:       publish-anyway (controlled reproduction), finish-push (controlled reproduction), "
         "public cache: no claim that a read without a token is denied, "
-        "no probe cache: canaries went to the cache under test" in shown
+        "no probe cache: canaries and twins go to the cache under test" in shown
     )
     assert "sources said absent: state, server-log" in shown
 

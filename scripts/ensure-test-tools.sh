@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Sees that the programs which only the tests need are there, or installs Debian's when it may.
+#   npm      fetches the kubectl that the Kubernetes tests run
+#   busybox  is all that a container under test has
+set -euo pipefail
+
+declare -A packages=([npm]=npm [busybox]=busybox)
+missing=()
+for command in "${!packages[@]}"; do
+  command -v "$command" >/dev/null || missing+=("${packages[$command]}")
+done
+if [[ ${#missing[@]} -eq 0 ]]; then
+  exit
+fi
+if ! command -v apt-get >/dev/null; then
+  printf 'tests: missing: %s. Install them as your system does, then try again\n' "${missing[*]}" >&2
+  exit 1
+fi
+if [[ $(id -u) -ne 0 ]]; then
+  printf 'tests: missing programs. Run: sudo apt-get install %s\n' "${missing[*]}" >&2
+  exit 1
+fi
+
+printf "tests: installing Debian's %s\n" "${missing[*]}" >&2
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+if ! { apt-get -qq update &&
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+  cat "$log" >&2
+  exit 1
+fi
