@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from gate.settings import SETTINGS, Setting
 
 
-def _type(row: Setting) -> Any:  # noqa: ANN401  # a type of any of the table's kinds  # a type of any of the table's kinds
+def _type(row: Setting) -> Any:  # noqa: ANN401  # a type of any of the table's kinds
     if row.type == "choice":
         return Literal[row.choices] | None
     return {"whole": int, "seconds": float, "flag": bool, "list": list[str]}.get(row.type, str) | None

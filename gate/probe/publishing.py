@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from gate import limits
 from gate.errors import GateError, InconclusiveError, RefusedError
 from gate.evidence.buckets import WRONG_STATES, read_sample
+from gate.evidence.named import is_upstream
 from gate.evidence.pushes import capture_name, child_name
 from gate.model.basics import Label, Phase
 from gate.model.records import BucketSampled, PathFacts, PushSetKnown
 from gate.observe.attic_push import push
-from gate.parse.signature import fingerprint, key_name, verify
 from gate.probe.phases import take_sample
 from gate.probe.site import Site
 from gate.probe.world import World
@@ -41,7 +41,7 @@ def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str
         _check_bytes(site, sum(path.nar_size for path in facts))
     cache = site.cache_of(label)
     names = site.upstream_key_names.get(cache, ())
-    upstream = tuple(path.store_path for path in facts if _is_upstream(path, names, site.settings.upstream_keys))
+    upstream = tuple(path.store_path for path in facts if is_upstream(path, names, site.settings.upstream_keys))
     site.write(
         PushSetKnown(
             label=label,
@@ -75,12 +75,6 @@ def _check_bytes(site: Site, total: int) -> None:
             "nothing was published; set max-bytes in gate.toml if this is right"
         )
         raise RefusedError(message)
-
-
-def _is_upstream(path: PathFacts, names: Sequence[str], keys: Sequence[str]) -> bool:
-    """Whether the local store has a signature by an upstream of this cache that verifies by a key we were given."""
-    print_of = fingerprint(path.store_path, path.nar_hash, path.nar_size, path.references)
-    return any(key_name(sign) in names and verify(print_of, sign, keys) for sign in path.signatures)
 
 
 def canaries(site: Site, world: World) -> Publication:
