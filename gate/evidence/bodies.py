@@ -154,8 +154,8 @@ def _signed(expected: Expected, info: NarInfo | None) -> Truth:
         return Truth.UNKNOWN
     facts = expected.facts
     try:
-        print_of = fingerprint(facts.store_path, facts.nar_hash, facts.nar_size, facts.references)
-        good = any(verify(print_of, signature, (expected.public_key,)) for signature in info.signatures)
+        signed_text = fingerprint(facts.store_path, facts.nar_hash, facts.nar_size, facts.references)
+        good = any(verify(signed_text, signature, (expected.public_key,)) for signature in info.signatures)
     except ForeignTextError:
         return Truth.UNKNOWN
     return Truth.PRESENT if good else Truth.ABSENT
