@@ -12,6 +12,7 @@ from gate.parse.s3 import parse_fault, parse_listing
 
 _OK = 200
 _GONE = (200, 204)
+_NOT_FOUND = 404
 _LOST = ("NoSuchBucket", "NoSuchKey")
 
 
@@ -27,14 +28,18 @@ def leftovers(samples: Sequence[BucketSampled], mine: str | None) -> tuple[str, 
 
 
 def judge_scratch(seen: ScratchSeen) -> ScratchResult:
-    """The steps with their statuses; a step that was not reached is inconclusive."""
+    """The steps with their statuses; a step that was not reached is inconclusive, and so is a probe that was ended.
+
+    A signal may come when every answer is there already, so an ended probe is told by its own word and not by a step
+    that it lacks.
+    """
     if seen.skipped is not None:
         return ScratchResult(bucket=seen.bucket, status=Status.INCONCLUSIVE, steps=(), removed=True, note=seen.skipped)
     removed = _removed(seen)
     steps = (*_steps(seen), removed[1])
     return ScratchResult(
         bucket=seen.bucket,
-        status=worst(step.status for step in steps),
+        status=worst([*(step.status for step in steps), *([Status.INCONCLUSIVE] if seen.cut_short else [])]),
         steps=steps,
         removed=removed[0],
         note=f"ended early: {seen.cut_short}" if seen.cut_short else "",
@@ -103,7 +108,7 @@ def _read(seen: ScratchSeen) -> Step:
 
 
 def _removed(seen: ScratchSeen) -> tuple[bool, Step]:
-    """Gone when DeleteBucket said so, and nothing shows the bucket any more."""
+    """Gone when DeleteBucket said so, asked again found nothing, and nothing shows the bucket any more."""
     name = "remove"
     if not seen.removals:
         return True, Step(name=name, status=Status.PASS, told="nothing was made")
@@ -114,7 +119,8 @@ def _removed(seen: ScratchSeen) -> tuple[bool, Step]:
     marks = [mark for place in seen.places_after for mark in place.markers]
     if any(Truth.PRESENT in (mark.data, mark.meta) for mark in marks):
         told += "; a drive still has a marker of it"
-    if last.status in _GONE and not there:
+    gone = any(removal.status in _GONE for removal in seen.removals) and last.status in (*_GONE, _NOT_FOUND)
+    if gone and not there:
         return True, Step(name=name, status=Status.PASS, told=told)
     return False, Step(name=name, status=Status.INCONCLUSIVE, told=told)
 
