@@ -13,6 +13,8 @@ KUBE_JSON_BYTES: Final = 16 * 1024 * 1024  # 100 pods with managedFields are abo
 REPLICAS: Final = 100  # pods of one workload; Attic's scales from 2 to 10
 POD_LOG_BYTES: Final = 64 * 1024 * 1024  # one container's log of the window; kubelet rotates at 10 MiB
 MARKER_FRAME_BYTES: Final = 256 * 1024  # format.json (at most 64 KiB) and two short records a bucket
+KUBE_EVENTS: Final = 200  # of one workload that are kept; the cluster keeps an hour of them
+PREVIOUS_LOG_LINES: Final = 10_000  # the last ones of a container that ended; about 2 MB
 MARKER_LOG_BYTES: Final = 4 * 1024 * 1024  # some answers of the marker sidecar, one every two seconds
 ANSWER_BODY_BYTES: Final = 64 * 1024  # JSON and error answers that are kept whole in the journal
 MISSING_PATHS_BYTES: Final = 4 * 1024 * 1024  # get-missing-paths of 100,000 hashes is about 3.5 MB
@@ -26,6 +28,8 @@ LINE_BYTES: Final = 64 * 1024  # one line of a log; the rest of a longer line is
 ERROR_TEXT_CHARS: Final = 2048  # foreign error text kept in a finding or a push path
 FOREIGN_PATHS: Final = 1000  # paths in a push log that are not of the plan; more are counted as unread lines
 LOG_EVENTS: Final = 10_000  # events of a server log that are kept; all are counted
+LOG_EVENTS_SHOWN: Final = 500  # of those in evidence.json, about 0.5 MB
+NEAR_EVENTS: Final = 20  # events that are named beside one failing path; all are counted
 NIX_EVENT_BYTES: Final = 4 * 1024 * 1024  # one internal-json event, its text in JSON; a hash mismatch is under 1 kB
 NIX_MESSAGES: Final = 1000  # different error and warning texts of a build log that are kept
 SECRET_CHARS: Final = 6  # shorter secrets are not looked for: they would replace half of a log
@@ -71,14 +75,21 @@ PUSH_SECONDS: Final = 1800.0
 STORE_QUERY_SECONDS: Final = 120.0
 TERMINATE_SECONDS: Final = 2.0  # from SIGTERM to SIGKILL; the runner grants 7.5 s (actions/runner ProcessInvoker.cs:32)
 LOG_SETTLE_SECONDS: Final = 2.0  # how long a canary may take to appear in a log
+LOG_JOIN_SECONDS: Final = 2.0  # between a failure and an event of the log that is shown beside it, skew corrected
+LOG_ANSWER_SECONDS: Final = 1.0  # between Attic's error event and its line of the HTTP status; it takes under 1 ms
+LOG_SKEW_SECONDS: Final = 60  # from here on Attic refuses a token that is back-dated by TOKEN_BACKDATE_SECONDS
 POLL_SECONDS: Final = 0.05
 CANCEL_SECONDS: Final = 0.25  # how soon a wait for an answer notices that the run was cancelled
 DURING_SPACING_SECONDS: Final = 0.5  # bucket samples while a push runs: five small requests each
+DURING_GAP_SECONDS: Final = 30.0  # of a push without a whole bucket sample: one slow answer may pass, silence may not
 SCRATCH_SECONDS: Final = 10.0  # for a new bucket to show in the index and on the drives; RustFS takes milliseconds
 SCRATCH_POLL_SECONDS: Final = 0.25  # each look is four small requests
 SCRATCH_MARKER_SECONDS: Final = 2.0  # one look at one drive: a stalled one must not eat the time to clean up
 SWEEP_SECONDS: Final = 5.0  # to remove a scratch bucket; the runner grants 7.5 s (actions/runner ProcessInvoker.cs:32)
 SWEEP_ANSWER_SECONDS: Final = 2.0  # one answer meanwhile
+SWEEP_SETTLE_SECONDS: Final = (
+    1.0  # it must stay away so long when what made it was never answered; within SWEEP_SECONDS
+)
 
 # --- profiles -----------------------------------------------------------------------------------------------------
 SAMPLES_MAX: Final = 60
@@ -92,7 +103,9 @@ TWIN_BATCH_BYTES: Final = 64 * 1024 * 1024  # content that one evaluation of Nix
 # --- tokens -------------------------------------------------------------------------------------------------------
 TOKEN_SECONDS_MAX: Final = 900
 READ_TOKEN_SECONDS: Final = 300  # of the token that an integrity check mints for itself
+SIGNING_SECRET_BYTES: Final = 64 * 1024  # in base64; an RSA key of 16,384 bits has 17 kB
 TOKEN_BACKDATE_SECONDS: Final = 60  # Attic's time tolerance is zero (attic b7c9056 token/src/lib.rs:266)
+CLOCK_SKEW_SECONDS: Final = 60  # between this machine and a server: as far as minted tokens are back-dated
 
 # --- outputs ------------------------------------------------------------------------------------------------------
 SUMMARY_BYTES: Final = 900_000  # GitHub drops a step summary over 1 MiB (actions/runner FileCommandManager.cs:223)

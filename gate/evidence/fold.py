@@ -7,10 +7,11 @@ from typing import TypeVar
 
 from gate.errors import ForeignTextError
 from gate.evidence.bodies import Expected, fold_body
-from gate.evidence.buckets import WRONG_STATES, fold_buckets
+from gate.evidence.buckets import fold_buckets
 from gate.evidence.coverage import fold_coverage
 from gate.evidence.logs import fold_build, fold_server_log
 from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push
+from gate.evidence.watched import fold_during
 from gate.model import records as say
 from gate.model.basics import Claim, Label, Phase, Truth
 from gate.model.document import (
@@ -19,7 +20,6 @@ from gate.model.document import (
     Canary,
     Captured,
     Control,
-    During,
     Facts,
     JournalFacts,
     PhaseFacts,
@@ -79,7 +79,11 @@ def fold(tape: Tape, captures: Captures) -> Facts:
         policy=first.policy,
         stages=_stages(tape),
         pre=phases[Phase.PRE],
-        during=_during(tape, first.policy),
+        during=fold_during(
+            [(at, record) for at, record in tape.timed(say.BucketSampled) if record.phase is Phase.DURING],
+            tape.timed(say.ChildEnded),
+            first.policy.buckets,
+        ),
         post=phases[Phase.POST],
         build=fold_build(builds[-1] if builds else None, _child(tape, BUILD_CHILD), _chunks(captures, BUILD_LOG)),
         push=push,
@@ -249,13 +253,6 @@ def _locked(lock: say.HttpAnswer) -> Truth:
     if lock.error is None and lock.status in (_OK, _NOT_FOUND):
         return Truth.PRESENT if lock.status == _OK else Truth.ABSENT
     return Truth.UNKNOWN
-
-
-def _during(tape: Tape, policy: say.Policy) -> During:
-    samples = [(at, record) for at, record in tape.timed(say.BucketSampled) if record.phase is Phase.DURING]
-    buckets = fold_buckets(samples, policy.buckets) if samples else {}
-    losses = [sample.at for bucket in buckets.values() for sample in bucket.samples if sample.state in WRONG_STATES]
-    return During(buckets=buckets, first_loss_at=min(losses, default=None))
 
 
 def _stages(tape: Tape) -> tuple[Stage, ...]:

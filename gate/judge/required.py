@@ -16,7 +16,7 @@ def required_claims(facts: Facts) -> tuple[Claim, ...]:
     """Every (family, subject, phase) of which a pass (or a granted absence) must be positively there."""
     policy = facts.policy
     claims: list[Claim] = [("run", RUN, RUN), ("build", "build", RUN), ("log", "server-log", RUN)]
-    claims += [("bucket", name, phase) for name in policy.buckets for phase in (Phase.PRE.value, Phase.POST.value)]
+    claims += [("bucket", name, phase.value) for name in policy.buckets for phase in Phase]
     claims += [("state", f"{policy.state_bucket}/{policy.state_key}", Phase.POST.value)]
     claims += [("epoch", role, Phase.POST.value) for role in ROLES]
     claims += [("cache", name, RUN) for name in dict.fromkeys((policy.cache, policy.probe_cache or policy.cache))]

@@ -4,6 +4,7 @@ Folded from the journal and the captures (``evidence/``), judged (``judge/``), a
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from gate.model.basics import BucketState, Claim, Label, Status, Truth, Word, value
 from gate.model.parsed import Announced, BuildLedger, LogEvent, NarInfo, PushError
@@ -83,11 +84,16 @@ class Workload:
 
 @value
 class Canary:
-    """A log canary of a phase. ``answered``: the server gave its 500; ``logged``: the nonce is in the log."""
+    """A log canary of a phase. ``answered``: the server gave its 500; ``logged``: the nonce is in the log.
+
+    ``answered_at`` is our time of its answer, ``logged_at`` the server's own time of the event with the nonce.
+    """
 
     nonce: str
     answered: Truth
     logged: Truth
+    answered_at: str | None = None
+    logged_at: str | None = None
 
 
 @value
@@ -101,11 +107,34 @@ class PhaseFacts:
 
 
 @value
+class Watched:
+    """One bucket while one push ran: its samples, how many told all that was asked, and the longest silence.
+
+    ``gap_millis``: the longest stretch of the push, its begin and end included, without a whole sample.
+    """
+
+    samples: int
+    whole: int
+    gap_millis: int
+
+
+@value
+class PushWatch:
+    """One push, by the times of the journal, and how each bucket was watched meanwhile."""
+
+    label: Label
+    began_at: str
+    ended_at: str
+    buckets: Mapping[str, Watched]
+
+
+@value
 class During:
     """Bucket samples taken while a push ran; ``first_loss_at`` dates the onset of a loss."""
 
     buckets: Mapping[str, Bucket]
     first_loss_at: str | None
+    pushes: tuple[PushWatch, ...] = ()
 
 
 @value
@@ -219,13 +248,61 @@ class Body:
 
 
 @value
+class ServerEvent(LogEvent):
+    """An event of the server's log, and what of ours it belongs to; None for what nothing of ours explains.
+
+    ``canary`` is this run's canary, ``other-canary`` that of another run; ``push``, ``read`` and ``ask`` a push, a read
+    or a question of this run that failed at the same time and blocks a pass by itself; ``answer`` the line that tells
+    the HTTP status of the event before it, so that one failure is counted once.
+    """
+
+    explained: Literal["canary", "other-canary", "push", "read", "ask", "answer"] | None = None
+
+
+@value
+class Skew:
+    """By how much the server's clock is ahead of ours: between ``low_millis`` and ``high_millis``, by the canaries."""
+
+    low_millis: int
+    high_millis: int
+
+
+@value
+class NearFailure:
+    """What the server logged when a push or a read of a path failed: a correlation in time, never a cause.
+
+    Attic's lines carry no store path (attic b7c9056 server/src/api/v1/upload_path.rs, ``skip_all``). ``began`` and
+    ``ended`` are ours, RFC 3339; for a push they are the whole publication's. ``events`` are indices into
+    ``/server_log/events``, the first ``limits.NEAR_EVENTS`` of ``count``; no event excuses nothing.
+    """
+
+    label: Label
+    store_path: str
+    what: Literal["push", "read"]
+    began: str
+    ended: str
+    events: tuple[int, ...]
+    count: int
+
+
+@value
 class ServerLog:
-    """The server's log of the window. ``truth`` is present only when both canaries were found in it."""
+    """The server's log of the window. ``truth`` is present only when both canaries were found in it.
+
+    ``events`` are at most ``limits.LOG_EVENTS_SHOWN``, in the log's order: those that speak of storage first, then those
+    that nothing of ours explains. ``event_count`` counts all at WARN and ERROR, ``unexplained`` the errors that nothing
+    of ours explains and that don't speak of storage, ``restarts`` how often a server that was there before began anew.
+    ``skew`` is None where no canary's own time could be told.
+    """
 
     truth: Truth
-    events: tuple[LogEvent, ...]
+    events: tuple[ServerEvent, ...]
     event_count: int
     cut: bool
+    unexplained: int = 0
+    restarts: int = 0
+    skew: Skew | None = None
+    near: tuple[NearFailure, ...] = ()
 
 
 @value

@@ -127,18 +127,22 @@ def _stopper(
 
 @contextmanager
 def _watching(site: Site, world: World) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """Sample the buckets from the moment the client runs until the block ends; the event tells of the first loss."""
+    """Sample the buckets from the moment the client runs until the block ends; the event tells of the first loss.
+
+    The first sample is taken however soon the client ends: a push that nobody watched proves nothing.
+    """
     lost, begun, over = threading.Event(), threading.Event(), threading.Event()
 
     def watch() -> None:
         begun.wait()
         with suppress(GateError):  # a journal that can't be written ends the run itself
-            while not over.is_set():
+            ended = world.cancel.cancelled
+            while not ended:
                 site.during_samples += 1
                 sample = take_sample(site, world, Phase.DURING, site.during_samples)
                 if any(_lost(sample, bucket) for bucket in site.settings.buckets):
                     lost.set()
-                over.wait(limits.DURING_SPACING_SECONDS)
+                ended = over.wait(limits.DURING_SPACING_SECONDS)
 
     watcher = threading.Thread(target=watch, name="bucket-watch", daemon=True)
     watcher.start()

@@ -183,7 +183,8 @@ def publication(label: Label, paths: tuple[say.PathFacts, ...]) -> list[say.Reco
             label=label, cache=cache, paths=paths, outputs=(paths[0].store_path,), upstream=(), upstream_key_names=()
         ),
         say.MissingAsked(label=label, cache=cache, answer=answer(body=json.dumps({"missing_paths": hashes}))),
-        child(f"push:{label.value}", f"push-{label.value}.log"),
+        sample(Phase.DURING, list(Label).index(label) + 1),
+        child(f"push:{label.value}", f"push-{label.value}.log", millis=2500),
         *(body_read(label, facts) for facts in paths),
     ]
 
@@ -338,7 +339,6 @@ def healthy() -> Run:
         ),
         child("build", "build.log"),
         *publication(Label.CANARY, CANARIES),
-        sample(Phase.DURING, 1),
         *publication(Label.PROFILE, SOURCES),
         *phase_records(Phase.POST, POST_NONCE),
         *(closed(name, data) for name, data in files.items()),

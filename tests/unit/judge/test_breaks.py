@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gate import limits
 from gate.model import records as say
 from gate.model.basics import Label, Phase, Truth
 from tests.helpers import tapes
@@ -23,6 +24,24 @@ def samples(
         return edit(record) if record.phase is phase and number in (None, record.number) else record
 
     return lambda run: run.change(say.BucketSampled, change)
+
+
+def unwatched(*numbers: int) -> Break:
+    """Without the samples of these numbers while a push ran; 1 is the canary's and 3 the profile's."""
+
+    def change(record: say.BucketSampled) -> say.BucketSampled | None:
+        return None if record.phase is Phase.DURING and record.number in numbers else record
+
+    return lambda run: run.change(say.BucketSampled, change)
+
+
+def slow_push(seconds: float) -> Break:
+    """The profile's push as one that began so long ago, with no sample but those near its end."""
+
+    def change(record: say.ChildEnded) -> say.ChildEnded:
+        return replace(record, millis=round(seconds * 1000)) if record.name == "push:profile" else record
+
+    return lambda run: run.change(say.ChildEnded, change)
 
 
 def markers(truth: Truth) -> Callable[[say.BucketSampled], say.BucketSampled]:
@@ -166,6 +185,30 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     # buckets
     "lost before": (samples(Phase.PRE, tapes.lost), Q, ("bucket-index-lost", "fail")),
     "lost during": (samples(Phase.DURING, tapes.lost), Q, ("bucket-index-lost", "fail")),
+    "nobody watched": (unwatched(1, 2, 3), U, ("bucket-unobservable", "inconclusive")),
+    "one push not watched": (unwatched(3), U, ("bucket-unobservable", "inconclusive")),
+    "a watch that could not see": (samples(Phase.DURING, heads(500)), U, ("bucket-unobservable", "inconclusive")),
+    "a watch without markers": (
+        samples(Phase.DURING, markers(Truth.UNKNOWN)),
+        U,
+        ("bucket-unobservable", "inconclusive"),
+    ),
+    "a long silence": (slow_push(limits.DURING_GAP_SECONDS * 3), U, ("bucket-unobservable", "inconclusive")),
+    "half absent while pushing": (
+        lambda run: run.with_record(markers(Truth.UNKNOWN)(tapes.lost(tapes.sample(Phase.DURING, 9)))),
+        U,
+        ("bucket-unobservable", "inconclusive"),
+    ),
+    "no marker while pushing": (
+        samples(Phase.DURING, markers(Truth.ABSENT)),
+        U,
+        ("bucket-marker-missing", "inconclusive"),
+    ),
+    "gone while pushing": (
+        samples(Phase.DURING, lambda seen: markers(Truth.ABSENT)(tapes.lost(seen)), number=3),
+        Q,
+        ("bucket-missing", "fail"),
+    ),
     "lost after": (samples(Phase.POST, tapes.lost), Q, ("bucket-index-lost", "fail")),
     "one sample lost": (samples(Phase.POST, tapes.lost, number=2), Q, ("bucket-flapping", "fail")),
     "one sample not ready": (
@@ -580,7 +623,7 @@ def test_each_break_has_its_code_and_verdict(name: str) -> None:
 def test_the_healthy_run_passes_with_every_claim_proved() -> None:
     findings, verdict = healthy().judged()
     assert (verdict.word.value, verdict.outcome, verdict.exit_code, verdict.blocks) == ("pass", "pass", 0, False)
-    assert len(findings) == 2 * 2 + 1 + 2 + 2 + 1 + 2 + 13 + 1 + 13 + 1 + 4 + 4 + 1
+    assert len(findings) == 2 * 3 + 1 + 2 + 2 + 1 + 2 + 13 + 1 + 13 + 1 + 4 + 4 + 1
 
 
 WORSE = {"pass": 0, "inconclusive": 1, "quarantine": 2}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gate.model import records as say
-from gate.model.basics import Label
+from gate.model.basics import Label, Phase
 from tests.helpers import tapes
 from tests.helpers.tapes import Run, answer, cached, healthy
 
@@ -123,7 +123,11 @@ def test_each_break_of_a_twin_has_its_code_and_verdict(name: str) -> None:
 def test_a_broken_twin_is_no_better_where_the_profile_was_fresh(name: str) -> None:
     """The twin that was begun counts, whether it was due or not; only one that never was is not missed."""
     twin = [record for record in cached().records if getattr(record, "label", None) is Label.TWIN]
-    twin += [record for record in cached().records if getattr(record, "name", "") in ("push:twin", "push-twin.log")]
+    watched = tapes.sample(Phase.DURING, 9)  # just before the push's end, as the watch writes it
+    twin += [
+        watched,
+        *(record for record in cached().records if getattr(record, "name", "") in ("push:twin", "push-twin.log")),
+    ]
     base = healthy()
     both = Run(
         (*base.records[:-1], *twin, base.records[-1]), {**base.files, "push-twin.log": cached().files["push-twin.log"]}
