@@ -90,6 +90,10 @@ docs: setup ## write the generated documents again
 lock: ## write requirements/*.txt again (UPGRADE=1: newest versions)
 	@scripts/lock.sh $(if $(UPGRADE),--upgrade)
 
+.PHONY: dist
+dist: setup ## the sdist and the wheel of a release, into dist/
+	@scripts/dist.sh
+
 .PHONY: clean
 clean: ## remove .venv, build and caches
 	@rm -rf .venv build dist .hypothesis
