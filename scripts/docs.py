@@ -1,4 +1,4 @@
-"""Write what is generated: settings, reason codes, and the marked parts of action.yml and docs/action.md.
+"""Write what is generated: settings, reason codes, and the marked parts of action.yml, docs/action.md and README.md.
 
 ``python scripts/docs.py`` writes them; ``tests/unit/test_docs.py`` fails when they are out of date.
 """
@@ -11,7 +11,8 @@ from pathlib import Path
 import yaml
 
 from gate.judge.registry import CODES
-from gate.settings import PROFILES, SETTINGS, Setting
+from gate.model.basics import EXIT_CODES, Word
+from gate.settings import PROFILES, SETTINGS, Profile, Setting
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Made by `make docs` from the code. Change the table there. -->"
@@ -23,11 +24,23 @@ def documents() -> Mapping[str, str]:
     told = _read("docs/action.md")
     for name, table in (("inputs", inputs_table(action)), ("outputs", outputs_table(action))):
         told = with_part(told, name, table)
+    readme = _read("README.md")
+    parts = {
+        "inputs": inputs_table(action),
+        "outputs": outputs_table(action),
+        "permissions": permissions_table(),
+        "templates": templates(),
+        "exit-codes": exit_codes_table(),
+        "profiles": profiles_table(),
+    }
+    for name, lines in parts.items():
+        readme = with_part(readme, name, lines)
     return {
         "docs/settings.md": settings(),
         "docs/reason-codes.md": reason_codes(),
         "action.yml": action,
         "docs/action.md": told,
+        "README.md": readme,
     }
 
 
@@ -122,6 +135,71 @@ def outputs_table(action: str) -> list[str]:
     """The table of all outputs of `action.yml`."""
     rows = yaml.safe_load(action)["outputs"].items()
     return ["| output | meaning |", "|---|---|", *(f"| `{name}` | {_cell(row['description'])} |" for name, row in rows)]
+
+
+def permissions_table() -> list[str]:
+    """What GitHub's token may do in each job of the workflows, and why, from their own comments."""
+    lines = ["| workflow | job | permission | for what |", "|---|---|---|---|"]
+    for path in sorted([*ROOT.glob("workflows/*.yml"), ROOT / ".github/workflows/trusted-publication-probe.yml"]):
+        where = path.relative_to(ROOT)
+        rows = _rights(path)
+        lines += [f"| [{where.name}]({where}) | {job} | `{right}` | {_cell(why)} |" for job, right, why in rows]
+    return lines
+
+
+def _rights(path: Path) -> list[tuple[str, str, str]]:
+    """The rights of a workflow's jobs: the job's name, the permission, and the comment beside it."""
+    name, rows = "", []
+    for line in _read(str(path.relative_to(ROOT))).partition("\njobs:\n")[2].split("\n"):
+        name = line.removeprefix("    name: ") if line.startswith("    name: ") else name
+        if right := re.fullmatch(r" {6}([a-z-]+: (?:read|write)) # (.+)", line):
+            rows.append((name, right[1], right[2]))
+    return rows
+
+
+def templates() -> list[str]:
+    """The workflows to copy, whole, each behind its first line."""
+    lines = []
+    for path in sorted((ROOT / "workflows").glob("*.yml")):
+        text = _read(str(path.relative_to(ROOT)))
+        lines += [f"<details><summary><code>workflows/{path.name}</code>: {_what(text)}</summary>", "", "```yaml"]
+        lines += [text.rstrip(), "```", "", "</details>", ""]
+    return lines[:-1]
+
+
+def _what(text: str) -> str:
+    return str(yaml.safe_load(text)["name"])
+
+
+def exit_codes_table() -> list[str]:
+    """Word, exit code and whether it blocks."""
+    told = {
+        Word.PASS: "every claim that a pass needs was positively seen",
+        Word.REFUSED: "wrong settings, tools, caps or confirm phrase; nothing of the profile was published",
+        Word.INCONCLUSIVE: "something that a pass needs could not be told",
+        Word.QUARANTINE: "the index or a published body is wrong",
+    }
+    rows = [f"| {word.value}: {told[word]} | {EXIT_CODES[word]} | {_blocks(word)} |" for word in told]
+    return ["| verdict | exit code | blocks |", "|---|---|---|", *rows]
+
+
+def _blocks(word: Word) -> str:
+    return "no" if word is Word.PASS else "yes"
+
+
+def profiles_table() -> list[str]:
+    """The built-in profiles with their phrases and bounds."""
+    lines = ["| profile | publishes | at most | confirm phrase |", "|---|---|---|---|"]
+    for row in PROFILES:
+        what = f"outputs and sources that `{row.installable}` needed" if row.installable else "one fresh path"
+        lines.append(f"| `{row.name}` | {what} | {_bounds(row)} | `{row.confirm}` |")
+    return lines
+
+
+def _bounds(row: Profile) -> str:
+    paths = "1 path" if row.max_paths == 1 else f"{row.max_paths} paths"
+    mebibytes = row.max_bytes // 2**20
+    return f"{paths}, {mebibytes // 1024} GiB" if mebibytes >= 1024 else f"{paths}, {mebibytes} MiB"  # noqa: PLR2004  # MiB a GiB
 
 
 def _form(row: Setting) -> str:

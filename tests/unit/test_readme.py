@@ -1,0 +1,78 @@
+"""README.md and the documents say what the code does: commands, settings, examples and links."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gate.cli.main import app
+from gate.judge.boundary import BOUNDARY
+from gate.settings import SETTINGS
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "bench" / "README.md"])
+EXAMPLES = re.findall(r"(?s)```toml\n(.*?)```", README)
+LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]+)?(?:#([^)\s]+))?\)")
+
+
+def commands() -> set[str]:
+    """The commands that ``--help`` shows."""
+    return {name for name in app if not name.startswith("-") and app[name].show}
+
+
+def table(head: str) -> list[list[str]]:
+    """The cells of the table that begins with this line."""
+    lines = README.partition(head + "\n")[2].split("\n")[1:]
+    rows = lines[: next(number for number, line in enumerate(lines) if not line.startswith("|"))]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
+
+
+def test_the_table_of_commands_has_each_of_them_once() -> None:
+    told = [
+        word for row in table("| `publication-gate …` | what it does |") for word in re.findall(r"`([a-z-]+)", row[0])
+    ]
+    assert sorted(told) == sorted(commands())
+
+
+def test_every_flag_of_the_table_of_commands_is_one() -> None:
+    for first, _ in table("| `publication-gate …` | what it does |"):
+        for name, rest in re.findall(r"`([a-z-]+)([^`]*)`", first):
+            if not rest.strip().startswith("--"):
+                continue
+            takes = {flag for argument in app[name].assemble_argument_collection() for flag in argument.names}
+            assert set(re.findall(r"--[a-z-]+", rest)) <= takes, first
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_every_key_of_an_example_is_a_setting(text: str) -> None:
+    known = {row.key for row in SETTINGS if row.key}
+    read = tomllib.loads(text)
+    used = {f"[{section}] {key}" for section, keys in read.items() for key in keys}
+    assert used
+    assert used <= known
+
+
+def test_every_secret_is_told() -> None:
+    told = {
+        name
+        for row in table("| variable | what it must be able to do |")
+        for name in re.findall(r"`(GATE_[A-Z_0-9]+)`", row[0])
+    }
+    assert told == {row.env for row in SETTINGS if row.type == "secret"}
+
+
+def test_the_boundary_is_told_in_its_own_words() -> None:
+    assert [line for line in BOUNDARY if line.split(":")[0].rstrip(".") not in README] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(path: Path) -> None:
+    text = re.sub(r"(?s)```.*?```", "", path.read_text(encoding="utf-8"))
+    for target, anchor in LINK.findall(text):
+        found = (path.parent / target).resolve() if target else path
+        assert found.exists(), target
+        if anchor and found.suffix == ".md":
+            heads = re.findall(r"(?m)^#+ (.+)$", found.read_text(encoding="utf-8"))
+            assert anchor in {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}, anchor
