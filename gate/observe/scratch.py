@@ -29,10 +29,11 @@ KEY: Final = "probe"
 CONTENT_BYTES: Final = 4096
 _NONCE: Final = re.compile(r"[0-9a-f]{16}")
 _OK: Final = 200
-_NO_CONTENT: Final = 204
+_REMOVED: Final = (200, 204)
 _NOT_FOUND: Final = 404
+_GONE: Final = (*_REMOVED, _NOT_FOUND)
 _CLIENT_ERRORS: Final = range(400, 500)
-_NEVER_SENT: Final = ("refused-host", "connect", "tls")
+_NEVER_SENT: Final = ("refused-host", "refused-address", "connect", "tls")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,8 @@ def probe_scratch(
 class _Run:
     """One way of one bucket; ``seen`` grows with it.
 
-    ``begun`` and ``holding``: a request was sent that may have made the bucket, or an object in it.
+    ``begun`` and ``holding``: a request was sent that may have made the bucket, or an object in it. What such a request
+    does is unknown until its answer is there: a server may do it even after the sweep's first DeleteBucket.
     """
 
     door: Door
@@ -124,17 +126,20 @@ class _Run:
             self.seen = replace(self.seen, deleted=s3.delete_object(self.seen.bucket, KEY))
 
     def sweep(self) -> None:
-        """Remove what may be there, until it is gone or the time for it is over."""
-        if not self.begun or _surely_not_made(self.seen.created):
+        """Remove what may be there, until it is gone for good or the time for it is over."""
+        if not self.begun or _surely_undone(self.seen.created):
             return
         until = self.clock.monotonic() + limits.SWEEP_SECONDS
-        s3 = self.sweeper.s3
+        quiet_from = self.clock.monotonic()
         while True:
             if self._may_hold_an_object():
-                self.seen = replace(self.seen, deleted=s3.delete_object(self.seen.bucket, KEY))
-            removal = s3.delete_bucket(self.seen.bucket)
+                self._delete_object()
+            removal = self.sweeper.s3.delete_bucket(self.seen.bucket)
             self.seen = replace(self.seen, removals=(*self.seen.removals, removal))
-            if removal.status in (_OK, _NO_CONTENT, _NOT_FOUND) or self.clock.monotonic() >= until:
+            now = self.clock.monotonic()
+            if removal.status != _NOT_FOUND or len(self.seen.removals) == 1:
+                quiet_from = now
+            if now >= until or (removal.status in _GONE and self._stays_gone(now - quiet_from)):
                 break
             self.clock.sleep(limits.SCRATCH_POLL_SECONDS)
         self.seen = replace(
@@ -142,6 +147,18 @@ class _Run:
             after=self._sample(self.sweeper, Phase.POST, 1),
             places_after=() if self.cancel.cancelled else self._look(),
         )
+
+    def _stays_gone(self, quiet: float) -> bool:
+        """Whether nothing that was asked for can bring the bucket back, ``quiet`` seconds after it was last there."""
+        made = _answered(self.seen.created)
+        removed = any(removal.status in _REMOVED for removal in self.seen.removals)
+        written = not self.holding or _surely_undone(self.seen.put) or _answered(self.seen.put)
+        return ((made or removed) and written) or quiet >= limits.SWEEP_SETTLE_SECONDS
+
+    def _delete_object(self) -> None:
+        answer = self.sweeper.s3.delete_object(self.seen.bucket, KEY)
+        if self.seen.deleted is None or self.seen.deleted.status not in _REMOVED:
+            self.seen = replace(self.seen, deleted=answer)
 
     def _find(self) -> None:
         """Wait for the new bucket in list, head and get, and on every drive where that is asked for."""
@@ -177,10 +194,15 @@ class _Run:
         return self.cancel.cancelled
 
     def _may_hold_an_object(self) -> bool:
-        deleted = self.seen.deleted
-        return self.holding and (deleted is None or deleted.status not in (_OK, _NO_CONTENT))
+        """Whether to delete it before the bucket: always again once DeleteBucket did not settle it."""
+        deleted = self.seen.deleted is not None and self.seen.deleted.status in _REMOVED
+        return self.holding and (not deleted or bool(self.seen.removals))
 
 
-def _surely_not_made(created: HttpAnswer | None) -> bool:
-    """Whether nothing of ours can be there: refused by S3, or never sent. None is an error in the middle of it."""
-    return created is not None and (created.status in _CLIENT_ERRORS or created.error in _NEVER_SENT)
+def _answered(answer: HttpAnswer | None) -> bool:
+    return answer is not None and answer.status == _OK
+
+
+def _surely_undone(answer: HttpAnswer | None) -> bool:
+    """Whether the request did nothing: refused by S3, or never sent. None is an error in the middle of it."""
+    return answer is not None and (answer.status in _CLIENT_ERRORS or answer.error in _NEVER_SENT)

@@ -131,6 +131,13 @@ def test_a_marker_that_outlives_its_bucket_is_told() -> None:
     assert left.status is Status.PASS
 
 
+def test_a_bucket_that_was_removed_and_then_not_found_again_is_gone() -> None:
+    left = judge_scratch(replace(WELL, removals=(said(204), fault("NoSuchBucket"), fault("NoSuchBucket"))))
+    assert (left.removed, left.steps[-1].told) == (True, "HTTP 404 NoSuchBucket; then list absent, head absent")
+    back = judge_scratch(replace(WELL, removals=(said(204), fault("BucketNotEmpty", 409))))
+    assert (back.removed, back.steps[-1].status) == (False, UNCLEAR)
+
+
 def test_nothing_made_needs_no_removal() -> None:
     result = judge_scratch(ScratchSeen(bucket=NAME, strict=False, created=fault("AccessDenied", 403)))
     assert (result.removed, result.status, result.steps[-1].told) == (True, UNCLEAR, "nothing was made")

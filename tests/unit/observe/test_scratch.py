@@ -1,7 +1,9 @@
 """The scratch probe against a scripted S3: what it does, in which order, and that it cleans up whatever happens."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +27,49 @@ NONCE = "00000000000000ff"
 NAME = f"publication-gate-scratch-{NONCE}"
 
 
+WAIT = 60  # seconds for what comes at once
+
+
+def named(request: Request) -> str:
+    return f"{request.method} {request.path.partition('?')[0].replace(NAME, 'scratch')}"
+
+
+class Ticks:
+    """A clock that goes on when it is looked at, and when somebody sleeps: no test waits for it."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.at, UTC)
+
+    def monotonic(self) -> float:
+        self.at += 0.01
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
 class Bucket:
-    """An S3 that can make one bucket beside those that it has; ``before`` may act on a request first."""
+    """An S3 that can make one bucket beside those that it has; ``before`` may act on a request first.
+
+    It does one thing after the other: what was asked first is done first, whether or not its answer is still read.
+    """
 
     def __init__(self, before: Callable[["Bucket", str, Request], bool] | None = None) -> None:
         self.made = False
         self.object: bytes | None = None
         self.asked: list[str] = []
         self._before = before
+        self._turn = threading.Lock()
 
     def __call__(self, request: Request) -> None:
-        path = request.path.partition("?")[0]
-        what = f"{request.method} {path.replace(NAME, 'scratch')}"
+        with self._turn:
+            self._do(request)
+
+    def _do(self, request: Request) -> None:
+        what = named(request)
         self.asked.append(what)
         if self._before and self._before(self, what, request):
             return
@@ -71,22 +104,23 @@ class Bucket:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "SCRATCH_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "SCRATCH_SECONDS", 0.05)
     monkeypatch.setattr(limits, "SCRATCH_POLL_SECONDS", 0.05)
-    monkeypatch.setattr(limits, "SWEEP_SECONDS", 0.5)
 
 
 @contextmanager
-def doors(script: Bucket, cancel: CancelToken) -> Iterator[tuple[Door, Door]]:
+def doors(script: Callable[[Request], None], cancel: CancelToken) -> Iterator[tuple[Door, Door]]:
     with (
-        store(script, cancel=cancel) as (server, door),
-        Http([server.host], [server.host], clock=SystemClock(), seconds=2) as http,
+        store(script, seconds=WAIT, cancel=cancel) as (server, door),
+        Http([server.host], [server.host], clock=SystemClock(), seconds=WAIT) as http,
     ):
         s3 = S3(server.url, Secret("keykeykey"), Secret("secretsecret"), "us-east-1", http)
         yield door, Door(s3=s3, http=http)
 
 
-def probe(script: Bucket, *places: Path, strict: bool = False, cancel: CancelToken | None = None) -> ScratchSeen:
+def probe(
+    script: Callable[[Request], None], *places: Path, strict: bool = False, cancel: CancelToken | None = None
+) -> ScratchSeen:
     token = cancel or CancelToken()
     with doors(script, token) as (door, sweeper):
         return probe_scratch(
@@ -96,7 +130,7 @@ def probe(script: Bucket, *places: Path, strict: bool = False, cancel: CancelTok
             nonce=NONCE,
             strict=strict,
             cancel=token,
-            clock=SystemClock(),
+            clock=Ticks(),
         )
 
 
@@ -175,7 +209,7 @@ def test_a_signal_at_any_step_still_cleans_up(at: str) -> None:
     assert (script.made, script.object) == (False, None)
     assert writes(script)[-1] == "DELETE /scratch"
     result = judge_scratch(seen)
-    assert (result.removed, result.note) == (True, "ended early: signal SIGTERM")
+    assert result.note == "ended early: signal SIGTERM"
     assert result.status is Status.INCONCLUSIVE
 
 
@@ -200,7 +234,7 @@ def test_an_error_of_our_own_still_cleans_up(step: str, monkeypatch: pytest.Monk
 
         monkeypatch.setattr(door.s3, step, breaks)
         with pytest.raises(KeyboardInterrupt):
-            probe_scratch(door, sweeper, [], nonce=NONCE, strict=False, cancel=CancelToken(), clock=SystemClock())
+            probe_scratch(door, sweeper, [], nonce=NONCE, strict=False, cancel=CancelToken(), clock=Ticks())
     assert (script.made, script.object) == (False, None)
 
 
@@ -255,6 +289,77 @@ def test_a_put_whose_answer_was_bad_may_have_left_an_object() -> None:
     script = Bucket(half)
     probe(script)
     assert (script.made, script.object) == (False, None)
+
+
+class Late:
+    """Answers a request, then hears of a cancelled run, and does what was asked of it before only then.
+
+    ``late`` is the request that is done late, ``first`` the one whose answer it waits for; whatever comes after that
+    answer finds it done. With ``anew`` an object makes its bucket again, as on a server of plain folders.
+    """
+
+    def __init__(self, cancel: CancelToken, *, late: str, first: str, anew: bool = False) -> None:
+        self.bucket = Bucket()
+        self.done = threading.Event()
+        self._cancel = cancel
+        self._late = late
+        self._first = first
+        self._anew = anew
+        self._answered = threading.Event()
+        self._taken = False
+
+    def __call__(self, request: Request) -> None:
+        what = named(request)
+        if what == self._late:
+            self._cancel.cancel("signal SIGTERM")
+            assert self._answered.wait(WAIT)
+            self.bucket.made |= self._anew
+            try:
+                self.bucket(request)
+            finally:
+                self.done.set()
+        elif what == self._first and not self._taken:
+            self._taken = True
+            self.bucket(request)
+            self._answered.set()
+        else:
+            assert not self._taken or self.done.wait(WAIT)
+            self.bucket(request)
+
+
+@pytest.mark.parametrize(
+    ("late", "first", "anew", "statuses"),
+    [
+        ("PUT /scratch", "DELETE /scratch", False, [404, 204]),
+        ("PUT /scratch/probe", "DELETE /scratch/probe", False, [409, 204, 404]),
+        ("PUT /scratch/probe", "DELETE /scratch", True, [204, 204, 404]),
+    ],
+)
+def test_what_a_server_does_after_the_first_removal_is_removed_too(
+    late: str, first: str, anew: bool, statuses: list[int]
+) -> None:
+    cancel = CancelToken()
+    script = Late(cancel, late=late, first=first, anew=anew)
+    seen = probe(script, cancel=cancel)
+    assert script.done.is_set()
+    assert (script.bucket.made, script.bucket.object) == (False, None)
+    assert [removal.status for removal in seen.removals][: len(statuses)] == statuses
+    assert {removal.status for removal in seen.removals[len(statuses) :]} <= {404}
+    result = judge_scratch(seen)
+    assert (result.removed, result.status) == (True, Status.INCONCLUSIVE)
+
+
+def test_a_bucket_that_was_never_made_is_asked_for_until_it_stayed_away() -> None:
+    def loses(_script: Bucket, what: str, request: Request) -> bool:
+        if what == "PUT /scratch":
+            request.reset()
+        return what == "PUT /scratch"
+
+    seen = probe(Bucket(loses))
+    assert {removal.status for removal in seen.removals} == {404}
+    assert len(seen.removals) - 1 == pytest.approx(
+        limits.SWEEP_SETTLE_SECONDS / (limits.SCRATCH_POLL_SECONDS + 0.01), 1
+    )
 
 
 @pytest.mark.parametrize("nonce", ["", "attic", "../attic", "00000000000000FF", "0" * 17])
