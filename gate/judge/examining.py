@@ -1,0 +1,317 @@
+"""The single checks of ``doctor``: each from what was seen of one thing, and each good only on something seen."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from fnmatch import fnmatchcase
+from typing import Final
+
+from gate import limits
+from gate.errors import ForeignTextError
+from gate.evidence.buckets import WRONG_STATES
+from gate.judge.check_kinds import kind_of
+from gate.judge.checks.controls import BIT_FLIP, check_controls
+from gate.judge.checks.epochs import ROLES
+from gate.judge.checks.run import check_caches
+from gate.model.basics import BucketState, Status, Truth
+from gate.model.document import Facts
+from gate.model.examination import Check, ClockSeen, Examined, RightSeen, TokenSeen
+from gate.model.records import HttpAnswer, PlaceSeen
+from gate.parse.attic_json import parse_attic_error, parse_missing_paths
+from gate.parse.quoting import shown
+from gate.parse.s3 import parse_fault
+
+_OK: Final = 200
+_NOT_FOUND: Final = 404
+_FORBIDDEN: Final = 403
+_LEAST_NIX: Final = (2, 8)  # the oldest that the gate was tried with
+_NIX: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\b.*")
+# Cargo's package and version, as clap prints them (attic b7c9056 client/src/cli.rs, client/Cargo.toml).
+_ATTIC: Final = re.compile(r"attic(?:-client)? 0\.1\.[0-9]{1,4}\b.*")
+_RIGHTS: Final = {"read": frozenset("r"), "push": frozenset("rw")}
+_NO_ANSWER: Final = {
+    "connect": "no connection",
+    "tls": "its certificate can't be trusted",
+    "timeout": "no answer in time",
+    "refused-host": "not asked: the settings don't allow this host, or not by plain http",
+}
+# Faults of HTTP 403 that are no lack of a right: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_NOT_RIGHTS: Final = {
+    "InvalidAccessKeyId": "the store does not know this key",
+    "SignatureDoesNotMatch": "the secret of this key is wrong",
+    "RequestTimeTooSkewed": "the clocks differ too much",
+}
+_NO_CLUSTER: Final = "no place is in a cluster"
+
+
+def checks_of(seen: Examined) -> Iterator[Check]:
+    """Every check, in the order of `gate.judge.check_kinds.KINDS`."""
+    yield from _tools(seen)
+    yield from _cache(seen)
+    yield from _store(seen)
+    yield from _places(seen)
+    yield from _cluster(seen)
+    yield from (_clock(clock, in_use=clock.of != "cluster" or seen.cluster is not None) for clock in seen.clocks)
+    yield _representative(seen.facts)
+
+
+def right_name(right: RightSeen) -> str:
+    """The name of the check of a right."""
+    return ":".join(filter(None, ("right", right.namespace, right.verb, right.resource, right.object)))
+
+
+def _check(name: str, told: str, *, good: bool) -> Check:
+    return Check(name=name, status=Status.PASS, told=told) if good else _bad(name, told)
+
+
+def _bad(name: str, told: str) -> Check:
+    return Check(name=name, status=Status.INCONCLUSIVE, told=told, hint=kind_of(name).hint)
+
+
+def _unused(name: str, why: str) -> Check:
+    return Check(name=name, status=Status.NOT_APPLICABLE, told=why)
+
+
+# --- tools ------------------------------------------------------------------------------------------------------------
+def _tools(seen: Examined) -> Iterator[Check]:
+    yield _nix(seen)
+    attic = seen.facts.run.versions.get("attic", "unknown")
+    if "attic" in seen.missing_tools:
+        yield _bad("attic", "the attic client is not on PATH")
+    else:
+        yield _check("attic", f"it says {shown(attic)}", good=_ATTIC.fullmatch(attic) is not None)
+    cluster = seen.cluster
+    if cluster is None:
+        yield _unused("kubectl", _NO_CLUSTER)
+    else:
+        yield _check("kubectl", cluster.client or cluster.client_error, good=cluster.client is not None)
+    nix = seen.nix
+    for name, good in (("substituter", nix.among), ("trusted-key", nix.trusted)):
+        told = {True: "it is among them", False: "it is not among them", None: f"unknown: {nix.error}"}[good]
+        yield _check(name, told, good=good is True)
+
+
+def _nix(seen: Examined) -> Check:
+    missing = [name for name in ("nix", "nix-store") if name in seen.missing_tools]
+    version = seen.facts.run.versions.get("nix", "unknown")
+    match = _NIX.fullmatch(version)
+    good = match is not None and (int(match[1]), int(match[2])) >= _LEAST_NIX
+    told = f"{' and '.join(missing)} not on PATH" if missing else f"version {version}"
+    return _check("nix", told, good=good and not missing)
+
+
+# --- cache ------------------------------------------------------------------------------------------------------------
+def _cache(seen: Examined) -> Iterator[Check]:
+    yield _check("cache-reachable", _words(seen.reached), good=seen.reached.status is not None)
+    for row in check_caches(seen.facts):
+        told = seen.refusal or row.summary
+        yield _check(f"cache:{row.subject}", told, good=row.status is Status.PASS and seen.refusal is None)
+    now = _now(seen)
+    yield from (_token(seen, token, now) for token in seen.tokens)
+    for name in _caches(seen.facts):
+        yield _push_right(f"push-right:{name}", seen.push.get(name))
+    for row in check_controls(seen.facts):
+        if row.subject != BIT_FLIP:  # it takes a published body
+            bad = row.status not in (Status.PASS, Status.NOT_APPLICABLE)
+            hint = kind_of(row.subject).hint if bad else ""
+            told = row.summary.removeprefix(f"{row.subject}: ")
+            yield Check(name=row.subject, status=row.status, told=told, hint=hint)
+
+
+def _caches(facts: Facts) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((facts.policy.cache, facts.policy.probe_cache or facts.policy.cache)))
+
+
+def _now(seen: Examined) -> datetime:
+    """The cache's own time, since it is the one that counts for its tokens; ours where it tells none."""
+    clock = next(clock for clock in seen.clocks if clock.of == "cache")
+    return _moment(clock.date) or datetime.fromisoformat(clock.after)
+
+
+def _token(seen: Examined, token: TokenSeen, now: datetime) -> Check:
+    name = f"{token.use}-token"
+    if token.origin == "missing":
+        return _bad(name, "no token is given")
+    if token.error is not None:
+        return _bad(name, token.error)
+    rights = ", ".join(token.rights) or "none"
+    told = f"{token.origin}; by its own words {rights} on {', '.join(map(shown, token.caches))}; {_life(token, now)}"
+    lacking = [cache for cache in _caches(seen.facts) if not any(fnmatchcase(cache, name) for name in token.caches)]
+    if token.origin == "minted":  # one each, all alike; this one is the cache's under test
+        lacking = []
+    good = not lacking and _RIGHTS[token.use] <= set(token.rights) and not _over(token, now)
+    return _check(name, told + (f"; lacks {', '.join(lacking)}" if lacking else ""), good=good)
+
+
+def _over(token: TokenSeen, now: datetime) -> bool:
+    return token.expires is not None and datetime.fromisoformat(token.expires) <= now
+
+
+def _life(token: TokenSeen, now: datetime) -> str:
+    if token.expires is None:
+        return "it names no end"
+    left = round((datetime.fromisoformat(token.expires) - now).total_seconds())
+    return f"EXPIRED {-left} s ago, at {token.expires}" if _over(token, now) else f"expires in {left} s"
+
+
+def _push_right(name: str, answer: HttpAnswer | None) -> Check:
+    if answer is None:
+        return _bad(name, "not asked: there is no push token")
+    try:
+        good = answer.status == _OK and parse_missing_paths(answer.body.encode()) == frozenset()
+    except ForeignTextError as error:
+        return _bad(name, f"HTTP {answer.status}, and {error}")
+    return _check(name, _words(answer), good=good)
+
+
+# --- store ------------------------------------------------------------------------------------------------------------
+def _store(seen: Examined) -> Iterator[Check]:
+    yield _check("s3-key", "both are given" if seen.keys_given else "a half of it is missing", good=seen.keys_given)
+    last = seen.listing[-1]
+    yield _check("s3-reachable", _words(last), good=last.status is not None)
+    facts = seen.facts
+    first = facts.pre.buckets[facts.policy.buckets[0]].samples[0]
+    whole = first.listed is not Truth.UNKNOWN
+    unread = "; ".join(note for note in first.notes if note.startswith("list: "))
+    answered = last.status == _OK and last.error is None
+    yield _check("bucket-list", "the list is whole" if whole else unread if answered else _refused(last), good=whole)
+    for name in facts.policy.buckets:
+        head, get = seen.heads[name], seen.gets[name]
+        sample = facts.pre.buckets[name].samples[0]
+        yield _check(f"bucket-head:{name}", _refused(head), good=head.status in (_OK, _NOT_FOUND))
+        yield _check(f"bucket-get:{name}", _refused(get), good=sample.get is not Truth.UNKNOWN)
+        yield _bucket(facts, name)
+    yield _state(seen)
+
+
+def _bucket(facts: Facts, name: str) -> Check:
+    """The class in this one sample; the classes that a run fails by fail here too."""
+    sample = facts.pre.buckets[name].samples[0]
+    said = f"list {sample.listed.value}, head {sample.head.value}, get {sample.get.value}, marker {sample.marker.value}"
+    told = f"{sample.state.value}: {said}" + (f" ({'; '.join(sample.notes)})" if sample.notes else "")
+    if sample.state in WRONG_STATES - {BucketState.MISSING}:  # what never was here is a wrong name
+        return Check(name=f"bucket:{name}", status=Status.FAIL, told=told, hint=kind_of("bucket").hint)
+    return _check(f"bucket:{name}", told, good=sample.state is BucketState.INDEXED)
+
+
+def _state(seen: Examined) -> Check:
+    policy, state = seen.facts.policy, seen.facts.pre.state
+    where = f"{policy.state_bucket}/{policy.state_key}"
+    if "state" in policy.absent:
+        return _unused("state-object", "gate.toml says that this site keeps no state here")
+    if not policy.state_key:
+        return _bad("state-object", "no state-key is set")
+    if state is None or seen.state is None:
+        return _bad("state-object", f"{where} was not looked at")
+    if state.truth is not Truth.PRESENT:
+        return _bad("state-object", f"{where}: {_refused(seen.state.head)}")
+    told = f"{where}: {state.size} bytes, ETag {state.etag}, lock {state.locked.value}"
+    told += f" ({_refused(seen.state.lock)})" if state.locked is Truth.UNKNOWN else ""
+    content = state.told.content if state.told else "unread"
+    told += f", content {content}" if policy.state_contents else ""
+    good = state.locked is Truth.ABSENT and (content == "state" or not policy.state_contents)
+    return _check("state-object", told, good=good)
+
+
+def _words(answer: HttpAnswer) -> str:
+    if answer.error is not None:
+        return _NO_ANSWER.get(answer.error, f"no whole answer ({answer.error})")
+    fault, said = parse_fault(answer.body.encode()), parse_attic_error(answer.body.encode())
+    name = fault.code if fault else said[1] if said else ""
+    return f"HTTP {answer.status} {name}".rstrip()
+
+
+def _refused(answer: HttpAnswer) -> str:
+    """The words for an S3 answer; a 403 is a missing right unless its fault says otherwise, and never absence."""
+    if answer.status != _FORBIDDEN:
+        return _words(answer)
+    fault = parse_fault(answer.body.encode())
+    if fault is None:
+        return f"{_words(answer)}: the right is missing, or the key is not accepted"
+    return f"{_words(answer)}: {_NOT_RIGHTS.get(fault.code, 'the right is missing')}"
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+def _places(seen: Examined) -> Iterator[Check]:
+    if not seen.places:
+        yield _bad("markers", "no place is set")
+    yield from (_markers(place) for place in seen.places)
+    absent = seen.facts.policy.absent
+    for role in ROLES:
+        name = f"{role}-workload"
+        yield _unused(name, "gate.toml states it as absent") if name in absent else _workload(seen.facts, role)
+    yield from _log(seen)
+
+
+def _markers(place: PlaceSeen) -> Check:
+    unread = [mark for mark in place.markers if Truth.UNKNOWN in (mark.data, mark.meta)]
+    told = place.error or "; ".join(mark.error or f"{mark.bucket} could not be read" for mark in unread)
+    good = place.error is None and not unread
+    return _check(f"markers:{place.place}", told or f"read, of {len(place.markers)} buckets", good=good)
+
+
+def _workload(facts: Facts, role: str) -> Check:
+    rows = [row for row in facts.pre.workloads if row.role == role]
+    unknown = [row for row in rows if row.truth is Truth.UNKNOWN]
+    running = [row for row in rows if row.truth is Truth.PRESENT]
+    told = "; ".join(f"{row.identity or row.error} at {row.place or 'no place'}" for row in unknown or rows)
+    return _check(f"{role}-workload", told or "not looked at", good=bool(running) and not unknown)
+
+
+def _log(seen: Examined) -> Iterator[Check]:
+    log, canary = seen.log, seen.facts.pre.canary
+    if log is None:
+        yield _unused("server-log", "gate.toml states it as absent")
+        yield _unused("log-canary", "gate.toml states the log as absent")
+        return
+    yield _check("server-log", "; ".join(log.lacking) or "it can be read", good=not log.lacking)
+    answered = canary is not None and canary.answered is Truth.PRESENT
+    told = "the log can't be read" if log.lacking else "it is not in the log" if log.late else "it is in the log"
+    told += "" if answered else ", and the server did not answer it with its 500"
+    yield _check("log-canary", told, good=answered and not log.lacking and not log.late)
+
+
+# --- cluster, clocks, profile -----------------------------------------------------------------------------------------
+def _cluster(seen: Examined) -> Iterator[Check]:
+    cluster = seen.cluster
+    if cluster is None:
+        yield _unused("cluster-trust", _NO_CLUSTER)
+        yield _unused("cluster-reachable", _NO_CLUSTER)
+        return
+    yield _check("cluster-trust", cluster.distrust or "it is the cluster that is named", good=cluster.distrust is None)
+    yield _check("cluster-reachable", cluster.server or cluster.error, good=cluster.server is not None)
+    for right in cluster.rights:
+        told = {True: "granted", False: "the right is missing", None: f"unknown: {right.error}"}[right.granted]
+        yield _check(right_name(right), f"{told} (for {', '.join(right.sources)})", good=right.granted is True)
+
+
+def _clock(clock: ClockSeen, *, in_use: bool) -> Check:
+    name = f"clock-{clock.of}"
+    if clock.date is None:
+        return _unused(name, "no Date was told, so there is nothing to compare" if in_use else _NO_CLUSTER)
+    there = _moment(clock.date)
+    if there is None:
+        return _bad(name, f"its Date is {shown(clock.date)}")
+    # A Date is cut to its second, and was written at some moment between our two looks.
+    least = (there - datetime.fromisoformat(clock.after)).total_seconds()
+    most = (there - datetime.fromisoformat(clock.before)).total_seconds() + 1
+    skew = least if least > 0 else min(most, 0)
+    told = "it agrees with ours" if skew == 0 else f"{abs(round(skew))} s {'ahead of' if skew > 0 else 'behind'} ours"
+    return _check(name, told, good=abs(skew) <= limits.CLOCK_SKEW_SECONDS)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """The time of an HTTP Date (RFC 9110 section 5.6.7), or None."""
+    try:
+        read = parsedate_to_datetime(text or "")
+    except ValueError:
+        return None
+    return read if read.tzinfo is not None else read.replace(tzinfo=UTC)
+
+
+def _representative(facts: Facts) -> Check:
+    policy = facts.policy
+    good = not policy.representative or policy.twin != "never"
+    told = f"profile {policy.profile}, {policy.min_fresh} fresh paths wanted, twin {policy.twin}"
+    return _check("representative", told, good=good)

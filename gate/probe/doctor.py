@@ -1,0 +1,193 @@
+"""A doctor's visit: one look at everything that a run would look at, in memory. It writes, builds and pushes nothing.
+
+It has the hands of a run (`Site`), whose journal is kept nowhere, so the same observers and the same fold say what
+there is. The one trace of it is a line in the Attic server's log: the canary, a GET that Attic answers with 500.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from gate.clock import Clock, rfc3339
+from gate.errors import CancelledError, InconclusiveError, RefusedError
+from gate.journal import Journal
+from gate.model.basics import Phase, Secret
+from gate.model.examination import ClockOf, ClockSeen, Examined, LogSeen, NixSeen, TokenSeen, TokenUse
+from gate.model.records import BucketSampled, Entry, HttpAnswer, LogCanarySent, Record, RunStarted, StateSeen
+from gate.observe.nix_build import same_cache
+from gate.probe.cleanliness import facts_so_far
+from gate.probe.doctor_cluster import visit_cluster
+from gate.probe.identify import identify_caches, started
+from gate.probe.phases import observe_phase
+from gate.probe.site import Site
+from gate.probe.trials import try_access_controls
+from gate.probe.world import World
+from gate.process import Capture
+from gate.settings import Settings
+from gate.token import read_claims
+
+_R = TypeVar("_R")
+_NOWHERE = Path(os.devnull)  # no folder: nothing can be made in it
+
+
+class _Unwritten(Journal):
+    """A journal whose entries are kept by nobody but the site itself."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seq = 0
+
+    def write(self, record: Record) -> Entry:
+        at, millis = rfc3339(self._clock.now()), int(self._clock.monotonic() * 1000)
+        entry = Entry(seq=self._seq, at=at, mono_millis=millis, prev="", record=record)
+        self._seq += 1
+        return entry
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class _Unkept(Capture):
+    """A capture that keeps no byte: only whether a log can be read, and has its canary, is asked."""
+
+    def __init__(self) -> None:
+        self.name = "server.log"
+        self.cut = False
+        self.trouble = None
+
+    def write(self, piece: bytes) -> bytes:
+        return piece
+
+
+def visit(settings: Settings, world: World) -> Examined:
+    """Look once at everything. Raises `RefusedError` for settings that can't be used, `CancelledError` by a signal."""
+    once = replace(settings, samples=1)
+    with closing(Site(once, _NOWHERE, world, _Unwritten(world.clock))) as site:
+        seen = _visit(site, world)
+    if world.cancel.cancelled:
+        raise CancelledError(f"{world.cancel.reason or 'cancelled'}: nothing can be said of what was not looked at")
+    return seen
+
+
+def _visit(site: Site, world: World) -> Examined:
+    world.progress.stage("tools")
+    site.write(RunStarted(run=started(site, world), policy=site.policy))
+    world.progress.stage("cluster")
+    cluster = visit_cluster(site, world)
+    world.progress.stage("cache")
+    refusal = _refusal(site)
+    nix = _nix(site)
+    reached, cache_clock = _timed(world, "cache", lambda: _ask_cache(site))
+    try_access_controls(site)
+    world.progress.stage("store and places")
+    site.open_log_window()
+    observe_phase(site, world, Phase.PRE)
+    _, store_clock = _timed(world, "store", lambda: site.s3.head_bucket(site.settings.buckets[0]))
+    world.progress.stage("server log")
+    log = _log(site, world)
+    sample = _last(site, BucketSampled)
+    if sample is None:  # it was cancelled before
+        raise CancelledError(world.cancel.reason or "cancelled")
+    return Examined(
+        facts=facts_so_far(site.entries),
+        keys_given=None not in (site.settings.s3_access_key_id, site.settings.s3_secret_access_key),
+        missing_tools=_missing_tools(site.settings, world),
+        nix=nix,
+        refusal=refusal,
+        reached=reached,
+        tokens=tuple(_tokens(site)),
+        push=_push(site),
+        listing=sample.listing,
+        heads=sample.heads,
+        gets=sample.gets,
+        places=sample.places,
+        state=_last(site, StateSeen),
+        log=log,
+        cluster=cluster.seen,
+        clocks=(cache_clock, store_clock, cluster.clock),
+    )
+
+
+def _missing_tools(settings: Settings, world: World) -> tuple[str, ...]:
+    wanted = {"nix": "nix", "nix-store": "nix-store", "attic": settings.attic_bin}
+    path = world.environ.get("PATH")
+    return tuple(name for name, program in wanted.items() if shutil.which(program, path=path) is None)
+
+
+def _nix(site: Site) -> NixSeen:
+    """What Nix on this machine makes of the cache under test, by the name and the key that it has of itself."""
+    try:
+        settings = site.nix.settings()
+    except InconclusiveError as error:
+        return NixSeen(among=None, trusted=None, error=str(error))
+    cache = site.settings.attic_cache
+    key = site.public_keys.get(cache)
+    return NixSeen(
+        among=any(same_cache(one, url) for one in settings.substituters for url in site.cache_urls(cache)),
+        trusted=None if key is None else key in settings.trusted_public_keys,
+        error="" if key else "the cache did not tell its key",
+    )
+
+
+def _refusal(site: Site) -> str | None:
+    try:
+        identify_caches(site)
+    except RefusedError as error:
+        return str(error)
+    return None
+
+
+def _ask_cache(site: Site) -> HttpAnswer:
+    return site.attic.cache_config(site.settings.attic_cache, site.read_token).answer
+
+
+def _timed(world: World, of: ClockOf, ask: Callable[[], HttpAnswer]) -> tuple[HttpAnswer, ClockSeen]:
+    before = rfc3339(world.clock.now())
+    answer = ask()
+    return answer, ClockSeen(of=of, before=before, after=rfc3339(world.clock.now()), date=answer.date)
+
+
+def _tokens(site: Site) -> Iterator[TokenSeen]:
+    settings = site.settings
+    yield _token("read", site.read_token, minted=settings.read_token is None)
+    yield _token("push", settings.push_token, minted=False)
+
+
+def _token(use: TokenUse, token: Secret | None, *, minted: bool) -> TokenSeen:
+    if token is None:
+        return TokenSeen(use=use, origin="missing")
+    try:
+        claims = read_claims(token)
+    except RefusedError as error:
+        return TokenSeen(use=use, origin="given", error=str(error))
+    return TokenSeen(
+        use=use,
+        origin="minted" if minted else "given",
+        caches=claims.caches,
+        rights=claims.rights,
+        expires=None if claims.expires is None else rfc3339(claims.expires),
+    )
+
+
+def _push(site: Site) -> dict[str, HttpAnswer]:
+    """The answer to the emptiest question that needs the right to push, of each cache."""
+    token = site.settings.push_token
+    return {} if token is None else {cache: site.attic.may_push(cache, token) for cache in site.caches}
+
+
+def _log(site: Site, world: World) -> LogSeen | None:
+    if site.log_window is None:
+        return None
+    canary = _last(site, LogCanarySent)
+    nonces = [] if canary is None else [canary.nonce]
+    notes = site.log_window.capture(_Unkept(), nonces, clock=world.clock)
+    late = tuple(note for note in notes if any(nonce in note for nonce in nonces))
+    return LogSeen(lacking=tuple(note for note in notes if note not in late), late=bool(late))
+
+
+def _last(site: Site, kind: type[_R]) -> _R | None:
+    return next((entry.record for entry in reversed(site.entries) if isinstance(entry.record, kind)), None)

@@ -1,0 +1,521 @@
+"""What doctor makes of what it saw: every check good only on something seen, every bad one an unknown claim."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+from gate.judge.check_kinds import BY_NAME, KINDS, kind_of
+from gate.judge.examination import examine
+from gate.model import records as say
+from gate.model.basics import BucketState, Phase, Status, Truth, Word
+from gate.model.document import Facts
+from gate.model.examination import (
+    Check,
+    ClockSeen,
+    ClusterSeen,
+    Examination,
+    Examined,
+    LogSeen,
+    NixSeen,
+    RightSeen,
+    TokenSeen,
+)
+from tests.helpers import tapes
+from tests.helpers.tapes import answer
+
+P, A, U = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
+DATE = "Tue, 24 Nov 2026 00:00:10 GMT"
+BEFORE, AFTER = "2026-11-24T00:00:10.200Z", "2026-11-24T00:00:10.300Z"
+GRANTED = RightSeen(
+    namespace="ns", verb="get", resource="pods/log", object="", sources=("server-log", "markers"), granted=True
+)
+CLUSTER = ClusterSeen(client="v1.35.2", client_error="", distrust=None, server="v1.35.0", error="", rights=(GRANTED,))
+READ = TokenSeen(
+    use="read", origin="given", caches=("main", "probe"), rights=("r",), expires="2026-11-24T01:00:10.000Z"
+)
+PUSH = replace(READ, use="push", rights=("r", "w"))
+NO_PATHS = answer(body='{"missing_paths":[]}')
+
+
+def clock(of: Any, date: str | None = DATE) -> ClockSeen:
+    return ClockSeen(of=of, before=BEFORE, after=AFTER, date=date)
+
+
+@cache
+def facts(**policy: Any) -> Facts:
+    run = tapes.healthy().with_policy(**policy)
+    made = run.change(
+        say.RunStarted,
+        lambda record: replace(
+            record, run=replace(record.run, versions={"nix": "2.8.0", "attic": "attic-client 0.1.0"})
+        ),
+    )
+    return made.facts()
+
+
+def facts_before_a_run() -> Facts:
+    """The same facts as doctor has them: nothing was pushed yet."""
+    seen = facts()
+    return replace(seen, push=replace(seen.push, attempts=(), paths=()), bodies=())
+
+
+def examined(**changes: Any) -> Examined:
+    seen = facts()
+    sample = tapes.sample(Phase.PRE, 1)
+    made = Examined(
+        facts=seen,
+        keys_given=True,
+        missing_tools=(),
+        nix=NixSeen(among=True, trusted=True, error=""),
+        refusal=None,
+        reached=answer(),
+        tokens=(READ, PUSH),
+        push={"main": NO_PATHS, "probe": NO_PATHS},
+        listing=sample.listing,
+        heads=sample.heads,
+        gets=sample.gets,
+        places=sample.places,
+        state=say.StateSeen(phase=Phase.PRE, bucket="b", key="k", head=answer(), lock=answer(404)),
+        log=LogSeen(lacking=(), late=False),
+        cluster=CLUSTER,
+        clocks=(clock("cache"), clock("store"), clock("cluster")),
+    )
+    return replace(made, **changes)
+
+
+def with_sample(edit: Any) -> dict[str, Any]:
+    """What is seen where the first sample is another one."""
+    sample = edit(tapes.sample(Phase.PRE, 1))
+    run = tapes.healthy().change(say.BucketSampled, lambda row: replace(sample, phase=row.phase, number=row.number))
+    versions = facts().run
+    return {
+        "facts": replace(run.facts(), run=versions),
+        "listing": sample.listing,
+        "heads": sample.heads,
+        "gets": sample.gets,
+        "places": sample.places,
+    }
+
+
+def bad(made: Examination) -> dict[str, Status]:
+    good = (Status.PASS, Status.NOT_APPLICABLE)
+    return {check.name: check.status for check in made.checks if check.status not in good}
+
+
+def told(made: Examination, name: str) -> str:
+    return check(made, name).told
+
+
+def check(made: Examination, name: str) -> Check:
+    (found,) = [row for row in made.checks if row.name == name]
+    return found
+
+
+def unknown(made: Examination) -> set[str]:
+    return {f"{claim.family}:{claim.subject}:{claim.phase}" for claim in made.unknown}
+
+
+def test_what_was_seen_whole_is_a_pass() -> None:
+    made = examine(examined())
+    assert (bad(made), made.unknown, made.profile) == ({}, (), "medium-check")
+    assert (made.verdict.word, made.verdict.exit_code, made.verdict.blocks) == (Word.PASS, 0, False)
+    assert [check.hint for check in made.checks if check.hint] == []
+    assert list(dict.fromkeys(check.name.partition(":")[0] for check in made.checks)) == list(BY_NAME)
+
+
+def policy(**changes: Any) -> dict[str, Any]:
+    return {"facts": facts(**changes)}
+
+
+def versions(**changes: str) -> dict[str, Any]:
+    seen = facts()
+    return {"facts": replace(seen, run=replace(seen.run, versions={**seen.run.versions, **changes}))}
+
+
+def controls(name: str, fired: Truth) -> dict[str, Any]:
+    seen = facts()
+    rows = tuple(replace(row, fired=fired) if row.name == name else row for row in seen.controls)
+    return {"facts": replace(seen, controls=rows)}
+
+
+def workload(role: str, truth: Truth | None) -> dict[str, Any]:
+    seen = facts()
+    rows = tuple(
+        replace(row, truth=truth, identity=None, error="why") if row.role == role and truth else row
+        for row in seen.pre.workloads
+        if row.role != role or truth
+    )
+    return {"facts": replace(seen, pre=replace(seen.pre, workloads=rows))}
+
+
+def state(**changes: Any) -> dict[str, Any]:
+    seen = facts()
+    assert seen.pre.state is not None
+    return {"facts": replace(seen, pre=replace(seen.pre, state=replace(seen.pre.state, **changes)))}
+
+
+def canary(answered: Truth | None) -> dict[str, Any]:
+    seen = facts()
+    assert seen.pre.canary is not None
+    made = replace(seen.pre.canary, answered=answered) if answered else None
+    return {"facts": replace(seen, pre=replace(seen.pre, canary=made))}
+
+
+def cluster(**changes: Any) -> dict[str, Any]:
+    return {"cluster": replace(CLUSTER, **changes)}
+
+
+def clocks(of: str, date: str | None) -> dict[str, Any]:
+    return {"clocks": tuple(clock(name, date if name == of else DATE) for name in ("cache", "store", "cluster"))}
+
+
+def nix(**changes: Any) -> dict[str, Any]:
+    return {"nix": replace(NixSeen(among=True, trusted=True, error="it said nothing"), **changes)}
+
+
+def no_answer(error: str) -> say.HttpAnswer:
+    return answer(None, error=error)
+
+
+DENIED = answer(403, "<Error><Code>AccessDenied</Code></Error>")
+RUN, PRE, POST = "run:run:run", "pre", "post"
+PUSHED = {"push:canary:run", "push:profile:run", "push:representative:run"}
+PUSHED_PATHS = {f"push:{path.store_path}:run" for path in (*tapes.CANARIES, *tapes.SOURCES)}
+MARKED = {"bucket:attic", "bucket:tofu-state"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "words"),
+    [
+        ({"missing_tools": ("nix-store",)}, "nix", "nix-store not on PATH"),
+        ({"missing_tools": ("nix", "nix-store")}, "nix", "nix and nix-store not on PATH"),
+        (versions(nix="unknown"), "nix", "version unknown"),
+        (versions(nix="2.7.9"), "nix", "version 2.7.9"),
+        ({"missing_tools": ("attic",)}, "attic", "the attic client is not on PATH"),
+        (versions(attic="attic-client 0.2.0"), "attic", "it says 'attic-client 0.2.0'"),
+        (versions(attic="unknown"), "attic", "it says 'unknown'"),
+        (cluster(client=None, client_error="kubectl is not on PATH"), "kubectl", "kubectl is not on PATH"),
+        (nix(among=False), "substituter", "it is not among them"),
+        (nix(among=None), "substituter", "unknown: it said nothing"),
+        (nix(trusted=False), "trusted-key", "it is not among them"),
+        (nix(trusted=None), "trusted-key", "unknown: it said nothing"),
+        ({"reached": no_answer("tls")}, "cache-reachable", "its certificate can't be trusted"),
+        ({"reached": no_answer("cut")}, "cache-reachable", "no whole answer (cut)"),
+        ({"tokens": (TokenSeen(use="read", origin="missing"), PUSH)}, "read-token", "no token is given"),
+        ({"tokens": (READ, TokenSeen(use="push", origin="given", error="no JWT"))}, "push-token", "no JWT"),
+        ({"tokens": (READ, replace(PUSH, rights=("r",)))}, "push-token", "by its own words r on"),
+        ({"tokens": (READ, replace(PUSH, rights=()))}, "push-token", "by its own words none on"),
+        ({"tokens": (replace(READ, caches=("other", "ma*")), PUSH)}, "read-token", "lacks probe"),
+        (
+            {"tokens": (replace(READ, expires="2026-11-24T00:00:10.000Z"), PUSH)},
+            "read-token",
+            "EXPIRED 0 s ago, at 2026-11-24T00:00:10.000Z",
+        ),
+        (
+            {"push": {"main": answer(403, '{"code":403,"error":"AccessError"}'), "probe": NO_PATHS}},
+            "push-right:main",
+            "HTTP 403 AccessError",
+        ),
+        ({"push": {"main": NO_PATHS}}, "push-right:probe", "not asked: there is no push token"),
+        ({"push": {"main": answer(body="<html>"), "probe": NO_PATHS}}, "push-right:main", "HTTP 200, and The list of"),
+        (
+            {"push": {"main": answer(body=json.dumps({"missing_paths": ["a" * 32]})), "probe": NO_PATHS}},
+            "push-right:main",
+            "HTTP 200",
+        ),
+        (controls("no-token-denied", A), "no-token-denied", "expected e, got g"),
+        (controls("read-only-push-denied", U), "read-only-push-denied", "expected e, got g"),
+        (controls("absent-path-404", U), "absent-path-404", "expected e, got g"),
+        ({"keys_given": False}, "s3-key", "a half of it is missing"),
+        ({"listing": (no_answer("timeout"),)}, "s3-reachable", "no answer in time"),
+        (
+            {"heads": {"attic": DENIED, "tofu-state": answer()}},
+            "bucket-head:attic",
+            "AccessDenied: the right is missing",
+        ),
+        (
+            {"heads": {"attic": answer(403), "tofu-state": answer()}},
+            "bucket-head:attic",
+            "HTTP 403: the right is missing, or",
+        ),
+        ({"heads": {"attic": no_answer("connect"), "tofu-state": answer()}}, "bucket-head:attic", "no connection"),
+        (policy(state_key=""), "state-object", "no state-key is set"),
+        (state(truth=A), "state-object", "tofu-state/runners/terraform.tfstate: HTTP 200"),
+        (state(locked=P), "state-object", "lock present"),
+        (state(locked=U), "state-object", "lock unknown (HTTP 404)"),
+        ({"state": None}, "state-object", "was not looked at"),
+        (policy(state_contents=True), "state-object", "content unread"),
+        (workload("store", U), "store-workload", "why at file:///s.pid"),
+        (workload("cache", A), "cache-workload", "why at file:///c.pid"),
+        (workload("cache", None), "cache-workload", "not looked at"),
+        ({"log": LogSeen(lacking=("it was rotated",), late=False)}, "server-log", "it was rotated"),
+        ({"log": LogSeen(lacking=(), late=True)}, "log-canary", "it is not in the log"),
+        (canary(A), "log-canary", "it is in the log, and the server did not answer it with its 500"),
+        (canary(None), "log-canary", "it is in the log, and the server did not answer it with its 500"),
+        (cluster(distrust="another cluster"), "cluster-trust", "another cluster"),
+        (cluster(server=None, error="no route"), "cluster-reachable", "no route"),
+        (
+            cluster(rights=(replace(GRANTED, granted=False),)),
+            "right:ns:get:pods/log",
+            "the right is missing (for server-log, markers)",
+        ),
+        (
+            cluster(rights=(replace(GRANTED, granted=None, error="no answer"),)),
+            "right:ns:get:pods/log",
+            "unknown: no answer (for",
+        ),
+        (clocks("cache", "Tue, 24 Nov 2026 00:02:00 GMT"), "clock-cache", "110 s ahead of ours"),
+        (clocks("store", "Mon, 23 Nov 2026 23:58:00 GMT"), "clock-store", "129 s behind ours"),
+        (clocks("cluster", "soon"), "clock-cluster", "its Date is 'soon'"),
+        (policy(twin="never"), "representative", "10 fresh paths wanted, twin never"),
+    ],
+)
+def test_each_check_and_what_it_tells(changes: dict[str, Any], name: str, words: str) -> None:
+    made = examine(examined(**changes))
+    found = check(made, name)
+    assert found.status is Status.INCONCLUSIVE
+    assert words in found.told
+    assert found.hint == kind_of(name).hint
+    assert (made.verdict.word, made.verdict.exit_code) == (Word.INCONCLUSIVE, 3)
+    assert any(name in claim.checks for claim in made.unknown)
+    assert name in made.verdict.headline
+
+
+def altered(checks: Mapping[str, Any]) -> Any:
+    return lambda sample: replace(sample, **{key: edit(getattr(sample, key)) for key, edit in checks.items()})
+
+
+def test_a_403_is_a_missing_right_and_never_absence() -> None:
+    edit = altered(
+        {
+            "listing": lambda _: (DENIED,),
+            "heads": lambda rows: dict.fromkeys(rows, answer(403)),
+            "gets": lambda rows: dict.fromkeys(rows, DENIED),
+        }
+    )
+    made = examine(examined(**with_sample(edit)))
+    names = {f"{kind}:{name}" for kind in ("bucket-head", "bucket-get", "bucket") for name in ("attic", "tofu-state")}
+    assert bad(made) == dict.fromkeys({"bucket-list", *names}, Status.INCONCLUSIVE)
+    assert told(made, "bucket-list") == "HTTP 403 AccessDenied: the right is missing"
+    assert told(made, "bucket-get:attic") == "HTTP 403 AccessDenied: the right is missing"
+    assert told(made, "bucket:attic").startswith(
+        "unobservable: list unknown, head unknown, get unknown, marker present"
+    )
+    assert unknown(made) == {f"bucket:{name}:{phase.value}" for name in ("attic", "tofu-state") for phase in Phase}
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("InvalidAccessKeyId", "the store does not know this key"),
+        ("SignatureDoesNotMatch", "the secret of this key is wrong"),
+        ("RequestTimeTooSkewed", "the clocks differ too much"),
+        ("AllAccessDisabled", "the right is missing"),
+    ],
+)
+def test_not_every_403_is_a_missing_right(code: str, words: str) -> None:
+    said = answer(403, f"<Error><Code>{code}</Code></Error>")
+    made = examine(examined(**with_sample(altered({"listing": lambda _: (said,)}))))
+    assert told(made, "bucket-list") == f"HTTP 403 {code}: {words}"
+
+
+def test_a_list_that_is_none_is_told_by_its_own_words() -> None:
+    made = examine(examined(**with_sample(altered({"listing": lambda _: (answer(body="<html></html>"),)}))))
+    assert told(made, "bucket-list").startswith("list: The list of buckets is a <'html'>")
+    assert check(made, "s3-reachable").status is Status.PASS
+
+
+def test_a_lost_index_is_the_failure_class_and_a_bucket_that_never_was_is_not() -> None:
+    made = examine(examined(**with_sample(tapes.lost)))
+    assert bad(made) == {"bucket:attic": Status.FAIL}
+    assert check(made, "bucket:attic").hint == kind_of("bucket").hint
+    assert (made.verdict.word, made.verdict.exit_code) == (Word.QUARANTINE, 4)
+    assert made.verdict.headline.startswith("A run would end in quarantine: bucket:attic. ")
+    absent = altered(
+        {
+            "places": lambda rows: tuple(
+                replace(row, markers=tuple(replace(mark, data=A, meta=A) for mark in row.markers)) for row in rows
+            )
+        }
+    )
+    made = examine(examined(**with_sample(lambda sample: absent(tapes.lost(sample)))))
+    assert bad(made)["bucket:attic"] is Status.INCONCLUSIVE
+    assert told(made, "bucket:attic").startswith(f"{BucketState.MISSING.value}: ")
+
+
+def test_a_read_token_that_may_push_would_be_a_quarantine() -> None:
+    made = examine(examined(**controls("read-only-push-denied", A)))
+    assert bad(made) == {"read-only-push-denied": Status.FAIL}
+    assert check(made, "read-only-push-denied").hint == kind_of("read-only-push-denied").hint
+    assert made.verdict.exit_code == 4
+
+
+def test_places_that_can_not_be_read() -> None:
+    place = tapes.sample(Phase.PRE, 1).places[0]
+    unread = replace(place, error="no such folder")
+    odd = replace(place, place="file:///b", markers=(replace(place.markers[0], meta=U, error="I/O error"),))
+    dumb = replace(place, place="file:///c", markers=(replace(place.markers[0], data=U),))
+    made = examine(examined(places=(unread, odd, dumb, replace(place, place="file:///d"))))
+    assert bad(made) == dict.fromkeys(
+        ("markers:file:///data", "markers:file:///b", "markers:file:///c"), Status.INCONCLUSIVE
+    )
+    assert told(made, "markers:file:///data") == "no such folder"
+    assert told(made, "markers:file:///b") == "I/O error"
+    assert told(made, "markers:file:///c") == "attic could not be read"
+    assert told(made, "markers:file:///d") == "read, of 2 buckets"
+    assert {claim.subject for claim in made.unknown} == {"attic", "tofu-state"}
+    assert bad(examine(examined(places=()))) == {"markers": Status.INCONCLUSIVE}
+
+
+def test_what_the_caches_refuse_stands_in_place_of_their_own_words() -> None:
+    made = examine(examined(refusal="cache main sends its clients to evil.example"))
+    assert bad(made) == dict.fromkeys(("cache:main", "cache:probe"), Status.INCONCLUSIVE)
+    assert told(made, "cache:main") == "cache main sends its clients to evil.example"
+    run = tapes.healthy().change(say.CacheConfigSeen, lambda row: replace(row, answer=answer(404)))
+    made = examine(examined(facts=replace(run.facts(), run=facts().run)))
+    assert bad(made) == dict.fromkeys(("cache:main", "cache:probe"), Status.INCONCLUSIVE)
+    assert told(made, "cache:main") == "cache main: HTTP 404"
+
+
+def test_stated_absences_and_unused_tools_are_not_applicable() -> None:
+    absent = ("state", "store-workload", "cache-workload", "server-log")
+    made = examine(
+        examined(
+            facts=facts(absent=absent, cache_public=True),
+            log=None,
+            state=None,
+            cluster=None,
+            clocks=(clock("cache", None), clock("store", None), clock("cluster", None)),
+        )
+    )
+    unused = {check.name: check.told for check in made.checks if check.status is Status.NOT_APPLICABLE}
+    assert set(unused) == {
+        *("no-token-denied", "state-object", "store-workload", "cache-workload", "server-log", "log-canary"),
+        *("kubectl", "cluster-trust", "cluster-reachable", "clock-cache", "clock-store", "clock-cluster"),
+    }
+    assert unused["clock-cluster"] == unused["kubectl"] == "no place is in a cluster"
+    assert unused["clock-cache"] == "no Date was told, so there is nothing to compare"
+    assert (bad(made), made.unknown, made.verdict.exit_code) == ({}, (), 0)
+
+
+def test_the_state_is_read_where_the_policy_says_so() -> None:
+    class Told:
+        content = "state"
+
+    seen = facts(state_contents=True)
+    assert seen.pre.state is not None
+    state = replace(seen.pre.state, told=Told())  # type: ignore[arg-type]  # only its content is looked at
+    made = examine(examined(facts=replace(seen, pre=replace(seen.pre, state=state))))
+    assert (bad(made), told(made, "state-object").endswith("lock absent, content state")) == ({}, True)
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        (replace(READ, origin="minted", caches=("main",)), "minted; by its own words r on 'main'; expires in 3600 s"),
+        (replace(READ, expires=None), "given; by its own words r on 'main', 'probe'; it names no end"),
+        (replace(READ, caches=("*",)), "given; by its own words r on '*'; expires in 3600 s"),
+    ],
+)
+def test_tokens_that_do(token: TokenSeen, words: str) -> None:
+    made = examine(examined(tokens=(token, PUSH)))
+    assert (bad(made), told(made, "read-token")) == ({}, words)
+
+
+def test_tokens_expire_by_the_caches_own_clock_where_it_tells_one() -> None:
+    token = replace(READ, expires="2026-11-24T00:00:30.000Z")
+    ahead = clocks("cache", "Tue, 24 Nov 2026 00:00:40 GMT")
+    assert told(examine(examined(tokens=(token, PUSH), **ahead)), "read-token").endswith(
+        "EXPIRED 10 s ago, at 2026-11-24T00:00:30.000Z"
+    )
+    unclear = clocks("cache", None)
+    assert told(examine(examined(tokens=(token, PUSH), **unclear)), "read-token").endswith("expires in 20 s")
+
+
+@pytest.mark.parametrize(
+    ("date", "words", "good"),
+    [
+        ("Tue, 24 Nov 2026 00:00:09 GMT", "0 s behind ours", True),
+        ("Tue, 24 Nov 2026 00:00:10 GMT", "it agrees with ours", True),
+        ("Tue, 24 Nov 2026 00:01:10 GMT", "60 s ahead of ours", True),
+        ("Tue, 24 Nov 2026 00:01:11 GMT", "61 s ahead of ours", False),
+        ("Mon, 23 Nov 2026 23:59:10 -0000", "59 s behind ours", True),
+        ("Mon, 23 Nov 2026 23:59:09 GMT", "60 s behind ours", False),
+    ],
+)
+def test_the_least_difference_of_clocks_that_a_date_allows_counts(date: str, words: str, good: bool) -> None:
+    found = check(examine(examined(**clocks("store", date))), "clock-store")
+    assert (found.told, found.status is Status.PASS) == (words, good)
+
+
+def test_the_first_line_names_five_checks_and_counts_the_others() -> None:
+    made = examine(
+        examined(push={}, keys_given=False, **nix(among=False, trusted=False), missing_tools=("attic", "nix"))
+    )
+    assert made.verdict.headline == (
+        "Don't run the probe yet, it could not pass: nix, attic, substituter, trusted-key, push-right:main and 2 more. "
+        "Set or grant what the hints say."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "claims"),
+    [
+        ({"missing_tools": ("nix-store",)}, {RUN, "build:build:run", *PUSHED, *PUSHED_PATHS}),
+        (nix(trusted=False), {"build:build:run"}),
+        ({"keys_given": False}, {"state:tofu-state/runners/terraform.tfstate:post", *MARKED}),
+        (workload("store", U), {"epoch:store:post"}),
+        (cluster(rights=(replace(GRANTED, granted=False),)), {"log:server-log:run", *MARKED}),
+        (clocks("cluster", "soon"), {RUN}),
+        (policy(twin="never"), {"push:representative:run"}),
+        (controls("no-token-denied", A), {"control:no-token-denied:run"}),
+    ],
+)
+def test_which_claims_stand_on_a_check(changes: dict[str, Any], claims: set[str]) -> None:
+    made = unknown(examine(examined(**changes)))
+    assert {claim.rpartition(":")[0] if claim.startswith("bucket:") else claim for claim in made} == claims
+
+
+def test_the_right_to_push_one_cache_is_of_the_publications_that_go_there() -> None:
+    made = examine(examined(push={"main": NO_PATHS}))
+    assert unknown(made) == {"push:canary:run", "control:bit-flip-caught:run"}
+    made = examine(examined(push={"probe": NO_PATHS}))
+    assert unknown(made) == {"push:profile:run", "push:representative:run", *PUSHED_PATHS}
+
+
+def test_the_hints_of_a_claim_are_told_once_each() -> None:
+    made = examine(examined(**nix(among=False, trusted=False), missing_tools=("nix",)))
+    (build,) = [claim for claim in made.unknown if claim.family == "build"]
+    assert build.checks == ("nix", "substituter", "trusted-key")
+    assert build.hint == "; ".join(kind_of(name).hint for name in build.checks)
+
+
+def test_names_are_each_there_once() -> None:
+    assert len(BY_NAME) == len(KINDS)
+    assert kind_of("right:ns:get:pods/log").shown == "right:NAMESPACE:VERB:RESOURCE[:NAME]"
+    assert kind_of("nix").shown == "nix"
+
+
+def lowered(made: Examined) -> Iterator[dict[str, Any]]:
+    """Settings in which one more thing is wrong."""
+    yield {"keys_given": False}
+    yield {"missing_tools": ("nix",)}
+    yield {"reached": no_answer("connect")}
+    yield {"log": LogSeen(lacking=("x",), late=True)}
+    yield {"places": ()}
+    yield {"push": {}}
+
+
+def test_a_further_fault_never_makes_it_better() -> None:
+    faults = list(lowered(examined()))
+    order = [Word.QUARANTINE, Word.INCONCLUSIVE, Word.PASS]
+    for start in ({}, with_sample(tapes.lost), {"keys_given": False}):
+        before = examine(examined(**start))
+        for fault in faults:
+            after = examine(examined(**{**start, **fault}))
+            assert order.index(after.verdict.word) <= order.index(before.verdict.word)
+            assert unknown(after) >= unknown(before)
