@@ -163,23 +163,25 @@ def _why(answer: HttpAnswer | None) -> str:
 
 
 def _markers(places: Sequence[PlaceSeen], bucket: str, notes: list[str]) -> tuple[Truth, Truth]:
+    """Whether a drive has the whole marker, and whether any drive has a part of it.
+
+    A drive that gave an error is unknown as a whole, whatever was seen on it, and one unknown drive makes the whole
+    marker unknown: a disk that fails with EIO is no healthy one. A part that was seen stays seen: it is what tells a
+    lost index from a bucket that never was.
+    """
     whole: list[Truth] = []
     parts: list[Truth] = []
     for place in places:
         found = [marker for marker in place.markers if marker.bucket == bucket]
-        if place.error or len(found) != 1:
-            notes.append(f"markers at {place.place}: {place.error or 'not looked at'}")
-            whole.append(Truth.UNKNOWN)
-            parts.append(Truth.UNKNOWN)
-            continue
-        both = (found[0].data, found[0].meta)
-        if found[0].error:
-            notes.append(f"markers at {place.place}: {found[0].error}")
+        both = (found[0].data, found[0].meta) if len(found) == 1 else (Truth.UNKNOWN, Truth.UNKNOWN)
+        error = place.error or (found[0].error if len(found) == 1 else "not looked at")
+        if error:
+            notes.append(f"markers at {place.place}: {error}")
         parts.extend(both)
-        whole.append(_all_of(both))
+        whole.append(Truth.UNKNOWN if error else _all_of(both))
     if not places:
         notes.append("markers: no place is known")
-    return _any_of(whole), _any_of(parts)
+    return Truth.UNKNOWN if Truth.UNKNOWN in whole else _any_of(whole), _any_of(parts)
 
 
 def _all_of(truths: Sequence[Truth]) -> Truth:

@@ -6,10 +6,12 @@ a FIFO, a file) is unknown: it is not what RustFS wrote, and it is not nothing.
 A drive without ``.rustfs.sys`` is none, or is not mounted: what is not found there is unknown, never absent.
 """
 
+import errno
 import os
 import stat
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +25,7 @@ from gate.parse.locator import parse_locator
 from gate.parse.strict_json import loads
 
 _SYSTEM: Final = ".rustfs.sys"
+_FAILING: Final = frozenset({errno.EIO, errno.ESTALE, errno.EUCLEAN, errno.EREMOTEIO})  # what a disk says, not a right
 See = Callable[[Path], tuple[Truth, str | None]]  # whether there is a directory, by lstat; else why that is unknown
 
 
@@ -53,7 +56,10 @@ def _look(place: str, drive: Path, buckets: Sequence[str]) -> PlaceSeen:
 def look_through(
     see: See, place: str, drive: Path, buckets: Sequence[str], *, volume: Callable[[], str | None]
 ) -> PlaceSeen:
-    """The markers at a place as ``see`` shows them, wherever the drive is; ``volume`` is asked last."""
+    """The markers at a place as ``see`` shows them, wherever the drive is.
+
+    ``volume`` is asked last; an `OSError` of it is an error of the disk, and stands with every marker.
+    """
     trouble = _trouble_of(see, drive)
     if trouble:
         return unknown_place(place, buckets, trouble)
@@ -64,9 +70,14 @@ def look_through(
         return PlaceSeen(place=place, markers=bare)
     markers = tuple(_marker(see, drive, bucket) for bucket in buckets)
     trouble = _trouble_of(see, drive / _SYSTEM)
-    if trouble:  # it was unmounted meanwhile
-        return unknown_place(place, buckets, trouble)
-    return PlaceSeen(place=place, markers=markers, volume=volume())
+    if trouble:  # it was unmounted, or failed, meanwhile: what was seen before was there
+        seen = tuple(_without_absence(marker, trouble) for marker in markers)
+        return PlaceSeen(place=place, markers=seen, error=trouble)
+    try:
+        return PlaceSeen(place=place, markers=markers, volume=volume())
+    except OSError as error:
+        why = f"{drive / _SYSTEM / 'format.json'}: {error.strerror}"
+        return PlaceSeen(place=place, markers=tuple(_with_error(marker, why) for marker in markers))
 
 
 def _marker(see: See, drive: Path, bucket: str) -> MarkerSeen:
@@ -102,7 +113,11 @@ def _trouble_of(see: See, directory: Path) -> str | None:
 
 def _without_absence(marker: MarkerSeen, why: str) -> MarkerSeen:
     data, meta = (truth if truth is Truth.PRESENT else Truth.UNKNOWN for truth in (marker.data, marker.meta))
-    return MarkerSeen(bucket=marker.bucket, data=data, meta=meta, error="; ".join(filter(None, (marker.error, why))))
+    return _with_error(replace(marker, data=data, meta=meta), why)
+
+
+def _with_error(marker: MarkerSeen, why: str) -> MarkerSeen:
+    return replace(marker, error="; ".join(filter(None, (marker.error, why))))
 
 
 def unknown_place(place: str, buckets: Sequence[str], why: str) -> PlaceSeen:
@@ -114,7 +129,9 @@ def unknown_place(place: str, buckets: Sequence[str], why: str) -> PlaceSeen:
 def _volume(path: Path) -> str | None:
     try:
         return volume_of(read_small(path, cap=limits.ANSWER_BODY_BYTES))
-    except OSError:
+    except OSError as error:
+        if error.errno in _FAILING:
+            raise
         return None
 
 

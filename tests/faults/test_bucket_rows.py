@@ -1,31 +1,29 @@
-"""Rows of the fault matrix in the layers S3 (bucket scope) and disk, through the real senses to the verdict.
+"""Rows of the fault matrix in the layer S3 (bucket scope), through the real senses to the verdict.
 
-Each test asserts the class, the verdict and that its fault happened. Rows that speak of lists of keys are tried on the
-list of state objects, the only one that the gate reads.
+Each test asserts the class, the reason code, the verdict and that its fault happened. Rows that speak of lists of keys
+are tried on the list of state objects, the only one that the gate reads.
 """
 
 import gzip
-import os
 import socket
-import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gate.clock import SystemClock
-from gate.judge.bucket_rca import judge_rca
-from gate.model.basics import BucketState, Secret, Truth, Word
-from gate.model.operators import Rca
-from gate.model.records import BucketSampled
+from gate.judge.readiness import judge_readiness
+from gate.model.basics import BucketState, Secret, Word
+from gate.model.operators import Level, Readiness, ReadinessSeen
 from gate.net import Http
 from gate.observe.s3 import S3
 from gate.observe.scratch import Door
-from gate.observe.state_object import find_states
+from gate.observe.state_object import find_states, read_states
+from gate.render.operators import readiness_text
+from tests.helpers.bucket_verdicts import expect, judged, rca
 from tests.helpers.scripted_s3 import (
     TOO_LARGE,
     XML,
@@ -36,7 +34,6 @@ from tests.helpers.scripted_s3 import (
     error,
     listing,
     objects,
-    sample,
     samples,
     store,
 )
@@ -45,22 +42,11 @@ from tests.unit.observe.raw_http import Request, serving
 LOST = BucketState.INDEX_LOST
 UNSEEN = BucketState.UNOBSERVABLE
 NO_BUCKET = answering(404, error("NoSuchBucket"), Content_Type=XML)
-
-
-def judged(seen: list[tuple[str, BucketSampled]]) -> Rca:
-    return judge_rca(seen, ["attic", "tofu-state"], endpoint="http://s3", wanted=len(seen), scratch=None)
-
-
-def rca(script: Script, place: str, seconds: float = 10) -> Rca:
-    with store(script, seconds=seconds) as (_server, door):
-        return judged(samples(door, [place]))
-
-
-def expect(found: Rca, state: BucketState, word: Word, note: str = "", bucket: str = "tofu-state") -> None:
-    assert found.buckets[bucket].state is state
-    assert (found.verdict.word, found.verdict.exit_code) == (word, {Word.INCONCLUSIVE: 3, Word.QUARANTINE: 4}[word])
-    notes = [text for row in found.buckets[bucket].samples for text in row.seen.notes]
-    assert not note or all(any(note in text for text in row.seen.notes) for row in found.buckets[bucket].samples), notes
+SOON = 60  # seconds; what is done at once takes a small part of one
+LAUGHS = b'<!DOCTYPE a [<!ENTITY l0 "lol">%s]><a>&l30;</a>' % b"".join(
+    b'<!ENTITY l%d "%s">' % (n, b"&l%d;" % (n - 1) * 10) for n in range(1, 31)
+)
+STATE = b'{"version": 4, "serial": 7, "lineage": "l", "outputs": {}, "resources": []}'
 
 
 def tokens(pages: dict[str, tuple[int, bytes]]) -> Answer:
@@ -78,48 +64,24 @@ def resets(request: Request) -> None:
     request.reset()
 
 
-@pytest.mark.parametrize(
-    ("row", "fault", "note"),
-    [
-        ("S3-06", tokens({"": (200, listing(["a"], "t")), "t": (200, listing(["b"], "t"))}), "list: token"),
-        ("S3-07", tokens({"": (200, listing(["attic"], "t")), "t": (500, b"")}), "list: HTTP 500"),
-        ("S3-08", tokens({"": (200, listing(["attic"], "t")), "t": (200, listing(["attic"]))}), "an earlier one has"),
-        ("S3-10", answering(200, b"<!doctype html><p>Sign in", Content_Type="text/html"), "DOCTYPE"),
-        ("S3-10 plain", answering(200, b"<html>Sign in</html>", Content_Type="text/html"), "is a <'html'>"),
-        ("S3-11", answering(200, b'<!DOCTYPE a [<!ENTITY b "c">]>' + listing([])), "DOCTYPE"),
-        ("S3-11 external", answering(200, b'<!DOCTYPE a SYSTEM "file:///etc/passwd">' + listing([])), "DOCTYPE"),
-        ("S3-12", answering(200, b"<a>" + b" " * TOO_LARGE), "list: too-large"),
-        ("S3-12", answering(200, listing(["x" * 500_000])), "expected <Bucket> with a <Name>"),
-        ("S3-12", answering(200, b"<a>" * 300_000), "nested too deep"),
-        ("S3-15", answering(403, error("AccessDenied")), "list: HTTP 403 AccessDenied"),
-        ("S3-19", resets, "list: cut"),
-        ("S3-22", answering(403, error("RequestTimeTooSkewed")), "list: HTTP 403 RequestTimeTooSkewed"),
-        ("S3-26", answering(200, gzip.compress(b" " * 10_000_000), Content_Encoding="gzip"), "list: encoded"),
-        ("S3-26 zstd", answering(200, b"(/\xb5/\xfd", Content_Encoding="zstd"), "list: encoded"),
-        ("list-error-200", answering(200, error("InternalError")), "is a <'Error'>"),
-        ("list-cut", answering(200, listing(["attic", "tofu-state"])[:-4]), "not whole XML"),
-    ],
-)
-def test_a_list_that_is_none_is_never_an_empty_one(row: str, fault: Answer, note: str, tmp_path: Path) -> None:
-    script = Script({"GET /": fault})
-    began = time.monotonic()
-    found = rca(script, drive(tmp_path))
-    expect(found, UNSEEN, Word.INCONCLUSIVE, note)
-    expect(found, UNSEEN, Word.INCONCLUSIVE, note, bucket="attic")
-    assert script.hits >= 2
-    assert time.monotonic() - began < 8
+# --- loss, as it is told
 
 
-@pytest.mark.parametrize("row", ["S3-11"])
-def test_a_doctype_in_an_error_body(row: str, tmp_path: Path) -> None:
-    script = Script({"GET /attic": answering(404, b'<!DOCTYPE a [<!ENTITY b "c">]>' + error("NoSuchBucket"))})
-    found = rca(script, drive(tmp_path))
-    expect(found, UNSEEN, Word.INCONCLUSIVE, "get: HTTP 404", bucket="attic")
-    assert found.buckets["tofu-state"].state is BucketState.INDEXED
-    assert script.hits == 2
+@pytest.mark.row("S3-01")
+def test_an_empty_list_while_the_markers_are_on_disk(tmp_path: Path) -> None:
+    place = drive(tmp_path)
+    empty = answering(200, listing([]), Content_Type=XML)
+    gone = {f"{method} /{name}": NO_BUCKET for method in ("HEAD", "GET") for name in ("attic", "tofu-state")}
+    lost, unlisted = Script({"GET /": empty, **gone}), Script({"GET /": empty})
+    whole, half = rca(lost, place), rca(unlisted, place)
+    for bucket in ("attic", "tofu-state"):
+        expect(whole, LOST, Word.QUARANTINE, bucket=bucket)
+        expect(half, BucketState.UNLISTED, Word.QUARANTINE, bucket=bucket)
+    assert (lost.hits, unlisted.hits) == (10, 2)
 
 
-def test_s3_16_no_such_bucket_while_the_disk_holds_it(tmp_path: Path) -> None:
+@pytest.mark.row("S3-16")
+def test_no_such_bucket_while_the_disk_holds_it(tmp_path: Path) -> None:
     gone = {"HEAD /tofu-state": NO_BUCKET, "GET /tofu-state": NO_BUCKET}
     listed, unlisted = Script(gone), Script({**gone, "GET /": answering(200, listing(["attic"]))})
     place = drive(tmp_path)
@@ -128,23 +90,111 @@ def test_s3_16_no_such_bucket_while_the_disk_holds_it(tmp_path: Path) -> None:
     assert (listed.hits, unlisted.hits) == (4, 6)
 
 
+# --- answers that are no evidence
+
+LISTS: dict[str, tuple[Answer, str]] = {
+    "token again": (tokens({"": (200, listing(["a"], "t")), "t": (200, listing(["b"], "t"))}), "list: token"),
+    "second page 500": (tokens({"": (200, listing(["attic"], "t")), "t": (500, b"")}), "list: HTTP 500"),
+    "twice": (tokens({"": (200, listing(["attic"], "t")), "t": (200, listing(["attic"]))}), "an earlier one has"),
+    "page": (answering(200, b"<!doctype html><p>Sign in", Content_Type="text/html"), "DOCTYPE"),
+    "plain page": (answering(200, b"<html>Sign in</html>", Content_Type="text/html"), "is a <'html'>"),
+    "entity": (answering(200, b'<!DOCTYPE a [<!ENTITY b "c">]>' + listing([])), "DOCTYPE"),
+    "external entity": (answering(200, b'<!DOCTYPE a SYSTEM "file:///etc/passwd">' + listing([])), "DOCTYPE"),
+    "billion laughs": (answering(200, LAUGHS), "DOCTYPE"),
+    "large": (answering(200, b"<a>" + b" " * TOO_LARGE), "list: too-large"),
+    "long name": (answering(200, listing(["x" * 500_000])), "expected <Bucket> with a <Name>"),
+    "deep": (answering(200, b"<a>" * 300_000), "nested too deep"),
+    "forbidden": (answering(403, error("AccessDenied")), "list: HTTP 403 AccessDenied"),
+    "reset": (resets, "list: cut"),
+    "gzip": (answering(200, gzip.compress(b" " * 10_000_000), Content_Encoding="gzip"), "list: encoded"),
+    "zstd": (answering(200, b"(/\xb5/\xfd", Content_Encoding="zstd"), "list: encoded"),
+    "error 200": (answering(200, error("InternalError")), "is a <'Error'>"),
+    "cut": (answering(200, listing(["attic", "tofu-state"])[:-4]), "not whole XML"),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("token again", marks=pytest.mark.row("S3-06")),
+        pytest.param("second page 500", marks=pytest.mark.row("S3-07")),
+        pytest.param("twice", marks=pytest.mark.row("S3-08")),
+        pytest.param("page", marks=pytest.mark.row("S3-10")),
+        pytest.param("plain page", marks=pytest.mark.row("S3-10")),
+        pytest.param("entity", marks=pytest.mark.row("S3-11")),
+        pytest.param("external entity", marks=pytest.mark.row("S3-11")),
+        pytest.param("billion laughs", marks=pytest.mark.row("S3-11")),
+        pytest.param("large", marks=pytest.mark.row("S3-12")),
+        pytest.param("long name", marks=pytest.mark.row("S3-12")),
+        pytest.param("deep", marks=pytest.mark.row("S3-12")),
+        pytest.param("forbidden", marks=pytest.mark.row("S3-15")),
+        pytest.param("reset", marks=pytest.mark.row("S3-19")),
+        pytest.param("gzip", marks=pytest.mark.row("S3-26")),
+        pytest.param("zstd", marks=pytest.mark.row("S3-26")),
+        "error 200",
+        "cut",
+    ],
+)
+def test_a_list_that_is_none_is_never_an_empty_one(name: str, tmp_path: Path) -> None:
+    fault, note = LISTS[name]
+    script = Script({"GET /": fault})
+    began = time.monotonic()
+    found = rca(script, drive(tmp_path))
+    expect(found, UNSEEN, Word.INCONCLUSIVE, note)
+    expect(found, UNSEEN, Word.INCONCLUSIVE, note, bucket="attic")
+    assert script.hits >= 2
+    assert time.monotonic() - began < SOON
+
+
+@pytest.mark.row("S3-12")
+def test_a_list_of_a_hundred_mebibytes_is_let_go_of_early(tmp_path: Path) -> None:
+    sent: list[int] = []
+    total, piece = 100 * 1024 * 1024, b"<Bucket><Name>x</Name></Bucket>" * 2048
+
+    def endless(request: Request) -> None:
+        request.raw(f"HTTP/1.1 200 OK\r\nContent-Length: {total}\r\n\r\n".encode(), close=True)
+        sent.append(0)
+        with suppress(OSError):
+            while sent[-1] < total:
+                request.connection.sendall(piece)
+                sent[-1] += len(piece)
+
+    expect(rca(Script({"GET /": endless}), drive(tmp_path)), UNSEEN, Word.INCONCLUSIVE, "list: too-large")
+    assert len(sent) == 2
+    assert max(sent) < total / 2
+
+
+@pytest.mark.row("S3-11")
+def test_a_doctype_in_an_error_body(tmp_path: Path) -> None:
+    script = Script({"GET /attic": answering(404, b'<!DOCTYPE a [<!ENTITY b "c">]>' + error("NoSuchBucket"))})
+    found = rca(script, drive(tmp_path))
+    expect(found, UNSEEN, Word.INCONCLUSIVE, "get: HTTP 404", bucket="attic")
+    assert found.buckets["tofu-state"].state is BucketState.INDEXED
+    assert script.hits == 2
+
+
+@pytest.mark.row("S3-17")
 @pytest.mark.parametrize("status", [400, 403, 500, 301])
-def test_s3_17_only_a_documented_answer_is_absence(status: int, tmp_path: Path) -> None:
+def test_only_a_documented_answer_is_absence(status: int, tmp_path: Path) -> None:
     script = Script({"HEAD /tofu-state": answering(status), "GET /": answering(200, listing(["attic"]))})
     expect(rca(script, drive(tmp_path)), UNSEEN, Word.INCONCLUSIVE, f"head: HTTP {status}")
     assert script.hits == 4
 
 
-def test_s3_18_a_list_that_drips(tmp_path: Path) -> None:
+@pytest.mark.row("S3-18")
+def test_a_list_that_drips(tmp_path: Path) -> None:
+    page = listing(["attic", "tofu-state"])
+    whole = len(page)  # seconds, at a byte a second
+
     def drips(request: Request) -> None:
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(page)}\r\n\r\n".encode()
-        request.drip(head + page, 0.05)
+        request.raw(head)
+        request.drip(page, 1)
 
-    page = listing(["attic", "tofu-state"])
     script = Script({"GET /": drips})
     began = time.monotonic()
     expect(rca(script, drive(tmp_path), seconds=1), UNSEEN, Word.INCONCLUSIVE, "list: timeout")
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < SOON < whole
     assert script.hits == 2
 
 
@@ -169,168 +219,145 @@ def no_tls() -> Iterator[tuple[str, list[bytes]]]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        thread.join(10)
+        thread.join(SOON)
 
 
-def test_s3_19_no_tls_where_https_is_asked_for(tmp_path: Path) -> None:
-    with no_tls() as (host, hellos), Http([host], clock=SystemClock(), seconds=5) as http:
+@pytest.mark.row("S3-19")
+def test_no_tls_where_https_is_asked_for(tmp_path: Path) -> None:
+    with no_tls() as (host, hellos), Http([host], clock=SystemClock(), seconds=SOON) as http:
         s3 = S3(f"https://{host}", Secret("keykeykey"), Secret("secretsecret"), "us-east-1", http)
         found = judged(samples(Door(s3=s3, http=http), [drive(tmp_path)]))
     expect(found, UNSEEN, Word.INCONCLUSIVE, "list: tls")
-    assert len(hellos) >= 10
+    assert len(hellos) == 12  # two samples of six requests, each asked once
     assert not any(b"AWS4" in hello for hello in hellos)
 
 
+@pytest.mark.row("S3-21")
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_s3_21_a_redirect_leads_nowhere(status: int, tmp_path: Path) -> None:
+def test_a_redirect_leads_nowhere(status: int, tmp_path: Path) -> None:
     with serving(answering(200, listing([]))) as other:
         script = Script({"GET /": answering(status, Location=f"{other.url}/")})
         expect(rca(script, drive(tmp_path)), UNSEEN, Word.INCONCLUSIVE, f"list: HTTP {status}")
         assert (script.hits, other.connections) == (2, 0)
 
 
+@pytest.mark.row("S3-22")
+def test_a_clock_that_the_server_calls_skewed(tmp_path: Path) -> None:
+    """The server's clock is in its own answer; ours is the time of the record."""
+    date = "Mon, 23 Nov 2026 22:00:00 GMT"
+    script = Script({"GET /": answering(403, error("RequestTimeTooSkewed"), Date=date)})
+    with store(script) as (_server, door):
+        seen = samples(door, [drive(tmp_path)])
+    expect(judged(seen), UNSEEN, Word.INCONCLUSIVE, "list: HTTP 403 RequestTimeTooSkewed")
+    assert [(at, sample.listing[0].date) for at, sample in seen] == [
+        (f"2026-11-24T00:00:0{number}.000Z", date) for number in (1, 2)
+    ]
+    assert script.hits == 2
+
+
+def test_the_same_store_without_a_fault_passes(tmp_path: Path) -> None:
+    found = rca(Script(), drive(tmp_path))
+    for bucket in ("attic", "tofu-state"):
+        expect(found, BucketState.INDEXED, Word.PASS, bucket=bucket)
+
+
+# --- lists of state objects
+
+
+def serving_states(pages: Answer) -> Script:
+    """Every key is a state; the list is as it is given."""
+
+    class States(Script):
+        def __call__(self, request: Request) -> None:
+            path = request.path.partition("?")[0]
+            if not path.startswith("/tofu-state/"):
+                super().__call__(request)
+            elif path.endswith(".tflock"):
+                answering(404)(request)
+            elif request.method == "HEAD":
+                request.raw(f'HTTP/1.1 200 OK\r\nContent-Length: {len(STATE)}\r\nETag: "e"\r\n\r\n'.encode())
+            else:
+                request.answer(200, STATE, ETag='"e"')
+
+    return States({"GET /tofu-state": pages})
+
+
+def readiness(script: Script, place: str) -> tuple[Readiness, Sequence[str]]:
+    """What ``tofu-state-ha-readiness --expect-interim`` makes of all states, and their keys."""
+    with store(script, seconds=SOON) as (server, door):
+        keys, trouble = find_states(door.s3, "tofu-state", "")
+        hits = script.hits
+        script.faults = {}
+        seen = ReadinessSeen(
+            endpoint=server.url,
+            cache_endpoint=server.url,
+            bucket="tofu-state",
+            cache_buckets=("attic",),
+            places=(place,),
+            wanted=2,
+            samples=tuple(samples(door, [place])),
+            versioning=door.s3.get_versioning("tofu-state"),
+            reads=read_states(door.s3, "tofu-state", keys),
+            trouble=trouble,
+            statement="",
+            now="2026-11-24T00:00:00.000Z",
+        )
+        script.hits = hits
+    return judge_readiness(seen, expect_interim=True), keys
+
+
+PAGES: dict[str, tuple[dict[str, tuple[int, bytes]], str]] = {
+    "no token": ({"": (200, objects(["a"], truncated=True))}, "cut off without a token"),
+    "token again": (
+        {"": (200, objects(["a"], "t")), "t": (200, objects(["b"], "t"))},
+        "list of objects: token",
+    ),
+    "second page 500": ({"": (200, objects(["a"], "t")), "t": (500, b"")}, "list of objects: HTTP 500"),
+    "order": ({"": (200, objects(["b"], "t")), "t": (200, objects(["a"]))}, "goes back"),
+    "twice": ({"": (200, objects(["a"], "t")), "t": (200, objects(["a"]))}, "goes back"),
+    "forbidden": ({"": (403, error("AccessDenied"))}, "list of objects: HTTP 403 AccessDenied"),
+}
+
+
 @pytest.mark.parametrize(
-    ("row", "pages", "trouble"),
+    "name",
     [
-        ("S3-05", {"": (200, objects(["a"], truncated=True))}, "cut off without a token"),
-        ("S3-06", {"": (200, objects(["a"], "t")), "t": (200, objects(["b"], "t"))}, "list of objects: token"),
-        ("S3-07", {"": (200, objects(["a"], "t")), "t": (500, b"")}, "list of objects: HTTP 500"),
-        ("S3-08", {"": (200, objects(["b"], "t")), "t": (200, objects(["a"]))}, "goes back"),
-        ("S3-08 twice", {"": (200, objects(["a"], "t")), "t": (200, objects(["a"]))}, "goes back"),
-        ("S3-15", {"": (403, error("AccessDenied"))}, "list of objects: HTTP 403 AccessDenied"),
+        pytest.param("no token", marks=pytest.mark.row("S3-05")),
+        pytest.param("token again", marks=pytest.mark.row("S3-06")),
+        pytest.param("second page 500", marks=pytest.mark.row("S3-07")),
+        pytest.param("order", marks=pytest.mark.row("S3-08")),
+        pytest.param("twice", marks=pytest.mark.row("S3-08")),
+        pytest.param("forbidden", marks=pytest.mark.row("S3-15")),
     ],
 )
-def test_a_list_of_states_that_is_not_whole(row: str, pages: dict[str, tuple[int, bytes]], trouble: str) -> None:
-    script = Script({"GET /tofu-state": tokens(pages)})
-    with store(script) as (_server, door):
-        keys, told = find_states(door.s3, "tofu-state", "")
-    assert told is not None
-    assert trouble in told
+def test_a_list_of_states_that_is_not_whole_is_no_list_of_all(name: str, tmp_path: Path) -> None:
+    pages, trouble = PAGES[name]
+    script = serving_states(tokens(pages))
+    ready, keys = readiness(script, drive(tmp_path))
+    assert (ready.level, ready.verdict.word, ready.verdict.exit_code) == (Level.UNKNOWN, Word.INCONCLUSIVE, 3)
+    assert trouble in ready.why or ready.why == "no state object was found, so nothing is proved"
+    assert trouble in ready.verdict.headline or not keys
     assert set(keys) <= {"a", "b"}
+    assert {row.level for row in ready.state_objects} <= {Level.INTERIM}  # each that was read is good by itself
     assert script.hits == len(pages)
 
 
-def test_s3_13_keys_of_any_characters_are_read_as_they_are() -> None:
+@pytest.mark.row("S3-13")
+def test_keys_of_any_characters_are_read_as_they_are_and_told_without_a_command(tmp_path: Path) -> None:
     quoted = [
         "a%0A%3A%3Aset-output%20name%3Dx%3A%3A",
         "b%23%23%5Badd-mask%5D%0D",
         "c%E2%80%AE%1B%5B31m+d",
         "e%2Bf.tflock",
     ]
-    script = Script(
-        {
-            "GET /tofu-state": answering(
-                200, objects(quoted, quoted="<EncodingType>url</EncodingType>"), Content_Type=XML
-            )
-        }
-    )
-    with store(script) as (_server, door):
-        keys, trouble = find_states(door.s3, "tofu-state", "")
-    assert (keys, trouble) == (("a\n::set-output name=x::", "b##[add-mask]\r", "c\u202e\x1b[31m d"), None)
+    page = objects(quoted, quoted="<EncodingType>url</EncodingType>")
+    script = serving_states(answering(200, page, Content_Type=XML))
+    ready, keys = readiness(script, drive(tmp_path))
+    assert keys == ("a\n::set-output name=x::", "b##[add-mask]\r", "c\u202e\x1b[31m d")
+    assert (ready.level, ready.verdict.word, ready.verdict.exit_code) == (Level.INTERIM, Word.PASS, 0)
+    assert tuple(row.key for row in ready.state_objects) == keys
+    told = readiness_text(ready)
+    assert not any(line.lstrip().startswith("::") or "##[" in line for line in told.split("\n")), told
+    assert not {"\r", "\x1b", "\u202e"} & set(told)
+    assert "set-output name=x" in told
     assert script.hits == 1
-
-
-def link(path: Path) -> None:
-    path.symlink_to("/etc")
-
-
-def loop(path: Path) -> None:
-    path.symlink_to(path)
-
-
-def unix_socket(path: Path) -> None:
-    os.mknod(path, stat.S_IFSOCK | 0o600)
-
-
-@pytest.mark.parametrize(
-    ("row", "make", "told"),
-    [
-        ("DISK-06", link, "is a link"),
-        ("DISK-06", loop, "is a link"),
-        ("DISK-07", os.mkfifo, "is a FIFO"),
-        ("DISK-07", unix_socket, "is a socket"),
-        ("DISK-07", Path.touch, "is a file"),
-    ],
-)
-@pytest.mark.parametrize("marker", ["tofu-state", ".rustfs.sys/buckets/tofu-state/.metadata.bin"])
-def test_a_marker_that_is_none(row: str, make: Callable[[Path], None], told: str, marker: str, tmp_path: Path) -> None:
-    place = drive(tmp_path)
-    (tmp_path / marker).rmdir()
-    make(tmp_path / marker)
-    expect(rca(Script(), place), UNSEEN, Word.INCONCLUSIVE, told)
-
-
-def test_disk_09_eio_at_every_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = drive(tmp_path)
-    real, looks, fail_at = os.lstat, [0], [0]
-
-    def failing(path: Any, **rest: Any) -> os.stat_result:
-        if not str(path).startswith(str(tmp_path)):
-            return real(path, **rest)
-        looks[0] += 1
-        if looks[0] == fail_at[0]:
-            raise OSError(5, os.strerror(5), str(path))
-        return real(path, **rest)
-
-    monkeypatch.setattr(os, "lstat", failing)
-    with store(Script()) as (_server, door):
-        assert judged([("", sample(door, [place]))]).verdict.word is Word.PASS
-        every, passed = looks[0], 0
-        assert every >= 6
-        for number in range(1, every + 1):
-            looks[0], fail_at[0] = 0, number
-            found = judged([("", sample(door, [place]))])
-            rows = [cause.samples[0] for cause in found.buckets.values()]
-            assert any("Input/output error" in note for row in rows for note in row.seen.notes), number
-            marks = [mark for row in rows for seen in row.places for mark in seen.markers]
-            if found.verdict.word is Word.PASS:  # the error was of another name: every marker was seen all the same
-                assert {truth for mark in marks for truth in (mark.data, mark.meta)} == {Truth.PRESENT}
-                passed += 1
-            else:
-                assert found.verdict.word is Word.INCONCLUSIVE, number
-    assert passed <= 1
-
-
-def change(place: Path, door: Any, *steps: Callable[[], Any]) -> Rca:
-    """One sample, then one after each step."""
-    seen = [("t", sample(door, [f"file://{place}"]))]
-    for number, step in enumerate(steps, 2):
-        step()
-        seen.append(("t", sample(door, [f"file://{place}"], number)))
-    return judged(seen)
-
-
-def test_disk_13_and_17_markers_that_come_or_go_between_samples(tmp_path: Path) -> None:
-    drive(tmp_path)
-    meta = tmp_path / ".rustfs.sys/buckets/tofu-state/.metadata.bin"
-    with store(Script()) as (_server, door):
-        going = change(tmp_path, door, meta.rmdir)
-        coming = change(tmp_path, door, meta.mkdir)
-    for found, states in (
-        (going, [BucketState.INDEXED, BucketState.MARKER_MISSING]),
-        (coming, [BucketState.MARKER_MISSING, BucketState.INDEXED]),
-    ):
-        assert [row.seen.state for row in found.buckets["tofu-state"].samples] == states
-        expect(found, BucketState.FLAPPING, Word.INCONCLUSIVE)
-
-
-def test_disk_14_an_empty_mount_point_and_a_foreign_volume(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    expect(rca(Script(), f"file://{tmp_path / 'empty'}"), UNSEEN, Word.INCONCLUSIVE, "not mounted")
-    foreign = drive(tmp_path / "foreign", buckets=())
-    (tmp_path / "foreign/.rustfs.sys/format.json").write_text('{"id": "another-deployment"}')
-    found = rca(Script(), foreign)
-    expect(found, BucketState.MARKER_MISSING, Word.INCONCLUSIVE)
-    assert found.buckets["attic"].samples[0].places[0].volume == "another-deployment"
-    lost = Script({"GET /": answering(200, listing(["attic"])), "HEAD /tofu-state": answering(404)})
-    expect(rca(lost, foreign), BucketState.MISSING, Word.INCONCLUSIVE)
-    assert lost.hits == 4
-
-
-def test_the_same_store_without_a_fault_passes(tmp_path: Path) -> None:
-    found = rca(Script(), drive(tmp_path))
-    assert {name: cause.state for name, cause in found.buckets.items()} == dict.fromkeys(
-        ("attic", "tofu-state"), BucketState.INDEXED
-    )
-    assert (found.verdict.word, found.verdict.exit_code) == (Word.PASS, 0)
-    assert found.buckets["attic"].samples[0].seen.ready is Truth.UNKNOWN

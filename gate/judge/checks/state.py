@@ -1,12 +1,15 @@
-"""The OpenTofu state object, before against after, by HEAD alone."""
+"""The OpenTofu state object, before against after: by HEAD, and by its content where the policy has it read."""
 
 from collections.abc import Iterator
 
 from gate.judge.finding import finding
-from gate.model.basics import Phase, Truth
+from gate.model.basics import Phase, Status, Truth
 from gate.model.document import Facts, Finding, State
+from gate.model.state_told import StateTold
 
 ABSENT_SOURCE = "state"
+_STATE = "state"
+_NOTHING = StateTold(content="unread", note="its content was not read")
 
 
 def check_state(facts: Facts) -> Iterator[Finding]:
@@ -16,27 +19,84 @@ def check_state(facts: Facts) -> Iterator[Finding]:
     if ABSENT_SOURCE in facts.policy.absent:
         yield finding("state-not-here", subject, "the policy lists the state as absent", phase=Phase.POST)
         return
-    code, summary = _compare(facts.pre.state, facts.post.state)
-    yield finding(code, subject, summary, phase=Phase.POST, evidence=where)
+    code, status, summary = _compare(facts.pre.state, facts.post.state, read=facts.policy.state_contents)
+    yield finding(code, subject, summary, phase=Phase.POST, status=status, evidence=where)
 
 
-def _compare(pre: State | None, post: State | None) -> tuple[str, str]:
+def _compare(pre: State | None, post: State | None, *, read: bool) -> tuple[str, Status | None, str]:
     if pre is None or post is None:
-        return "state-unobservable", f"the state was looked at {'before' if pre else 'after' if post else 'never'} only"
+        seen = "before" if pre else "after" if post else "never"
+        return "state-unobservable", None, f"the state was looked at {seen} only"
     told = f"before {_told(pre)}; after {_told(post)}"
+    failure = _failure(pre, post)
+    if failure is not None:
+        return failure, Status.FAIL if failure == "state-damaged" else None, told
     if Truth.UNKNOWN in (pre.truth, post.truth):
-        return "state-unobservable", told
-    if pre.truth is Truth.PRESENT and post.truth is Truth.ABSENT:
-        return "state-lost", told
+        return "state-unobservable", None, told
     if pre.truth is Truth.ABSENT:
-        return "state-absent", told
-    if (pre.etag, pre.size, pre.version_id) != (post.etag, post.size, post.version_id):
-        return "state-changed", told
+        return "state-absent", None, told
+    if read:
+        doubt = _doubt(pre.told or _NOTHING, post.told or _NOTHING)
+        if doubt is not None:
+            return doubt, Status.INCONCLUSIVE, told
+    moved = read and _moved(pre.told or _NOTHING, post.told or _NOTHING)
+    if not moved and _marks(pre) != _marks(post):
+        return "state-changed", None, told
     if Truth.UNKNOWN in (pre.locked, post.locked):
-        return "state-unobservable", f"the lock object could not be read: {told}"
-    return ("state-locked", told) if Truth.PRESENT in (pre.locked, post.locked) else ("state-unchanged", told)
+        return "state-unobservable", None, f"the lock object could not be read: {told}"
+    if Truth.PRESENT in (pre.locked, post.locked):
+        return "state-locked", None, told
+    return ("state-serial-moved" if moved else "state-unchanged"), None, told
+
+
+def _failure(pre: State, post: State) -> str | None:
+    """What is positively wrong, whatever else could not be read."""
+    before, after = pre.told or _NOTHING, post.told or _NOTHING
+    if None not in (before.lineage, after.lineage) and before.lineage != after.lineage:
+        return "state-lineage-changed"
+    was_there = pre.truth is Truth.PRESENT or before.content == _STATE
+    if was_there and (post.truth is Truth.ABSENT or (after.content == "gone" and before.content != "gone")):
+        return "state-lost"
+    return "state-damaged" if before.content == _STATE and after.content == "no-state" else None
+
+
+def _doubt(before: StateTold, after: StateTold) -> str | None:
+    """What of the contents can't be trusted, or could not be read."""
+    contents = (before.content, after.content)
+    if "no-state" in contents:
+        return "state-damaged"
+    if "unsteady" in contents:
+        return "state-changed"
+    if set(contents) != {_STATE}:
+        return "state-unobservable"
+    back = before.serial is not None and after.serial is not None and after.serial < before.serial
+    return "state-serial-back" if back else None
+
+
+def _moved(before: StateTold, after: StateTold) -> bool:
+    """Whether it is the same state, some writes later."""
+    known = before.serial is not None and after.serial is not None and before.lineage is not None
+    return known and before.lineage == after.lineage and before.serial != after.serial
+
+
+def _marks(state: State) -> tuple[object, ...]:
+    """All that must be the same for the object to be unchanged."""
+    return (state.etag, state.size, state.version_id, state.told)
 
 
 def _told(state: State) -> str:
     parts = [state.truth.value, f"ETag {state.etag}", f"{state.size} bytes", f"lock {state.locked.value}"]
-    return ", ".join(parts) + (f" ({state.note})" if state.note else "")
+    return ", ".join([*parts, *_content(state.told)]) + (f" ({state.note})" if state.note else "")
+
+
+def _content(told: StateTold | None) -> Iterator[str]:
+    if told is None:
+        return
+    if told.content != _STATE:
+        yield f"content {told.content}: {told.note}"
+    if told.serial is None and told.lineage is None and not told.encrypted:
+        return
+    yield f"serial {told.serial}"
+    yield f"lineage {told.lineage[:12]} (hashed)" if told.lineage else "lineage hidden"
+    if told.encrypted:
+        yield "encrypted"

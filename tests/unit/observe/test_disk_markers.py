@@ -97,6 +97,48 @@ def test_an_error_of_the_disk_is_unknown(drive: Path, monkeypatch: pytest.Monkey
     assert error == f"{hits[0]}: {os.strerror(code)}; {hits[1]}: {os.strerror(code)}"
 
 
+@pytest.mark.parametrize(("code", "told"), [(5, True), (116, True), (13, False)], ids=["EIO", "ESTALE", "EACCES"])
+def test_a_disk_that_fails_on_its_own_name_stands_with_every_marker(
+    drive: Path, monkeypatch: pytest.MonkeyPatch, code: int, *, told: bool
+) -> None:
+    """A right that is not there is no failing disk: the observer needs none to read that file."""
+    hits: list[Path] = []
+
+    def failing(path: Path, *, cap: int) -> bytes:
+        assert cap
+        hits.append(path)
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(disk_markers, "read_small", failing)
+    place = seen(drive, "attic", "none")
+    why = f"{drive}/.rustfs.sys/format.json: {os.strerror(code)}" if told else None
+    assert (place.volume, place.error, len(hits)) == (None, None, 1)
+    assert place.markers == (
+        MarkerSeen(bucket="attic", data=P, meta=P, error=why),
+        MarkerSeen(bucket="none", data=A, meta=A, error=why),
+    )
+
+
+def test_what_was_seen_before_a_drive_failed_was_there(drive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, looks = os.lstat, []
+
+    def failing(path: str | Path, **rest: Any) -> os.stat_result:
+        if Path(path).name == ".rustfs.sys":
+            looks.append(path)
+            if len(looks) > 1:
+                raise OSError(5, os.strerror(5))
+        return real(path, **rest)
+
+    monkeypatch.setattr(os, "lstat", failing)
+    place = seen(drive, "attic", "none")
+    why = f"{drive}/.rustfs.sys: {os.strerror(5)}"
+    assert (place.error, len(looks)) == (why, 2)
+    assert place.markers == (
+        MarkerSeen(bucket="attic", data=P, meta=P, error=why),
+        MarkerSeen(bucket="none", data=U, meta=U, error=why),
+    )
+
+
 @pytest.mark.parametrize("kind", ["missing", "file", "link"])
 def test_without_a_root_all_is_unknown(tmp_path: Path, drive: Path, kind: str) -> None:
     root = tmp_path / "root"

@@ -1,0 +1,367 @@
+"""Rows of the fault matrix in the layer disk, through the real senses to the verdict.
+
+Each test asserts the class, the reason code, the verdict and that its fault happened. Errors of the disk are the
+kernel's own answers, put there by strace.
+"""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.clock import SystemClock
+from gate.evidence.wire import adapter
+from gate.model.basics import BucketState, Truth, Word
+from gate.model.kube import ContainerSeen, PodSeen
+from gate.model.records import BucketSampled, PlaceSeen
+from gate.observe.disk_markers import look
+from gate.observe.kube_markers import look_at
+from gate.observe.scratch import Door
+from tests.helpers.bucket_verdicts import Found, expect, judged, rca
+from tests.helpers.scripted_s3 import BUCKETS, XML, Script, answering, drive, error, listing, sample, samples, store
+
+UNSEEN = BucketState.UNOBSERVABLE
+WAIT = 60  # seconds for what takes a small part of one
+LONG = "d" * 50
+NO_BUCKET = answering(404, error("NoSuchBucket"), Content_Type=XML)
+GONE = {
+    "GET /": answering(200, listing(["attic"]), Content_Type=XML),
+    "HEAD /tofu-state": NO_BUCKET,
+    "GET /tofu-state": NO_BUCKET,
+}
+
+
+# --- markers that are none
+
+
+def link(path: Path) -> None:
+    path.symlink_to("/etc")
+
+
+def shadow(path: Path) -> None:
+    path.symlink_to("/etc/shadow")
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def unix_socket(path: Path) -> None:
+    os.mknod(path, stat.S_IFSOCK | 0o600)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        pytest.param(link, "is a link", marks=pytest.mark.row("DISK-06")),
+        pytest.param(shadow, "is a link", marks=pytest.mark.row("DISK-06")),
+        pytest.param(loop, "is a link", marks=pytest.mark.row("DISK-06")),
+        pytest.param(os.mkfifo, "is a FIFO", marks=pytest.mark.row("DISK-07")),
+        pytest.param(unix_socket, "is a socket", marks=pytest.mark.row("DISK-07")),
+        pytest.param(Path.touch, "is a file", marks=pytest.mark.row("DISK-07")),
+    ],
+)
+@pytest.mark.parametrize("marker", ["tofu-state", ".rustfs.sys/buckets/tofu-state/.metadata.bin"])
+def test_a_marker_that_is_none(make: Callable[[Path], None], told: str, marker: str, tmp_path: Path) -> None:
+    place = drive(tmp_path)
+    (tmp_path / marker).rmdir()
+    make(tmp_path / marker)
+    expect(rca(Script(), place), UNSEEN, Word.INCONCLUSIVE, told)
+
+
+@pytest.mark.row("DISK-07")
+def test_a_device_in_the_place_of_a_marker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not everybody may make a device: what lstat says of one is what it says of /dev/null."""
+    place, real, met = drive(tmp_path), os.lstat, []
+
+    def device(path: Any, **rest: Any) -> os.stat_result:
+        if str(path) == str(tmp_path / "tofu-state"):
+            met.append(path)
+            return real("/dev/null")
+        return real(path, **rest)
+
+    monkeypatch.setattr(os, "lstat", device)
+    expect(rca(Script(), place), UNSEEN, Word.INCONCLUSIVE, "is a device")
+    assert len(met) == 2
+
+
+# --- errors of the disk
+
+CALLS = ("newfstatat", "fstatat64", "lstat", "stat", "fstat", "statx", "openat", "open", "read", "getdents64")
+CHILD = """
+import dataclasses, json, sys
+from gate.observe.disk_markers import look
+print(json.dumps(dataclasses.asdict(look(sys.argv[1], sys.argv[2:], seconds=60))))
+"""
+
+
+def traced(argv: Sequence[str], paths: Sequence[Path], log: Path, inject: str = "", **environ: str) -> bytes:
+    """Run a command under strace, which tells every call on these paths, or gives an error in its place."""
+    strace = shutil.which("strace")
+    assert strace, "strace is not on PATH: it gives the errors of a failing disk (Debian: apt-get install strace)"
+    faults = [f"--inject={inject}"] if inject else []
+    on = [word for path in paths for word in ("-P", str(path))]
+    done = subprocess.run(
+        [strace, "-f", "-qq", "-o", str(log), *on, *faults, "--", *argv],
+        env={**os.environ, **environ},
+        capture_output=True,
+        check=False,
+        timeout=WAIT,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def paths_of(root: Path) -> list[Path]:
+    """All that the gate looks at on a drive."""
+    metas = [root / ".rustfs.sys/buckets" / bucket / ".metadata.bin" for bucket in BUCKETS]
+    return [
+        root,
+        root / ".rustfs.sys",
+        *(root / bucket for bucket in BUCKETS),
+        *metas,
+        root / ".rustfs.sys/format.json",
+    ]
+
+
+def in_a_child(root: Path, log: Path, inject: str = "") -> PlaceSeen:
+    argv = [sys.executable, "-c", CHILD, f"file://{root}", *BUCKETS]
+    return adapter(PlaceSeen).validate_json(traced(argv, paths_of(root), log, inject))
+
+
+def every_call(log: Path) -> Iterator[tuple[str, int]]:
+    """Each call in the log as its name and its number among those of that name."""
+    counts: dict[str, int] = {}
+    for name in re.findall(r"^(?:\d+ +)?(\w+)\(", log.read_text(), re.MULTILINE):
+        if name in CALLS:
+            counts[name] = counts.get(name, 0) + 1
+            yield name, counts[name]
+
+
+def with_place(seen: Sequence[tuple[str, BucketSampled]], place: PlaceSeen) -> Found:
+    return judged([(at, replace(each, places=(place,))) for at, each in seen])
+
+
+@pytest.mark.row("DISK-09")
+def test_eio_at_every_call_is_never_a_pass_and_hides_no_loss(tmp_path: Path) -> None:
+    root, log = tmp_path / "data", tmp_path / "log"
+    drive(root)
+    (root / ".rustfs.sys/format.json").write_text('{"id": "deployment"}')
+    with store(Script()) as (_server, door):
+        good = samples(door, [])
+    with store(Script(GONE)) as (_server, door):
+        lost = samples(door, [])
+    whole = in_a_child(root, log)
+    calls = list(every_call(log))
+    expect(with_place(good, whole), BucketState.INDEXED, Word.PASS)
+    expect(with_place(lost, whole), BucketState.INDEX_LOST, Word.QUARANTINE)
+    assert whole.volume == "deployment"
+    assert len(calls) >= 10
+    for name, number in calls:
+        place = in_a_child(root, log, f"{name}:error=EIO:when={number}")
+        assert log.read_text().count("(INJECTED)") == 1, (name, number)
+        found = with_place(good, place)
+        states = {cause.state for cause in found.buckets.values()}
+        assert UNSEEN in states, (name, number)
+        assert states <= {UNSEEN, BucketState.INDEXED}, (name, number)
+        for verdict in (found.verdict, found.run):
+            assert (verdict.word, verdict.exit_code) == (Word.INCONCLUSIVE, 3), (name, number)
+        notes = [note for cause in found.buckets.values() for row in cause.samples for note in row.seen.notes]
+        assert any("Input/output error" in note for note in notes), (name, number)
+        assert "bucket-unobservable" in {found.code(bucket) for bucket in BUCKETS}
+        blind = (name, number) == calls[0]  # the drive itself could not be looked at
+        expect(
+            with_place(lost, place),
+            UNSEEN if blind else BucketState.INDEX_LOST,
+            Word.INCONCLUSIVE if blind else Word.QUARANTINE,
+        )
+
+
+class Here:
+    """A kubectl whose one container is this machine: the marker script runs under strace."""
+
+    def __init__(self, shell: Path, failing: Path, log: Path) -> None:
+        self.clock = SystemClock()
+        self._shell = shell
+        self._failing = failing
+        self._log = log
+
+    def pods(self, _place: object, *, seconds: float) -> tuple[PodSeen, ...]:
+        assert seconds > 0
+        container = ContainerSeen(name="rustfs", restarts=0, image_id="i", started="2026-11-24T00:00:00Z")
+        return (
+            PodSeen(
+                name="rustfs-0",
+                uid="u",
+                node="n",
+                ended=False,
+                owner=None,
+                default_container=None,
+                containers=(container,),
+            ),
+        )
+
+    def exec(
+        self, _namespace: str, _pod: str, _container: str, command: Sequence[str], *, cap: int, seconds: float
+    ) -> bytes:
+        assert cap
+        assert seconds
+        calls = "newfstatat,lstat,stat,statx"
+        argv = [str(self._shell / "sh"), *command[1:]]
+        return traced(argv, [self._failing], self._log, f"?{calls.replace(',', ',?')}:error=EIO", PATH=str(self._shell))
+
+
+@pytest.fixture(params=["busybox", "dash"])
+def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A search path with the few programs of the script: busybox's own, or Debian's."""
+    made = tmp_path / "bin"
+    made.mkdir()
+    for name in ("sh", "ls", "dd", "sha256sum"):
+        real = shutil.which("busybox" if request.param == "busybox" else {"sh": "dash"}.get(name, name))
+        assert real, f"{request.param} is not on PATH: install it (Debian: apt-get install busybox)"
+        (made / name).symlink_to(real)
+    return made
+
+
+@pytest.mark.row("DISK-09")
+@pytest.mark.parametrize("at", [*range(6)])
+def test_eio_inside_of_a_container_is_never_a_pass(at: int, shell: Path, tmp_path: Path) -> None:
+    root, log = tmp_path / "data", tmp_path / "log"
+    drive(root)
+    failing = paths_of(root)[at]
+    kubectl: Any = Here(shell, failing, log)
+    place = f"kubectl://ns/statefulset/rustfs?container=rustfs&path={root}"
+    (seen,) = look_at(place, BUCKETS, kubectl=kubectl, seconds=WAIT)
+    assert "(INJECTED)" in log.read_text()
+    with store(Script()) as (_server, door):
+        found = with_place(samples(door, []), seen)
+    expect(found, UNSEEN, Word.INCONCLUSIVE, bucket="attic" if "attic" in str(failing) else "tofu-state")
+    notes = [note for cause in found.buckets.values() for row in cause.samples for note in row.seen.notes]
+    assert any(f"{failing}" in note and "rror" in note for note in notes), notes
+    assert Truth.ABSENT not in {truth for mark in seen.markers for truth in (mark.data, mark.meta)}
+
+
+# --- names, trees and volumes
+
+
+@pytest.mark.row("DISK-11")
+def test_names_of_any_bytes_beside_the_markers_change_nothing(shell: Path, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    drive(root)
+    folders = (os.fsencode(root), os.fsencode(root / ".rustfs.sys/buckets"))
+    names = (b"new\nline", b"tab\t", b"invalid\xff\xfe", b"attic\n", b"::set-output name=x::", b"-rf")
+    for folder in folders:
+        for name in names:
+            os.mkdir(folder + b"/" + name)  # noqa: PTH102  pathlib knows no bytes
+    assert {name for folder in folders for name in os.listdir(folder)} >= set(names)  # noqa: PTH208  as above
+    with store(Script()) as (_server, door):
+        here = judged(samples(door, [f"file://{root}"]))
+        kubectl: Any = Here(shell, root, tmp_path / "log")
+        kubectl.exec = lambda *words, **_: untraced(shell, words[3])
+        (there,) = look_at(f"kubectl://ns/pod/rustfs-0?path={root}", BUCKETS, kubectl=kubectl)
+        inside = with_place(samples(door, []), there)
+    assert there.markers == look(f"file://{root}", BUCKETS).markers
+    for bucket in BUCKETS:
+        expect(here, BucketState.INDEXED, Word.PASS, bucket=bucket)
+        expect(inside, BucketState.INDEXED, Word.PASS, bucket=bucket)
+
+
+def untraced(shell: Path, command: Sequence[str]) -> bytes:
+    argv = [str(shell / "sh"), *command[1:]]
+    return subprocess.run(argv, env={"PATH": str(shell)}, capture_output=True, check=True, timeout=WAIT).stdout
+
+
+@contextmanager
+def deep(top: Path, depth: int) -> Iterator[None]:
+    """A folder in a folder, so many deep that no path reaches the last; taken down again from there.
+
+    It is the paths' length that a walk would meet: a thousand folders of long names are beyond PATH_MAX.
+    """
+    here = os.open(top, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir(LONG, dir_fd=here)
+        below = os.open(LONG, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    try:
+        yield
+    finally:
+        for _ in range(depth):
+            above = os.open("..", os.O_RDONLY, dir_fd=here)
+            os.rmdir(LONG, dir_fd=above)
+            os.close(here)
+            here = above
+        os.close(here)
+
+
+@pytest.mark.row("DISK-12")
+def test_a_tree_without_end_is_not_walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate looks at names that it knows, so neither depth nor a cycle is met: there is nothing to cap."""
+    root = tmp_path / "data"
+    place = drive(root)
+    looks: list[str] = []
+    real = os.lstat
+
+    def counted(path: Any, **rest: Any) -> os.stat_result:
+        looks.append(str(path))
+        return real(path, **rest)
+
+    with store(Script()) as (_server, door), monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", counted)
+        sample(door, [place])
+        flat = len(looks)
+        (root / ".rustfs.sys/buckets/tofu-state/.metadata.bin/cycle").symlink_to(root)
+        looks.clear()
+        with deep(root / "attic", 1000):
+            found = judged([("", sample(door, [place], number)) for number in (1, 2)])
+    assert len(looks) == 2 * flat
+    assert list((root / "attic").iterdir()) == []
+    for bucket in BUCKETS:
+        expect(found, BucketState.INDEXED, Word.PASS, bucket=bucket)
+
+
+def change(place: Path, door: Door, *steps: Callable[[], Any]) -> Found:
+    """One sample, then one after each step."""
+    seen = [("t", sample(door, [f"file://{place}"]))]
+    for number, step in enumerate(steps, 2):
+        step()
+        seen.append(("t", sample(door, [f"file://{place}"], number)))
+    return judged(seen)
+
+
+@pytest.mark.row("DISK-13", "DISK-17")
+def test_markers_that_come_or_go_between_samples(tmp_path: Path) -> None:
+    drive(tmp_path)
+    meta = tmp_path / ".rustfs.sys/buckets/tofu-state/.metadata.bin"
+    with store(Script()) as (_server, door):
+        going = change(tmp_path, door, meta.rmdir)
+        coming = change(tmp_path, door, meta.mkdir)
+    for found, states in (
+        (going, [BucketState.INDEXED, BucketState.MARKER_MISSING]),
+        (coming, [BucketState.MARKER_MISSING, BucketState.INDEXED]),
+    ):
+        assert [row.seen.state for row in found.buckets["tofu-state"].samples] == states
+        expect(found, BucketState.FLAPPING, Word.INCONCLUSIVE)
+
+
+@pytest.mark.row("DISK-14")
+def test_an_empty_mount_point_and_a_foreign_volume(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    expect(rca(Script(), f"file://{tmp_path / 'empty'}"), UNSEEN, Word.INCONCLUSIVE, "not mounted")
+    foreign = drive(tmp_path / "foreign", buckets=())
+    (tmp_path / "foreign/.rustfs.sys/format.json").write_text('{"id": "another-deployment"}')
+    found = rca(Script(), foreign)
+    expect(found, BucketState.MARKER_MISSING, Word.INCONCLUSIVE)
+    assert found.buckets["attic"].samples[0].places[0].volume == "another-deployment"
+    lost = Script({"GET /": answering(200, listing(["attic"])), "HEAD /tofu-state": answering(404)})
+    expect(rca(lost, foreign), BucketState.MISSING, Word.INCONCLUSIVE)
+    assert lost.hits == 4

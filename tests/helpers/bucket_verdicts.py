@@ -1,0 +1,68 @@
+"""What the gate makes of bucket samples: the operators' command, and a run in which they are the evidence before."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gate.judge.bucket_rca import judge_rca
+from gate.model.basics import EXIT_CODES, BucketState, Phase, Word
+from gate.model.document import Finding, Verdict
+from gate.model.operators import BucketCause, Decision, Rca
+from gate.model.records import BucketSampled
+from tests.helpers import tapes
+from tests.helpers.scripted_s3 import BUCKETS, Script, samples, store
+
+Samples = Sequence[tuple[str, BucketSampled]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The answer of ``rustfs-bucket-index-rca``, and the findings and the verdict of a run, on the same samples."""
+
+    rca: Rca
+    findings: tuple[Finding, ...]
+    run: Verdict
+
+    @property
+    def buckets(self) -> Mapping[str, BucketCause]:
+        return self.rca.buckets
+
+    @property
+    def verdict(self) -> Decision:
+        return self.rca.verdict
+
+    def code(self, bucket: str) -> str:
+        """The reason code of the run on a bucket, before the publication."""
+        (row,) = [row for row in self.findings if (row.subject, row.phase) == (bucket, Phase.PRE.value)]
+        return row.code
+
+
+def judged(seen: Samples) -> Found:
+    """Both readings. The samples are taken before the publication of a run that is healthy but for them."""
+    rca = judge_rca(seen, BUCKETS, endpoint="http://s3", wanted=len(seen), scratch=None)
+    assert {sample.phase for _, sample in seen} == {Phase.PRE}
+    rest = list(seen)
+    run = tapes.healthy().with_policy(samples=2)
+
+    def change(record: BucketSampled) -> BucketSampled:
+        if record.phase is not Phase.PRE:
+            return record
+        return replace(rest[min(record.number, len(rest)) - 1][1], number=record.number)
+
+    findings, verdict = run.change(BucketSampled, change).judged()
+    return Found(rca=rca, findings=findings, run=verdict)
+
+
+def rca(script: Script, place: str, seconds: float = 60) -> Found:
+    """Two samples of the scripted server and of a drive, judged."""
+    with store(script, seconds=seconds) as (_server, door):
+        return judged(samples(door, [place]))
+
+
+def expect(found: Found, state: BucketState, word: Word, note: str = "", bucket: str = "tofu-state") -> None:
+    """The state, the reason code, and the verdict and exit code of both; ``note`` is in each sample's notes."""
+    assert found.buckets[bucket].state is state
+    assert found.code(bucket) == f"bucket-{state.value}"
+    for verdict in (found.verdict, found.run):
+        assert (verdict.word, verdict.exit_code) == (word, EXIT_CODES[word])
+    rows = [sample.seen for sample in found.buckets[bucket].samples]
+    assert all(not note or any(note in text for text in row.notes) for row in rows), [row.notes for row in rows]
