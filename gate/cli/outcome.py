@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gate.cli.streams import complain, say
 from gate.errors import GateError, InconclusiveError, RefusedError
-from gate.model.document import Evidence
+
+if TYPE_CHECKING:
+    from gate.model.document import Evidence
 
 Format = Literal["text", "json", "markdown", "github"]
 RESULT_SCHEMA = "publication-gate/result/v1"
@@ -24,10 +26,10 @@ class Outcome:
     markdown: str | None = None
 
     @classmethod
-    def of_evidence(cls, evidence: Evidence, folder: Path) -> "Outcome":
+    def of_evidence(cls, evidence: "Evidence", folder: Path) -> "Outcome":
         """The outcome of a sealed run: its summary and its verdict's exit code."""
         from gate.evidence.wire import adapter, canonical, digest
-        from gate.model.document import Verdict
+        from gate.model.document import Evidence, Verdict
         from gate.render import markdown, text
 
         return cls(
@@ -68,7 +70,8 @@ def report(make: Callable[[], Outcome], *, format: Format, json_into: Path | Non
 
 def _write(outcome: Outcome, format: Format, json_into: Path | None) -> bool:
     """Write the result where it was asked for; False when the file could not be written, so a pass is not one."""
-    document = json.dumps(outcome.data, indent=2, sort_keys=True) + "\n"
+    wanted = format == "json" or json_into is not None
+    document = _json(outcome.data) if wanted else ""
     if format == "json":
         say(document)
     elif format == "text":
@@ -82,3 +85,8 @@ def _write(outcome: Outcome, format: Format, json_into: Path | None) -> bool:
             complain(f"--json-into {json_into} can't be written ({error.strerror}): give a writable place")
             return False
     return True
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    """The value as JSON without a runner's command: ``##[`` counts anywhere in a line (ActionCommand.cs:132)."""
+    return json.dumps(data, indent=2, sort_keys=True).replace("##[", "\\u0023#[") + "\n"

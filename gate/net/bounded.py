@@ -4,6 +4,7 @@ httpcore's own time-outs begin anew with every read. Its network backends are ma
 (https://www.encode.io/httpcore/network-backends/). Only looking up a name is bounded by the resolver alone.
 """
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ import httpcore
 
 from gate import limits
 from gate.clock import Clock
+from gate.parse.address import odd_address
 from gate.process import CancelToken
 
 _WRITE_BYTES: Final = 64 * 1024
@@ -36,6 +38,10 @@ class Patience(threading.local):
     def over(self) -> bool:
         """Whether the deadline passed or the run was cancelled."""
         return self._cancel.cancelled or self._clock.monotonic() >= self.until
+
+
+class AddressError(httpcore.ConnectError):
+    """The name leads to an address that no server of ours has; nothing was sent."""
 
 
 class TlsError(httpcore.ConnectError):
@@ -103,7 +109,26 @@ class BoundedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """A connection to a host."""
-        most = min(self._patience.left, limits.CONNECT_SECONDS)
-        stream = self._inner.connect_tcp(host.strip("[]"), port, most, local_address, socket_options)
-        return BoundedStream(stream, self._patience)
+        """A connection to a host: the name is looked up once, and what was checked is what is connected to."""
+        failed: Exception = httpcore.ConnectError("no address")
+        for address in _addresses(host.strip("[]"), port):
+            most = min(self._patience.left, limits.CONNECT_SECONDS)
+            try:
+                stream = self._inner.connect_tcp(address, port, most, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failed = error
+            else:
+                return BoundedStream(stream, self._patience)
+        raise failed
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """The addresses of a host, in the resolver's order; all of them are checked before one is used."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+    addresses = list(dict.fromkeys(str(row[4][0]) for row in found))
+    if any(odd_address(address) for address in addresses):
+        raise AddressError("refused-address")
+    return addresses

@@ -6,6 +6,7 @@ from typing import Final
 
 from gate.errors import RefusedError
 from gate.model.basics import value
+from gate.parse.address import odd_host
 from gate.parse.quoting import shown
 
 _HOST: Final = r"[a-z0-9_](?:[a-z0-9._-]{0,253})|\[[0-9a-f:.]{2,45}\]"
@@ -63,10 +64,14 @@ def _entry(entry: str, scheme: str) -> tuple[str, int]:
     match = _ENTRY.fullmatch(entry)
     if match is None:
         raise RefusedError(f"The host {shown(entry)} can't be read: expected host or host:port, without a scheme.")
+    if why := odd_host(match["host"]):
+        raise RefusedError(f"The host {shown(entry)} {why}: expected a name, or the plain address of one server.")
     return match["host"].lower(), int(match["port"] or _PORTS[scheme])
 
 
 def plain_url(url: str) -> str:
     """A URL, or a Location header, as a record may have it: without its query, its fragment and any user info."""
+    if not any(mark in url for mark in "?#@"):
+        return url
     bare = re.split(r"[?#]", url, maxsplit=1)[0]
     return re.sub(r"//[^/]*@", "//", bare, count=1)

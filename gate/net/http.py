@@ -83,9 +83,10 @@ class Http:
 
         The record has the body only with ``keep_body``. Secret headers and ``secrets`` are replaced by ``***`` in it,
         its URLs have no query. It has ``status`` None and ``error`` for everything that is no whole answer:
-        ``refused-host`` (nothing was sent), ``connect``, ``tls``, ``timeout``, ``cancelled``, ``cut`` (an answer that
-        ends too early), ``too-large`` (more than ``cap`` bytes of a 2xx), ``encoded`` (gzip and the like, which was
-        not asked for), ``other`` (not HTTP). Of any other status more than ``cap`` bytes are only ``body_cut``.
+        ``refused-host``, ``refused-address`` (nothing was sent), ``connect``, ``tls``, ``timeout``, ``cancelled``,
+        ``cut`` (an answer that ends too early), ``too-large`` (more than ``cap`` bytes of a 2xx), ``encoded`` (gzip
+        and the like, which was not asked for), ``other`` (not HTTP). Of any other status more than ``cap`` bytes are
+        only ``body_cut``.
         """
         sent = dict(headers or {})
         exchange = _Exchange(method, plain_url(url), cap, self._clock.monotonic())
@@ -107,7 +108,7 @@ class Http:
     ) -> None:
         import httpcore  # noqa: PLC0415  # it and what it brings would slow down every command by 50 ms
 
-        from gate.net.bounded import TlsError  # noqa: PLC0415  # it imports httpcore
+        from gate.net.bounded import AddressError, TlsError  # noqa: PLC0415  # it imports httpcore
 
         pool, patience = self._pool()
         patience.until = exchange.began + self._seconds
@@ -125,10 +126,10 @@ class Http:
                             break
         except httpcore.TimeoutException:
             exchange.error = "cancelled" if self._cancel.cancelled else "timeout"
-        except TlsError:
-            exchange.error = "tls"
-        except httpcore.ConnectError:
-            exchange.error = "connect"
+        except httpcore.ConnectError as error:
+            exchange.error = "refused-address" if isinstance(error, AddressError) else "connect"
+            if isinstance(error, TlsError):
+                exchange.error = "tls"
         except httpcore.NetworkError:
             exchange.error = "cut"
         except httpcore.RemoteProtocolError as error:

@@ -132,6 +132,12 @@ def _toml_profile(name: str, table: Mapping[str, Any], base: Profile | None) -> 
                 f"[profiles.{name}] {key.replace('_', '-')} is {merged[key]!r}: expected a whole number of at least 1"
             )
             raise RefusedError(message)
+    if merged["min_fresh"] > merged["max_paths"] or merged["max_bytes"] > limits.PUSH_BYTES_MAX:
+        message = (
+            f"[profiles.{name}] min-fresh {merged['min_fresh']} and max-bytes {merged['max_bytes']}: expected at most "
+            f"max-paths {merged['max_paths']} and {limits.PUSH_BYTES_MAX}"
+        )
+        raise RefusedError(message)
     if not merged["min_paths"] <= merged["max_paths"] <= limits.PATHS_MAX:
         message = (
             f"[profiles.{name}] min-paths {merged['min_paths']} and max-paths {merged['max_paths']}: "

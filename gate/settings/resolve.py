@@ -1,16 +1,22 @@
 """From flags, environment, ``gate.toml`` and defaults to one `Settings`, each value checked against the table."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gate.errors import RefusedError
 from gate.model.basics import Kind, Secret
+from gate.parse.address import odd_host
 from gate.settings.checked import QUARANTINE_KEYS, REQUIRE_KEYS, Table
 from gate.settings.profiles import find_profile
 from gate.settings.table import BY_NAME, PREFIX, SETTINGS, Setting, Settings
 
 _OTHER_TABLES = {"profiles": None, "quarantine": QUARANTINE_KEYS, "require": REQUIRE_KEYS}
 _LEAST_SAMPLES = 2
+_HOST = r"(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
+_HOST_ENTRY = re.compile(_HOST)
+_ENDPOINT = re.compile(rf"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://{_HOST}(?:/[!\"$->@-\[\]-~]*)?")
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _NAME_CHARS = 63  # of an S3 bucket; Attic's cache names have at most 50
 
 
@@ -171,9 +177,11 @@ def _whole(given: object) -> int | None:
 def _seconds(given: object) -> float | None:
     if isinstance(given, bool) or not isinstance(given, (int, float, str)):
         return None
+    if isinstance(given, str) and not _SECONDS.fullmatch(given):
+        return None
     try:
         made = float(given)
-    except ValueError:
+    except OverflowError:  # a whole number of TOML without bounds
         return None
     return made if 0 <= made < float("inf") else None
 
@@ -205,6 +213,9 @@ _WANTED = {
 def _refuse_contradictions(settings: Settings) -> None:
     needed = ("attic_server", "attic_cache", "s3_endpoint")
     _refuse_unset({name: getattr(settings, name) for name in needed}, needed)
+    _refuse_odd_hosts((*settings.hosts, *settings.plain_http_hosts))
+    for name in ("attic_server", "s3_endpoint"):
+        _refuse_odd_endpoint(BY_NAME[name], getattr(settings, name), settings.plain_http_hosts)
     _refuse_no_buckets(settings.buckets)
     _refuse_odd_names((*settings.buckets, settings.state_bucket, settings.attic_cache, settings.probe_cache))
     _refuse_few_samples(settings.samples)
@@ -214,6 +225,34 @@ def _refuse_unset(values: Mapping[str, Any], needed: Iterable[str]) -> None:
     for row in (BY_NAME[name] for name in needed if not values[name]):
         how = f"give {row.flag} or gate.toml {row.key}" if row.flag else f"give it, or its file by {row.env}_FILE"
         message = f"{row.env} is not set: {how} ({row.meaning})"
+        raise RefusedError(message)
+
+
+def _refuse_odd_hosts(entries: Iterable[str]) -> None:
+    for entry in entries:
+        match = _HOST_ENTRY.fullmatch(entry)
+        why = "is no host or host:port" if match is None else odd_host(match["host"])
+        if why:
+            message = f"the host {_shown(entry)} {why}: expected a name or address of one server, without wildcards"
+            raise RefusedError(message)
+
+
+def _refuse_odd_endpoint(row: Setting, url: str, plain: Sequence[str]) -> None:
+    """Refuse what not every program reads as the same server. A user part may hold a password, so no URL is shown."""
+    match = _ENDPOINT.fullmatch(url)
+    if match is None:
+        message = f"{row.env} is no plain URL: expected https://host[:port] without user, query or fragment"
+        raise RefusedError(message)
+    host, port = match["host"].lower(), match["port"]
+    if why := odd_host(host):
+        message = f"the host of {row.env}, {_shown(host)}, {why}: expected a name, or the plain address of one server"
+        raise RefusedError(message)
+    names = {f"{host}:{port or 80}", *([host] if port in (None, "80") else [])}
+    if match["scheme"].lower() == "http" and names.isdisjoint(entry.lower() for entry in plain):
+        message = (
+            f"{row.env} is asked by plain http, and {_shown(host)} is not among plain-http-hosts: "
+            "expected https://, or the host there"
+        )
         raise RefusedError(message)
 
 

@@ -18,6 +18,7 @@ SITE = {
     "GATE_ATTIC_SERVER": "http://127.0.0.1:9",
     "GATE_ATTIC_CACHE": "main",
     "GATE_S3_ENDPOINT": "http://127.0.0.1:9",
+    "GATE_PLAIN_HTTP_HOSTS": "127.0.0.1:9",
 }
 
 
@@ -194,6 +195,14 @@ def test_foreign_text_in_an_error_is_no_runner_command(capsys: pytest.CaptureFix
     for line in capsys.readouterr().err.replace("\r", "\n").split("\n"):
         assert not line.lstrip().startswith("::")
         assert "##[" not in line
+
+
+def test_foreign_text_in_json_is_no_runner_command(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "x##[add-mask]quarantine"
+    assert main(["verify", f"/nowhere/{name}", "--format", "json"]) == 2
+    said = capsys.readouterr().out
+    assert "##[" not in said
+    assert json.loads(said)["verified"][0]["evidence"] == f"/nowhere/{name}"
 
 
 def test_a_defect_is_told_without_its_values(
