@@ -14,11 +14,10 @@ from typing import Final
 
 from gate.clock import Clock, rfc3339
 from gate.errors import InconclusiveError, RefusedError
-from gate.evidence.wire import entry_line
+from gate.evidence.wire import START, entry_line
 from gate.model.records import Entry, Record
 
 NAME: Final = "journal.jsonl"
-START: Final = "0" * 64
 
 
 def make_folder(directory: Path) -> None:
@@ -32,11 +31,15 @@ def make_folder(directory: Path) -> None:
     except OSError as error:
         message = f"the evidence folder {directory} can't be made ({error.strerror}): give --output a writable place"
         raise RefusedError(message) from None
-    fsync_folder(directory.parent)
+    try:
+        fsync_folder(directory.parent)
+    except OSError as error:
+        message = f"the evidence folder {directory} can't be kept ({error.strerror}): give --output a writable place"
+        raise InconclusiveError(message) from None
 
 
 def fsync_folder(directory: Path) -> None:
-    """Make a rename or a new name in this folder durable."""
+    """Make a rename or a new name in this folder durable; raises OSError."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -45,15 +48,22 @@ def fsync_folder(directory: Path) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file so that it is there in full or not at all: temporary, fsync, rename, fsync of the folder."""
+    """Write a file so that it is there in full or not at all: temporary, fsync, rename, fsync of the folder.
+
+    Raises `InconclusiveError` when any of these fails.
+    """
     temporary = path.with_name(f".{path.name}.new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-    fsync_folder(path.parent)
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+        fsync_folder(path.parent)
+    except OSError as error:
+        message = f"{path} can't be written ({error.strerror}): free the disk, then finalize the folder"
+        raise InconclusiveError(message) from None
 
 
 class Journal:
@@ -70,9 +80,13 @@ class Journal:
         self._prev = START
         self._broken: str | None = None
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW
-        self._file: int | None = os.open(directory / NAME, flags, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # finalize refuses while a run still writes
-        fsync_folder(directory)
+        try:
+            self._file: int | None = os.open(directory / NAME, flags, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # finalize refuses while a run still writes
+            fsync_folder(directory)
+        except OSError as error:
+            message = f"the journal can't be made in {directory} ({error.strerror}): give --output a writable place"
+            raise InconclusiveError(message) from None
 
     def write(self, record: Record) -> Entry:
         """Append one record, durably, and return the entry as it stands in the journal."""

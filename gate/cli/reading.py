@@ -22,6 +22,7 @@ def verify_folders(folders: Sequence[Path]) -> Outcome:
     for folder in folders:
         try:
             evidence, digest = verify(folder)
+            _refuse_secrets(folder, [row.name for row in evidence.manifest])
         except GateError as error:
             codes.append(error.exit_code)
             lines.append(
@@ -47,6 +48,20 @@ def verify_folders(folders: Sequence[Path]) -> Outcome:
         text="\n".join(lines) + "\n",
         data={"schema": RESULT_SCHEMA, "verified": rows, "exit_code": code},
     )
+
+
+def _refuse_secrets(folder: Path, names: Sequence[str]) -> None:
+    """Redaction is the first line; a stranger's credential in a log is known to nobody but its shape."""
+    from gate.parse.leaks import leak_in
+    from gate.tape import stream
+
+    for name in names:
+        leak = leak_in(stream(folder / name))
+        if leak:
+            message = (
+                f"{folder} holds what looks like {leak} in {name}: rotate it, and delete every copy of this evidence"
+            )
+            raise RefusedError(message)
 
 
 def show_folder(folder: Path) -> Outcome:

@@ -55,18 +55,24 @@ def started(journal: Path, stage: str) -> bool:
     return any(record.get("name") == stage and record.get("state") == "started" for record in records)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_killed_at_a_stage(stage: str, tmp_path: Path, marked: dict[str, str]) -> None:
-    out = tmp_path / "run"
+def killed_in(stage: str, out: Path, log: Path, environ: dict[str, str]) -> bool:
+    """Start a run and kill it in a stage; False when it was over before the kill came."""
     argv = [sys.executable, "-m", "gate", "lab", "--profile", "synthetic", "--output", str(out)]
-    with (tmp_path / "output").open("wb") as log:
-        lab = subprocess.Popen(argv, cwd=ROOT, env=marked, stdout=log, stderr=log)
+    with log.open("wb") as output:
+        lab = subprocess.Popen(argv, cwd=ROOT, env=environ, stdout=output, stderr=output)
         until = time.monotonic() + START_SECONDS
         while not started(out / "journal.jsonl", stage) and lab.poll() is None and time.monotonic() < until:
             time.sleep(0.01)
-        assert lab.poll() is None, (tmp_path / "output").read_text()
         lab.kill()
-        lab.wait(timeout=DEATH_SECONDS)
+        return lab.wait(timeout=DEATH_SECONDS) == -signal.SIGKILL and started(out / "journal.jsonl", stage)
+
+
+@pytest.mark.row("RUN-05", "HIS-02")
+@pytest.mark.parametrize("stage", STAGES)
+def test_killed_at_a_stage(stage: str, tmp_path: Path, marked: dict[str, str]) -> None:
+    out = tmp_path / "run"
+    tries = (killed_in(stage, out := tmp_path / f"run-{number}", tmp_path / "output", marked) for number in range(5))
+    assert any(tries), (tmp_path / "output").read_text()
     evidence = finalize(out)
     assert evidence.verdict.word is Word.INCONCLUSIVE
     assert "run-incomplete" in evidence.verdict.codes

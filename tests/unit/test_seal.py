@@ -42,6 +42,7 @@ def test_a_sealed_folder_is_genuine_and_its_digest_is_the_files_own(sealed: Path
     assert {row.name for row in evidence.manifest} == {path.name for path in sealed.iterdir()} - {"evidence.json"}
 
 
+@pytest.mark.row("HIS-12")
 def test_verifying_changes_nothing_and_sealing_again_gives_the_same_bytes(sealed: Path) -> None:
     before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in sealed.iterdir()}
     verify(sealed)
@@ -52,6 +53,7 @@ def test_verifying_changes_nothing_and_sealing_again_gives_the_same_bytes(sealed
     }
 
 
+@pytest.mark.row("ART-12")
 def test_any_changed_byte_is_found(sealed: Path, tmp_path: Path) -> None:
     """A byte in each part of each file, spread over its length."""
     for path in sorted(sealed.iterdir()):
@@ -65,6 +67,7 @@ def test_any_changed_byte_is_found(sealed: Path, tmp_path: Path) -> None:
             shutil.rmtree(copy)
 
 
+@pytest.mark.row("ART-13")
 @pytest.mark.parametrize("name", ["journal.jsonl", "push-profile.log", "report.html", "evidence.json"])
 def test_a_file_that_is_gone_or_cut_is_found(sealed: Path, name: str) -> None:
     data = (sealed / name).read_bytes()
@@ -76,12 +79,14 @@ def test_a_file_that_is_gone_or_cut_is_found(sealed: Path, name: str) -> None:
         verify(sealed)
 
 
+@pytest.mark.row("ART-13")
 def test_a_file_too_many_is_found(sealed: Path) -> None:
     (sealed / "extra.log").write_bytes(b"x")
     with pytest.raises(ForgedError, match=r"extra\.log"):
         verify(sealed)
 
 
+@pytest.mark.row("ART-11")
 def test_a_better_verdict_written_by_hand_is_not_believed(tmp_path: Path) -> None:
     run = tapes.healthy().change(
         say.BucketSampled, lambda record: tapes.lost(record) if record.phase is Phase.POST else record
@@ -97,6 +102,7 @@ def test_a_better_verdict_written_by_hand_is_not_believed(tmp_path: Path) -> Non
         verify(at)
 
 
+@pytest.mark.row("ART-11")
 def test_a_capture_edited_with_its_hashes_mended_gives_another_verdict(sealed: Path) -> None:
     """ART-11: the verdict follows the captures, not what is stored of them."""
     log = (sealed / "push-profile.log").read_bytes()
@@ -136,6 +142,7 @@ def test_a_torn_tail_is_read_up_to_the_tear(tmp_path: Path) -> None:
         verify(at)
 
 
+@pytest.mark.row("HIS-11")
 def test_a_journal_whose_chain_breaks_ends_there(tmp_path: Path) -> None:
     at = folder(tmp_path / "run", tapes.healthy())
     lines = (at / "journal.jsonl").read_bytes().splitlines(keepends=True)
@@ -167,6 +174,7 @@ def test_a_folder_that_exists_is_refused_and_untouched(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
+@pytest.mark.row("RUN-22")
 def test_a_symlink_in_the_place_of_a_journal_is_not_followed(tmp_path: Path) -> None:
     at = folder(tmp_path / "run", tapes.healthy())
     (at / "journal.jsonl").rename(tmp_path / "elsewhere")
@@ -191,6 +199,7 @@ def test_the_journal_chains_and_a_writer_holds_it(tmp_path: Path) -> None:
         journal.write(say.RunComplete())
 
 
+@pytest.mark.row("RUN-07")
 def test_a_full_disk_is_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at = tmp_path / "run"
     make_folder(at)
@@ -211,6 +220,7 @@ def test_a_full_disk_is_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert finalize(at).verdict.word is Word.INCONCLUSIVE
 
 
+@pytest.mark.row("RUN-05")
 def test_leftovers_of_an_interrupted_seal_are_swept(tmp_path: Path) -> None:
     at = folder(tmp_path / "run", tapes.healthy())
     (at / ".evidence.json.new").write_bytes(b"half")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from gate import limits
 from gate.judge.finding import RUN, finding
 from gate.model.basics import Truth
 from gate.model.document import Facts, Finding
@@ -41,6 +42,7 @@ def check_run(facts: Facts) -> Iterator[Finding]:
         yield finding("run-cancelled", RUN, f"the run was cancelled: {journal.cancelled}", evidence=where)
     for number, trouble in enumerate(journal.troubles):
         yield finding("run-trouble", RUN, trouble, evidence=(f"/journal/troubles/{number}",))
+    yield from _course(facts)
     skipped = [stage for stage in facts.stages if stage.name == PUBLISH and stage.state == "skipped"]
     if skipped:
         yield finding("run-publish-skipped", RUN, skipped[0].note, evidence=("/stages",))
@@ -49,3 +51,12 @@ def check_run(facts: Facts) -> Iterator[Finding]:
         yield finding("run-incomplete", RUN, f"the journal has {journal.records} records and {told}", evidence=where)
     elif not (skipped or journal.troubles or journal.refused or journal.cancelled):
         yield finding("run-complete", RUN, f"{journal.records} records, {len(facts.stages)} stages", evidence=where)
+
+
+def _course(facts: Facts) -> Iterator[Finding]:
+    journal = facts.journal
+    for told in journal.disorder:
+        yield finding("run-disordered", RUN, told, evidence=("/journal/disorder",))
+    if journal.clock_jump_millis > limits.CLOCK_JUMP_SECONDS * 1000:
+        told = f"the clock moved by {journal.clock_jump_millis} ms, at most {limits.CLOCK_JUMP_SECONDS:.0f} s may be"
+        yield finding("run-clock-jumped", RUN, told, evidence=("/journal/clock_jump_millis",))

@@ -108,6 +108,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.row("ART-01")
 @pytest.mark.parametrize("name", NAMES)
 def test_names_that_could_leave_the_folder_are_refused(name: bytes, tmp_path: Path) -> None:
     """ART-01."""
@@ -118,6 +119,7 @@ def test_names_that_could_leave_the_folder_are_refused(name: bytes, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.row("ART-02")
 @pytest.mark.parametrize("mode", [0o120777, 0o040755, 0o020666, 0o060666, 0o010644, 0o140755, 0o104755, 0o102755])
 def test_links_devices_folders_and_setuid_are_refused(mode: int, tmp_path: Path) -> None:
     """ART-02: Python would write a link as a file, other tools as a link."""
@@ -127,6 +129,7 @@ def test_links_devices_folders_and_setuid_are_refused(mode: int, tmp_path: Path)
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.row("ART-03")
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("second", ["evidence.json", "EVIDENCE.json"])
 def test_two_members_of_one_name_are_refused(second: str) -> None:
@@ -141,6 +144,7 @@ def test_a_name_that_is_a_file_and_a_folder_is_refused() -> None:
         read_bundle(packed({"a": b"x", "a/b": b"y"}))
 
 
+@pytest.mark.row("ART-04")
 def test_a_bomb_is_refused_by_its_own_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """ART-04: 1 MiB and more at over 200 to 1."""
     data = packed({"push.log": bytes(4 * 1024 * 1024)})
@@ -154,6 +158,7 @@ def test_a_bomb_is_refused_by_its_own_figures(monkeypatch: pytest.MonkeyPatch) -
         members(packed({"a": b"x" * 600, "b": b"y" * 600}))
 
 
+@pytest.mark.row("ART-04")
 def test_a_bomb_that_lies_about_its_size_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     big = bytes(64 * 1024 * 1024)
     data = packed({"push.log": big})
@@ -180,6 +185,7 @@ def test_a_bomb_that_lies_about_its_size_is_cut_off(monkeypatch: pytest.MonkeyPa
     assert sum(given) <= 1001
 
 
+@pytest.mark.row("ART-04")
 def test_members_that_overlap_are_refused() -> None:
     """Both directory rows point at the first member's data."""
     data = bytearray(packed({"aaa": b"x" * 100, "bbb": b"x" * 100}))
@@ -189,6 +195,7 @@ def test_members_that_overlap_are_refused() -> None:
         members(bytes(data))
 
 
+@pytest.mark.row("ART-04")
 def test_more_members_than_an_evidence_folder_has_are_refused() -> None:
     with pytest.raises(ForgedError, match="201 members"):
         members(packed({f"f{number}": b"" for number in range(201)}))
@@ -272,6 +279,7 @@ EDITS: list[tuple[Callable[[bytes], bytes], str]] = [
 ]
 
 
+@pytest.mark.row("ART-05")
 @pytest.mark.parametrize(("edit", "match"), EDITS, ids=[str(number) for number in range(len(EDITS))])
 def test_zips_that_readers_disagree_on_are_refused(edit: Callable[[bytes], bytes], match: str, tmp_path: Path) -> None:
     """ART-05: data before, between and after, bad sums, cut directories, zip64, other names."""
@@ -289,6 +297,7 @@ def test_an_artifact_over_the_cap_is_not_looked_at(monkeypatch: pytest.MonkeyPat
         members(packed())
 
 
+@pytest.mark.row("ART-12")
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_changed_byte_is_refused_or_changes_nothing_that_is_read(*, streamed: bool) -> None:
     """ART-12, of the zip: times, versions and attributes may differ, names and bytes never do."""
