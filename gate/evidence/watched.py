@@ -13,6 +13,8 @@ from gate.model.basics import BucketState, Label
 from gate.model.document import Bucket, BucketSample, During, PushWatch, Watched
 from gate.model.records import BucketSampled, ChildEnded
 
+_LONGEST_MILLIS = 10**12  # 32 years: a journal that claims more is none of ours, and Python's dates end
+
 
 def fold_during(
     samples: Sequence[tuple[str, BucketSampled]], ended: Sequence[tuple[str, ChildEnded]], buckets: Sequence[str]
@@ -31,7 +33,7 @@ def _watches(
         if child_name(label) in pushes:
             at, child = pushes[child_name(label)]
             end = datetime.fromisoformat(at)
-            begin = end - timedelta(milliseconds=child.millis)
+            begin = end - timedelta(milliseconds=min(max(child.millis, 0), _LONGEST_MILLIS))
             yield PushWatch(
                 label=label,
                 began_at=_written(begin),

@@ -42,3 +42,9 @@ def test_a_sample_that_could_not_be_read_ends_no_silence() -> None:
 
 def test_without_a_push_there_is_no_watch() -> None:
     assert fold_during([], [(at(1), tapes.child("build", "build.log"))], BUCKETS).pushes == ()
+
+
+def test_a_push_that_took_longer_than_time_is_still_folded() -> None:
+    for millis in (10**30, -5):
+        during = fold_during([], [(at(40), tapes.child("push:canary", "push-canary.log", millis=millis))], BUCKETS)
+        assert during.pushes[0].ended_at == at(40)
