@@ -24,4 +24,9 @@ def complaint(stderr: bytes) -> str:
     lines = [decode(strip_escapes(line)).strip() for line in stderr.split(b"\n")]
     lines = [line for line in lines if line and not _TRACE.match(line)]
     line = next((line for line in lines if _SAID.match(line)), lines[-1] if lines else "it said nothing")
-    return ascii(_CREDENTIALS.sub("***", line))[1:-1][:COMPLAINT_CHARS]
+    return said(line, COMPLAINT_CHARS)
+
+
+def said(text: str, cap: int) -> str:
+    """Foreign text for a record: ASCII with escapes, at most ``cap`` characters, credentials replaced."""
+    return ascii(_CREDENTIALS.sub("***", text))[1:-1][:cap]

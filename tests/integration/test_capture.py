@@ -44,6 +44,11 @@ def test_a_capture_of_a_healthy_site_is_inconclusive_and_publishes_nothing(tmp_p
     assert {row.state for row in (*evidence.pre.buckets.values(), *evidence.post.buckets.values())} == {"indexed"}
     assert evidence.server_log.truth.value == "present"
     assert evidence.push.paths == ()
+    assert evidence.incident is not None
+    (disk,) = evidence.incident.disks
+    assert (disk.place, disk.error) == (evidence.policy.markers[0], None)
+    assert (evidence.incident.events, evidence.incident.previous_logs) == ((), ())
+    assert [stage.state for stage in evidence.stages if stage.name == "incident"] == ["ended"]
     assert "run-publish-skipped" in evidence.verdict.codes
     verify(tmp_path / "run")
 

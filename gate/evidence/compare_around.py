@@ -1,0 +1,194 @@
+"""What lies around the store in two evidences: disks, events, logs, other findings, tools and settings."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Final
+
+from gate import limits
+from gate.evidence.compare_rows import NOT_LOOKED_AT, plain_row, row
+from gate.evidence.incident import is_full, percent
+from gate.model.basics import Status, Truth
+from gate.model.difference import DiffRow, Weight
+from gate.model.document import Evidence
+from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent
+from gate.model.records import Policy
+from gate.parse.server_log import speaks_of_storage
+
+_FAMILIES: Final = ("bucket", "state", "epoch")  # of codes whose facts are compared themselves
+# Settings without which the two don't speak of the same thing.
+_WEIGHTY: Final = frozenset(
+    {"kind", "buckets", "state_bucket", "state_key", "state_contents", "cache", "endpoint"}
+    | {"store_endpoint", "markers", "absent"}
+)
+_Event = tuple[str, str, str]
+
+
+def disk_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
+    """Bytes and inodes of each place; none where neither is a capture."""
+    if a.incident is None and b.incident is None:
+        return
+    if a.incident is None or b.incident is None:
+        told = ("looked at", NOT_LOOKED_AT) if b.incident is None else (NOT_LOOKED_AT, "looked at")
+        why = "only one of the two is a capture"
+        yield row("incident", "disks, events, previous logs", told, Weight.UNSURE, why)
+        return
+    one, two = ({disk.place: disk for disk in of.disks} for of in (a.incident, b.incident))
+    for place in sorted({*one, *two}):
+        before, after = one.get(place), two.get(place)
+        yield _disk(f"{place} bytes", before, after, *(disk.space if disk else None for disk in (before, after)))
+        rooms = [disk.inodes if disk else None for disk in (before, after)]
+        whole = all(disk is not None and not disk.error for disk in (before, after))
+        if not whole or rooms != [None, None]:
+            yield _disk(f"{place} inodes", before, after, rooms[0], rooms[1])
+
+
+def _disk(
+    subject: str, before: DiskSeen | None, after: DiskSeen | None, one: DiskRoom | None, two: DiskRoom | None
+) -> DiffRow:
+    told = (_room(before, one), _room(after, two))
+    weight, why = Weight.SAME if told[0] == told[1] else Weight.NOTE, ""
+    if one is None or two is None:
+        weight, why = Weight.UNSURE, "not known on a side"
+    elif is_full(two) and not is_full(one):
+        weight, why = Weight.UNSURE, "full in B: writes fail, and it can look like a loss"
+    return row("disk", subject, told, weight, why)
+
+
+def _room(disk: DiskSeen | None, room: DiskRoom | None) -> str:
+    if disk is None:
+        return NOT_LOOKED_AT
+    return f"{percent(room)} % of {room.total}" if room else f"unknown{f': {disk.error}' if disk.error else ''}"
+
+
+# -------------------------------------------------------------------------------------------------------------- events
+
+
+def event_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
+    """Events of the cluster that only one of two captures has, or that came more often; the first hundred of a role."""
+    if a.incident is None or b.incident is None:
+        return
+    for role in ("store", "cache"):
+        one, two = _events(a.incident, role), _events(b.incident, role)
+        if one is None and two is None:
+            continue
+        subject = f"of the {role}"
+        if one is None or two is None or one.error or two.error:
+            yield row("event", subject, (_asked(one), _asked(two)), Weight.UNSURE, "not known on a side")
+        yield from _event_changes(subject, _counts(one), _counts(two))
+
+
+def _events(incident: Incident, role: str) -> EventsSeen | None:
+    return next((seen for seen in incident.events if seen.role == role), None)
+
+
+def _asked(seen: EventsSeen | None) -> str:
+    return NOT_LOOKED_AT if seen is None else seen.error or f"{len(seen.events)} events"
+
+
+def _counts(seen: EventsSeen | None) -> Counter[_Event]:
+    found: Counter[_Event] = Counter()
+    for event in seen.events if seen else ():
+        found[_key(event)] += event.count
+    return found
+
+
+def _key(event: KubeEvent) -> _Event:
+    return event.involved, f"{event.type} {event.reason}", event.message
+
+
+def _event_changes(subject: str, one: Counter[_Event], two: Counter[_Event]) -> Iterator[DiffRow]:
+    changed = [key for key in sorted({*one, *two}) if one[key] != two[key]]
+    for key in changed[: limits.DIFF_EVENTS]:
+        yield plain_row("event", ": ".join(key), _times(one[key]), _times(two[key]))
+    if len(changed) > limits.DIFF_EVENTS:
+        yield row("event", subject, ("", ""), Weight.NOTE, f"{len(changed) - limits.DIFF_EVENTS} more differ")
+    both = len({*one, *two}) - len(changed)
+    if both:
+        yield row("event", subject, (f"{both} alike",) * 2, Weight.SAME)
+
+
+def _times(count: int) -> str:
+    return f"{count} time{'' if count == 1 else 's'}" if count else "none"
+
+
+# ---------------------------------------------------------------------------------------------------------------- logs
+
+
+def log_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
+    """How often the server's log has each code, and the logs of containers that ended."""
+    if not all("server-log" in of.policy.absent for of in (a, b)):
+        told = (a.server_log.truth.value, b.server_log.truth.value)
+        known = told == (Truth.PRESENT.value,) * 2
+        why = "" if known else "not known on a side: no errors seen is not no errors"
+        yield row("log", "server log", told, Weight.SAME if known else Weight.UNSURE, why)
+        one, two = (Counter(event.code for event in of.server_log.events if event.code) for of in (a, b))
+        storage = {event.code for event in b.server_log.events if speaks_of_storage(event)}
+        yield from _codes("server log", one, two, storage)
+    if a.incident is not None and b.incident is not None:
+        codes = [Counter(of.previous_codes) for of in (a.incident, b.incident)]
+        yield from _codes("previous logs", codes[0], codes[1], set(codes[1]))
+
+
+def _codes(
+    where: str, one: Mapping[str, int], two: Mapping[str, int], storage: "set[str] | set[str | None]"
+) -> Iterator[DiffRow]:
+    for code in sorted({*one, *two}):
+        made = plain_row("log", f"{where} {code}", _times(one.get(code, 0)), _times(two.get(code, 0)))
+        if code in storage and not one.get(code):
+            why = "a storage error that A does not have"
+            made = row("log", made.subject, (made.before, made.after), Weight.UNSURE, why)
+        yield made
+
+
+# --------------------------------------------------------------------------------------- findings, tools and settings
+
+
+def finding_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
+    """Failing findings of matters that are not compared themselves: bodies, pushes, controls, the build."""
+    one, two = (
+        {
+            (found.code, found.subject)
+            for found in of.findings
+            if found.status is Status.FAIL and not _compared(found.code)
+        }
+        for of in (a, b)
+    )
+    for code, subject in sorted(one ^ two):
+        seen = (code, subject) in two
+        told = ("–", "fail") if seen else ("fail", "–")
+        yield row("finding", f"{code} {subject}", told, Weight.WORSE if seen else Weight.NOTE)
+
+
+def _compared(code: str) -> bool:
+    return code.partition("-")[0] in _FAMILIES
+
+
+def tool_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
+    """Versions, of no weight: they are of the machines that looked, not of the store."""
+    yield plain_row("tool", a.run.tool, f"{a.run.tool_version}", f"{b.run.tool_version}")
+    yield plain_row("tool", "judge revision", f"{a.judge_revision}", f"{b.judge_revision}")
+    yield plain_row("tool", "python", a.run.python, b.run.python)
+    for name in sorted({*a.run.versions, *b.run.versions}):
+        yield plain_row("tool", name, a.run.versions.get(name, NOT_LOOKED_AT), b.run.versions.get(name, NOT_LOOKED_AT))
+
+
+def setting_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
+    """Settings that differ, and how many don't."""
+    same = 0
+    for field in fields(Policy):
+        before, after = getattr(a.policy, field.name), getattr(b.policy, field.name)
+        if before == after:
+            same += 1
+            continue
+        heavy = field.name in _WEIGHTY
+        why = "the two do not speak of the same thing" if heavy else ""
+        weight = Weight.UNSURE if heavy else Weight.NOTE
+        yield row("setting", field.name.replace("_", "-"), (_said(before), _said(after)), weight, why)
+    yield row("setting", "all others", (f"{same}",) * 2, Weight.SAME)
+
+
+def _said(made: object) -> str:
+    if made is None:
+        return "none"
+    return ", ".join(map(str, made)) or "none" if isinstance(made, tuple) else str(made)

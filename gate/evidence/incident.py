@@ -1,0 +1,46 @@
+"""Disk use, events and previous logs of a capture, folded; and how full a file system is."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, Incident, PreviousLogSeen
+from gate.parse.server_log import ServerLogParser, speaks_of_storage
+
+PREVIOUS_LOG: Final = "previous.log"
+FULL_PERCENT: Final = 99
+
+
+def fold_incident(
+    disks: Sequence[DiskSeen],
+    events: Sequence[EventsSeen],
+    logs: Sequence[PreviousLogSeen],
+    previous: Iterable[bytes] | None,
+) -> Incident | None:
+    """What a capture saw besides; None where it is no capture, and nothing of it was looked at.
+
+    The logs of ended containers tell storage errors alone: lines with a status are answers to clients.
+    """
+    if not (disks or events or logs):
+        return None
+    parser = ServerLogParser()
+    for chunk in previous or ():
+        parser.feed(chunk)
+    codes = Counter(str(event.code) for event in parser.finish() if speaks_of_storage(event))
+    return Incident(
+        disks=tuple(disks), events=tuple(events), previous_logs=tuple(logs), previous_codes=dict(sorted(codes.items()))
+    )
+
+
+def percent(room: DiskRoom) -> int:
+    """How full, rounded up, as df tells it: used of what an unprivileged process can have at all.
+
+    Blocks that are kept for root are neither used nor free for a store that runs without privileges.
+    """
+    within_reach = room.used + room.free
+    return -(-room.used * 100 // within_reach) if within_reach else 100
+
+
+def is_full(room: DiskRoom | None) -> bool:
+    """Whether a file system has practically no room left."""
+    return room is not None and percent(room) >= FULL_PERCENT

@@ -1,0 +1,69 @@
+"""What a capture looks at besides. It can only lower a verdict, and never to a fail.
+
+A full disk is no wrong index and no wrong body, which alone are failures; but it makes writes fail and can look like a
+loss, so it is more than a note: inconclusive, with its own remedy.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from gate.evidence.incident import is_full, percent
+from gate.judge.finding import finding
+from gate.model.document import Facts, Finding
+from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, PreviousLogSeen
+
+_PREVIOUS: Final = "previous logs"
+
+
+def check_incident(facts: Facts) -> Iterator[Finding]:
+    """A row for each place, each workload's events and each previous log; none for a run that is no capture."""
+    incident = facts.incident
+    if incident is None:
+        return
+    for number, disk in enumerate(incident.disks):
+        yield from _disk(disk, f"/incident/disks/{number}")
+    for number, seen in enumerate(incident.events):
+        yield _events(seen, f"/incident/events/{number}")
+    for number, log in enumerate(incident.previous_logs):
+        yield _previous(log, f"/incident/previous_logs/{number}")
+    if incident.previous_codes:
+        told = ", ".join(f"{count} × {code}" for code, count in sorted(incident.previous_codes.items()))
+        summary = f"before their last restart containers logged {told}"
+        yield finding("incident-storage-error", _PREVIOUS, summary, evidence=("/incident/previous_codes",))
+
+
+def _disk(disk: DiskSeen, where: str) -> Iterator[Finding]:
+    told = [f"{percent(room)} % of its {what} taken" for what, room in _rooms(disk) if room is not None]
+    summary = f"{disk.place}: {', '.join(told) or 'nothing told'}"
+    if is_full(disk.space) or is_full(disk.inodes):
+        yield finding("disk-full", disk.place, summary, evidence=(where,))
+    elif disk.space is not None and not disk.error:
+        yield finding("disk-room", disk.place, summary, evidence=(where,))
+    if disk.error:
+        yield finding("disk-unobservable", disk.place, f"{disk.place}: {disk.error}", evidence=(where,))
+
+
+def _rooms(disk: DiskSeen) -> tuple[tuple[str, DiskRoom | None], ...]:
+    return ("bytes", disk.space), ("inodes", disk.inodes)
+
+
+def _events(seen: EventsSeen, where: str) -> Finding:
+    subject = f"events of the {seen.role}"
+    if seen.error:
+        return finding("incident-unobservable", subject, f"{seen.place}: {seen.error}", evidence=(where,))
+    warnings = Counter(event.reason for event in seen.events if event.type == "Warning")
+    told = ", ".join(f"{count} × {reason}" for reason, count in sorted(warnings.items()))
+    more = ", and there are older ones" if seen.cut else ""
+    summary = f"{seen.place}: {len(seen.events)} events{more}; warnings: {told or 'none'}"
+    return finding("incident-seen", subject, summary, evidence=(where,))
+
+
+def _previous(log: PreviousLogSeen, where: str) -> Finding:
+    subject = f"previous log of {log.place}"
+    if log.error:
+        return finding("incident-unobservable", subject, f"{log.place}: {log.error}", evidence=(where,))
+    ended = f"; it ended: {log.ended}" if log.ended else ""
+    cut = ", its last lines" if log.cut else ""
+    summary = f"{log.place}: {log.restarts} restarts{ended}; {log.bytes} bytes logged before{cut}"
+    return finding("incident-seen", subject, summary, evidence=(where,))

@@ -1,0 +1,50 @@
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from gate.model.incident_records import DiskSeen
+from gate.observe.disk_use import look_at_disk
+
+
+def one(place: str, seconds: float = 30) -> DiskSeen:
+    (seen,) = look_at_disk(place, kubectl=None, seconds=seconds)
+    return seen
+
+
+def test_a_folder_of_this_machine(tmp_path: Path) -> None:
+    told = os.statvfs(tmp_path)
+    seen = one(f"file://{tmp_path}")
+    assert (seen.place, seen.error) == (f"file://{tmp_path}", None)
+    assert seen.space is not None
+    assert seen.space.total == told.f_blocks * told.f_frsize
+    assert 0 < seen.space.used + seen.space.free <= seen.space.total
+
+
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ("nowhere", "'nowhere' is not a locator: expected file:///path or kubectl://NAMESPACE/KIND/NAME."),
+        ("file:///gate/none", "/gate/none: No such file or directory"),
+        ("file:///proc", "space: this file system tells no size"),
+        ("kubectl://n/pod/a?path=/data", "this place is in a cluster, and kubectl is not used here"),
+    ],
+)
+def test_what_can_not_be_told_is_said(place: str, error: str) -> None:
+    seen = one(place)
+    assert (seen.space, seen.error) == (None, error)
+
+
+def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    told = os.statvfs("/")
+
+    def stalled(path: str) -> os.statvfs_result:
+        over.wait(60)
+        return told
+
+    monkeypatch.setattr("gate.observe.disk_use.os.statvfs", stalled)
+    seen = one("file:///data", seconds=0.01)
+    over.set()
+    assert seen == DiskSeen(place="file:///data", error="the disk did not answer within 0.01 s")

@@ -1,0 +1,86 @@
+"""What ``diff`` prints: the heaviest first, and nothing of the text in it is a command or markup."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import example, given, settings
+
+from gate.model.difference import Difference, DiffRow, DiffSide, Weight
+from gate.render import difference
+from tests.unit.render.hostile import everywhere, hostile_text
+from tests.unit.render.runner_parser import commands
+
+SIDE = DiffSide(run_id="r1", started_at="t1", ended_at="t2", verdict="inconclusive", digest="d" * 64)
+SAME = DiffRow(matter="bucket", subject="a", phase="pre", before="indexed", after="indexed", weight=Weight.SAME, why="")
+ROWS = (
+    SAME,
+    replace(SAME, subject="b", before="not looked at", after="not looked at", weight=Weight.UNSURE, why="not known"),
+    replace(SAME, matter="tool", subject="nix", phase="", before="1", after="2", weight=Weight.NOTE),
+    replace(SAME, subject="c", after="index-lost", weight=Weight.WORSE, why="lost"),
+)
+WORSE = Difference(a=SIDE, b=SIDE, rows=ROWS, weight=Weight.WORSE, exit_code=4, headline="B is worse than A.")
+TEXT = f"""WORSE: B is worse than A.
+
+A: run r1, verdict inconclusive, t1 to t2, sha256 {"d" * 64}
+B: run r1, verdict inconclusive, t1 to t2, sha256 {"d" * 64}
+
+worse in B:
+  bucket c [pre]
+    indexed → index-lost (lost)
+
+can't be compared, or may hide a loss:
+  bucket b [pre]
+    not looked at (not known)
+
+different, and of no weight:
+  tool nix
+    1 → 2
+
+the same: 1 row, in the JSON
+exit code: 4
+"""
+TABLE = """
+| weight | matter | subject | phase | A | B | why |
+| --- | --- | --- | --- | --- | --- | --- |
+| worse | bucket | c | pre | indexed | index-lost | lost |
+| unsure | bucket | b | pre | not looked at | not looked at | not known |
+| note | tool | nix | – | 1 | 2 | – |
+
+The same: 1 row, in the JSON
+"""
+
+
+def test_text() -> None:
+    assert difference.text(WORSE) == TEXT
+
+
+def test_markdown() -> None:
+    shown = difference.markdown(WORSE)
+    assert shown.startswith("**WORSE: B is worse than A.**\n\nA: run r1,")
+    assert shown.endswith(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("weight", "word"), [("unsure", "UNSURE"), ("note", "NOTHING OF WEIGHT"), ("same", "NOTHING OF WEIGHT")]
+)
+def test_the_first_word(weight: str, word: str) -> None:
+    found = replace(WORSE, weight=Weight(weight), rows=(SAME, SAME))
+    assert difference.text(found).startswith(f"{word}: ")
+    assert "the same: 2 rows, in the JSON" in difference.text(found)
+    assert "worse in B" not in difference.text(found)
+
+
+@settings(max_examples=50, deadline=None)
+@given(hostile_text)
+@example("::error::")
+@example("a|b\n##[error]")
+def test_foreign_text_is_neither_command_nor_markup(text: str) -> None:
+    hostile = everywhere(WORSE, text)
+    for render in (difference.text, difference.markdown):
+        shown = render(hostile)
+        assert list(commands(shown)) == []
+        assert shown.count("\n") == render(everywhere(WORSE, "x")).count("\n")
+    table = difference.markdown(hostile).split("\n")
+    assert [line.count("|") for line in table] == [
+        line.count("|") for line in difference.markdown(everywhere(WORSE, "x")).split("\n")
+    ]
