@@ -10,7 +10,7 @@ from typing import Final
 
 from gate.errors import ForeignTextError
 from gate.model.basics import Claim, Label, Status, Truth
-from gate.model.document import Body, Read
+from gate.model.body import Body, Read
 from gate.model.parsed import NarInfo
 from gate.model.records import BodyRead, HttpAnswer, NarRead, PathFacts
 from gate.parse.attic_json import parse_attic_error
@@ -35,6 +35,8 @@ STATUS_OF: Final = {
     "body-signature-unknown": Status.INCONCLUSIVE,
     "body-not-published": Status.INCONCLUSIVE,
     "body-codec-mismatch": Status.INCONCLUSIVE,
+    "body-encoded": Status.INCONCLUSIVE,
+    "body-from-a-cache": Status.INCONCLUSIVE,
     "body-redirect-denied": Status.INCONCLUSIVE,
     "body-narinfo-unreadable": Status.INCONCLUSIVE,
     "body-timed-out": Status.INCONCLUSIVE,
@@ -109,6 +111,8 @@ def _read(expected: Expected, at: str, read: BodyRead) -> Read:
         code = _nar(expected, read.nar)
     if code == WHOLE and expected.trust and signed is not Truth.PRESENT:
         code = _signature_code(info, signed)
+    if code == WHOLE and expected.attic:
+        code = _way_code(read)
     return Read(
         attempt=read.attempt,
         at=at,
@@ -120,6 +124,14 @@ def _read(expected: Expected, at: str, read: BodyRead) -> Read:
         nar=read.nar,
         code=code,
     )
+
+
+def _way_code(read: BodyRead) -> str:
+    """The class of a whole body by the way that it came: what another server kept says nothing of this one."""
+    nar = read.nar
+    if nar is not None and (nar.encoding or "identity").lower() != "identity":
+        return "body-encoded"
+    return "body-from-a-cache" if read.narinfo.cached or (nar is not None and nar.cached) else WHOLE
 
 
 def _narinfo(expected: Expected, answer: HttpAnswer) -> tuple[NarInfo | None, str | None]:

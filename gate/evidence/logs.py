@@ -1,48 +1,104 @@
 """Server log and build log captures → events and a ledger. Logs can be forged, so they may only lower a verdict."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from gate import limits
+from gate.evidence.log_join import Explained, Failure, Joined, is_of, measure_skew
 from gate.model.basics import Phase, Truth
-from gate.model.document import Build, Canary, ServerLog
+from gate.model.document import Build, Canary, ServerEvent, ServerLog
 from gate.model.parsed import BuildLedger, LogEvent
-from gate.model.records import BuildFacts, ChildEnded, LogCanarySent
+from gate.model.records import BuildFacts, ChildEnded, Entry, LogCanarySent
 from gate.parse.nix_log import NixLogParser
-from gate.parse.server_log import find_nonces, parse_server_log
+from gate.parse.server_log import ServerLogParser, find_nonces, is_error, speaks_of_storage
 
-_EVENTS_KEPT = 500
 _CANARY_STATUS = 500
 
 
 def fold_server_log(
-    log: Iterable[bytes] | None, canaries: Sequence[LogCanarySent], *, cut: bool
+    log: Iterable[bytes] | None, entries: Sequence[Entry], failures: Sequence[Failure], *, cut: bool
 ) -> tuple[ServerLog, dict[Phase, Canary]]:
-    """The log of the window and the canaries; it is present only when the nonces of both phases are in it."""
+    """The log of the window and the canaries; it is present only when the nonces of both phases are in it.
+
+    ``entries`` are the journal's, ``failures`` those of `failures_of`. The log is cut, too, where it has more events
+    than are kept.
+    """
     data = b"".join(log or ())
-    found = find_nonces(data, [canary.nonce for canary in canaries])
-    by_phase = {
-        canary.phase: Canary(
-            nonce=canary.nonce,
-            answered=_answered(canary),
-            logged=Truth.UNKNOWN if log is None else _truth(there=canary.nonce in found),
-        )
-        for canary in canaries
-    }
+    parser = ServerLogParser()
+    parser.feed(data)
+    events = parser.finish()
+    sent = [(entry, entry.record) for entry in entries if isinstance(entry.record, LogCanarySent)]
+    logged = {record.nonce: _first(events, record.nonce) for _, record in sent}
+    by_phase = _canaries(sent, data, {nonce: events[at].at for nonce, at in logged.items() if at is not None}, log)
     both = all(phase in by_phase and by_phase[phase].logged is Truth.PRESENT for phase in (Phase.PRE, Phase.POST))
-    events = parse_server_log(data)
+    cut = cut or parser.dropped > 0
+    skew = measure_skew((entry, events[at]) for entry, record in sent if (at := logged[record.nonce]) is not None)
+    ours = [at for at in logged.values() if at is not None and not speaks_of_storage(events[at])]
+    joined = Joined(events, ours, failures, skew)
+    explained = joined.explained()
+    shown = _shown(events, explained)
     return (
         ServerLog(
             truth=Truth.PRESENT if both and not cut else Truth.UNKNOWN,
-            events=_first_storage_events(events),
-            event_count=len(events),
+            events=tuple(_event(events[at], explained[at]) for at in shown),
+            event_count=len(events) + parser.dropped,
             cut=cut,
+            unexplained=sum(_unexplained(event, why) for event, why in zip(events, explained, strict=True)),
+            restarts=parser.starts,
+            skew=skew,
+            near=joined.near({index: number for number, index in enumerate(shown)}),
         ),
         by_phase,
     )
 
 
-def _first_storage_events(events: Sequence[LogEvent]) -> tuple[LogEvent, ...]:
-    coded = [event for event in events if event.code is not None]
-    return tuple((coded or list(events))[:_EVENTS_KEPT])
+def _canaries(
+    sent: Sequence[tuple[Entry, LogCanarySent]],
+    data: bytes,
+    logged_at: Mapping[str, str | None],
+    log: Iterable[bytes] | None,
+) -> dict[Phase, Canary]:
+    found = find_nonces(data, [record.nonce for _, record in sent])
+    return {
+        record.phase: Canary(
+            nonce=record.nonce,
+            answered=_answered(record),
+            logged=Truth.UNKNOWN if log is None else _truth(there=record.nonce in found),
+            answered_at=entry.at,
+            logged_at=logged_at.get(record.nonce),
+        )
+        for entry, record in sent
+    }
+
+
+def _first(events: Sequence[LogEvent], nonce: str) -> int | None:
+    return next((index for index, event in enumerate(events) if nonce and is_of(event, nonce)), None)
+
+
+def _unexplained(event: LogEvent, explained: Explained | None) -> bool:
+    return explained is None and is_error(event) and not speaks_of_storage(event)
+
+
+def _shown(events: Sequence[LogEvent], explained: Sequence[Explained | None]) -> list[int]:
+    """Which events are shown, in their order: those of the store first, then those that nothing explains."""
+
+    def rank(index: int) -> int:
+        return 0 if speaks_of_storage(events[index]) else 1 if _unexplained(events[index], explained[index]) else 2
+
+    return sorted(sorted(range(len(events)), key=rank)[: limits.LOG_EVENTS_SHOWN])
+
+
+def _event(event: LogEvent, explained: Explained | None) -> ServerEvent:
+    return ServerEvent(
+        at=event.at,
+        level=event.level,
+        target=event.target,
+        code=event.code,
+        message=event.message,
+        source=event.source,
+        request=event.request,
+        origin=event.origin,
+        explained=explained,
+    )
 
 
 def _answered(canary: LogCanarySent) -> Truth:

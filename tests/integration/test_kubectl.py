@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,7 @@ def test_one_pod_by_its_name(api: KubeApi, kubectl: Kubectl, drive: Path, busybo
     assert not [request for request in api.requests if "statefulsets" in request]
 
 
+@pytest.mark.row("DISK-10")
 @pytest.mark.parametrize("cut", [0, 20, 200, -60, -1])
 def test_disk_10_a_stdout_that_the_api_server_cuts_and_calls_a_success(
     api: KubeApi, kubectl: Kubectl, drive: Path, busybox: str, cut: int
@@ -145,6 +146,7 @@ def test_disk_10_a_stdout_that_the_api_server_cuts_and_calls_a_success(
     assert len(api.commands) == 3
 
 
+@pytest.mark.row("KUBE-04")
 def test_kube_04_a_banner_of_the_shell(api: KubeApi, kubectl: Kubectl, drive: Path, busybox: str) -> None:
     api.add("deployment", "rustfs", 1, "rustfs", path=busybox, containers={"rustfs": running(), "other": running()})
     api.exec.banner = b"Welcome to rustfs!\nDefaulted container"
@@ -153,6 +155,7 @@ def test_kube_04_a_banner_of_the_shell(api: KubeApi, kubectl: Kubectl, drive: Pa
     assert "container=rustfs" in next(request for request in api.requests if "/exec?" in request)
 
 
+@pytest.mark.row("DISK-18")
 @pytest.mark.parametrize(("end", "code"), [(exit_status(126), "126"), (exit_status(127), "127"), (None, "1")])
 def test_disk_18_no_shell(api: KubeApi, kubectl: Kubectl, drive: Path, *, tmp_path: Path, end: Any, code: str) -> None:
     (tmp_path / "empty").mkdir()
@@ -182,6 +185,7 @@ def test_rbac_refusals(api: KubeApi, kubectl: Kubectl, drive: Path, *, busybox: 
     assert api.commands == []
 
 
+@pytest.mark.row("KUBE-08")
 def test_kube_08_no_pod(api: KubeApi, kubectl: Kubectl, drive: Path) -> None:
     api.add("deployment", "rustfs", 0)
     (seen,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
@@ -189,6 +193,7 @@ def test_kube_08_no_pod(api: KubeApi, kubectl: Kubectl, drive: Path) -> None:
     assert rows_of(seen) == UNSEEN
 
 
+@pytest.mark.row("KUBE-07")
 def test_kube_07_the_api_names_a_pod_that_is_none(api: KubeApi, kubectl: Kubectl, drive: Path, busybox: str) -> None:
     api.add("deployment", "rustfs", 1, "rustfs", path=busybox)
     api.add_pod("deployment", "rustfs", 1, "rustfs", path=busybox).name = "--help"
@@ -217,6 +222,7 @@ def test_a_pod_that_is_replaced_between_list_and_exec(
     assert rows_of(seen) == UNSEEN
 
 
+@pytest.mark.row("KUBE-19")
 @pytest.mark.parametrize(
     ("code", "message"), [(410, "too old resource version"), (500, "etcd leader changed"), (504, "timed out")]
 )
@@ -291,11 +297,13 @@ def test_steady_replicas(api: KubeApi, kubectl: Kubectl) -> None:
     assert (rows, codes) == (set(), ["epoch-same", "epoch-same"])
 
 
+@pytest.mark.row("KUBE-08")
 def test_kube_08_a_replica_more_of_the_cache_is_a_note(api: KubeApi, kubectl: Kubectl) -> None:
     rows, codes = epochs(api, kubectl, lambda: api.add_pod("deployment", "attic", 2, "attic"))
     assert (rows, codes) == (set(), ["epoch-replicas-changed", "epoch-same"])
 
 
+@pytest.mark.row("KUBE-06")
 def test_kube_06_a_restart_of_the_store(api: KubeApi, kubectl: Kubectl) -> None:
     def restart() -> None:
         api.pods["rustfs-0"].containers["rustfs"] = running(1, "2026-11-24T01:00:00Z")
@@ -303,6 +311,7 @@ def test_kube_06_a_restart_of_the_store(api: KubeApi, kubectl: Kubectl) -> None:
     assert epochs(api, kubectl, restart)[0] == {("epoch-changed", "inconclusive")}
 
 
+@pytest.mark.row("KUBE-06")
 def test_kube_06_a_replaced_pod_of_the_store(api: KubeApi, kubectl: Kubectl) -> None:
     def replaced() -> None:
         api.pods["rustfs-0"].uid = "uid-new"
@@ -340,9 +349,12 @@ class Window:
         return notes, text.decode(), run.rows()
 
 
-def attic(nonce: str) -> str:
+def attic(nonce: str, skew: timedelta = timedelta()) -> str:
+    """What Attic logs of a canary of the healthy tape, by a clock that is so far ahead of ours."""
+    sent = {PRE: "2026-11-24T00:00:05.000799+00:00", POST: "2026-11-24T00:00:38.000799+00:00"}[nonce]
+    time = (datetime.fromisoformat(sent) + skew).isoformat().replace("+00:00", "Z")
     return (
-        "2026-11-24T00:48:39.268799Z ERROR attic_server::error: Error from the common components.\n"
+        f"{time} ERROR attic_server::error: Error from the common components.\n"
         f"           with method=GET uri=/main/{nonce}.narinfo version=HTTP/1.1\n"
     )
 
@@ -372,19 +384,27 @@ def test_a_storage_error_of_any_replica(api: KubeApi, kubectl: Kubectl, tmp_path
     assert window.captured()[2] == {("log-storage-error", "inconclusive")}
 
 
+@pytest.mark.row("KUBE-10")
 def test_kube_10_a_nodes_clock_is_ten_minutes_off(api: KubeApi, kubectl: Kubectl, tmp_path: Path) -> None:
-    """The window is from a remembered line to a canary, by the node's own clock: it is whole all the same."""
-    for skew in (timedelta(minutes=10), timedelta(minutes=-10)):
+    """The window is from a remembered line to a canary, by the node's own clock: it is whole, and the skew is told."""
+    skewed = {("log-clock-skew", "inconclusive")}
+    for skew, rows in (
+        (timedelta(minutes=10), skewed),
+        (timedelta(minutes=-10), skewed),
+        (timedelta(seconds=20), set()),
+    ):
         api.skew = skew
         (pod,) = api.add("deployment", "attic", 1, "attic")
         api.logs.clear()
         api.log(pod.name, "before", "attic", ago=5)
-        (tmp_path / f"{skew.days}").mkdir()
-        window = Window(api, kubectl, tmp_path / f"{skew.days}")
-        api.log(pod.name, attic(PRE) + attic(POST), "attic")
-        assert window.captured()[::2] == ((), set())
+        folder = tmp_path / f"{skew.total_seconds()}"
+        folder.mkdir()
+        window = Window(api, kubectl, folder)
+        api.log(pod.name, attic(PRE, skew) + attic(POST, skew), "attic")
+        assert window.captured()[::2] == ((), rows)
 
 
+@pytest.mark.row("KUBE-09")
 def test_kube_09_a_rotated_log(api: KubeApi, kubectl: Kubectl, tmp_path: Path) -> None:
     (pod,) = api.add("deployment", "attic", 1, "attic")
     api.log(pod.name, "before", "attic", ago=5)
@@ -398,6 +418,7 @@ def test_kube_09_a_rotated_log(api: KubeApi, kubectl: Kubectl, tmp_path: Path) -
     assert rows == {("log-canary-missing", "inconclusive"), ("run-trouble", "inconclusive")}
 
 
+@pytest.mark.row("KUBE-11")
 def test_kube_11_logs_are_forbidden(api: KubeApi, kubectl: Kubectl, tmp_path: Path) -> None:
     api.add("deployment", "attic", 1, "attic")
     api.forbidden.add("get pods/log")
@@ -408,6 +429,7 @@ def test_kube_11_logs_are_forbidden(api: KubeApi, kubectl: Kubectl, tmp_path: Pa
     assert any("/log?" in request for request in api.requests)
 
 
+@pytest.mark.row("KUBE-12")
 def test_kube_12_an_empty_log(api: KubeApi, kubectl: Kubectl, tmp_path: Path) -> None:
     api.add("deployment", "attic", 1, "attic")
     _notes, text, rows = Window(api, kubectl, tmp_path).captured()
@@ -477,6 +499,7 @@ def test_the_pinned_cluster_is_trusted(api: KubeApi, program: str, tmp_path: Pat
     assert api.requests == []
 
 
+@pytest.mark.row("KUBE-05")
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
@@ -495,6 +518,7 @@ def test_kube_05_another_cluster_is_refused(
     assert api.requests == []
 
 
+@pytest.mark.row("KUBE-16")
 def test_kube_16_a_credential_plugin_runs_only_when_it_is_allowed(api: KubeApi, program: str, tmp_path: Path) -> None:
     pwned = tmp_path / "pwned"
     plugin = tmp_path / "plugin"

@@ -3,28 +3,28 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from gate import limits
 from gate.judge.finding import finding
 from gate.model.basics import Truth
-from gate.model.document import Facts, Finding
-from gate.model.parsed import LogEvent
+from gate.model.document import Facts, Finding, ServerEvent, Skew
+from gate.parse.server_log import is_error, speaks_of_storage
 
 ABSENT_SOURCE = "server-log"
+_EVENTS = "/server_log/events"
 
 
 def check_server_log(facts: Facts) -> Iterator[Finding]:
-    """One row for the window, and one when it has storage errors."""
-    where = ("/server_log",)
-    coded = Counter(event.code for event in facts.server_log.events if is_storage(event))
-    if coded:
-        told = ", ".join(f"{count} × {code}" for code, count in sorted(coded.items(), key=str))
-        yield finding("log-storage-error", "server-log", f"the server logged {told} in the window", evidence=where)
+    """One row for the window, and one more for each thing in it that lowers the verdict."""
+    doubts = (*_storage(facts), *_unexplained(facts), *_restarted(facts), *_skewed(facts))
+    yield from doubts
     if ABSENT_SOURCE in facts.policy.absent:
         yield finding("log-not-here", "server-log", "the policy lists the server's log as absent")
         return
+    where = ("/server_log",)
     canaries = (facts.pre.canary, facts.post.canary)
     logged = [canary.logged.value if canary else "not sent" for canary in canaries]
     if facts.server_log.truth is Truth.PRESENT:
-        if not coded:
+        if not doubts:
             yield finding(
                 "log-clean", "server-log", f"both canaries found, {facts.server_log.event_count} events", evidence=where
             )
@@ -35,6 +35,65 @@ def check_server_log(facts: Facts) -> Iterator[Finding]:
     yield finding(code, "server-log", summary, evidence=where)
 
 
-def is_storage(event: LogEvent) -> bool:
-    """Whether an event speaks of the store: ``HTTP <status>`` lines are answers to clients, the canary's among them."""
-    return event.code is not None and not event.code.startswith("HTTP ")
+def _storage(facts: Facts) -> Iterator[Finding]:
+    events = [event for event in facts.server_log.events if speaks_of_storage(event)]
+    if events:
+        alone = sum(event.explained is None for event in events)
+        rest = f"; at the time of {alone} of them nothing of this run failed" if alone else ""
+        yield finding(
+            "log-storage-error",
+            "server-log",
+            f"the server logged {_told(events)} in the window{rest}",
+            evidence=(_EVENTS,),
+        )
+
+
+def _unexplained(facts: Facts) -> Iterator[Finding]:
+    log = facts.server_log
+    if log.unexplained:
+        events = [
+            event
+            for event in log.events
+            if event.explained is None and is_error(event) and not speaks_of_storage(event)
+        ]
+        first = events[0]
+        asked = f" ({first.request})" if first.request else ""
+        yield finding(
+            "log-unexplained-error",
+            "server-log",
+            f"the server logged {log.unexplained} × an error that no failed path, failed read or canary of this run "
+            f"explains, the first at {first.at or 'an unknown time'}{asked}: {first.message}",
+            evidence=(_EVENTS,),
+        )
+
+
+def _restarted(facts: Facts) -> Iterator[Finding]:
+    if facts.server_log.restarts:
+        yield finding(
+            "log-server-restarted",
+            "server-log",
+            f"the server's log says {facts.server_log.restarts} times that it starts, in the window",
+            evidence=("/server_log/restarts",),
+        )
+
+
+def _skewed(facts: Facts) -> Iterator[Finding]:
+    skew = facts.server_log.skew
+    if skew is not None and _least_millis(skew) > limits.LOG_SKEW_SECONDS * 1000:
+        yield finding(
+            "log-clock-skew",
+            "server-log",
+            f"the server's clock is {skew.low_millis / 1000:+.1f} to {skew.high_millis / 1000:+.1f} s off ours: "
+            f"expected at most {limits.LOG_SKEW_SECONDS} s",
+            evidence=("/server_log/skew",),
+        )
+
+
+def _least_millis(skew: Skew) -> int:
+    """How far the clocks are apart at least."""
+    return max(skew.low_millis, -skew.high_millis, 0)
+
+
+def _told(events: list[ServerEvent]) -> str:
+    coded = Counter(event.code for event in events)
+    return ", ".join(f"{count} × {code}" for code, count in sorted(coded.items(), key=str))

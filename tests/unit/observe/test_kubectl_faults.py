@@ -159,16 +159,19 @@ def test_a_healthy_answer_passes(fake: Fake) -> None:
     assert call.startswith("exec --namespace=nix-cache --container=rustfs pod/rustfs-0 -- sh -c")
 
 
+@pytest.mark.row("KUBE-01")
 def test_kube_01_no_kubectl(fake: Fake) -> None:
     assert "is not on PATH, or can't be run" in unknown(fake.kubectl(str(fake.folder / "none")))
 
 
+@pytest.mark.row("KUBE-01")
 def test_kube_01_a_kubectl_that_is_not_executable(fake: Fake) -> None:
     fake.program.chmod(stat.S_IRUSR)
     assert "is not on PATH, or can't be run" in unknown(fake.kubectl())
     assert fake.calls() == []
 
 
+@pytest.mark.row("KUBE-02")
 def test_kube_02_a_kubectl_that_hangs_and_ignores_sigterm(fake: Fake) -> None:
     fake.does("pods", 'trap "" TERM; echo $$ >"$HOME/pid"; sleep 60 & wait; sleep 60')
     began = time.monotonic()
@@ -177,11 +180,13 @@ def test_kube_02_a_kubectl_that_hangs_and_ignores_sigterm(fake: Fake) -> None:
     assert not Path(f"/proc/{(fake.folder / 'pid').read_text().strip()}").exists()
 
 
+@pytest.mark.row("KUBE-02")
 def test_kube_02_an_exec_that_hangs(fake: Fake) -> None:
     fake.does("exec", "echo; sleep 60")
     assert "exec in rustfs of pod nix-cache/rustfs-0: kubectl did not answer" in unknown(fake.kubectl(), seconds=1.5)
 
 
+@pytest.mark.row("KUBE-04")
 def test_kube_04_banners_are_no_answer_and_no_harm(fake: Fake) -> None:
     fake.says("frame", HEALTHY)
     banner = 'Defaulted container \\"rustfs\\" out of: rustfs'
@@ -190,6 +195,7 @@ def test_kube_04_banners_are_no_answer_and_no_harm(fake: Fake) -> None:
     assert len([call for call in fake.calls() if "exec" in call]) == 1
 
 
+@pytest.mark.row("KUBE-07")
 @pytest.mark.parametrize("name", ["--help", "a;touch pwned", "-rustfs", "$(touch pwned)", "A", "rustfs-0\n"])
 def test_kube_07_a_pod_name_that_is_none(fake: Fake, name: str) -> None:
     fake.pods({**pod("rustfs-0"), "metadata": {**pod("rustfs-0")["metadata"], "name": name}})  # type: ignore[dict-item]  # test
@@ -199,12 +205,14 @@ def test_kube_07_a_pod_name_that_is_none(fake: Fake, name: str) -> None:
     assert not list(fake.folder.rglob("pwned"))
 
 
+@pytest.mark.row("KUBE-08")
 def test_kube_08_no_pod(fake: Fake) -> None:
     fake.pods()
     assert unknown(fake.kubectl()) == "deployment rustfs has no pod"
     assert [row.error for row in replicas(fake.kubectl())] == ["deployment nix-cache/rustfs has no pod"]
 
 
+@pytest.mark.row("KUBE-08")
 def test_kube_08_every_pod_is_read(fake: Fake) -> None:
     fake.pods(pod("rustfs-0"), pod("rustfs-1", "u2"), pod("rustfs-2", "u3"))
     fake.says("frame", HEALTHY)
@@ -244,6 +252,7 @@ def test_an_answer_about_another_pod(fake: Fake) -> None:
     assert rows_of([seen]) >= {("bucket-unobservable", "inconclusive")}
 
 
+@pytest.mark.row("KUBE-14")
 def test_kube_14_a_bearer_token_on_stderr_stays_there(fake: Fake) -> None:
     fake.does(
         "pods",
@@ -255,16 +264,33 @@ def test_kube_14_a_bearer_token_on_stderr_stays_there(fake: Fake) -> None:
     assert said.endswith("error: *** (exit 1)")
 
 
+@pytest.mark.row("KUBE-14")
+def test_kube_14_headers_on_stderr_of_good_answers_are_in_no_record(fake: Fake) -> None:
+    """As with -v=9, set by a wrapper: every call prints them, and all goes well."""
+    noise = 'echo "I1124 00:00:00.0 1 x.go:1] Authorization: Bearer CANARY-token" >&2\n'
+    for name in ("workload", "pods", "exec"):
+        fake.does(name, f'{noise}cat "$HOME/{name}"')
+    fake.says("exec", HEALTHY)
+    places = markers(fake.kubectl())
+    assert rows_of(places) == set()
+    assert [place.markers[0].data for place in places] == [Truth.PRESENT]
+    assert "CANARY" not in repr((places, replicas(fake.kubectl())))
+    assert len(fake.calls()) >= 3
+
+
+@pytest.mark.row("KUBE-15")
 def test_kube_15_endless_output_is_cut(fake: Fake) -> None:
     fake.does("exec", "yes gate-markers")
     assert f"kubectl printed more than {limits.MARKER_FRAME_BYTES} bytes" in unknown(fake.kubectl())
 
 
+@pytest.mark.row("KUBE-19")
 def test_kube_19_an_answer_that_breaks_off(fake: Fake) -> None:
     fake.does("pods", 'head -c 200 "$HOME/pods"')
     assert "is not JSON from character 200 on (of 200 bytes)" in unknown(fake.kubectl())
 
 
+@pytest.mark.row("DISK-10")
 def test_disk_10_every_cut_point_of_exec_with_exit_0(fake: Fake) -> None:
     whole = b"banner\n" + HEALTHY
     kubectl = fake.kubectl()
@@ -275,17 +301,20 @@ def test_disk_10_every_cut_point_of_exec_with_exit_0(fake: Fake) -> None:
     assert rows_of(markers(kubectl)) == set()
 
 
+@pytest.mark.row("DISK-10")
 def test_disk_10_an_answer_from_another_time(fake: Fake) -> None:
     fake.says("exec", answer(*["directory"] * 5, nonce="n0"))
     assert "begins 0 times" in unknown(fake.kubectl())
 
 
+@pytest.mark.row("DISK-10")
 def test_disk_10_a_whole_answer_and_a_bad_exit(fake: Fake) -> None:
     fake.says("frame", HEALTHY)
     fake.does("exec", 'cat "$HOME/frame"; echo "error: stream lost" >&2; exit 1')
     assert "error: stream lost (exit 1)" in unknown(fake.kubectl())
 
 
+@pytest.mark.row("DISK-18")
 @pytest.mark.parametrize("code", [126, 127])
 def test_disk_18_no_shell(fake: Fake, code: int) -> None:
     fake.does("exec", f'echo "command terminated with exit code {code}" >&2; exit {code}')
@@ -365,6 +394,7 @@ def _store_of(rows: dict[Phase, WorkloadSeen], record: WorkloadSeen) -> Workload
     return rows[record.phase] if record.role == "store" else record
 
 
+@pytest.mark.row("KUBE-06")
 def test_kube_06_another_uid_or_restart_at_post(fake: Fake) -> None:
     def seen(phase: Phase) -> WorkloadSeen:
         (row,) = look_at_replicas("store", STORE, phase=phase, kubectl=fake.kubectl())
@@ -493,6 +523,7 @@ def test_the_part_after_the_remembered_line(log: Log) -> None:
     assert all("--timestamps --prefix" in call for call in calls)
 
 
+@pytest.mark.row("KUBE-09")
 def test_kube_09_a_rotated_log_is_seen_by_the_line_that_is_gone(log: Log) -> None:
     log.fake.says("tail", stamped("last"))
     text = f"[pod/attic-0/attic] 2026-11-24T00:00:09.000000000Z uri=/main/{POST}.narinfo\n"
@@ -503,6 +534,7 @@ def test_kube_09_a_rotated_log_is_seen_by_the_line_that_is_gone(log: Log) -> Non
     assert judged(captured, notes) == {("log-canary-missing", "inconclusive"), ("run-trouble", "inconclusive")}
 
 
+@pytest.mark.row("KUBE-09")
 def test_kube_09_a_rotation_that_only_hides_a_replica_without_canaries(log: Log) -> None:
     log.fake.pods(pod("attic-0"), pod("attic-1", "u2"))
     log.fake.does("tail", 'case "$*" in *attic-1*) echo "[pod/attic-1/attic] 2026-11-24T00:00:00Z x" ;; esac')
@@ -513,6 +545,7 @@ def test_kube_09_a_rotation_that_only_hides_a_replica_without_canaries(log: Log)
     assert judged(captured, notes) == {("run-trouble", "inconclusive")}
 
 
+@pytest.mark.row("KUBE-11")
 def test_kube_11_rbac_refuses(log: Log) -> None:
     refusal = 'echo "Error from server (Forbidden): pods \\"attic-0\\" is forbidden" >&2; exit 1'
     log.fake.does("tail", refusal)
@@ -523,6 +556,7 @@ def test_kube_11_rbac_refuses(log: Log) -> None:
     assert judged(captured, notes) == {("log-canary-missing", "inconclusive"), ("run-trouble", "inconclusive")}
 
 
+@pytest.mark.row("KUBE-12")
 def test_kube_12_empty_with_exit_0(log: Log) -> None:
     notes, captured = log.captured(log.window())
     assert captured == b""
@@ -533,6 +567,7 @@ def test_kube_12_empty_with_exit_0(log: Log) -> None:
     assert [call for call in log.fake.calls() if "logs" in call]
 
 
+@pytest.mark.row("KUBE-15")
 def test_kube_15_a_log_without_end(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "POD_LOG_BYTES", 100_000)
     log.fake.does("logs", f"yes {PRE} {POST}")
@@ -663,6 +698,7 @@ def test_a_cancelled_run_asks_nothing_more(fake: Fake) -> None:
     assert fake.calls() == []
 
 
+@pytest.mark.row("KUBE-17")
 def test_kube_17_kubectl_cp_is_never_used() -> None:
     for source in Path(kubectl_module.__file__).parents[1].rglob("*.py"):
         assert '"cp"' not in source.read_text("utf-8"), source

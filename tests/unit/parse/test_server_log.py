@@ -1,6 +1,7 @@
 import itertools
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import strategies as st
 
 from gate import limits
 from gate.model.parsed import LogEvent
-from gate.parse.server_log import ServerLogParser, find_nonces, kubectl_time, parse_server_log
+from gate.parse.server_log import (
+    ServerLogParser,
+    find_nonces,
+    is_error,
+    kubectl_time,
+    parse_server_log,
+    speaks_of_storage,
+)
 
 RECORDINGS = Path(__file__).parents[3] / "fixtures/recordings/attic"
 ERROR, FAILURE = "attic_server::error", "tower_http::trace::on_failure"
@@ -125,7 +133,9 @@ def test_colour_and_levels() -> None:
 )
 def test_kubectls_prefixes(prefix: bytes) -> None:
     lines = recorded("s3-down").splitlines(keepends=True)
-    assert parse_server_log(b"".join(prefix + line for line in lines)) == parse_server_log(recorded("s3-down"))
+    origin = "pod/attic-7d4f/attic" if prefix.startswith(b"[") else None
+    expected = tuple(replace(event, origin=origin) for event in parse_server_log(recorded("s3-down")))
+    assert parse_server_log(b"".join(prefix + line for line in lines)) == expected
 
 
 @pytest.mark.parametrize(
@@ -244,3 +254,209 @@ def test_chunks_make_no_difference(data: bytes, cuts: list[int]) -> None:
 )
 def test_the_time_that_kubectl_puts_before_a_line(line: bytes, expected: str | None) -> None:
     assert kubectl_time(line) == expected
+
+
+# --- other forms of the same
+
+
+RUSTFS_FIELDS = {
+    "target": "rustfs_ecstore::disk",
+    "filename": "crates/ecstore/src/disk/disk_store.rs",
+    "line_number": 691,
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        # rustfs issue 1583
+        (
+            (
+                "[2026-01-22 12:15:57.119030 +00:00] WARN [rustfs::main::run] [rustfs/src/main.rs:193] "
+                "[main:ThreadId(1)] local disk /data health is faulty, returning error"
+            ),
+            LogEvent(
+                at="2026-01-22T12:15:57.119030+00:00",
+                level="WARN",
+                target="rustfs::main::run",
+                code="drive-faulty",
+                message="local disk /data health is faulty, returning error",
+                source="rustfs/src/main.rs:193",
+            ),
+        ),
+        # rustfs pull request 2693
+        (
+            (
+                '2026-06-25T17:08:03.840792042Z  WARN          main ThreadId(01) run:read_all{volume=".rustfs.sys" '
+                'path="format.json"}: rustfs_ecstore::store_init: crates/ecstore/src/store_init.rs:351: '
+                "load: erasure read quorum"
+            ),
+            LogEvent(
+                at="2026-06-25T17:08:03.840792042Z",
+                level="WARN",
+                target="rustfs_ecstore::store_init",
+                code="quorum-read",
+                message="load: erasure read quorum",
+                source="crates/ecstore/src/store_init.rs:351",
+            ),
+        ),
+        # tracing without time, and without a target
+        (" WARN a::b: x", LogEvent(at=None, level="WARN", target="a::b", code=None, message="x")),
+        (
+            "2026-01-22T12:15:57Z ERROR x",
+            LogEvent(at="2026-01-22T12:15:57Z", level="ERROR", target="", code=None, message="x"),
+        ),
+        # the request of a span, before the target and in the message
+        (
+            "2026-01-22T12:15:57Z ERROR request{method=GET uri=/main/a.narinfo?token=x version=HTTP/1.1}: a::b: x",
+            LogEvent(
+                at="2026-01-22T12:15:57Z",
+                level="ERROR",
+                target="a::b",
+                code=None,
+                message="x",
+                request="GET /main/a.narinfo",
+            ),
+        ),
+        (
+            json.dumps(
+                {
+                    "level": "ERROR",
+                    "fields": {"message": "FaultyDisk"},
+                    "span": {"name": "x"},
+                    "spans": [3, {"method": "PUT", "uri": "/attic/x?X-Amz-Signature=y"}],
+                    **RUSTFS_FIELDS,
+                }
+            ),
+            LogEvent(
+                at=None,
+                level="ERROR",
+                target="rustfs_ecstore::disk",
+                code="drive-faulty",
+                message="FaultyDisk",
+                source="crates/ecstore/src/disk/disk_store.rs:691",
+                request="PUT /attic/x",
+            ),
+        ),
+        (
+            json.dumps({"level": "ERROR", "message": "boxed:\n  with method=GET uri=/a version=1", "spans": {}}),
+            LogEvent(
+                at=None,
+                level="ERROR",
+                target="",
+                code=None,
+                message="boxed:\n  with method=GET uri=/a version=1",
+                request="GET /a",
+            ),
+        ),
+        # Rust 1.90 and before, and after
+        (
+            "thread 'main' panicked at server/src/x.rs:12:5:\n",
+            LogEvent(
+                at=None,
+                level="ERROR",
+                target="panic",
+                code="panic",
+                message="thread 'main' panicked at server/src/x.rs:12:5:",
+                source="server/src/x.rs:12",
+            ),
+        ),
+        (
+            "[pod/a-0/attic] 2026-01-22T12:15:57Z thread 'tokio' (12) panicked at NoSuchBucket, <unknown>",
+            LogEvent(
+                at=None,
+                level="ERROR",
+                target="panic",
+                code="panic",
+                message="thread 'tokio' (12) panicked at NoSuchBucket, <unknown>",
+                origin="pod/a-0/attic",
+            ),
+        ),
+    ],
+)
+def test_what_other_settings_and_versions_write(line: str, expected: LogEvent) -> None:
+    assert parse_server_log(line.encode()) == (expected,)
+
+
+def test_the_request_is_the_events_own_first_one() -> None:
+    (event,) = parse_server_log(recorded("log-canary-malformed-narinfo"))[:1]
+    assert event.request == "GET /main/canary-0123456789abcdef.narinfo"
+    again = recorded("s3-down").replace(b"uri=/_api", b"uri=/a%0A&b?X-Amz-Signature=secret", 1)
+    assert parse_server_log(again)[0].request == "PUT /a%0A&b"
+
+
+def test_lines_of_two_containers_are_not_mixed() -> None:
+    one, two = b"[pod/a/attic] ", b"[pod/b/attic] "
+    data = one + b"2026-01-22T12:15:57Z ERROR a::b: x\n" + two + b"   with method=GET uri=/x version=1\n"
+    (event,) = parse_server_log(data)
+    assert (event.request, event.origin) == (None, "pod/a/attic")
+
+
+@pytest.mark.parametrize(
+    ("lines", "starts"),
+    [
+        (["Starting API server..."], 1),
+        (["[pod/a/attic] Starting API server..."], 0),
+        (["[pod/a/attic] 2026-01-22T12:15:57Z Starting API server..."] * 2, 1),
+        (["[pod/a/attic] Attic Server 0.1.0", "[pod/a/attic] Starting API server..."], 1),
+        (["[pod/a/attic] x", "[pod/b/attic] Starting API server..."], 0),
+        (["2026-01-22T12:15:57Z ERROR a::b: Starting API server..."], 0),
+    ],
+)
+def test_a_start_counts_where_something_was_heard_before(lines: list[str], starts: int) -> None:
+    parser = ServerLogParser()
+    parser.feed("\n".join(lines).encode())
+    parser.finish()
+    assert parser.starts == starts
+
+
+def test_events_beyond_those_that_are_kept_are_counted() -> None:
+    parser = ServerLogParser(keep=2)
+    parser.feed(recorded("bucket-lost-mid-push") + b"2026-01-22T12:15:57Z  INFO a::b: x\n")
+    parser.finish()
+    assert (parser.dropped, parser.seen) == (40, 43)
+
+
+@pytest.mark.parametrize(
+    ("level", "code", "storage", "error"),
+    [
+        ("ERROR", "NoSuchBucket", True, True),
+        ("WARN", "drive-faulty", True, False),
+        ("ERROR", "HTTP 500", False, True),
+        ("WARN", "HTTP 503", False, True),
+        ("WARN", "HTTP 404", False, False),
+        ("ERROR", "panic", False, True),
+        ("ERROR", None, False, True),
+        ("WARN", None, False, False),
+    ],
+)
+def test_what_an_event_speaks_of(level: str, code: str | None, *, storage: bool, error: bool) -> None:
+    event = LogEvent(at=None, level=level, target="", code=code, message="")
+    assert (speaks_of_storage(event), is_error(event)) == (storage, error)
+
+
+HOSTILE = st.sampled_from(
+    [
+        "a:",
+        "{",
+        "}",
+        "a{b=c}:",
+        " ",
+        "::",
+        "[",
+        "]",
+        "ThreadId(1) ",
+        "ERROR ",
+        "2026-01-22T12:15:57Z ",
+        "x.rs:1: ",
+        "panicked at ",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(pieces=st.lists(HOSTILE, max_size=200))
+def test_an_error_is_never_lost_in_a_hostile_line(pieces: list[str]) -> None:
+    text = "".join(pieces) * 20
+    (event, *_rest) = parse_server_log(f"2026-01-22T12:15:57Z ERROR {text}\n".encode())
+    assert event.level == "ERROR"

@@ -72,6 +72,7 @@ def test_the_pinned_cluster_is_used(tools: Path) -> None:
     assert (kubectl.program, kubectl.context) == ("kubectl", "lab")
 
 
+@pytest.mark.row("KUBE-01", "KUBE-05")
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
@@ -89,6 +90,7 @@ def test_another_cluster_refuses_the_run(tools: Path, tmp_path: Path, changes: d
     assert not (tmp_path / "evidence").exists()
 
 
+@pytest.mark.row("KUBE-05", "KUBE-16")
 @pytest.mark.parametrize(
     ("cluster", "user", "why"),
     [
@@ -117,6 +119,7 @@ def test_plain_http_to_another_machine_is_refused(tools: Path) -> None:
         refuse_missing_tools(settings(kube_server="http://kube.lab:8080"), world(tools))
 
 
+@pytest.mark.row("KUBE-05")
 def test_the_certificate_authority_is_compared(tools: Path) -> None:
     made = json.loads(json.dumps(CONFIG))
     add_kubectl(tools, made)

@@ -1,0 +1,255 @@
+"""The server's log beside what we saw fail: by time, after the difference of the clocks was taken away.
+
+It is a correlation and never a cause. Attic's lines carry no store path (attic b7c9056
+``server/src/api/v1/upload_path.rs``, ``skip_all``), and other clients fail at the same time too. What it is good for is
+the reverse: an error at which nothing of ours failed is one that nobody accounts for. Whatever explains an event blocks
+a pass by itself (a failed path, a failed read, a question without an answer), apart from the canaries.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from gate import limits
+from gate.evidence.bodies import WHOLE
+from gate.evidence.pushes import child_name
+from gate.model import records as say
+from gate.model.basics import Claim, Label
+from gate.model.body import Body
+from gate.model.document import NearFailure, Push, Skew
+from gate.model.parsed import LogEvent
+from gate.parse.server_log import speaks_of_storage
+
+What = Literal["push", "read", "ask"]
+Explained = Literal["canary", "other-canary", "push", "read", "ask", "answer"]
+_SERVER_ERROR: Final = 500
+# A malformed hash is refused before anything is looked up (attic b7c9056 server/src/nix_store/mod.rs:229), so an event
+# of such a request says nothing of the store, whoever sent it.
+_CANARY: Final = re.compile(r"GET /[^/\s]+/gate-canary-(?:pre|post)-[0-9a-z]{1,64}\.narinfo")
+_ANSWER: Final = "on_failure"  # tower_http::trace::on_failure: the HTTP status, right after the error itself
+_UPLOAD: Final = "upload_path.rs:"
+_READING: Final = "::binary_cache"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Something of ours that failed, by our own clock. ``label`` and ``store_path`` are those of a path."""
+
+    what: What
+    began: datetime
+    ended: datetime
+    label: Label = Label.CANARY
+    store_path: str = ""
+
+
+def moment(at: str | None) -> datetime | None:
+    """An RFC 3339 time; None for what is none, or has no zone."""
+    try:
+        found = datetime.fromisoformat(at or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
+
+
+def failures_of(entries: Iterable[say.Entry], push: Push, bodies: Iterable[Body]) -> tuple[Failure, ...]:
+    """Every failed path, failed read and unanswered question of the run; a push of a path lasts as its publication."""
+    failed: dict[str, list[tuple[Label, str]]] = {}
+    for path in push.paths:
+        if path.claim is Claim.FAILED or path.error is not None:
+            failed.setdefault(child_name(path.label), []).append((path.label, path.store_path))
+    bad = {
+        (body.label, body.store_path, read.attempt, read.after_post)
+        for body in bodies
+        for read in body.reads
+        if read.code != WHOLE
+    }
+    found: list[Failure] = []
+    for entry in entries:
+        ended, record = moment(entry.at), entry.record
+        if ended is None:
+            continue
+        if isinstance(record, say.ChildEnded):
+            began = _before(ended, record.millis)
+            found += [
+                Failure(what="push", began=began, ended=ended, label=label, store_path=path)
+                for label, path in failed.get(record.name, ())
+            ]
+        elif isinstance(record, say.BodyRead):
+            if (record.label, record.store_path, record.attempt, record.again_after_post) in bad:
+                began = _before(ended, record.narinfo.millis + (record.nar.millis if record.nar else 0))
+                found.append(
+                    Failure(what="read", began=began, ended=ended, label=record.label, store_path=record.store_path)
+                )
+        elif isinstance(record, say.MissingAsked | say.CacheConfigSeen) and _failed(record.answer):
+            found.append(Failure(what="ask", began=_before(ended, record.answer.millis), ended=ended))
+    return tuple(found)
+
+
+def _before(ended: datetime, millis: int) -> datetime:
+    try:
+        return ended - timedelta(milliseconds=millis)
+    except OverflowError:  # a forged record; the journal's own times are those of a clock
+        return ended
+
+
+def _failed(answer: say.HttpAnswer) -> bool:
+    return answer.status is None or answer.status >= _SERVER_ERROR
+
+
+def is_of(event: LogEvent, nonce: str) -> bool:
+    """Whether an event is of the request for this canary."""
+    return nonce in (event.request or "") or nonce in event.message
+
+
+def measure_skew(canaries: Iterable[tuple[say.Entry, LogEvent]]) -> Skew | None:
+    """By how much the server's clock is ahead, from what it logged of canaries that were answered when the entry says.
+
+    Each canary was logged between our asking and its answer, which bounds the difference from both sides. Where the
+    bounds of two don't meet, because a clock was set meanwhile or two replicas differ, all of them count.
+    """
+    bounds: list[tuple[int, int]] = []
+    for entry, event in canaries:
+        answered, logged = moment(entry.at), moment(event.at)
+        if isinstance(entry.record, say.LogCanarySent) and answered is not None and logged is not None:
+            ahead = round((logged - answered).total_seconds() * 1000)
+            bounds.append((ahead, ahead + entry.record.answer.millis))
+    if not bounds:
+        return None
+    low, high = max(low for low, _ in bounds), min(high for _, high in bounds)
+    if low > high:
+        low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
+    return Skew(low_millis=low, high_millis=high)
+
+
+class Joined:
+    """A log's events beside the run's failures. ``canaries`` are the indices of those events that are our canaries'."""
+
+    def __init__(
+        self, events: Sequence[LogEvent], canaries: Iterable[int], failures: Sequence[Failure], skew: Skew | None
+    ) -> None:
+        self._events = events
+        self._failures = failures
+        low, high = (skew.low_millis, skew.high_millis) if skew else (0, 0)
+        self._ahead = timedelta(milliseconds=(low + high) // 2)
+        self._tolerance = timedelta(seconds=limits.LOG_JOIN_SECONDS, milliseconds=(high - low + 1) // 2)
+        self._partner = dict(_answers(events))
+        self._canary: dict[int, Explained] = dict.fromkeys(canaries, "canary")
+        for index, event in enumerate(events):
+            if index not in self._canary and not speaks_of_storage(event) and _CANARY.fullmatch(event.request or ""):
+                self._canary[index] = "other-canary"
+        kinds: tuple[What, ...] = ("push", "read", "ask")
+        self._at = {what: self._times(what) for what in kinds}
+
+    def explained(self) -> tuple[Explained | None, ...]:
+        """For each event what of ours it belongs to."""
+        found: dict[int, Explained] = {}
+        for what, (times, order) in self._at.items():
+            spans = ((each.began, each.ended) for each in self._failures if each.what == what)
+            for began, ended in _merged(spans, self._tolerance):
+                for index in order[bisect_left(times, began) : bisect_right(times, ended)]:
+                    found.setdefault(index, what)
+        found.update(self._canary)
+        found.update(dict.fromkeys(self._partner, "answer"))
+        return tuple(found.get(index) for index in range(len(self._events)))
+
+    def near(self, shown: Mapping[int, int]) -> tuple[NearFailure, ...]:
+        """For each failed push and read of a path the events of its time; ``shown`` maps indices to those shown."""
+        spans: dict[tuple[Label, str, Literal["push", "read"]], list[tuple[datetime, datetime]]] = {}
+        for each in self._failures:
+            if each.what != "ask":
+                spans.setdefault((each.label, each.store_path, each.what), []).append((each.began, each.ended))
+        return tuple(self._near(key, times, shown) for key, times in sorted(spans.items()))
+
+    def _near(
+        self,
+        key: tuple[Label, str, Literal["push", "read"]],
+        spans: Sequence[tuple[datetime, datetime]],
+        shown: Mapping[int, int],
+    ) -> NearFailure:
+        label, store_path, what = key
+        times, order = self._at[what]
+        indices = [
+            index
+            for first, last in _merged(spans, self._tolerance)
+            for index in order[bisect_left(times, first) : bisect_right(times, last)]
+        ]
+        listed = (shown[index] for index in indices if index in shown)
+        return NearFailure(
+            label=label,
+            store_path=store_path,
+            what=what,
+            began=_said(min(began for began, _ in spans)),
+            ended=_said(max(ended for _, ended in spans)),
+            events=tuple(number for number, _ in zip(listed, range(limits.NEAR_EVENTS), strict=False)),
+            count=len(indices),
+        )
+
+    def _times(self, what: What) -> tuple[list[datetime], list[int]]:
+        """The events that may belong to a failure of this kind, by our clock, and their indices in the same order."""
+        rows: list[tuple[datetime, int]] = []
+        for index, event in enumerate(self._events):
+            at = moment(event.at)
+            owner = self._partner.get(index, index)
+            if at is not None and owner not in self._canary and _may_be(self._events[owner], what):
+                rows.append((_shifted(at, -self._ahead), index))
+        rows.sort()
+        return [at for at, _ in rows], [index for _, index in rows]
+
+
+def _answers(events: Sequence[LogEvent]) -> Iterator[tuple[int, int]]:
+    """Each line of an HTTP status with the error event that it answers: the last before it that has none yet."""
+    waiting: dict[str | None, list[int]] = {}
+    for index, event in enumerate(events):
+        before = waiting.setdefault(event.origin, [])
+        if not event.target.endswith(_ANSWER):
+            if event.level == "ERROR":
+                before.append(index)
+        elif before and _soon(events[before[-1]], event):
+            yield index, before.pop()
+
+
+def _soon(error: LogEvent, answer: LogEvent) -> bool:
+    one, other = moment(error.at), moment(answer.at)
+    if one is None or other is None:
+        return one is other
+    return timedelta() <= other - one <= timedelta(seconds=limits.LOG_ANSWER_SECONDS)
+
+
+def _may_be(event: LogEvent, what: What) -> bool:
+    """Whether an event can belong to a failure of this kind, by its request or its place in the source."""
+    if event.request is not None:
+        method, _, uri = event.request.partition(" ")
+        asked: What = "push" if uri.endswith("/upload-path") else "ask" if uri.startswith("/_api/") else "read"
+        return asked == what and (what != "read" or method == "GET")
+    if _UPLOAD in (event.source or ""):
+        return what == "push"
+    return what == "read" if event.target.endswith(_READING) else True
+
+
+def _merged(spans: Iterable[tuple[datetime, datetime]], tolerance: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    """The spans, each longer by the tolerance on both sides; what then overlaps is one."""
+    wide = sorted((_shifted(began, -tolerance), _shifted(ended, tolerance)) for began, ended in spans)
+    last: tuple[datetime, datetime] | None = None
+    for began, ended in wide:
+        if last is not None and began <= last[1]:
+            last = (last[0], max(last[1], ended))
+        else:
+            if last is not None:
+                yield last
+            last = (began, ended)
+    if last is not None:
+        yield last
+
+
+def _shifted(at: datetime, by: timedelta) -> datetime:
+    try:
+        return at + by
+    except OverflowError:  # year 1 or 9999 in a forged line
+        return at
+
+
+def _said(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

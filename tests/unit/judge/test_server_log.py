@@ -1,0 +1,250 @@
+"""What the server's log does to a verdict: it lowers it or leaves it, and what it does not say excuses nothing."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gate import limits
+from gate.judge.registry import BY_CODE
+from gate.model import records as say
+from gate.model.basics import Status, Word
+from gate.model.document import Finding
+from tests.helpers import tapes
+from tests.helpers.tapes import Run, healthy
+
+RECORDED = Path(__file__).parents[3] / "fixtures/recordings/attic"
+UPLOAD = (
+    "   1: tower_http::trace::make_span::request\n"
+    "           with method=PUT uri=/_api/v1/upload-path version=HTTP/1.1\n"
+)
+FAILED = (
+    "2026-11-24T00:00:20.000080Z ERROR tower_http::trace::on_failure: "
+    "response failed classification=Status code: 500 Internal Server Error latency=1 ms\n"
+)
+INTERNAL = "InternalServerError: The server encountered an internal error or misconfiguration."
+UNEXPLAINED = ("log-unexplained-error", "inconclusive")
+STORAGE = ("log-storage-error", "inconclusive")
+
+
+def error(message: str, time: str = "2026-11-24T00:00:20.000000Z", level: str = "ERROR") -> str:
+    return f"{time} {level} attic_server::error: {message}\n"
+
+
+def logged(*lines: str, run: Run | None = None) -> Run:
+    """The run with these lines between the canaries of the server's log."""
+    made = run or healthy()
+    first, _, last = tapes.SERVER_LOG.decode().partition("2026-11-24T00:00:38")
+    return made.with_file("server.log", (first + "".join(lines) + "2026-11-24T00:00:38" + last).encode())
+
+
+def row(run: Run, code: str) -> Finding:
+    (found,) = [each for each in run.judged()[0] if each.code == code]
+    return found
+
+
+def failed_push(run: Run) -> Run:
+    good, bad = tapes.SOURCES[:-1], tapes.SOURCES[-1]
+    text = f"❌ {bad.store_path.removeprefix('/nix/store/')}: {INTERNAL}\nError: {INTERNAL}\n".encode()
+
+    def change(record: say.ChildEnded) -> say.ChildEnded:
+        return replace(record, exit=1, millis=2000) if record.name == "push:profile" else record
+
+    log = tapes.push_log(good, announced=len(tapes.SOURCES)) + text
+    return run.change(say.ChildEnded, change).with_file("push-profile.log", log)
+
+
+@pytest.mark.row("ATS-27")
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([error("Database error: pool timed out"), UPLOAD], STORAGE),
+        ([error("oops"), UPLOAD, FAILED], UNEXPLAINED),
+        ([error("oops"), FAILED], UNEXPLAINED),
+        ([FAILED], UNEXPLAINED),
+        (
+            ["thread 'tokio-runtime-worker' (77) panicked at server/src/api/x.rs:7:9:\nindex out of bounds\n"],
+            UNEXPLAINED,
+        ),
+        (["2026-11-24T00:00:20Z ERROR no target at all\n"], UNEXPLAINED),
+        (["[2026-11-24 00:00:20.1 +00:00] ERROR [a::b] [src/b.rs:1] [main:ThreadId(1)] oops\n"], UNEXPLAINED),
+        ([json.dumps({"level": "ERROR", "target": "a", "fields": {"message": "oops"}}) + "\n"], UNEXPLAINED),
+        ([error("InternalError")], STORAGE),
+    ],
+)
+def test_an_error_that_no_failure_of_ours_explains(lines: list[str], told: tuple[str, str]) -> None:
+    run = logged(*lines)
+    assert run.rows() == {told}
+    assert run.judged()[1].word is Word.INCONCLUSIVE
+    assert run.judged()[1].exit_code == 3
+    assert len(run.facts().server_log.events) > 2
+    assert not any(finding.code == "log-clean" for finding in run.judged()[0])
+
+
+@pytest.mark.row("ATS-27")
+def test_the_first_unexplained_error_is_told_with_its_request() -> None:
+    run = logged(error("oops"), UPLOAD, FAILED, error("again"))
+    found = row(run, "log-unexplained-error")
+    assert found.summary == (
+        "the server logged 2 × an error that no failed path, failed read or canary of this run explains, the first at "
+        "2026-11-24T00:00:20.000000Z (PUT /_api/v1/upload-path): oops"
+    )
+    assert found.evidence == ("/server_log/events",)
+    timeless = logged(json.dumps({"level": "ERROR", "message": "oops"}) + "\n")
+    assert "the first at an unknown time: oops" in row(timeless, "log-unexplained-error").summary
+
+
+def test_warnings_and_other_levels_are_no_errors() -> None:
+    run = logged(error("slow statement", level=" WARN"), error("fine", level=" INFO"))
+    assert run.rows() == set()
+    assert run.word() == "pass"
+    assert run.facts().server_log.event_count == 3
+
+
+@pytest.mark.row("ATS-28")
+def test_a_failed_path_without_any_line_in_the_log_is_a_failure_all_the_same() -> None:
+    run = failed_push(healthy())
+    verdict = run.judged()[1]
+    assert (verdict.word, verdict.exit_code) == (Word.QUARANTINE, 4)
+    assert ("push-path-failed", "fail") in run.rows()
+    assert "log-clean" in {finding.code for finding in run.judged()[0]}  # the log did say nothing
+    assert [near.count for near in run.facts().server_log.near] == [0]
+
+
+@pytest.mark.row("ATS-26")
+@pytest.mark.parametrize(
+    ("forged", "told"),
+    [
+        ("x%0A2026-11-24T00:00:20.000000Z ERROR attic_server::error: Storage error: NoSuchBucket", STORAGE),
+        ("x%0A2026-11-24T00:00:20.000000Z ERROR attic_server::error: oops", UNEXPLAINED),
+    ],
+)
+def test_a_forged_line_can_lower_a_verdict(forged: str, told: tuple[str, str]) -> None:
+    run = logged(error(forged.replace("%0A", "\n")))
+    assert told in run.rows()
+    assert run.word() == "inconclusive"
+
+
+@pytest.mark.row("ATS-26")
+@pytest.mark.parametrize(
+    "soothing",
+    [
+        "2026-11-24T00:00:20.000000Z  INFO attic_server: all fine, nothing failed\n",
+        error(f"with method=GET uri=/main/{tapes.PRE_NONCE}.narinfo version=HTTP/1.1"),
+        error("Error from the common components.")
+        + "  with method=GET uri=/main/gate-canary-pre-00.narinfo version=1\n",
+    ],
+)
+@pytest.mark.parametrize("real", [error(f"Storage error: unhandled error (NoSuchBucket)\n{UPLOAD}"), error("oops")])
+def test_no_forged_line_makes_a_verdict_better(soothing: str, real: str) -> None:
+    """Neither a client's failure nor another line of the log is taken back by what somebody wrote into the log."""
+    for before, after in ((soothing, ""), ("", soothing), (soothing, soothing)):
+        assert logged(before, real, after).word() == "inconclusive"
+        assert failed_push(logged(before, real, after)).word() == "quarantine"
+        assert failed_push(logged(before, after)).word() == "quarantine"
+
+
+@pytest.mark.row("ATS-24")
+def test_a_server_that_starts_in_the_window() -> None:
+    run = logged(
+        "Attic Server 0.1.0 (release)\nRunning migrations...\nStarting API server...\nListening on [::]:80...\n"
+    )
+    assert run.rows() == {("log-server-restarted", "inconclusive")}
+    assert (run.word(), run.facts().server_log.restarts) == ("inconclusive", 1)
+
+
+@pytest.mark.row("ATS-24")
+def test_a_replica_that_came_is_no_restart_and_one_that_came_back_is() -> None:
+    start = "Starting API server...\n"
+    came = [f"[pod/attic-2/attic] {start}", f"[pod/attic-2/attic] 2026-11-24T00:00:21Z {start}"]
+    assert logged(came[0]).rows() == set()
+    assert logged(*came).rows() == {("log-server-restarted", "inconclusive")}
+
+
+def test_storage_errors_are_counted_and_those_at_no_failure_of_ours_named() -> None:
+    run = failed_push(
+        logged(
+            error("Storage error: unhandled error (NoSuchBucket)", "2026-11-24T00:00:34.000000Z"),
+            error("Storage error: unhandled error (NoSuchBucket)", "2026-11-24T00:00:08.000000Z"),
+            error("Storage error: dispatch failure", "2026-11-24T00:00:08.000000Z"),
+        )
+    )
+    ended = next(
+        entry.at
+        for entry in tapes.entries(run.records, chained=False)
+        if isinstance(entry.record, say.ChildEnded) and entry.record.name == "push:profile"
+    )
+    assert "2026-11-24T00:00:10" < ended < "2026-11-24T00:00:38"
+    summary = row(run, "log-storage-error").summary
+    assert summary.startswith("the server logged 2 × NoSuchBucket, 1 × dispatch in the window")
+    assert summary.endswith("of them nothing of this run failed")
+
+
+@pytest.mark.parametrize("case", ["drive-faulty", "timeout", "quorum"])
+def test_rustfs_own_json_lines_are_storage_errors(case: str) -> None:
+    """Lines as in rustfs issue 2651, and the fields of rustfs crates/ecstore/src/disk/disk_store.rs."""
+    message = {
+        "drive-faulty": "local disk /data health is faulty, returning error",
+        "timeout": "Disk operation timed out",
+        "quorum": "Failed to save data usage bloom name to buckets/.bloomcycle.bin: erasure write quorum",
+    }[case]
+    told = {
+        "timestamp": "2026-11-24T00:00:20.821505209Z",
+        "level": "ERROR" if case == "quorum" else "WARN",
+        "fields": {"message": message},
+        "target": "rustfs_ecstore::disk::disk_store",
+        "filename": "crates/ecstore/src/disk/disk_store.rs",
+        "line_number": 691,
+        "threadName": "rustfs-worker",
+        "threadId": "ThreadId(9)",
+    }
+    run = logged(json.dumps(told, separators=(",", ":")) + "\n")
+    assert run.rows() == {STORAGE}
+    assert run.word() == "inconclusive"
+    code = {"quorum": "quorum-write"}.get(case, case)
+    assert row(run, "log-storage-error").summary == (
+        f"the server logged 1 × {code} in the window; at the time of 1 of them nothing of this run failed"
+    )
+
+
+@pytest.mark.parametrize(
+    "case", ["s3-down", "bucket-lost-mid-push", "nar-one-chunk-missing", "bucket-lost-synthetic-2"]
+)
+def test_recorded_errors_lower_a_verdict(case: str) -> None:
+    run = logged((RECORDED / case / "atticd.log").read_text("utf-8"))
+    assert run.rows() == {STORAGE}
+    assert run.facts().server_log.unexplained == 0  # each 500 belongs to its own error
+
+
+def skewed(seconds: float) -> Run:
+    lines = tapes.SERVER_LOG.decode()
+    for time in ("2026-11-24T00:00:05.000799", "2026-11-24T00:00:38.000799"):
+        moved = datetime.fromisoformat(time).replace(tzinfo=UTC) + timedelta(seconds=seconds)
+        lines = lines.replace(time, moved.isoformat(timespec="microseconds").removesuffix("+00:00"))
+    return healthy().with_file("server.log", lines.encode())
+
+
+@pytest.mark.row("KUBE-10")
+@pytest.mark.parametrize("sign", [1, -1])
+def test_clocks_that_differ_by_more_than_the_limit(sign: int) -> None:
+    far = skewed(sign * 600)
+    assert far.rows() == {("log-clock-skew", "inconclusive")}
+    assert far.judged()[1].exit_code == 3
+    assert far.facts().server_log.truth.value == "present"  # the window is from canary to canary, not by time
+    assert f"expected at most {limits.LOG_SKEW_SECONDS} s" in row(far, "log-clock-skew").summary
+    near = skewed(sign * (limits.LOG_SKEW_SECONDS - 10))
+    assert (near.word(), near.rows()) == ("pass", set())
+
+
+def test_a_log_that_the_site_does_not_have_is_not_held_against_it_but_what_is_there_is() -> None:
+    run = logged(error("oops")).with_policy(absent=("server-log",))
+    assert run.rows() == {UNEXPLAINED}
+    assert "log-not-here" in {finding.code for finding in run.judged()[0]}
+
+
+@pytest.mark.parametrize("code", ["log-unexplained-error", "log-server-restarted", "log-clock-skew"])
+def test_the_codes_never_fail_and_say_what_to_do(code: str) -> None:
+    assert BY_CODE[code].statuses == (Status.INCONCLUSIVE,)
+    assert BY_CODE[code].remedy != "none needed"
