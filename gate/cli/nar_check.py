@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from gate.cli.named_paths import Cache
     from gate.clock import Clock
     from gate.model.basics import Secret
+    from gate.model.parsed import FileLocator, SecretLocator
     from gate.process import CancelToken
 
 _CACHE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,62}")
 _LINE_BYTES = 256  # of a store path with its line end
 _SETTINGS = (
     *("attic_server", "attic_cache", "hosts", "plain_http_hosts", "s3_endpoint", "upstream_keys"),
-    *("read_token", "signing_secret", "jobs", "deadline"),
+    *("read_token", "signing_secret", "signing_secret_from", "jobs", "deadline"),
+    *("kubectl_bin", "kube_context", "kube_server", "kube_authority", "kube_plugins"),
 )
 
 
@@ -44,6 +46,10 @@ def attic_nar_integrity_check(
     cache_url: Annotated[str | None, Parameter(help="Instead: any Nix HTTP binary cache.")] = None,
     token_file: Annotated[
         Path | None, Parameter(help="File with a read token [Attic also: GATE_READ_TOKEN, GATE_SIGNING_SECRET].")
+    ] = None,
+    signing_secret_from: Annotated[
+        str | None,
+        Parameter(help="Instead of a token: Attic's signing secret at file:///path or kubectl://NS/secret/NAME?key=K."),
     ] = None,
     public_key: Annotated[str | None, Parameter(help="The cache's key, name:base64 (default: as Attic says).")] = None,
     yardstick: Annotated[
@@ -62,6 +68,7 @@ def attic_nar_integrity_check(
     flags = {
         "attic_server": server,
         "attic_cache": cache,
+        "signing_secret_from": signing_secret_from,
         "hosts": hosts,
         "plain_http_hosts": plain_http_hosts,
         "jobs": jobs,
@@ -71,6 +78,9 @@ def attic_nar_integrity_check(
     def make() -> Outcome:
         if cache_url is not None and (server is not None or cache is not None):
             message = "--cache-url and --server, --cache are given: name one cache, by either"
+            raise RefusedError(message)
+        if signing_secret_from is not None and (cache_url is not None or token_file is not None):
+            message = "--signing-secret-from mints a token of Attic's: give it without --cache-url and --token-file"
             raise RefusedError(message)
         names = read_names(store_hash or (), sys.stdin.buffer.read if stdin else None)
         roots = read_names(closure or (), None)
@@ -84,7 +94,13 @@ def attic_nar_integrity_check(
         return _run(
             names,
             roots,
-            _Where(settings, cache_url=cache_url, token_file=token_file, public_key=public_key),
+            _Where(
+                settings,
+                cache_url=cache_url,
+                token_file=token_file,
+                public_key=public_key,
+                minting=signing_secret_from is not None,
+            ),
             local=yardstick == "auto",
         )
 
@@ -127,7 +143,9 @@ class _Where:
         cache_url: str | None,
         token_file: Path | None,
         public_key: str | None,
+        minting: bool = False,
     ) -> None:
+        from gate.cli.signing import checked_place
         from gate.parse.signature import public_key as checked_key
 
         self.attic = cache_url is None
@@ -138,8 +156,12 @@ class _Where:
         self.server: str = settings["attic_server"].rstrip("/")
         self.name: str = settings["attic_cache"] if self.attic else "cache"
         self.url = f"{self.server}/{self.name}" if cache_url is None else cache_url.rstrip("/")
-        self._secret: Secret | None = settings["signing_secret"] if self.attic else None
-        self._token = _token(token_file, settings["read_token"] if self.attic else None)
+        self._settings = settings
+        self._secret: Secret | None = settings["signing_secret"] if self.attic and not minting else None
+        self._token = _token(token_file, settings["read_token"] if self.attic and not minting else None)
+        named = settings["signing_secret_from"]
+        needed = self.attic and self._token is None and self._secret is None and named
+        self._place: FileLocator | SecretLocator | None = checked_place(named) if needed else None
         if self.attic and not (self.server and _CACHE.fullmatch(self.name)):
             message = "no cache is named: give --server and --cache, [cache] in gate.toml, or --cache-url"
             raise RefusedError(message)
@@ -155,7 +177,14 @@ class _Where:
         """Where the token comes from, in a word."""
         if self._token is not None:
             return "given"
-        return "minted" if self._secret is not None else "none"
+        return "none" if self._secret is None and self._place is None else "minted"
+
+    def fetch_secret(self, clock: "Clock", cancel: "CancelToken") -> None:
+        """Read the signing secret from its place, where one is named and no other credential was given."""
+        if self._place is not None:
+            from gate.cli.signing import fetch
+
+            self._secret = fetch(self._place, self._settings, clock=clock, cancel=cancel)
 
     def token(self, clock: "Clock") -> "Secret | None":
         """A token that may read this cache and nothing else, or the one that was given."""
@@ -163,7 +192,7 @@ class _Where:
             return self._token
         from gate.token import mint
 
-        return mint(self._secret, cache=self.name, rights={"r"}, seconds=limits.READ_TOKEN_SECONDS, now=clock.now())
+        return mint(self._secret, cache=self.name, seconds=limits.READ_TOKEN_SECONDS, now=clock.now())
 
     def _places(self, settings: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """All hosts, and those of them that may be read by plain http.
@@ -203,22 +232,28 @@ def _is_loopback(place: str) -> bool:
 
 
 def _run(names: Sequence[str], roots: Sequence[str], where: _Where, *, local: bool) -> Outcome:
-    from gate.cli.named_paths import Local, check_paths, look_locally, plan_reads
-    from gate.cli.nar_progress import Reads
-    from gate.cli.nar_told import outcome
+    from concurrent.futures import ThreadPoolExecutor
+
+    from gate.cli.local_paths import Local, look_locally
     from gate.cli.signals import cancelling
     from gate.clock import SystemClock
     from gate.observe.nix_store import NixStore, nix_environment
-    from gate.process import CancelToken
+    from gate.process import CancelToken, keep_memory_private
 
+    keep_memory_private()
     clock = SystemClock()
     cancel = CancelToken()
-    with cancelling(cancel):
+    with cancelling(cancel), ThreadPoolExecutor(max_workers=1) as beside:
+        where.fetch_secret(clock, cancel)
         seen = Local(facts={}, unknown=tuple(roots), note="the local store was not to be asked")
-        if local:
-            nix = NixStore(env=nix_environment(os.environ), cancel=cancel, clock=clock)
-            seen = look_locally(nix, names, roots)
+        nix = NixStore(env=nix_environment(os.environ), cancel=cancel, clock=clock)
+        looking = beside.submit(look_locally, nix, names, roots) if local else None
+        from gate.cli.named_paths import check_paths, plan_reads  # these take as long to load as Nix to answer
+        from gate.cli.nar_progress import Reads
+        from gate.cli.nar_told import outcome
+
         cache, upstreams, note = _cache(where, clock, cancel)
+        seen = looking.result() if looking else seen
         asked = plan_reads(names, seen, upstreams, where.upstream_keys)
         with Reads(sys.stderr, clock, len({*(one.store_path for one in asked), *seen.unknown})) as progress:
             rows = []

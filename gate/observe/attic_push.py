@@ -1,8 +1,9 @@
-"""One publication by ``attic push``, with exactly the given paths and the token in a private file.
+"""One publication by ``attic push``, with exactly the given paths and the token in memory alone.
 
-The token is never in argv or the environment: ``attic login`` would put it into argv, so the client's configuration is
-written here (attic b7c9056 client/src/config.rs: ``$XDG_CONFIG_HOME/attic/config.toml``, ``token-file``) and removed
-afterwards.
+The token is never in argv, the environment or a file system: ``attic login`` would put it into argv, so the client's
+configuration is written here (attic b7c9056 client/src/config.rs: ``$XDG_CONFIG_HOME/attic/config.toml``) and removed
+afterwards. Its ``token-file`` is a file without a name (memfd_create(2)) that the client inherits, so that nothing is
+left of the token when the gate is killed.
 """
 
 import json
@@ -57,7 +58,7 @@ def push(
     checked = [store_path(path) for path in paths]
     argv = [attic, "push", "--no-closure", *(("-j", str(jobs)) if jobs else ()), f"{SERVER}:{cache}"]
     by_stdin = not _fits(checked, env)
-    with _private_config(endpoint, token, env) as private_env:
+    with _private_config(endpoint, token, env) as (private_env, token_handle):
         return run(
             [*argv, "--stdin"] if by_stdin else [*argv, *checked],
             name=name,
@@ -69,6 +70,7 @@ def push(
             cancel=cancel,
             stop=stop,
             clock=clock,
+            handles=(token_handle,),
         )
 
 
@@ -79,8 +81,8 @@ def _fits(paths: Sequence[str], env: Mapping[str, str]) -> bool:
 
 
 @contextmanager
-def _private_config(endpoint: str, token: Secret, env: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """A configuration folder (0700) that is there only meanwhile; gives the child's environment."""
+def _private_config(endpoint: str, token: Secret, env: Mapping[str, str]) -> Iterator[tuple[dict[str, str], int]]:
+    """A configuration folder (0700) that is there only meanwhile; the child's environment, and what it must inherit."""
     try:
         folder = Path(tempfile.mkdtemp(prefix="publication-gate-", dir=env.get("TMPDIR")))
     except OSError as error:
@@ -88,26 +90,41 @@ def _private_config(endpoint: str, token: Secret, env: Mapping[str, str]) -> Ite
             f"No private folder can be made for the push ({error.strerror}): check TMPDIR."
         ) from None
     try:
-        try:
-            _write_config(folder, endpoint, token)
-        except OSError as error:
-            message = f"The push's configuration can't be written in {folder} ({error.strerror}): expected room there."
-            raise InconclusiveError(message) from None
-        yield {**env, "XDG_CONFIG_HOME": str(folder), "NIX_USER_CONF_FILES": _nix_user_files(env)}
+        with _in_memory(token) as handle:
+            try:
+                _write_config(folder, endpoint, f"/proc/self/fd/{handle}")
+            except OSError as error:
+                message = (
+                    f"The push's configuration can't be written in {folder} ({error.strerror}): expected room there."
+                )
+                raise InconclusiveError(message) from None
+            yield {**env, "XDG_CONFIG_HOME": str(folder), "NIX_USER_CONF_FILES": _nix_user_files(env)}, handle
     finally:
         _remove(folder)
 
 
-def _write_config(folder: Path, endpoint: str, token: Secret) -> None:
-    token_file = folder / "token"
-    _write(token_file, token.reveal())
+@contextmanager
+def _in_memory(token: Secret) -> Iterator[int]:
+    """The handle of a file that has the token and no name, and goes when its last handle does."""
+    try:
+        handle = os.memfd_create("token", os.MFD_CLOEXEC)
+    except OSError as error:
+        raise InconclusiveError(f"The token can't be given to the client ({error.strerror}): expected memfd.") from None
+    with os.fdopen(handle, "w") as file:
+        os.fchmod(handle, 0o400)
+        file.write(token.reveal())
+        file.flush()
+        yield handle
+
+
+def _write_config(folder: Path, endpoint: str, token_file: str) -> None:
     (folder / "attic").mkdir(mode=0o700)
     # Its URL must end in a slash: the client joins relative references to it. A JSON string is a TOML one.
     config = (
         f'default-server = "{SERVER}"\n'
         f"[servers.{SERVER}]\n"
         f"endpoint = {json.dumps(endpoint.rstrip('/') + '/')}\n"
-        f"token-file = {json.dumps(str(token_file))}\n"
+        f"token-file = {json.dumps(token_file)}\n"
     )
     _write(folder / "attic" / "config.toml", config)
 
@@ -122,9 +139,7 @@ def _write(file: Path, text: str) -> None:
 def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
-        raise InconclusiveError(
-            f"The folder {shown(str(folder))}, which has a token, can't be removed: remove it by hand."
-        )
+        raise InconclusiveError(f"The folder {shown(str(folder))} of the push can't be removed: remove it by hand.")
 
 
 def _nix_user_files(env: Mapping[str, str]) -> str:

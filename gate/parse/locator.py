@@ -3,6 +3,7 @@
 ``file:///absolute/path`` is a place on this machine. ``kubectl://NAMESPACE/KIND/NAME?container=C&path=/data`` is a
 workload of a cluster, KIND being ``deployment``, ``statefulset`` or ``pod``; ``container`` and ``path`` may be left
 out. ``by=log`` reads what a marker sidecar says of the path from its log, where ``by=exec`` asks in the container.
+A secret is ``file:///absolute/path``, or one key of a Kubernetes secret: ``kubectl://NAMESPACE/secret/NAME?key=KEY``.
 Nothing is ever escaped or guessed: names are those that Kubernetes allows (RFC 1123 labels), paths are plain.
 """
 
@@ -10,12 +11,13 @@ import re
 from typing import Final, Literal
 
 from gate.errors import ForeignTextError
-from gate.model.parsed import FileLocator, KubectlLocator
+from gate.model.parsed import FileLocator, KubectlLocator, SecretLocator
 from gate.parse.quoting import shown
 
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PATH: Final = re.compile(r"/|(?:/(?!\.\.?(?:/|\Z))[0-9A-Za-z._+=@~,:-]+)+")
 _NAME_CHARS: Final = 253
+_KEY: Final = re.compile(r"[0-9A-Za-z._-]{1,253}")  # of a secret's data: Kubernetes core/v1 Secret
 _WORKLOADS: Final[dict[str, Literal["deployment", "statefulset", "pod"]]] = {
     "deployment": "deployment",
     "statefulset": "statefulset",
@@ -30,6 +32,22 @@ def parse_locator(text: str) -> FileLocator | KubectlLocator:
     if text.startswith("kubectl://"):
         return _kubectl(text, text.removeprefix("kubectl://"))
     raise ForeignTextError(f"{shown(text)} is not a locator: expected file:///path or kubectl://NAMESPACE/KIND/NAME.")
+
+
+def parse_secret_locator(text: str) -> FileLocator | SecretLocator:
+    """Read the locator of a secret; `ForeignTextError` when it has neither form."""
+    if text.startswith("file://"):
+        return FileLocator(path=_path(text, text.removeprefix("file://")))
+    place, question, query = text.removeprefix("kubectl://").partition("?")
+    parts = place.split("/")
+    name, equals, key = query.partition("=")
+    if not text.startswith("kubectl://") or len(parts) != 3 or parts[1] != "secret" or not question:
+        raise ForeignTextError(
+            f"{shown(text)} is not a secret's place: expected file:///path or kubectl://NAMESPACE/secret/NAME?key=KEY."
+        )
+    if name != "key" or not equals or not _KEY.fullmatch(key):
+        raise ForeignTextError(f"{shown(text)} has the option {shown(query)}: expected key= and nothing else.")
+    return SecretLocator(namespace=_label(text, parts[0]), name=_subdomain(text, parts[2]), key=key)
 
 
 def _kubectl(text: str, rest: str) -> KubectlLocator:

@@ -22,6 +22,7 @@ from gate.parse.nix_messages import is_retry, read_trouble
 
 _TRANSFER, _COPIES, _BUILD, _SUBSTITUTE, _QUERY = 101, 103, 105, 108, 109
 _PROGRESS = 105
+_OF_A_PATH = (_SUBSTITUTE, _BUILD, _QUERY)  # their first field is a store path
 
 # Nine lines of ten are progress; the form that all recorded versions write is read without JSON.
 _RESULT = re.compile(
@@ -29,6 +30,7 @@ _RESULT = re.compile(
     rb'"id":([0-9]{1,18}),"type":([0-9]{1,9})\}'
 )
 _PATH = r"(/[^'\s]{1,400}/[0-9a-z]{32}-[0-9A-Za-z+\-._?=]{1,211})"
+_WHOLE_PATH = re.compile(_PATH)
 _COPYING = re.compile(rf"copying path '{_PATH}' from '([^']{{1,2000}})'")
 _BUILDING = re.compile(rf"building '{_PATH}'")
 _PLANNED = re.compile(rf"  {_PATH}$")
@@ -115,6 +117,9 @@ class NixLogParser:
         if kind == _COPIES:
             ledger.copied[number] = 0
             ledger.counted = True
+        elif kind in _OF_A_PATH and fields and not _WHOLE_PATH.fullmatch(fields[0]):
+            self._lines.events -= 1  # Nix writes none such; a builder may
+            self._lines.unread += 1
         elif kind == _SUBSTITUTE and len(fields) > 1:
             self._active[number] = ledger.begin(fields[0], fields[1])
         elif kind == _BUILD and fields:

@@ -4,6 +4,16 @@ from gate.process.cancel import CancelToken
 from gate.process.capture import Capture
 from gate.process.children import EndedBy, output, run
 from gate.process.environment import scrubbed_environment
+from gate.process.private import keep_memory_private
 from gate.process.redact import Redactor
 
-__all__ = ["CancelToken", "Capture", "EndedBy", "Redactor", "output", "run", "scrubbed_environment"]
+__all__ = [
+    "CancelToken",
+    "Capture",
+    "EndedBy",
+    "Redactor",
+    "keep_memory_private",
+    "output",
+    "run",
+    "scrubbed_environment",
+]

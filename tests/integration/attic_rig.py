@@ -57,6 +57,8 @@ class Lab:
     s3_port: int = field(default_factory=free_port)
     port: int = field(default_factory=free_port)
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    rsa_key: bytes | None = None
+    """PEM of the key by which the server checks tokens (RS256), in place of `SECRET` (HS256)."""
     created: Seen | None = None
     stored: dict[str, str] = field(default_factory=dict)
     """Paths in the cache that every scenario may read and none may harm."""
@@ -157,7 +159,7 @@ type = "zstd"
 [garbage-collection]
 interval = "12 hours"
 [jwt.signing]
-token-hs256-secret-base64 = "{base64.b64encode(SECRET).decode()}"
+token-{"rs" if self.rsa_key else "hs"}256-secret-base64 = "{base64.b64encode(self.rsa_key or SECRET).decode()}"
 """
 
     # --- the bucket ----------------------------------------------------------------------------------------------
@@ -211,7 +213,7 @@ token-hs256-secret-base64 = "{base64.b64encode(SECRET).decode()}"
         """Return an environment whose client file names the server ``lab``; an empty token is left out."""
         home = self.root / f"config-{secrets.token_hex(4)}"
         (home / "attic").mkdir(parents=True)
-        token = new_token(ALL_RIGHTS) if token is None else token
+        token = new_token(ALL_RIGHTS, rsa_key=self.rsa_key) if token is None else token
         lines = ['default-server = "lab"', "[servers.lab]", f'endpoint = "{endpoint or self.url}"']
         if token:
             (home / "token").write_text(token + "\n")
@@ -353,11 +355,11 @@ def client(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "gate.lab.attic.client", *arguments]
 
 
-def new_token(rights: dict[str, int], *, cache: str = "*", lifetime: int = 600) -> str:
+def new_token(rights: dict[str, int], *, cache: str = "*", lifetime: int = 600, rsa_key: bytes | None = None) -> str:
     """Return a token; ``lifetime`` is in seconds and may be over already."""
     now = int(time.time())
     claims = {"sub": "lab", "nbf": now - 3600, "exp": now + lifetime, CLAIM: {"caches": {cache: rights}}}
-    return jwt.encode(claims, SECRET, "HS256")
+    return jwt.encode(claims, rsa_key or SECRET, "RS256" if rsa_key else "HS256")
 
 
 def answers(port: int) -> bool:

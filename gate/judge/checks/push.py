@@ -8,7 +8,7 @@ from gate.model.basics import Claim, Label, Truth
 from gate.model.document import Facts, Finding, PushAttempt, PushPath
 
 REPRESENTATIVE: Final = "representative"  # the subject of the row on whether enough was really written
-_STORAGE_ERROR = "InternalServerError"
+_SERVER_FAILED = frozenset({"InternalServerError", "HTTP 500"})  # Attic's own word, and a 500 that does not bear it
 _AUTH = frozenset({"Unauthorized", "AccessError", "TokenError", "HTTP 401", "HTTP 403"})
 
 
@@ -34,7 +34,8 @@ def labels_due(facts: Facts) -> tuple[Label, ...]:
     """
     policy, attempts = facts.policy, {attempt.label: attempt for attempt in facts.push.attempts}
     pushed = Label.PROFILE in attempts and attempts[Label.PROFILE].started
-    stale = policy.twin == "auto" and policy.representative and _lacking(facts) < policy.min_fresh
+    lacking = 0 if facts.parts else _lacking(facts)  # a split run's own word on that is the publishing job's
+    stale = policy.twin == "auto" and policy.representative and lacking < policy.min_fresh
     if Label.TWIN in attempts or (pushed and (stale or policy.twin == "always")):
         return (Label.CANARY, Label.TWIN, Label.PROFILE)
     return (Label.CANARY, Label.PROFILE)
@@ -116,7 +117,7 @@ def _path(number: int, path: PushPath) -> Finding:
     where = (f"/push/paths/{number}",)
     if path.claim is Claim.FAILED:
         error = path.error
-        code = "push-path-failed" if error is not None and error.code == _STORAGE_ERROR else "push-path-refused"
+        code = "push-path-failed" if error is not None and error.code in _SERVER_FAILED else "push-path-refused"
         told = f"{error.code}: {error.message}" if error else "no error text"
         return finding(code, path.store_path, f"failed with {told}", evidence=where)
     if path.claim is Claim.UNACCOUNTED:
@@ -129,6 +130,8 @@ def _representative(facts: Facts) -> Finding:
     fresh, twin = facts.coverage.fresh_profile, facts.coverage.fresh_twin
     wanted = facts.policy.min_fresh
     good = fresh >= wanted or twin >= wanted
+    if facts.parts and facts.policy.representative:
+        good = twin >= wanted  # only names with the run's nonce show that nobody wrote them before
     return finding(
         "push-representative" if good else "push-not-representative",
         REPRESENTATIVE,

@@ -9,9 +9,10 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from gate.lab.attic.errors import ServerError
 
@@ -71,7 +72,15 @@ class Caller:
         return next(matches, Permission())
 
 
-def caller(authorization: str | None, secret: bytes) -> Caller:
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """What tokens are checked with, by the one algorithm of the configured secret (``token/src/lib.rs``)."""
+
+    algorithm: Literal["HS256", "RS256"]
+    key: bytes | RSAPublicKey = field(repr=False)
+
+
+def caller(authorization: str | None, key: TokenKey) -> Caller:
     """Return the bearer named by an ``Authorization`` header, or an anonymous caller."""
     token = _token(authorization or "")
     if token is None:
@@ -79,8 +88,8 @@ def caller(authorization: str | None, secret: bytes) -> Caller:
     try:
         claims = jwt.decode(
             token,
-            secret,
-            algorithms=["HS256"],
+            key.key,
+            algorithms=[key.algorithm],
             leeway=0,
             options={"verify_aud": False, "require": [CLAIM]},
         )

@@ -1,7 +1,8 @@
 """Settings of the stand-in server, read from the very TOML file that ``atticd -f`` takes.
 
-Names and defaults: attic b7c9056 ``server/src/config.rs``. Only what the lab uses is served (S3, zstd, HS256);
-anything else in the file is refused, so that a stand-in never quietly ignores what the real server would do.
+Names and defaults: attic b7c9056 ``server/src/config.rs``. Only what the lab uses is served (S3, zstd, HS256 and
+RS256 secrets); anything else in the file is refused, so that a stand-in never quietly ignores what the real server
+would do.
 """
 
 import base64
@@ -13,9 +14,18 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from gate.lab.attic.access import TokenKey
+
 ZSTD_LEVEL: Final = 8  # the level Attic picks when none is set (attic b7c9056 server/src/config.rs)
 NAR_INFO_BYTES: Final = 1024 * 1024  # default of max-nar-info-size (attic b7c9056 server/src/config-template.toml)
-SECRET_VARIABLE: Final = "ATTIC_SERVER_TOKEN_HS256_SECRET_BASE64"  # noqa: S105  the name of a variable
+SECRETS: Final = {"HS256": "token-hs256-secret-base64", "RS256": "token-rs256-secret-base64"}
+SECRET_VARIABLES: Final = {
+    "HS256": "ATTIC_SERVER_TOKEN_HS256_SECRET_BASE64",
+    "RS256": "ATTIC_SERVER_TOKEN_RS256_SECRET_BASE64",
+}
 KNOWN_KEYS: Final = frozenset(
     {
         "allowed-hosts",
@@ -72,7 +82,7 @@ class ServerConfig:
     zstd_level: int
     nar_info_bytes: int
     proof_of_possession: bool
-    token_secret: bytes = field(repr=False)
+    token_key: TokenKey = field(repr=False)
 
 
 def load(path: Path) -> ServerConfig:
@@ -100,7 +110,7 @@ def load(path: Path) -> ServerConfig:
         zstd_level=_zstd_level(table.get("compression", {})),
         nar_info_bytes=table.get("max-nar-info-size", NAR_INFO_BYTES),
         proof_of_possession=table.get("require-proof-of-possession", True),
-        token_secret=_secret(table.get("jwt", {}).get("signing", {})),
+        token_key=_token_key(table.get("jwt", {}).get("signing", {})),
     )
 
 
@@ -154,10 +164,19 @@ def _zstd_level(compression: Mapping[str, Any]) -> int:
     return int(compression.get("level", ZSTD_LEVEL))
 
 
-def _secret(signing: Mapping[str, Any]) -> bytes:
-    """Return the HS256 key from the file, else from the environment, in Attic's order."""
-    text = signing.get("token-hs256-secret-base64") or os.environ.get(SECRET_VARIABLE)
-    if not text:
-        message = "missing setting [jwt.signing] token-hs256-secret-base64"
+def _token_key(signing: Mapping[str, Any]) -> TokenKey:
+    """Return what tokens are checked with: by the secret in the file, else by that in the environment."""
+    stated = {kind: str(signing[name]) for kind, name in SECRETS.items() if signing.get(name)}
+    found = stated or {kind: os.environ[name] for kind, name in SECRET_VARIABLES.items() if os.environ.get(name)}
+    if len(found) != 1:
+        message = f"expected one of the settings [jwt.signing] {' and '.join(SECRETS.values())}"
         raise ConfigError(message)
-    return base64.b64decode(text, validate=True)
+    ((kind, text),) = found.items()
+    raw = base64.b64decode(text, validate=True)
+    if kind == "HS256":
+        return TokenKey("HS256", raw)
+    private = load_pem_private_key(raw, password=None)
+    if not isinstance(private, RSAPrivateKey):
+        message = f"[jwt.signing] {SECRETS[kind]} must be the PEM of a private RSA key, in base64"
+        raise ConfigError(message)
+    return TokenKey("RS256", private.public_key())

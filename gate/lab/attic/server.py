@@ -100,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
             target=self.path,
             headers=headers,
             body=body,
-            caller=caller(headers.get("authorization"), self.server.config.token_secret),
+            caller=caller(headers.get("authorization"), self.server.config.token_key),
             task=self.task,
         )
         return self.server.endpoints.answer(request, unquote(self.path.partition("?")[0]))

@@ -2,9 +2,13 @@
 
 import json
 import os
+import re
 import shutil
+import signal
 import stat
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +31,8 @@ folder = pathlib.Path(os.environ["XDG_CONFIG_HOME"])
 config = folder / "attic" / "config.toml"
 parsed = tomllib.loads(config.read_text())
 token_file = pathlib.Path(parsed["servers"]["gate"]["token-file"])
-pathlib.Path({told!r}).write_text(json.dumps({{
+part = pathlib.Path({told!r} + ".part")
+part.write_text(json.dumps({{
     "argv": sys.argv[1:],
     "stdin": sys.stdin.read(),
     "environ": dict(os.environ),
@@ -37,6 +42,7 @@ pathlib.Path({told!r}).write_text(json.dumps({{
     "folder": str(folder),
     "modes": [oct(path.stat().st_mode & 0o777) for path in (folder, config.parent, config, token_file)],
 }}))
+part.rename({told!r})
 print("Pushing with " + token_file.read_text(), file=sys.stderr, flush=True)
 {behave}
 """
@@ -85,32 +91,61 @@ class Push:
         return said
 
 
-def test_client_gets_exactly_the_paths_and_the_token_by_file(tmp_path: Path) -> None:
+def files_below(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+
+
+def test_client_gets_exactly_the_paths_and_the_token_by_an_inherited_handle(tmp_path: Path) -> None:
     push = Push(tmp_path, "sys.exit(3)")
     ended = push.run(jobs=2)
     said = push.said()
     assert said["argv"] == ["push", "--no-closure", "-j", "2", "gate:main", *PATHS]
     assert said["stdin"] == ""
-    assert said["config"] == {
-        "default-server": "gate",
-        "servers": {
-            "gate": {"endpoint": "https://cache.example/base/", "token-file": f"{said['folder']}/token"},
-        },
-    }
+    config = json.loads(json.dumps(said["config"]))
+    token_file = config["servers"]["gate"].pop("token-file")
+    assert config == {"default-server": "gate", "servers": {"gate": {"endpoint": "https://cache.example/base/"}}}
+    assert re.fullmatch(r"/proc/self/fd/[0-9]+", token_file)
     assert said["token"] == TOKEN.reveal()
-    assert said["modes"] == ["0o700", "0o700", "0o600", "0o600"]
+    assert said["modes"] == ["0o700", "0o700", "0o600", "0o400"]
     assert (ended.name, ended.exit, ended.signal, ended.ended_by) == ("push:profile", 3, None, None)
     assert ended.argv == (str(push.client), *said["argv"])
     assert ended.capture == "push-profile.log"
 
 
-def test_token_is_nowhere_but_in_its_file(tmp_path: Path) -> None:
+@pytest.mark.row("JWT-12")
+def test_token_is_in_no_argv_and_no_environment(tmp_path: Path) -> None:
     push = Push(tmp_path, "")
     ended = push.run()
     said = push.said()
     assert TOKEN.reveal() not in repr((ended, said["argv"], said["environ"], said["cmdline"]))
     assert push.log() == "Pushing with ***\n"
     assert push.closed.redactions == 1
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+sys.path[:0] = {path!r}
+from tests.unit.observe.test_attic_push import Push
+Push(Path(sys.argv[1]), "time.sleep(600)").run(deadline_seconds=600.0)
+"""
+
+
+@pytest.mark.row("JWT-13")
+def test_a_killed_push_leaves_its_token_in_no_file(tmp_path: Path) -> None:
+    told = tmp_path / "told.json"
+    program = KILLED.format(path=[str(Path(__file__).parents[3])])
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdin=subprocess.DEVNULL) as gate:
+        until = time.monotonic() + 90
+        while not told.exists() and time.monotonic() < until and gate.poll() is None:
+            time.sleep(0.01)
+        found = files_below(tmp_path / "scratch")
+        gate.send_signal(signal.SIGKILL)
+    assert gate.returncode == -signal.SIGKILL, "the fault: it was in the middle of the push"
+    assert json.loads(told.read_text())["token"] == TOKEN.reveal(), "and the client had the token"
+    told.unlink()
+    assert len(found) == 1, "the client's configuration was there"
+    assert not [text for text in (*found, *files_below(tmp_path)) if TOKEN.reveal().encode() in text]
 
 
 @pytest.mark.parametrize(

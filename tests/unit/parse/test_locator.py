@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError
-from gate.model.parsed import FileLocator, KubectlLocator
-from gate.parse.locator import parse_locator
+from gate.model.parsed import FileLocator, KubectlLocator, SecretLocator
+from gate.parse.locator import parse_locator, parse_secret_locator
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,42 @@ def test_any_text_is_a_locator_or_foreign(text: str) -> None:
         return
     assert "\n" not in text
     assert place.path is None or (place.path.startswith("/") and "/../" not in f"{place.path}/")
+
+
+def test_a_secret_is_one_key_of_a_kubernetes_secret_or_a_file() -> None:
+    assert parse_secret_locator("kubectl://nix-cache/secret/attic.token?key=RS256_SECRET") == SecretLocator(
+        namespace="nix-cache", name="attic.token", key="RS256_SECRET"
+    )
+    assert parse_secret_locator("file:///run/secrets/attic") == FileLocator(path="/run/secrets/attic")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "attic",
+        "/run/secrets/attic",
+        "file://attic",
+        "http://nix-cache/secret/attic?key=K",
+        "nix-cache/secret/attic?key=K",
+        "kubectl://nix-cache/secret/attic",
+        "kubectl://nix-cache/secret/attic?",
+        "kubectl://nix-cache/secret/attic?key",
+        "kubectl://nix-cache/secret/attic?key=",
+        "kubectl://nix-cache/secret/attic?key=a b",
+        "kubectl://nix-cache/secret/attic?key=a&key=b",
+        "kubectl://nix-cache/secret/attic?key=a/b",
+        "kubectl://nix-cache/secret/attic?name=a",
+        "kubectl://nix-cache/secrets/attic?key=K",
+        "kubectl://nix-cache/pod/attic?key=K",
+        "kubectl://nix-cache/secret?key=K",
+        "kubectl://nix-cache/secret/../attic?key=K",
+        "kubectl://../secret/attic?key=K",
+        "kubectl://nix-cache/secret/Attic?key=K",
+        "kubectl://nix-cache/secret/attic\n?key=K",
+        "kubectl://nix-cache/secret/" + "a" * 254 + "?key=K",
+    ],
+)
+def test_what_is_no_place_of_a_secret(text: str) -> None:
+    with pytest.raises(ForeignTextError, match="expected"):
+        parse_secret_locator(text)

@@ -224,3 +224,14 @@ def test_chunks_make_no_difference_and_nothing_raises(data: bytes, cuts: list[in
     for start_at, end in itertools.pairwise(edges):
         parser.feed(data[start_at:end])
     assert parser.finish() == parse_nix_log(data, exit_code=0)
+
+
+@pytest.mark.parametrize("kind", [105, 108, 109])
+@pytest.mark.parametrize(
+    "path", ["", "/nix/sto", "/etc/passwd", f"{APP}\n", APP[11:], "/nix/store/" + "a" * 32 + "-" + "x" * 5000]
+)
+def test_an_event_of_what_is_no_store_path_is_unread(kind: int, path: str) -> None:
+    """Nix writes none such; a builder may, and what it writes must not come to stand for a path."""
+    forged = start(7, kind, path, CACHE)
+    ledger = parse_nix_log(COPIES + forged, exit_code=0)
+    assert (ledger.paths, ledger.masked, ledger.events, ledger.unread_lines) == ((), (), 1, 1)

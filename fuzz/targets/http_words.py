@@ -1,0 +1,47 @@
+"""`gate.parse.address` and `gate.parse.http_cache`: a host is plain or is told why not, and a cache's word is short."""
+
+from ipaddress import ip_address
+
+from fuzz.contract import text
+from fuzz.target import Target
+from gate.parse.address import odd_address, odd_host
+from gate.parse.http_cache import HEADERS, from_a_cache
+
+
+def check(data: bytes) -> None:
+    """Any text in the place of a host, an address and each header."""
+    given = text(data)
+    for why in (odd_host(given), odd_address(given)):
+        assert why is None or why.isprintable()
+    if odd_address(given) is None:
+        address = ip_address(given.partition("%")[0])
+        assert not address.is_link_local, "where clouds keep credentials"
+        assert not address.is_multicast
+    if odd_host(given) is None and given.replace(".", "").isdigit() and given.isascii():
+        assert str(ip_address(given)) == given, "a number that not every program reads as the same address"
+    for name in HEADERS:
+        said = from_a_cache({name: given})
+        assert said is None or (said.startswith(f"{name}: ") and len(said) <= 100)
+    assert from_a_cache({"x-other": given}) is None
+
+
+def seeds() -> list[bytes]:
+    """Hosts, addresses and headers, good and odd."""
+    hosts = ["attic.example", "10.0.0.1", "169.254.169.254", "2130706433", "0x7f.1", "[::1]", "[::ffff:10.0.0.1]", "a."]
+    headers = [
+        "5",
+        "0",
+        "HIT",
+        "MISS",
+        "cache; hit",
+        "cache; fwd=miss",
+        "hit from x",
+        "[fe80::1%eth0]",
+        "fd00:ec2::254",
+    ]
+    return [each.encode() for each in (*hosts, *headers)]
+
+
+TARGET = Target(
+    check, seeds, parsers=("address", "http_cache"), words=(b"169.254.", b"::ffff:", b"0x", b"; hit", b"HIT")
+)

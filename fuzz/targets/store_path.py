@@ -1,0 +1,63 @@
+"""`gate.parse.store_path` and `gate.parse.nix_hash`: what is taken is its own canonical form, and comes back."""
+
+from fuzz.contract import text, tried
+from fuzz.target import Target
+from gate.parse.nix_hash import base64_bytes, from_nix32, sha256_nix32, to_nix32
+from gate.parse.store_path import base_name, from_base_name, hash_part, store_hash, store_path
+
+_PATH = "/nix/store/8iv5j0f2difw6wg9vwj9r2raacb08fkv-deadnix-0.1+x_y?z=.tar.gz"
+
+
+def check(data: bytes) -> None:
+    """Any text, and any digest."""
+    given = text(data)
+    path = tried(store_path, given)
+    if path is not None:
+        assert path == given
+        name = base_name(path)
+        assert from_base_name(name) == path
+        assert path.isascii(), path
+        assert path.count("/") == 3, path
+        assert ".." not in path.split("/")
+        assert store_hash(hash_part(path)) == name[:32]
+        assert tried(store_path, path + "\n") is None
+        assert tried(store_path, path + "/x") is None
+    named = tried(from_base_name, given)
+    assert named is None or store_path(named) == named
+    hashed = tried(store_hash, given)
+    assert hashed is None or len(from_nix32(hashed)) == 20
+    assert from_nix32(to_nix32(data)) == data
+    digest = tried(from_nix32, given)
+    assert digest is None or to_nix32(digest) == given
+    sha = tried(sha256_nix32, given)
+    assert sha is None or sha256_nix32(sha) == sha
+    raw = base64_bytes(given, 32)
+    assert raw is None or len(raw) == 32
+
+
+def seeds() -> list[bytes]:
+    """Paths, names, hashes in every form, and what is nearly one."""
+    paths = [
+        _PATH,
+        _PATH[11:],
+        _PATH[11:43],
+        _PATH[:43],
+        _PATH + "/bin",
+        "/nix/store/../etc",
+        f"/nix/store/{'e' * 32}-x",
+    ]
+    sha = "0" * 52
+    hashes = [
+        sha,
+        f"sha256:{sha}",
+        "sha256:" + "0" * 64,
+        "sha256-" + "A" * 43 + "=",
+        "sha256:" + "A" * 43 + "=",
+        "9" * 52,
+    ]
+    return [b"", *(each.encode() for each in (*paths, *hashes))]
+
+
+TARGET = Target(
+    check, seeds, parsers=("store_path", "nix_hash"), words=(b"/nix/store/", b"sha256:", b"sha256-", b"-x", b".drv")
+)

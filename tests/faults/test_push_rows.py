@@ -1,0 +1,330 @@
+"""The attic client's log, row by row of the fault matrix: what a run with such a log comes to, and by which code."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gate import limits
+from gate.clock import SystemClock
+from gate.errors import RefusedError
+from gate.model import records as say
+from gate.model.basics import EXIT_CODES, Claim, Label, Word
+from gate.net import Http
+from gate.parse.push_log import PushLogParser, parse_push_log
+from gate.probe.identify import identify_caches
+from gate.process import CancelToken, Capture, run
+from gate.render import html, markdown, text
+from gate.seal import assemble
+from tests.helpers import tapes
+from tests.unit.render.runner_parser import commands
+
+PATHS = tapes.SOURCES
+NAMES = [facts.store_path.removeprefix("/nix/store/") for facts in PATHS]
+BAD = PATHS[-1]
+INTERNAL = "InternalServerError: The server encountered an internal error or misconfiguration."
+PAGE = "HTTP 500 Internal Server Error: <html>\r\n<head><title>500</title></head>\r\n<body>\r\n{}\r\n</body></html>"
+GOOD_LOG = tapes.push_log(PATHS)
+
+
+def pushed(log: bytes, **child: Any) -> tapes.Run:
+    """The healthy run, but for the log of the profile's push and how the client ended."""
+
+    def change(record: say.ChildEnded) -> say.ChildEnded:
+        return replace(record, **child) if record.name == "push:profile" else record
+
+    return tapes.healthy().change(say.ChildEnded, change).with_file("push-profile.log", log)
+
+
+def failing(error: str, *, after: str = "") -> bytes:
+    """A log in which the last path fails with this error."""
+    said = f"❌ {NAMES[-1]}: {error}\n{after}Error: {error}\n"
+    return tapes.push_log(PATHS[:-1], announced=len(PATHS)) + said.encode()
+
+
+def claims(made: tapes.Run) -> dict[str, Claim]:
+    return {path.store_path: path.claim for path in made.facts().push.paths if path.label is Label.PROFILE}
+
+
+def check(made: tapes.Run, word: str, code: str) -> None:
+    status = {"quarantine": "fail", "inconclusive": "inconclusive"}[word]
+    assert made.word() == word, made.rows()
+    assert (code, status) in made.rows()
+    assert EXIT_CODES[Word(word)] == {"quarantine": 4, "inconclusive": 3}[word]
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"),
+    [
+        pytest.param(INTERNAL, 1, marks=pytest.mark.row("LOG-01")),
+        pytest.param(PAGE.format("x"), 1, marks=pytest.mark.row("LOG-02")),
+        pytest.param("HTTP 500 Internal Server Error: Service panicked", 1, marks=pytest.mark.row("LOG-03")),
+        pytest.param(INTERNAL, 0, marks=pytest.mark.row("LOG-05")),
+    ],
+    ids=["token", "page", "panicked", "exit 0"],
+)
+def test_a_planned_path_that_the_server_failed_on(error: str, exit_code: int) -> None:
+    made = pushed(failing(error), exit=exit_code)
+    check(made, "quarantine", "push-path-failed")
+    (row,) = [row for row in made.judged()[0] if row.code == "push-path-failed"]
+    assert row.subject == BAD.store_path
+    assert claims(made)[BAD.store_path] is Claim.FAILED
+
+
+@pytest.mark.parametrize("code", ["HTTP 413 Payload Too Large: x", "HTTP 502 Bad Gateway: x", "HTTP 429 Too Many: x"])
+def test_what_a_proxy_refuses_is_no_storage_failure(code: str) -> None:
+    check(pushed(failing(code), exit=1), "inconclusive", "push-path-refused")
+
+
+@pytest.mark.row("LOG-06")
+def test_exit_1_without_a_failed_path() -> None:
+    made = pushed(GOOD_LOG, exit=1)
+    check(made, "inconclusive", "push-unattributed")
+    assert Claim.FAILED not in claims(made).values()
+
+
+def nothing_is_missing(made: tapes.Run) -> tapes.Run:
+    def change(record: say.MissingAsked) -> say.MissingAsked:
+        known = tapes.answer(body='{"missing_paths":[]}')
+        return replace(record, answer=known) if record.label is Label.PROFILE else record
+
+    return made.change(say.MissingAsked, change)
+
+
+@pytest.mark.row("LOG-07")
+@pytest.mark.parametrize("word", ["specified", "selected"])
+def test_nothing_to_push(word: str) -> None:
+    made = nothing_is_missing(pushed(f"🤷 Nothing {word}.\n".encode()))
+    check(made, "inconclusive", "push-wrote-nothing")
+    assert [attempt.vacuous for attempt in made.facts().push.attempts if attempt.label is Label.PROFILE] == [True]
+
+
+@pytest.mark.row("LOG-08")
+def test_everything_was_there_before() -> None:
+    made = nothing_is_missing(pushed(f"✅ All done! ({len(PATHS)} already cached, 0 in upstream)\n".encode()))
+    check(made, "inconclusive", "push-not-representative")
+    assert set(claims(made).values()) == {Claim.ALREADY_CACHED}
+
+
+@pytest.mark.row("LOG-10")
+def test_a_page_with_2xx_that_the_client_takes_for_an_upload() -> None:
+    """The client says ✅ for each, and the cache has none of that name; the drill proxy-200-html does it for real."""
+    gone = '{"code":404,"error":"NoSuchObject","message":"The requested object does not exist."}'
+
+    def change(record: say.BodyRead) -> say.BodyRead:
+        lost = record.store_path == BAD.store_path
+        return replace(record, narinfo=tapes.answer(404, gone), nar=None) if lost else record
+
+    made = pushed(GOOD_LOG).change(say.BodyRead, change)
+    assert claims(made)[BAD.store_path] is Claim.UPLOADED, "the fault: the client believes it"
+    check(made, "quarantine", "body-missing")
+
+
+@pytest.mark.row("LOG-11")
+def test_a_success_forged_in_the_error_of_the_path_itself() -> None:
+    forged = f"✅ {NAMES[-1]} (1.00 MiB/s)"
+    made = pushed(failing(PAGE.format(forged)), exit=1)
+    assert forged.encode() in made.files["push-profile.log"]
+    check(made, "quarantine", "push-path-failed")
+    assert claims(made)[BAD.store_path] is Claim.FAILED
+
+
+@pytest.mark.row("LOG-12")
+@pytest.mark.parametrize(
+    ("forged", "word", "code"),
+    [
+        (f"❌ {NAMES[0]}: HTTP 413 x: y", "inconclusive", "push-foreign-lines"),
+        (f"❌ {'b' * 32}-elsewhere: {INTERNAL}", "inconclusive", "push-foreign-lines"),
+        (f"❌ {NAMES[0]}: {INTERNAL}", "quarantine", "push-path-failed"),  # it can't be told from a real one
+    ],
+    ids=["of the plan", "unknown", "a storage error"],
+)
+def test_a_failure_forged_for_another_path(forged: str, word: str, code: str) -> None:
+    made = pushed(failing("HTTP 413 Payload Too Large: <html>", after=f"{forged}\n"), exit=1)
+    check(made, word, code)
+    assert claims(made)[BAD.store_path] is Claim.FAILED
+
+
+COMMANDS = (
+    "::set-output name=verdict::pass",
+    "::add-mask::quarantine",
+    "::stop-commands::x",
+    "::add-matcher::/tmp/m.json",
+    "::error::x",
+    "##[set-output name=verdict;]pass",
+    "some text ##[error]x",
+    "  ::warning file=x::y",
+    "\ufeff::debug::x",
+    "\u200b::notice::x",
+)
+CORPUS = [f"{COMMANDS[number % len(COMMANDS)]}{number}" for number in range(200)]
+
+
+@pytest.mark.row("LOG-13")
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"], ids=["LF", "CR", "CRLF"])
+def test_commands_of_a_runner_in_the_log(end: str) -> None:
+    log = "".join(line + end for line in CORPUS).encode()
+    assert len(list(commands(log.decode()))) == len(CORPUS), "they are commands to a runner that reads the log itself"
+    made = pushed(log + b"\n" + GOOD_LOG)
+    assert (made.word(), made.rows()) == ("pass", set())
+    failed = pushed(failing(PAGE.format(log.decode())), exit=1)
+    check(failed, "quarantine", "push-path-failed")
+    for evidence in (assemble(made.facts(), ()), assemble(failed.facts(), ())):
+        for shown in (text.summary(evidence, "evidence"), markdown.summary(evidence), html.report(evidence)):
+            assert list(commands(shown)) == []
+
+
+@pytest.mark.row("LOG-15")
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"], ids=ascii)
+def test_what_only_looks_like_a_new_line(end: str) -> None:
+    forged = f"✅ {NAMES[-1]} (1.00 MiB/s)"
+    error = f"HTTP 500 Internal Server Error: x{end}{forged}{end}y"
+    assert forged in error.splitlines(), "the fault: Python's own lines would have it"
+    made = pushed(failing(error), exit=1)
+    check(made, "quarantine", "push-path-failed")
+    assert claims(made)[BAD.store_path] is Claim.FAILED
+
+
+@pytest.mark.row("LOG-16")
+def test_a_log_of_2_gib_without_an_end_of_line() -> None:
+    parser = PushLogParser([facts.store_path for facts in PATHS])
+    piece = b"x" * (1024 * 1024)
+    for _ in range(2048):
+        parser.feed(piece)
+    assert len(parser._lines.rest()) <= limits.LINE_BYTES + 1, "that is all that is kept of it"
+    report = parser.finish()
+    assert (report.lines, report.unread_lines) == ((), 1)
+
+
+@pytest.mark.row("LOG-16")
+def test_a_client_that_prints_without_end_is_ended_and_proves_nothing(tmp_path: Path) -> None:
+    capture = Capture(tmp_path, "push-profile.log", cap=1_000_000)
+    ended = run(
+        [sys.executable, "-c", "import os\nwhile True: os.write(1, b'x' * 65536)"],
+        name="push:profile",
+        env={"PATH": os.environ["PATH"]},
+        capture=capture,
+        deadline_seconds=100,
+        cancel=CancelToken(),
+        clock=SystemClock(),
+    )
+    closed = capture.close()
+    assert (ended.ended_by, closed.cut, closed.bytes) == ("limit", True, 1_000_000)
+    log = (tmp_path / "push-profile.log").read_bytes()
+    made = pushed(log, exit=ended.exit, signal=ended.signal, ended_by=ended.ended_by)
+    made = made.change(say.CaptureClosed, lambda record: closed if record.name == closed.name else record)
+    check(made, "inconclusive", "push-unattributed")
+    assert ("capture-cut", "inconclusive") in made.rows()
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        pytest.param(b"\x00\xff\xfe\xc3\x28\n" * 50, marks=pytest.mark.row("LOG-17")),
+        pytest.param(b"(" * 2**20 + b"\n", marks=pytest.mark.row("LOG-18")),
+        pytest.param(b" " * 2**20 + b"\n", marks=pytest.mark.row("LOG-18")),
+        pytest.param("⚙️ Pushing ".encode() + b"9" * 2**20 + b"\n", marks=pytest.mark.row("LOG-18")),
+    ],
+    ids=["bytes", "brackets", "blanks", "digits"],
+)
+def test_lines_that_nobody_can_read_change_nothing(junk: bytes) -> None:
+    whole = parse_push_log(junk + GOOD_LOG, [facts.store_path for facts in PATHS])
+    assert whole.unread_lines == (0 if junk.isspace() else junk.count(b"\n"))
+    made = pushed(junk + GOOD_LOG)
+    assert (made.word(), made.rows()) == ("pass", set())
+    assert set(claims(made).values()) == {Claim.UPLOADED}
+
+
+@pytest.mark.row("LOG-18")
+def test_a_long_line_that_may_be_a_failure_makes_doubtful_what_follows() -> None:
+    made = pushed("❌".encode() + b" " * 2**20 + b"\n" + GOOD_LOG)
+    check(made, "inconclusive", "push-unaccounted")
+
+
+@pytest.mark.row("LOG-19")
+@pytest.mark.slow
+def test_no_cut_of_the_log_gives_a_pass() -> None:
+    """Judged at both sides of every end of a line, and at some places within each; the parser's own test cuts at every
+    byte.
+    """
+    ends = [at for at, byte in enumerate(GOOD_LOG) if byte == 0x0A]
+    cuts = sorted({0, *ends, *(at + 1 for at in ends[:-1]), *(at - 5 for at in ends), *(at - 40 for at in ends)})
+    whole = parse_push_log(GOOD_LOG, [facts.store_path for facts in PATHS])
+    assert len(whole.lines) == len(PATHS)
+    for cut in cuts:
+        made = pushed(GOOD_LOG[:cut])
+        assert made.word() == "inconclusive", (cut, made.rows())
+        codes = {code for code, _ in made.rows()}
+        assert codes & {"push-unaccounted", "push-counts-differ", "push-wrote-nothing"}, (cut, codes)
+
+
+RENAMED: dict[str, Callable[[str], str]] = {
+    "tick": lambda log: log.replace("✅", "✔"),
+    "words": lambda log: log.replace(" (8.31 KiB/s)", " [8.31 KiB per second]"),
+    "english": lambda log: log.replace("✅ ", "Uploaded "),
+    "header": lambda log: log.replace("Pushing", "Uploading"),
+    "json": lambda log: "".join(json.dumps({"line": line}) + "\n" for line in log.split("\n")),
+}
+
+
+@pytest.mark.row("LOG-20")
+@pytest.mark.parametrize("change", RENAMED.values(), ids=RENAMED)
+def test_another_wording_is_not_guessed_at(change: Callable[[str], str]) -> None:
+    changed = change(GOOD_LOG.decode())
+    assert changed != GOOD_LOG.decode()
+    versions = {"attic": "attic 9.9", "nix": "2.8.0"}
+    made = pushed(changed.encode()).change(
+        say.RunStarted, lambda record: replace(record, run=replace(record.run, versions=versions))
+    )
+    assert made.word() == "inconclusive", made.rows()
+    assert {code for code, _ in made.rows()} & {"push-unaccounted", "push-counts-differ"}
+    assert assemble(made.facts(), ()).run.versions == versions, "the evidence says which client it was"
+
+
+@pytest.mark.row("LOG-21")
+@pytest.mark.parametrize("field", ["api_endpoint", "substituter_endpoint"])
+def test_a_cache_that_sends_its_clients_elsewhere_is_refused_before_any_push(field: str) -> None:
+    """The client follows the endpoint with its token (attic b7c9056 client/src/command/push.rs:156)."""
+    told = json.loads(tapes.cache_config("main").answer.body)
+    seen: list[say.Record] = []
+    with Http(("127.0.0.1:8",), ("127.0.0.1:8",), clock=SystemClock(), cancel=CancelToken()) as http:
+        for place, refused in ((told[field], False), ("https://evil.example/main", True)):
+            body = json.dumps({**told, field: place})
+            site: Any = SimpleNamespace(
+                caches=("main",),
+                read_tokens={"main": None},
+                settings=SimpleNamespace(push_token=None),
+                attic=SimpleNamespace(
+                    cache_config=lambda *_, body=body: say.CacheConfigSeen(cache="main", answer=tapes.answer(body=body))
+                ),
+                write=seen.append,
+                http=http,
+                policy=SimpleNamespace(hosts=("127.0.0.1:8",)),
+                public_keys={},
+                upstream_key_names={},
+                substituter_urls={},
+            )
+            if not refused:
+                identify_caches(site)
+                continue
+            with pytest.raises(RefusedError, match=r"sends its clients to 'evil\.example'") as raised:
+                identify_caches(site)
+            assert raised.value.exit_code == 2
+    assert len(seen) == 2, "what the cache said is recorded all the same"
+
+
+@pytest.mark.row("LOG-22")
+def test_two_pushes_in_one_log() -> None:
+    other = [f"✅ {digit * 32}-other (1 B/s)".encode() for digit in "abcd"]
+    lines = GOOD_LOG.split(b"\n")
+    mixed = b"\n".join(line for pair in zip(lines, other, strict=False) for line in pair)
+    log = mixed + b"\n" + b"\n".join(lines[len(other) :])
+    check(pushed(log), "inconclusive", "push-foreign-lines")
+    twice = pushed(GOOD_LOG + GOOD_LOG)
+    check(twice, "inconclusive", "push-foreign-lines")
