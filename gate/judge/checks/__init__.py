@@ -7,15 +7,19 @@ from gate.judge.checks.buckets import check_buckets
 from gate.judge.checks.build import check_build
 from gate.judge.checks.controls import check_controls
 from gate.judge.checks.epochs import check_epochs
+from gate.judge.checks.incident import check_incident
 from gate.judge.checks.push import check_push
 from gate.judge.checks.run import check_caches, check_captures, check_run
 from gate.judge.checks.server_log import check_server_log
 from gate.judge.checks.state import check_state
+from gate.judge.checks.volumes import check_volumes
+from gate.judge.parts import check_parts
 from gate.model.document import Facts, Finding
 
 Check = Callable[[Facts], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     check_buckets,
+    check_volumes,
     check_state,
     check_epochs,
     check_caches,
@@ -24,6 +28,8 @@ CHECKS: tuple[Check, ...] = (
     check_bodies,
     check_server_log,
     check_controls,
+    check_incident,
     check_captures,
+    check_parts,
     check_run,
 )
