@@ -3,31 +3,26 @@
 The reader and the rules are the run's own (`gate.observe.nar_bodies`, `gate.evidence.bodies`).
 """
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from gate import limits
+from gate.cli.local_paths import HASH_END, Local, hash_of, look_locally
 from gate.clock import Clock
-from gate.errors import CancelledError, ForeignTextError, InconclusiveError, RefusedError
+from gate.errors import ForeignTextError, InconclusiveError, RefusedError
 from gate.evidence.named import Asked, Named, is_upstream, judge_read, not_read
 from gate.model.basics import Label, Secret, value
 from gate.model.parsed import CacheConfig
-from gate.model.records import PathFacts
 from gate.net import HostList, Http
 from gate.observe.attic import AtticApi
 from gate.observe.nar_bodies import Access, Target, read_bodies
-from gate.observe.nix_store import DERIVATION, NixStore
 from gate.parse.attic_json import parse_attic_error, parse_cache_config
-from gate.parse.store_path import HASH_CHARS, STORE_DIR, store_path
 from gate.process import CancelToken
 
-_THIS_MACHINE = ("", "auto", "daemon", "local")  # values of NIX_REMOTE whose store is /nix/store here
-_AT_A_TIME = 300  # paths of at most 255 characters in one argument list
+__all__ = ["Cache", "Local", "ask_cache_config", "check_paths", "hash_of", "look_locally", "plan_reads"]
+
 _OK = 200
 _NOT_FOUND = 404
-_HASH_END = len(STORE_DIR) + 1 + HASH_CHARS
 
 
 @value
@@ -41,64 +36,6 @@ class Cache:
     public_key: str | None
     token: Callable[[], Secret | None]
     batch: int = limits.NAMED_PATHS
-
-
-@value
-class Local:
-    """The local Nix store's view. ``facts`` by hash of the path; ``note`` says why there is nothing, else None.
-
-    ``closure``: paths that a closure adds to those that were named. ``unknown``: roots of closures that are not valid
-    here, so that their closure must be learnt from signed narinfos.
-    """
-
-    facts: Mapping[str, PathFacts]
-    closure: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
-    note: str | None = None
-
-
-def look_locally(nix: NixStore, names: Iterable[str], roots: Sequence[str]) -> Local:
-    """What the local Nix database says of paths and closures. A Nix that can't be asked is a note, and no yardstick."""
-    try:
-        valid = _valid(nix, (*names, *roots))
-        known = [root for root in roots if root in valid]
-        closure = nix.closure(known) if known else ()
-        wanted = valid | set(closure)
-        facts = {hash_of(fact.store_path): fact for fact in nix.path_facts(wanted)} if wanted else {}
-    except CancelledError:
-        raise
-    except InconclusiveError as error:
-        return Local(facts={}, unknown=tuple(roots), note=str(error))
-    return Local(facts=facts, closure=closure, unknown=tuple(root for root in roots if root not in known))
-
-
-def _valid(nix: NixStore, names: Iterable[str]) -> set[str]:
-    """Those of the paths that are valid, in full.
-
-    No command of Nix finds a path by its hash, and listing all valid paths takes it some 40 µs each. So what has the
-    hash in its name is looked for in the store's own folder, where that is this machine's.
-    """
-    full = {name for name in names if "-" in name}
-    hashes = {hash_of(name) for name in names} - {hash_of(name) for name in full}
-    if hashes and nix.env.get("NIX_REMOTE", "") not in _THIS_MACHINE:
-        return {path for path in nix.valid_paths_now() if path in full or hash_of(path) in hashes}
-    if hashes:
-        with suppress(OSError), os.scandir(STORE_DIR) as entries:
-            full |= {f"{STORE_DIR}/{entry.name}" for entry in entries if entry.name[:HASH_CHARS] in hashes}
-    asked = sorted(name for name in full if _is_store_path(name))
-    for at in range(0, len(asked), _AT_A_TIME):
-        argv = (nix.program("nix-store"), "--check-validity", "--print-invalid", *asked[at : at + _AT_A_TIME])
-        said = nix.ask(argv, name="nix-store-check-validity", cap=limits.NIX_JSON_BYTES)
-        full -= set(said.decode("utf-8", "replace").split("\n"))
-    return full & set(asked)
-
-
-def _is_store_path(name: str) -> bool:
-    """Whether it is one that bodies are read of: the store's folder holds other files, and derivations, too."""
-    try:
-        return store_path(name) == name and not name.endswith(DERIVATION)
-    except ForeignTextError:
-        return False
 
 
 def ask_cache_config(http: Http, server: str, cache: str, token: Secret | None) -> tuple[CacheConfig | None, str]:
@@ -136,7 +73,7 @@ def plan_reads(
 
 def _asked(path: str, local: Local) -> Asked:
     fact = local.facts.get(hash_of(path))
-    if fact is None or path not in (fact.store_path, fact.store_path[:_HASH_END]):
+    if fact is None or path not in (fact.store_path, fact.store_path[:HASH_END]):
         return Asked(store_path=path)
     return Asked(store_path=fact.store_path, local=fact)
 
@@ -193,8 +130,3 @@ def _read(
         yield judge_read(left.pop(read.store_path), read, public_key=cache.public_key, attic=cache.attic)
     for one in left.values():
         yield not_read(one)
-
-
-def hash_of(path: str) -> str:
-    """The hash in a store path that was checked, or in ``/nix/store/<hash>``."""
-    return path[len(STORE_DIR) + 1 : _HASH_END]

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gate import limits
 from gate.errors import RefusedError
+from gate.parse.http_cache import HEADERS as CACHE_HEADERS
 
 # Result codes (https://curl.se/libcurl/c/libcurl-errors.html) as the words of `HttpAnswer.error`.
 WRITE_ERROR: Final = 23  # our own sink wanted no more
@@ -21,12 +22,15 @@ _WORDS: Final = {
     **dict.fromkeys((35, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98), "tls"),
 }
 
+_STATUS_LINE: Final = b"HTTP/"
 _HEADER_BYTES: Final = 2048  # of one header's value; a presigned URL is about 600 bytes
 _KEPT_HEADERS: Final = {
     name.encode(): name
     for name in (
         *("content-type", "content-length", "location", "etag", "last-modified", "date"),
         "x-amz-version-id",
+        "content-encoding",
+        *CACHE_HEADERS,
     )
 }
 
@@ -36,7 +40,7 @@ def curl_word(code: int) -> str | None:
     return None if code == 0 else _WORDS.get(code, "other")
 
 
-def authorities(ca_file: str | None) -> str:
+def authorities(ca_file: str | None) -> bytes:
     """The certificate authorities to trust, as PEM: the system's, certifi's, and those of ``ca_file``.
 
     `RefusedError` when ``ca_file`` can't be read; the others may be missing.
@@ -52,19 +56,21 @@ def authorities(ca_file: str | None) -> str:
             found.append(Path(ca_file).read_text("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise RefusedError(f"The CA file {ca_file} can't be read ({error}): expected PEM certificates.") from None
-    return "\n".join(found)
+    return "\n".join(found).encode()
 
 
 class CurlHop:
     """A libcurl handle for one transfer after the other; connections are kept and used again.
 
-    ``trusted`` are certificate authorities in PEM, see `authorities`. No proxy, no netrc, nothing of the environment.
+    ``trusted`` are certificate authorities in PEM, see `authorities`. A transfer slower than
+    `limits.LOW_SPEED_BYTES_PER_SECOND` for ``low_speed_seconds`` ends as timed out. No proxy, no netrc, nothing of the
+    environment.
 
     ``status`` and ``headers`` (lower-case names, of those that records have a field for) are of the last answer;
     header values are decoded with escapes and cut. The multi handle that ``handle`` is added to drives it.
     """
 
-    def __init__(self, trusted: str) -> None:
+    def __init__(self, trusted: bytes, low_speed_seconds: int) -> None:
         import pycurl  # noqa: PLC0415  # a C library: only where it is used
 
         self._status: int | None = None  # as it was when the first piece of a body came
@@ -81,7 +87,9 @@ class CurlHop:
             (pycurl.PROXY, ""),  # not even what the environment names
             (pycurl.NETRC, pycurl.NETRC_IGNORED),
             (pycurl.CONNECTTIMEOUT_MS, round(limits.CONNECT_SECONDS * 1000)),
-            (pycurl.BUFFERSIZE, limits.READ_CHUNK_BYTES),
+            (pycurl.BUFFERSIZE, limits.CURL_BUFFER_BYTES),
+            (pycurl.LOW_SPEED_LIMIT, limits.LOW_SPEED_BYTES_PER_SECOND),
+            (pycurl.LOW_SPEED_TIME, low_speed_seconds),
             (pycurl.HEADERFUNCTION, self._lines.append),
             (pycurl.WRITEFUNCTION, self._data),
         ):
@@ -96,13 +104,11 @@ class CurlHop:
         *,
         headers: Sequence[str],
         seconds: float,
-        low_speed_seconds: int,
         sink: Callable[[int, bytes], bool],
     ) -> None:
         """Make ready for a GET, all of it within ``seconds``.
 
-        ``sink`` takes the status and each piece of the body; answering False it ends the transfer (`WRITE_ERROR`). A
-        transfer slower than `limits.LOW_SPEED_BYTES_PER_SECOND` for ``low_speed_seconds`` ends as timed out.
+        ``sink`` takes the status and each piece of the body; answering False it ends the transfer (`WRITE_ERROR`).
         """
         self._lines.clear()
         self._status = None
@@ -113,8 +119,6 @@ class CurlHop:
             setopt(curl.HTTPHEADER, headers)
             self._sent = headers
         setopt(curl.TIMEOUT_MS, max(1, round(seconds * 1000)))
-        setopt(curl.LOW_SPEED_LIMIT, limits.LOW_SPEED_BYTES_PER_SECOND)
-        setopt(curl.LOW_SPEED_TIME, low_speed_seconds)
 
     def millis(self) -> int:
         """How long the last transfer took, from its start."""
@@ -130,22 +134,23 @@ class CurlHop:
         """The status of the last answer, None before there is one."""
         if self._status is not None:
             return self._status or None
-        line = next((line for line in reversed(self._lines) if line.startswith(b"HTTP/")), b"")
-        code = line.split(b" ", 2)[1:2]
-        return int(code[0]) if code and code[0].strip().isdigit() else None
+        for line in reversed(self._lines):
+            if line[:5] == _STATUS_LINE:
+                code = line.split(b" ", 2)[1:2]
+                return int(code[0]) if code and code[0].strip().isdigit() else None
+        return None
 
     @property
     def headers(self) -> dict[str, str]:
         """The headers of the last answer; those of a 1xx before it do not count."""
         found: dict[str, str] = {}
         for line in self._lines:
-            if line.startswith(b"HTTP/"):
-                found.clear()
-                continue
             name, colon, content = line.partition(b":")
             key = _KEPT_HEADERS.get(name.lower())
-            if colon and key is not None:
+            if key is not None and colon:
                 found[key] = content.strip()[:_HEADER_BYTES].decode("utf-8", "backslashreplace")
+            elif line[:5] == _STATUS_LINE:
+                found.clear()
         return found
 
     def _data(self, piece: bytes) -> int:

@@ -61,19 +61,30 @@ def read_bodies(
     over the wire; it is for a single target. Raises `RefusedError` for a cache URL or a token that can't be used.
     """
     until = clock.monotonic() + deadline_seconds
-    session = _Session(access, clock=clock, until=until, attempt=attempt, again_after_post=again_after_post, tap=tap)
+    session = _Session(
+        access,
+        clock=clock,
+        until=until,
+        attempt=attempt,
+        again_after_post=again_after_post,
+        tap=tap,
+        ahead=jobs <= limits.READ_JOBS or len(targets) == 1,
+    )
     waiting = iter(targets)
     with _Multi(access, min(jobs, len(targets))) as multi:
         for hop in multi.hops:
             multi.start(session.next_reading(waiting, hop))
         while multi.busy and not cancel.cancelled:
-            for reading, code, text in multi.ended():
+            over = []
+            for reading, code, text in multi.moved():
                 if reading.go_on(code, text):
                     multi.start(reading)
-                    continue
-                yield reading.record()
-                multi.start(session.next_reading(waiting, reading.hop))
-            multi.wait()
+                else:
+                    over.append(reading)
+                    multi.start(session.next_reading(waiting, reading.hop))
+            if over:  # what is asked next goes out before this is looked at, so that the server need not wait
+                multi.send()
+                yield from (reading.record() for reading in over)
     if not cancel.cancelled:
         yield from (session.unread(target) for target in waiting)
 
@@ -90,8 +101,10 @@ class _Session:
         attempt: int,
         again_after_post: bool,
         tap: Callable[[bytes], None] | None,
+        ahead: bool,
     ) -> None:
         self.access = access
+        self.ahead = ahead
         self.way = Way(access.cache_url, access.hosts)
         self.token_redactor = None if access.token is None else Redactor([access.token])
         self.tap = tap
@@ -150,15 +163,16 @@ class _Reading:
         self._target = target
         self._session = session
         self._narinfo = NarinfoHop(target, session.way)
-        self._answer: HttpAnswer | None = None
+        self._asked_nar = False
         self._nar: NarHops | None = None
         self._ask(self._narinfo, session.access.answer_seconds)
 
     def go_on(self, code: int, text: str) -> bool:
         """A transfer is over, with libcurl's code and text; True when the next one is ready to start."""
-        if self._answer is None:
-            self._answer = self._narinfo.answer(self.hop, code, self._session.token_redactor)
-            self._nar = self._narinfo.nar(self._answer, self._session.tap)
+        if not self._asked_nar:
+            self._asked_nar = True
+            self._narinfo.end(self.hop, code)
+            self._nar = self._narinfo.nar(self._session.tap, ahead=self._session.ahead)
         elif self._nar is not None:
             self._nar.end_hop(self.hop, code, text)
         if self._nar is None or self._nar.over:
@@ -171,8 +185,8 @@ class _Reading:
         return True
 
     def record(self) -> BodyRead:
-        """The record of a reading that is over."""
-        answer = self._answer or self._narinfo.answer(self.hop, 0, self._session.token_redactor)
+        """The record of a reading that is over. Its handle may be at work for another by now."""
+        answer = self._narinfo.answer(self._session.token_redactor)
         nar = None if self._nar is None else self._nar.record(self._session.token_redactor)
         return self._session.record(self._target, answer, nar)
 
@@ -181,7 +195,6 @@ class _Reading:
             hops.here,
             headers=self._session.headers(own=hops.own),
             seconds=min(seconds, self._session.left()),
-            low_speed_seconds=self._session.access.low_speed_seconds,
             sink=hops.take,
         )
 
@@ -195,7 +208,7 @@ class _Multi:
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, 2 * jobs + 1)  # one to Attic and one to S3 for each
         trusted = authorities(access.ca_file)
-        self.hops = [CurlHop(trusted) for _ in range(jobs)]
+        self.hops = [CurlHop(trusted, access.low_speed_seconds) for _ in range(jobs)]
         self.busy: dict[Any, _Reading] = {}  # by libcurl handle
 
     def __enter__(self) -> Self:
@@ -214,15 +227,22 @@ class _Multi:
             self.busy[reading.hop.handle] = reading
             self._multi.add_handle(reading.hop.handle)
 
-    def ended(self) -> Iterator[tuple[_Reading, int, str]]:
-        """Move all transfers on; those that are over, with libcurl's code and text."""
+    def send(self) -> None:
+        """Move all transfers on; those that were started send their requests."""
         self._multi.perform()
+
+    def moved(self) -> Iterator[tuple[_Reading, int, str]]:
+        """Those that are over, with libcurl's code and text. Without any it waits a little, and moves all on."""
         _, good, bad = self._multi.info_read()
+        if not good and not bad:
+            self._wait()
+            self._multi.perform()
+            _, good, bad = self._multi.info_read()
         for handle, code, text in (*((handle, 0, "") for handle in good), *bad):
             self._multi.remove_handle(handle)
             yield self.busy.pop(handle), code, text
 
-    def wait(self) -> None:
+    def _wait(self) -> None:
         """Wait until something can move, at most `limits.POLL_SECONDS`."""
         wanted = self._multi.timeout()
         seconds = limits.POLL_SECONDS if wanted < 0 else min(wanted / 1000, limits.POLL_SECONDS)

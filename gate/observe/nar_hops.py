@@ -15,15 +15,18 @@ from gate.net import plain_url
 from gate.observe.ahead import Ahead
 from gate.observe.curl_hop import CurlHop, curl_word
 from gate.observe.way import Way, without_queries
+from gate.parse.http_cache import from_a_cache
 from gate.parse.nar import NarMeter
 from gate.parse.narinfo import check_url, parse_narinfo
-from gate.parse.store_path import STORE_DIR, hash_part, store_hash
+from gate.parse.store_path import HASH_CHARS, STORE_DIR, hash_part, store_hash
 from gate.process import Redactor
 
 _OK: Final = 200
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _PAGE_STARTS: Final = (b"<", b"{")  # a proxy's or an API's page in the place of a body
-_AT_ONCE_BYTES: Final = 1024 * 1024  # so much of a body is measured piece by piece, so that a wrong one ends at once
+_AT_ONCE_BYTES: Final = 1024 * 1024  # so much of a body is measured as it comes, so that a wrong one ends at once
+_OF_BYTES: Final = ("decompress", "memory", "codec")  # errors that the meter has a sentence for
+_HASH_AT: Final = len(STORE_DIR) + 1
 _WIRE_SLACK_BYTES: Final = 1024 * 1024  # frames and headers of a NAR that does not compress
 
 
@@ -59,8 +62,12 @@ class NarinfoHop:
         self.here = way.below(f"{self._hash}.narinfo")
         self._target = target
         self._way = way
-        self._raw = bytearray()
+        self._raw = b""
         self._cut = False
+        self._error: str | None = None
+        self._status: int | None = None
+        self._headers: dict[str, str] = {}
+        self._millis = 0
 
     def take(self, status: int, piece: bytes) -> bool:
         """Keep a piece; False when there is more than can be a narinfo."""
@@ -69,13 +76,16 @@ class NarinfoHop:
         self._cut = len(piece) > room
         return not self._cut
 
-    def answer(self, hop: CurlHop, code: int, redactor: Redactor | None) -> HttpAnswer:
-        """The record of the answer; ``code`` is libcurl's."""
-        got = hop.headers
+    def end(self, hop: CurlHop, code: int) -> None:
+        """The answer is over; ``code`` is libcurl's."""
+        self._error = "too-large" if self._cut else curl_word(code)
+        self._status, self._headers, self._millis = hop.status, hop.headers, hop.millis()
+
+    def answer(self, redactor: Redactor | None) -> HttpAnswer:
+        """The record of the answer, once it is over."""
+        got, error, status = self._headers, self._error, self._status
         if redactor is not None:
             got = {name: _cleaned(redactor, text.encode()) for name, text in got.items()}
-        error = "too-large" if self._cut else curl_word(code)
-        status = hop.status
         length, location = got.get("content-length", ""), got.get("location")
         return HttpAnswer(
             url=plain_url(self.here),
@@ -88,34 +98,45 @@ class NarinfoHop:
             last_modified=got.get("last-modified"),
             version_id=got.get("x-amz-version-id"),
             date=got.get("date"),
-            body=_cleaned(redactor, bytes(self._raw)),
+            cached=from_a_cache(got),
+            body=_cleaned(redactor, self._raw),
             body_cut=error is not None and status is not None,
-            millis=hop.millis(),
+            millis=self._millis,
         )
 
-    def nar(self, answer: HttpAnswer, tap: Callable[[bytes], None] | None) -> "NarHops | None":
+    def nar(self, tap: Callable[[bytes], None] | None, *, ahead: bool) -> "NarHops | None":
         """What to read next, or None when the narinfo does not allow it."""
-        if answer.status != _OK or answer.error is not None:
+        if self._status != _OK or self._error is not None:
             return None
         try:
-            info = parse_narinfo(bytes(self._raw))
+            info = parse_narinfo(self._raw)
             url = check_url(info, store_path=info.store_path, attic=self._target.attic)
         except ForeignTextError:
             return None
-        if hash_part(info.store_path) != self._hash:
+        if info.store_path[_HASH_AT : _HASH_AT + HASH_CHARS] != self._hash:
             return None
         size = self._target.nar_size
         cap = min(size, info.nar_size) if size == limits.NAR_BYTES else size
-        return NarHops(info, self._way, self._way.below(url), cap, tap)
+        return NarHops(info, self._way, self._way.below(url), cap, tap, ahead=ahead)
 
 
 class NarHops:
     """One NAR body. ``here`` is the URL to ask next; ``over`` says that nothing more is to be asked.
 
-    ``own``: ``here`` is of the cache's own origin, the only one that a credential may go to.
+    ``own``: ``here`` is of the cache's own origin, the only one that a credential may go to. ``ahead``: a large body is
+    measured in a thread of its own.
     """
 
-    def __init__(self, info: NarInfo, way: Way, first: str, nar_size: int, tap: Callable[[bytes], None] | None) -> None:
+    def __init__(
+        self,
+        info: NarInfo,
+        way: Way,
+        first: str,
+        nar_size: int,
+        tap: Callable[[bytes], None] | None,
+        *,
+        ahead: bool,
+    ) -> None:
         self.here = first
         self.own = True
         self.over = False
@@ -125,10 +146,9 @@ class NarHops:
         self._meter = NarMeter(info.compression, nar_size)
         self._wire_left = 2 * nar_size + _WIRE_SLACK_BYTES
         self._at_once_left = _AT_ONCE_BYTES
-        self._ahead = Ahead(self._meter)
-        self._held: list[bytes] = []  # pieces that wait to be measured together
-        self._held_bytes = 0
-        self._page = bytearray()
+        self._ahead = Ahead(self._meter) if ahead and nar_size > _AT_ONCE_BYTES else None
+        self._feed: Callable[[bytes], bool] = self._meter.feed  # where the next piece goes
+        self._page = b""
         self._page_left = 0
         self._stopped: str | None = None
         self._wire_seen = False
@@ -139,6 +159,8 @@ class NarHops:
         self._code_text = ""
         self._error: str | None = None
         self._content_type: str | None = None
+        self._encoding: str | None = None
+        self._cached: str | None = None
         self._millis = 0
         if not self._meter.readable:  # a codec that can't be read: there is nothing to measure
             self._end("codec")
@@ -146,7 +168,7 @@ class NarHops:
     def begin_hop(self) -> None:
         """``here`` is about to be asked."""
         self._hops.append(self.here)
-        self._page.clear()
+        self._page = b""
         self._page_left = limits.ANSWER_BODY_BYTES
         self._stopped = None
 
@@ -162,41 +184,35 @@ class NarHops:
         self._wire_seen = True
         if self._tap is not None:
             self._tap(piece)
-        self._wire_left -= len(piece)
-        self._at_once_left -= len(piece)
-        self._held.append(piece)
-        self._held_bytes += len(piece)
-        if self._at_once_left >= 0:
-            self._measure(self._meter.feed)
-        elif self._held_bytes >= limits.READ_CHUNK_BYTES:
-            self._measure(self._ahead.feed)
-        return self._stopped is None
-
-    def _measure(self, feed: Callable[[bytes], bool]) -> None:
-        """Measure what is held. libcurl gives 16 kB at a time, which costs more than hashing it."""
-        piece = self._held[0] if len(self._held) == 1 else b"".join(self._held)
-        self._held.clear()
-        self._held_bytes = 0
-        if not feed(piece):
+        size = len(piece)
+        self._wire_left -= size
+        if self._ahead is not None and self._at_once_left <= 0:
+            self._feed = self._ahead.feed
+        self._at_once_left -= size
+        if not self._feed(piece):
             self._stop()
         elif self._wire_left < 0:
             self._stopped = "too-large"
+        return self._stopped is None
 
     def _stop(self) -> None:
-        self._stopped = "overrun" if self._meter.overrun else "decompress"
+        if self._meter.too_much:
+            self._stopped = "memory"
+        else:
+            self._stopped = "overrun" if self._meter.overrun else "decompress"
 
     def end_hop(self, hop: CurlHop, code: int, text: str) -> None:
         """A hop is over: go on where it redirects to, or stop. ``code`` and ``text`` are libcurl's."""
         headers = hop.headers
         self._status, self._code, self._code_text = hop.status, code, text
         self._content_type = headers.get("content-type")
+        self._encoding = headers.get("content-encoding")
+        self._cached = self._cached or from_a_cache(headers)
         self._millis += hop.millis()
-        good = self._ahead.settle()
-        self._ahead.close()
-        if good and self._held:
-            self._measure(self._meter.feed)
-        elif not good:
-            self._stop()
+        if self._ahead is not None:
+            if not self._ahead.settle():
+                self._stop()
+            self._ahead.close()
         if code != 0 or self._stopped is not None:
             self._end(self._stopped or curl_word(code))
         elif self._status in _REDIRECTS:
@@ -214,9 +230,9 @@ class NarHops:
         places = (*self._hops, *self._refused)
 
         def clean(raw: bytes) -> str:
-            return without_queries(_cleaned(redactor, raw), places)
+            return without_queries(_cleaned(redactor, raw), places) if raw else ""
 
-        text = measure.error if self._error in ("decompress", "codec") and measure.error else self._code_text
+        text = measure.error if self._error in _OF_BYTES and measure.error else self._code_text
         return NarRead(
             hops=tuple(plain_url(place) for place in places),
             status=self._status,
@@ -231,7 +247,9 @@ class NarHops:
             clean_end=measure.clean_end,
             well_formed=measure.well_formed,
             content_type=None if self._content_type is None else clean(self._content_type.encode()),
-            body=clean(bytes(self._page)),
+            encoding=None if self._encoding is None else clean(self._encoding.encode()),
+            cached=None if self._cached is None else clean(self._cached.encode()),
+            body=clean(self._page),
             millis=self._millis,
         )
 

@@ -10,12 +10,11 @@ import tempfile
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from gate import limits
 from gate.clock import Clock
 from gate.errors import CancelledError, ForeignTextError, InconclusiveError
-from gate.evidence.twin_plan import TwinFile
 from gate.model.parsed import NixSettings
 from gate.model.records import ChildEnded, PathFacts
 from gate.parse.lines import decode, strip_escapes
@@ -24,6 +23,9 @@ from gate.parse.quoting import shown
 from gate.parse.store_path import store_path
 from gate.parse.strict_json import as_texts, loads
 from gate.process import CancelToken, output, scrubbed_environment
+
+if TYPE_CHECKING:
+    from gate.evidence.twin_plan import TwinFile
 
 FEATURES: Final = ("--extra-experimental-features", "nix-command flakes")
 DERIVATION: Final = ".drv"
@@ -105,6 +107,20 @@ class NixStore:
         """The run-time closure of some paths, sorted."""
         return self._requisites((), outputs)
 
+    def closure_facts(self, roots: Sequence[str]) -> tuple[PathFacts, ...]:
+        """What the database says of the run-time closure of some valid paths, without derivations, sorted by path.
+
+        `InconclusiveError` too where one is not valid, or where it would be more than `limits.CLOSURE_JSON_BYTES`.
+        """
+        asked = sorted({_parsed(store_path, root) for root in roots})
+        argv = (self.program("nix"), *FEATURES, "path-info", "--offline", "--json", "--recursive", *asked)
+        said = self.ask(argv, name="nix-path-info-closure", cap=limits.CLOSURE_JSON_BYTES)
+        facts = tuple(fact for fact in _parsed(parse_path_info, said) if not fact.store_path.endswith(DERIVATION))
+        told = {fact.store_path for fact in facts}
+        if missing := [path for path in asked if path not in told]:
+            raise InconclusiveError(f"nix path-info did not tell of {shown(missing[0])}: expected all that was asked.")
+        return facts
+
     def outputs(self, derivation: str) -> tuple[str, ...]:
         """The output paths of a derivation, valid or not, sorted."""
         argv = (self.program("nix-store"), "--query", "--outputs", _parsed(store_path, derivation))
@@ -135,7 +151,7 @@ class NixStore:
         return paths[0]
 
     def add_twin(
-        self, name: str, files: Sequence[TwinFile], random_bytes: Callable[[int], bytes] = os.urandom
+        self, name: str, files: "Sequence[TwinFile]", random_bytes: Callable[[int], bytes] = os.urandom
     ) -> tuple[str, ...]:
         """Make the files of a twin, ``<name>-1`` and so on, of random base 64 text; their paths, in the same order.
 
@@ -223,7 +239,7 @@ def _without_derivations(paths: Iterable[str]) -> Iterator[str]:
     return (path for path in paths if not path.endswith(DERIVATION))
 
 
-def _twin_batches(files: Sequence[TwinFile]) -> Iterator[range]:
+def _twin_batches(files: "Sequence[TwinFile]") -> Iterator[range]:
     """Parts that one evaluation holds in memory."""
     first, size = 0, 0
     for number, file in enumerate(files):
@@ -245,7 +261,7 @@ def _random_text(size: int, random_bytes: Callable[[int], bytes]) -> bytes:
     return b64encode(random_bytes(-(-size // 4) * 3))[:size]
 
 
-def _twin_expression(name: str, files: Sequence[TwinFile], numbers: range, made: Sequence[str]) -> str:
+def _twin_expression(name: str, files: "Sequence[TwinFile]", numbers: range, made: Sequence[str]) -> str:
     """A Nix expression that is the list of these files' paths; those before them are in ``made``."""
     earlier = {reference for number in numbers for reference in files[number].references} - set(numbers)
     lines = [

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Final, Protocol
 
 from gate.limits import (
+    INFLATE_COPY_BYTES,
     INFLATE_PIECE_BYTES,
     INFLATE_SLICE_BYTES,
     XZ_MEMORY_BYTES,
@@ -27,10 +28,14 @@ class InflateError(Exception):
     """The bytes can't be decompressed; the message is a short sentence. Stays inside of `gate.parse.nar`."""
 
 
+class TooMuchMemoryError(InflateError):
+    """Decompressing would take more memory than is allowed here: the bytes may be good, and can't be told."""
+
+
 class Inflater(Protocol):
     """One codec's decompressor."""
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes | memoryview) -> Iterator[bytes | memoryview]:
         """The decompressed pieces of ``data``, each bounded; drain it. Raises `InflateError`."""
         ...
 
@@ -42,7 +47,7 @@ class Inflater(Protocol):
 class _Plain:
     """No compression: every byte is content, and nothing says where the end should be."""
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes | memoryview) -> Iterator[bytes | memoryview]:
         yield data
 
     def ended(self) -> bool:
@@ -54,21 +59,28 @@ class _Framed(ABC):
 
     codec: str
     errors: tuple[type[Exception], ...]
+    too_much: tuple[str, ...] = ()  # the library's words for memory that it was not allowed
 
     def __init__(self) -> None:
         self.frames = 0
         self.inside = False  # some bytes of a frame have come, but not its end
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        for part in self.parts(data):
-            rest = part
-            while rest := rest if self.inside else self.begin(rest):
-                self.inside = True
-                try:
-                    rest = yield from self.read(rest)
-                except self.errors as error:
-                    where = "what follows a frame is none" if self.frames else "the stream is corrupt"
-                    raise InflateError(f"{self.codec}: {where} ({error})") from None
+    def feed(self, data: bytes | memoryview) -> Iterator[bytes]:
+        for start in range(0, len(data), INFLATE_COPY_BYTES):
+            for part in self.parts(bytes(data[start : start + INFLATE_COPY_BYTES])):
+                rest = part
+                while rest := rest if self.inside else self.begin(rest):
+                    self.inside = True
+                    try:
+                        rest = yield from self.read(rest)
+                    except self.errors as error:
+                        raise self._trouble(error) from None
+
+    def _trouble(self, error: Exception) -> InflateError:
+        if isinstance(error, MemoryError) or any(words in str(error) for words in self.too_much):
+            return TooMuchMemoryError(f"{self.codec}: decompressing takes more memory than is allowed here ({error})")
+        where = "what follows a frame is none" if self.frames else "the stream is corrupt"
+        return InflateError(f"{self.codec}: {where} ({error})")
 
     def ended(self) -> bool:
         return self.frames > 0 and not self.inside
@@ -99,6 +111,7 @@ class _Zstd(_Framed):
     """zstd, RFC 8878. The library gives at once all that its input holds, so what it is given is cut by blocks."""
 
     codec = "zstd"
+    too_much = ("too much memory",)  # ZSTD_error_frameParameter_windowTooLarge, lib/common/error_private.c
 
     def __init__(self) -> None:
         import zstandard  # noqa: PLC0415  # only where a body is read
@@ -157,6 +170,7 @@ class _Xz(_Streams):
     """xz: each stream may be followed by zeros in fours (https://tukaani.org/xz/xz-file-format.txt, section 2.2)."""
 
     codec = "xz"
+    too_much = ("Memory usage limit exceeded",)  # LZMA_MEMLIMIT_ERROR, CPython Modules/_lzmamodule.c
 
     def __init__(self) -> None:
         super().__init__(lambda: lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES))
@@ -208,16 +222,18 @@ class _Brotli:
         self._stream = brotli.Decompressor()
         self._finished = False
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes | memoryview) -> Iterator[bytes]:
         if self._finished and data:
             raise InflateError("br: bytes follow the end of the stream")
         try:
-            piece = self._stream.process(data, output_buffer_limit=INFLATE_PIECE_BYTES)
+            piece = self._stream.process(bytes(data), output_buffer_limit=INFLATE_PIECE_BYTES)
             # can_accept_more_data() is true while output is held back (measured with 1.2.1): ask until none comes.
             while piece:
                 yield piece
                 piece = self._stream.process(b"", output_buffer_limit=INFLATE_PIECE_BYTES)
-        except (self._error, MemoryError) as error:
+        except MemoryError:
+            raise TooMuchMemoryError("br: decompressing takes more memory than is allowed here") from None
+        except self._error as error:
             raise InflateError(f"br: the stream is corrupt ({error})") from None
         self._finished = self._stream.is_finished()
 

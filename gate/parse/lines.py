@@ -25,15 +25,23 @@ class LineSplitter:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The lines that ``data`` ends, in order. Drain it before the next call."""
+        for block in self.blocks(data):
+            for line in block[:-1].split(b"\n"):
+                yield line if len(line) <= self._keep else line[: self._keep]
+
+    def blocks(self, data: bytes) -> Iterator[bytes]:
+        """The same lines, many at a time and with their line feeds. Only the first of a block is surely cut at the cap.
+
+        For a reader to whom a step for every line costs too much.
+        """
         for start in range(0, len(data), limits.READ_CHUNK_BYTES):
-            pieces = data[start : start + limits.READ_CHUNK_BYTES].split(b"\n")
-            self._tail += pieces[0][: self._keep - len(self._tail)]
-            if len(pieces) == 1:
-                continue
-            pieces[0] = bytes(self._tail)
-            self._tail = bytearray(pieces.pop()[: self._keep])
-            for piece in pieces:
-                yield piece if len(piece) <= self._keep else piece[: self._keep]
+            chunk = data[start : start + limits.READ_CHUNK_BYTES]
+            first, end = chunk.find(b"\n"), chunk.rfind(b"\n") + 1
+            self._tail += chunk[: min(self._keep - len(self._tail), first if end else len(chunk))]
+            if end:
+                block = bytes(self._tail) + chunk[first:end]
+                self._tail = bytearray(chunk[end : end + self._keep])
+                yield block
 
     def rest(self) -> bytes:
         """The text after the last line feed: a line that was not ended, so perhaps cut."""

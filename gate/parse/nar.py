@@ -9,7 +9,7 @@ import hashlib
 from typing import Final
 
 from gate.model.parsed import NarMeasure
-from gate.parse.inflate import InflateError, Inflater, inflater
+from gate.parse.inflate import InflateError, Inflater, TooMuchMemoryError, inflater
 from gate.parse.nar_shape import MAGIC, NarShape
 from gate.parse.nix_hash import to_nix32
 
@@ -46,6 +46,7 @@ class NarMeter:
         self._hash = hashlib.sha256()
         self._shape = NarShape()
         self._error: str | None = None
+        self._too_much = False
         self._inflater: Inflater | None = None
         try:
             self._inflater = inflater(codec)
@@ -58,15 +59,23 @@ class NarMeter:
         return self._error is None
 
     @property
+    def too_much(self) -> bool:
+        """Whether it ended for memory that is not allowed here, which says nothing of the body."""
+        return self._too_much
+
+    @property
     def overrun(self) -> bool:
         """Whether more has come out than the NAR should have."""
         return self._overrun()
 
-    def feed(self, data: bytes) -> bool:
-        """Measure on; False when nothing that may still come can make the body right, so the transfer may end."""
+    def feed(self, data: bytes | memoryview) -> bool:
+        """Measure on; False when nothing that may still come can make the body right, so the transfer may end.
+
+        Nothing of ``data`` is kept, so what a view shows may change afterwards.
+        """
         self._wire_bytes += len(data)
         if len(self._head) < SNIFF_BYTES:
-            self._head += data[: SNIFF_BYTES - len(self._head)]
+            self._head += bytes(data[: SNIFF_BYTES - len(self._head)])
         if self._inflater is None or self._error or self._overrun():
             return False
         try:
@@ -76,6 +85,7 @@ class NarMeter:
                     return False
         except InflateError as error:
             self._error = str(error)
+            self._too_much = isinstance(error, TooMuchMemoryError)
             return False
         return True
 
@@ -95,7 +105,7 @@ class NarMeter:
     def _overrun(self) -> bool:
         return self._nar_bytes > self._nar_size
 
-    def _count(self, piece: bytes) -> None:
+    def _count(self, piece: bytes | memoryview) -> None:
         room = self._nar_size + 1 - self._nar_bytes
         counted = piece if len(piece) <= room else piece[:room]
         self._nar_bytes += len(counted)

@@ -30,15 +30,21 @@ class NarShape:
     def __init__(self) -> None:
         self.whole = False
         self.broken = False
+        self._fresh = True
         self._steps = _nar()
         self._want = 0
         self._must = b""
         self._have = bytearray()
         self._next(next(self._steps))
 
-    def feed(self, piece: bytes) -> None:
+    def feed(self, piece: bytes | memoryview) -> None:
         """Read on. Never raises."""
         at = 0
+        if self._fresh and piece:
+            self._fresh = False
+            if _is_one_file(piece):
+                self.whole = True
+                return
         while at < len(piece) and not self.broken:
             if self.whole:
                 self.whole, self.broken = False, True
@@ -59,8 +65,8 @@ class NarShape:
                     self._have.clear()
                     self._advance(had)
 
-    def _compare(self, piece: bytes, at: int) -> int:
-        came = piece[at : at + len(self._must)]
+    def _compare(self, piece: bytes | memoryview, at: int) -> int:
+        came = bytes(piece[at : at + len(self._must)])
         if not self._must.startswith(came):
             self.broken = True
         elif len(came) == len(self._must):
@@ -92,6 +98,17 @@ _NODE: Final = _strings(b"node")
 _TARGET: Final = _strings(b"target")
 _CLOSE: Final = _strings(b")")
 _EMPTY: Final = _strings(b"")
+_ONE_FILE: Final = _strings(MAGIC, b"(", b"type", b"regular", b"contents")
+
+
+def _is_one_file(piece: bytes | memoryview) -> bool:
+    """Whether this is a whole NAR of one plain file. Many NARs are, and step by step they take 20 times as long."""
+    start = len(_ONE_FILE) + 8
+    if len(piece) < start or piece[: len(_ONE_FILE)] != _ONE_FILE:
+        return False
+    end = start + int.from_bytes(piece[len(_ONE_FILE) : start], "little")
+    padded = end + -end % 8  # everything before the content is of whole eights
+    return len(piece) == padded + len(_CLOSE) and piece[end:] == bytes(padded - end) + _CLOSE
 
 
 def _nar() -> _Steps:

@@ -20,8 +20,8 @@ SIZE_MAX: Final = 2**63 - 1
 
 _REQUIRED: Final = ("StorePath", "URL", "NarHash", "NarSize", "References")
 _KNOWN: Final = frozenset({*_REQUIRED, "Compression", "FileHash", "FileSize", "Deriver", "CA"})
-_LINE: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]*): (.*)")
-_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+_LINES: Final = re.compile(r"^([A-Za-z][A-Za-z0-9-]*): (.*)$", re.MULTILINE)
+_TEXT: Final = bytes(byte for byte in range(256) if byte == 0x0A or (byte >= 0x20 and byte != 0x7F))
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _CODEC: Final = re.compile(r"[a-z0-9]{1,16}")
 _RELATIVE_URL: Final = re.compile(r"(?!\.\.?(?:/|\Z))[0-9A-Za-z._+=~-]+(?:/(?!\.\.?(?:/|\Z))[0-9A-Za-z._+=~-]+)*")
@@ -60,8 +60,7 @@ def check_url(info: NarInfo, *, store_path: str, attic: bool = True) -> str:
     so for it nothing else is taken. For another cache it is a plain relative path: no scheme, host, query, escape,
     empty or dotted segment.
     """
-    expected = f"nar/{hash_part(store_path)}.nar"
-    if attic and info.url != expected:
+    if attic and info.url != (expected := f"nar/{hash_part(store_path)}.nar"):
         raise ForeignTextError(f"The narinfo's URL is {shown(info.url)}: expected {expected}, as Attic writes it.")
     if not attic and not _RELATIVE_URL.fullmatch(info.url):
         raise ForeignTextError(f"The narinfo's URL is {shown(info.url)}: expected a plain path relative to its cache.")
@@ -74,8 +73,8 @@ def _text(data: bytes) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        text = "\x00"
-    if _CONTROL.search(text):
+        text = ""
+    if data.translate(None, _TEXT) or (data and not text):
         raise ForeignTextError("The narinfo is not text: expected lines of UTF-8 without control characters.")
     if not text.endswith("\n"):
         raise ForeignTextError(f"The narinfo ends in {shown(text[-20:])}: expected a line feed, so it may be cut.")
@@ -85,11 +84,11 @@ def _text(data: bytes) -> str:
 def _fields(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
     fields: dict[str, str] = {}
     signatures: list[str] = []
-    for line in text[:-1].split("\n"):
-        match = _LINE.fullmatch(line)
-        if match is None:
-            raise ForeignTextError(f"The narinfo has the line {shown(line)}: expected <field>: <value>.")
-        name, content = match.groups()
+    lines = _LINES.findall(text)
+    if len(lines) != text.count("\n"):
+        line = next(line for line in text[:-1].split("\n") if not _LINES.fullmatch(line))
+        raise ForeignTextError(f"The narinfo has the line {shown(line)}: expected <field>: <value>.")
+    for name, content in lines:
         if name == "Sig":
             signatures.append(content)
         elif name in _KNOWN:

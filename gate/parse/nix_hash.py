@@ -19,7 +19,7 @@ _PYTHONS: Final = "0123456789abcdefghijklmnopqrstuv"  # the digits of int(text, 
 _FROM_NIX32: Final = str.maketrans(ALPHABET, _PYTHONS)
 _NIX32: Final = re.compile(f"[{ALPHABET}]*")
 _SHA256_NIX32: Final = re.compile(f"sha256:[01][{ALPHABET}]{{51}}")  # 52 digits of 5 bits for 256: the first is 0 or 1
-_TO_NIX32: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ALPHABET.encode())
+_PAIRS: Final = tuple(one + other for one in ALPHABET for other in ALPHABET)  # what ten bits are written as
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _FORMS: Final = "expected sha256:<hex, Nix base 32 or base 64> or sha256-<base 64>"
 
@@ -27,9 +27,9 @@ _FORMS: Final = "expected sha256:<hex, Nix base 32 or base 64> or sha256-<base 6
 def to_nix32(digest: bytes) -> str:
     """A digest in Nix's base 32: 52 characters for the 32 bytes of a SHA-256."""
     length = (len(digest) * 8 + 4) // 5
-    whole = -(-len(digest) // 5) * 5  # base64's own alphabet goes by 5 bytes, from the most significant bit on
-    digits = base64.b32encode(digest[::-1].rjust(whole, b"\0")).translate(_TO_NIX32)
-    return digits[len(digits) - length :].decode("ascii")
+    number = int.from_bytes(digest, "little")
+    pairs = [_PAIRS[number >> shift & 1023] for shift in range((length - 1) // 2 * 10, -1, -10)]
+    return "".join(pairs)[-length:]
 
 
 def from_nix32(text: str) -> bytes:

@@ -47,6 +47,19 @@ _SUCCESS = re.compile(
     + _NAME
     + rb" \((?:(deduplicated)|[0-9][0-9.,]* ?[A-Za-z]{1,3}/s(?:, [0-9.]+% deduplicated)?)\)"
 )
+# One line of a block as the client draws it on a terminal or writes it into a file: a success, its name and its word;
+# a failure, its name and its text; any other line, whole and bare; or one with more escapes and carriage returns.
+_LINE = re.compile(
+    rb"(?:(?:\x1b\[2K\r)?(?:"
+    + _TICK
+    + b" "
+    + _NAME
+    + rb" \((?:(deduplicated)|[0-9][0-9.,]{0,20} ?[A-Za-z]{1,3}/s(?:, [0-9.]{1,20}% deduplicated)?)\)|"
+    + _CROSS
+    + b" "
+    + _NAME
+    + rb": ([^\n\r\x1b]{0,4096}))\r?|((?:\x1b\[2K\r)?([^\n\r\x1b]*)\r?)|([^\n]*))\n"
+)
 _FAILURE = re.compile(_CROSS + _SELECTOR + b" *" + _NAME + b"(?::? )?")
 _HEADER = re.compile(_GEAR + _SELECTOR + rb' Pushing ([0-9]{1,9}) paths to "[^"]*" on "[^"]*" ' + _COUNTS + rb"\.\.\.")
 _DONE = re.compile(_TICK + _SELECTOR + b" All done! " + _COUNTS)
@@ -54,6 +67,7 @@ _VACUOUS = re.compile(_SHRUG + _SELECTOR + rb" Nothing (?:specified|selected)\."
 _NAME_AT = len(_CROSS) + 1
 _HINT = b"Hint: Pass --stdin to read the list of store paths from standard input."
 _FATAL = b"Error: "
+_AT_ONCE_BYTES = 64 * 1024  # an empty line takes a hundred times its size while it is looked at
 _HEADS = frozenset(text[:3] for text in (_TICK, _CROSS, _GEAR, _SHRUG, _HINT, _FATAL))  # of all lines of the client's
 _DRAWN = re.compile(rb"(?:\x1b\[[0-9;?]*[A-Za-z]|\r)*([^\x1b\r]*)\r*")  # only its front is a terminal's matter
 
@@ -138,26 +152,22 @@ class PushLogParser:
 
     def feed(self, data: bytes) -> None:
         """Read on."""
-        for raw in self._lines.feed(data):
-            line = raw
-            if raw.find(b"\x1b") >= 0 or raw.find(b"\r") >= 0:  # `in` takes three times as long (CPython 3.11)
-                drawn = _DRAWN.fullmatch(raw)
-                if drawn is None or (self._error is not None and not self._doubt):
+        for start in range(0, len(data), _AT_ONCE_BYTES):
+            self._feed(data[start : start + _AT_ONCE_BYTES])
+
+    def _feed(self, data: bytes) -> None:
+        for block in self._lines.blocks(data):
+            for name, deduplicated, failed, text, raw, line, odd in _LINE.findall(block):
+                if name:
+                    self._succeeded(name, deduplicated)
+                elif failed:
+                    self._failed(failed, text, whole=True)
+                elif odd or len(raw) > limits.LINE_BYTES:
+                    self._odd_line((odd or raw)[: limits.LINE_BYTES + 1])
+                elif self._error is not None and not self._doubt and raw != line:
                     self._line(raw, ended=True)
-                    continue
-                line = drawn[1]
-            head = line[:3]
-            if head == _TICK and (match := _SUCCESS.fullmatch(line)) and len(raw) <= limits.LINE_BYTES:
-                self._succeeded(match)
-            elif head == _CROSS:
-                self._failed(line, len(raw) <= limits.LINE_BYTES)
-            elif head in _HEADS:
-                self._line(raw, ended=True)
-            elif self._error is not None:
-                self._doubt = True  # an Attic sentence that runs on is not Attic's
-                self._error.add(line)
-            elif line and not line.isspace():
-                self._unread += 1
+                else:
+                    self._bare_line(line, raw)
 
     def finish(self) -> PushReport:
         """The report. Call it once, at the end of the log."""
@@ -175,6 +185,25 @@ class PushLogParser:
             unread_lines=self._unread,
             doubted=tuple(path for path in self._doubted if path not in self._claims and path not in self._failures),
         )
+
+    def _odd_line(self, raw: bytes) -> None:
+        """A line that is too long or has terminal escapes of another kind, with its end."""
+        drawn = _DRAWN.fullmatch(raw)
+        if drawn is None or (self._error is not None and not self._doubt):
+            self._line(raw, ended=True)
+        else:
+            self._bare_line(drawn[1], raw)
+
+    def _bare_line(self, line: bytes, raw: bytes) -> None:
+        """A line with its end and without escapes: the common ones are told here, the others by `_line`."""
+        head = line[:3]
+        if head in _HEADS:
+            self._line(raw, ended=True)
+        elif self._error is not None:
+            self._doubt = True  # an Attic sentence that runs on is not Attic's
+            self._error.add(line)
+        elif line and not line.isspace():
+            self._unread += 1
 
     def _is_contradicted(self, path: str) -> bool:
         succeeded = path in self._claims or path in self._doubted
@@ -196,7 +225,7 @@ class PushLogParser:
         whole = ended and len(raw) <= limits.LINE_BYTES
         line = _bare(raw)
         if line[:3] == _CROSS:
-            self._failed(line, whole)
+            self._failed(*self._cut(line), whole=whole)
         elif line.startswith(_FATAL):
             self._error = self._fatal = _Failure(line[len(_FATAL) :])
             self._doubt = True
@@ -211,7 +240,7 @@ class PushLogParser:
         """Whether the line is one of the client's that tell no failure; what it tells is taken down."""
         if line.startswith(_TICK):
             if match := _SUCCESS.fullmatch(line):
-                self._succeeded(match)
+                self._succeeded(match[1], match[2])
                 return True
             if match := _DONE.fullmatch(line):
                 return self._announces(0, match[1], match[2], done=True)
@@ -225,11 +254,12 @@ class PushLogParser:
             return not self._doubt
         return False
 
-    def _succeeded(self, match: re.Match[bytes]) -> None:
-        path = self._plan.get(match[1])
-        self._ends_error()
+    def _succeeded(self, name: bytes, deduplicated: bytes | None) -> None:
+        path = self._plan.get(name)
+        if not self._doubt:
+            self._error = None
         if path is None:
-            self._unread += not self._note_foreign(match[1])
+            self._unread += not self._note_foreign(name)
             return
         self._order[path] = None
         if self._doubt:
@@ -237,7 +267,7 @@ class PushLogParser:
         elif path in self._claims:
             self._twice[path] = None
         else:
-            self._claims[path] = Claim.DEDUPLICATED if match[2] else Claim.UPLOADED
+            self._claims[path] = Claim.DEDUPLICATED if deduplicated else Claim.UPLOADED
 
     def _ends_error(self) -> None:
         """A line of the client's own ends the error before it, where that can be told."""
@@ -251,12 +281,13 @@ class PushLogParser:
         self._done = done
         return True
 
-    def _failed(self, line: bytes, whole: bool) -> None:  # noqa: FBT001  # a call for every failure
+    def _cut(self, line: bytes) -> tuple[bytes, bytes]:
+        """Name and error text of a failure line; a name of the plan may have any form."""
         name, _, text = line[_NAME_AT:].partition(b": ")
+        return (name, text) if name in self._plan else _cut_name(line)
+
+    def _failed(self, name: bytes, text: bytes, *, whole: bool) -> None:
         path = self._plan.get(name)
-        if path is None:
-            name, text = _cut_name(line)
-            path = self._plan.get(name)
         self._error = failure = _Failure(text)
         if not self._doubt and text not in _SENTENCES and not _NO_ANSWER.fullmatch(text):
             self._doubt = True

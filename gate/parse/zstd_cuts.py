@@ -49,6 +49,7 @@ class ZstdCuts:
                 start = at
                 self._blocks, self._frame_over = 0, False
         if start < len(data):
+            self._blocks = 0
             yield data[start:] if start else data
 
     def _step(self, data: bytes, at: int) -> int:

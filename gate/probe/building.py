@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from gate import limits
-from gate.errors import ForeignTextError, InconclusiveError
+from gate.errors import ForeignTextError, InconclusiveError, RefusedError
 from gate.evidence.fold import BUILD_CHILD, BUILD_LOG
 from gate.observe.nix_build import build, evaluate
 from gate.observe.nix_store import FEATURES
+from gate.observe.nix_tree import tree_of
+from gate.parse.quoting import shown
 from gate.parse.store_path import store_path
 from gate.probe.site import Site
 from gate.probe.world import World
@@ -24,7 +26,11 @@ class Built:
 
 
 def build_profile(site: Site, world: World) -> Built | None:
-    """Build the profile with the machine's own settings and `--fallback`; its push set, or None when it failed."""
+    """Build the profile with the machine's own settings and `--fallback`; its push set, or None when it failed.
+
+    Raises `RefusedError` when the flake is not what the run's commit has.
+    """
+    _refuse_other_tree(site, world)
     before = site.nix.valid_paths_now() if site.policy.push_set == "delta" else frozenset()
     installable = _installable(site, world)
     capture = Capture(site.directory, BUILD_LOG, secrets=site.secrets)
@@ -42,6 +48,23 @@ def build_profile(site: Site, world: World) -> Built | None:
     if ended.exit != 0 or not facts.outputs:
         return None
     return Built(paths=_push_set(site, installable, facts.outputs, before), outputs=facts.outputs)
+
+
+def _refuse_other_tree(site: Site, world: World) -> None:
+    tree = tree_of(site.nix, site.policy.installable) if site.policy.installable else None
+    if tree is None:
+        return
+    commit = world.environ.get("GITHUB_SHA")
+    if tree.revision is None:
+        message = (
+            f"the flake of {shown(site.policy.installable)} has changes that no commit has: commit them, or undo them"
+        )
+        raise RefusedError(f"{message}; nothing was published")
+    if commit and tree.revision != commit:
+        message = (
+            f"the flake of {shown(site.policy.installable)} is at commit {tree.revision}, expected {shown(commit)}"
+        )
+        raise RefusedError(f"{message}, the commit of this run; nothing was published")
 
 
 def _installable(site: Site, world: World) -> tuple[str, ...]:

@@ -148,6 +148,7 @@ def test_a_closure(lab: Lab, local: bool) -> None:
     assert {row["yardstick"] for row in seen.rows.values()} == {"local-nix" if local else "signed-narinfo"}
 
 
+@pytest.mark.row("NIX-15")
 def test_what_an_upstream_signed_is_left_to_it_in_a_closure_only(lab: Lab) -> None:
     root, (part,) = closure(lab.root / secrets.token_hex(4), "check", [os.urandom(2000)], secrets.token_hex(8))
     key = lab.root / "upstream.key"

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from gate.judge.finding import finding
-from gate.model.document import Body, Facts, Finding, Read
+from gate.model.body import Body, Read
+from gate.model.document import Facts, Finding
 
 
 def check_bodies(facts: Facts) -> Iterator[Finding]:

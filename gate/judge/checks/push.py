@@ -122,6 +122,9 @@ def _path(number: int, path: PushPath) -> Finding:
         return finding(code, path.store_path, f"failed with {told}", evidence=where)
     if path.claim is Claim.UNACCOUNTED:
         return finding("push-unaccounted", path.store_path, "the client gave no result for it", evidence=where)
+    if path.label is not Label.PROFILE and path.claimed_before is Truth.PRESENT:
+        summary = "the cache said before the push that it has this path, whose name has this run's fresh nonce"
+        return finding("push-nonce-known", path.store_path, summary, evidence=where)
     summary = f"{path.claim.value}: a claim, its body decides"
     return finding("push-path-accounted", path.store_path, summary, evidence=where)
 

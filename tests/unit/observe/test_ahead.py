@@ -2,29 +2,58 @@
 
 import threading
 
+from gate import limits
 from gate.observe.ahead import Ahead
 from gate.parse.nar import NarMeter
 from tests.helpers.nars import file_nar, nix32_of
 
-NAR = file_nar(b"content" * 5000)
+NAR = file_nar(b"content" * 500_000)
+PIECE = 16_000
+ROOM = limits.AHEAD_BYTES // PIECE  # pieces in a buffer
 
 
 def test_pieces_are_measured_in_order_and_to_the_last() -> None:
+    assert len(NAR) > 3 * limits.AHEAD_BYTES, "both buffers are used twice"
     meter = NarMeter("none", len(NAR))
     ahead = Ahead(meter)
-    assert all(ahead.feed(NAR[at : at + 999]) for at in range(0, len(NAR), 999))
+    assert all(ahead.feed(NAR[at : at + PIECE]) for at in range(0, len(NAR), PIECE))
+    assert meter.finish().wire_bytes < len(NAR)
     assert ahead.settle()
+    assert ahead.settle(), "nothing is measured twice"
     got = meter.finish()
     assert (got.sha256, got.clean_end, got.wire_bytes) == (nix32_of(NAR), True, len(NAR))
     ahead.close()
     ahead.close()
 
 
-def test_after_a_wrong_piece_none_is_looked_at() -> None:
+def test_a_piece_larger_than_a_buffer_is_taken() -> None:
+    meter = NarMeter("none", len(NAR))
+    ahead = Ahead(meter)
+    assert ahead.feed(NAR[:5])
+    assert ahead.feed(NAR[5:])
+    assert ahead.settle()
+    assert meter.finish().sha256 == nix32_of(NAR)
+    ahead.close()
+
+
+def test_after_a_wrong_part_none_is_looked_at() -> None:
     meter = NarMeter("zstd", len(NAR))
     ahead = Ahead(meter)
-    assert ahead.feed(b"no zstd at all"), "it is only begun"
-    assert not ahead.feed(b"more")
+    junk = b"j" * PIECE
+    taken = 0
+    while ahead.feed(junk):
+        taken += 1
+    assert taken == 2 * ROOM, "known when the second buffer is full"
+    assert not ahead.settle()
+    assert (meter.finish().wire_bytes, meter.readable) == (ROOM * PIECE, False)
+    ahead.close()
+
+
+def test_a_wrong_end_is_known_when_all_is_measured() -> None:
+    meter = NarMeter("zstd", len(NAR))
+    ahead = Ahead(meter)
+    assert ahead.feed(b"no zstd at all"), "it is only taken"
+    assert not ahead.settle()
     assert not ahead.settle()
     assert (meter.finish().wire_bytes, meter.readable) == (14, False)
     ahead.close()
@@ -37,7 +66,8 @@ def test_no_thread_is_left_and_none_is_made_for_nothing() -> None:
     idle.close()
     assert threading.active_count() == before
     ahead = Ahead(NarMeter("none", len(NAR)))
-    ahead.feed(NAR)
+    for at in range(0, limits.AHEAD_BYTES + PIECE, PIECE):
+        assert ahead.feed(NAR[at : at + PIECE])
     assert threading.active_count() == before + 1
     ahead.close()
     assert threading.active_count() == before

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gate.limits import ZSTD_WINDOW_BYTES
 from gate.model.parsed import NarMeasure
 from gate.parse.nar import NarMeter, sniff
+from gate.parse.zstd_cuts import ZstdCuts
 from tests.helpers.nars import COMPRESS, File, Folder, file_nar, nar, nix32_of, zstd_frames
 
 CODECS = list(COMPRESS)
@@ -215,11 +216,16 @@ def test_zstd_windows_have_a_cap() -> None:
         return packer.compress(NAR) + packer.flush()
 
     assert is_right(measure("zstd", framed(ZSTD_WINDOW_BYTES.bit_length() - 1)))
-    got = measure("zstd", framed(ZSTD_WINDOW_BYTES.bit_length()))
-    assert (
-        got.error
-        == "zstd: the stream is corrupt (zstd decompressor error: Frame requires too much memory for decoding)"
+    meter = NarMeter("zstd", len(NAR))
+    assert not meter.feed(framed(ZSTD_WINDOW_BYTES.bit_length()))
+    assert meter.too_much
+    assert meter.finish().error == (
+        "zstd: decompressing takes more memory than is allowed here "
+        "(zstd decompressor error: Frame requires too much memory for decoding)"
     )
+    corrupt = NarMeter("zstd", len(NAR))
+    assert not corrupt.feed(b"no zstd at all")
+    assert not corrupt.too_much
 
 
 def test_xz_memory_has_a_cap() -> None:
@@ -228,8 +234,47 @@ def test_xz_memory_has_a_cap() -> None:
     stream = bytearray(lzma.compress(b"x", filters=[{"id": lzma.FILTER_LZMA2, "preset": 0}]))
     stream[16] = 34
     stream[20:24] = zlib.crc32(bytes(stream[12:20])).to_bytes(4, "little")
-    got = measure("xz", bytes(stream))
-    assert got.error == "xz: the stream is corrupt (Memory usage limit exceeded)"
+    meter = NarMeter("xz", len(NAR))
+    assert not meter.feed(bytes(stream))
+    assert meter.too_much
+    assert meter.finish().error == (
+        "xz: decompressing takes more memory than is allowed here (Memory usage limit exceeded)"
+    )
+
+
+@pytest.mark.parametrize("codec", ["br", "gzip"])
+def test_a_machine_without_memory_is_told_from_a_corrupt_stream(codec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_arguments: object, **_choices: object) -> bytes:
+        raise MemoryError
+
+    meter = NarMeter(codec, len(NAR))
+    held = vars(meter)["_inflater"]
+    name, method = ("_stream", "process") if codec == "br" else ("_member", "decompress")
+    monkeypatch.setattr(held, name, type("Full", (), {method: none_left})())
+    assert not meter.feed(WIRE[codec])
+    assert meter.too_much
+    assert str(meter.finish().error).startswith(f"{codec}: decompressing takes more memory than is allowed here")
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_buffer_may_change_after_it_was_fed(codec: str) -> None:
+    meter = NarMeter(codec, len(NAR))
+    buffer = bytearray(500)
+    for at in range(0, len(WIRE[codec]), len(buffer)):
+        piece = WIRE[codec][at : at + len(buffer)]
+        buffer[: len(piece)] = piece
+        assert meter.feed(memoryview(buffer)[: len(piece)])
+        buffer[:] = bytes(len(buffer))
+    assert is_right(meter.finish())
+
+
+def test_pieces_smaller_than_a_block_are_not_cut_smaller() -> None:
+    """512 bytes at a time cost six times as much as the library alone."""
+    body = file_nar(random.Random(4).randbytes(12 << 20))
+    wire = zstandard.compress(body)
+    cuts = ZstdCuts()
+    parts = [part for at in range(0, len(wire), 16_384) for part in cuts.parts(wire[at : at + 16_384])]
+    assert (b"".join(parts), len(parts)) == (wire, -(-len(wire) // 16_384))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,35 @@
+"""What became of one published path: part of ``evidence.json`` (`gate.model.document`), and of use without it."""
+
+from gate.model.basics import Claim, Label, Status, Truth, value
+from gate.model.parsed import NarInfo
+from gate.model.records import NarRead
+
+
+@value
+class Read:
+    """One attempt to read a body back, and its class."""
+
+    attempt: int
+    at: str
+    after_post: bool
+    narinfo: NarInfo | None
+    narinfo_status: int | None
+    narinfo_error: str | None
+    signed: Truth
+    nar: NarRead | None
+    code: str
+
+
+@value
+class Body:
+    """A path that the cache must serve: every read of it, and the class that stands (the worst of them)."""
+
+    label: Label
+    cache: str
+    store_path: str
+    nar_hash: str
+    nar_size: int
+    claim: Claim
+    status: Status
+    code: str
+    reads: tuple[Read, ...]

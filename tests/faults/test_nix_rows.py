@@ -1,0 +1,294 @@
+"""The rows NIX-* of the fault matrix: a build that proves nothing, and a log that may lie.
+
+What a drill of the lab proves is named in ``test_drills.py``.
+"""
+
+import json
+import os
+import re
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+
+from gate.cli.main import main
+from gate.clock import SystemClock
+from gate.model import records as say
+from gate.model.basics import Label
+from gate.observe.nix_build import build
+from gate.observe.nix_store import NixStore, nix_environment
+from gate.probe.world import fresh_nonce
+from gate.process import CancelToken, Capture
+from tests.helpers import tapes
+from tests.helpers.tapes import Run, answer, cached, healthy
+from tests.unit.judge.test_breaks import OURS, build_ended, masked, nar
+from tests.unit.judge.test_breaks import build as build_facts
+
+Q, U, P = "quarantine", "inconclusive", "pass"
+
+
+def event(**fields: object) -> bytes:
+    return b"@nix " + json.dumps(fields).encode() + b"\n"
+
+
+def log(run: Run, *lines: bytes) -> Run:
+    """The run with these lines at the end of its build log."""
+    return run.with_file("build.log", run.files["build.log"] + b"".join(lines))
+
+
+VERSIONS = ("2.8.0", "2.26.3", "2.34.8")
+THEIRS = "https://cache.example"
+
+
+@pytest.fixture(scope="module")
+def recordings() -> dict[str, bytes]:
+    """Logs of builds with ``--fallback`` against a broken cache, which all ended well."""
+    wanted = {
+        f"{version}/{name}.fallback.internal-json.stderr"
+        for version in VERSIONS
+        for name in ("f-nar-corrupt-bytes+none", "a-nar-cl-zero-close")
+    }
+    with tarfile.open("fixtures/recordings/nix/recordings.tar.xz") as archive:
+        found = {
+            member.name.partition(".fallback")[0]: file.read()
+            for member in archive
+            if member.name in wanted and (file := archive.extractfile(member))
+        }
+    assert len(found) == len(wanted)
+    return found
+
+
+def with_cache(log: bytes, url: str) -> Run:
+    """The healthy run with this build log, its cache under another name."""
+    assert re.search(rb"http://127\.0\.0\.1:[0-9]+", log)
+    return healthy().with_file("build.log", re.sub(rb"http://127\.0\.0\.1:[0-9]+", url.encode(), log))
+
+
+@pytest.mark.row("NIX-01")
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("cache", "word", "status"), [(OURS, Q, "fail"), (THEIRS, U, "inconclusive")])
+def test_a_green_build_behind_a_corrupt_substitute_is_no_pass(
+    recordings: dict[str, bytes], version: str, cache: str, word: str, status: str
+) -> None:
+    """Our own cache's failed substitute is worse than the matrix asks for: it is the published truth that is wrong."""
+    run = with_cache(recordings[f"{version}/f-nar-corrupt-bytes+none"], cache)
+    assert [record.exit for record in run.records if isinstance(record, say.ChildEnded) and record.name == "build"] == [
+        0
+    ]
+    assert ("build-fallback-masked", status) in run.rows()
+    assert run.word() == word
+    read = nar(sha256="x", well_formed=False)(run)
+    assert ("body-corrupt", "fail") in read.rows(), "and the path that is then read decides for itself"
+    assert read.word() == Q
+
+
+@pytest.mark.row("NIX-02")
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_cache_that_nix_disabled_was_not_asked(recordings: dict[str, bytes], version: str) -> None:
+    recorded = recordings[f"{version}/a-nar-cl-zero-close"]
+    assert b"disabling binary cache '" in recorded
+    run = with_cache(recorded, THEIRS)
+    assert ("build-fallback-masked", "inconclusive") in run.rows()
+    assert run.word() == U
+    assert with_cache(recorded, OURS).word() == Q
+
+
+@pytest.mark.row("NIX-03")
+@pytest.mark.parametrize("policy", [{"twin": "never"}, {"twin": "auto"}], ids=["no twin", "twin not made"])
+def test_a_profile_that_was_there_already_proves_nothing(policy: dict[str, str]) -> None:
+    """Without its twin; with one the run can pass (`cached`)."""
+    run = cached()
+    assert b"(11 already cached" in run.files["push-profile.log"], "nothing of it was written"
+    assert run.word() == P
+    without = run.change(say.PushSetKnown, lambda record: None if record.label is Label.TWIN else record)
+    for kind in (say.MissingAsked, say.BodyRead):
+        without = without.change(kind, lambda record: None if record.label is Label.TWIN else record)
+    without = without.change(say.ChildEnded, lambda record: None if record.name == "push:twin" else record)
+    without = without.with_policy(**policy)
+    assert without.word() == U
+    code = "push-not-representative" if policy["twin"] == "never" else "push-not-run"
+    assert (code, "inconclusive") in without.rows()
+
+
+@pytest.mark.row("NIX-04")
+def test_a_nonce_that_was_used_before_is_never_a_pass() -> None:
+    """The cache says before the push that it has the canaries: they were published under this nonce already."""
+    nonces = {fresh_nonce() for _ in range(50)}
+    assert len(nonces) == 50
+    assert all(re.fullmatch("[0-9a-f]{32}", nonce) for nonce in nonces), "128 bits"
+
+    def known(record: say.MissingAsked) -> say.MissingAsked:
+        return replace(record, answer=answer(200, '{"missing_paths":[]}')) if record.label is Label.CANARY else record
+
+    names = [path.store_path.removeprefix("/nix/store/") for path in tapes.CANARIES]
+    told = "".join(f"✅ {name} (deduplicated)\n" for name in names)
+    head = tapes.push_log((), announced=len(names)).decode()
+    fresh = tapes.push_log(tapes.CANARIES).decode()
+    for log_text in (head + told, f"✅ All done! ({len(names)} already cached, 0 in upstream)\n", fresh):
+        run = healthy().change(say.MissingAsked, known).with_file("push-canary.log", log_text.encode())
+        wanted = {("push-nonce-known", "inconclusive"), ("push-wrote-nothing", "inconclusive")}
+        assert run.rows() == (wanted if log_text != fresh else {("push-nonce-known", "inconclusive")})
+        assert run.word() == U
+
+
+@pytest.mark.row("NIX-05")
+@pytest.mark.parametrize("ending", [{"exit": 1}, {"exit": 100}, {"exit": None, "signal": 9}])
+def test_a_build_that_failed_is_no_word_on_the_cache(ending: dict[str, int | None]) -> None:
+    run = build_ended(**ending)(build_facts(outputs=())(healthy()))
+    assert ("build-failed", "inconclusive") in run.rows()
+    assert run.word() == U
+
+
+@pytest.mark.row("NIX-06")
+@pytest.mark.parametrize("cache", [OURS, THEIRS])
+def test_a_builder_that_forges_the_log_can_only_lower_the_verdict(cache: str) -> None:
+    """A builder's lines may be messages and file transfers, and no others (nix src/libutil/logging.cc)."""
+    path = tapes.SOURCES[0].store_path
+    forged = (
+        event(action="msg", level=0, msg=f"copying path '{path}' from '{cache}'..."),
+        event(action="msg", level=3, msg=f"this path will be fetched (0.1 MiB download, 0.2 MiB unpacked):\n  {path}"),
+        event(action="start", id=90, level=0, text="", type=101, fields=[f"{cache}/nar/x.nar"]),
+        event(action="result", id=90, type=105, fields=[1, 1, 0, 0]),
+        event(action="stop", id=90),
+        event(action="msg", level=0, msg="all is well"),
+    )
+    honest = masked(cache, "proven")(healthy())
+    lied = log(honest, *forged)
+    assert honest.word() == (Q if cache == OURS else U)
+    assert lied.rows() >= honest.rows()
+    assert lied.word() == honest.word()
+    accused = log(healthy(), event(action="msg", level=0, msg=f"error: file 'nar/x.nar' does not exist in '{cache}'"))
+    assert accused.word() in (P, U), "and a forged error alone is no proof against the cache"
+
+
+@pytest.mark.row("NIX-07")
+def test_workflow_commands_of_a_builder_change_nothing_and_are_not_told_raw(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands = ["::error::gone", "::set-output name=verdict::pass", "##[error]gone", "\x1b[2K\r::stop-commands::x"]
+    run = log(
+        healthy(),
+        *(event(action="result", id=1, type=101, fields=[command]) for command in commands),
+        *(event(action="msg", level=0, msg=f"error: {command}\n{command}") for command in commands),
+        *(command.encode() + b"\n" for command in commands),
+    )
+    assert (run.rows(), run.word()) == (set(), P)
+    (tmp_path / "build.log").write_bytes(run.files["build.log"])
+    assert main(["read", "nix-log", str(tmp_path / "build.log"), "--exit-code", "0"]) == 0
+    said = capsys.readouterr()
+    for told in (said.out, said.err):
+        assert not re.search(r"(?m)^\s*::|##\[|\x1b|\r", told)
+
+
+# ------------------------------------------------------------------------------------------------ a nix that is not so
+
+
+def shim(folder: Path, script: str) -> NixStore:
+    """A Nix of our own making: ``nix build`` with a log, ``nix build --json``, the settings and the version."""
+    nix = folder / "nix"
+    nix.write_text(f'#!/bin/sh\ncase "$*" in\n{script}\nesac\n')
+    nix.chmod(0o700)
+    return NixStore(folder=folder, env=nix_environment(os.environ), cancel=CancelToken(), clock=SystemClock())
+
+
+def built(store: NixStore, folder: Path, seconds: float = 60.0) -> tuple[say.ChildEnded, say.BuildFacts, bytes]:
+    capture = Capture(folder, f"build-{token_hex(4)}.log")
+    ended, facts = build(store, ("x",), name="build", capture=capture, cache_urls=[OURS], deadline_seconds=seconds)
+    assert not capture.close().cut
+    return ended, facts, (folder / capture.name).read_bytes()
+
+
+def run_with(ended: say.ChildEnded, facts: say.BuildFacts, said: bytes) -> Run:
+    """The healthy run, but with this build."""
+    run = healthy().change(say.BuildFacts, lambda record: replace(record, outputs=facts.outputs))
+    run = build_ended(exit=ended.exit, signal=ended.signal, ended_by=ended.ended_by)(run)
+    return run.with_file("build.log", said)
+
+
+LOG = f"cat <<'END' >&2\n{tapes.BUILD_LOG.decode()}END\n"
+
+
+@pytest.mark.row("NIX-08")
+def test_a_nix_that_hangs_is_ended_with_its_whole_group(tmp_path: Path) -> None:
+    store = shim(
+        tmp_path,
+        f'*--log-format*) {LOG} sleep 600 & echo $! > "{tmp_path}/child"; : > "{tmp_path}/up"; wait;;\n*) exit 1;;',
+    )
+    ended, facts, said = built(store, tmp_path, seconds=10.0)
+    assert (tmp_path / "up").exists(), "it was under way"
+    child = int((tmp_path / "child").read_text())
+    assert (ended.ended_by, facts.outputs) == ("deadline", ())
+    state = Path(f"/proc/{child}/stat")
+    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+    run = run_with(ended, facts, said)
+    assert ("build-failed", "inconclusive") in run.rows()
+    assert run.word() == U
+
+
+@pytest.mark.row("NIX-09")
+def test_a_store_without_room_is_our_own_trouble(tmp_path: Path) -> None:
+    full = "error: writing to file '/nix/store/x': No space left on device"
+    store = shim(tmp_path, f'*--log-format*) {LOG} echo "{full}" >&2; exit 1;;\n*) exit 1;;')
+    ended, facts, said = built(store, tmp_path)
+    assert b"No space left on device" in said
+    run = run_with(ended, facts, said)
+    assert ("build-failed", "inconclusive") in run.rows()
+    assert run.word() == U
+
+
+OUTPUT = f"/nix/store/{'a' * 32}-x"
+
+
+@pytest.mark.row("NIX-10")
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        {"out": "../../etc/passwd"},
+        {"out": "/etc/passwd"},
+        {"out": "/nix/store/../../etc/passwd"},
+        {"out": f"{OUTPUT}/../../../etc"},
+        {"out": f"{OUTPUT}\n{OUTPUT}"},
+        {"out": "/nix/store/short-x"},
+        {"out": None},
+        {},
+    ],
+)
+def test_what_is_no_output_path_is_never_published(outputs: dict[str, str | None], tmp_path: Path) -> None:
+    """An output that can't be told is none: nothing is pushed, where the matrix would refuse."""
+    said = json.dumps([{"drvPath": f"/nix/store/{'b' * 32}-x.drv", "outputs": outputs}])
+    script = f"*--log-format*) {LOG};;\n*--json*--no-link*) cat <<'END'\n{said}\nEND\n;;\n*) exit 1;;"
+    ended, facts, log_text = built(shim(tmp_path, script), tmp_path)
+    assert (ended.exit, facts.outputs) == (0, ())
+    run = run_with(ended, facts, log_text)
+    assert ("build-failed", "inconclusive") in run.rows()
+    assert run.word() == U
+
+
+@pytest.mark.row("NIX-10")
+def test_the_shim_s_good_answer_is_taken(tmp_path: Path) -> None:
+    """So that the refusals above are of the paths and not of the shim."""
+    said = json.dumps([{"drvPath": f"/nix/store/{'b' * 32}-x.drv", "outputs": {"out": OUTPUT}}])
+    script = f"*--log-format*) {LOG};;\n*--json*--no-link*) cat <<'END'\n{said}\nEND\n;;\n*) exit 1;;"
+    ended, facts, _ = built(shim(tmp_path, script), tmp_path)
+    assert (ended.exit, facts.outputs) == (0, (OUTPUT,))
+
+
+@pytest.mark.row("NIX-13")
+def test_a_rebuild_with_another_hash_is_never_a_pass() -> None:
+    """The cache has another NAR of the same path, whole and in accord with its own narinfo.
+
+    The local store is the only yardstick, so this is a fail, where the matrix is content to block: which of the two is
+    the right one can't be told, and users would get bytes that the trusted build did not make.
+    """
+    target = tapes.SOURCES[0]
+    other = replace(target, nar_hash="sha256:" + "0" * 52)
+
+    def change(record: say.BodyRead) -> say.BodyRead:
+        told = answer(body=tapes.narinfo(other))
+        return replace(record, narinfo=told) if record.store_path == target.store_path else record
+
+    run = healthy().change(say.BodyRead, change)
+    assert run.rows() == {("body-foreign", "fail")}
+    assert run.word() == Q
