@@ -3,6 +3,7 @@
 libcurl is what Nix itself reads with (nix ``src/libstore/filetransfer.cc``): its result codes are the operators' words.
 """
 
+import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 from gate import limits
 from gate.errors import RefusedError
+from gate.parse.address import odd_address
 from gate.parse.http_cache import HEADERS as CACHE_HEADERS
 
 # Result codes (https://curl.se/libcurl/c/libcurl-errors.html) as the words of `HttpAnswer.error`.
@@ -33,6 +35,14 @@ _KEPT_HEADERS: Final = {
         *CACHE_HEADERS,
     )
 }
+
+
+class _Lent(socket.socket):
+    """A socket of which libcurl takes a copy at once; ours ends with its last name (pycurl ``src/easycb.c``)."""
+
+    def __del__(self) -> None:
+        """Close without the warning that a forgotten socket gives."""
+        self.close()
 
 
 def curl_word(code: int) -> str | None:
@@ -92,6 +102,7 @@ class CurlHop:
             (pycurl.LOW_SPEED_TIME, low_speed_seconds),
             (pycurl.HEADERFUNCTION, self._lines.append),
             (pycurl.WRITEFUNCTION, self._data),
+            (pycurl.OPENSOCKETFUNCTION, self._socket),
         ):
             self.handle.setopt(option, choice)
         self.handle.set_ca_certs(trusted)
@@ -152,6 +163,14 @@ class CurlHop:
             elif line[:5] == _STATUS_LINE:
                 found.clear()
         return found
+
+    def _socket(self, _purpose: int, address: tuple[int, int, int, tuple[Any, ...]]) -> socket.socket | int:
+        """A socket for an address that a name led to; none (libcurl's code 7) for one that no server of ours has."""
+        family, kind, protocol, place = address
+        if odd_address(str(place[0])):
+            refused: int = self._curl.SOCKET_BAD
+            return refused
+        return _Lent(family, kind, protocol)
 
     def _data(self, piece: bytes) -> int:
         if self._status is None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pycurl
 import pytest
 
 from gate.cli.main import app, main
@@ -20,6 +21,7 @@ from gate.judge.verdict import fold_verdict, judge
 from gate.model import records as say
 from gate.model.basics import Status, Word
 from gate.net import Http
+from gate.observe.curl_hop import CurlHop
 from gate.settings import SETTINGS, Settings, resolve
 from tests.helpers import tapes
 from tests.helpers.raw_server import raw_server
@@ -37,7 +39,7 @@ def settings(toml: Mapping[str, Any] | None = None, environ: Mapping[str, str] |
     )
 
 
-def refused(told: str, toml: Mapping[str, Any] | None = None, **flags: Any) -> str:
+def refused(told: str, toml: Any = None, **flags: Any) -> str:
     """The sentence with which these settings are refused; the same without them are taken."""
     assert settings().attic_cache == "main"
     with pytest.raises(RefusedError) as error:
@@ -145,6 +147,31 @@ def test_a_name_is_looked_up_once_and_what_was_checked_is_what_is_connected_to(
         with Http([host], [host], clock=SystemClock(), seconds=10) as http:
             answer, body = http.ask("GET", f"http://{host}/", cap=100, keep_body=True)
     assert (answer.status, body, asked) == (200, b"here", ["s3.example"])
+
+
+@pytest.mark.row("CFG-04")
+@pytest.mark.parametrize(("address", "code"), [("169.254.169.254", 7), ("224.0.0.1", 7), ("127.0.0.1", 0)])
+def test_no_body_is_read_from_a_link_local_address(address: str, code: int) -> None:
+    """libcurl asks for a socket for the very address that it will connect to, after every look-up and redirect."""
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhere"
+    got = bytearray()
+    with raw_server(lambda connection, _head: connection.sendall(whole)) as server:
+        hop = CurlHop(b"", 10)
+        hop.handle.setopt(pycurl.RESOLVE, [f"cache.example:{server.port}:{address}"])
+        url = f"http://cache.example:{server.port}/"
+
+        def sink(_status: int, piece: bytes) -> bool:
+            got.extend(piece)
+            return True
+
+        hop.ask(url, headers=[], seconds=20, sink=sink)
+        try:
+            hop.handle.perform()
+            ended = 0
+        except pycurl.error as error:
+            ended = error.args[0]
+        hop.close()
+    assert (ended, len(server.requests), bytes(got)) == ((code, 0, b"") if code else (0, 1, b"here"))
 
 
 def resolver(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
