@@ -19,6 +19,7 @@ MARKER_LOG_BYTES: Final = 4 * 1024 * 1024  # some answers of the marker sidecar,
 ANSWER_BODY_BYTES: Final = 64 * 1024  # JSON and error answers that are kept whole in the journal
 MISSING_PATHS_BYTES: Final = 4 * 1024 * 1024  # get-missing-paths of 100,000 hashes is about 3.5 MB
 NIX_JSON_BYTES: Final = 64 * 1024 * 1024  # path-info of 5,000 paths with 100 references each is about 40 MB
+CLOSURE_JSON_BYTES: Final = 8 * 1024 * 1024  # path-info of a closure of 10,000 paths with 12 references each
 XML_DEPTH: Final = 16  # ListBuckets is 4 deep
 JSON_DEPTH: Final = 100  # Nix and Attic answers are 5 deep, an OpenTofu state some tens
 LIST_PAGES: Final = 20  # of ListBuckets; S3 gives up to 10,000 buckets on one
@@ -38,6 +39,7 @@ LOG_FILE_BYTES: Final = 8 * 1024**3  # a log that `read` is given; it is streame
 CAPTURE_BYTES: Final = 256 * 1024 * 1024  # a build log of a large closure is some tens of MB
 JOURNAL_BYTES: Final = 256 * 1024 * 1024  # 5,000 paths with three reads each are about 30 MB
 EVIDENCE_BYTES: Final = 64 * 1024 * 1024
+PART_BYTES: Final = 256 * 1024  # a part's own document is about 2 kB
 RECORD_BYTES: Final = 8 * 1024 * 1024  # one journal line: the push set of 5,000 paths is about 3 MB
 
 # --- bodies -------------------------------------------------------------------------------------------------------
@@ -45,12 +47,15 @@ NAR_BYTES: Final = 64 * 1024**3  # one NAR; the local NarSize is the real cap, t
 ZSTD_WINDOW_BYTES: Final = 128 * 1024 * 1024  # zstd's own default limit (--long=27), RFC 9659
 XZ_MEMORY_BYTES: Final = 256 * 1024 * 1024
 INFLATE_PIECE_BYTES: Final = 256 * 1024  # what a decompressor may give at once, where its library has such a limit
+INFLATE_COPY_BYTES: Final = 128 * 1024  # of a buffer, made bytes at a time: larger ones pay for fresh pages each time
 INFLATE_SLICE_BYTES: Final = 16 * 1024  # what it is given at once: bounds what a body of tiny frames costs
 ZSTD_BLOCKS: Final = 64  # its library has none: a block gives at most 128 KiB (RFC 8878), so these give 8 MiB
 ZSTD_SLICE_BYTES: Final = 512  # where no blocks are told: 4 bytes give at most one, so this gives 16 MiB
 ZSTD_WRITE_BYTES: Final = 32 * 1024  # its output buffer: from 128 KiB on each call pays for fresh pages
 CONTROL_BODY_BYTES: Final = 4 * 1024 * 1024  # the body of the bit-flip control, a small canary, is held in memory
 READ_CHUNK_BYTES: Final = 256 * 1024
+CURL_BUFFER_BYTES: Final = 512 * 1024  # what libcurl may read of a socket at once; all its transfers share one buffer
+AHEAD_BYTES: Final = 1024 * 1024  # of a large body, measured while the next are received: two for each of READ_JOBS
 READ_JOBS: Final = 4  # a probe must not be the load that stalls a disk
 NAMED_PATHS: Final = 100_000  # paths of one integrity check; their narinfos alone are 50 MB
 READ_BATCH: Final = 256  # paths read under one minted token: at 4 at a time each may take 4 s
@@ -81,19 +86,22 @@ LOG_SKEW_SECONDS: Final = 60  # from here on Attic refuses a token that is back-
 POLL_SECONDS: Final = 0.05
 CANCEL_SECONDS: Final = 0.25  # how soon a wait for an answer notices that the run was cancelled
 DURING_SPACING_SECONDS: Final = 0.5  # bucket samples while a push runs: five small requests each
+CONFIG_BYTES: Final = 1024 * 1024  # gate.toml; a long one has 5 kB
+CLOCK_JUMP_SECONDS: Final = 5.0  # of the day's clock in a run; NTP slews at most 0.5 ms a second: 1.8 s in an hour
 DURING_GAP_SECONDS: Final = 30.0  # of a push without a whole bucket sample: one slow answer may pass, silence may not
+PUSH_LINGER_SECONDS: Final = 5.0  # a split run's push is watched so long beyond its client: ten of the spacing above
+DURING_SECONDS_MAX: Final = 7200.0  # of a watch beside a publishing job: 14,400 samples are about 60 MB of journal
 SCRATCH_SECONDS: Final = 10.0  # for a new bucket to show in the index and on the drives; RustFS takes milliseconds
 SCRATCH_POLL_SECONDS: Final = 0.25  # each look is four small requests
 SCRATCH_MARKER_SECONDS: Final = 2.0  # one look at one drive: a stalled one must not eat the time to clean up
 SWEEP_SECONDS: Final = 5.0  # to remove a scratch bucket; the runner grants 7.5 s (actions/runner ProcessInvoker.cs:32)
 SWEEP_ANSWER_SECONDS: Final = 2.0  # one answer meanwhile
-SWEEP_SETTLE_SECONDS: Final = (
-    1.0  # it must stay away so long when what made it was never answered; within SWEEP_SECONDS
-)
+SWEEP_SETTLE_SECONDS: Final = 1.0  # of it staying away when what may make it was never answered; in SWEEP_SECONDS
 
 # --- profiles -----------------------------------------------------------------------------------------------------
 SAMPLES_MAX: Final = 60
 PATHS_MAX: Final = 5000
+PUSH_BYTES_MAX: Final = 1024**4  # of NARs in one publication: a day of reading at 12 MB/s
 CANARY_SMALL_BYTES: Final = 16 * 1024  # under Attic's nar-size-threshold of 65,536 (config-template.toml)
 CANARY_LARGE_BYTES: Final = 640 * 1024  # well over it: about ten chunks
 TWIN_RANDOM_BYTES: Final = 16  # content of a twin's smallest file, 6 random bits a byte: 2^96 of them
@@ -109,6 +117,7 @@ CLOCK_SKEW_SECONDS: Final = 60  # between this machine and a server: as far as m
 
 # --- outputs ------------------------------------------------------------------------------------------------------
 SUMMARY_BYTES: Final = 900_000  # GitHub drops a step summary over 1 MiB (actions/runner FileCommandManager.cs:223)
+DIFF_EVENTS: Final = 100  # events of one workload that `diff` shows one by one; the rest is counted
 LISTED_SUBJECTS: Final = 10  # subjects of one code written out in a summary; all stand in evidence.json
 ANNOTATIONS: Final = 10  # the runner keeps as many of a level in a step (actions/runner ExecutionContext.cs)
 ANNOTATION_CHARS: Final = 1000  # it cuts a message at 4,096 characters, after escapes

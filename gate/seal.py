@@ -11,14 +11,15 @@ from typing import Final
 
 from gate import limits
 from gate.errors import ForeignTextError, ForgedError, UnsealedError
-from gate.evidence.fold import Captures, fold
+from gate.evidence.fold import Captures
+from gate.evidence.joined import fold_any, is_part
 from gate.evidence.wire import canonical, digest, read_evidence
 from gate.journal import NAME, write_file
-from gate.judge.boundary import BOUNDARY
+from gate.judge.boundary import boundary
 from gate.judge.quarantine import effect
 from gate.judge.verdict import judge
 from gate.model.document import JUDGE_REVISION, SCHEMA, Evidence, Facts, ManifestEntry
-from gate.tape import EVIDENCE, captures_of, hold, names, read_tape, read_whole, stream
+from gate.tape import EVIDENCE, PART, captures_of, hold, names, read_tape, read_whole, stream
 
 REPORT: Final = "report.html"
 SUMMARY: Final = "summary.md"
@@ -52,7 +53,7 @@ def seal_in_memory(directory: Path) -> tuple[Evidence, bytes, Mapping[str, bytes
     """The evidence of a folder, its canonical bytes and its renderings, from the journal and captures alone."""
     tape = read_tape(directory)
     captures = captures_of(directory)
-    facts = fold(tape, captures)
+    facts = fold_any(tape, captures)
     evidence = assemble(facts, _recorded(directory, captures))
     renderings = _render(evidence)
     listed = tuple(
@@ -74,14 +75,14 @@ def assemble(facts: Facts, manifest: tuple[ManifestEntry, ...]) -> Evidence:
         findings=findings,
         verdict=verdict,
         quarantine=effect(facts, verdict),
-        boundary=BOUNDARY,
+        boundary=boundary(facts),
         manifest=manifest,
     )
 
 
 def _recorded(directory: Path, captures: Captures) -> tuple[ManifestEntry, ...]:
     rows = [_entry(directory, NAME, "journal")]
-    rows += [_entry(directory, name, "capture") for name in sorted(captures)]
+    rows += [_entry(directory, name, "part" if is_part(name) else "capture") for name in sorted(captures)]
     return tuple(rows)
 
 
@@ -109,6 +110,8 @@ def verify(directory: Path) -> tuple[Evidence, str]:
     present = names(directory)
     if NAME in present and EVIDENCE not in present:
         message = f"{directory} was never sealed: run `publication-gate finalize {directory}`"
+        if PART in present:
+            message = f"{directory} is a part of a split run, and no evidence: `publication-gate judge` joins the parts"
         raise UnsealedError(message)
     stored = read_whole(directory / EVIDENCE, limits.EVIDENCE_BYTES)
     try:

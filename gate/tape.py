@@ -6,21 +6,19 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from gate import limits
-from gate.errors import ForeignTextError, RefusedError
+from gate.errors import RefusedError
+from gate.evidence.chain import read_chain
 from gate.evidence.fold import Captures, Tape
-from gate.evidence.wire import read_entry
-from gate.journal import NAME, START
+from gate.journal import NAME
 
-if TYPE_CHECKING:
-    from gate.model.records import Entry
-
-_CAPTURE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,60}\.log")
+# A capture, or the journal of a part of a split run (`gate.evidence.joined.journal_name`).
+_CAPTURE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,60}\.log|part-(pre|publish|during|post)\.jsonl")
 EVIDENCE: Final = "evidence.json"
+PART: Final = "part.json"  # of a part of a split run
 
 
 def read_tape(directory: Path) -> Tape:
@@ -28,21 +26,7 @@ def read_tape(directory: Path) -> Tape:
 
     Raises `RefusedError` where there is no journal to read.
     """
-    path = directory / NAME
-    entries: list[Entry] = []
-    prev = START
-    torn = False
-    for line in _lines(path):
-        try:
-            entry = read_entry(line[:-1]) if line.endswith(b"\n") else None
-        except ForeignTextError:
-            entry = None
-        if entry is None or entry.prev != prev or entry.seq != len(entries):
-            torn = True
-            break
-        entries.append(entry)
-        prev = sha256(line).hexdigest()
-    return Tape(entries=tuple(entries), torn=torn)
+    return read_chain(_lines(directory / NAME))
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -8,13 +8,13 @@ Commands import what they need when they run, so that ``--help`` stays quick.
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 from gate import __version__
 from gate.cli.flags import Flags
-from gate.cli.outcome import Format, Outcome, report
+from gate.cli.outcome import Format, report
 from gate.cli.streams import complain, say
 from gate.errors import GateError, InconclusiveError, place_of
 
@@ -31,6 +31,7 @@ app = App(
     version=__version__,
     default_parameter=Parameter(negative=()),
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # `main` has the one catcher
 )
 
 for _step in ("action-run", "action-finish"):  # of action.yml; not for people
@@ -80,6 +81,12 @@ def probe(
 def capture(
     *,
     output: OutputFolder,
+    phase: Annotated[Literal["pre", "during", "post"] | None, Parameter(help="One part of a split run alone.")] = None,
+    profile: Annotated[str | None, Parameter(help="With --phase: the profile of the split run.")] = None,
+    after: Annotated[tuple[Path, ...], Parameter(help="With --phase: the folder of each part before.")] = (),
+    digest: Annotated[tuple[str, ...], Parameter(help="PART=SHA256, as the part's own job handed it on.")] = (),
+    seconds: Annotated[float | None, Parameter(help="With --phase during: how long the buckets are watched.")] = None,
+    until: Annotated[Path | None, Parameter(help="With --seconds: end earlier, once this file is there.")] = None,
     config: Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")] = None,
     flags: Annotated[Flags | None, Parameter(name="*")] = None,
     format: AsFormat = "text",
@@ -87,16 +94,20 @@ def capture(
 ) -> int:
     """Take the evidence of everything, read-only, before anybody restarts anything; it is never a pass."""
     from gate.cli.probing import run_capture
+    from gate.cli.publishing import Split
 
-    return report(lambda: run_capture(output=output, config=config, flags=flags), format=format, json_into=json_into)
+    split = Split(phase=phase, profile=profile, after=after, digest=digest, seconds=seconds, until=until)
+    return report(
+        lambda: run_capture(output=output, config=config, flags=flags, split=split), format=format, json_into=json_into
+    )
 
 
 @app.command
 def finalize(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto = None) -> int:
     """Seal what a dead run left: always a valid document, never a pass for what was not seen."""
-    from gate.seal import finalize as finalize_folder
+    from gate.cli.judging import finalize_folder
 
-    return report(lambda: Outcome.of_evidence(finalize_folder(folder), folder), format=format, json_into=json_into)
+    return report(lambda: finalize_folder(folder), format=format, json_into=json_into)
 
 
 @app.command
@@ -157,6 +168,24 @@ def lab(
     )
 
 
+app.command(
+    "gate.cli.doctor:doctor",
+    name="doctor",
+    help="Say, before a run, what of its evidence would be unknown with these settings; it only reads.",
+)
+
+# A run that is split between jobs with different rights; `capture --phase` makes its observing parts.
+app.command(
+    "gate.cli.publishing:publish",
+    name="publish",
+    help="Build and push as one part of a split run, with the push token and no other secret.",
+)
+app.command(
+    "gate.cli.judging:judge",
+    name="judge",
+    help="Join the parts of a split run into one evidence folder and judge it; needs no secret and no network.",
+)
+
 # The operators' own, with the flags of their runbook. Their help stands here, or listing it would import them.
 app.command(
     "gate.cli.bucket_rca:rustfs_bucket_index_rca",
@@ -177,6 +206,12 @@ app.command(
     "gate.cli.read:read",
     name="read",
     help="Show what the gate sees in a push log, a build log, a server log, a narinfo or a NAR.",
+)
+
+app.command(
+    "gate.cli.difference:diff",
+    name="diff",
+    help="Say what two captures, or two runs, differ in: 0 nothing of weight, 4 the second is worse, 3 not to be told.",
 )
 
 # The gate of a change, and the standing quarantine.

@@ -1,6 +1,7 @@
 """``probe``: settings from flags, environment and gate.toml, then the run."""
 
 import os
+import stat
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from gate.errors import RefusedError
 from gate.settings import check_confirm, find_profile, resolve
 
 if TYPE_CHECKING:
+    from gate.cli.publishing import Split
     from gate.model.document import Evidence
     from gate.probe import World
     from gate.settings import Settings
@@ -32,11 +34,24 @@ def read_config(config: Path | None) -> dict[str, Any]:
         return {}
     from gate.tape import read_whole
 
+    content = read_whole(path, limits.CONFIG_BYTES)
+    _refuse_others_file(path)
     try:
-        return tomllib.loads(read_whole(path, limits.ANSWER_BODY_BYTES * 16).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"{path} is no TOML: {ascii(str(error))[1:200]}"
         raise RefusedError(message) from None
+
+
+def _refuse_others_file(path: Path) -> None:
+    """Refuse a file that somebody else may have written; root takes the runner's, for a job container runs as root."""
+    found, me = path.lstat(), os.geteuid()
+    if found.st_mode & stat.S_IWOTH or (me not in (0, found.st_uid) and found.st_uid != 0):
+        who = f"mode {stat.S_IMODE(found.st_mode):04o}, owner {found.st_uid}"
+        message = (
+            f"{path} may have been written by somebody else ({who}): expected a file of user {me}, not open to all"
+        )
+        raise RefusedError(message)
 
 
 def read_secret_file(path: str) -> str:
@@ -57,10 +72,13 @@ def run_probe(*, profile: str, confirm: str, output: Path, config: Path | None, 
     return _recorded(run, profile, toml, flags, output)
 
 
-def run_capture(*, output: Path, config: Path | None, flags: object) -> Outcome:
-    """The evidence of both phases, without a publication."""
+def run_capture(*, output: Path, config: Path | None, flags: object, split: "Split") -> Outcome:
+    """The evidence of both phases, without a publication; or that of one phase, as a part of a split run."""
+    from gate.cli.publishing import Split, run_part
     from gate.probe import capture
 
+    if split != Split():
+        return run_part(split, output=output, config=config, flags=flags)
     return _recorded(capture, NO_PROFILE, read_config(config), flags, output)
 
 
@@ -72,8 +90,9 @@ def _recorded(
     output: Path,
 ) -> Outcome:
     from gate.probe import World
-    from gate.process import CancelToken
+    from gate.process import CancelToken, keep_memory_private
 
+    keep_memory_private()
     settings = resolve(profile, toml=toml, environ=os.environ, flags=given(flags), read_file=read_secret_file)
     clock = SystemClock()
     cancel = CancelToken()

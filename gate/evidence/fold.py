@@ -8,14 +8,18 @@ from typing import TypeVar
 from gate.errors import ForeignTextError
 from gate.evidence.bodies import Expected, fold_body
 from gate.evidence.buckets import fold_buckets
+from gate.evidence.course import clock_jump_millis, disorder
 from gate.evidence.coverage import fold_coverage
+from gate.evidence.incident import PREVIOUS_LOG, fold_incident
+from gate.evidence.log_join import failures_of
 from gate.evidence.logs import fold_build, fold_server_log
 from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push
+from gate.evidence.states import fold_state
 from gate.evidence.watched import fold_during
 from gate.model import records as say
 from gate.model.basics import Claim, Label, Phase, Truth
+from gate.model.body import Body
 from gate.model.document import (
-    Body,
     CacheFacts,
     Canary,
     Captured,
@@ -25,10 +29,10 @@ from gate.model.document import (
     PhaseFacts,
     Push,
     Stage,
-    State,
     Subject,
     Workload,
 )
+from gate.model.incident_records import DiskSeen, EventsSeen, PreviousLogSeen
 from gate.parse.attic_json import parse_cache_config
 
 Captures = Mapping[str, Callable[[], Iterable[bytes]]]
@@ -64,10 +68,14 @@ def fold(tape: Tape, captures: Captures) -> Facts:
         raise ForeignTextError(message)
     journal = _journal(tape, captures)
     push = fold_push(_pushes(tape, captures))
-    caches = tuple(_cache(record) for record in _last_by(tape.of(say.CacheConfigSeen), lambda record: record.cache))
+    configs = _last_by(tape.of(say.CacheConfigSeen), lambda record: record.cache)
+    caches = tuple(cache_facts(record) for record in configs)
     bodies = tuple(_bodies(tape, push, {cache.name: cache.public_key for cache in caches}))
     server_log, canaries = fold_server_log(
-        _chunks(captures, SERVER_LOG), tape.of(say.LogCanarySent), cut=_cut(journal, SERVER_LOG)
+        _chunks(captures, SERVER_LOG),
+        tape.entries,
+        failures_of(tape.entries, push, bodies),
+        cut=_cut(journal, SERVER_LOG),
     )
     phases = {phase: _phase(tape, phase, first.policy, canaries.get(phase)) for phase in (Phase.PRE, Phase.POST)}
     builds = tape.of(say.BuildFacts)
@@ -95,6 +103,9 @@ def fold(tape: Tape, captures: Captures) -> Facts:
         ),
         coverage=fold_coverage(push, bodies),
         journal=journal,
+        incident=fold_incident(
+            tape.of(DiskSeen), tape.of(EventsSeen), tape.of(PreviousLogSeen), _chunks(captures, PREVIOUS_LOG)
+        ),
     )
 
 
@@ -128,6 +139,8 @@ def _journal(tape: Tape, captures: Captures) -> JournalFacts:
         troubles=tuple(f"{record.stage}: {record.message}" for record in tape.of(say.Trouble)),
         captures=closed,
         missing_captures=tuple(sorted(_unclosed(tape, closed, captures))),
+        disorder=disorder(tape.entries),
+        clock_jump_millis=clock_jump_millis(tape.entries),
     )
 
 
@@ -178,7 +191,8 @@ def _bodies(tape: Tape, push: Push, keys: Mapping[str, str | None]) -> Iterable[
             yield fold_body(expected, reads.get((path.label, path.store_path), ()))
 
 
-def _cache(record: say.CacheConfigSeen) -> CacheFacts:
+def cache_facts(record: say.CacheConfigSeen) -> CacheFacts:
+    """A cache by its own description, or why that could not be read."""
     answer = record.answer
     note = answer.error or f"HTTP {answer.status}"
     if answer.status == _OK and not answer.body_cut:
@@ -214,7 +228,7 @@ def _phase(tape: Tape, phase: Phase, policy: say.Policy, canary: Canary | None) 
     states = [record for record in tape.of(say.StateSeen) if record.phase is phase]
     return PhaseFacts(
         buckets=fold_buckets(samples, policy.buckets),
-        state=_state(states[-1]) if states else None,
+        state=fold_state(states[-1]) if states else None,
         workloads=tuple(
             Workload(
                 role=record.role,
@@ -230,29 +244,6 @@ def _phase(tape: Tape, phase: Phase, policy: say.Policy, canary: Canary | None) 
         ),
         canary=canary,
     )
-
-
-def _state(record: say.StateSeen) -> State:
-    head = record.head
-    truth = Truth.UNKNOWN
-    if head.error is None and head.status in (_OK, _NOT_FOUND):
-        truth = Truth.PRESENT if head.status == _OK else Truth.ABSENT
-    return State(
-        bucket=record.bucket,
-        key=record.key,
-        truth=truth,
-        etag=head.etag,
-        size=head.content_length if truth is Truth.PRESENT else None,
-        version_id=head.version_id,
-        locked=_locked(record.lock),
-        note=head.error or ("" if head.status == _OK else f"HTTP {head.status}"),
-    )
-
-
-def _locked(lock: say.HttpAnswer) -> Truth:
-    if lock.error is None and lock.status in (_OK, _NOT_FOUND):
-        return Truth.PRESENT if lock.status == _OK else Truth.ABSENT
-    return Truth.UNKNOWN
 
 
 def _stages(tape: Tape) -> tuple[Stage, ...]:

@@ -5,11 +5,12 @@ Unknown fields are refused (``model.basics.value``), enums and literals are chec
 
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.model.document import Evidence
+from gate.model.part import PartDocument
 from gate.model.records import Entry
 from gate.parse.strict_json import loads
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 _T = TypeVar("_T")
+START: Final = "0" * 64  # what the first line of a journal has as the hash of the line before
 
 
 def adapter(of: type[_T]) -> "TypeAdapter[_T]":
@@ -58,6 +60,11 @@ def read_entry(line: bytes) -> Entry:
 def read_evidence(data: bytes) -> Evidence:
     """``evidence.json`` back; raises `ForeignTextError` for anything but the closed form of this schema version."""
     return _read(Evidence, data, limits.EVIDENCE_BYTES, "evidence.json")
+
+
+def read_part(data: bytes) -> PartDocument:
+    """``part.json`` back; raises `ForeignTextError` for anything but the closed form of this schema version."""
+    return _read(PartDocument, data, limits.PART_BYTES, "part.json")
 
 
 def json_schema() -> dict[str, Any]:

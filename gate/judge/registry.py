@@ -68,6 +68,12 @@ CODES: tuple[Code, ...] = (
     ),
     _code("bucket-not-ready", (_I,), "the store says of itself that it is not ready", _LOOK),
     _code("bucket-unobservable", (_I,), "a source of bucket truth could not be read: unknown is not absent", _LOOK),
+    _code(
+        "volume-foreign",
+        (_I,),
+        "the markers' place is not the volume that gate.toml names, or not the one that it was before",
+        "check what is mounted there; a new drive's id goes into [store] volumes by a reviewed change",
+    ),
     # --- tofu state
     _code(
         "state-unchanged", (_P,), "the state object is there, before and after, with the same ETag, size and version"
@@ -76,10 +82,33 @@ CODES: tuple[Code, ...] = (
         "state-lost", (_F,), "the state object was there before the publication and is absent after it", _CAPTURE_FIRST
     ),
     _code(
+        "state-lineage-changed",
+        (_F,),
+        "the state's content has another lineage than before the publication: it is another state",
+        "keep tofu away from this state, and capture before anybody restarts the store; then find out who put it there",
+    ),
+    _code(
+        "state-damaged",
+        (_F, _I),
+        "the state's whole content is no OpenTofu state: a failure when it was one before, else unknown",
+        "keep tofu away from this state; bring back its last good version from a backup or from the bucket's versions",
+    ),
+    _code(
+        "state-serial-back",
+        (_I,),
+        "the state's content has a lower serial than before: an older state came back, by a person or by the store",
+        "find out who restored it; if nobody did, treat it as data loss: the newest state is gone",
+    ),
+    _code(
+        "state-serial-moved",
+        (_P,),
+        "a tofu apply in the window: the state's content has the same lineage and a higher serial",
+    ),
+    _code(
         "state-changed",
         (_I,),
-        "the state object changed in the window: a tofu apply, or damage; HEAD alone can't tell",
-        "find out who applied, then run the probe while nobody does",
+        "the state object changed in the window, and nothing tells a tofu apply from damage",
+        "find out who applied, then run the probe while nobody does; `state-contents` tells a tofu apply apart",
     ),
     _code(
         "state-locked", (_I,), "the state is locked: somebody is working on it", "wait for the lock, then run the probe"
@@ -130,11 +159,17 @@ CODES: tuple[Code, ...] = (
     _code("build-log-unread", (_I,), "the build's log is missing or has no events", _AGAIN),
     # --- push
     _code("push-clean", (_P,), "the client ended well and its counts match the plan"),
+    _code(
+        "push-nonce-known",
+        (_I,),
+        "the cache says that it has a path with this run's fresh nonce: its word on what is missing proves nothing",
+        "look whether something answers in the cache's place, or this nonce was used before; run the probe again",
+    ),
     _code("push-path-accounted", (_P,), "the path has exactly one claim"),
     _code(
         "push-path-failed",
         (_F,),
-        "the server failed on this path with InternalServerError: Attic's word for a storage failure",
+        "the server failed on this path: InternalServerError, Attic's word for a storage failure, or another HTTP 500",
         _CAPTURE_FIRST,
     ),
     _code(
@@ -196,6 +231,18 @@ CODES: tuple[Code, ...] = (
     _code("body-not-published", (_I,), "the push of this path did not succeed and the cache does not have it", _AGAIN),
     _code("body-codec-mismatch", (_I,), "the body is in another codec than its narinfo says", _AGAIN),
     _code(
+        "body-encoded",
+        (_I,),
+        "the body came whole, with a Content-Encoding that nobody asked for: Nix would undo it and get something else",
+        "find what on the way to the cache compresses its answers, and take that out",
+    ),
+    _code(
+        "body-from-a-cache",
+        (_I,),
+        "another cache on the way answered for it (its Age, or a header that says hit): the server itself was not seen",
+        "give the probe a way to the server that no cache stands in, or make that cache pass narinfos and NARs through",
+    ),
+    _code(
         "body-redirect-denied",
         (_I,),
         "the body redirects to a host that is not allowed",
@@ -208,9 +255,51 @@ CODES: tuple[Code, ...] = (
     # --- server log
     _code("log-clean", (_P,), "the log of the window has both canaries and no storage error"),
     _code("log-storage-error", (_I,), "the server logged a storage error in the window", _CAPTURE_FIRST),
+    _code(
+        "log-unexplained-error",
+        (_I,),
+        "the server logged an error, or an answer of 5xx, that no failed path, failed read or canary of this run "
+        "explains; on a shared cache it may be another client's, and is doubt all the same: the server failed somebody",
+        "read the event in server.log and find whose request it was; once that is known, run the probe again",
+    ),
+    _code(
+        "log-server-restarted",
+        (_I,),
+        "the server's log has its own start in the window: a restart can heal what it hides",
+        "find out what restarted it; run the probe again on one steady epoch",
+    ),
+    _code(
+        "log-clock-skew",
+        (_I,),
+        "the server's clock and this machine's differ by more than a minute: times of the two can't be compared, and "
+        "Attic refuses tokens from its future without any tolerance",
+        "set both clocks by NTP, then run the probe again",
+    ),
     _code("log-canary-missing", (_I,), "a canary is not in the captured log: no errors seen is not no errors", _LOOK),
     _code("log-unobservable", (_I,), "the server's log could not be captured", _LOOK),
     _code("log-not-here", (_N,), "gate.toml says that the server's log can't be had here"),
+    # --- what a capture looks at besides
+    _code("disk-room", (_P,), "the file system of this place has room for bytes and files"),
+    _code(
+        "disk-full",
+        (_I,),
+        "99 % or more of the bytes or of the files (inodes) of a drive are taken: writes fail, whatever the index says",
+        "make room on the drive, without deleting what the store has; a full disk is no lost index, and can hide one",
+    ),
+    _code("disk-unobservable", (_I,), "the disk use of a place could not be told: a full disk is not ruled out", _LOOK),
+    _code("incident-seen", (_P,), "events, or what a container logged before its restart, were kept; a note"),
+    _code(
+        "incident-storage-error",
+        (_I,),
+        "a container logged a storage error before its last restart",
+        "read previous.log; the restart ended what it tells of, and may have healed the index and not the bodies",
+    ),
+    _code(
+        "incident-unobservable",
+        (_I,),
+        "events, or the log of a container that ended, could not be had: what they would tell is not known",
+        _LOOK,
+    ),
     # --- controls
     _code("control-fired", (_P,), "the detector was shown to fire"),
     _code("control-not-fired", (_I,), "the detector did not fire when it had to: what it says proves nothing", _LOOK),
@@ -222,12 +311,85 @@ CODES: tuple[Code, ...] = (
     ),
     _code("control-missing", (_I,), "the control was not tried", _AGAIN),
     _code("control-not-here", (_N,), "the cache is declared public, so a read without a token proves nothing"),
+    # --- the parts of a split run
+    _code("part-joined", (_P,), "the part is of this run, whole, in order, and is what its own job told"),
+    _code(
+        "part-missing",
+        (_I,),
+        "a part of the split run was not given: nothing is known of what it had to see",
+        "give the folder of every part to `publication-gate judge`; look why that job left none",
+    ),
+    _code(
+        "part-doubled",
+        (_I,),
+        "two parts of one kind were given, and nothing says which one counts: neither does",
+        "give one folder a part; after a re-run of single jobs, run all jobs again",
+    ),
+    _code(
+        "part-foreign",
+        (_I,),
+        "the part is of another run, attempt, nonce, gate version or policy; the command itself refuses it (2)",
+        "give parts of one attempt with one gate.toml; after a re-run of single jobs, run all jobs again",
+    ),
+    _code(
+        "part-tampered",
+        (_I,),
+        "the part's bytes are not what its journal, its document or its own job say; the command itself refuses it (2)",
+        "find out who changed it: every job of a run can write the run's artifacts",
+    ),
+    _code(
+        "part-reordered",
+        (_I,),
+        "the part was not given the very parts that come before it, by their digests",
+        "run the jobs in their order, pre, then publish beside during, then post, and hand on every part",
+    ),
+    _code(
+        "part-unbound",
+        (_I,),
+        "no digest of the part came from its own job by another way than the part's files",
+        "give `judge` a --digest PART=SHA256 for each part, from the outputs of the job that made it",
+    ),
+    _code("part-incomplete", (_I,), "the part's journal has no last record: its job died", _AGAIN),
+    _code(
+        "part-overreach",
+        (_I,),
+        "the part holds records that its job has no right to give, or that contradict another part's; they were left "
+        "out",
+        "look into the job that wrote it: no gate of ours writes that",
+    ),
+    _code(
+        "part-clock",
+        (_I,),
+        "the part's times contradict its place in the chain by more than clocks differ",
+        "set the runners' clocks, then run the probe again",
+    ),
+    _code(
+        "part-plan-bound", (_P,), "what was published bears the nonce of this run and keeps to the counts of gate.toml"
+    ),
+    _code(
+        "part-plan-unbound",
+        (_I,),
+        "what the publishing job says that it published is held by its own word alone",
+        "let the publishing job run `publication-gate publish` on the part pre of the same run",
+    ),
     # --- captures and the run
     _code("capture-complete", (_P,), "the capture is whole"),
     _code("capture-cut", (_I,), "the capture reached its cap", "raise the cap or quiet the tool, then run again"),
     _code("capture-missing", (_I,), "a capture that the journal names is missing, or was never closed", _AGAIN),
     _code("run-complete", (_P,), "every step was taken and recorded"),
     _code("run-incomplete", (_I,), "the journal has no last record: the run died", _AGAIN),
+    _code(
+        "run-disordered",
+        (_I,),
+        "something stands in the record where it proves nothing, such as a look before the push that came after it",
+        "report this: the gate writes no such record; run the probe again",
+    ),
+    _code(
+        "run-clock-jumped",
+        (_I,),
+        "the machine's clock was set, or the machine slept, in the run: its times can't be joined to others'",
+        "set the clock and keep the machine awake, then run the probe again",
+    ),
     _code("run-cancelled", (_I,), "the run was cancelled", _AGAIN),
     _code(
         "run-trouble", (_I,), "a step could not be finished", "read the sentence, mend its cause, run the probe again"

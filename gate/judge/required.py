@@ -6,8 +6,10 @@ from gate.judge.checks.controls import CONTROLS
 from gate.judge.checks.epochs import ROLES
 from gate.judge.checks.push import REPRESENTATIVE, labels_due
 from gate.judge.finding import RUN, finding
+from gate.judge.parts import PLAN
 from gate.model.basics import Phase, Status
 from gate.model.document import Facts, Finding
+from gate.model.part_records import PARTS
 
 Claim = tuple[str, str, str]  # family of the code, subject, phase
 
@@ -26,6 +28,8 @@ def required_claims(facts: Facts) -> tuple[Claim, ...]:
     claims += [("push", path.store_path, RUN) for path in facts.push.paths]
     claims += [("body", body.store_path, RUN) for body in facts.bodies]
     claims += [("capture", capture.name, RUN) for capture in facts.journal.captures]
+    if facts.parts:
+        claims += [("part", name, RUN) for name in (*PARTS, PLAN)]
     return tuple(claims)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gate.errors import RefusedError
-from gate.lab import inject, inject_bodies, inject_twin
+from gate.lab import inject, inject_bodies, inject_state, inject_twin
 from gate.lab.inject import Fault
 from gate.model.basics import Status, Word
 
@@ -219,6 +219,20 @@ DRILLS: tuple[Drill, ...] = (
         word=Word.INCONCLUSIVE,
         codes=(("build-failed", _I),),
         fault=inject.BrokenCheck,
+    ),
+    Drill(
+        name="state-lineage-changed",
+        title="another state lies where the OpenTofu state was: its lineage is a new one",
+        word=Word.QUARANTINE,
+        codes=(("state-lineage-changed", _F),),
+        fault=inject_state.StateLineageChanged,
+    ),
+    Drill(
+        name="state-serial-moved",
+        title="a tofu apply in the window: the same lineage and the next serial, no fault",
+        word=Word.PASS,
+        codes=(("state-serial-moved", _P), ("run-complete", _P)),
+        fault=inject_state.StateSerialMoved,
     ),
     # the last: `run_all` begins no further drill once its run was cancelled
     Drill(

@@ -22,10 +22,11 @@ from gate.lab.s3 import REGION, make_store
 from gate.lab.sources import write_flake
 from gate.model.basics import Kind, Secret
 from gate.process import CancelToken, scrubbed_environment
-from gate.settings import Settings, resolve
+from gate.settings import SETTINGS, Settings, resolve
 
 STATE_BUCKET: Final = "tofu-state"
 STATE_KEY: Final = "runners/terraform.tfstate"
+SENSITIVE: Final = "lab-sensitive-output-"  # how the value of the state's sensitive output begins
 BUCKETS: Final = (BUCKET, STATE_BUCKET)
 SAMPLING: Final = {"samples": 3, "sample_spacing": 0.5, "read_attempts": 3, "read_spacing": 0.2}
 CHECKS: Final = {"small-check": "statix", "medium-check": "deadnix"}
@@ -119,7 +120,11 @@ class Stack:
             **SAMPLING,
             **overrides,
         }
-        stated = {} if self.store.pid_file else {"sources": {"absent": ["store-workload"]}}
+        stated: dict[str, dict[str, Any]] = {}
+        if not self.store.pid_file:
+            stated["sources"] = {"absent": ["store-workload"]}
+        for row in [row for row in SETTINGS if row.stated and row.name in overrides]:
+            stated.setdefault(row.table, {})[row.name.replace("_", "-")] = overrides.pop(row.name)
         push = push_token or self.attic.mint.push((MAIN, PROBE))
         secret_environ = {
             "GATE_PUSH_TOKEN": push.reveal(),
@@ -209,7 +214,7 @@ def _state() -> bytes:
         "terraform_version": "1.10.0",
         "serial": 7,
         "lineage": str(uuid.uuid4()),
-        "outputs": {},
+        "outputs": {"secret": {"value": f"{SENSITIVE}{uuid.uuid4()}", "type": "string", "sensitive": True}},
         "resources": [resource],
         "check_results": None,
     }

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 from gate.model.basics import BucketState, Claim, Label, Status, Truth, Word, value
-from gate.model.parsed import Announced, BuildLedger, LogEvent, NarInfo, PushError
-from gate.model.records import Identity, NarRead, PlaceSeen, Policy
+from gate.model.body import Body
+from gate.model.incident_records import Incident
+from gate.model.parsed import Announced, BuildLedger, LogEvent, PushError
+from gate.model.part_facts import PartFacts
+from gate.model.records import Identity, PlaceSeen, Policy
+from gate.model.state_told import StateTold
 
 SCHEMA = "publication-gate/evidence/v1"
 JUDGE_REVISION = 1
@@ -57,7 +61,10 @@ class Bucket:
 
 @value
 class State:
-    """The OpenTofu state object by HEAD: whether it is there, its ETag, size and version, and the lock."""
+    """The OpenTofu state object by HEAD: whether it is there, its ETag, size and version, and the lock.
+
+    ``told`` is what its content told, where the policy has it read.
+    """
 
     bucket: str
     key: str
@@ -67,6 +74,7 @@ class State:
     version_id: str | None
     locked: Truth
     note: str
+    told: StateTold | None = None
 
 
 @value
@@ -218,36 +226,6 @@ class Push:
 
 
 @value
-class Read:
-    """One attempt to read a body back, and its class."""
-
-    attempt: int
-    at: str
-    after_post: bool
-    narinfo: NarInfo | None
-    narinfo_status: int | None
-    narinfo_error: str | None
-    signed: Truth
-    nar: NarRead | None
-    code: str
-
-
-@value
-class Body:
-    """A path that the cache must serve: every read of it, and the class that stands (the worst of them)."""
-
-    label: Label
-    cache: str
-    store_path: str
-    nar_hash: str
-    nar_size: int
-    claim: Claim
-    status: Status
-    code: str
-    reads: tuple[Read, ...]
-
-
-@value
 class ServerEvent(LogEvent):
     """An event of the server's log, and what of ours it belongs to; None for what nothing of ours explains.
 
@@ -289,10 +267,10 @@ class NearFailure:
 class ServerLog:
     """The server's log of the window. ``truth`` is present only when both canaries were found in it.
 
-    ``events`` are at most ``limits.LOG_EVENTS_SHOWN``, in the log's order: those that speak of storage first, then those
-    that nothing of ours explains. ``event_count`` counts all at WARN and ERROR, ``unexplained`` the errors that nothing
-    of ours explains and that don't speak of storage, ``restarts`` how often a server that was there before began anew.
-    ``skew`` is None where no canary's own time could be told.
+    ``events`` are in the log's order, at most ``limits.LOG_EVENTS_SHOWN``: first choice those that speak of storage,
+    second those that nothing of ours explains. ``event_count`` counts all at WARN and ERROR, ``unexplained`` the errors
+    that nothing of ours explains and that don't speak of storage, ``restarts`` how often a server that was there before
+    began anew. ``skew`` is None where no canary's own time could be told.
     """
 
     truth: Truth
@@ -370,7 +348,11 @@ class Captured:
 
 @value
 class JournalFacts:
-    """Whether the record is whole: ``complete`` record present, no torn tail, no trouble, not cancelled."""
+    """Whether the record is whole: ``complete`` record present, no torn tail, no trouble, not cancelled.
+
+    ``disorder``: what stands where it proves nothing. ``clock_jump_millis``: how far the clock of the day moved against
+    the steady one.
+    """
 
     records: int
     complete: bool
@@ -380,6 +362,8 @@ class JournalFacts:
     troubles: tuple[str, ...]
     captures: tuple[Captured, ...]
     missing_captures: tuple[str, ...]
+    disorder: tuple[str, ...] = ()
+    clock_jump_millis: int = 0
 
 
 @value
@@ -417,7 +401,7 @@ class QuarantineEffect:
 
 @value
 class ManifestEntry:
-    """A file of the evidence folder: ``kind`` is journal, capture or rendering."""
+    """A file of the evidence folder: ``kind`` is journal, capture, part (the journal of one) or rendering."""
 
     name: str
     kind: str
@@ -445,6 +429,8 @@ class Facts:
     controls: tuple[Control, ...]
     coverage: Coverage
     journal: JournalFacts
+    incident: Incident | None = None
+    parts: tuple[PartFacts, ...] = ()
 
 
 @value

@@ -9,7 +9,8 @@ from gate.model.basics import value
 class ContainerSeen:
     """One container of a pod. ``started`` is RFC 3339, None unless it runs; then ``trouble`` says what it does instead.
 
-    ``image_id`` is the image as it was pulled, with its digest; ``restarts`` counts since the pod was made.
+    ``image_id`` is the image as it was pulled, with its digest; ``restarts`` counts since the pod was made. ``ended``
+    is what the cluster says of the end before the last start (reason, exit code, time), empty where it says nothing.
     """
 
     name: str
@@ -17,6 +18,7 @@ class ContainerSeen:
     image_id: str
     started: str | None
     trouble: str = ""
+    ended: str = ""
 
 
 @value

@@ -113,7 +113,11 @@ class BuildLedger:
 
 @value
 class LogEvent:
-    """One event of a server log. ``code`` is ``NoSuchBucket``, ``NoSuchKey``, ``dispatch``, … or None."""
+    """One event of a server log. ``code`` is ``NoSuchBucket``, ``NoSuchKey``, ``dispatch``, … or None.
+
+    ``request`` is the method and the URI, without its query, of the request that it belongs to, where the log says so;
+    ``origin`` the ``pod/NAME/CONTAINER`` that `kubectl logs --prefix` names.
+    """
 
     at: str | None
     level: str
@@ -121,6 +125,8 @@ class LogEvent:
     code: str | None
     message: str
     source: str | None = None
+    request: str | None = None
+    origin: str | None = None
 
 
 @value
@@ -234,3 +240,12 @@ class KubectlLocator:
     container: str | None = None
     path: str | None = None
     by: Literal["exec", "log"] = "exec"
+
+
+@value
+class SecretLocator:
+    """One key of a Kubernetes secret: ``kubectl://NAMESPACE/secret/NAME?key=KEY``."""
+
+    namespace: str
+    name: str
+    key: str

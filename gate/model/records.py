@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 from gate.model.basics import Kind, Label, Phase, Truth, value
+from gate.model.incident_records import DiskSeen, EventsSeen, PreviousLogSeen
+from gate.model.parsed import StateFacts
+from gate.model.part_records import LogStood, PartBegun, PartJoined, PartRejected
 
 
 @value
@@ -17,7 +20,8 @@ class HttpAnswer:
     ``status`` is None when there was no whole answer; ``error`` then names why (``connect``, ``tls``, ``timeout``,
     ``cancelled``, ``cut``, ``refused-redirect``, ``refused-host``, ``too-large``, ``encoded``, ``token`` for a list
     that names a further page in circles, ``other``). ``body`` is decoded as UTF-8 with backslash escapes and cut at
-    the cap of its kind (``body_cut``). ``location`` has its query removed.
+    the cap of its kind (``body_cut``). ``location`` has its query removed. ``cached`` is the header by which a cache on
+    the way says that it answered; only narinfos are looked at for it.
     """
 
     url: str
@@ -30,6 +34,7 @@ class HttpAnswer:
     last_modified: str | None = None
     version_id: str | None = None
     date: str | None = None
+    cached: str | None = None
     body: str = ""
     body_cut: bool = False
     millis: int = 0
@@ -37,7 +42,10 @@ class HttpAnswer:
 
 @value
 class Identity:
-    """Who ran what, where. Numbers of GitHub are strings, as its environment gives them."""
+    """Who ran what, where. Numbers of GitHub are strings, as its environment gives them.
+
+    ``environment``: names of the variables that its children were let see; values are never recorded.
+    """
 
     run_id: str
     nonce: str
@@ -57,6 +65,7 @@ class Identity:
     python: str
     system: str
     versions: Mapping[str, str]
+    environment: tuple[str, ...] = ()
 
 
 @value
@@ -90,10 +99,12 @@ class Policy:
     store_endpoint: str
     hosts: tuple[str, ...]
     markers: tuple[str, ...]
+    volumes: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     finish_push: bool = False
     publish_anyway: bool = False
     require_cache_push: bool = False
+    state_contents: bool = False
     read_attempts: int
     read_spacing_millis: int
     read_jobs: int
@@ -175,8 +186,26 @@ class BucketSampled:
 
 
 @value
+class StateContents:
+    """What may be told of a state's content, read whole and let go of: never its values.
+
+    ``get`` and ``again`` are the answers to GET and to the HEAD after it, without a body; ``size`` counts the bytes
+    that came. ``content`` is what those are, ``problem`` one sentence on it that holds no piece of them, and ``fault``
+    the error code of a GET that was refused.
+    """
+
+    get: HttpAnswer
+    again: HttpAnswer
+    size: int
+    content: Literal["state", "other-version", "no-state", "unread"]
+    facts: StateFacts | None = None
+    problem: str | None = None
+    fault: str | None = None
+
+
+@value
 class StateSeen:
-    """The OpenTofu state object and its lock object, by HEAD alone."""
+    """The OpenTofu state object and its lock object by HEAD; with ``state-contents`` the content was read as well."""
 
     kind: Literal["state"] = "state"
     phase: Phase
@@ -184,6 +213,7 @@ class StateSeen:
     key: str
     head: HttpAnswer
     lock: HttpAnswer
+    contents: StateContents | None = None
 
 
 @value
@@ -298,9 +328,11 @@ class NarRead:
     """What came of one NAR body. ``curl`` is libcurl's own result code (18: partial file; 0: it says all is well).
 
     ``wire_bytes`` were received, ``nar_bytes`` decompressed (counted up to ``NarSize + 1``), ``sha256`` is nix base
-    32 of
-    them. ``codec`` was declared, ``sniffed`` is what the first bytes are. ``clean_end``: the decompressor reached the
-    end of its last frame with nothing left over; ``well_formed``: what came out is one whole NAR.
+    32 of them. ``error`` is one of `HttpAnswer`'s words, ``codec``, ``decompress``, ``overrun``, or ``memory`` for a
+    body that takes more of it to decompress than is allowed here. ``codec`` was declared, ``sniffed`` is what the first
+    bytes are. ``clean_end``: the decompressor reached the end of its last frame with nothing left over;
+    ``well_formed``: what came out is one whole NAR. ``encoding`` is a Content-Encoding, which was not asked for and is
+    not undone; ``cached`` the header by which a cache on the way says that it answered.
     """
 
     hops: tuple[str, ...]
@@ -316,6 +348,8 @@ class NarRead:
     clean_end: bool
     well_formed: bool = False
     content_type: str | None = None
+    encoding: str | None = None
+    cached: str | None = None
     body: str = ""
     millis: int
 
@@ -385,6 +419,13 @@ Record = (
     | MissingAsked
     | BuildFacts
     | BodyRead
+    | DiskSeen
+    | EventsSeen
+    | PreviousLogSeen
+    | LogStood
+    | PartBegun
+    | PartJoined
+    | PartRejected
     | CaptureClosed
     | Trouble
     | Cancelled

@@ -8,12 +8,14 @@ the node's own time stamp when the window opens, and must be the line at which t
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 
 from gate import limits
 from gate.clock import Clock
 from gate.errors import InconclusiveError
 from gate.model.kube import ContainerSeen, PodSeen
 from gate.model.parsed import KubectlLocator
+from gate.model.part_records import ContainerStood, LogStood
 from gate.observe.kubectl import Kubectl
 from gate.parse.server_log import find_nonces, kubectl_time
 from gate.process import Capture
@@ -21,12 +23,19 @@ from gate.process import Capture
 
 @dataclass(frozen=True, kw_only=True)
 class _Mark:
-    """Where one container's log stood: its last line (empty for an empty log), or the trouble in finding that."""
+    """Where one container's log stood: its last line's time and digest (None: an empty log), or the trouble in it."""
 
     uid: str
     restarts: int
-    line: bytes
+    at: str | None
+    line: str | None
     trouble: str
+
+
+def _mark_of(uid: str, restarts: int, line: bytes = b"", trouble: str = "") -> _Mark:
+    digest = sha256(line).hexdigest() if line else None
+    at = kubectl_time(line) if line else None
+    return _Mark(uid=uid, restarts=restarts, at=at, line=digest, trouble=trouble)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +53,14 @@ class KubeLogWindow:
     missing.
     """
 
-    def __init__(self, locator: KubectlLocator, kubectl: Kubectl) -> None:
+    def __init__(self, locator: KubectlLocator, kubectl: Kubectl, stood: LogStood | None = None) -> None:
         self._place = locator
         self._kubectl = kubectl
         self._trouble = ""
         self._marks: dict[tuple[str, str], _Mark] = {}
+        if stood is not None:
+            self._go_back_to(stood)
+            return
         try:
             containers = self._containers()
         except InconclusiveError as error:
@@ -57,6 +69,35 @@ class KubeLogWindow:
         with ThreadPoolExecutor(limits.READ_JOBS) as threads:
             marks = threads.map(lambda each: self._mark(*each), containers)
             self._marks = {(pod.name, each.name): mark for (pod, each), mark in zip(containers, marks, strict=True)}
+
+    def stood(self) -> LogStood:
+        """The time and the digest of each container's last line when the window was opened; no text of a log."""
+        return LogStood(
+            offset=None,
+            before="",
+            containers=tuple(
+                ContainerStood(
+                    pod=pod,
+                    container=container,
+                    uid=mark.uid,
+                    restarts=mark.restarts,
+                    at=mark.at,
+                    line=mark.line,
+                    trouble=mark.trouble,
+                )
+                for (pod, container), mark in sorted(self._marks.items())
+            ),
+            trouble=self._trouble,
+        )
+
+    def _go_back_to(self, stood: LogStood) -> None:
+        self._trouble = stood.trouble or ("" if stood.containers else "it was not told where the logs stood before")
+        self._marks = {
+            (row.pod, row.container): _Mark(
+                uid=row.uid, restarts=row.restarts, at=row.at, line=row.line, trouble=row.trouble
+            )
+            for row in stood.containers
+        }
 
     def close(self) -> None:
         """Nothing is held."""
@@ -108,7 +149,7 @@ class KubeLogWindow:
         if container.started is not None:
             last, trouble = self._logs(pod, container, ("--tail=1",), cap=limits.LINE_BYTES * 2)
             line = last.rstrip(b"\n").rpartition(b"\n")[2]
-        return _Mark(uid=pod.uid, restarts=container.restarts, line=line, trouble=trouble)
+        return _mark_of(pod.uid, container.restarts, line, trouble)
 
     def _read(self) -> tuple[list[_Part], list[str]]:
         try:
@@ -126,14 +167,14 @@ class KubeLogWindow:
     def _part(self, pod: PodSeen, container: ContainerSeen) -> _Part:
         mark = self._marks.get((pod.name, container.name))
         if mark is None or mark.uid != pod.uid:  # it came within the window
-            mark = _Mark(uid=pod.uid, restarts=0, line=b"", trouble="")
+            mark = _mark_of(pod.uid, 0)
         notes = [mark.trouble] if mark.trouble else []
         who = f"{container.name} of pod {pod.name}"
         again = container.restarts - mark.restarts
         if again not in (0, 1):
             notes.append(f"{who} restarted {again} times in the window: the logs between are lost")
         previous = self._since(mark, pod, container, ("--previous",), notes) if again == 1 else b""
-        start = mark if again == 0 else _Mark(uid=mark.uid, restarts=0, line=b"", trouble="")
+        start = mark if again == 0 else _mark_of(mark.uid, 0)
         running = container.started is not None or again == 0
         current = self._since(start, pod, container, (), notes) if running else b""
         if container.started is None:
@@ -144,22 +185,22 @@ class KubeLogWindow:
         self, mark: _Mark, pod: PodSeen, container: ContainerSeen, options: Sequence[str], notes: list[str]
     ) -> bytes:
         """What came after the remembered line, or all of it with a note where that line is not there any more."""
-        at = kubectl_time(mark.line) if mark.line else None
-        since = (f"--since-time={at}",) if at else ()
+        since = (f"--since-time={mark.at}",) if mark.at else ()
         text, trouble = self._logs(pod, container, (*options, *since), cap=limits.POD_LOG_BYTES)
         if trouble:
             notes.append(trouble)
-        if not mark.line:
+        if mark.line is None:
             return text
-        before, found, after = (b"\n" + text).partition(b"\n" + mark.line + b"\n")
-        if found:
-            return after
+        lines = text.split(b"\n")  # the last one is what follows the last line end
+        begin = next((at for at, line in enumerate(lines[:-1]) if sha256(line).hexdigest() == mark.line), None)
+        if begin is not None:
+            return b"\n".join(lines[begin + 1 :])
         if not trouble:
             notes.append(
                 f"the log of {container.name} of pod {pod.name} was rotated or cut: the line at which the window "
                 "begins is not in it"
             )
-        return before[1:]
+        return text
 
     def _logs(self, pod: PodSeen, container: ContainerSeen, options: Sequence[str], *, cap: int) -> tuple[bytes, str]:
         return self._kubectl.logs(

@@ -1,37 +1,46 @@
 """kubectl as the one way to a cluster: argument lists, a scrubbed environment, a deadline and a cap for each call.
 
-The API is asked with ``get --raw``: exactly one request, no discovery, no local cache, and the server's own answer.
+The API is asked with ``get --raw``: exactly one request, no discovery, and the server's own answer.
 ``kubectl cp`` is never used: it trusts a tar made in the container (CVE-2019-1002101, -11249, -11251).
 Arguments of ``exec`` come to stand in the API server's audit log (kubernetes#97795), so no secret is ever among them.
 """
 
 import os
+import shutil
+import weakref
 from collections.abc import Callable, Mapping, Sequence
+from tempfile import mkdtemp
 from typing import Final, TypeVar
 from urllib.parse import quote
 
 from gate import limits
 from gate.clock import Clock
 from gate.errors import ForeignTextError, InconclusiveError
+from gate.model.basics import Secret
+from gate.model.incident_records import KubeEvent
 from gate.model.kube import ContainerSeen, KubeContext, PodSeen, Selected
-from gate.model.parsed import KubectlLocator
+from gate.model.parsed import KubectlLocator, SecretLocator
 from gate.model.records import ChildEnded
-from gate.parse.kube_json import parse_kubeconfig, parse_pod, parse_pods, parse_workload
+from gate.parse.kube_events import parse_events
+from gate.parse.kube_json import parse_kubeconfig, parse_pod, parse_pods, parse_secret, parse_workload
 from gate.parse.kube_words import complaint
 from gate.process import CancelToken, output, scrubbed_environment
 
 _T = TypeVar("_T")
 _KEPT: Final = ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
-_FIXED: Final = {
-    "KUBERC": "off",  # kubectl 1.33 and later: a person's own defaults and aliases
-    "KUBECACHEDIR": os.devnull + "/none",  # discovery is not kept: nothing is written outside of the evidence folder
-}
+_FIXED: Final = {"KUBERC": "off"}  # kubectl 1.33 and later: a person's own defaults and aliases
+_NO_CACHE: Final = os.devnull + "/none"
 _API: Final = {
     "deployment": "/apis/apps/v1/namespaces/{}/deployments/{}",
     "statefulset": "/apis/apps/v1/namespaces/{}/statefulsets/{}",
 }
 _NOT_RUNNABLE: Final = (126, 127)  # of a shell: found and not runnable, not found (POSIX, Shell Command Language 2.8.2)
 _NO_SHELL: Final = (b"executable file not found", b"no such file or directory", b"not found")
+
+
+def kubectl_environment(source: Mapping[str, str]) -> dict[str, str]:
+    """What kubectl may see of an environment: where its cluster is, beside what every child gets."""
+    return scrubbed_environment(source, keep=_KEPT)
 
 
 class Kubectl:
@@ -49,12 +58,24 @@ class Kubectl:
         program: str = "kubectl",
         context: str = "",
     ) -> None:
-        self.environ = scrubbed_environment(environ, keep=_KEPT) | _FIXED
+        self.environ = kubectl_environment(environ) | _FIXED | {"KUBECACHEDIR": self._cache()}
         self.program = program
         self.clock = clock
         self.context = context
         self._cancel = cancel
         self._known: dict[tuple[str, str, str], Selected] = {}
+
+    def _cache(self) -> str:
+        """A private folder for discovery, gone with this object: which resources the API has, and no answer about one.
+
+        ``exec`` and ``logs`` ask for it each time (four requests of six). A person's own cache is not written to.
+        """
+        try:
+            folder = mkdtemp(prefix="publication-gate-kubectl-")
+        except OSError:
+            return _NO_CACHE
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     def pods(self, place: KubectlLocator, *, seconds: float = limits.KUBE_SECONDS) -> tuple[PodSeen, ...]:
         """Every pod of the workload that has not ended for good, by name; there may be none.
@@ -101,6 +122,32 @@ class Kubectl:
         except InconclusiveError as error:
             return out, str(error)
 
+    def secret(self, place: SecretLocator) -> Secret:
+        """One key of a Kubernetes secret. kubectl's answer holds them all; the others are dropped, and none is told."""
+        what = f"the secret {place.namespace}/{place.name}"
+        path = f"/api/v1/namespaces/{place.namespace}/secrets/{place.name}"
+        return _read(what, lambda said: parse_secret(said, place.key), self._get(path, what, limits.KUBE_SECONDS))
+
+    def events(
+        self, namespace: str, kind: str, name: str, *, seconds: float = limits.KUBE_SECONDS
+    ) -> tuple[tuple[KubeEvent, ...], bool]:
+        """The events of one object, oldest first, and whether there are more."""
+        chosen = quote(f"involvedObject.kind={kind},involvedObject.name={name}", safe="")
+        query = f"/api/v1/namespaces/{namespace}/events?fieldSelector={chosen}&limit={limits.KUBE_EVENTS}"
+        what = f"the events of {kind} {namespace}/{name}"
+        return _read(what, parse_events, self._get(query, what, seconds))
+
+    def call(
+        self, arguments: Sequence[str], *, what: str, cap: int, stdin: bytes | None = None, pinned: bool = True
+    ) -> tuple[bytes, bytes]:
+        """Run kubectl with these arguments to its good end: its stdout, and its stderr, which may hold anything.
+
+        ``what`` begins the sentence of the error; without ``pinned`` no context is chosen, and none is needed.
+        """
+        seconds = limits.KUBE_SECONDS
+        ended, out, err = self._run(arguments, cap=cap, seconds=seconds, pinned=pinned, stdin=stdin)
+        return self._whole(what, cap, seconds, ended=ended, out=out, err=err), err
+
     def kubeconfig(self) -> KubeContext | None:
         """The context in use, without credentials; None where kubectl will use the pod's own service account."""
         what = "the kubeconfig"
@@ -140,13 +187,14 @@ class Kubectl:
         return self._whole(what, limits.KUBE_JSON_BYTES, seconds, ended=ended, out=out, err=err)
 
     def _run(
-        self, arguments: Sequence[str], *, cap: int, seconds: float, pinned: bool = True
+        self, arguments: Sequence[str], *, cap: int, seconds: float, pinned: bool = True, stdin: bytes | None = None
     ) -> tuple[ChildEnded, bytes, bytes]:
         chosen = (f"--context={self.context}",) if self.context and pinned else ()
         return output(
             (self.program, *chosen, *arguments),
             name="kubectl",
             env=self.environ,
+            stdin=stdin,
             cap=cap,
             deadline_seconds=seconds,
             cancel=self._cancel,

@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -19,6 +20,7 @@ from gate.clock import Clock
 from gate.errors import ForeignTextError
 from gate.model.basics import Phase, Secret
 from gate.model.parsed import FileLocator
+from gate.model.part_records import LogStood
 from gate.model.records import LogCanarySent
 from gate.net import Http
 from gate.observe.kube_log import KubeLogWindow
@@ -46,20 +48,27 @@ class Window(Protocol):
         """Copy it, at most ``seconds`` after the last nonce was sent; the answer says why the copy may lack lines."""
         ...
 
+    def stood(self) -> LogStood:
+        """Where the log stood when the window was opened, for another process that reads on from there."""
+        ...
+
     def close(self) -> None:
         """Let go of the log."""
         ...
 
 
-def open_window(place: str, kubectl: Kubectl | None) -> Window:
-    """A window on the log at a place. Nothing is raised: a place that can't be read is said by its `capture`."""
+def open_window(place: str, kubectl: Kubectl | None, stood: LogStood | None = None) -> Window:
+    """A window on the log at a place, from now on, or from where it ``stood`` when another process opened it.
+
+    Nothing is raised: a place that can't be read is said by its `capture`.
+    """
     try:
         locator = parse_locator(place)
     except ForeignTextError:
-        return LogWindow(place)
+        return LogWindow(place, stood)
     if isinstance(locator, FileLocator) or kubectl is None:
-        return LogWindow(place)
-    return KubeLogWindow(locator, kubectl)
+        return LogWindow(place, stood)
+    return KubeLogWindow(locator, kubectl, stood)
 
 
 class LogWindow:
@@ -69,16 +78,19 @@ class LogWindow:
     is missing. Close it, or use it as a context.
     """
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, stood: LogStood | None = None) -> None:
         self._path = Path()
         self._file: int | None = None
         self._from = 0
         self._before = b""  # the last bytes that were there already
         self._trouble = ""
+        self._lost = ""
         try:
             self._path = _path_of(place)
             self._file = _open_log(self._path)
             self._from = os.fstat(self._file).st_size
+            if stood is not None:
+                self._go_back_to(stood)
             self._before = self._bytes_before()
         except ForeignTextError as error:
             self._trouble = str(error)
@@ -90,6 +102,22 @@ class LogWindow:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def stood(self) -> LogStood:
+        """The size of the file when the window was opened, and the digest of its last bytes then."""
+        known = self._file is not None
+        return LogStood(
+            offset=self._from if known else None, before=sha256(self._before).hexdigest(), trouble=self._trouble
+        )
+
+    def _go_back_to(self, stood: LogStood) -> None:
+        """Begin where the log stood in the other process; from its first byte where it is not that log any more."""
+        size, self._from = self._from, stood.offset if stood.offset is not None else 0
+        if stood.offset is None:
+            self._lost = stood.trouble or f"it was not told where the log {self._path} stood before"
+        elif size < self._from or sha256(self._bytes_before()).hexdigest() != stood.before:
+            self._lost = f"the log {self._path} is not the one that stood here before: lines of the window may be lost"
+            self._from = 0
 
     def close(self) -> None:
         """Let go of the file."""
@@ -112,7 +140,7 @@ class LogWindow:
         if self._file is None:
             return (self._trouble or f"the log {self._path} was closed",)
         copy = _Copy(capture, until_nonces)
-        notes: dict[str, None] = {}
+        notes: dict[str, None] = dict.fromkeys([self._lost] if self._lost else [])
         until = clock.monotonic() + seconds
         try:
             self._advance(self._file, copy, notes)

@@ -6,10 +6,12 @@ checked against the form that Kubernetes itself allows.
 """
 
 import re
+from base64 import b64decode
 from typing import Final
 
 from gate import limits
 from gate.errors import ForeignTextError
+from gate.model.basics import Secret
 from gate.model.kube import ContainerSeen, KubeContext, PodSeen, Selected
 from gate.parse.quoting import shown
 from gate.parse.strict_json import as_count, loads
@@ -66,6 +68,38 @@ def parse_pods(data: bytes) -> tuple[PodSeen, ...]:
     if len({pod.name for pod in pods}) != len(pods):
         raise ForeignTextError("two pods of the list have one name")
     return tuple(sorted(pods, key=lambda pod: pod.name))
+
+
+def parse_secret(data: bytes, key: str) -> Secret:
+    """The text under one key of a v1 Secret, at most `limits.SIGNING_SECRET_BYTES` long, without blanks at its ends.
+
+    `ForeignTextError` when it is not there, is empty or is no text; no message holds anything of the answer.
+    """
+    made = loads(data, cap=limits.KUBE_JSON_BYTES, what="the secret")
+    if not isinstance(made, dict) or made.get("kind") != "Secret":
+        raise ForeignTextError("the answer is no secret: expected an object of kind Secret")
+    held = made.get("data")
+    coded = held.get(key) if isinstance(held, dict) else None
+    if not isinstance(coded, str):
+        raise ForeignTextError(f"it has no key {shown(key)}: expected one that `kubectl describe secret` lists")
+    if len(coded) > limits.SIGNING_SECRET_BYTES * 4 // 3 + 4:
+        raise ForeignTextError(
+            f"its key {shown(key)} is too long: expected at most {limits.SIGNING_SECRET_BYTES} bytes"
+        )
+    text = _decoded(coded)
+    if text is None:
+        raise ForeignTextError(f"its key {shown(key)} holds no text in base64: expected UTF-8 in base64")
+    if not text.strip():
+        raise ForeignTextError(f"its key {shown(key)} is empty: expected a secret")
+    return Secret(text.strip())
+
+
+def _decoded(coded: str) -> str | None:
+    """Base64 of UTF-8 as text, or None: the decoders' errors are not passed on, since they quote what they got."""
+    try:
+        return b64decode(coded, validate=True).decode("utf-8")
+    except ValueError:
+        return None
 
 
 def parse_kubeconfig(data: bytes, context: str) -> KubeContext | None:
@@ -130,7 +164,20 @@ def _container(name: str, status: dict[str, object] | None) -> ContainerSeen:
         image_id=_text(image, _PLAIN) if image else "",
         started=_text(_object(running, "running").get("startedAt"), _TIME) if running is not None else None,
         trouble="" if running is not None else _not_running(state),
+        ended=_ended(_object(status.get("lastState") or {}, "lastState")),
     )
+
+
+def _ended(last: dict[str, object]) -> str:
+    """How a container's run before this one ended: ``OOMKilled, exit 137 at 2026-…``."""
+    end = last.get("terminated")
+    if not isinstance(end, dict):
+        return ""
+    reason = f"{shown(end['reason'])[1:-1]}, " if end.get("reason") else ""
+    at = end.get("finishedAt")
+    when = f" at {at}" if isinstance(at, str) and _TIME.fullmatch(at) else ""
+    code = end.get("exitCode")
+    return f"{reason}exit {code if isinstance(code, int) else 'unknown'}{when}"
 
 
 def _not_running(state: dict[str, object]) -> str:

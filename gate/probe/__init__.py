@@ -1,6 +1,25 @@
 """The run: one numbered plan that only journals, then calls seal."""
 
+from gate.probe.joining import join
+from gate.probe.part_folder import SealedPart, finalize_part, is_part_folder, verify_part
+from gate.probe.parts import Given, publish_part, take_during, take_post, take_pre
 from gate.probe.plan import capture, run
 from gate.probe.world import Progress, Quiet, World
 
-__all__ = ["Progress", "Quiet", "World", "capture", "run"]
+__all__ = [
+    "Given",
+    "Progress",
+    "Quiet",
+    "SealedPart",
+    "World",
+    "capture",
+    "finalize_part",
+    "is_part_folder",
+    "join",
+    "publish_part",
+    "run",
+    "take_during",
+    "take_post",
+    "take_pre",
+    "verify_part",
+]

@@ -30,4 +30,6 @@ def _state(facts: Facts) -> tuple[str, ...]:
         return ("the OpenTofu state is not there, or could not be read",)
     if facts.policy.representative and state.locked is not Truth.ABSENT:
         return ("the OpenTofu state is locked, or its lock could not be read",)
+    if facts.policy.state_contents and (state.told is None or state.told.content != "state"):
+        return ("the content of the OpenTofu state could not be read as one",)
     return ()

@@ -2,6 +2,7 @@
 
 import platform
 import shutil
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from gate import __version__, limits
@@ -9,6 +10,8 @@ from gate.errors import ForeignTextError, GateError, RefusedError
 from gate.model.parsed import CacheConfig
 from gate.model.records import CacheConfigSeen, Identity
 from gate.observe.kube_trust import distrust
+from gate.observe.kubectl import kubectl_environment
+from gate.observe.nix_store import nix_environment
 from gate.parse.attic_json import parse_attic_error, parse_cache_config
 from gate.probe.site import Site, kubectl_of
 from gate.probe.world import World
@@ -20,12 +23,17 @@ _NOT_FOUND = 404
 
 def refuse_missing_tools(settings: Settings, world: World) -> None:
     """Raise `RefusedError` naming the first tool that is missing, or that leads elsewhere: nothing was done."""
+    refuse_missing_programs(settings, world)
+    refuse_other_cluster(settings, world)
+
+
+def refuse_missing_programs(settings: Settings, world: World) -> None:
+    """Raise `RefusedError` naming the first program of a publication that is missing: nothing was done."""
     path = world.environ.get("PATH")
     for tool in ("nix", "nix-store", settings.attic_bin):
         if shutil.which(tool, path=path) is None:
             message = f"{tool} is not on PATH: install it, or name the attic client by GATE_ATTIC_BIN; nothing was done"
             raise RefusedError(message)
-    refuse_other_cluster(settings, world)
 
 
 def refuse_other_cluster(settings: Settings, world: World) -> None:
@@ -41,6 +49,11 @@ def refuse_other_cluster(settings: Settings, world: World) -> None:
 
 
 def started(site: Site, world: World) -> Identity:
+    """Who runs what, where, with the versions of its tools."""
+    return identity(world, _versions(site))
+
+
+def identity(world: World, versions: Mapping[str, str]) -> Identity:
     """Who runs what, where. The GitHub variables are what its runner sets, empty elsewhere."""
     env = world.environ
     return Identity(
@@ -60,7 +73,8 @@ def started(site: Site, world: World) -> Identity:
         runner=env.get("RUNNER_NAME") or None,
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}",
-        versions=_versions(site),
+        versions=versions,
+        environment=tuple(sorted({*nix_environment(env), *kubectl_environment(env)})),
     )
 
 

@@ -1,9 +1,12 @@
 """Steps 2 and 7: everything that is seen before, and after, the publication."""
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
 from gate.model.basics import Phase
 from gate.model.records import BucketSampled
 from gate.observe.bucket_index import sample_buckets
-from gate.observe.kube_workload import look_at_replicas
+from gate.observe.kube_workload import Role, look_at_replicas
 from gate.observe.server_log import send_canary
 from gate.observe.tofu_state import look as look_at_state
 from gate.probe.site import Site
@@ -35,16 +38,20 @@ def _send_canary(site: Site, phase: Phase, nonce: str) -> None:
 
 def _observe_state(site: Site, phase: Phase) -> None:
     if "state" not in site.settings.absent:
-        site.write(look_at_state(site.s3, site.settings.state_bucket, site.settings.state_key, phase=phase))
+        bucket, key = site.settings.state_bucket, site.settings.state_key
+        site.write(look_at_state(site.s3, bucket, key, phase=phase, contents=site.settings.state_contents))
 
 
 def _observe_workloads(site: Site, phase: Phase) -> None:
-    places = {"store": site.settings.store_workload, "cache": site.settings.cache_workload}
-    for role, place in places.items():
-        if f"{role}-workload" not in site.settings.absent:
-            rows = look_at_replicas("store" if role == "store" else "cache", place, phase=phase, kubectl=site.kubectl)
-            for row in rows:
-                site.write(row)
+    places: tuple[tuple[Role, str], ...] = (
+        ("store", site.settings.store_workload),
+        ("cache", site.settings.cache_workload),
+    )
+    asked = [(role, place) for role, place in places if f"{role}-workload" not in site.settings.absent]
+    with ThreadPoolExecutor(len(places)) as threads:
+        looks = threads.map(lambda of: look_at_replicas(*of, phase=phase, kubectl=site.kubectl), asked)
+        for row in chain.from_iterable(looks):
+            site.write(row)
 
 
 def take_sample(site: Site, world: World, phase: Phase, number: int) -> BucketSampled:

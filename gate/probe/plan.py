@@ -16,6 +16,7 @@ from gate.model.records import Cancelled, RunComplete, RunRefused, RunStarted
 from gate.probe.building import build_profile
 from gate.probe.cleanliness import facts_so_far, unclean
 from gate.probe.identify import identify_caches, refuse_missing_tools, refuse_other_cluster, started
+from gate.probe.incident import look_deeper
 from gate.probe.logs import capture_server_log
 from gate.probe.phases import observe_phase
 from gate.probe.publishing import Publication, canaries, expect, publish
@@ -48,11 +49,11 @@ def capture(settings: Settings, directory: Path, world: World) -> Evidence:
     Raises as `run` does, but needs neither Nix nor the Attic client.
     """
     refuse_other_cluster(settings, world)
-    return _recorded(settings, directory, world, lambda site, _: skip(site, PUBLISH, "a capture publishes nothing"))
+    return _recorded(settings, directory, world, _look_only)
 
 
 def _recorded(settings: Settings, directory: Path, world: World, middle: Callable[[Site, World], None]) -> Evidence:
-    with open_site(settings, directory, world) as site, _deadline(settings.deadline, world):
+    with open_site(settings, directory, world) as site, ending_after(settings.deadline, world):
         site.write(RunStarted(run=started(site, world), policy=site.policy))
         try:
             _steps(site, world, middle)
@@ -76,12 +77,17 @@ def _steps(site: Site, world: World, middle: Callable[[Site, World], None]) -> N
             stage(site, world, "logs", lambda: capture_server_log(site, world))  # (8)
 
 
+def _look_only(site: Site, world: World) -> None:
+    stage(site, world, "incident", lambda: look_deeper(site))
+    skip(site, PUBLISH, "a capture publishes nothing")
+
+
 def _publish_when_clean(site: Site, world: World) -> None:
     reasons = unclean(facts_so_far(site.entries))
     if reasons and not site.settings.publish_anyway:
         skip(site, PUBLISH, f"the evidence before is not clean: {'; '.join(reasons)}")
     else:
-        _publish_all(site, world)
+        publish_all(site, world)
 
 
 def _pre(site: Site, world: World) -> None:
@@ -95,7 +101,8 @@ def _post(site: Site, world: World) -> None:
     read_once_more(site, world)
 
 
-def _publish_all(site: Site, world: World) -> None:
+def publish_all(site: Site, world: World) -> None:
+    """(3) to (6): build, and publish in order of harm, as far as what came before came back whole."""
     built = stage(site, world, "build", lambda: build_profile(site, world))  # (3)
     if built is None:
         skip(site, PUBLISH, "the profile was not built, so there is nothing to publish")
@@ -131,13 +138,14 @@ def _publish_one(site: Site, world: World, what: Publication) -> bool:
     label = what.label.value
     stage(site, world, f"push:{label}", lambda: publish(site, world, what))
     good = stage(site, world, f"read:{label}", lambda: read_back(site, world, what))
-    if what.label is Label.CANARY:
+    if what.label is Label.CANARY and not site.split:
         stage(site, world, "bit-flip", lambda: try_bit_flip(site, world, what))
     return good is True
 
 
 @contextmanager
-def _deadline(seconds: float, world: World) -> Iterator[None]:
+def ending_after(seconds: float, world: World) -> Iterator[None]:
+    """Cancel the run when it takes longer."""
     timer = threading.Timer(seconds, world.cancel.cancel, args=(f"the run's own deadline of {seconds:g} s",))
     timer.daemon = True
     timer.start()

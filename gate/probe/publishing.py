@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gate import limits
 from gate.errors import GateError, InconclusiveError, RefusedError
@@ -11,7 +11,7 @@ from gate.evidence.buckets import WRONG_STATES, read_sample
 from gate.evidence.named import is_upstream
 from gate.evidence.pushes import capture_name, child_name
 from gate.model.basics import Label, Phase
-from gate.model.records import BucketSampled, PathFacts, PushSetKnown
+from gate.model.records import BucketSampled, ChildEnded, PathFacts, PushSetKnown
 from gate.observe.attic_push import push
 from gate.probe.phases import take_sample
 from gate.probe.site import Site
@@ -94,7 +94,7 @@ def publish(site: Site, world: World, what: Publication) -> None:
         raise InconclusiveError(message)
     site.published.append(what)
     capture = Capture(site.directory, capture_name(what.label), secrets=site.secrets)
-    with _watching(site, world) as (lost, begun):
+    with _unwatched() if site.split else _watching(site, world) as (lost, begun):
         ended = push(
             tuple(what.facts),
             name=child_name(what.label),
@@ -109,8 +109,21 @@ def publish(site: Site, world: World, what: Publication) -> None:
             stop=_stopper(site, world, what.label, lost, begun),
             clock=world.clock,
         )
-    site.write(ended)
+    site.write(_linger(ended, world) if site.split else ended)
     site.write(capture.close())
+
+
+def _linger(ended: ChildEnded, world: World) -> ChildEnded:
+    """Wait, as a part of the push: another job looks at the buckets now and then, and must see this one too."""
+    began = world.clock.monotonic()
+    world.cancel.wait(limits.PUSH_LINGER_SECONDS)
+    return replace(ended, millis=ended.millis + int((world.clock.monotonic() - began) * 1000))
+
+
+@contextmanager
+def _unwatched() -> Iterator[tuple[threading.Event, threading.Event]]:
+    """A push of a job that has no eyes for the buckets; another job watches them."""
+    yield threading.Event(), threading.Event()
 
 
 def _stopper(

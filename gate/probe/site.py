@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from gate import limits
 from gate.journal import Journal, make_folder
 from gate.model.basics import Label, Secret
+from gate.model.part_records import LogStood
 from gate.model.records import Entry, Policy, Record
 from gate.net import Http
 from gate.observe.attic import AtticApi
@@ -39,6 +40,7 @@ class Site:
         self.substituter_urls: dict[str, str] = {}
         self.log_window: Window | None = None
         self.during_samples = 0
+        self.split = False  # this is the publishing job of a split run: others observe
         self.nix_environment = nix_environment(world.environ)
         self._world = world
         self._journal = journal
@@ -110,10 +112,10 @@ class Site:
         """Seconds until the run's own deadline, at least one."""
         return max(1.0, self._ends - self._world.clock.monotonic())
 
-    def open_log_window(self) -> None:
-        """Remember where the server's log stands now."""
+    def open_log_window(self, stood: LogStood | None = None) -> None:
+        """Remember where the server's log stands now, or go back to where it stood in another job."""
         if "server-log" not in self.settings.absent:
-            self.log_window = open_window(self.settings.server_log, self.kubectl)
+            self.log_window = open_window(self.settings.server_log, self.kubectl, stood)
 
     def close(self) -> None:
         """Let go of everything but the evidence."""
@@ -161,10 +163,12 @@ def policy_of(settings: Settings) -> Policy:
         store_endpoint=settings.s3_endpoint,
         hosts=hosts_of(settings),
         markers=settings.markers,
+        volumes=settings.volumes,
         absent=settings.absent,
         finish_push=settings.finish_push,
         publish_anyway=settings.publish_anyway,
         require_cache_push=profile.require_cache_push,
+        state_contents=settings.state_contents,
         read_attempts=settings.read_attempts,
         read_spacing_millis=round(settings.read_spacing * 1000),
         read_jobs=settings.jobs,
@@ -205,7 +209,6 @@ def _read_token(settings: Settings, cache: str, world: World) -> Secret | None:
     return mint(
         settings.signing_secret,
         cache=cache,
-        rights={"r"},
         seconds=limits.TOKEN_SECONDS_MAX,
         now=world.clock.now(),
     )

@@ -13,6 +13,8 @@ NAME = "publication-gate-twin"
 
 def why_not(site: Site) -> str | None:
     """Why the run publishes no twin, by what the journal says of the profile's push set; None when one is due."""
+    if site.split and site.policy.representative and site.policy.twin != "never":
+        return None  # nobody but this job says what the cache lacked, so only new names show that something was written
     asked = [entry.record for entry in site.entries if isinstance(entry.record, MissingAsked)]
     profile = [record for record in asked if record.label is Label.PROFILE]
     return why_no_twin(site.policy, _push_set(site), profile[-1] if profile else None)

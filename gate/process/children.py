@@ -46,6 +46,7 @@ def run(
     cancel: CancelToken,
     stop: Callable[[], bool] | None = None,
     clock: Clock,
+    handles: Sequence[int] = (),
 ) -> ChildEnded:
     """Run a program to its end, its stdout and stderr as one stream into ``capture``.
 
@@ -53,6 +54,7 @@ def run(
     ended, with its whole group, at the deadline, when ``cancel`` says so, when ``stop`` (asked about every
     `limits.POLL_SECONDS`) answers True (``loss``), and when the capture can take no more (``limit``: what can't be
     recorded is not done). A program that can't be started is ``missing``. Nothing is raised for what the child does.
+    The child inherits the open ``handles``, under their numbers, and no others.
     """
 
     def take(piece: bytes) -> bool:
@@ -62,7 +64,7 @@ def run(
         return capture is None or not capture.cut
 
     bounds = _Bounds.starting_now(clock, deadline_seconds, cancel, stop)
-    ended_by, code = _supervise(argv, (take,), env=env, cwd=cwd, stdin=stdin, bounds=bounds)
+    ended_by, code = _supervise(argv, (take,), env=env, cwd=cwd, stdin=stdin, handles=handles, bounds=bounds)
     if capture and (rest := capture.flush()) and tee:
         tee(rest)
     return bounds.record(argv, name, ended_by, code, capture.name if capture else None)
@@ -146,11 +148,12 @@ def _supervise(
     cwd: Path | None,
     stdin: bytes | None,
     bounds: _Bounds,
+    handles: Sequence[int] = (),
 ) -> tuple[EndedBy | None, int | None]:
     """Start, feed, read and end one child. With one sink, stdout and stderr are one stream."""
     if bounds.cancel.cancelled:
         return "cancelled", None
-    child = _spawn(argv, env=env, cwd=cwd, fed=stdin is not None, merged=len(sinks) == 1)
+    child = _spawn(argv, env=env, cwd=cwd, fed=stdin is not None, merged=len(sinks) == 1, handles=handles)
     if child is None:
         return "missing", None
     try:
@@ -256,7 +259,7 @@ _TRAMPOLINE: Final = (
 
 
 def _spawn(
-    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None, fed: bool, merged: bool
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None, fed: bool, merged: bool, handles: Sequence[int]
 ) -> subprocess.Popen[bytes] | None:
     """Start a child in a session of its own, or None when there is no such program or folder."""
     path = env.get("PATH", os.defpath)
@@ -272,6 +275,7 @@ def _spawn(
             env=dict(env),
             cwd=cwd,
             start_new_session=True,
+            pass_fds=handles,
             bufsize=0,
         )
     except (OSError, ValueError):

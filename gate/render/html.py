@@ -13,8 +13,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from gate.model.basics import Claim, Status, value
-from gate.model.document import Body, Evidence, PushPath, Stage
-from gate.render import view
+from gate.model.body import Body
+from gate.model.document import Evidence, PushPath, Stage
+from gate.render import incident, logged, view
 from gate.render.escape import plain, runner_safe
 from gate.render.view import SENTENCE_CHARS
 
@@ -54,6 +55,7 @@ class _PathRow:
     name: str
     body: Body | None
     read: str
+    logged: str
 
 
 @value
@@ -69,6 +71,8 @@ def report(evidence: Evidence) -> str:
     page = _template().render(
         evidence=evidence,
         view=view,
+        clock=logged.clock(evidence.server_log.skew),
+        incident=incident,
         advice=view.advice(evidence).partition(": "),
         figures=_figures(evidence),
         timeline=_timeline(evidence),
@@ -181,7 +185,9 @@ def _paths(evidence: Evidence) -> tuple[_PathRow, ...]:
         base, _, name = path.store_path.rpartition("/")[2].partition("-")
         body = bodies.get((path.label, path.cache, path.store_path))
         read = view.body_read(body) if body else "not to be served by this cache, or never reached"
-        rows.append(_PathRow(path=path, label=view.label(path.label), base=base, name=name, body=body, read=read))
+        said = logged.near(evidence, path.store_path)
+        label = view.label(path.label)
+        rows.append(_PathRow(path=path, label=label, base=base, name=name, body=body, read=read, logged=said))
     return tuple(rows)
 
 

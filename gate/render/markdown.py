@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from gate import limits
 from gate.model.basics import Status, Word, value
 from gate.model.document import Evidence
-from gate.render import view
+from gate.render import incident, logged, view
 from gate.render.escape import markdown_cell, markdown_code, runner_safe
 from gate.render.view import NAME_CHARS, SENTENCE_CHARS, Row
 
@@ -35,6 +35,8 @@ def summary(evidence: Evidence) -> str:
             _Section(head=tuple(_boundary(evidence))),
             _publications(evidence),
             _epochs(evidence),
+            _disks(evidence),
+            _events(evidence),
             _controls(evidence),
             _paths(evidence),
         )
@@ -119,7 +121,8 @@ def _findings(evidence: Evidence, status: Status, title: str) -> Iterator[_Secti
             head=tuple(head),
             rows=tuple(
                 f"- {_name(each.subject)} ({_say(each.phase)}){'' if common else ': ' + _say(each.summary)}"
-                for each in listed
+                f"{'<br>' + _say(said) if said else ''}"
+                for each, said in zip(listed, logged.beside(evidence, listed), strict=True)
             ),
             tail=(*((f"- and {more} more, in evidence.json under `findings`",) if more else ()), ""),
         )
@@ -159,6 +162,25 @@ def _epochs(evidence: Evidence) -> _Section:
         for row in view.epochs(evidence)
     )
     return _folded("Servers before and after", _table("role", "place", "epoch", "before", "after"), rows)
+
+
+def _disks(evidence: Evidence) -> _Section:
+    rows = [_row(_name(row.name), _say(row.text)) for row in incident.disks(evidence)]
+    rows += [_row(_name(row.name), _say(row.text)) for row in incident.previous(evidence)]
+    codes = incident.previous_codes(evidence)
+    if codes:
+        rows.append(_row("storage errors before the restart", _say(codes)))
+    return _folded("Disk use, and logs of containers that ended", _table("place", "seen"), rows)
+
+
+def _events(evidence: Evidence) -> _Section:
+    rows: list[str] = []
+    for seen in incident.events(evidence):
+        rows.append(_row(_say(seen.role), _name(seen.place), _say(incident.events_head(seen))))
+        rows += [
+            _row(_say(seen.role), _name(event.involved), _say(incident.event_text(event))) for event in seen.events
+        ]
+    return _folded("Events of the cluster", _table("role", "object", "event"), rows)
 
 
 def _controls(evidence: Evidence) -> _Section:

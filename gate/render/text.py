@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from gate import limits
 from gate.model.basics import Status
 from gate.model.document import Evidence
-from gate.render import view
+from gate.render import incident, logged, view
 from gate.render.escape import plain, runner_safe
 from gate.render.view import NAME_CHARS, SENTENCE_CHARS, Row
 
@@ -24,6 +24,7 @@ def summary(evidence: Evidence, directory: str) -> str:
         *_publications(evidence),
         *_buckets(evidence),
         *_epochs(evidence),
+        *_incident(evidence),
         *_findings(evidence, Status.FAIL, "failing"),
         *_findings(evidence, Status.INCONCLUSIVE, "inconclusive"),
         "",
@@ -70,6 +71,24 @@ def _epochs(evidence: Evidence) -> Iterator[str]:
         yield f"epoch of {role} {place}: {row.said} ({told})"
 
 
+def _incident(evidence: Evidence) -> Iterator[str]:
+    tables = (("disk use", incident.disks(evidence)), ("previous logs", incident.previous(evidence)))
+    for title, rows in tables:
+        if rows:
+            yield from ("", f"{title}:")
+        for row in rows:
+            yield f"  {plain(row.name, NAME_CHARS)}: {plain(row.text, SENTENCE_CHARS)}"
+    codes = incident.previous_codes(evidence)
+    if codes:
+        yield f"  storage errors before the restart: {plain(codes, SENTENCE_CHARS)}"
+    for seen in incident.events(evidence):
+        head = plain(incident.events_head(seen), SENTENCE_CHARS)
+        whose = f"{plain(seen.role, NAME_CHARS)} {plain(seen.place, NAME_CHARS)}"
+        yield from ("", f"events of the {whose}, the newest last: {head}")
+        for event in seen.events[-limits.LISTED_SUBJECTS :]:
+            yield f"  {plain(incident.event_text(event), SENTENCE_CHARS)}"
+
+
 def _findings(evidence: Evidence, status: Status, title: str) -> Iterator[str]:
     groups = view.groups(evidence, status)
     if not groups:
@@ -79,9 +98,11 @@ def _findings(evidence: Evidence, status: Status, title: str) -> Iterator[str]:
         listed = group.findings[: limits.LISTED_SUBJECTS]
         common = f": {plain(group.common, SENTENCE_CHARS)}" if group.common else ""
         yield f"  {plain(group.code, NAME_CHARS)} ({len(group.findings)}){common}"
-        for finding in listed:
+        for finding, said in zip(listed, logged.beside(evidence, listed), strict=True):
             where = f"{plain(finding.subject, NAME_CHARS)} [{plain(finding.phase, NAME_CHARS)}]"
             yield f"    - {where}{'' if common else ': ' + plain(finding.summary, SENTENCE_CHARS)}"
+            if said:
+                yield f"      ({plain(said, SENTENCE_CHARS)})"
         if len(listed) < len(group.findings):
             yield f"    - and {len(group.findings) - len(listed)} more, in evidence.json under findings"
         if group.remedy:

@@ -6,7 +6,9 @@ Nothing here judges: verdict, classes and codes are the document's own.
 from collections.abc import Iterable
 
 from gate.model.basics import Label, Status, Truth, value
-from gate.model.document import Body, Bucket, BucketSample, Counts, Evidence, Finding, PushAttempt, Read, Workload
+from gate.model.body import Body, Read
+from gate.model.document import Bucket, BucketSample, Counts, Evidence, Finding, PushAttempt, Workload
+from gate.render import logged
 
 NAME_CHARS = 240  # a store path has at most 211 characters after /nix/store/ (nix: MaxPathLen)
 SENTENCE_CHARS = 600  # a judge's sentence, foreign error text included; evidence.json has the whole
@@ -96,7 +98,7 @@ def outcome(evidence: Evidence) -> tuple[Row, ...]:
         Row(name="push", text=counts(evidence.push.counts)),
         Row(name="bodies", text=proved(evidence)),
         Row(name="build", text=ledger(evidence)),
-        Row(name="server log", text=server_log(evidence)),
+        Row(name="server log", text=logged.server_log(evidence)),
         Row(name="controls", text=controls(evidence)),
         Row(name="state", text=state(evidence)),
         Row(name="record", text=record(evidence)),
@@ -148,17 +150,6 @@ def ledger(evidence: Evidence) -> str:
     )
 
 
-def server_log(evidence: Evidence) -> str:
-    """Whether the log can be relied on, and how much it says."""
-    log = evidence.server_log
-    said = {
-        Truth.PRESENT: "read, both canaries in it",
-        Truth.ABSENT: "there is none",
-        Truth.UNKNOWN: "unknown: not both canaries were found in it",
-    }[log.truth]
-    return f"{said}; {_number(log.event_count, 'event')}{', cut at its cap' if log.cut else ''}"
-
-
 def controls(evidence: Evidence) -> str:
     """How many detectors were shown to fire, and which were not."""
     fired = sum(control.fired is Truth.PRESENT for control in evidence.controls)
@@ -176,6 +167,10 @@ def state(evidence: Evidence) -> str:
     etags = ""
     if before and after and before.etag and after.etag:
         etags = "; same ETag" if before.etag == after.etag else "; another ETag"
+    told = [found.told for found in (before, after) if found and found.told]
+    if told:
+        words = (f"content {each.content}" if each.serial is None else f"serial {each.serial}" for each in told)
+        etags += f"; {', then '.join(words)}"
     return f"{seen.bucket}/{seen.key}: {said[0]} before; {said[1]} after{etags}"
 
 

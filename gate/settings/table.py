@@ -98,7 +98,17 @@ SETTINGS: tuple[Setting, ...] = (
         name="signing_secret",
         type="secret",
         default=None,
-        meaning="Attic's HS256 signing secret in base64: mints a read token of at most 15 minutes when none is given.",
+        meaning="Attic's signing secret in base64 (HS256, or the PEM of an RS256 key): mints a read token of at most "
+        "15 minutes when none is given.",
+    ),
+    Setting(
+        name="signing_secret_from",
+        type="text",
+        default="",
+        table="cache",
+        action=False,
+        meaning="Place of that secret, for attic-nar-integrity-check alone: file:///path, or "
+        "kubectl://NAMESPACE/secret/NAME?key=KEY.",
     ),
     Setting(name="s3_endpoint", type="text", default="", table="store", meaning="URL of the S3 server."),
     Setting(name="s3_region", type="text", default="us-east-1", table="store", meaning="Region for S3 signatures."),
@@ -128,11 +138,28 @@ SETTINGS: tuple[Setting, ...] = (
         meaning="Who states that the state's store is HA, and why, since S3 can't prove it; empty: nobody does.",
     ),
     Setting(
+        name="state_contents",
+        type="flag",
+        default=False,
+        table="state",
+        stated=True,
+        meaning="Read the state before and after the publication, not only its HEAD: the evidence gets its version, "
+        "its serial, its lineage (hashed) and whether it is encrypted, and never a value.",
+    ),
+    Setting(
         name="markers",
         type="list",
         default=(),
         table="store",
         meaning="Locators of the store's data folders, one a drive: file:///data or kubectl://NS/deployment/NAME?path=/data.",
+    ),
+    Setting(
+        name="volumes",
+        type="list",
+        default=(),
+        table="store",
+        stated=True,
+        meaning="Volumes that the markers' places must be, by their ids in evidence.json; empty: the same before and after.",
     ),
     Setting(
         name="store_workload",
@@ -297,6 +324,7 @@ class Settings:
     push_token: Secret | None
     read_token: Secret | None
     signing_secret: Secret | None
+    signing_secret_from: str
     s3_endpoint: str
     s3_region: str
     s3_access_key_id: Secret | None
@@ -305,7 +333,9 @@ class Settings:
     state_bucket: str
     state_key: str
     state_ha_statement: str
+    state_contents: bool
     markers: tuple[str, ...]
+    volumes: tuple[str, ...]
     store_workload: str
     cache_workload: str
     server_log: str

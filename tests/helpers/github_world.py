@@ -76,9 +76,20 @@ def evidence_folder(at: Path, run: tapes.Run, start: datetime) -> Path:
         prev = sha256(lines[-1]).hexdigest()
     (at / "journal.jsonl").write_bytes(b"".join(lines))
     for name, data in run.files.items():
-        (at / name).write_bytes(data)
+        (at / name).write_bytes(
+            _TAPE_TIME.sub(lambda found: _moved(found[1], start), data) if name == "server.log" else data
+        )
     seal(at)
     return at
+
+
+_TAPE_TIME = re.compile(rb"2026-11-24T00:([0-9:.]+)Z")
+
+
+def _moved(time: bytes, start: datetime) -> bytes:
+    """A time of a tape's server log, by as much as the journal is moved."""
+    minutes, seconds = time.split(b":")
+    return rfc3339(start + timedelta(minutes=int(minutes), seconds=float(seconds))).encode()
 
 
 def zipped(folder: Path, **more: bytes) -> bytes:

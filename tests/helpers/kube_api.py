@@ -1,4 +1,4 @@
-"""A small Kubernetes API server: what kubectl needs to find pods, read their logs and run a command in a container.
+"""A small Kubernetes API server: what kubectl needs to find pods, read their logs, run a command, and get a secret.
 
 Its "containers" are this machine: a command runs here, with the program search path that the pod was given. Discovery
 is answered in its plain form. Exec speaks the WebSocket channels of kubectl 1.30 and later (v5.channel.k8s.io: 0 stdin,
@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 NAMESPACE = "nix-cache"
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 
 
@@ -82,13 +83,17 @@ class KubeApi:
         self.pods: dict[str, Pod] = {}
         self.workloads: dict[tuple[str, str], dict[str, Any]] = {}
         self.logs: dict[tuple[str, str, bool], list[tuple[datetime, bytes]]] = {}
+        self.secrets: dict[str, dict[str, str]] = {}  # name: data, each value as the API gives it, in base64
         self.followed: dict[tuple[str, str], Path] = {}  # a container whose log is a file on this machine
+        self.events: list[dict[str, Any]] = []
         self.forbidden: set[str] = set()
         self.broken: tuple[int, str] | None = None
         self.exec = Exec()
         self.skew = timedelta()
         self.requests: list[str] = []
         self.commands: list[list[str]] = []
+        self.reviews: list[tuple[str, str, str, str]] = []  # group, verb, resource, name of each access review
+        self.review_extra: dict[str, Any] = {}
         self.lock = threading.Lock()
         api = self
 
@@ -145,6 +150,13 @@ class KubeApi:
         self.pods[pod.name] = pod
         return pod
 
+    def event(self, kind: str, name: str, reason: str, message: str, **more: Any) -> None:
+        """An event of the cluster about one object of it."""
+        now = datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        of = {"kind": kind, "namespace": NAMESPACE, "name": name}
+        made = {"involvedObject": of, "type": "Warning", "reason": reason, "message": message, "count": 1}
+        self.events.append({**made, "firstTimestamp": now, "lastTimestamp": now, **more})
+
     def log(self, pod: str, text: str, container: str = "main", *, previous: bool = False, ago: float = 0) -> None:
         """Lines that a container writes now, by the node's own clock."""
         at = datetime.now(tz=UTC) + self.skew - timedelta(seconds=ago)
@@ -170,7 +182,31 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_POST(self) -> None:
-        self._status(403, "Forbidden", "this cluster has no SPDY")
+        body = self._body()
+        if self.path.partition("?")[0] != REVIEWS:
+            self._status(403, "Forbidden", "this cluster has no SPDY")
+            return
+        self.api.requests.append(f"POST {REVIEWS}")
+        if self.api.broken is not None:
+            self._status(self.api.broken[0], "InternalError", self.api.broken[1])
+            return
+        review = json.loads(body)
+        asked = review["spec"]["resourceAttributes"]
+        resource = "/".join(filter(None, (asked["resource"], asked.get("subresource"))))
+        allowed = asked["namespace"] == NAMESPACE and f"{asked['verb']} {resource}" not in self.api.forbidden
+        self.api.reviews.append((asked["group"], asked["verb"], resource, asked.get("name", "")))
+        self._json(201, {**review, "status": {"allowed": allowed, **self.api.review_extra}})
+
+    def _body(self) -> bytes:
+        """What was sent; kubectl sends a file in chunks (RFC 9112 section 7.1)."""
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -207,11 +243,14 @@ class _Handler(BaseHTTPRequestHandler):
         if not rest:  # kubectl asks for the namespace when a pod of it is not found
             self._json(200, {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": namespace}})
             return
-        if rest == ["pods"]:
-            if not self._refused("list", "pods"):
-                key, _, value = query.get("labelSelector", [""])[0].partition("=")
-                items = [pod.json() for pod in self.api.pods.values() if pod.labels.get(key) == value]
-                self._json(200, {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
+        if rest[0] == "secrets":
+            self._secret(namespace, rest[1])
+            return
+        if rest in (["events"], ["pods"]):
+            if not self._refused("list", rest[0]):
+                items = self._events(query) if rest == ["events"] else self._pods(query)
+                kind = rest[0][:-1].capitalize() + "List"
+                self._json(200, {"kind": kind, "apiVersion": "v1", "metadata": {}, "items": items})
             return
         name = rest[1]
         resource = "pods/" + rest[2] if len(rest) > 2 else "pods"
@@ -228,6 +267,26 @@ class _Handler(BaseHTTPRequestHandler):
             self._log(pod, query)
         else:
             self._exec(pod, query)
+
+    def _secret(self, namespace: str, name: str) -> None:
+        if self._refused("get", "secrets", name):
+            return
+        data = self.api.secrets.get(name) if namespace == NAMESPACE else None
+        if data is None:
+            self._status(404, "NotFound", f'secrets "{name}" not found')
+        else:
+            metadata = {"name": name, "namespace": namespace}
+            made = {"kind": "Secret", "apiVersion": "v1", "metadata": metadata, "type": "Opaque", "data": data}
+            self._json(200, made)
+
+    def _events(self, query: dict[str, list[str]]) -> list[dict[str, Any]]:
+        wanted = dict(part.split("=", 1) for part in query["fieldSelector"][0].split(","))
+        kind, name = wanted["involvedObject.kind"], wanted["involvedObject.name"]
+        return [event for event in self.api.events if _about(event) == (kind, name)]
+
+    def _pods(self, query: dict[str, list[str]]) -> list[dict[str, Any]]:
+        key, _, value = query.get("labelSelector", [""])[0].partition("=")
+        return [pod.json() for pod in self.api.pods.values() if pod.labels.get(key) == value]
 
     def _log(self, pod: Pod, query: dict[str, list[str]]) -> None:
         one = {key: values[0] for key, values in query.items()}
@@ -340,6 +399,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def _about(event: dict[str, Any]) -> tuple[str, str]:
+    return event["involvedObject"]["kind"], event["involvedObject"]["name"]
 
 
 def exit_status(code: int) -> dict[str, Any]:

@@ -216,9 +216,9 @@ def control(name: str, fired: Truth = Truth.PRESENT) -> say.ControlTried:
 
 BUILD_LOG = b'@nix {"action":"start","id":1,"level":0,"text":"","type":102}\n@nix {"action":"stop","id":1}\n'
 SERVER_LOG = (
-    f"2026-11-24T00:48:39.268799Z ERROR attic_server::error: Error from the common components.\n"
+    f"2026-11-24T00:00:05.000799Z ERROR attic_server::error: Error from the common components.\n"
     f"           with method=GET uri=/main/{PRE_NONCE}.narinfo version=HTTP/1.1\n"
-    f"2026-11-24T00:49:39.268799Z ERROR attic_server::error: Error from the common components.\n"
+    f"2026-11-24T00:00:38.000799Z ERROR attic_server::error: Error from the common components.\n"
     f"           with method=GET uri=/main/{POST_NONCE}.narinfo version=HTTP/1.1\n"
 ).encode()
 CONTROLS = ("no-token-denied", "read-only-push-denied", "absent-path-404", "bit-flip-caught")

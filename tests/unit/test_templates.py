@@ -85,3 +85,79 @@ def test_the_documents_gate_toml_is_one(tmp_path: Path) -> None:
     assert (policy.workflow_id, policy.attested, len(policy.guarded)) == (12345678, True, 3)
     assert demand_of("medium-check", policy, toml, {}).cache == "main"
     assert read_quarantine(toml, datetime(2026, 6, 1, tzinfo=UTC)).held
+
+
+# --- the probe that is split between jobs -----------------------------------------------------------------------------
+
+OBSERVING = {"GATE_READ_TOKEN", "GATE_S3_ACCESS_KEY_ID", "GATE_S3_SECRET_ACCESS_KEY"}
+SPLIT_SECRETS = {
+    "split-pre": OBSERVING,
+    "split-publish": {"GATE_PUSH_TOKEN"},
+    "split-during": OBSERVING,
+    "split-post": OBSERVING,
+    "split-judge": set(),
+}
+
+
+def gates(job: dict[str, Any]) -> dict[str, str]:
+    """The inputs of a job's use of the action."""
+    (found,) = [step["with"] for step in job["steps"] if step.get("uses", "").startswith("OWNER/publication-gate@")]
+    return dict(found)
+
+
+def test_each_job_of_the_split_probe_holds_its_own_secrets_alone() -> None:
+    jobs = load("split-rights-probe.yml")["jobs"]
+    held = {name: set(re.findall(r"secrets\.([A-Z0-9_]+)", str(job))) for name, job in jobs.items()}
+    assert held == SPLIT_SECRETS
+    environments = {name: job.get("environment") for name, job in jobs.items()}
+    assert environments == {
+        "split-pre": "trusted-publication-observe",
+        "split-publish": "trusted-publication-push",
+        "split-during": "trusted-publication-observe",
+        "split-post": "trusted-publication-observe",
+        "split-judge": None,
+    }
+    assert {str(job["permissions"]) for job in jobs.values()} == {"{'contents': 'read'}"}
+
+
+def test_only_the_publishing_job_publishes_and_the_watch_stands_beside_it() -> None:
+    jobs = load("split-rights-probe.yml")["jobs"]
+    modes = {name: (gates(job)["mode"], gates(job).get("phase")) for name, job in jobs.items()}
+    assert modes == {
+        "split-pre": ("capture", "pre"),
+        "split-publish": ("publish", None),
+        "split-during": ("capture", "during"),
+        "split-post": ("capture", "post"),
+        "split-judge": ("judge", None),
+    }
+    assert [name for name, job in jobs.items() if "confirm" in gates(job)] == ["split-publish"]
+    assert jobs["split-publish"]["needs"] == jobs["split-during"]["needs"] == "split-pre"
+    assert jobs["split-post"]["needs"] == ["split-pre", "split-publish", "split-during"]
+    assert jobs["split-judge"]["needs"] == ["split-pre", "split-publish", "split-during", "split-post"]
+
+
+def test_every_part_is_held_to_the_digest_that_its_own_job_put_out() -> None:
+    """An artifact binds nothing: each job of a run can write the run's artifacts."""
+    jobs = load("split-rights-probe.yml")["jobs"]
+    given = {"split-publish": {"pre"}, "split-during": {"pre"}, "split-post": {"pre", "publish"}}
+    given["split-judge"] = {"pre", "publish", "during", "post"}
+    for name, parts in given.items():
+        inputs = gates(jobs[name])
+        assert set(inputs["parts"].split()) == {f".publication-parts/{part}" for part in parts}
+        told = re.findall(r"([a-z]+)=\$\{\{ needs\.split-([a-z]+)\.outputs\.digest \}\}", inputs["part-digests"])
+        assert (len(told), set(told)) == (len(parts), {(part, part) for part in parts})
+        fetched = [step["with"] for step in jobs[name]["steps"] if "download-artifact@" in step.get("uses", "")]
+        assert {(row["name"], row["path"]) for row in fetched} == {
+            (f"${{{{ needs.split-{part}.outputs.artifact }}}}", f".publication-parts/{part}") for part in parts
+        }
+    for name, job in jobs.items():
+        if name != "split-judge":
+            assert job["outputs"]["digest"] == "${{ steps.part.outputs.evidence-digest }}"
+
+
+def test_the_document_of_the_split_run_names_every_code_of_a_part() -> None:
+    from gate.judge.registry import CODES
+
+    text = (ROOT / "docs" / "split-rights.md").read_text(encoding="utf-8")
+    wanted = {row.code for row in CODES if row.code.startswith("part-")} - {"part-joined", "part-plan-bound"}
+    assert set(re.findall(r"`(part-[a-z-]+)`", text)) == wanted

@@ -88,6 +88,7 @@ def _report(error: ClientError) -> str:
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of the commands that the lab uses."""
     parser = argparse.ArgumentParser(prog="attic", description="Stand-in for attic of Attic b7c9056.")
+    parser.add_argument("--version", action="version", version="attic-client 0.1.0 (stand-in)")
     commands = parser.add_subparsers(required=True)
     pushing = commands.add_parser("push")
     pushing.add_argument("cache")

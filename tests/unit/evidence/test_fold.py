@@ -209,7 +209,7 @@ def test_what_makes_a_source_unknown_is_noted(changes: dict[str, object], field:
     assert any(text.startswith(note) for text in sample.notes), sample.notes
 
 
-def test_one_whole_marker_on_any_drive_is_enough_and_a_part_is_a_trace() -> None:
+def test_one_whole_marker_on_any_drive_is_enough_unless_a_drive_is_unknown_and_a_part_is_a_trace() -> None:
     bare = replace(MARKER, data=A, meta=A)
     places = (say.PlaceSeen(place="a", markers=(bare,)), say.PlaceSeen(place="b", markers=(MARKER,)))
     half = (say.PlaceSeen(place="a", markers=(replace(MARKER, meta=A),)),)
@@ -222,6 +222,9 @@ def test_one_whole_marker_on_any_drive_is_enough_and_a_part_is_a_trace() -> None
         return sample.marker, sample.trace
 
     assert seen(places) == (P, P)
+    assert seen((*places, say.PlaceSeen(place="c", markers=(replace(MARKER, error="EIO"),)))) == (U, P)
+    assert seen((say.PlaceSeen(place="c", markers=(replace(MARKER, error="EIO"),)),)) == (U, P)
+    assert seen((*places, say.PlaceSeen(place="c", markers=(), error="EIO"))) == (U, P)
     assert seen(half) == (A, P)
     assert seen((say.PlaceSeen(place="a", markers=(bare,)),)) == (A, A)
 

@@ -280,4 +280,5 @@ def test_wrong_inputs_are_refused(changes: dict[str, str], words: str, steps: Ca
 def test_a_mode_that_is_none_is_refused(steps: Callable[..., dict[str, str]]) -> None:
     values = steps(GATE_ACTION_MODE="Require")
     assert ended(values) == ("refused", "fail", "2")
-    assert values["summary"] == "REFUSED: mode is 'Require': expected probe or require"
+    expected = "expected probe or require, or capture, publish or judge of a split run"
+    assert values["summary"] == f"REFUSED: mode is 'Require': {expected}"

@@ -13,7 +13,8 @@ NAMES = [
     *("index-flapping", "body-empty", "body-short", "chunk-missing", "chunk-bitflip", "foreign-body", "proxy-200-html"),
     *("already-cached-bucket-lost", "twin-of-cached-profile", "twin-finds-the-loss", "cached-profile-no-twin"),
     *("push-auth-expired", "s3-down", "masked-fallback", "restart-in-window"),
-    *("pre-not-clean", "upstream-paths", "check-fails-to-build", "cancelled"),
+    *("pre-not-clean", "upstream-paths", "check-fails-to-build", "state-lineage-changed"),
+    *("state-serial-moved", "cancelled"),
 ]
 
 

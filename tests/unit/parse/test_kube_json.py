@@ -305,3 +305,21 @@ def test_any_json_is_read_or_foreign(made: object) -> None:
         except ForeignTextError:
             continue
         assert isinstance(made, dict)
+
+
+@pytest.mark.parametrize(
+    ("last", "ended"),
+    [
+        (None, ""),
+        ({}, ""),
+        ({"waiting": {}}, ""),
+        (
+            {"terminated": {"reason": "OOMKilled", "exitCode": 137, "finishedAt": "2026-11-24T00:00:00Z"}},
+            "OOMKilled, exit 137 at 2026-11-24T00:00:00Z",
+        ),
+        ({"terminated": {"reason": "a\nb", "exitCode": None, "finishedAt": "now"}}, r"a\nb, exit unknown"),
+        ({"terminated": {}}, "exit unknown"),
+    ],
+)
+def test_how_the_run_before_ended(last: Any, ended: str) -> None:
+    assert read(pod(status__containerStatuses__0__lastState=last)).containers[0].ended == ended

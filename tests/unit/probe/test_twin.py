@@ -45,6 +45,8 @@ class FakeStore:
 class FakeSite:
     """A site whose journal has the profile's push set, of which the cache lacks the first ``fresh`` paths."""
 
+    split = False
+
     def __init__(self, fresh: int = 0, off: int = 0, publish_anyway: bool = False, **policy: object) -> None:
         self.policy = tapes.policy(**policy)
         self.settings = SimpleNamespace(publish_anyway=publish_anyway, push_token=None, upstream_keys=())
@@ -99,11 +101,28 @@ def push_all(monkeypatch: pytest.MonkeyPatch, site: FakeSite, *, whole: dict[Lab
     monkeypatch.setattr(plan, "canaries", lambda site, world: pair)
     monkeypatch.setattr(plan, "_publish_one", one)
     site_or_any: Any = site
-    plan._publish_all(site_or_any, world())
+    plan.publish_all(site_or_any, world())
     return pushed
 
 
 ALL = ["canary", "twin", "profile"]
+
+
+@pytest.mark.parametrize(
+    ("site", "pushed"),
+    [
+        (FakeSite(fresh=11), ALL),
+        (FakeSite(fresh=11, twin="never"), ["canary", "profile"]),
+        (FakeSite(fresh=11, representative=False), ["canary", "profile"]),
+    ],
+    ids=["fresh", "never", "not representative"],
+)
+def test_the_publishing_job_of_a_split_run_publishes_a_twin_however_fresh_the_profile_is(
+    monkeypatch: pytest.MonkeyPatch, site: FakeSite, pushed: list[str]
+) -> None:
+    """That the cache lacked the profile's paths is this job's own word."""
+    site.split = True
+    assert push_all(monkeypatch, site, whole={}) == pushed
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 from typing import Any
 
 from gate.model.basics import BucketState, Claim, Kind, Label, Status, Truth
+from gate.model.body import Body, Read
 from gate.model.document import (
-    Body,
     Bucket,
     BucketSample,
     Canary,
@@ -13,7 +13,6 @@ from gate.model.document import (
     PhaseFacts,
     PushAttempt,
     PushPath,
-    Read,
     Stage,
     State,
     Workload,

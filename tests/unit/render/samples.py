@@ -15,14 +15,17 @@ from gate.model.document import (
     Evidence,
     JournalFacts,
     ManifestEntry,
+    NearFailure,
     PhaseFacts,
     Push,
     QuarantineEffect,
+    ServerEvent,
     ServerLog,
+    Skew,
     Subject,
     Verdict,
 )
-from gate.model.parsed import BuildLedger, LedgerPath, LogEvent, Masked
+from gate.model.parsed import BuildLedger, LedgerPath, Masked
 from gate.model.records import Identity
 from tests.unit.render.parts import (
     BOUNDARY,
@@ -220,17 +223,42 @@ def quarantined() -> Evidence:
         server_log=ServerLog(
             truth=Truth.PRESENT,
             events=(
-                LogEvent(
+                ServerEvent(
                     at=at(234),
                     level="ERROR",
                     target="attic_server::api::binary_cache",
                     code="NoSuchBucket",
                     message="Storage error: service error: unhandled error (NoSuchBucket)",
                     source="server/src/api/v1/upload_path.rs:364",
+                    explained="push",
                 ),
             ),
             event_count=23,
             cut=False,
+            skew=Skew(low_millis=-12, high_millis=9),
+            near=(
+                NearFailure(
+                    label=Label.PROFILE,
+                    store_path=OUTPUT,
+                    what="read",
+                    began=at(300),
+                    ended=at(301),
+                    events=(),
+                    count=0,
+                ),
+                *(
+                    NearFailure(
+                        label=Label.PROFILE,
+                        store_path=store_path(number),
+                        what="push",
+                        began=at(225),
+                        ended=at(240),
+                        events=(0,),
+                        count=23,
+                    )
+                    for number in range(1, 22)
+                ),
+            ),
         ),
         coverage=replace(good.coverage, fresh_paths=0, fresh_bytes=0, proved_paths=0, proved_bytes=0, fresh_profile=0),
         findings=(

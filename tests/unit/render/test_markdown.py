@@ -26,7 +26,8 @@ def test_the_incident() -> None:
     assert "| `attic` | indexed | index-lost | index-lost |" in shown
     assert "First loss during a push: `2026-05-13T09:03:53.000Z`" in shown
     assert f"**`push-path-failed`** (21): InternalServerError: {parts.INTERNAL.message}" in shown
-    assert f"- `{parts.SOURCE}` (during)" in shown
+    logged = "server log at that time, a correlation and never a cause: 23 events at its push: NoSuchBucket"
+    assert f"- `{parts.SOURCE}` (during)<br>{logged}" in shown
     assert f"| profile | `{parts.OUTPUT}` | 112 B | deduplicated | `body-empty` (fail) |" in shown
     assert (
         shown.index("### Failing")

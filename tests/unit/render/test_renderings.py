@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 
 from gate.model.document import Evidence, ManifestEntry
 from gate.render import html, markdown, text
-from tests.unit.render import samples
+from tests.unit.render import captures, samples
 from tests.unit.render.hostile import everywhere, hostile_text
 from tests.unit.render.runner_parser import commands
 
@@ -35,7 +35,7 @@ def benign(render: Callable[[Evidence], str], sample: Callable[[], Evidence]) ->
 
 
 every_rendering = pytest.mark.parametrize("render", RENDERERS.values(), ids=RENDERERS)
-HOSTED = {**samples.ALL, "crowded": samples.crowded}
+HOSTED = {**samples.ALL, "crowded": samples.crowded, "captured": captures.captured}
 every_sample = pytest.mark.parametrize("sample", HOSTED.values(), ids=HOSTED)
 
 

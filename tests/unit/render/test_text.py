@@ -6,7 +6,7 @@ import pytest
 
 from gate import limits
 from gate.model.basics import BucketState, Status, Truth
-from gate.model.document import Evidence
+from gate.model.document import Evidence, Skew
 from gate.render import text
 from tests.unit.render import parts, samples
 
@@ -42,8 +42,12 @@ def test_a_group_whose_findings_say_the_same_says_it_once() -> None:
     start = shown.index(
         "  push-path-failed (21): InternalServerError: The server encountered an internal error or misconfiguration."
     )
-    assert shown[start + 1] == f"    - {parts.SOURCE} [during]"
-    assert shown[start + limits.LISTED_SUBJECTS + 1 : start + limits.LISTED_SUBJECTS + 3] == [
+    assert shown[start + 1 : start + 4] == [
+        f"    - {parts.SOURCE} [during]",
+        "      (server log at that time, a correlation and never a cause: 23 events at its push: NoSuchBucket)",
+        f"    - {parts.store_path(2)} [during]",
+    ]
+    assert shown[start + limits.LISTED_SUBJECTS + 2 : start + limits.LISTED_SUBJECTS + 4] == [
         "    - and 11 more, in evidence.json under findings",
         "    do: Do not push again: a retry hides the fault.",
     ]
@@ -102,7 +106,7 @@ def test_what_was_not_looked_at_is_said_so() -> None:
     shown = lines(samples.refused())
     assert "build:       none" in shown
     assert "state:       not looked at" in shown
-    assert "server log:  unknown: not both canaries were found in it; 0 events" in shown
+    assert "server log:  unknown: not both canaries were found in it; 0 events; clock skew not measured" in shown
     assert not any(line.startswith("bucket ") for line in shown)
 
 
@@ -183,5 +187,25 @@ def test_a_server_log_that_was_cut_or_is_not_there() -> None:
     good = samples.passed()
     cut = replace(good, server_log=replace(good.server_log, cut=True, event_count=1))
     none = replace(good, server_log=replace(good.server_log, truth=Truth.ABSENT, event_count=0))
-    assert "server log:  read, both canaries in it; 1 event, cut at its cap" in lines(cut)
-    assert "server log:  there is none; 0 events" in lines(none)
+    assert "server log:  read, both canaries in it; 1 event, cut at its cap; clock skew not measured" in lines(cut)
+    assert "server log:  there is none; 0 events; clock skew not measured" in lines(none)
+
+
+def test_what_a_server_log_says_of_itself() -> None:
+    good = samples.passed()
+    log = replace(good.server_log, event_count=7, unexplained=2, restarts=1, skew=Skew(low_millis=-1500, high_millis=4))
+    assert (
+        "server log:  read, both canaries in it; 7 events, 2 of them errors that nothing of this run explains; "
+        "the server started 1 × in it; server's clock -1.500 to +0.004 s off ours"
+    ) in lines(replace(good, server_log=log))
+
+
+def test_a_failing_path_has_the_events_of_its_time_and_no_cause() -> None:
+    shown = "\n".join(lines(samples.quarantined()))
+    assert "(server log at that time, a correlation and never a cause: 0 events at its read)" in shown
+    bad = samples.quarantined()
+    event = replace(bad.server_log.events[0], code=None, target="")
+    told = replace(bad, server_log=replace(bad.server_log, events=(event,)))
+    assert "23 events at its push: ERROR)" in "\n".join(lines(told))
+    none = replace(bad, server_log=replace(bad.server_log, events=()))  # indices of a forged document
+    assert "23 events at its push)" in "\n".join(lines(none))

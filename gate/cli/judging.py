@@ -1,0 +1,68 @@
+"""``judge``: the parts of a split run, joined and judged; ``finalize`` of a folder that is a part."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from gate.cli.flags import Flags, given
+from gate.cli.outcome import Format, Outcome, report
+from gate.cli.publishing import Digests, digests_given, part_outcome
+from gate.errors import ForgedError
+from gate.settings import resolve
+
+
+def judge(
+    *folders: Annotated[Path, Parameter(help="The folders of the parts pre, publish, during and post, in any order.")],
+    profile: Annotated[str, Parameter(help="The profile of the parts.")],
+    output: Annotated[Path, Parameter(help="A new folder for the evidence; one that exists is refused, untouched.")],
+    digest: Digests = (),
+    config: Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")] = None,
+    flags: Annotated[Flags | None, Parameter(name="*")] = None,
+    format: Format = "text",
+    json_into: Path | None = None,
+) -> int:
+    """Join the parts of a split run into one evidence folder and judge it; needs no secret and no network."""
+    return report(
+        lambda: run_judge(folders, profile=profile, output=output, digests=digest, config=config, flags=flags),
+        format=format,
+        json_into=json_into,
+    )
+
+
+def run_judge(
+    folders: Sequence[Path], *, profile: str, output: Path, digests: Sequence[str], config: Path | None, flags: object
+) -> Outcome:
+    """The joined run.
+
+    Raises `ForgedError` when a part is not genuine or of another run, after sealing what the others saw.
+    """
+    from gate.cli.probing import read_config, read_secret_file
+    from gate.clock import SystemClock
+    from gate.probe import Quiet, World, join
+    from gate.process import CancelToken
+
+    settings = resolve(
+        profile, toml=read_config(config), environ=os.environ, flags=given(flags), read_file=read_secret_file
+    )
+    world = World(environ=os.environ, cancel=CancelToken(), progress=Quiet(), clock=SystemClock())
+    evidence, refused = join(settings, folders, digests_given(digests), output, world)
+    if refused:
+        message = (
+            f"{refused[0]}; what the other parts saw is sealed in {output} ({evidence.verdict.word.value}), "
+            "and this run can't be relied on"
+        )
+        raise ForgedError(message)
+    return Outcome.of_evidence(evidence, output)
+
+
+def finalize_folder(folder: Path) -> Outcome:
+    """Seal what a dead run, or a dead job of a split run, has left."""
+    from gate.probe import finalize_part, is_part_folder
+    from gate.seal import finalize
+
+    if is_part_folder(folder):
+        return part_outcome(finalize_part(folder))
+    return Outcome.of_evidence(finalize(folder), folder)

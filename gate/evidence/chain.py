@@ -1,0 +1,42 @@
+"""The lines of a journal → its entries, as far as the chain of hashes holds."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from gate import limits
+from gate.errors import ForeignTextError
+from gate.evidence.fold import Tape
+from gate.evidence.wire import START, read_entry
+
+if TYPE_CHECKING:
+    from gate.model.records import Entry
+
+
+def read_chain(lines: Iterable[bytes]) -> Tape:
+    """The entries up to the first line that is torn, is no entry, or does not follow the one before."""
+    entries: list[Entry] = []
+    prev = START
+    for line in lines:
+        try:
+            entry = read_entry(line[:-1]) if line.endswith(b"\n") else None
+        except ForeignTextError:
+            entry = None
+        if entry is None or entry.prev != prev or entry.seq != len(entries):
+            return Tape(entries=tuple(entries), torn=True)
+        entries.append(entry)
+        prev = sha256(line).hexdigest()
+    return Tape(entries=tuple(entries), torn=False)
+
+
+def lines_of(blocks: Iterable[bytes]) -> Iterable[bytes]:
+    """The lines of a stream, each with its end; what is longer than a record may be comes in pieces, so it is torn."""
+    rest = b""
+    for block in blocks:
+        *whole, rest = (rest + block).split(b"\n")
+        yield from (line + b"\n" for line in whole)
+        if len(rest) > limits.RECORD_BYTES:
+            yield rest
+            rest = b""
+    if rest:
+        yield rest

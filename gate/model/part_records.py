@@ -1,0 +1,89 @@
+"""What the journals of a split run say of its parts: classes of records, as in `gate.model.records`."""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from gate.model.basics import value
+
+PartName = Literal["pre", "publish", "during", "post"]
+Rejection = Literal["part-tampered", "part-foreign", "part-doubled"]
+PRE: Final = "pre"
+PUBLISH: Final = "publish"
+DURING: Final = "during"
+POST: Final = "post"
+PARTS: Final[tuple[PartName, ...]] = (PRE, PUBLISH, DURING, POST)
+# Which parts each must have been given, by its own account.
+GIVEN: Final[Mapping[str, tuple[PartName, ...]]] = {PRE: (), PUBLISH: (PRE,), DURING: (PRE,), POST: (PRE, PUBLISH)}
+
+
+@value
+class Previous:
+    """A part that another was given, and the digest that it had then."""
+
+    part: str
+    digest: str
+
+
+@value
+class PartBegun:
+    """The second record of a part's journal: which part this is, and the parts that it was given."""
+
+    kind: Literal["part"] = "part"
+    part: PartName
+    previous: tuple[Previous, ...]
+
+
+@value
+class ContainerStood:
+    """Where one container's log stood: time stamp and sha256 of its last line, both None for an empty log."""
+
+    pod: str
+    container: str
+    uid: str
+    restarts: int
+    at: str | None
+    line: str | None
+    trouble: str
+
+
+@value
+class LogStood:
+    """Where the server's log stood in ``pre``, for the job that reads on in ``post``.
+
+    A file's log by its size in bytes (``offset``) and the sha256 of its last bytes (``before``), a workload's by the
+    last line of each container. ``trouble`` says why it could not be told.
+    """
+
+    kind: Literal["log-stood"] = "log-stood"
+    offset: int | None
+    before: str
+    containers: tuple[ContainerStood, ...] = ()
+    trouble: str = ""
+
+
+@value
+class PartJoined:
+    """A part was taken into the joined run. ``document`` is its ``part.json`` as it stands, byte for byte.
+
+    ``told`` is the digest that the part's own job handed on by another way than its files; None when none was given.
+    """
+
+    kind: Literal["part-joined"] = "part-joined"
+    part: PartName
+    digest: str
+    told: str | None
+    document: str
+
+
+@value
+class PartRejected:
+    """A folder that was given as a part and not taken; ``code`` is of the registry, ``reason`` a sentence.
+
+    ``part`` is what it says of itself, None where that can't be read.
+    """
+
+    kind: Literal["part-rejected"] = "part-rejected"
+    part: str | None
+    digest: str | None
+    code: Rejection
+    reason: str

@@ -1,0 +1,171 @@
+"""The parts of a split run → one evidence folder, judged from the records of all of them.
+
+Needs no secret and no network. A folder that is not genuine, or not of this run, is left out, and the rest is sealed
+all the same: what the other jobs saw must not be lost by it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from gate.errors import GateError, InconclusiveError, RefusedError, UnsealedError
+from gate.evidence.joined import journal_name
+from gate.evidence.parts import JOURNAL, part_bytes, policy_digest, run_differences
+from gate.journal import Journal, make_folder
+from gate.model.document import Evidence
+from gate.model.part_records import PARTS, PRE, PartJoined, PartRejected, Rejection
+from gate.model.records import Identity, RunComplete, RunStarted, Trouble
+from gate.probe.identify import identity
+from gate.probe.part_folder import SealedPart, claimed_part, verify_part
+from gate.probe.site import policy_of
+from gate.probe.world import World
+from gate.seal import seal
+from gate.settings import Settings
+from gate.settings.table import SETTINGS
+from gate.tape import stream
+
+DOUBLED: Final = "part-doubled"
+FOREIGN: Final = "part-foreign"
+TAMPERED: Final = "part-tampered"
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """What came of the folders that were given."""
+
+    taken: list[SealedPart]
+    rejected: list[PartRejected]
+    troubles: list[Trouble]
+
+
+def join(
+    settings: Settings, folders: Sequence[Path], told: Mapping[str, str], directory: Path, world: World
+) -> tuple[Evidence, tuple[str, ...]]:
+    """Join the parts into the new folder ``directory`` and seal it; a sentence for each folder that was refused.
+
+    ``told`` has the digests that the parts' jobs handed on by another way, by the names of the parts. Raises
+    `RefusedError` before anything is written when a secret is held, no folder was given, or ``directory`` exists.
+    """
+    _refuse_secrets(settings)
+    _refuse_odd_digests(told)
+    if not folders:
+        message = "no part was given: give the folders of the parts pre, publish, during and post"
+        raise RefusedError(message)
+    read = _read_all(folders, told)
+    start = RunStarted(run=_identity(read.taken, world), policy=policy_of(settings))
+    for part in list(read.taken):
+        wrong = list(run_differences(start.run, part.document.run))
+        if part.document.policy != policy_digest(start.policy):
+            wrong.append("its policy is another one: settings differ between the jobs")
+        if wrong:
+            read.taken.remove(part)
+            read.rejected.append(_rejected(part, FOREIGN, "; ".join(wrong)))
+    _write(directory, world, start, read, told)
+    refused = tuple(f"{row.code}: {row.reason}" for row in read.rejected if row.code != DOUBLED)
+    return seal(directory), refused
+
+
+def _read_all(folders: Sequence[Path], told: Mapping[str, str]) -> _Read:
+    """Every folder as a part, or why it is none."""
+    found: list[SealedPart] = []
+    rejected: list[PartRejected] = []
+    troubles: list[Trouble] = []
+    for folder in folders:
+        if not folder.exists():  # its job left nothing that could be fetched
+            troubles.append(Trouble(stage="judge", message=f"{folder} is not there"))
+            continue
+        try:
+            part = verify_part(folder)
+        except UnsealedError as error:
+            troubles.append(Trouble(stage="judge", message=str(error)))
+        except GateError as error:
+            rejected.append(PartRejected(part=claimed_part(folder), digest=None, code=TAMPERED, reason=str(error)))
+        else:
+            found.append(part)
+    kinds = [part.document.part for part in found]
+    for part in list(found):
+        kind = part.document.part
+        if kinds.count(kind) > 1:
+            found.remove(part)
+            rejected.append(_rejected(part, DOUBLED, f"{kinds.count(kind)} parts {kind} were given"))
+        elif told.get(kind, part.digest) != part.digest:
+            found.remove(part)
+            reason = f"its digest is {part.digest}, its own job told {told[kind]}"
+            rejected.append(_rejected(part, TAMPERED, reason))
+    return _Read(taken=found, rejected=rejected, troubles=troubles)
+
+
+def _rejected(part: SealedPart, code: Rejection, reason: str) -> PartRejected:
+    return PartRejected(part=part.document.part, digest=part.digest, code=code, reason=reason)
+
+
+def _identity(taken: Sequence[SealedPart], world: World) -> Identity:
+    """This job's own identity, with the nonce of ``pre`` and the versions of the tools that published."""
+    by_name = {part.document.part: part.document.run for part in taken}
+    first = by_name.get(PRE) or next(iter(by_name.values()), None)
+    nonce = first.nonce if first is not None else world.nonce
+    publishing = by_name.get("publish")
+    return identity(replace(world, nonce=nonce), publishing.versions if publishing is not None else {})
+
+
+def _write(directory: Path, world: World, start: RunStarted, read: _Read, told: Mapping[str, str]) -> None:
+    """The joined folder: each part's files first, then the journal that names them."""
+    make_folder(directory)
+    for part in read.taken:
+        _copy(part, directory)
+    journal = Journal(directory, world.clock)
+    try:
+        journal.write(start)
+        for trouble in read.troubles:
+            journal.write(trouble)
+        for rejected in read.rejected:
+            journal.write(rejected)
+        for part in sorted(read.taken, key=lambda part: PARTS.index(part.document.part)):
+            journal.write(
+                PartJoined(
+                    part=part.document.part,
+                    digest=part.digest,
+                    told=told.get(part.document.part),
+                    document=part_bytes(part.document).decode(),
+                )
+            )
+        journal.write(RunComplete())
+    finally:
+        journal.close()
+
+
+def _copy(part: SealedPart, directory: Path) -> None:
+    """The part's files as they were verified; raises `InconclusiveError` when one has changed since, or has no room."""
+    for row in part.document.manifest:
+        name = journal_name(part.document.part) if row.name == JOURNAL else row.name
+        running = sha256()
+        try:
+            with (directory / name).open("xb") as copy:
+                for block in stream(part.folder / row.name):
+                    running.update(block)
+                    copy.write(block)
+        except OSError as error:
+            message = f"{name} of the part {part.document.part} can't be copied ({error.strerror}): give --output room"
+            raise InconclusiveError(message) from None
+        if running.hexdigest() != row.sha256:
+            message = f"{part.folder / row.name} has changed since it was read: keep other writers away from the parts"
+            raise InconclusiveError(message)
+
+
+def _refuse_secrets(settings: Settings) -> None:
+    held = [row.env for row in SETTINGS if row.type == "secret" and getattr(settings, row.name) is not None]
+    if held:
+        message = f"the judging job was given {', '.join(held)}, expected no secret at all: nothing was done"
+        raise RefusedError(message)
+
+
+def _refuse_odd_digests(told: Mapping[str, str]) -> None:
+    for name, digest in told.items():
+        if name not in PARTS or not _DIGEST.fullmatch(digest):
+            known = ", ".join(PARTS)
+            message = f"--digest {ascii(name)[:40]}={ascii(digest)[:80]}: expected PART=SHA256, PART one of {known}"
+            raise RefusedError(message)

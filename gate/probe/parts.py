@@ -1,0 +1,326 @@
+"""A run split between jobs with different rights: each job writes a part, `gate.probe.joining` makes one run of them.
+
+``pre``, ``during`` and ``post`` hold the keys to observe and run no flake code. ``publish`` evaluates, builds and
+pushes; it holds the push token and nothing else, and its own reads, by that token, only keep it from pushing on after a
+failure.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from gate import limits
+from gate.errors import CancelledError, ForgedError, GateError, InconclusiveError, RefusedError
+from gate.evidence.named import is_upstream
+from gate.evidence.parts import policy_digest, run_differences
+from gate.evidence.pushes import child_name
+from gate.model.basics import Label, Phase
+from gate.model.part_records import DURING, GIVEN, POST, PRE, PUBLISH, LogStood, PartBegun, PartName, Previous
+from gate.model.records import (
+    Cancelled,
+    ChildEnded,
+    PushSetKnown,
+    RunComplete,
+    RunRefused,
+    RunStarted,
+    Trouble,
+)
+from gate.parse.store_path import store_path
+from gate.probe.cleanliness import facts_so_far, unclean
+from gate.probe.identify import (
+    identify_caches,
+    identity,
+    refuse_missing_programs,
+    refuse_other_cluster,
+    started,
+)
+from gate.probe.logs import capture_server_log
+from gate.probe.part_folder import SealedPart, seal_part, verify_part
+from gate.probe.phases import observe_phase, take_sample
+from gate.probe.plan import ending_after, publish_all
+from gate.probe.publishing import Publication
+from gate.probe.reading import read_back, read_once_more
+from gate.probe.site import Site, open_site, policy_of
+from gate.probe.stages import skip, stage
+from gate.probe.trials import try_access_controls, try_bit_flip
+from gate.probe.world import World
+from gate.settings import Settings
+
+_OBSERVING: Final = ("read_token", "signing_secret", "s3_access_key_id", "s3_secret_access_key")
+_CLUSTER: Final = "KUBECONFIG"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """A part that a job was given: its folder, and the digest that its own job handed on by another way, if any."""
+
+    folder: Path
+    told: str | None = None
+
+
+def refuse_rights(settings: Settings, world: World, part: PartName) -> None:
+    """Raise `RefusedError` when a job holds a secret that its part must not have: that is what the split is for."""
+    held = [name for name in ("push_token", *_OBSERVING) if getattr(settings, name) is not None]
+    allowed = ("push_token",) if part == PUBLISH else _OBSERVING
+    wrong = [f"GATE_{name.upper()}" for name in held if name not in allowed]
+    if part == PUBLISH and world.environ.get(_CLUSTER):
+        wrong.append(_CLUSTER)
+    if wrong:
+        wanted = "the push token alone" if part == PUBLISH else "no push token"
+        message = f"the job of the part {part} was given {', '.join(wrong)}, expected {wanted}: nothing was done"
+        raise RefusedError(message)
+
+
+def take_pre(settings: Settings, directory: Path, world: World) -> SealedPart:
+    """The part ``pre``: buckets, state, workloads and controls before, and where the server's log stood."""
+    refuse_rights(settings, world, PRE)
+    refuse_other_cluster(settings, world)
+    return _part(settings, directory, world, _begun(PRE, {}), lambda site: _pre(site, world))
+
+
+def take_during(
+    settings: Settings,
+    directory: Path,
+    world: World,
+    given: Sequence[Given],
+    *,
+    seconds: float,
+    over: Callable[[], bool] = lambda: False,
+) -> SealedPart:
+    """The part ``during``: bucket samples for so many seconds, or until it is ``over``, beside the publishing job.
+
+    Raises `RefusedError` without the part ``pre`` of this run, or for a time that is not within the limits.
+    """
+    refuse_rights(settings, world, DURING)
+    if not 0 < seconds <= limits.DURING_SECONDS_MAX:
+        message = f"seconds is {seconds:g}: expected more than 0 and at most {limits.DURING_SECONDS_MAX:g}"
+        raise RefusedError(message)
+    refuse_other_cluster(settings, world)
+    mine, parts = _given(settings, world, given, GIVEN[DURING])
+    return _part(settings, directory, mine, _begun(DURING, parts), lambda site: _watch(site, mine, seconds, over))
+
+
+def publish_part(settings: Settings, directory: Path, world: World, given: Sequence[Given]) -> SealedPart:
+    """The part ``publish``: build, and push in order of harm, when the part ``pre`` of this run is clean.
+
+    Raises `RefusedError` for any secret beside the push token, and without that part.
+    """
+    refuse_rights(settings, world, PUBLISH)
+    refuse_missing_programs(settings, world)
+    mine, parts = _given(settings, world, given, GIVEN[PUBLISH])
+    return _part(settings, directory, mine, _begun(PUBLISH, parts), lambda site: _publish(site, mine, parts[PRE]))
+
+
+def take_post(settings: Settings, directory: Path, world: World, given: Sequence[Given]) -> SealedPart:
+    """The part ``post``: every published path read back, then what ``pre`` saw, once more, and the server's log.
+
+    Without the part ``publish`` nothing is read back, and the rest is seen all the same; so where that part is not
+    genuine. Raises `RefusedError` without the part ``pre`` of this run.
+    """
+    refuse_rights(settings, world, POST)
+    refuse_other_cluster(settings, world)
+    mine, parts = _given(settings, world, given, (PRE,))
+    doubts: list[str] = []
+    publishing = _publishing(settings, mine, given, doubts)
+    known = {**parts, **({PUBLISH: publishing} if publishing is not None else {})}
+    return _part(settings, directory, mine, _begun(POST, known), lambda site: _post(site, mine, known, doubts))
+
+
+# --- what a job was given ---------------------------------------------------------------------------------------------
+
+
+def _given(
+    settings: Settings, world: World, given: Sequence[Given], wanted: Sequence[str]
+) -> tuple[World, dict[str, SealedPart]]:
+    """The wanted parts, each of this run, and the world with the run's own nonce; raises `RefusedError`.
+
+    A part that is not wanted, or can't be read, is left to the caller.
+    """
+    found: dict[str, SealedPart] = {}
+    errors: list[GateError] = []
+    for each in given:
+        try:
+            part = verify_part(each.folder, each.told)
+        except GateError as error:
+            errors.append(error)
+            continue
+        if part.document.part in found:
+            message = f"two parts {part.document.part} were given: give the one of this run; nothing was done"
+            raise RefusedError(message)
+        if part.document.part in wanted:
+            found[part.document.part] = part
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        message = f"the part {missing[0]} was not given: give its folder by --after; nothing was done"
+        raise errors[0] if errors else RefusedError(message)
+    mine = replace(world, nonce=found[PRE].document.run.nonce)
+    for part in found.values():
+        _refuse_foreign(settings, mine, part)
+    return mine, found
+
+
+def _publishing(settings: Settings, world: World, given: Sequence[Given], doubts: list[str]) -> SealedPart | None:
+    """The part ``publish`` of this run; None, with a sentence, where it is missing or not to be believed."""
+    for each in given:
+        try:
+            part = verify_part(each.folder, each.told)
+            if part.document.part == PUBLISH:
+                _refuse_foreign(settings, world, part)
+                return part
+        except GateError as error:
+            doubts.append(str(error))
+    doubts.append("no part publish of this run was given, so nothing was read back")
+    return None
+
+
+def _refuse_foreign(settings: Settings, world: World, part: SealedPart) -> None:
+    wrong = list(run_differences(identity(world, {}), part.document.run))
+    if part.document.policy != policy_digest(policy_of(settings)):
+        wrong.append("its policy is another one: settings differ between the jobs")
+    if wrong:
+        message = f"the part {part.document.part} in {part.folder} is not of this run: {'; '.join(wrong)}"
+        raise ForgedError(message)
+
+
+# --- what each part does ----------------------------------------------------------------------------------------------
+
+
+def _begun(name: PartName, given: Mapping[str, SealedPart]) -> PartBegun:
+    previous = tuple(Previous(part=part, digest=row.digest) for part, row in sorted(given.items()))
+    return PartBegun(part=name, previous=previous)
+
+
+def _part(
+    settings: Settings,
+    directory: Path,
+    world: World,
+    begun: PartBegun,
+    act: Callable[[Site], None],
+) -> SealedPart:
+    """Write the part that ``act`` sees, and seal it, however that ended."""
+    with open_site(settings, directory, world) as site, ending_after(settings.deadline, world):
+        site.write(RunStarted(run=started(site, world), policy=site.policy))
+        site.write(begun)
+        try:
+            act(site)
+        except CancelledError as error:
+            site.write(Cancelled(reason=str(error)))
+        except RefusedError as error:
+            site.write(RunRefused(reason=str(error)))
+        site.write(RunComplete())
+        world.progress.stage("seal")
+        return seal_part(directory)
+
+
+def _pre(site: Site, world: World) -> None:
+    stage(site, world, "identify", lambda: identify_caches(site))
+    stage(site, world, PRE, lambda: _observe_before(site, world))
+
+
+def _observe_before(site: Site, world: World) -> None:
+    site.open_log_window()
+    if site.log_window is not None:
+        site.write(site.log_window.stood())
+    observe_phase(site, world, Phase.PRE)
+    try_access_controls(site)
+
+
+def _watch(site: Site, world: World, seconds: float, over: Callable[[], bool]) -> None:
+    stage(site, world, DURING, lambda: _sample_for(site, world, seconds, over))
+
+
+def _sample_for(site: Site, world: World, seconds: float, over: Callable[[], bool]) -> None:
+    until = world.clock.monotonic() + seconds
+    number = 0
+    while world.clock.monotonic() < until and not over() and not world.cancel.cancelled:
+        number += 1
+        take_sample(site, world, Phase.DURING, number)
+        world.cancel.wait(limits.DURING_SPACING_SECONDS)
+
+
+def _publish(site: Site, world: World, pre: SealedPart) -> None:
+    site.split = True
+    site.read_tokens = dict.fromkeys(site.caches, site.settings.push_token)
+    stage(site, world, "identify", lambda: identify_caches(site))
+    reasons = unclean(facts_so_far(pre.tape.entries))
+    if not pre.document.complete:
+        reasons = ("its record is not whole", *reasons)
+    if reasons and not site.settings.publish_anyway:
+        skip(site, PUBLISH, f"the evidence before is not clean: {'; '.join(reasons)}")
+    else:
+        publish_all(site, world)
+
+
+def _post(site: Site, world: World, known: Mapping[str, SealedPart], doubts: Sequence[str]) -> None:
+    for doubt in doubts:
+        site.write(Trouble(stage=POST, message=doubt))
+    stage(site, world, "identify", lambda: identify_caches(site))
+    try:
+        if PUBLISH in known:
+            _read_published(site, world, known[PUBLISH])
+    finally:
+        if not world.cancel.cancelled:
+            stage(site, world, POST, lambda: _observe_after(site, world))
+            stage(site, world, "logs", lambda: _read_log(site, world, known[PRE]))
+
+
+def _read_published(site: Site, world: World, publishing: SealedPart) -> None:
+    ended = {record.name for record in publishing.tape.of(ChildEnded)}
+    plans = {record.label: record for record in publishing.tape.of(PushSetKnown)}
+    for label in Label:
+        if label in plans and child_name(label) in ended:
+            _read_one(site, world, plans[label])
+
+
+def _read_one(site: Site, world: World, plan: PushSetKnown) -> None:
+    """Take over a plan and read it back. What an upstream serves is decided here, by signatures, not by the plan."""
+    name = plan.label.value
+    what = stage(site, world, f"plan:{name}", lambda: _take_over(site, plan))
+    if what is None:
+        return
+    stage(site, world, f"read:{name}", lambda: read_back(site, world, what))
+    if plan.label is Label.CANARY:
+        stage(site, world, "bit-flip", lambda: try_bit_flip(site, world, what))
+
+
+def _take_over(site: Site, plan: PushSetKnown) -> Publication:
+    cache = site.cache_of(plan.label)
+    total = sum(path.nar_size for path in plan.paths)
+    if plan.cache != cache or len(plan.paths) > limits.PATHS_MAX or total > _bytes_of(site, plan.label):
+        message = (
+            f"the plan of the {plan.label.value} has {len(plan.paths)} paths of {total} bytes for the cache "
+            f"{ascii(plan.cache)[:80]}, which is none of ours: look into the publishing job"
+        )
+        raise InconclusiveError(message)
+    for path in plan.paths:
+        store_path(path.store_path)
+    keys = site.upstream_key_names.get(cache, ())
+    upstream = tuple(path.store_path for path in plan.paths if is_upstream(path, keys, site.settings.upstream_keys))
+    site.write(replace(plan, upstream=upstream, upstream_key_names=tuple(keys)))
+    what = Publication(
+        label=plan.label,
+        cache=cache,
+        facts={path.store_path: path for path in plan.paths},
+        served=tuple(path.store_path for path in plan.paths if path.store_path not in upstream),
+    )
+    site.published.append(what)
+    return what
+
+
+def _bytes_of(site: Site, label: Label) -> int:
+    """How many bytes of NARs a publication may have, whatever its plan says: they are all read."""
+    return 2 * limits.CANARY_LARGE_BYTES if label is Label.CANARY else site.policy.max_bytes
+
+
+def _observe_after(site: Site, world: World) -> None:
+    observe_phase(site, world, Phase.POST)
+    read_once_more(site, world)
+
+
+def _read_log(site: Site, world: World, pre: SealedPart) -> None:
+    """The log from where it stood in ``pre``; the canaries of both jobs must be in it."""
+    stood = pre.tape.of(LogStood)
+    unknown = LogStood(offset=None, before="", trouble="the part pre does not tell where the server's log stood")
+    site.open_log_window(stood[-1] if stood else unknown)
+    capture_server_log(site, world, pre.tape.entries)

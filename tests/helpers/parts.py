@@ -1,0 +1,335 @@
+"""A healthy split run as the folders of its four parts; tests break one thing of it at a time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from gate.clock import SystemClock
+from gate.evidence.fold import Tape
+from gate.evidence.joined import fold_any, journal_name
+from gate.evidence.parts import JOURNAL, part_bytes, part_document
+from gate.evidence.wire import entry_line
+from gate.journal import make_folder
+from gate.model import records as say
+from gate.model.basics import Label, Phase, Truth
+from gate.model.document import Evidence, ManifestEntry
+from gate.model.part_records import GIVEN, LogStood, PartBegun, PartJoined, PartName, Previous
+from gate.probe import Quiet, World, join
+from gate.probe.identify import identity
+from gate.probe.site import policy_of
+from gate.process import CancelToken
+from gate.seal import assemble
+from gate.settings import Settings, resolve
+from gate.tape import PART
+from tests.helpers import tapes
+
+NONCE = "aa"
+ORDER: tuple[PartName, ...] = ("pre", "publish", "during", "post")
+CANARIES = (
+    tapes.path_facts(f"publication-gate-canary-small-{NONCE}", 16384),
+    tapes.path_facts(f"publication-gate-canary-large-{NONCE}", 655360),
+)
+SETS = {Label.CANARY: CANARIES, Label.TWIN: tapes.TWINS, Label.PROFILE: tapes.SOURCES}
+STARTS: dict[PartName, int] = {"pre": 0, "publish": 40, "during": 36, "post": 110}  # seconds past midnight
+TOML = {
+    "cache": {
+        "attic-server": "http://127.0.0.1:8",
+        "attic-cache": "main",
+        "probe-cache": "probe",
+        "plain-http-hosts": ["127.0.0.1:8", "127.0.0.1:9"],
+    },
+    "store": {
+        "s3-endpoint": "http://127.0.0.1:9",
+        "state-key": "runners/terraform.tfstate",
+        "markers": ["file:///data"],
+    },
+    "sampling": {"samples": 2},
+}
+SERVER_LOG = (
+    f"2026-11-24T00:00:05.000799Z ERROR attic_server::error: Error from the common components.\n"
+    f"           with method=GET uri=/main/{tapes.PRE_NONCE}.narinfo version=HTTP/1.1\n"
+    f"2026-11-24T00:02:36.000799Z ERROR attic_server::error: Error from the common components.\n"
+    f"           with method=GET uri=/main/{tapes.POST_NONCE}.narinfo version=HTTP/1.1\n"
+).encode()
+
+
+def settings(profile: str = "medium-check", **toml: Mapping[str, Any]) -> Settings:
+    return resolve(profile, toml={**TOML, **toml}, environ={}, flags={}, read_file=lambda path: path)
+
+
+def world(nonce: str = NONCE, environ: Mapping[str, str] | None = None) -> World:
+    return World(environ=environ or {}, cancel=CancelToken(), progress=Quiet(), clock=SystemClock(), nonce=nonce)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part to be broken: its records, without the two that begin it, and its captures."""
+
+    records: tuple[say.Record, ...]
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def change(self, kind: type, edit: Callable[[Any], say.Record | None]) -> "Part":
+        edited = [edit(record) if isinstance(record, kind) else record for record in self.records]
+        return replace(self, records=tuple(record for record in edited if record is not None))
+
+    def with_record(self, *records: say.Record) -> "Part":
+        return replace(self, records=(*self.records[:-1], *records, self.records[-1]))
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split run to be broken. ``heads`` are edits of a part's first two records."""
+
+    parts: dict[PartName, Part]
+    heads: dict[PartName, Callable[[say.RunStarted, PartBegun], tuple[say.RunStarted, PartBegun]]] = field(
+        default_factory=dict
+    )
+    starts: dict[PartName, int] = field(default_factory=lambda: dict(STARTS))
+    steps: dict[PartName, int] = field(default_factory=dict)
+
+    def change(self, name: PartName, kind: type, edit: Callable[[Any], say.Record | None]) -> "Split":
+        return replace(self, parts={**self.parts, name: self.parts[name].change(kind, edit)})
+
+    def with_record(self, name: PartName, *records: say.Record) -> "Split":
+        return replace(self, parts={**self.parts, name: self.parts[name].with_record(*records)})
+
+    def with_run(self, name: PartName, **changes: object) -> "Split":
+        def edit(started: say.RunStarted, begun: PartBegun) -> tuple[say.RunStarted, PartBegun]:
+            return replace(started, run=replace(started.run, **changes)), begun  # type: ignore[arg-type]  # test
+
+        return replace(self, heads={**self.heads, name: edit})
+
+    def with_policy(self, name: PartName, **changes: object) -> "Split":
+        def edit(started: say.RunStarted, begun: PartBegun) -> tuple[say.RunStarted, PartBegun]:
+            return replace(started, policy=replace(started.policy, **changes)), begun  # type: ignore[arg-type]  # test
+
+        return replace(self, heads={**self.heads, name: edit})
+
+    def with_previous(self, name: PartName, *previous: Previous) -> "Split":
+        return replace(
+            self, heads={**self.heads, name: lambda started, begun: (started, replace(begun, previous=previous))}
+        )
+
+    def made(self, chosen: Settings | None = None) -> "dict[PartName, Made]":
+        """The bytes of all parts, each given the ones before it."""
+        done: dict[PartName, Made] = {}
+        for name in ORDER:
+            previous = tuple(Previous(part=part, digest=done[part].digest) for part in sorted(GIVEN[name]))
+            head = heads(name, previous, chosen)
+            if name in self.heads:
+                head = self.heads[name](*head)
+            part = self.parts[name]
+            made = chained(
+                (*head, *part.records), self.starts[name], step=self.steps.get(name, 2 if name == "during" else 1)
+            )
+            files = {JOURNAL: b"".join(line for _, line in made), **part.files}
+            rows = [
+                ManifestEntry(
+                    name=file,
+                    kind="journal" if file == JOURNAL else "capture",
+                    bytes=len(data),
+                    sha256=sha256(data).hexdigest(),
+                )
+                for file, data in files.items()
+            ]
+            document = part_bytes(part_document(Tape(entries=tuple(entry for entry, _ in made), torn=False), rows))
+            done[name] = Made(document=document, files=files)
+        return done
+
+    def joined(self, chosen: Settings | None = None) -> tuple[list[say.Record], dict[str, bytes]]:
+        """The records and the files of the joined folder."""
+        made = self.made(chosen)
+        start = say.RunStarted(run=identity(world(), {}), policy=policy_of(chosen or settings()))
+        records: list[say.Record] = [start]
+        records += [
+            PartJoined(part=name, digest=part.digest, told=part.digest, document=part.document.decode())
+            for name, part in made.items()
+        ]
+        files = {
+            journal_name(name) if file == JOURNAL else file: data
+            for name, part in made.items()
+            for file, data in part.files.items()
+        }
+        return [*records, say.RunComplete()], files
+
+    def judged(self, chosen: Settings | None = None) -> Evidence:
+        """The joined run in memory: folded and judged, but not written and not rendered."""
+        records, files = self.joined(chosen)
+        tape = Tape(entries=tuple(entries(records, 400, step=1)), torn=False)
+        return assemble(fold_any(tape, tapes.captures(files)), ())
+
+    def write(self, at: Path, chosen: Settings | None = None) -> "Folders":
+        """The folders of all parts below ``at``, sealed."""
+        made = self.made(chosen)
+        for name, part in made.items():
+            make_folder(at / name)
+            for file, data in {**part.files, PART: part.document}.items():
+                (at / name / file).write_bytes(data)
+        digests: dict[str, str] = {name: part.digest for name, part in made.items()}
+        return Folders(at=at, digests=digests, settings=chosen or settings())
+
+
+@dataclass(frozen=True)
+class Made:
+    """The bytes of one part."""
+
+    document: bytes
+    files: dict[str, bytes]
+
+    @property
+    def digest(self) -> str:
+        return sha256(self.document).hexdigest()
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Sealed parts on disk."""
+
+    at: Path
+    digests: dict[str, str]
+    settings: Settings
+
+    def join(
+        self,
+        *names: str,
+        told: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> tuple[Evidence, tuple[str, ...]]:
+        """The joined run of these parts, or of all, into the folder ``run``."""
+        folders = [self.at / name for name in names or ORDER]
+        digests = self.digests if told is None else told
+        return join(self.settings, folders, digests, self.at / "run", world("other", environ))
+
+
+def heads(
+    name: PartName, previous: tuple[Previous, ...] = (), chosen: Settings | None = None
+) -> tuple[say.RunStarted, PartBegun]:
+    """The first two records of a part."""
+    start = say.RunStarted(run=identity(world(), {}), policy=policy_of(chosen or settings()))
+    return start, PartBegun(part=name, previous=previous)
+
+
+def entries(records: Sequence[say.Record], start: int, *, step: int) -> list[say.Entry]:
+    return [entry for entry, _ in chained(records, start, step=step)]
+
+
+def chained(records: Sequence[say.Record], start: int, *, step: int) -> list[tuple[say.Entry, bytes]]:
+    """Entries and their lines, ``step`` seconds apart."""
+    made: list[tuple[say.Entry, bytes]] = []
+    prev = "0" * 64
+    for seq, record in enumerate(records):
+        seconds = start + seq * step
+        at = f"2026-11-24T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.000Z"
+        entry = say.Entry(seq=seq, at=at, mono_millis=seq * step * 1000, prev=prev, record=record)
+        line = entry_line(entry)
+        made.append((entry, line))
+        prev = sha256(line).hexdigest()
+    return made
+
+
+def healthy() -> Split:
+    """A whole healthy split run of medium-check: it passes."""
+    return Split(parts={"pre": _pre(), "publish": _publish(), "during": _during(), "post": _post()})
+
+
+def _pre() -> Part:
+    controls = [tapes.control(name) for name in tapes.CONTROLS if name != "bit-flip-caught"]
+    stood = LogStood(offset=0, before=sha256(b"").hexdigest())
+    caches = (tapes.cache_config("main"), tapes.cache_config("probe"))
+    marks = [say.StageMark(name="identify", state=state) for state in ("started", "ended")]
+    records = (*marks, *tapes.phase_records(Phase.PRE, tapes.PRE_NONCE), *caches, *controls, stood, say.RunComplete())
+    return Part(records)
+
+
+def _publish() -> Part:
+    files = {
+        "build.log": tapes.BUILD_LOG,
+        **{f"push-{label.value}.log": tapes.push_log(paths) for label, paths in SETS.items()},
+    }
+    build = say.BuildFacts(
+        installable=".#checks.x86_64-linux.deadnix",
+        derivation="/nix/store/x.drv",
+        outputs=(tapes.SOURCES[0].store_path,),
+        substituters=("http://127.0.0.1:8/main",),
+        cache_among_substituters=Truth.PRESENT,
+        fallback=True,
+        nix_version="2.8.0",
+    )
+    records: list[say.Record] = [
+        say.StageMark(name="identify", state="started"),
+        tapes.cache_config("main"),
+        tapes.cache_config("probe"),
+        build,
+        tapes.child("build", "build.log"),
+    ]
+    for label, paths in SETS.items():
+        made = tapes.publication(label, paths)
+        records += [record for record in made if not isinstance(record, say.BucketSampled)]
+    closed = (tapes.closed(name, data) for name, data in files.items())
+    return Part((*records, *closed, say.RunComplete()), files)
+
+
+def _during() -> Part:
+    samples = (tapes.sample(Phase.DURING, number) for number in range(1, 40))
+    return Part((say.StageMark(name="during", state="started"), *samples, say.RunComplete()))
+
+
+def _post() -> Part:
+    reads = [tapes.body_read(label, facts) for label, paths in SETS.items() for facts in paths]
+    sets = [record for label, paths in SETS.items() for record in tapes.publication(label, paths)[:1]]
+    caches = (tapes.cache_config("main"), tapes.cache_config("probe"))
+    flip = tapes.control("bit-flip-caught")
+    after = tapes.phase_records(Phase.POST, tapes.POST_NONCE)
+    closed = tapes.closed("server.log", SERVER_LOG)
+    mark = say.StageMark(name="identify", state="started")
+    records = (mark, *caches, *sets, *reads, flip, *after, closed, say.RunComplete())
+    return Part(records, {"server.log": SERVER_LOG})
+
+
+def without(split: Split, label: Label) -> Split:
+    """A split run in which one publication was never made."""
+
+    def keep(record: say.Record) -> say.Record | None:
+        return None if getattr(record, "label", None) is label else record
+
+    def child(record: say.ChildEnded) -> say.ChildEnded | None:
+        return None if record.name == f"push:{label.value}" else record
+
+    def closed(record: say.CaptureClosed) -> say.CaptureClosed | None:
+        return None if record.name == f"push-{label.value}.log" else record
+
+    for kind in (say.PushSetKnown, say.MissingAsked, say.BodyRead):
+        split = split.change("publish", kind, keep).change("post", kind, keep)
+    split = split.change("publish", say.ChildEnded, child).change("publish", say.CaptureClosed, closed)
+    publish = split.parts["publish"]
+    files = {name: data for name, data in publish.files.items() if name != f"push-{label.value}.log"}
+    return replace(split, parts={**split.parts, "publish": replace(publish, files=files)})
+
+
+def replace_set(split: Split, label: Label, paths: tuple[say.PathFacts, ...]) -> Split:
+    """A split run in which one publication is of other paths."""
+    made = tapes.publication(label, paths)
+    reads = [record for record in made if isinstance(record, say.BodyRead)]
+
+    def plan(record: say.PushSetKnown) -> say.PushSetKnown:
+        return made[0] if record.label is label and isinstance(made[0], say.PushSetKnown) else record
+
+    def asked(record: say.MissingAsked) -> say.MissingAsked:
+        return made[1] if record.label is label and isinstance(made[1], say.MissingAsked) else record
+
+    def read(record: say.BodyRead) -> say.BodyRead | None:
+        return None if record.label is label else record
+
+    split = split.change("publish", say.PushSetKnown, plan).change("post", say.PushSetKnown, plan)
+    split = split.change("publish", say.MissingAsked, asked)
+    split = split.change("publish", say.BodyRead, read).change("post", say.BodyRead, read)
+    log = tapes.push_log(paths)
+    name = f"push-{label.value}.log"
+    split = split.change(
+        "publish", say.CaptureClosed, lambda record: tapes.closed(name, log) if record.name == name else record
+    )
+    publish = split.parts["publish"]
+    split = replace(split, parts={**split.parts, "publish": replace(publish, files={**publish.files, name: log})})
+    return split.with_record("post", *reads)

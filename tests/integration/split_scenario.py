@@ -1,0 +1,216 @@
+"""Runs a split run against the lab: five processes, each with an environment that holds its own secrets alone.
+
+A process of its own, because a private /nix is for a whole process. ``lose`` takes the buckets out of the index when
+the profile is about to be pushed. Prints what was seen as one JSON object.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gate.clock import SystemClock
+from gate.lab.attic_stack import MAIN, PROBE
+from gate.lab.place import enter
+from gate.lab.stack import BUCKETS, Stack
+from gate.process import CancelToken
+from gate.settings import SETTINGS
+
+PATIENCE = 200.0  # seconds; a quiet machine needs a tenth
+PROFILE = "small-check"
+SECRETS = {
+    "publish": ("GATE_PUSH_TOKEN",),
+    "observe": ("GATE_READ_TOKEN", "GATE_S3_ACCESS_KEY_ID", "GATE_S3_SECRET_ACCESS_KEY"),
+    "judge": (),
+}
+WRAPPER = """#!/bin/sh
+env >>"{work}/push.env"
+case "$*" in
+  *:{cache}*) touch "{work}/pushing"; while [ ! -e "{work}/go" ]; do sleep 0.1; done ;;
+esac
+exec "{client}" "$@"
+"""
+
+
+class Site:
+    """The lab, with its gate.toml, and its secrets by the names of their variables."""
+
+    def __init__(self, stack: Stack, work: Path) -> None:
+        self.stack = stack
+        self.work = work
+        self.secrets = {
+            "GATE_PUSH_TOKEN": stack.attic.mint.push((MAIN, PROBE)).reveal(),
+            "GATE_READ_TOKEN": stack.attic.mint.read((MAIN, PROBE)).reveal(),
+            "GATE_S3_ACCESS_KEY_ID": stack.store.objects.access_key_id.reveal(),
+            "GATE_S3_SECRET_ACCESS_KEY": stack.store.objects.secret_access_key.reveal(),
+        }
+        wrapper = work / "attic"
+        wrapper.write_text(WRAPPER.format(work=work, cache=MAIN, client=stack.client), encoding="utf-8")
+        wrapper.chmod(0o755)
+        (work / "gate.toml").write_text(toml(stack, wrapper), encoding="utf-8")
+
+    def environ(self, job: str) -> dict[str, str]:
+        run = {"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_REPOSITORY_ID": "5", "GITHUB_SHA": "c" * 40}
+        root = str(Path(__file__).parents[2])
+        held = {name: self.secrets[name] for name in SECRETS[job]}
+        return {**self.stack.environ(), **run, "PYTHONPATH": root, **held}
+
+    def start(self, job: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
+        argv = [sys.executable, "-m", "gate", *map(str, arguments), "--config", str(self.work / "gate.toml")]
+        argv += ["--json-into", str(self.work / f"{arguments[0]}-{time.monotonic_ns()}.json")]
+        return subprocess.Popen(argv, env=self.environ(job), stdout=subprocess.DEVNULL)
+
+    def run(self, job: str, *arguments: str | Path) -> int:
+        return self.start(job, *arguments).wait(PATIENCE)
+
+
+def toml(stack: Stack, wrapper: Path) -> str:
+    """The lab's settings as a gate.toml."""
+    settings = stack.settings_for(PROFILE, attic_bin=str(wrapper))
+    tables: dict[str, list[str]] = {}
+    for row in SETTINGS:
+        value = getattr(settings, row.name)
+        if row.type != "secret" and value != row.default:
+            text = json.dumps(list(value) if isinstance(value, tuple) else value)
+            tables.setdefault(row.table, []).append(f"{row.name.replace('_', '-')} = {text}")
+    return "".join(f"[{name}]\n" + "\n".join(rows) + "\n" for name, rows in tables.items())
+
+
+def wait_for(there: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not there():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.05)
+
+
+def digest(part: Path) -> str:
+    from gate.probe import verify_part
+
+    return verify_part(part).digest
+
+
+def told(parts: Sequence[Path]) -> list[str]:
+    return [text for part in parts for text in ("--digest", f"{part.name}={digest(part)}")]
+
+
+def split_run(site: Site, *, lose: bool) -> Mapping[str, Any]:
+    work, profile = site.work, ("--profile", PROFILE)
+    pre, publish, during, post = (work / name for name in ("pre", "publish", "during", "post"))
+    codes = {"pre": site.run("observe", "capture", "--phase", "pre", *profile, "--output", pre)}
+    after: tuple[str | Path, ...] = ("--after", pre, *told([pre]))
+    over = work / "over"
+    watch: tuple[str | Path, ...] = ("--seconds", "3000", "--until", over)
+    watching = site.start("observe", "capture", "--phase", "during", *profile, *after, *watch, "--output", during)
+    journal = during / "journal.jsonl"
+    wait_for(lambda: journal.exists() and b'"bucket-sample"' in journal.read_bytes())
+    confirm = ("--confirm", f"probe-attic-publication-{PROFILE}")
+    publishing = site.start("publish", "publish", *profile, *confirm, *after, "--output", publish)
+    if lose:
+        wait_for((work / "pushing").exists)
+        for bucket in BUCKETS:
+            site.stack.store.lose(bucket)
+    (work / "go").touch()
+    codes["publish"] = publishing.wait(PATIENCE)
+    over.touch()
+    codes["during"] = watching.wait(PATIENCE)
+    after = ("--after", pre, "--after", publish, *told([pre, publish]))
+    codes["post"] = site.run("observe", "capture", "--phase", "post", *profile, *after, "--output", post)
+    parts = (pre, publish, during, post)
+    codes["judge"] = site.run("judge", "judge", *parts, *profile, *told(parts), "--output", work / "run")
+    return {"codes": codes, **looked(site, work / "run", parts)}
+
+
+def looked(site: Site, run: Path, parts: Sequence[Path]) -> dict[str, Any]:
+    """What the joined folder says, and which secrets each part and each process held."""
+    from gate.seal import verify
+
+    evidence, _ = verify(run)
+    pushed = (site.work / "push.env").read_text(encoding="utf-8")
+    return {
+        "word": evidence.verdict.word.value,
+        "codes_of_verdict": list(evidence.verdict.codes),
+        "summaries": [f"{row.code}: {row.summary}" for row in evidence.findings if row.status.value != "pass"],
+        "rows": sorted(
+            {(row.code, row.subject, row.phase) for row in evidence.findings if row.code.startswith("part")}
+        ),
+        "proved": [evidence.coverage.expected_paths, evidence.coverage.proved_paths],
+        "twin": evidence.coverage.fresh_twin,
+        "boundary": len(evidence.boundary),
+        "first_loss": evidence.during.first_loss_at is not None,
+        "push_environment": sorted(name for name, text in site.secrets.items() if text in pushed or name in pushed),
+        "leaks": sorted(
+            name
+            for name, text in site.secrets.items()
+            for folder in (*parts, run)
+            for path in folder.iterdir()
+            if text.encode() in path.read_bytes()
+        ),
+    }
+
+
+def after_the_loss(site: Site) -> dict[str, Any]:
+    """A publishing job after a ``pre`` that is not clean; and a ``post`` whose ``publish`` was tampered with."""
+    from gate.model.records import StageMark, Trouble
+    from gate.probe import verify_part
+
+    work, profile = site.work, ("--profile", PROFILE)
+    again, unclean, doubted = work / "again", work / "unclean", work / "doubted"
+    site.run("observe", "capture", "--phase", "pre", *profile, "--output", again)
+    confirm = ("--confirm", f"probe-attic-publication-{PROFILE}")
+    code = site.run("publish", "publish", *profile, *confirm, "--after", again, "--output", unclean)
+    skipped = [mark for mark in verify_part(unclean).tape.of(StageMark) if mark.state == "skipped"]
+    (work / "publish" / "build.log").write_bytes(b"x")
+    given = ("--after", work / "pre", "--after", work / "publish")
+    site.run("observe", "capture", "--phase", "post", *profile, *given, "--output", doubted)
+    post = verify_part(doubted)
+    return {
+        "unclean": [code, [mark.name for mark in skipped], len(list(unclean.glob("push-*.log")))],
+        "doubted": [record.stage for record in post.tape.of(Trouble)],
+        "given_to_doubted": [row.part for row in post.document.previous],
+        "samples_of_doubted": sum(record.kind == "bucket-sample" for record in records_of(post)),
+    }
+
+
+def records_of(part: Any) -> list[Any]:
+    return [entry.record for entry in part.tape.entries]
+
+
+def refusals(site: Site) -> dict[str, int]:
+    """Each command with one secret that is not its own; and the pre part's folder twice."""
+    codes = {}
+    for name, job, arguments in (
+        ("publish", "publish", ("publish", "--confirm", f"probe-attic-publication-{PROFILE}")),
+        ("pre", "observe", ("capture", "--phase", "pre")),
+        ("judge", "judge", ("judge", site.work / "pre")),
+    ):
+        for secret in sorted(set(site.secrets) - set(SECRETS[job])):
+            output = site.work / "refused"
+            argv = [sys.executable, "-m", "gate", *map(str, arguments), "--profile", PROFILE, "--output", str(output)]
+            argv += ["--config", str(site.work / "gate.toml")]
+            environ = {**site.environ(job), secret: site.secrets[secret]}
+            done = subprocess.run(argv, env=environ, capture_output=True, check=False, timeout=PATIENCE)
+            assert secret.encode() in done.stderr, done.stderr
+            assert not output.exists()
+            codes[f"{name} with {secret}"] = done.returncode
+    return codes
+
+
+def main() -> None:
+    enter(os.environ)
+    with Stack(os.environ, cancel=CancelToken(), clock=SystemClock()) as stack:
+        work = stack.work / "split"
+        work.mkdir()
+        site = Site(stack, work)
+        facts: dict[str, Any] = dict(split_run(site, lose="lose" in sys.argv))
+        if "lose" in sys.argv:
+            facts |= after_the_loss(site)
+        else:
+            facts["refusals"] = refusals(site)
+    print(json.dumps(facts))
+
+
+main()
