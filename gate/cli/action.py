@@ -35,21 +35,32 @@ def action_finish(folder: Annotated[Path, Parameter(help="The evidence folder th
     """Seal what the run left, and write outputs, summary and annotations; 0 whatever the verdict."""
     from gate.clock import SystemClock
     from gate.github import outputs
-    from gate.github.context import PREFIX, REQUIRE, artifact_name, read_runner, read_work
+    from gate.github.context import CAPTURE, MODES, PREFIX, PUBLISH, REQUIRE, artifact_name, read_runner, read_work
     from gate.github.ending import conclude, conclude_answer
+    from gate.github.refusal import write_refusal
     from gate.github.told import was_begun, what_was_answered, what_was_told
 
     runner = read_runner(os.environ)
     work = read_work(os.environ)
     step = os.environ.get(PREFIX + "STEP", "")
-    if os.environ.get(PREFIX + "MODE", "") == REQUIRE:
+    refusal = None
+    mode = os.environ.get(PREFIX + "MODE", "")
+    if mode in (CAPTURE, PUBLISH):
+        from gate.cli.action_parts import finish_part
+
+        finish_part(folder, begun=was_begun(work), step=step)
+        return 0
+    if mode == REQUIRE:
         ending = conclude_answer(what_was_answered(work), step=step)
     else:
         told = what_was_told(work)
         ending = conclude(folder, begun=was_begun(work), told=told, step=step, clock=SystemClock())
+        # Not of mode judge: what it refuses are parts of a run that may have published.
+        if mode in MODES and ending.refused_before_evidence:
+            refusal = write_refusal(work, ending.headline)
     say("".join(line + "\n" for line in outputs.annotations(ending)))
     outputs.append(runner.summary, outputs.step_summary(ending).encode())
-    values = outputs.output_values(ending, artifact_name(os.environ, runner))
+    values = outputs.output_values(ending, artifact_name(os.environ, runner), refusal)
     # Last: what a step wrote here stands even when the step is killed (actions/runner ActionRunner.cs:282).
     outputs.append(runner.output, outputs.output_file(values, f"gate_{secrets.token_hex(16)}"))
     return 0
@@ -58,13 +69,20 @@ def action_finish(folder: Annotated[Path, Parameter(help="The evidence folder th
 def _run(environ: Mapping[str, str]) -> Outcome:
     from gate.cli.probing import run_probe
     from gate.cli.requiring import run_require
-    from gate.github.context import REQUIRE, read_mode, read_question, read_request
+    from gate.github.context import REQUIRE, SPLIT, read_mode, read_parts, read_question, read_request
     from gate.github.told import say_begun
 
-    if read_mode(environ) == REQUIRE:
+    mode = read_mode(environ)
+    if mode == REQUIRE:
         question = read_question(environ)
         return run_require(push_follows=question.push_follows, config=question.config)
     request = read_request(environ)
+    if mode in SPLIT:
+        from gate.cli.action_parts import run_split
+
+        parts = read_parts(environ)
+        say_begun(request.work, request.evidence)
+        return run_split(mode, request, parts)
     say_begun(request.work, request.evidence)
     return run_probe(
         profile=request.profile,

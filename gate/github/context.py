@@ -13,10 +13,15 @@ from gate.errors import RefusedError
 
 REQUIRE: Final = "require"
 MODES: Final = ("probe", REQUIRE)
+CAPTURE: Final = "capture"
+PUBLISH: Final = "publish"
+JUDGE: Final = "judge"
+SPLIT: Final = (CAPTURE, PUBLISH, JUDGE)  # the parts of a run that is split between jobs, and the job that joins them
 PREFIX: Final = "GATE_ACTION_"
 RESULT: Final = "result.json"
 BEGUN: Final = "begun"
 _DAYS: Final = re.compile("[0-9]{1,3}")
+_SECONDS: Final = re.compile("[0-9]{1,6}")
 # What an artifact's name may not hold is the complement of a much larger set (toolkit artifact path-and-artifact-name-
 # validation.ts); these are safe in a URL and on a shell's line too.
 _NOT_IN_NAMES: Final = re.compile("[^A-Za-z0-9._-]+")
@@ -42,6 +47,16 @@ class Request:
     config: Path | None
     work: Path
     evidence: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the modes of a split run are told: a capture's phase, the folders of the parts before, their digests."""
+
+    phase: str
+    folders: tuple[Path, ...]
+    digests: tuple[str, ...]
+    seconds: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +87,10 @@ def read_work(environ: Mapping[str, str]) -> Path:
 
 
 def read_mode(environ: Mapping[str, str]) -> str:
-    """One of `MODES`; raises `RefusedError` for anything else."""
+    """One of `MODES` or `SPLIT`; raises `RefusedError` for anything else."""
     mode = environ.get(PREFIX + "MODE", "")
-    if mode not in MODES:
-        message = f"mode is {ascii(mode)[:80]}: expected probe or require"
+    if mode not in (*MODES, *SPLIT):
+        message = f"mode is {ascii(mode)[:80]}: expected probe or require, or capture, publish or judge of a split run"
         raise RefusedError(message)
     return mode
 
@@ -102,6 +117,28 @@ def read_request(environ: Mapping[str, str]) -> Request:
         work=read_work(environ),
         evidence=Path(_needed(environ, "EVIDENCE")),
     )
+
+
+def read_parts(environ: Mapping[str, str]) -> Parts:
+    """The inputs of a split run's modes; raises `RefusedError` for what is none of theirs."""
+    phase = environ.get(PREFIX + "PHASE", "")
+    seconds = environ.get(PREFIX + "SECONDS", "")
+    if seconds and not _SECONDS.fullmatch(seconds):
+        message = f"seconds is {ascii(seconds)[:80]}: expected a whole number of seconds"
+        raise RefusedError(message)
+    return Parts(
+        phase=phase,
+        folders=tuple(Path(name) for name in environ.get(PREFIX + "PARTS", "").split()),
+        digests=tuple(environ.get(PREFIX + "PART_DIGESTS", "").split()),
+        seconds=float(seconds) if seconds else None,
+    )
+
+
+def part_artifact_name(environ: Mapping[str, str], runner: Runner) -> str:
+    """A name for a part's artifact: never one under which ``require`` looks for evidence."""
+    part = environ.get(PREFIX + "PHASE", "") if environ.get(PREFIX + "MODE") == CAPTURE else PUBLISH
+    plain = _NOT_IN_NAMES.sub("-", part)[:_NAME_PART]
+    return f"publication-part-{plain}-{artifact_name(environ, runner).removeprefix('publication-evidence-')}"
 
 
 def artifact_name(environ: Mapping[str, str], runner: Runner) -> str:

@@ -44,6 +44,11 @@ class Ending:
         return "pass" if self.word is Word.PASS and not self.under_break_glass else "fail"
 
     @property
+    def refused_before_evidence(self) -> bool:
+        """Whether a probe was refused before it had a folder: nothing was built or published, nothing was seen."""
+        return self.word is Word.REFUSED and self.folder is None
+
+    @property
     def failed_paths(self) -> tuple[str, ...]:
         """Store paths whose push failed, or whose body is wrong; sorted."""
         if self.evidence is None:

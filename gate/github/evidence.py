@@ -6,21 +6,19 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from gate import limits
-from gate.errors import ForeignTextError, ForgedError, GateError, InconclusiveError, RefusedError, UnsealedError
+from gate.errors import ForeignTextError, ForgedError, GateError, RefusedError, UnsealedError
 from gate.github.api import GitHub
 from gate.github.artifacts import artifacts_of, download, ever_began
-from gate.github.bundle import read_bundle, unpack
+from gate.github.bundle import unpack
+from gate.github.refusal import RESULT, is_refusal
 from gate.judge.acceptance import reason
 from gate.model.document import Evidence
 from gate.model.gating import Artifact, Looked, Reason, Run
 from gate.parse.leaks import leak_in
-from gate.parse.strict_json import as_object, loads
 from gate.seal import verify
 from gate.tape import EVIDENCE, names, stream
 
 PREFIX: Final = "publication-evidence-"  # gate.github.context.artifact_name
-RESULT: Final = "result.json"
 _NOT_IN_NAMES: Final = re.compile("[^A-Za-z0-9._-]+")
 _NAME_PART: Final = 80
 _NEVER_RAN: Final = ("cancelled", "skipped", "startup_failure", "action_required", "stale")
@@ -80,14 +78,22 @@ class Finder:
             return reason("require-digest-differs", str(error))
         folder = self._scratch / str(artifact.id)
         try:
-            if _is_refusal(data):
-                return None
+            if is_refusal(data):
+                return self._refused(data, folder, told)
             unpack(data, folder)
             return self._verified(artifact, folder, told)
         except (ForeignTextError, RefusedError) as error:
             return reason("require-bundle-malformed", f"{told}: {error}".replace(str(folder), "its folder"))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _refused(self, data: bytes, folder: Path, told: str) -> Reason | None:
+        """None where a refusal may be believed: a job of the run could put one in the place of what it found."""
+        if self._attest is None:
+            return None
+        unpack(data, folder)
+        why = self._attest(folder / RESULT)
+        return None if why is None else reason("require-not-attested", f"{told}: {why}")
 
     def _verified(self, artifact: Artifact, folder: Path, told: str) -> Evidence | Reason:
         try:
@@ -108,21 +114,3 @@ class Finder:
         if why is not None:
             return reason("require-not-attested", f"{told}: {why}")
         return evidence
-
-
-def _is_refusal(data: bytes) -> bool:
-    """Whether a bundle is the result of a run that was refused before it had a folder: one small file that says so."""
-    if len(data) > limits.RESULT_BYTES:
-        return False
-    try:
-        files = read_bundle(data)
-    except ForgedError:
-        return False
-    if set(files) != {RESULT}:
-        return False
-    result = as_object(loads(files[RESULT], cap=limits.RESULT_BYTES, what=RESULT), RESULT)
-    verdict = as_object(result.get("verdict"), "verdict")
-    if verdict.get("word") != "refused" or result.get("evidence") is not None:
-        message = f"{RESULT} alone is taken only from a refused run: its evidence is missing"
-        raise InconclusiveError(message)
-    return True

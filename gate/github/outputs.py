@@ -6,6 +6,7 @@ Formats: https://docs.github.com/en/actions/reference/workflows-and-actions/work
 
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -28,21 +29,27 @@ OUTPUTS: Final = (
     "failed-paths",
     "summary",
 )
+UPLOAD_PATH: Final = "upload-path"  # for the action's own next step, no output of the action
 _LEVELS: Final = ((Status.FAIL, "error"), (Status.INCONCLUSIVE, "warning"))
 # A command's data ends with its line, a property at a comma or colon (toolkit command.ts, escapeData and
 # escapeProperty; actions/runner ActionCommand.cs _escapeDataMappings).
 _DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 
 
-def output_values(ending: Ending, artifact: str) -> dict[str, str]:
-    """Every output but the artifact's address, by name; none has more than one line."""
+def output_values(ending: Ending, artifact: str, refusal: Path | None = None) -> dict[str, str]:
+    """Every output but the artifact's address, by name; none has more than one line.
+
+    What is uploaded is the evidence folder, or else the ``refusal``: the file that a refused run leaves.
+    """
+    upload = ending.folder or refusal
     return {
         "verdict": "break-glass" if ending.under_break_glass else ending.word.value,
         "outcome": ending.outcome,
         "exit-code": str(ending.exit_code),
         "evidence-path": str(ending.folder) if ending.folder else "",
         "evidence-digest": ending.digest or "",
-        "artifact-name": artifact if ending.folder else "",
+        "artifact-name": artifact if upload else "",
+        UPLOAD_PATH: str(upload) if upload else "",
         "failed-paths": json.dumps(ending.failed_paths[: limits.OUTPUT_PATHS]),
         "summary": runner_safe(_headline(ending)),
     }
@@ -93,14 +100,22 @@ def annotations(ending: Ending) -> Iterator[str]:
 
 
 def append(path: Path, data: bytes) -> None:
-    """Append to a file of the runner's; raises `RefusedError` when that can't be."""
+    """Append to a file of the runner's; raises `RefusedError` when that can't be, and for what is no regular file.
+
+    A link could lead into the evidence, and a pipe that nobody reads would be waited for.
+    """
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
         with os.fdopen(handle, "ab") as stream:
-            stream.write(data)
+            regular = stat.S_ISREG(os.fstat(handle).st_mode)
+            if regular:
+                stream.write(data)
     except OSError as error:
         message = f"{path} can't be written ({error.strerror}): the runner's own files must be writable"
         raise RefusedError(message) from None
+    if not regular:
+        message = f"{path} can't be written: it is no regular file, as the runner's own are"
+        raise RefusedError(message)
 
 
 def _headline(ending: Ending) -> str:

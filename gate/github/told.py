@@ -47,12 +47,12 @@ def say_begun(work: Path, evidence: Path) -> None:
     if evidence.exists() or evidence.is_symlink():
         message = f"the evidence folder {evidence} exists and is left untouched: give evidence-dir a new one"
         raise RefusedError(message)
-    _write(work / BEGUN, b"")
+    write_file(work / BEGUN, b"")
 
 
 def say_ended(work: Path, result: Mapping[str, Any]) -> None:
     """Leave word of how the run ended: the JSON of a command's result."""
-    _write(work / RESULT, json.dumps(result, sort_keys=True).encode())
+    write_file(work / RESULT, json.dumps(result, sort_keys=True).encode())
 
 
 def was_begun(work: Path) -> bool:
@@ -106,11 +106,3 @@ def _text(value: object) -> str:
 
 def _result(work: Path) -> Any:  # noqa: ANN401  # whatever JSON the run step left
     return loads(read_whole(work / RESULT, limits.RESULT_BYTES), cap=limits.RESULT_BYTES, what="The result")
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        write_file(path, data)
-    except OSError as error:
-        message = f"{path} can't be written ({error.strerror}): the action needs a writable RUNNER_TEMP"
-        raise RefusedError(message) from None

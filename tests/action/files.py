@@ -9,6 +9,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTION = ROOT / "action.yml"
+REPORT = ROOT / "report-issue" / "action.yml"
+ACTIONS = (ACTION, REPORT)
 WORKFLOWS = sorted([*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob("workflows/*.yml")])
 SCRIPTS = sorted(ROOT.glob("scripts/action/*"))
 PINNED = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_./-]+@[0-9a-f]{40}")
@@ -24,7 +26,7 @@ def load(path: Path) -> dict[str, Any]:
 def steps(path: Path) -> Iterator[dict[str, Any]]:
     """Every step of the action or of a workflow's jobs."""
     read = load(path)
-    if path == ACTION:
+    if path in ACTIONS:
         yield from read["runs"]["steps"]
         return
     for job in read["jobs"].values():
@@ -33,7 +35,7 @@ def steps(path: Path) -> Iterator[dict[str, Any]]:
 
 def conditions(path: Path) -> Iterator[str]:
     """Every `if:`, of steps and of jobs."""
-    jobs = [] if path == ACTION else list(load(path)["jobs"].values())
+    jobs = [] if path in ACTIONS else list(load(path)["jobs"].values())
     for part in (*jobs, *steps(path)):
         if "if" in part:
             yield str(part["if"])

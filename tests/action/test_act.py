@@ -1,67 +1,48 @@
 """The action and the workflows, run for real by act, with the lab as their cache; backend.py has the runs."""
 
 import json
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gate.github.bundle import unpack
 from gate.github.outputs import OUTPUTS
+from gate.github.refusal import is_refusal
 from gate.seal import verify
-from tests.action.files import ROOT
+from tests.action.backend import RUNS
+from tests.action.seen import MARKS, downloaded, raw, read
 from tests.unit.render.runner_parser import is_command, without_ignorable
 
-pytestmark = [
-    pytest.mark.action,
-    pytest.mark.lab,
-    pytest.mark.nix,
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    pytest.mark.xdist_group("act"),
-]
-BACKEND = Path(__file__).with_name("backend.py")
+pytestmark = MARKS
 ANNOTATION = re.compile(r"::(error|warning|notice) title=[^:,\r\n]+::[^\r\n]+")
-RUNS = ("drill", "dispatched", "mistyped", "scheduled", "called", "branch")
 ENDS = {
     "right": ("success", "pass", "0"),
     "wrong": ("failure", "refused", "2"),
     "require": ("failure", "refused", "2"),
     "yes": ("failure", "refused", "2"),
     "taken": ("failure", "refused", "2"),
-    "interrupted": ("failure", "inconclusive", "3"),
-    "killed": ("failure", "inconclusive", "3"),
-    "lost": ("failure", "quarantine", "4"),
 }
-WITH_EVIDENCE = [name for name, (_, verdict, _) in ENDS.items() if verdict != "refused"]
-
-
-@pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the backend saw of all its runs."""
-    folder = tmp_path_factory.mktemp("act")
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, str(BACKEND), str(folder)], env=environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-def read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+REFUSED_AND_UPLOADED = ("wrong", "taken")  # not of mode require, and not where no upload is wanted
+# Run, exit code of act, the action's own, the word that its summary begins with, a line that some step printed.
+SHIPPED = {
+    "called": (0, 0, "PASS", "PASS: main served every published byte"),
+    "mistyped": (1, 2, "REFUSED", "the confirm phrase for profile medium-check is"),
+    "dispatched": (1, 3, "INCONCLUSIVE", "push:canary"),
+    "lost": (1, 4, "QUARANTINE", "bucket-index-lost"),
+    "sick": (1, 4, "QUARANTINE", "issue: issue 1 opened: quarantine"),
+    "scheduled": (0, 0, "PASS", "issue: issue 1 updated: pass"),
+    "early": (1, 3, "INCONCLUSIVE", "require-no-run"),
+    "allowed": (0, 0, "PASS", "require-accepted"),
+    "blocked": (1, 4, "QUARANTINE", "require-quarantine"),
+}
 
 
 def outputs(out: Path, step: str) -> dict[str, str]:
     found: dict[str, str] = read(out / "steps.json")[step]["outputs"]
     return found
-
-
-def raw(out: Path, run: str) -> str:
-    return (out / f"{run}.raw").read_bytes().decode("utf-8")
 
 
 def log(out: Path, run: str) -> str:
@@ -85,22 +66,30 @@ def test_each_use_ends_as_it_must_and_says_so_in_every_output(step: str, out: Pa
     assert json.loads(told["failed-paths"]) == []
 
 
-@pytest.mark.parametrize("step", WITH_EVIDENCE)
-def test_what_was_sealed_is_uploaded_genuine_and_says_the_same(step: str, out: Path) -> None:
-    told = outputs(out, step)
-    assert told["evidence-path"] == str(out / step)
-    assert (
-        told["artifact-name"]
-        == f"publication-evidence-{read(out / step / 'evidence.json')['policy']['profile']}-1-1-{step}"
-    )
-    assert told["artifact-url"] == f"https://artifacts.example.org/{told['artifact-name']}"
-    evidence, digest = verify(out / "artifacts" / "drill" / told["artifact-name"])
+def test_what_was_sealed_is_uploaded_by_npms_client_and_is_genuine_when_downloaded(out: Path, tmp_path: Path) -> None:
+    told = outputs(out, "right")
+    assert told["evidence-path"] == str(out / "right")
+    assert told["artifact-name"] == f"publication-evidence-synthetic-{RUNS['drill']}-1-right"
+    wanted = rf"https://github\.com/acme/widgets/actions/runs/{RUNS['drill']}/artifacts/\d+"
+    assert re.fullmatch(wanted, told["artifact-url"])
+    evidence, digest = downloaded(out, RUNS["drill"], told["artifact-name"], tmp_path)
     assert (evidence.verdict.word.value, str(evidence.verdict.exit_code)) == (told["verdict"], told["exit-code"])
-    assert digest == told["evidence-digest"]
+    assert digest == told["evidence-digest"] == verify(out / "right")[1]
 
 
-@pytest.mark.parametrize("step", [step for step in ENDS if step not in WITH_EVIDENCE])
-def test_a_refusal_leaves_no_evidence(step: str, out: Path) -> None:
+@pytest.mark.row("RUN-28", "RUN-29")
+@pytest.mark.parametrize("step", REFUSED_AND_UPLOADED)
+def test_a_refusal_leaves_its_result_and_no_evidence(step: str, out: Path) -> None:
+    told = outputs(out, step)
+    assert (told["evidence-path"], told["evidence-digest"]) == ("", "")
+    assert told["artifact-name"].startswith("publication-evidence-")
+    assert told["artifact-url"]
+    assert is_refusal((out / "artifacts" / str(RUNS["drill"]) / f"{told['artifact-name']}.zip").read_bytes())
+    assert not (out / "wrong").exists()
+
+
+@pytest.mark.parametrize("step", ["require", "yes"])
+def test_nothing_is_uploaded_where_nothing_is_wanted(step: str, out: Path) -> None:
     told = outputs(out, step)
     assert [told[name] for name in ("evidence-path", "evidence-digest", "artifact-name", "artifact-url")] == [""] * 4
     assert not (out / step).exists()
@@ -111,50 +100,80 @@ def test_a_folder_that_was_there_before_is_neither_touched_nor_taken_for_the_run
     assert verify(out / "right")[1] == outputs(out, "right")["evidence-digest"]
 
 
-def test_the_whole_push_set_was_published_and_read_back(out: Path) -> None:
-    evidence, _ = verify(out / "right")
+def evidence_of(out: Path, run: str, profile: str, into: Path) -> Any:
+    return downloaded(out, RUNS[run], f"publication-evidence-{profile}-{RUNS[run]}-1", into)[0]
+
+
+def test_the_whole_push_set_was_published_and_read_back(out: Path, tmp_path: Path) -> None:
+    evidence = evidence_of(out, "called", "medium-check", tmp_path)
     assert (evidence.coverage.proved_paths, evidence.push.counts.attempted) == (24, 24)
     assert evidence.run.commit == evidence.subject.commit != None  # noqa: E711  # the chain compares both with it
     assert evidence.run.event == "workflow_dispatch"
 
 
-def test_a_lost_bucket_is_seen_before_anything_is_published(out: Path) -> None:
-    evidence, _ = verify(out / "lost")
+def test_a_lost_bucket_is_seen_before_anything_is_published(out: Path, tmp_path: Path) -> None:
+    evidence = evidence_of(out, "lost", "medium-check", tmp_path)
     assert evidence.verdict.codes == ("bucket-index-lost",)
     assert evidence.push.counts.attempted == 0
 
 
-def test_a_cancelled_run_seals_itself(out: Path) -> None:
-    evidence, _ = verify(out / "interrupted")
+@pytest.mark.row("RUN-01")
+def test_a_run_interrupted_in_its_push_seals_itself_and_the_other_steps_go_on(out: Path, tmp_path: Path) -> None:
+    evidence = evidence_of(out, "dispatched", "synthetic", tmp_path)
     assert evidence.journal.cancelled == "signal SIGINT"
     assert evidence.journal.complete
 
 
-def test_a_killed_run_is_sealed_by_the_finishing_step(out: Path) -> None:
-    evidence, _ = verify(out / "killed")
-    assert not evidence.journal.complete
-    assert "run-incomplete" in {row.code for row in evidence.findings}
+@pytest.mark.row("RUN-09")
+def test_a_run_whose_runner_was_lost_in_its_push_has_no_pass_in_any_output(out: Path) -> None:
+    """act, interrupted, kills the step and leaves the action's other steps out: what a lost runner does."""
+    assert read(out / "stopped.json")["exit"] == 1
+    assert "push:canary" in raw(out, "stopped")
+    said = log(out, "stopped")
+    assert re.findall(r"::set-output:: verdict=(\S*)", said) == ["inconclusive"]
+    assert re.findall(r"::set-output:: (?:outcome|exit-code)=(\S*)", said) in (["fail", "3"], ["3", "fail"])
+    assert not (out / "artifacts" / str(RUNS["stopped"])).exists()
 
 
-@pytest.mark.parametrize(
-    ("run", "code", "words"),
-    [
-        ("dispatched", 0, "PASS: main served every published byte"),
-        ("scheduled", 0, "PASS: main served every published byte"),
-        ("called", 0, "PASS: main served every published byte"),
-        ("mistyped", 1, "the confirm phrase for profile synthetic is"),
-        ("branch", 1, "refused: the probe runs on the default branch only; nothing was built or published"),
-    ],
-)
-def test_a_workflow_as_it_is_shipped_ends_as_it_must(run: str, code: int, words: str, out: Path) -> None:
+@pytest.mark.parametrize("run", SHIPPED)
+def test_a_workflow_as_it_is_shipped_ends_as_it_must(run: str, out: Path) -> None:
+    code, own, word, words = SHIPPED[run]
     assert read(out / f"{run}.json")["exit"] == code, log(out, run)
     assert words in raw(out, run)
+    assert f"verdict: exit code {own}\n" in raw(out, run)
+    summary = (out / f"{run}.raw.none.md").read_text(encoding="utf-8").split("\n")
+    assert summary[1].startswith(f"> **{word}: ")
+
+
+@pytest.mark.row("RUN-28")
+def test_a_mistyped_run_after_a_pass_does_not_count_for_the_required_check(out: Path) -> None:
+    assert RUNS["called"] < RUNS["mistyped"] < RUNS["allowed"] < RUNS["lost"] < RUNS["blocked"]
+    name = f"publication-evidence-medium-check-{RUNS['mistyped']}-1.zip"
+    assert is_refusal((out / "artifacts" / str(RUNS["mistyped"]) / name).read_bytes())
+    assert read(out / "allowed.json")["exit"] == 0
+
+
+def test_the_scheduled_probe_keeps_one_issue(out: Path) -> None:
+    issues = read(out / "issues.json")
+    (issue,) = issues["rows"]
+    assert issue["labels"] == [{"name": "publication-gate"}]
+    assert "Last verdict: **pass**" in issue["body"]
+    assert f"/actions/runs/{RUNS['scheduled']}/attempts/1" in issue["body"]
+    (comment,) = issues["comments"]["1"]
+    assert comment.startswith("**pass**: It passes again.")
+
+
+def test_another_branch_than_the_default_is_refused(out: Path) -> None:
+    assert read(out / "branch.json")["exit"] == 1
+    words = "refused: the probe runs on the default branch only; nothing was built or published"
+    assert words in raw(out, "branch")
 
 
 def test_nothing_is_set_up_on_another_branch_than_the_default(out: Path) -> None:
     assert "environment: " not in raw(out, "branch")
 
 
+@pytest.mark.row("RUN-13", "RUN-16")
 @pytest.mark.parametrize("run", RUNS)
 def test_no_line_is_a_command_of_the_runner_but_the_annotations(run: str, out: Path) -> None:
     lines = re.split("\r\n|\r|\n", raw(out, run))
@@ -177,15 +196,26 @@ def test_the_step_summary_says_the_verdict_first(step: str, out: Path) -> None:
 
 
 def test_the_last_step_links_the_artifact(out: Path) -> None:
-    link = "Evidence: [publication-evidence-medium-check-1-1-right](https://artifacts.example.org/"
+    link = (
+        f"Evidence: [publication-evidence-synthetic-{RUNS['drill']}-1-right](https://github.com/acme/widgets/actions/"
+    )
     assert link in (out / "drill.raw.none.md").read_text(encoding="utf-8")
+
+
+def unpacked(out: Path) -> Iterator[Path]:
+    for artifact in sorted((out / "artifacts").glob("*/*.zip")):
+        into = out / "unpacked" / artifact.parent.name / artifact.stem
+        if not into.exists():
+            unpack(artifact.read_bytes(), into)
+        yield from into.iterdir()
 
 
 def test_no_secret_is_in_anything_that_was_printed_or_uploaded(out: Path) -> None:
     secrets = [line.partition("=")[2] for line in (out / "secrets").read_text(encoding="utf-8").split("\n") if line]
-    assert len(secrets) == 4
+    assert len(secrets) == 5
     places = [path for path in out.glob("*.*") if path.is_file() and path.name != "secrets"]
-    places += [path for path in (out / "artifacts").rglob("*") if path.is_file()]
+    places += [path for path in out.glob("cancel-*/**/*") if path.is_file()]
+    places += list(unpacked(out))
     assert len(places) > 40
     leaks = {path.name for path in places for secret in secrets if secret.encode() in path.read_bytes()}
     assert leaks == set()

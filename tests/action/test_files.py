@@ -8,16 +8,16 @@ import pytest
 
 from gate.github.outputs import OUTPUTS
 from gate.settings import PROFILES, SETTINGS
-from tests.action.files import ACTION, PINNED, ROOT, SCRIPTS, WORKFLOWS, conditions, load, steps
+from tests.action.files import ACTION, ACTIONS, PINNED, ROOT, SCRIPTS, WORKFLOWS, conditions, load, steps
 
 pytestmark = pytest.mark.action
-ALL = [ACTION, *WORKFLOWS]
+ALL = [*ACTIONS, *WORKFLOWS]
 OWN_INPUTS = (
     *("mode", "profile", "confirm", "config", "evidence-dir", "upload-artifact", "artifact-name-suffix"),
-    *("retention-days", "python", "github-token", "push-follows"),
+    *("retention-days", "python", "github-token", "push-follows", "phase", "parts", "part-digests", "seconds"),
 )
 SECRETS = [row for row in SETTINGS if row.type == "secret"]
-NAMES = [path.name for path in ALL]
+NAMES = [str(path.relative_to(ROOT)) for path in ALL]
 
 
 def step(name: str) -> dict[str, object]:
@@ -83,6 +83,7 @@ def test_an_output_of_a_run_that_was_not_finished_blocks(name: str, otherwise: s
     assert load(ACTION)["outputs"][name]["value"] == f"${{{{ steps.finish.outputs.{name} || {otherwise} }}}}"
 
 
+@pytest.mark.row("RUN-13", "RUN-30")
 @pytest.mark.parametrize("path", ALL, ids=NAMES)
 def test_no_expression_in_a_script_and_no_file_that_leaks_to_later_steps(path: Path) -> None:
     for each in steps(path):
@@ -97,6 +98,7 @@ def test_no_script_of_the_action_writes_what_leaks_or_reads_input_variables(path
     assert not re.search(r"GITHUB_ENV|GITHUB_PATH|\bINPUT_|set-output|add-path|set-env", text)
 
 
+@pytest.mark.row("RUN-35")
 @pytest.mark.parametrize("path", ALL, ids=NAMES)
 def test_every_action_that_is_used_is_pinned_by_commit_and_its_tag_stands_beside(path: Path) -> None:
     used = [each["uses"] for each in steps(path) if "uses" in each and not each["uses"].startswith("./")]
@@ -113,12 +115,13 @@ def test_one_commit_an_action_everywhere() -> None:
 @pytest.mark.parametrize("path", ALL, ids=NAMES)
 def test_a_condition_on_an_input_compares_it(path: Path) -> None:
     """An action's input is text, and the text false is true (actions/runner#1483)."""
-    wanted = r"== '(true|false)'" if path == ACTION else r"== (true|false)\b"
+    wanted = r"== '(true|false)'" if path in ACTIONS else r"== (true|false)\b"
     for condition in conditions(path):
         for found in re.finditer(r"inputs\.[a-z0-9-]+(?P<rest>[^&|)]*)", condition):
             assert re.match(r" *" + wanted, found["rest"]), condition
 
 
+@pytest.mark.row("RUN-32")
 def test_job_names_are_unique_over_all_workflows() -> None:
     names = Counter(job["name"] for path in WORKFLOWS for job in load(path)["jobs"].values())
     assert {name: count for name, count in names.items() if count > 1} == {}
@@ -143,6 +146,7 @@ def test_what_finishes_runs_on_every_end() -> None:
     ]
 
 
+@pytest.mark.row("RUN-02")
 def test_the_runs_own_program_takes_the_place_of_its_shell() -> None:
     for each in steps(ACTION):
         if "run" in each:
@@ -180,14 +184,59 @@ def test_a_probing_workflow_is_started_by_hand_or_by_the_clock_and_never_twice_a
     assert read["concurrency"]["cancel-in-progress"] is False
 
 
+@pytest.mark.row("RUN-10")
 def test_a_job_outlives_the_runs_own_deadline_by_a_minute() -> None:
     deadline = next(row for row in SETTINGS if row.name == "deadline").default
     for path in WORKFLOWS:
         for job in load(path)["jobs"].values():
             for each in job["steps"]:
-                if "publication-gate" in each.get("uses", "") and each["with"].get("mode") != "require":
+                probes = re.search(r"publication-gate(@|$)", each.get("uses", ""))
+                if probes and each["with"].get("mode") != "require":
                     given = float(each["with"].get("deadline", deadline))
                     assert job["timeout-minutes"] * 60 - given >= 60, path.name
+
+
+@pytest.mark.row("RUN-16")
+def test_nothing_of_ours_stops_the_runners_commands() -> None:
+    """A token that is guessed or printed would start them again; foreign text is escaped instead."""
+    places = [*ROOT.glob("gate/**/*.py"), *SCRIPTS, *ALL]
+    assert len(places) > 50
+    assert [path.name for path in places if "stop-commands" in path.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.row("RUN-36")
+@pytest.mark.parametrize("path", ALL, ids=NAMES)
+def test_no_cache_is_restored_before_the_gate(path: Path) -> None:
+    for each in steps(path):
+        assert "cache" not in each.get("uses", "").partition("@")[0]
+        assert not [name for name in each.get("with", {}) if name.startswith("cache")]
+
+
+@pytest.mark.row("RUN-34")
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_no_workflow_runs_with_the_bases_rights_on_a_changes_say(path: Path) -> None:
+    assert {"pull_request_target", "workflow_run", "issue_comment"}.isdisjoint(load(path)["on"])
+
+
+REQUIRED = ROOT / "workflows" / "required-pr-check.yml"
+
+
+@pytest.mark.row("RUN-38")
+def test_the_required_check_answers_the_merge_queue_too_and_is_never_left_out() -> None:
+    read = load(REQUIRED)
+    assert read["on"] == {"pull_request": None, "merge_group": None}
+    assert list(conditions(REQUIRED)) == []
+    (job,) = read["jobs"].values()
+    assert "needs" not in job
+
+
+@pytest.mark.row("RUN-33", "RUN-35")
+def test_the_required_check_runs_no_code_of_the_change() -> None:
+    """Nothing is checked out, and the one action is of another repository, by commit."""
+    (only,) = steps(REQUIRED)
+    assert only["uses"].startswith("OWNER/publication-gate@")
+    assert PINNED.fullmatch(only["uses"])
+    assert set(only["with"]) == {"mode", "github-token"}
 
 
 def test_the_dispatched_workflows_offer_every_profile() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.action.files import ACTION, ROOT, SCRIPTS, WORKFLOWS
+from tests.action.files import ACTIONS, ROOT, SCRIPTS, WORKFLOWS
 
 pytestmark = pytest.mark.action
-ALL = [ACTION, *WORKFLOWS]
+ALL = [*ACTIONS, *WORKFLOWS]
 SHELL = [path for path in SCRIPTS if path.suffix == ".sh"]
 BROKEN = """\
 name: broken
@@ -49,7 +49,7 @@ def broken(tmp_path: Path) -> Path:
 
 def test_the_schemas_hold() -> None:
     check = tool("check-jsonschema")
-    assert run(check, "--builtin-schema", "vendor.github-actions", ACTION)[0] == 0
+    assert run(check, "--builtin-schema", "vendor.github-actions", *ACTIONS)[0] == 0
     assert run(check, "--builtin-schema", "vendor.github-workflows", *WORKFLOWS)[0] == 0
 
 
@@ -58,6 +58,7 @@ def test_the_schema_of_an_action_knows_no_time_out_of_a_step(broken: Path) -> No
     assert run(tool("check-jsonschema"), "--builtin-schema", "vendor.github-actions", broken)[0] == 1
 
 
+@pytest.mark.row("RUN-30", "RUN-34", "RUN-35", "RUN-36")
 def test_zizmor_finds_nothing_at_its_most_pedantic() -> None:
     code, said = run(tool("zizmor"), "--offline", "--pedantic", "--no-progress", *ALL)
     assert code == 0, said
@@ -65,6 +66,7 @@ def test_zizmor_finds_nothing_at_its_most_pedantic() -> None:
     assert [path.name for path in ALL if f"completed {path}" not in said] == [], said
 
 
+@pytest.mark.row("RUN-30", "RUN-35")
 def test_zizmor_finds_injection_and_a_moving_tag(broken: Path) -> None:
     code, said = run(tool("zizmor"), "--offline", "--pedantic", "--no-progress", broken)
     assert code != 0

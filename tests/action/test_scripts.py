@@ -174,6 +174,7 @@ def test_uv_installs_the_lock_by_hash_away_from_the_workspace_and_its_settings(
     assert (bin_folder / "uv.cwd").read_text(encoding="utf-8").strip() == str(Path(python).parents[1])
 
 
+@pytest.mark.row("RUN-20")
 def test_the_environment_holds_the_package_as_it_is_and_python_finds_no_other(tmp_path: Path, bin_folder: Path) -> None:
     recording_uv(bin_folder)
     _, python, _ = install(tmp_path, str(bin_folder))

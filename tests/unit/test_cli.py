@@ -45,6 +45,7 @@ def test_help_loads_nothing_heavy(argv: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.row("RUN-28", "RUN-29")
 @pytest.mark.parametrize(
     "phrase", ["", "probe-attic-publication-synthetic", "probe-attic-publication-small-check ", "yes", "$(touch pwned)"]
 )

@@ -21,6 +21,7 @@ from werkzeug import Response
 from gate import limits
 from gate.errors import RefusedError
 from gate.github.api import GitHub
+from gate.github.refusal import write_refusal
 from gate.model import records as say
 from gate.model.basics import Kind, Phase, Secret
 from gate.model.gating import Answer
@@ -133,6 +134,7 @@ def test_nothing_there_blocks_with_the_command_that_makes_it(scene: Scene) -> No
     )
 
 
+@pytest.mark.row("ART-24")
 def test_the_newest_stands_on_page_two_of_an_unsorted_list(scene: Scene) -> None:
     """ART-24: all pages, a total order."""
     scene.world.per_page = 2
@@ -343,6 +345,7 @@ FOREIGN: list[tuple[Attack, str]] = [
 ]
 
 
+@pytest.mark.row("ART-14", "ART-15", "ART-16")
 @pytest.mark.parametrize(("attack", "code"), FOREIGN)
 def test_a_foreign_run_is_never_evidence(scene: Scene, attack: Attack, code: str) -> None:
     attack(scene)
@@ -556,6 +559,7 @@ ATTACKS: list[tuple[Attack, int, str]] = [
 ]
 
 
+@pytest.mark.row("ART-15", "ART-17", "ART-18", "ART-20", "ART-21", "ART-22", "ART-26")
 @pytest.mark.parametrize(("attack", "exit_code", "code"), ATTACKS)
 def test_an_attack_blocks_although_an_older_pass_is_there(
     scene: Scene, attack: Attack, exit_code: int, code: str
@@ -583,6 +587,7 @@ def refused_tape() -> tapes.Run:
     return tapes.Run((*start.records, say.RunRefused(reason="a mistyped phrase"), say.RunComplete()), {})
 
 
+@pytest.mark.row("ART-23")
 @pytest.mark.parametrize(
     ("tape", "exit_code", "code"),
     [(bad_tape, 4, "require-quarantine"), (unsure_tape, 3, "require-inconclusive")],
@@ -605,6 +610,7 @@ def test_an_attempt_that_is_not_over_blocks(scene: Scene, status: str) -> None:
     assert told(scene.ask()) == (3, ["require-unfinished"])
 
 
+@pytest.mark.row("RUN-09")
 @pytest.mark.parametrize("conclusion", ["failure", "cancelled", "timed_out", "success", "neutral"])
 def test_an_attempt_that_began_and_left_nothing_blocks(scene: Scene, conclusion: str) -> None:
     scene.probe(100, 3 * HOUR)
@@ -632,28 +638,47 @@ def test_a_refused_attempt_does_not_count(scene: Scene) -> None:
     assert told(scene.ask()) == (0, ["require-accepted"])
 
 
+def refusal_zip(tmp: Path) -> bytes:
+    path = write_refusal(tmp / "work", "the confirm phrase is another")
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        archive.write(path, path.name)
+    return out.getvalue()
+
+
 def test_a_run_refused_before_it_had_a_folder_does_not_count(scene: Scene) -> None:
     scene.probe(100, 3 * HOUR)
     run = scene.world.add_run(101, NOW - HOUR, conclusion="failure")
-    result = {"schema": "publication-gate/result/v1", "verdict": {"word": "refused"}, "evidence": None, "error": "x"}
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("result.json", json.dumps(result))
-    row = scene.world.add_artifact(run, out.getvalue())
+    assert told(scene.ask()) == (3, ["require-no-evidence"])
+    made = refusal_zip(scene.tmp)
+    row = scene.world.add_artifact(run, made)
     assert told(scene.ask()) == (0, ["require-accepted"])
-    lying = out.getvalue().replace(b"refused", b"perhaps")  # the checksum tells
-    scene.world.zips[row["id"]] = lying
+    scene.world.zips[row["id"]] = made.replace(b"refused", b"perhaps")  # the checksum tells
     row["digest"] = None
-    assert scene.ask().exit_code == 2
+    assert told(scene.ask()) == (2, ["require-bundle-malformed"])
+
+
+def test_a_refusal_in_the_place_of_evidence_must_be_attested_where_evidence_must(scene: Scene) -> None:
+    """ART-07: a job of the run could replace what it found, so that an older pass comes up."""
+    scene.toml = scene.toml.replace('min-gate-version = "0"', 'min-gate-version = "0"\nattested = true')
+    scene.attest = lambda path: None if path.name == "evidence.json" else "no attestation names its digest"
+    scene.probe(100, 3 * HOUR)
+    assert told(scene.ask()) == (0, ["require-accepted"])
+    run = scene.world.add_run(101, NOW - HOUR, conclusion="failure")
+    scene.world.add_artifact(run, refusal_zip(scene.tmp))
+    assert told(scene.ask()) == (2, ["require-not-attested"])
+    scene.attest = lambda _path: None
+    assert told(scene.ask()) == (0, ["require-accepted"])
 
 
 def test_a_result_alone_is_taken_only_of_a_refusal(scene: Scene) -> None:
+    scene.probe(100, 3 * HOUR)
     run = scene.world.add_run(101, NOW - HOUR)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("result.json", '{"verdict": {"word": "pass"}, "evidence": "evidence"}')
     scene.world.add_artifact(run, out.getvalue())
-    assert scene.ask().exit_code == 3
+    assert told(scene.ask()) == (2, ["require-bundle-malformed"])
 
 
 def test_a_re_run_in_the_queue_does_not_hide_what_its_first_attempt_found(scene: Scene) -> None:
@@ -731,6 +756,7 @@ def test_more_attempts_than_may_be_looked_at_block(scene: Scene, monkeypatch: py
 
 
 # ------------------------------------------------------------------------------------------------------- attestations
+@pytest.mark.row("ART-17")
 def test_an_attested_digest_decides_where_the_policy_asks_for_it(scene: Scene) -> None:
     """ART-17: the artifact was replaced by a job of the same run; its bytes are not what was attested."""
     scene.toml = scene.toml.replace("[quarantine]", "attested = true\n[quarantine]")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gate.clock import SystemClock
-from gate.errors import RefusedError
+from gate.errors import InconclusiveError, RefusedError
 from gate.github.ending import Ending, conclude
 from gate.github.told import Told, say_begun, say_ended, was_begun, what_was_told
 from gate.journal import Journal
@@ -113,6 +113,7 @@ def test_a_run_that_died_before_its_folder_is_inconclusive(tmp_path: Path) -> No
     assert (ending.word, ending.folder) == (Word.INCONCLUSIVE, None)
 
 
+@pytest.mark.row("RUN-11")
 def test_a_run_that_still_writes_is_waited_for_and_then_left_alone(tmp_path: Path) -> None:
     at = tmp_path / "run"
     at.mkdir()
@@ -172,6 +173,6 @@ def test_a_taken_name_is_refused_and_nothing_is_begun(tmp_path: Path) -> None:
     assert not was_begun(tmp_path)
 
 
-def test_a_place_that_can_not_be_written_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="can't be written"):
+def test_a_place_that_can_not_be_written_is_inconclusive(tmp_path: Path) -> None:
+    with pytest.raises(InconclusiveError, match="can't be written"):
         say_ended(tmp_path / "nowhere", {})

@@ -1,6 +1,7 @@
 """What the runner reads: outputs, summary and annotations, whatever text the evidence holds."""
 
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from gate import limits
 from gate.errors import RefusedError
 from gate.github.ending import Ending
-from gate.github.outputs import OUTPUTS, annotations, append, output_file, output_values, step_summary
+from gate.github.outputs import OUTPUTS, UPLOAD_PATH, annotations, append, output_file, output_values, step_summary
 from gate.model.basics import Word
 from gate.model.document import Evidence
 from tests.unit.render import samples
@@ -47,10 +48,11 @@ def read_back(data: bytes) -> dict[str, str]:
 
 def test_the_outputs_of_a_pass() -> None:
     values = output_values(ending_of(samples.passed()), "artifact")
-    assert tuple(values) == OUTPUTS
+    assert {*values} == {*OUTPUTS, UPLOAD_PATH}
     assert values["verdict"] == values["outcome"] == "pass"
     assert (values["exit-code"], values["evidence-digest"]) == ("0", "ab" * 32)
     assert (values["evidence-path"], values["artifact-name"]) == ("/tmp/evidence", "artifact")
+    assert values["upload-path"] == "/tmp/evidence"
     assert values["failed-paths"] == "[]"
     assert values["summary"].startswith("PASS: ")
 
@@ -58,8 +60,16 @@ def test_the_outputs_of_a_pass() -> None:
 def test_the_outputs_of_a_run_without_evidence() -> None:
     values = output_values(Ending(word=Word.REFUSED, headline="no"), "artifact")
     assert (values["verdict"], values["outcome"], values["exit-code"]) == ("refused", "fail", "2")
-    assert [values[name] for name in ("evidence-path", "evidence-digest", "artifact-name")] == ["", "", ""]
+    assert [values[name] for name in ("evidence-path", "evidence-digest", "artifact-name", "upload-path")] == [""] * 4
     assert values["summary"] == "REFUSED: no"
+
+
+def test_a_refused_run_uploads_its_result_alone() -> None:
+    ending = Ending(word=Word.REFUSED, headline="no")
+    assert ending.refused_before_evidence
+    values = output_values(ending, "artifact", Path("/work/refusal/result.json"))
+    assert (values["artifact-name"], values["upload-path"]) == ("artifact", "/work/refusal/result.json")
+    assert (values["evidence-path"], values["evidence-digest"]) == ("", "")
 
 
 def test_the_failed_paths_are_a_list_that_ends_somewhere() -> None:
@@ -72,6 +82,7 @@ def test_the_failed_paths_are_a_list_that_ends_somewhere() -> None:
     assert len(json.loads(output_values(ending_of(crowded), "")["failed-paths"])) == limits.OUTPUT_PATHS
 
 
+@pytest.mark.row("RUN-13")
 @settings(max_examples=60, deadline=None)
 @given(hostile_text, st.sampled_from(["passed", "quarantined", "inconclusive", "refused"]))
 def test_hostile_text_stays_text(text: str, which: str) -> None:
@@ -86,6 +97,40 @@ def test_hostile_text_stays_text(text: str, which: str) -> None:
         assert found, line
         assert not is_command(found["data"])
         assert len(found["data"]) <= 4096
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("x ##[set-output name=verdict]pass", marks=pytest.mark.row("RUN-14")),
+        pytest.param(
+            "x ::set-output name=verdict::pass\n::set-output name=verdict::pass", marks=pytest.mark.row("RUN-14")
+        ),
+        pytest.param("x\r::add-mask::quarantine", marks=pytest.mark.row("RUN-15")),
+        pytest.param("\r\n##[add-mask]quarantine\n::add-mask::4", marks=pytest.mark.row("RUN-15")),
+    ],
+)
+def test_a_command_in_any_text_about_a_failed_path_is_shown_and_is_none(text: str) -> None:
+    """The runner would drop a job output that holds a masked word (actions/runner JobExtension.cs:812)."""
+    assert list(commands(text)) != []
+    ending = ending_of(everywhere(samples.quarantined(), text))
+    assert ending.failed_paths == (text,)
+    values = output_values(ending, "artifact")
+    assert (values["verdict"], values["exit-code"], values["outcome"]) == ("quarantine", "4", "fail")
+    assert list(commands("\n".join((values["summary"], step_summary(ending))))) == []
+    for line in annotations(ending):
+        assert COMMAND.fullmatch(line)
+        assert not is_command(line.rpartition("::")[2])
+
+
+@pytest.mark.row("RUN-17")
+def test_an_answer_of_five_megabytes_leaves_a_summary_that_the_runner_takes() -> None:
+    ending = ending_of(everywhere(samples.quarantined(), "<b>&|" * 1024 * 1024))
+    summary = step_summary(ending)
+    assert len(summary.encode()) <= limits.SUMMARY_BYTES < 1024 * 1024
+    assert summary.startswith("> [!CAUTION]")
+    assert max(len(line) for line in annotations(ending)) <= 4096
+    assert output_values(ending, "artifact")["verdict"] == "quarantine"
 
 
 def test_a_value_that_holds_the_delimiter_is_refused() -> None:
@@ -163,3 +208,17 @@ def test_what_is_there_is_kept_when_something_is_added(tmp_path: Path) -> None:
     assert (tmp_path / "f").read_bytes() == b"a\nb\n"
     with pytest.raises(RefusedError, match="can't be written"):
         append(tmp_path / "nowhere" / "f", b"")
+
+
+def test_only_a_regular_file_is_written(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "target").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    for name in ("pipe", "link", "."):
+        with pytest.raises(RefusedError, match="can't be written"):
+            append(tmp_path / name, b"x")
+    os.close(reader)
+    with pytest.raises(RefusedError, match="can't be written"):
+        append(tmp_path / "pipe", b"x")
+    assert (tmp_path / "target").read_bytes() == b""
