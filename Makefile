@@ -62,6 +62,14 @@ test-rest: setup ## recorded cases, real servers, faults, the action
 	@scripts/ensure-test-tools.sh
 	@$(WITH_NIX) $(PYTEST) tests --ignore=tests/unit
 
+.PHONY: fuzz
+fuzz: setup ## fuzz each parser (FUZZ_SECONDS=60 each; TARGETS="push_log nar": those alone)
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' $(BIN)/python -m fuzz $(TARGETS)
+
+.PHONY: fuzz-short
+fuzz-short: setup ## the same few hundred inputs for each parser each time, in seconds: what CI does
+	@$(BIN)/python -m fuzz --runs 300
+
 .PHONY: lint
 lint: setup ## ruff, mypy, the layers, shellcheck, the locks
 	@mkdir -p build
@@ -70,7 +78,7 @@ lint: setup ## ruff, mypy, the layers, shellcheck, the locks
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo --cache-dir build/import-linter >build/lint-imports.log 2>&1 || { cat build/lint-imports.log; exit 1; }
 	@PATH="$(BIN):$$PATH" shellcheck $(SCRIPTS)
-	@PATH="$(BIN):$$PATH" shellcheck -s sh gate/observe/markers.sh
+	@PATH="$(BIN):$$PATH" shellcheck -s sh gate/observe/markers.sh gate/observe/disk.sh
 	@scripts/lock.sh --check
 	@echo 'lint: ok'
 

@@ -170,8 +170,9 @@ def _recorded(
     from gate.cli.streams import progress_stream
     from gate.clock import SystemClock
     from gate.probe import World
-    from gate.process import CancelToken
+    from gate.process import CancelToken, keep_memory_private
 
+    keep_memory_private()
     settings = resolve(
         profile, toml=read_config(config), environ=os.environ, flags=given(flags), read_file=read_secret_file
     )

@@ -26,17 +26,17 @@ def disorder(entries: Sequence[say.Entry]) -> tuple[str, ...]:
 
 
 def _disorder(entries: Sequence[say.Entry]) -> Iterator[str]:
-    ended = [entry for entry in entries if isinstance(entry.record, say.ChildEnded) and entry.record.name in _PUSHES]
-    planned = [entry.seq for entry in entries if isinstance(entry.record, say.PushSetKnown)]
-    names = [entry.record.name for entry in ended if isinstance(entry.record, say.ChildEnded)]
+    rows = [entry.record for entry in entries]
+    ended = [place for place, row in enumerate(rows) if isinstance(row, say.ChildEnded) and row.name in _PUSHES]
+    names = [row.name for row in rows if isinstance(row, say.ChildEnded) and row.name in _PUSHES]
+    planned = next((place for place, row in enumerate(rows) if isinstance(row, say.PushSetKnown)), len(rows))
     yield from (f"{name} ran more than once" for name in names if names.count(name) > 1)
-    for entry in entries:
-        record = entry.record
-        if isinstance(record, _PHASED):
-            if record.phase is Phase.PRE and planned and entry.seq > planned[0]:
-                yield f"a record of kind {record.kind} of the phase pre stands behind the first plan of a push"
-            if record.phase is Phase.POST and ended and entry.seq < ended[-1].seq:
-                yield f"a record of kind {record.kind} of the phase post stands before the end of a push"
+    for place, row in enumerate(rows):
+        if isinstance(row, _PHASED):
+            if row.phase is Phase.PRE and place > planned:
+                yield f"a record of kind {row.kind} of the phase pre stands behind the first plan of a push"
+            if row.phase is Phase.POST and ended and place < ended[-1]:
+                yield f"a record of kind {row.kind} of the phase post stands before the end of a push"
 
 
 def _millis(at: str) -> int:

@@ -15,6 +15,7 @@ from typing import Final
 from gate.errors import ForeignTextError
 from gate.evidence.bodies import WHOLE, Expected, fold_body
 from gate.evidence.chain import lines_of, read_chain
+from gate.evidence.course import clock_jump_millis
 from gate.evidence.fold import Captures, Tape, cache_facts, fold
 from gate.evidence.parts import JOURNAL, PUBLISHED_LOGS, part_bytes, part_document
 from gate.evidence.wire import read_part
@@ -103,9 +104,14 @@ def _fold_joined(tape: Tape, captures: Captures) -> Facts:
     complete = facts.journal.complete and all(part.document.complete for part in parts.values())
     return replace(
         facts,
-        journal=replace(facts.journal, complete=complete),
+        journal=replace(facts.journal, complete=complete, clock_jump_millis=_jump(parts)),
         parts=tuple(_facts(tape, parts, {name: strays for name, (_, strays) in kept.items()})),
     )
+
+
+def _jump(parts: Mapping[str, Part]) -> int:
+    """The worst of the parts' own: each has a steady clock of its own machine."""
+    return max((clock_jump_millis(part.tape.entries) for part in parts.values()), default=0)
 
 
 def read_joined(record: PartJoined, captures: Captures) -> Part:

@@ -159,7 +159,7 @@ SETTINGS: tuple[Setting, ...] = (
         default=(),
         table="store",
         stated=True,
-        meaning="Volumes that the markers' places must be, by their ids in evidence.json; empty: the same before and after.",
+        meaning="Volumes that the markers' places must be, by their ids as told; empty: the same before and after.",
     ),
     Setting(
         name="store_workload",

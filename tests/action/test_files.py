@@ -76,11 +76,16 @@ def test_the_outputs_are_what_the_finishing_step_writes_and_the_address() -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "otherwise"),
-    [("verdict", "'inconclusive'"), ("outcome", "'fail'"), ("exit-code", "'3'"), ("failed-paths", "'[]'")],
+    ("step_id", "name", "otherwise"),
+    [
+        ("verdict", "verdict", "'inconclusive'"),
+        ("verdict", "outcome", "'fail'"),
+        ("verdict", "exit-code", "'3'"),
+        ("finish", "failed-paths", "'[]'"),
+    ],
 )
-def test_an_output_of_a_run_that_was_not_finished_blocks(name: str, otherwise: str) -> None:
-    assert load(ACTION)["outputs"][name]["value"] == f"${{{{ steps.finish.outputs.{name} || {otherwise} }}}}"
+def test_an_output_of_a_run_that_was_not_finished_blocks(step_id: str, name: str, otherwise: str) -> None:
+    assert load(ACTION)["outputs"][name]["value"] == f"${{{{ steps.{step_id}.outputs.{name} || {otherwise} }}}}"
 
 
 @pytest.mark.row("RUN-13", "RUN-30")
@@ -143,6 +148,7 @@ def test_what_finishes_runs_on_every_end() -> None:
     ] == [
         "finish",
         "upload",
+        "verdict",
     ]
 
 

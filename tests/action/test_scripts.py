@@ -222,10 +222,21 @@ def test_a_place_that_can_not_be_written_is_one_sentence(tmp_path: Path, bin_fol
     assert said.count("\n") == 1
 
 
+WORDS = {"0": "pass", "2": "refused", "3": "inconclusive", "4": "quarantine"}
+
+
+def outputs(tmp_path: Path) -> dict[str, str]:
+    """What the last step wrote for whoever reads the action's outputs."""
+    lines = (tmp_path / "output").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
 def verdict(tmp_path: Path, **environ: str) -> tuple[int, str, str]:
     summary = tmp_path / "summary.md"
     summary.touch()
-    env = {"PATH": os.environ["PATH"], "GITHUB_STEP_SUMMARY": str(summary)}
+    env = {"PATH": os.environ["PATH"], "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(tmp_path / "output")}
+    env |= {"GATE_ACTION_VERDICT": WORDS.get(environ.get("EXIT_CODE", ""), ""), "GATE_ACTION_OUTCOME": "fail"}
+    env |= {"GATE_ACTION_OUTCOME": "pass"} if environ.get("EXIT_CODE") == "0" else {}
     env |= {f"GATE_ACTION_{name}": value for name, value in environ.items()}
     done = subprocess.run([SCRIPTS / "verdict.sh"], env=env, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr, summary.read_text(encoding="utf-8")
@@ -234,8 +245,11 @@ def verdict(tmp_path: Path, **environ: str) -> tuple[int, str, str]:
 @pytest.mark.parametrize("code", ["0", "2", "3", "4"])
 def test_the_last_step_ends_with_the_verdicts_code(code: str, tmp_path: Path) -> None:
     assert verdict(tmp_path, EXIT_CODE=code, FINISH="success", UPLOAD="success")[0] == int(code)
+    outcome = "pass" if code == "0" else "fail"
+    assert outputs(tmp_path) == {"verdict": WORDS[code], "outcome": outcome, "exit-code": code}
 
 
+@pytest.mark.row("RUN-06", "RUN-39")
 @pytest.mark.parametrize(
     ("code", "finish", "upload"),
     [
@@ -248,10 +262,22 @@ def test_the_last_step_ends_with_the_verdicts_code(code: str, tmp_path: Path) ->
         ("0", "success", "failure"),
         ("0", "success", "cancelled"),
         ("0", "", ""),
+        ("-1", "success", "success"),
+        ("137", "success", "success"),
+        ("x", "success", "success"),
     ],
 )
 def test_it_is_never_0_when_a_step_gave_no_answer(code: str, finish: str, upload: str, tmp_path: Path) -> None:
     assert verdict(tmp_path, EXIT_CODE=code, FINISH=finish, UPLOAD=upload)[0] == 3
+    assert outputs(tmp_path) == {"verdict": "inconclusive", "outcome": "fail", "exit-code": "3"}
+
+
+@pytest.mark.row("RUN-39")
+@pytest.mark.parametrize("code", ["1", "5", "9"])
+def test_a_code_that_is_none_of_ours_blocks(code: str, tmp_path: Path) -> None:
+    ended = verdict(tmp_path, EXIT_CODE=code, FINISH="success", UPLOAD="success", VERDICT="pass", OUTCOME="pass")[0]
+    assert ended == 3
+    assert outputs(tmp_path) == {"verdict": "inconclusive", "outcome": "fail", "exit-code": "3"}
 
 
 def test_an_artifact_that_was_not_wanted_is_not_missed(tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def test_the_looks_before_of_another_run_are_not_taken(tmp_path: Path) -> None:
 def test_a_state_that_is_gone_from_index_and_disk_alike_is_lost() -> None:
     """Index and disk agree after it; only the look before tells that something was there."""
 
-    def gone(row: Any) -> say.Record:
+    def gone(row: say.BucketSampled) -> say.Record:
         if row.phase is not Phase.POST:
             return row
         bare = replace(tapes.lost(row, "tofu-state"), number=row.number)
@@ -237,7 +237,7 @@ def test_a_state_that_is_gone_from_index_and_disk_alike_is_lost() -> None:
 def test_as_many_as_before_and_not_the_same_is_a_loss() -> None:
     """Two buckets before, two after: one of them another."""
 
-    def other(row: Any) -> say.Record:
+    def other(row: say.BucketSampled) -> say.Record:
         if row.phase is not Phase.POST:
             return row
         seen = tapes.lost(row)

@@ -308,7 +308,7 @@ def test_another_language_and_closed_streams_give_the_same_bytes(tmp_path: Path)
         ("latin", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1", "TZ": "Asia/Kolkata"}),
     ):
         at = folder(tmp_path / name, tapes.healthy())
-        done = gate("finalize", str(at), **environ)
+        done = gate("finalize", str(at), before=None, **environ)
         assert (done.returncode, done.stderr) == (0, ""), name
         made[name] = {path.name: path.read_bytes() for path in at.iterdir()}
     assert made["usual"] == made["ascii"] == made["latin"]

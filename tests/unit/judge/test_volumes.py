@@ -1,7 +1,6 @@
 """Which volume the markers were seen on."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ OURS = "deployment/drive-1"
 def on(pre: str | None, post: str | None, *, volumes: tuple[str, ...] = ()) -> tapes.Run:
     """The healthy run with its drive's id before and after, and what gate.toml names."""
 
-    def told(row: Any) -> say.Record:
+    def told(row: say.BucketSampled) -> say.Record:
         volume = pre if row.phase is Phase.PRE else post
         return replace(row, places=tuple(replace(place, volume=volume) for place in row.places))
 
@@ -49,7 +48,7 @@ def test_a_foreign_volume_is_no_pass(
 
 
 def test_a_place_that_could_not_be_looked_at_is_told_by_the_bucket() -> None:
-    def unread(row: Any) -> say.Record:
+    def unread(row: say.BucketSampled) -> say.Record:
         places = tuple(replace(place, volume=None, error="EIO") for place in row.places)
         return replace(row, places=places) if row.phase is Phase.POST else row
 
