@@ -11,7 +11,7 @@ ROW = re.compile(r"[A-Z][A-Z0-9]+-[0-9]{2}")
 MATRIX = ROOT / "fixtures" / "fault-matrix.tsv"
 
 
-# Rows that are not tested, each with the reason; the reasons stand in docs/evidence.md too.
+# Rows that are not tested, each with the reason.
 LEFT_OUT = {
     # Attic aborts its own uploads (attic b7c9056 server/src/storage/s3.rs), and on a shared cache those of others are
     # under way at any time: an open upload would make healthy runs inconclusive, and no claim of a pass rests on one.
