@@ -185,6 +185,14 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     # buckets
     "lost before": (samples(Phase.PRE, tapes.lost), Q, ("bucket-index-lost", "fail")),
     "lost during": (samples(Phase.DURING, tapes.lost), Q, ("bucket-index-lost", "fail")),
+    "a nonce that the cache knows": (
+        lambda run: run.change(
+            say.MissingAsked,
+            lambda row: replace(row, answer=answer(body='{"missing_paths":[]}')) if row.label is Label.CANARY else row,
+        ),
+        U,
+        ("push-nonce-known", "inconclusive"),
+    ),
     "nobody watched": (unwatched(1, 2, 3), U, ("bucket-unobservable", "inconclusive")),
     "one push not watched": (unwatched(3), U, ("bucket-unobservable", "inconclusive")),
     "a watch that could not see": (samples(Phase.DURING, heads(500)), U, ("bucket-unobservable", "inconclusive")),
