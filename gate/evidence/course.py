@@ -1,13 +1,14 @@
 """The course of a run by its own journal: what was seen before and after stands there in order, and by one clock."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from gate.evidence.pushes import child_name
 from gate.model import records as say
 from gate.model.basics import Label, Phase
 
 _PHASED = (say.BucketSampled, say.StateSeen, say.WorkloadSeen, say.LogCanarySent)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PUSHES = frozenset(child_name(label) for label in Label)
 
 
@@ -40,6 +41,4 @@ def _disorder(entries: Sequence[say.Entry]) -> Iterator[str]:
 
 
 def _millis(at: str) -> int:
-    return (datetime.fromisoformat(at) - datetime(1970, 1, 1, tzinfo=datetime.fromisoformat(at).tzinfo)) // timedelta(
-        milliseconds=1
-    )
+    return (datetime.fromisoformat(at) - _EPOCH) // timedelta(milliseconds=1)

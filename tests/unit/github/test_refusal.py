@@ -110,8 +110,8 @@ def test_a_place_that_is_taken_or_can_not_be_written_is_refused(tmp_path: Path) 
 @pytest.fixture
 def step(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The finishing step of a probe, whose files are in this folder."""
-    (tmp_path / "work").mkdir()
-    given = {"WORK": tmp_path / "work", "MODE": "probe", "PROFILE": "synthetic", "STEP": "success"}
+    (tmp_path / "job").mkdir()
+    given = {"WORK": tmp_path / "job", "MODE": "probe", "PROFILE": "synthetic", "STEP": "success"}
     for name, value in given.items():
         monkeypatch.setenv(f"GATE_ACTION_{name}", str(value))
     for name, value in {"OUTPUT": tmp_path / "output", "STEP_SUMMARY": tmp_path / "summary"}.items():
@@ -127,25 +127,25 @@ def finished(step: Path) -> dict[str, str]:
 
 
 def test_the_finishing_step_gives_a_refused_runs_result_to_upload(step: Path) -> None:
-    say_ended(step / "work", Outcome.of_error(RefusedError("the confirm phrase is another")).data)
+    say_ended(step / "job", Outcome.of_error(RefusedError("the confirm phrase is another")).data)
     told = finished(step)
     assert (told["verdict"], told["exit-code"], told["evidence-path"]) == ("refused", "2", "")
     assert told["artifact-name"] == "publication-evidence-synthetic-7-2"
     assert is_refusal(packed(Path(told["upload-path"]).read_bytes()))
-    assert re.fullmatch(r".*/work/refusal/result\.json", told["upload-path"])
+    assert re.fullmatch(r".*/job/refusal/result\.json", told["upload-path"])
 
 
 @pytest.mark.parametrize("begun", [True, False])
 def test_it_gives_none_for_a_run_that_was_not_refused(step: Path, *, begun: bool) -> None:
     if begun:
-        say_begun(step / "work", step / "evidence")
+        say_begun(step / "job", step / "evidence")
     told = finished(step)
     assert (told["verdict"], told["artifact-name"], told["upload-path"]) == ("inconclusive", "", "")
 
 
 def test_it_gives_none_for_a_refused_question(step: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATE_ACTION_MODE", "require")
-    say_ended(step / "work", Outcome.of_error(RefusedError("GITHUB_TOKEN is not set")).data)
+    say_ended(step / "job", Outcome.of_error(RefusedError("GITHUB_TOKEN is not set")).data)
     told = finished(step)
     assert (told["verdict"], told["artifact-name"], told["upload-path"]) == ("refused", "", "")
 
@@ -221,10 +221,10 @@ def test_a_file_of_the_runners_that_is_none_ends_the_step_and_leaves_the_evidenc
     name: str, kind: str, step: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The step fails, so the action's last one ends with 3 (test_scripts); the evidence is sealed all the same."""
-    say_begun(step / "work", step / "evidence")
+    say_begun(step / "job", step / "evidence")
     evidence = folder(step / "evidence", tapes.healthy())
     sealed, digest = seal(evidence), verify(evidence)[1]
-    say_ended(step / "work", Outcome.of_evidence(sealed, evidence).data)
+    say_ended(step / "job", Outcome.of_evidence(sealed, evidence).data)
     place = step / kind
     if kind == "folder":
         place.mkdir()
