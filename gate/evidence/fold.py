@@ -90,6 +90,7 @@ def fold(tape: Tape, captures: Captures) -> Facts:
         during=fold_during(
             [(at, record) for at, record in tape.timed(say.BucketSampled) if record.phase is Phase.DURING],
             tape.timed(say.ChildEnded),
+            tape.timed(say.StageMark),
             first.policy.buckets,
         ),
         post=phases[Phase.POST],

@@ -11,29 +11,43 @@ from gate.evidence.buckets import WRONG_STATES, fold_buckets
 from gate.evidence.pushes import child_name
 from gate.model.basics import BucketState, Label
 from gate.model.document import Bucket, BucketSample, During, PushWatch, Watched
-from gate.model.records import BucketSampled, ChildEnded
+from gate.model.records import BucketSampled, ChildEnded, StageMark
 
 _LONGEST_MILLIS = 10**12  # 32 years: a journal that claims more is none of ours, and Python's dates end
 
 
 def fold_during(
-    samples: Sequence[tuple[str, BucketSampled]], ended: Sequence[tuple[str, ChildEnded]], buckets: Sequence[str]
+    samples: Sequence[tuple[str, BucketSampled]],
+    ended: Sequence[tuple[str, ChildEnded]],
+    marks: Sequence[tuple[str, StageMark]],
+    buckets: Sequence[str],
 ) -> During:
-    """The samples of the phase ``during`` and the ended children, each with its time."""
+    """The samples of the phase ``during``, the ended children and the marks of the stages, each with its time."""
     seen = fold_buckets(samples, buckets) if samples else {}
     losses = [sample.at for bucket in seen.values() for sample in bucket.samples if sample.state in WRONG_STATES]
-    return During(buckets=seen, first_loss_at=min(losses, default=None), pushes=tuple(_watches(seen, ended, buckets)))
+    return During(
+        buckets=seen, first_loss_at=min(losses, default=None), pushes=tuple(_watches(seen, ended, marks, buckets))
+    )
 
 
 def _watches(
-    seen: Mapping[str, Bucket], ended: Sequence[tuple[str, ChildEnded]], buckets: Sequence[str]
+    seen: Mapping[str, Bucket],
+    ended: Sequence[tuple[str, ChildEnded]],
+    marks: Sequence[tuple[str, StageMark]],
+    buckets: Sequence[str],
 ) -> Iterator[PushWatch]:
+    """A push lasts from the mark of its stage to the record of its end, which is written when its watch is over.
+
+    Without a mark it is as long as its client says.
+    """
     pushes = {child.name: (at, child) for at, child in ended}
+    begun = {mark.name: datetime.fromisoformat(at) for at, mark in marks if mark.state == "started"}
     for label in Label:
         if child_name(label) in pushes:
             at, child = pushes[child_name(label)]
             end = datetime.fromisoformat(at)
-            begin = end - timedelta(milliseconds=min(max(child.millis, 0), _LONGEST_MILLIS))
+            longest = timedelta(milliseconds=min(max(child.millis, 0), _LONGEST_MILLIS))
+            begin = begun.get(child.name, end - longest)
             yield PushWatch(
                 label=label,
                 began_at=_written(begin),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from gate.evidence.watched import fold_during
 from gate.model.basics import Phase
 from gate.model.document import Watched
+from gate.model.records import StageMark
 from tests.helpers import tapes
 
 BUCKETS = ("attic", "tofu-state")
@@ -18,7 +19,7 @@ def watched(*seconds: float, unknown: tuple[float, ...] = ()) -> Watched:
     good = tapes.sample(Phase.DURING, 1)
     blind = replace(good, places=())
     samples = [(at(second), good) for second in seconds] + [(at(second), blind) for second in unknown]
-    during = fold_during(samples, [(at(40), tapes.child("push:canary", "push-canary.log", millis=30000))], BUCKETS)
+    during = fold_during(samples, [(at(40), tapes.child("push:canary", "push-canary.log", millis=30000))], [], BUCKETS)
     (push,) = during.pushes
     assert (push.began_at, push.ended_at) == (at(10), at(40))
     assert push.buckets["attic"] == push.buckets["tofu-state"]
@@ -41,10 +42,23 @@ def test_a_sample_that_could_not_be_read_ends_no_silence() -> None:
 
 
 def test_without_a_push_there_is_no_watch() -> None:
-    assert fold_during([], [(at(1), tapes.child("build", "build.log"))], BUCKETS).pushes == ()
+    assert fold_during([], [(at(1), tapes.child("build", "build.log"))], [], BUCKETS).pushes == ()
 
 
 def test_a_push_that_took_longer_than_time_is_still_folded() -> None:
     for millis in (10**30, -5):
-        during = fold_during([], [(at(40), tapes.child("push:canary", "push-canary.log", millis=millis))], BUCKETS)
+        during = fold_during([], [(at(40), tapes.child("push:canary", "push-canary.log", millis=millis))], [], BUCKETS)
         assert during.pushes[0].ended_at == at(40)
+
+
+def test_a_push_begins_with_its_stage_however_late_its_end_is_written() -> None:
+    """A busy machine may write the end long after the client's own; the first sample is of this push all the same."""
+    samples = [(at(10.2), tapes.sample(Phase.DURING, 1))]
+    ended = [(at(12), tapes.child("push:canary", "push-canary.log", millis=300))]
+    marks = [
+        (at(10), StageMark(name="push:canary", state="started")),
+        (at(13), StageMark(name="push:canary", state="ended")),
+    ]
+    assert fold_during(samples, ended, [], BUCKETS).pushes[0].buckets["attic"].whole == 0
+    (push,) = fold_during(samples, ended, marks, BUCKETS).pushes
+    assert (push.began_at, push.buckets["attic"]) == (at(10), Watched(samples=1, whole=1, gap_millis=1800))
