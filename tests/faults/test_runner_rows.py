@@ -355,7 +355,7 @@ def test_a_defect_at_any_call_is_no_pass_and_shows_no_value(
     with throwing(0, None) as counted:
         assert main(["finalize", str(at)]) == 0
     assert counted.calls > 2000
-    for number, call in enumerate(range(1, counted.calls + 1, counted.calls // 25)):
+    for number, call in enumerate(range(1, counted.calls + 1, counted.calls // 10)):
         copy = folder(tmp_path / f"run-{number}", tapes.healthy())
         with throwing(call, error):
             code = main(["finalize", str(copy)])
