@@ -49,5 +49,6 @@ def _word(facts: Facts, findings: Sequence[Finding]) -> Word:
         return Word.QUARANTINE
     if facts.journal.refused is not None and not facts.push.paths:
         return Word.REFUSED
-    unproved = Status.INCONCLUSIVE in statuses or not facts.push.paths or unproved_claims(facts, findings)
+    nothing = not facts.push.paths or not facts.policy.buckets  # a run that had nothing to prove proved nothing
+    unproved = Status.INCONCLUSIVE in statuses or nothing or unproved_claims(facts, findings)
     return Word.INCONCLUSIVE if unproved else Word.PASS
