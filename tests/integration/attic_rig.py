@@ -122,7 +122,8 @@ class Lab:
     def _start_server(self) -> None:
         (self.root / "server.toml").write_text(self._settings(), encoding="utf-8")
         command = [sys.executable, "-m", "gate.lab.attic.server", "-f", str(self.root / "server.toml")]
-        self._spawn("atticd", command, dict(os.environ), self.port)
+        # the recordings that its log is held against were made without colours
+        self._spawn("atticd", command, {**os.environ, "NO_COLOR": "1"}, self.port)
 
     def _spawn(self, name: str, command: Sequence[str], environment: dict[str, str], port: int) -> None:
         with (self.root / f"{name}.log").open("ab") as log, (self.root / f"{name}.err").open("ab") as err:
@@ -314,7 +315,7 @@ class Proxy(BaseHTTPRequestHandler):
         self._reply(answer.status, answer.read())
         connection.close()
 
-    do_GET = do_POST = relay  # noqa: N815
+    do_GET = do_POST = relay  # noqa: N815  # http.server's own names
 
     def do_PUT(self) -> None:
         self._reply(self.status, self.page.encode())

@@ -384,6 +384,11 @@ def test_a_head_request_has_the_head_of_a_get(lab: Lab) -> None:
     assert (len(get.body) > 0, head.body) == (True, b"")
 
 
+def test_a_head_request_for_chunks_says_nothing_of_a_body(lab: Lab) -> None:
+    seen = lab.fetch(f"main/nar/{hash_of(lab.stored['large'])}.nar", token=new_token(READ_ONLY), head=True)
+    assert head_form(seen.head) == ["HTTP/1.1 200 OK\ncontent-type: application/x-nix-nar\ndate: TIME"]
+
+
 def test_logging_in_writes_a_file_for_its_owner_only(lab: Lab) -> None:
     env = {**os.environ, "XDG_CONFIG_HOME": str(lab.root / "fresh"), "ATTIC_LOGIN_TOKEN": new_token(ALL_RIGHTS)}
     seen = lab.attic("login", "lab", lab.url, "--set-default", env=env)

@@ -15,6 +15,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from gate.lab.attic.errors import ServerError
+from gate.lab.attic.names import is_cache_pattern
 
 CLAIM: Final = "https://jwt.attic.rs/v1"
 
@@ -113,11 +114,16 @@ def _token(header: str) -> str | None:
 
 
 def _grants(caches: Mapping[str, Mapping[str, Any]]) -> dict[str, Permission]:
-    """Read the ``caches`` object of a claim; rights are 0 or 1, anything else spoils the token."""
+    """Read the ``caches`` object of a claim, as serde does: one bad name or right spoils the whole token.
+
+    A right that Attic knows is the number 0 or 1, not ``true``; one that it does not know may be anything.
+    """
     grants = {}
     for pattern, rights in caches.items():
-        if any(value not in (0, 1) for value in rights.values()):
-            message = "a right must be 0 or 1"
+        known = {RIGHTS[key]: value for key, value in rights.items() if key in RIGHTS}
+        numbers = all(type(value) is int and value in (0, 1) for value in known.values())
+        if not (numbers and is_cache_pattern(pattern)):
+            message = f"the rights on {pattern!r} are not of the form that Attic reads"
             raise ValueError(message)
-        grants[pattern] = Permission(**{RIGHTS[key]: bool(value) for key, value in rights.items() if key in RIGHTS})
+        grants[pattern] = Permission(**{name: bool(value) for name, value in known.items()})
     return grants

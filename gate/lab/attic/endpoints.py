@@ -10,7 +10,7 @@ from gate.lab.attic import narinfo
 from gate.lab.attic.access import Permission
 from gate.lab.attic.chunks import ChunkError, ChunkStore
 from gate.lab.attic.config import ServerConfig
-from gate.lab.attic.errors import ServerError, StorageError
+from gate.lab.attic.errors import RejectedError, ServerError, StorageError
 from gate.lab.attic.names import is_cache_name, is_store_path_hash
 from gate.lab.attic.reply import Reply, Request, json_reply, text_reply
 from gate.lab.attic.rows import Cache, Located
@@ -24,6 +24,10 @@ VISIBILITY: Final = ("x-attic-cache-visibility", "public")
 PLACEHOLDER: Final = "<!doctype html><title>Attic Binary Cache</title><p>This is an Attic binary cache (stand-in).\n"
 CACHE_COLUMNS: Final = ("is_public", "store_dir", "priority")
 """Settings of a cache whose JSON name is the column's name."""
+CACHE_FIELDS: Final = ("keypair", *CACHE_COLUMNS, "upstream_cache_key_names")
+"""What the JSON that makes a cache must hold (attic b7c9056 ``attic/src/api/v1/cache_config.rs``)."""
+JSON_BYTES: Final = 2 * 1024 * 1024  # axum's own limit; a NAR is taken in as a stream, which has none
+JSON_TYPE: Final = re.compile(r"application/([^;]+\+)?json\s*(;.*)?", re.IGNORECASE)
 
 
 class Endpoints:
@@ -44,6 +48,7 @@ class Endpoints:
             ("POST", re.compile(r"/_api/v1/get-missing-paths"), self.get_missing_paths),
             ("PUT", re.compile(r"/_api/v1/upload-path"), self.upload_path),
             ("GET", re.compile(r"/([^/]+)/nix-cache-info"), self.get_nix_cache_info),
+            ("GET", re.compile(r"/([^/]+)/attic-cache-info"), self.get_cache_config),
             ("GET", re.compile(r"/([^/]+)/nar/([^/]+)"), self.get_nar),
             ("GET", re.compile(r"/([^/]+)/([^/]+)"), self.get_store_path_info),
         )
@@ -60,7 +65,7 @@ class Endpoints:
             if verb == method:
                 return handler(request, *match.groups())
         if fitting:
-            return Reply(HTTPStatus.METHOD_NOT_ALLOWED)
+            return _not_allowed([verb for verb, _, _ in fitting])
         raise ServerError("NotFound")
 
     # --- caches -------------------------------------------------------------------------------------------------
@@ -68,7 +73,8 @@ class Endpoints:
     def get_cache_config(self, request: Request, name: str) -> Reply:
         """Tell a cache's settings and where its server is (recording ``cache-config``)."""
         cache, _ = self._allowed(request, name, "pull")
-        api = self._config.api_endpoint or f"http://{request.headers.get('host', '')}/"
+        scheme = "https" if request.headers.get("x-forwarded-proto") == "https" else "http"
+        api = self._config.api_endpoint or f"{scheme}://{request.headers.get('host', '')}/"
         return json_reply(
             {
                 "substituter_endpoint": f"{self._config.substituter_endpoint or api}{name}",
@@ -84,29 +90,28 @@ class Endpoints:
 
     def create_cache(self, request: Request, name: str) -> Reply:
         """Make a cache with a fresh signing key, or the one given."""
-        request.caller.permission(_cache_name(name)).require("create_cache")
-        wanted = _json_object(request.body)
-        try:
-            cache = Cache(
-                id=0,
-                name=name,
-                keypair=_keypair(wanted["keypair"], name),
-                is_public=bool(wanted["is_public"]),
-                store_dir=wanted["store_dir"],
-                priority=wanted["priority"],
-                upstream_cache_key_names=tuple(wanted["upstream_cache_key_names"]),
-                retention_period=None,
-            )
-        except KeyError as error:
-            raise ServerError("RequestError", f"missing field {error}") from error
+        checked = _cache_name(name)
+        wanted = _json_object(request, CACHE_FIELDS)
+        request.caller.permission(checked).require("create_cache")
+        cache = Cache(
+            id=0,
+            name=name,
+            keypair=_keypair(wanted["keypair"], name),
+            is_public=bool(wanted["is_public"]),
+            store_dir=wanted["store_dir"],
+            priority=wanted["priority"],
+            upstream_cache_key_names=tuple(wanted["upstream_cache_key_names"]),
+            retention_period=None,
+        )
         if not self._store.create_cache(cache):
             raise ServerError("CacheAlreadyExists")
         return Reply(HTTPStatus.OK)
 
     def configure_cache(self, request: Request, name: str) -> Reply:
         """Change the settings that are given and not null."""
-        cache, permission = self._allowed(request, name, "configure_cache")
-        wanted = {key: value for key, value in _json_object(request.body).items() if value is not None}
+        checked = _cache_name(name)
+        wanted = {key: value for key, value in _json_object(request).items() if value is not None}
+        cache, permission = self._allowed(request, checked, "configure_cache")
         changes: dict[str, Any] = {key: wanted[key] for key in CACHE_COLUMNS if key in wanted}
         if "keypair" in wanted:
             changes["keypair"] = _keypair(wanted["keypair"], name)
@@ -131,12 +136,10 @@ class Endpoints:
 
     def get_missing_paths(self, request: Request) -> Reply:
         """Tell which hashes have no row in the cache; this looks at rows only and needs the push right."""
-        wanted = _json_object(request.body)
-        hashes = wanted.get("store_path_hashes", [])
-        bad = [text for text in hashes if not is_store_path_hash(text)]
-        if bad or not is_cache_name(wanted.get("cache")):
-            text = "Failed to deserialize the JSON body into the target type: invalid store path hash or cache name"
-            return text_reply(HTTPStatus.UNPROCESSABLE_ENTITY, text)
+        wanted = _json_object(request, ("cache", "store_path_hashes"))
+        hashes = wanted["store_path_hashes"]
+        if not is_cache_name(wanted["cache"]) or not all(is_store_path_hash(text) for text in hashes):
+            raise _unfit("invalid store path hash or cache name")
         cache, _ = self._allowed(request, wanted["cache"], "push")
         known = self._store.known_hashes(cache.name, set(hashes))
         return json_reply({"missing_paths": [text for text in dict.fromkeys(hashes) if text not in known]})
@@ -196,13 +199,14 @@ class Endpoints:
 
     def _find(self, request: Request, name: str, file: str, suffix: str, handler: str) -> Located:
         """Return the path that ``HASH.suffix`` names; the row is sought before the right is checked, as in Attic."""
+        checked = _cache_name(name)
         store_path_hash, dot, rest = file.partition(".")
         if not dot or rest != suffix:
             raise ServerError("NotFound")
         if not is_store_path_hash(store_path_hash):
             self._log.common_error(self._trace(handler, request))
             raise ServerError("InvalidStorePathHash")
-        found = self._store.find_object(name, store_path_hash)
+        found = self._store.find_object(checked, store_path_hash)
         if found is None:
             raise ServerError("NoSuchObject")
         request.caller.permission(name).with_public(public=found.cache.is_public).require("pull")
@@ -214,10 +218,16 @@ class Endpoints:
 
 
 def _cache_name(name: str) -> str:
-    """Return ``name`` if it may name a cache."""
+    """Return ``name``, a part of the address, if it may name a cache."""
     if not is_cache_name(name):
-        raise ServerError("RequestError", f'Invalid cache name "{name}"')
+        raise RejectedError(HTTPStatus.BAD_REQUEST, f'Invalid URL: Invalid cache name "{name}"')
     return name
+
+
+def _not_allowed(verbs: list[str]) -> Reply:
+    """Answer a request whose address is known for other verbs only."""
+    known = ["GET,HEAD" if verb == "GET" else verb for verb in dict.fromkeys(verbs)]
+    return Reply(HTTPStatus.METHOD_NOT_ALLOWED, (("allow", ",".join(known)),))
 
 
 def _keypair(wanted: object, cache: str) -> str:
@@ -227,15 +237,31 @@ def _keypair(wanted: object, cache: str) -> str:
     return narinfo.new_keypair(cache)
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
-    """Read a JSON object."""
+def _json_object(request: Request, needed: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read a body that is a JSON object and says that it is one (axum 0.8 ``src/json.rs``)."""
+    if not JSON_TYPE.fullmatch(request.headers.get("content-type", "")):
+        text = "Expected request with `Content-Type: application/json`"
+        raise RejectedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
+    if len(request.body) > JSON_BYTES:
+        text = "Failed to buffer the request body: length limit exceeded"
+        raise RejectedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
     try:
-        value = json.loads(body)
+        value = json.loads(request.body)
     except ValueError as error:
-        raise ServerError("RequestError", str(error)) from error
+        text = f"Failed to parse the request body as JSON: {error}"
+        raise RejectedError(HTTPStatus.BAD_REQUEST, text) from error
     if not isinstance(value, dict):
-        raise ServerError("RequestError", "expected a JSON object")
+        raise _unfit("expected an object")
+    for name in needed:
+        if name not in value:
+            raise _unfit(f"missing field `{name}`")
     return value
+
+
+def _unfit(why: str) -> RejectedError:
+    """Return the answer to JSON of another shape; ``why`` is worded as serde does only in part."""
+    text = f"Failed to deserialize the JSON body into the target type: {why}"
+    return RejectedError(HTTPStatus.UNPROCESSABLE_ENTITY, text)
 
 
 def _split_upload(request: Request, limit: int) -> tuple[bytes, bytes]:
@@ -246,8 +272,12 @@ def _split_upload(request: Request, limit: int) -> tuple[bytes, bytes]:
         if header is None:
             raise ServerError("RequestError", "X-Attic-Nar-Info must be set")
         return header.encode("latin-1"), request.body
-    if not size.isdigit() or int(size) > limit or int(size) > len(request.body):
+    if not size.isdecimal():
+        raise ServerError("RequestError", "X-Attic-Nar-Info-Preamble-Size must be a valid unsigned integer")
+    if int(size) > limit:
         raise ServerError("RequestError", "Upload info is too large")
+    if int(size) > len(request.body):
+        raise ServerError("RequestError", "Upload info doesn't match specified size")
     return request.body[: int(size)], request.body[int(size) :]
 
 

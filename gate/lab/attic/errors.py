@@ -1,7 +1,8 @@
 """What the server answers when it does not do as asked (attic b7c9056 ``server/src/error.rs``).
 
-Every error is JSON, ``{"code":404,"error":"NoSuchObject","message":"..."}``. Storage errors reach the client as
-``InternalServerError``; what really happened stands only in the server's log.
+Every error of Attic's is JSON, ``{"code":404,"error":"NoSuchObject","message":"..."}``. Storage errors reach the client
+as ``InternalServerError``; what really happened stands only in the server's log. What axum refuses before Attic sees
+it, a body that is no JSON or a cache's name that is none, is plain text.
 """
 
 import json
@@ -46,6 +47,16 @@ class ServerError(Exception):
         """Return the JSON that the client reads."""
         answer = {"code": int(self.status), "error": self.name, "message": self.message}
         return json.dumps(answer, separators=(",", ":")).encode()
+
+
+class RejectedError(Exception):
+    """A request that axum refuses, in plain text, before it looks at the caller's rights (axum 0.8 ``extract``)."""
+
+    def __init__(self, status: HTTPStatus, text: str) -> None:
+        """Answer ``status`` with ``text``."""
+        self.status = status
+        self.text = text
+        super().__init__(text)
 
 
 class StorageError(ServerError):

@@ -1,10 +1,11 @@
 """``python -m gate.lab.attic.server -f server.toml``: a stand-in for ``atticd -f server.toml``.
 
-The log goes to standard output, as the real server's; the lines about starting go to standard error. SIGTERM ends
-the process at once, by Python's default action, which is also the real server's.
+The log goes to standard output, as the real server's, in colours unless ``NO_COLOR`` is set; the lines about starting
+go to standard error. SIGTERM ends the process at once, by Python's default action, which is also the real server's.
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from gate.lab.attic.access import caller
 from gate.lab.attic.chunks import ChunkError
 from gate.lab.attic.config import ServerConfig, load
 from gate.lab.attic.endpoints import Endpoints
-from gate.lab.attic.errors import ServerError
+from gate.lab.attic.errors import RejectedError, ServerError
 from gate.lab.attic.reply import Reply, Request, text_reply
 from gate.lab.attic.tracelog import TraceLog
 
@@ -54,7 +55,7 @@ class AtticServer(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing about clients that went away; anything else is a bug of this program and is shown."""
         if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # only shown
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -77,6 +78,8 @@ class Handler(BaseHTTPRequestHandler):
             reply = self._answer(self._read_body())
         except ServerError as error:
             reply = Reply(error.status, (("content-type", "application/json"),), error.body())
+        except RejectedError as error:
+            reply = text_reply(error.status, error.text)
         except BrokenBodyError:
             self.close_connection = True
             return
@@ -158,9 +161,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send_stream(self, reply: Reply, stream: Iterator[bytes]) -> None:
         """Write a chunked body; a storage error cuts the connection, without the last chunk."""
-        self.wfile.write(self._head(reply, ("transfer-encoding", "chunked")))
         if self.command == "HEAD":
+            self.wfile.write(self._head(reply))
             return
+        self.wfile.write(self._head(reply, ("transfer-encoding", "chunked")))
         try:
             for piece in stream:
                 self.wfile.write(b"%X\r\n%s\r\n" % (len(piece), piece))
@@ -169,10 +173,10 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.wfile.write(b"0\r\n\r\n")
 
-    def _head(self, reply: Reply, framing: tuple[str, str]) -> bytes:
+    def _head(self, reply: Reply, *framing: tuple[str, str]) -> bytes:
         """Return the head: names in lower case and no Server header, as recorded."""
         lines = [f"HTTP/1.1 {int(reply.status)} {reply.status.phrase}"]
-        headers = (*reply.headers, framing, ("date", formatdate(usegmt=True)))
+        headers = (*reply.headers, *framing, ("date", formatdate(usegmt=True)))
         lines += [f"{name}: {value}" for name, value in headers]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
@@ -183,7 +187,7 @@ def main() -> None:
     parser.add_argument("-f", "--config", type=Path, required=True, help="the file that atticd -f takes")
     config = load(parser.parse_args().config)
     sys.stderr.write("Attic Server 0.1.0 (stand-in)\nRunning migrations...\nStarting API server...\n")
-    server = AtticServer(config, TraceLog(sys.stdout))
+    server = AtticServer(config, TraceLog(sys.stdout, coloured=not os.environ.get("NO_COLOR")))
     sys.stderr.write(f"Listening on {config.host}:{config.port}...\n")
     sys.stderr.flush()
     server.serve_forever()

@@ -113,8 +113,9 @@ class Store:
     def configure_cache(self, cache_id: int, changes: Mapping[str, Any]) -> None:
         """Set the named columns of a cache; the names come from our own code, never from a request."""
         columns = ", ".join(f"{name} = ?" for name in changes)
+        statement = f"UPDATE cache SET {columns} WHERE id = ?"  # noqa: S608  # names of our own code, as said above
         with self._transaction() as connection:
-            connection.execute(f"UPDATE cache SET {columns} WHERE id = ?", (*changes.values(), cache_id))  # noqa: S608
+            connection.execute(statement, (*changes.values(), cache_id))
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -122,7 +123,7 @@ class Store:
         """Return those store path hashes that have a row in the cache; NAR and chunks are not looked at."""
         marks = ", ".join("?" * len(hashes))
         query = (
-            "SELECT object.store_path_hash FROM object JOIN cache ON object.cache_id = cache.id"  # noqa: S608
+            "SELECT object.store_path_hash FROM object JOIN cache ON object.cache_id = cache.id"  # noqa: S608  # marks: "?"s
             f" JOIN nar ON object.nar_id = nar.id WHERE cache.name = ? AND object.store_path_hash IN ({marks})"
         )
         with self._lock:

@@ -3,6 +3,9 @@
 Without ``RUST_LOG`` the real server logs errors only, and so does this one. Lines as in the recordings
 ``bucket-lost-synthetic-2``, ``bucket-lost-multi-chunk-upload``, ``nar-multi-chunk-bucket-lost`` and
 ``log-canary-malformed-narinfo``; the source lines in them are those of attic b7c9056.
+
+The recordings were made with ``NO_COLOR``. Without it tracing-subscriber 0.3 colours what it writes, into a file or a
+pipe too, and so a server in a container does; a span trace stays plain.
 """
 
 import itertools
@@ -28,6 +31,7 @@ _CHUNK_FIELDS: Final = (
     'original_size.bytes=25664 size.bytes=8 loc.file="server/src/api/v1/upload_path.rs" loc.line=342 loc.col=13'
 )
 _STREAM_FIELDS: Final = 'size.bytes=9616 loc.file="attic/src/io/mod.rs" loc.line=75 loc.col=34'
+_DIM, _RED, _ITALIC, _PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[3m", "\x1b[0m"
 HANDLERS: Final = {
     "upload_path": (
         "attic_server::api::v1::upload_path::upload_path\n             at server/src/api/v1/upload_path.rs:84"
@@ -44,9 +48,10 @@ HANDLERS: Final = {
 class TraceLog:
     """Writes whole records, each with one call, from any thread."""
 
-    def __init__(self, stream: TextIO) -> None:
-        """Log to ``stream`` (the real server: standard output)."""
+    def __init__(self, stream: TextIO, *, coloured: bool) -> None:
+        """Log to ``stream`` (the real server: standard output), with colours or without."""
         self._stream = stream
+        self._coloured = coloured
         self._lock = threading.Lock()
         self._tasks = itertools.count(100)
 
@@ -77,19 +82,27 @@ class TraceLog:
     def stream_failed(self, cause: str) -> None:
         """Log a storage error met after a body's ``200`` has gone out."""
         trace = _SPAWN.format(index=0, task=self.next_task(), fields=_STREAM_FIELDS)
-        self._error("attic_server::api::binary_cache", f"Stream error e=Storage error: {cause}\n{trace}")
+        field = self._field("e", f"Storage error: {cause}")
+        self._error("attic_server::api::binary_cache", f"Stream error {field}\n{trace}")
 
     def response_failed(self, status: int, milliseconds: int) -> None:
         """Log a 5xx answer with its latency."""
-        reason = HTTPStatus(status).phrase
-        self._error(
-            "tower_http::trace::on_failure",
-            f"response failed classification=Status code: {status} {reason} latency={milliseconds} ms\n",
-        )
+        code = self._field("classification", f"Status code: {status} {HTTPStatus(status).phrase}")
+        latency = self._field("latency", f"{milliseconds} ms")
+        self._error("tower_http::trace::on_failure", f"response failed {code} {latency}\n")
 
     def _error(self, target: str, text: str) -> None:
         """Write one record at level ERROR; ``text`` ends its own last line."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        head = f"{self._in(_DIM, now)} {self._in(_RED, 'ERROR')} {self._in(_DIM, target)}{self._in(_DIM, ':')}"
         with self._lock:
-            self._stream.write(f"{now} ERROR {target}: {text}")
+            self._stream.write(f"{head} {text}")
             self._stream.flush()
+
+    def _field(self, name: str, value: str) -> str:
+        """Return a field of a record."""
+        return f"{self._in(_ITALIC, name)}{self._in(_DIM, '=')}{value}"
+
+    def _in(self, colour: str, text: str) -> str:
+        """Return ``text`` in a colour, where there are colours."""
+        return f"{colour}{text}{_PLAIN}" if self._coloured else text

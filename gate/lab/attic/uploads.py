@@ -62,7 +62,8 @@ class Uploads:
         return self._chunked(cache, new, nar, user)
 
     def _unchunked(self, cache: Cache, new: NewObject, nar: bytes, user: str | None) -> dict[str, Any]:
-        """Store a small NAR as one chunk, in the request's own task."""
+        """Store a small NAR as one chunk, in the request's own task; what follows the NAR is not looked at."""
+        nar = nar[: new.nar_size]
         if not _is(nar, new, new.nar_size):
             raise ServerError("RequestError", BAD_CHUNK)
         try:
@@ -74,7 +75,11 @@ class Uploads:
         return {"kind": "Uploaded", "file_size": chunk.file_size, "frac_deduplicated": None}
 
     def _chunked(self, cache: Cache, new: NewObject, nar: bytes, user: str | None) -> dict[str, Any]:
-        """Store a NAR as many chunks, each in a task of its own; chunks of a failed NAR stay usable."""
+        """Store a NAR as many chunks, each in a task of its own; chunks of a failed NAR stay usable.
+
+        What follows the NAR is not looked at.
+        """
+        nar = nar[: new.nar_size]
         if not _is(nar, new, new.nar_size):
             raise ServerError("RequestError", BAD_NAR)
         nar_id = self._store.begin_nar(new, COMPRESSION)
