@@ -22,6 +22,7 @@ def run_split(mode: str, request: Request, parts: Parts) -> Outcome:
             after=parts.folders,
             digest=parts.digests,
             seconds=parts.seconds,
+            until=parts.until,
         )
         return run_part(split, output=request.evidence, config=request.config, flags=None)
     if mode == PUBLISH:

@@ -51,12 +51,16 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What the modes of a split run are told: a capture's phase, the folders of the parts before, their digests."""
+    """What the modes of a split run are told: a capture's phase, the folders of the parts before, their digests.
+
+    ``seconds`` and ``until``, a file, say how long the phase during lasts.
+    """
 
     phase: str
     folders: tuple[Path, ...]
     digests: tuple[str, ...]
     seconds: float | None
+    until: Path | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +135,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
         folders=tuple(Path(name) for name in environ.get(PREFIX + "PARTS", "").split()),
         digests=tuple(environ.get(PREFIX + "PART_DIGESTS", "").split()),
         seconds=float(seconds) if seconds else None,
+        until=Path(_needed(environ, "UNTIL")) if environ.get(PREFIX + "UNTIL") else None,
     )
 
 

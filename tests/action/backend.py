@@ -10,6 +10,7 @@ became of the repository's issues, ``cancel-STAGE/`` with a run that was cancell
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -24,9 +25,11 @@ from gate.lab.place import enter
 from gate.lab.stack import Stack
 from gate.process import CancelToken
 from gate.settings import SETTINGS
-from tests.action.artifact_client import upload_command
+from tests.action.artifact_client import ArtifactClient, client_command
 from tests.action.cancelling import STAGES, Cancelling, begun
 from tests.action.github_server import GitHubServer
+from tests.action.running import Held, probes
+from tests.action.splitting import splitting
 from tests.helpers import github_world as gh
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,11 +37,12 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = "3d3c42e5aac5ba805825da76410c181273ba90b1"
 SETUP = "5fda3b95a4ea91299a34e894583c3862153e4b97"
 UPLOAD = "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a"
+DOWNLOAD = "3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c"
 PLACEHOLDER = "0" * 40
 GATE_COMMIT = "1" * 40
 # What a checkout of a release gives, and nothing of this working copy's own.
 SHIPPED = ("action.yml", "gate", "report-issue", "requirements", "scripts")
-ACT_SECONDS = 300
+ACT_SECONDS = 600
 HELD_SECONDS = 120
 TRUSTED = ROOT / gh.WORKFLOW
 TEMPLATES = ROOT / "workflows"
@@ -47,7 +51,7 @@ RIGHT = "probe-attic-publication-synthetic"
 # Each run of act by its number on "GitHub".
 STORY = (
     *("early", "called", "mistyped", "allowed", "drill", "dispatched", "stopped", "lost", "sick", "blocked"),
-    *("scheduled", "branch"),
+    *("scheduled", "branch", "first", "pushed", "stale", "split", "split-lost", "foreign", "missing"),
 )
 RUNS = {name: 100 + number for number, name in enumerate(STORY)}
 FIRST_CANCELLED = 200
@@ -70,10 +74,11 @@ def main(out: Path) -> None:
         site = Site(stack, out)
         commit = site.make()
         warm.wait()
-        with GitHubServer(out / "artifacts", commit) as github:
-            site.github = github
+        with GitHubServer(out / "artifacts", commit) as github, ArtifactClient(out) as client:
+            site.github, site.client = github, client
             site.protect()
             whole(site)
+            splitting(site)
             cancelling(site)
             issues = {"rows": github.issues.rows, "comments": github.issues.comments}
         (out / "issues.json").write_text(json.dumps(issues), encoding="utf-8")
@@ -85,13 +90,16 @@ def whole(site: "Site") -> None:
     site.act("called", TRUSTED, profile=MEDIUM, confirm="probe-attic-publication-medium-check")
     site.act("mistyped", TRUSTED, profile=MEDIUM, confirm="probe-attic-publication-Medium-check")
     site.act("allowed", TEMPLATES / "required-pr-check.yml", event="pull_request")
+    site.act("pushed", TEMPLATES / "check-before-push.yml", event="push")
     site.act("drill", HERE / "workflows" / "drill.yml")
+    site.act("first", TEMPLATES / "dispatched-probe.yml", confirm=RIGHT)
     with site.held_push():
         site.act("dispatched", TEMPLATES / "dispatched-probe.yml", confirm=RIGHT, during=site.interrupt_probe)
     with site.held_push():
         site.act("stopped", TRUSTED, profile="synthetic", confirm=RIGHT, during=site.interrupt_act)
     site.stack.store.lose(BUCKET)
     site.act("lost", TRUSTED, profile=MEDIUM, confirm="probe-attic-publication-medium-check")
+    site.act("stale", TEMPLATES / "check-before-push.yml", event="push")
     site.act("sick", TEMPLATES / "scheduled-synthetic.yml", event="schedule")
     site.stack.store.restore(BUCKET)
     site.act("blocked", TEMPLATES / "required-pr-check.yml", event="pull_request")
@@ -104,7 +112,7 @@ def cancelling(site: "Site") -> None:
     for number, stage in enumerate(STAGES):
         run = FIRST_CANCELLED + number
         row = site.github.begin(run, "workflow_dispatch", gh.WORKFLOW)
-        Cancelling(site.out, site.step_environ(run), upload_command()).cancel(stage, run)
+        Cancelling(site.out, site.step_environ(run), [*client_command(), "upload"]).cancel(stage, run)
         site.github.end(row, good=False)
 
 
@@ -129,23 +137,11 @@ class Warm:
         (self._out / "install.json").write_text(json.dumps(result), encoding="utf-8")
 
 
-class Held:
-    """While inside, every push of the Attic client waits at its start."""
-
-    def __init__(self, mark: Path) -> None:
-        self._mark = mark
-
-    def __enter__(self) -> None:
-        self._mark.touch()
-
-    def __exit__(self, *_error: object) -> None:
-        self._mark.unlink()
-
-
 class Site:
     """A repository whose workflows act runs, with stand-ins of the actions that they use, and the lab behind it."""
 
     github: GitHubServer
+    client: ArtifactClient
 
     def __init__(self, stack: Stack, out: Path) -> None:
         self.stack = stack
@@ -157,8 +153,9 @@ class Site:
 
     def make(self) -> str:
         """Make it, and give its commit."""
-        for folder in (self.repository, self.gate, self.bin):
+        for folder in (self.gate, self.bin):
             folder.mkdir()
+        shutil.copytree(HERE / "site", self.repository)
         for name in SHIPPED:
             source = ROOT / name
             if source.is_dir():
@@ -216,13 +213,20 @@ class Site:
         during: "Callable[[str, subprocess.Popen[bytes]], None] | None" = None,
         profile: str | None = None,
         confirm: str | None = None,
+        edit: Callable[[str], str] = str,
+        number: int | None = None,
     ) -> None:
-        """Run a workflow; what `act` lacks of GitHub is put in its place in a copy."""
-        number, path = RUNS[run], f".github/workflows/{workflow.name}"
+        """Run a workflow; what `act` lacks of GitHub is put in its place in a copy, and what ``edit`` changes.
+
+        ``number`` is that of a run that was before, of which this is some more.
+        """
+        number, path = number or RUNS[run], f".github/workflows/{workflow.name}"
         copy = self.repository / ".github" / "workflows" / f"{run}.yml"
         copy.parent.mkdir(parents=True, exist_ok=True)
-        text = workflow.read_text(encoding="utf-8")
-        text = text.replace("[self-hosted, nix]", "ubuntu-latest").replace('["self-hosted", "nix"]', '"ubuntu-latest"')
+        text = edit(workflow.read_text(encoding="utf-8"))
+        text = text.replace('["self-hosted", "nix"]', '"ubuntu-latest"')
+        for label in ("nix", "observe"):
+            text = text.replace(f"[self-hosted, {label}]", "ubuntu-latest")
         text = text.replace("${{ job.workflow_repository }}", "OWNER/publication-gate")
         text = text.replace("${{ job.workflow_sha }}", GATE_COMMIT)
         copy.write_text(text, encoding="utf-8")
@@ -240,7 +244,7 @@ class Site:
         command += [f"--platform={name}=-self-hosted" for name in ("ubuntu-latest", "ubuntu-24.04")]
         command += ["--no-cache-server", "--pull=false"]
         command += ["--secret-file", str(self._secrets()), "--action-cache-path", str(self.out / "act")]
-        for name, value in {**self._drill(run), "WORKFLOW": path}.items():
+        for name, value in {**self._drill(run, number), "WORKFLOW": path}.items():
             command += ["--env", f"DRILL_{name}={value}"]
         for name, folder in self._local().items():
             command += ["--local-repository", f"{name}={folder}"]
@@ -248,17 +252,16 @@ class Site:
         good = self._run(run, command, during)
         self.github.end(row, good=good)
 
-    def _drill(self, run: str) -> Mapping[str, object]:
-        node, upload = upload_command()
+    def _drill(self, run: str, number: int) -> Mapping[str, object]:
         return {
             "OUT": self.out,
             "RAW": self.out / f"{run}.raw",
             "GATE": self.gate,
-            "NUMBER": RUNS[run],
+            "NUMBER": number,
             "API": self.github.url,
-            "TOKEN": self.github.token(RUNS[run]),
-            "NODE": node,
-            "UPLOAD": upload,
+            "SERVER": self.stack.attic.endpoint,
+            "TOKEN": self.github.token(number),
+            "CLIENT": shlex.join(client_command()),
         }
 
     def _local(self) -> Mapping[str, Path]:
@@ -266,6 +269,7 @@ class Site:
             f"actions/checkout@{CHECKOUT}": HERE / "standins" / "checkout",
             f"actions/setup-python@{SETUP}": HERE / "standins" / "setup-python",
             f"actions/upload-artifact@{UPLOAD}": HERE / "standins" / "upload-artifact",
+            f"actions/download-artifact@{DOWNLOAD}": HERE / "standins" / "download-artifact",
             f"OWNER/publication-gate@{PLACEHOLDER}": self.gate,
         }
 
@@ -310,7 +314,7 @@ class Site:
         ends = time.monotonic() + HELD_SECONDS
         while time.monotonic() < ends:
             assert process.poll() is None, f"act ended before the push of {run}"
-            for number, evidence in _probes(f"DRILL_NUMBER={RUNS[run]}"):
+            for number, evidence in probes(f"DRILL_NUMBER={RUNS[run]}"):
                 if begun(evidence / "journal.jsonl", "push:canary"):
                     return number
             time.sleep(0.05)
@@ -339,7 +343,7 @@ class Site:
         return {**self._environ(), **secrets, **runner}
 
     def _environ(self) -> dict[str, str]:
-        environ = self.stack.environ()
+        environ = {**self.stack.environ(), **self.client.environ}
         environ["PATH"] = os.pathsep.join((str(self.bin), str(self.stack.client.parent), *_path()))
         return environ
 
@@ -352,21 +356,6 @@ class Site:
         token = f"GITHUB_TOKEN={gh.TOKEN}\n"
         path.write_text(token + "".join(f"GATE_{name.upper()}={getattr(settings, name).reveal()}\n" for name in names))
         return path
-
-
-def _probes(mark: str) -> "list[tuple[int, Path]]":
-    """Number and evidence folder of each run step whose environment has that line."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            argv = (entry / "cmdline").read_bytes().split(b"\0")
-            environ = (entry / "environ").read_bytes().decode("utf-8", "replace").split("\0")
-        except OSError:
-            continue
-        places = [line.partition("=")[2] for line in environ if line.startswith("GATE_ACTION_EVIDENCE=")]
-        if argv[1:5] == [b"-I", b"-m", b"gate", b"action-run"] and mark in environ and places:
-            found.append((int(entry.name), Path(places[0])))
-    return found
 
 
 def _tool(name: str) -> str:

@@ -1,9 +1,10 @@
-"""GitHub for the workflows that act runs: the artifact service that the upload client speaks, the REST interface that
+"""GitHub for the workflows that act runs: the artifact service that the artifact client speaks, the REST interface that
 serves what was uploaded, and the issues of the repository.
 
 Artifact service: Twirp's JSON form, github.actions.results.api.v1.ArtifactService; blobs as Azure's Put Block and Put
-Block List (npm's @actions/artifact 6.2.1, lib/internal/upload). It believes nothing: the token, the signature in the
-blob's address, the size and the digest must be right.
+Block List, and one GET (npm's @actions/artifact 6.2.1, lib/internal/upload and lib/internal/download). It believes
+nothing: the token, the signature in the blob's address, the size and the digest must be right, and a job sees the
+artifacts of its own run alone.
 """
 
 import base64
@@ -144,7 +145,37 @@ class GitHubServer:
             return self._create(run, asked["name"])
         if method == "FinalizeArtifact":
             return self._finalize(run, asked)
+        if method == "ListArtifacts":
+            return self._list(run, asked)
+        if method == "GetSignedArtifactURL":
+            (upload,) = [each for each in self._whole(run) if each.name == asked["name"]]
+            return _json({"name": upload.name, "signed_url": f"{self.url}/blob/{upload.number}?sig={upload.signature}"})
         return _json({"code": "bad_route", "msg": f"no method {method}"}, 404)
+
+    def hand_on(self, name: str, *, run: int, to: int) -> None:
+        """Let an artifact of one run be one of another too: what a job does that downloads it and uploads it again."""
+        (upload,) = [each for each in self._whole(run) if each.name == name]
+        number = 1 + len(self._uploads)
+        self._uploads[number] = Upload(run=to, name=name, number=number, data=upload.data)
+
+    def _whole(self, run: int) -> list[Upload]:
+        return [each for each in self._uploads.values() if each.run == run and each.data is not None]
+
+    def _list(self, run: int, asked: Mapping[str, Any]) -> Response:
+        found = [
+            {
+                "workflow_run_backend_id": str(run),
+                "workflow_job_run_backend_id": asked["workflow_job_run_backend_id"],
+                "database_id": str(upload.number),
+                "name": upload.name,
+                "size": str(len(upload.data or b"")),
+                "digest": f"sha256:{sha256(upload.data or b'').hexdigest()}",
+            }
+            for upload in self._whole(run)
+            if asked.get("name_filter", upload.name) == upload.name
+            and asked.get("id_filter", str(upload.number)) == str(upload.number)
+        ]
+        return _json({"artifacts": found})
 
     def _create(self, run: int, name: str) -> Response:
         if any((each.run, each.name) == (run, name) for each in self._uploads.values()):
@@ -157,6 +188,8 @@ class GitHubServer:
         upload = self._uploads[int(request.path.rpartition("/")[2])]
         if request.args.get("sig") != upload.signature or "Authorization" in request.headers:
             return Response("<Error><Code>AuthenticationFailed</Code></Error>", 403)
+        if request.method == "GET":
+            return Response(upload.data, content_type="application/zip")
         if request.args.get("comp") == "block":
             upload.blocks[request.args["blockid"]] = request.get_data()
         else:

@@ -15,7 +15,7 @@ MARKS = [
     pytest.mark.lab,
     pytest.mark.nix,
     pytest.mark.slow,
-    pytest.mark.timeout(1200),
+    pytest.mark.timeout(1800),
     pytest.mark.xdist_group("act"),
 ]
 

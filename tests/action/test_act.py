@@ -13,6 +13,7 @@ from gate.github.outputs import OUTPUTS
 from gate.github.refusal import is_refusal
 from gate.seal import verify
 from tests.action.backend import RUNS
+from tests.action.files import ROOT, WORKFLOWS, load
 from tests.action.seen import MARKS, downloaded, raw, read
 from tests.unit.render.runner_parser import is_command, without_ignorable
 
@@ -30,6 +31,7 @@ REFUSED_AND_UPLOADED = ("wrong", "taken")  # not of mode require, and not where 
 SHIPPED = {
     "called": (0, 0, "PASS", "PASS: main served every published byte"),
     "mistyped": (1, 2, "REFUSED", "the confirm phrase for profile medium-check is"),
+    "first": (0, 0, "PASS", "PASS: main served every published byte"),
     "dispatched": (1, 3, "INCONCLUSIVE", "push:canary"),
     "lost": (1, 4, "QUARANTINE", "bucket-index-lost"),
     "sick": (1, 4, "QUARANTINE", "issue: issue 1 opened: quarantine"),
@@ -37,6 +39,8 @@ SHIPPED = {
     "early": (1, 3, "INCONCLUSIVE", "require-no-run"),
     "allowed": (0, 0, "PASS", "require-accepted"),
     "blocked": (1, 4, "QUARANTINE", "require-quarantine"),
+    "pushed": (0, 0, "PASS", "require-accepted"),
+    "stale": (1, 4, "QUARANTINE", "require-quarantine"),
 }
 
 
@@ -135,6 +139,13 @@ def test_a_run_whose_runner_was_lost_in_its_push_has_no_pass_in_any_output(out: 
     assert not (out / "artifacts" / str(RUNS["stopped"])).exists()
 
 
+def test_every_workflow_to_copy_is_one_that_is_run(out: Path) -> None:
+    ran = {load(path)["name"] for path in (out / "site" / ".github" / "workflows").glob("*.yml")}
+    to_copy = {load(path)["name"] for path in WORKFLOWS if path.parent.name == "workflows" and path.parents[1] == ROOT}
+    assert len(to_copy) == 5
+    assert to_copy <= ran
+
+
 @pytest.mark.parametrize("run", SHIPPED)
 def test_a_workflow_as_it_is_shipped_ends_as_it_must(run: str, out: Path) -> None:
     code, own, word, words = SHIPPED[run]
@@ -143,6 +154,14 @@ def test_a_workflow_as_it_is_shipped_ends_as_it_must(run: str, out: Path) -> Non
     assert f"verdict: exit code {own}\n" in raw(out, run)
     summary = (out / f"{run}.raw.none.md").read_text(encoding="utf-8").split("\n")
     assert summary[1].startswith(f"> **{word}: ")
+
+
+@pytest.mark.parametrize(("run", "times"), [("pushed", 1), ("stale", 0)])
+def test_the_push_comes_after_the_answer_and_only_after_a_good_one(run: str, times: int, out: Path) -> None:
+    said = raw(out, run)
+    after = said.partition(f"verdict: exit code {SHIPPED[run][1]}\n")[2]
+    assert len(re.findall(r"✅ [0-9a-z]{32}-widgets-[0-9a-f]{40} ", after)) == times
+    assert said.count("Pushing 1 paths") == times
 
 
 @pytest.mark.row("RUN-28")

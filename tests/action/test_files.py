@@ -14,7 +14,7 @@ pytestmark = pytest.mark.action
 ALL = [*ACTIONS, *WORKFLOWS]
 OWN_INPUTS = (
     *("mode", "profile", "confirm", "config", "evidence-dir", "upload-artifact", "artifact-name-suffix"),
-    *("retention-days", "python", "github-token", "push-follows", "phase", "parts", "part-digests", "seconds"),
+    *("retention-days", "python", "github-token", "push-follows", "phase", "parts", "part-digests", "seconds", "until"),
 )
 SECRETS = [row for row in SETTINGS if row.type == "secret"]
 NAMES = [str(path.relative_to(ROOT)) for path in ALL]

@@ -158,6 +158,9 @@ def test_a_judging_job_that_was_refused_leaves_no_refusal_either(
         ("capture", {"PHASE": "before"}, "phase is"),
         ("capture", {"PHASE": "during", "SECONDS": "soon"}, "seconds is"),
         ("capture", {"PHASE": "during", "SECONDS": "60"}, "the part pre was not given"),
+        ("capture", {"PHASE": "during", "SECONDS": "60", "UNTIL": "a\nb"}, "until is"),
+        ("capture", {"PHASE": "during", "UNTIL": "over"}, "--seconds belongs to --phase during, which needs it"),
+        ("capture", {"PHASE": "pre", "UNTIL": "over"}, "so does --until"),
         ("publish", {"CONFIRM": "please"}, "the confirm phrase"),
         ("publish", {"CONFIRM": "probe-attic-publication-medium-check"}, "nothing was done"),
         ("judge", {}, "no part was given"),
@@ -185,3 +188,5 @@ def test_the_modes_are_told_apart() -> None:
         {"GATE_ACTION_PARTS": " a  b\n", "GATE_ACTION_PART_DIGESTS": "x=1 \n y=2", "GATE_ACTION_SECONDS": "9"}
     )
     assert (parts.folders, parts.digests, parts.seconds) == ((Path("a"), Path("b")), ("x=1", "y=2"), 9.0)
+    assert parts.until is None
+    assert read_parts({"GATE_ACTION_UNTIL": "a b"}).until == Path("a b")
