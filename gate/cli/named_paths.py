@@ -4,7 +4,6 @@ The reader and the rules are the run's own (`gate.observe.nar_bodies`, `gate.evi
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from gate import limits
 from gate.cli.local_paths import HASH_END, Local, hash_of, look_locally
@@ -64,18 +63,20 @@ def plan_reads(
     planned: dict[str, Asked] = {}
     for path in names:
         planned.setdefault(hash_of(path), _asked(path, local))
+    upstreams = (upstream_names, upstream_keys) if upstream_names and upstream_keys else None
     for path in local.closure:
-        one = _asked(path, local)
-        left = one.local is not None and is_upstream(one.local, upstream_names, upstream_keys)
-        planned.setdefault(hash_of(path), replace(one, upstream=left))
+        if hash_of(path) not in planned:
+            planned[hash_of(path)] = _asked(path, local, upstreams)
     return tuple(planned.values())
 
 
-def _asked(path: str, local: Local) -> Asked:
+def _asked(path: str, local: Local, upstreams: tuple[Sequence[str], Sequence[str]] | None = None) -> Asked:
+    """The path with what the local store knows of it; with ``upstreams``, their names and keys, it may be theirs."""
     fact = local.facts.get(hash_of(path))
     if fact is None or path not in (fact.store_path, fact.store_path[:HASH_END]):
         return Asked(store_path=path)
-    return Asked(store_path=fact.store_path, local=fact)
+    left = upstreams is not None and is_upstream(fact, *upstreams)
+    return Asked(store_path=fact.store_path, local=fact, upstream=left)
 
 
 def check_paths(

@@ -17,8 +17,10 @@ from urllib.parse import urlsplit
 from cyclopts import Parameter
 
 from gate import limits
-from gate.cli.outcome import Format, Outcome, report
+from gate.cli.outcome import Outcome, report
+from gate.cli.parameters import AsFormat, Config, JsonInto
 from gate.errors import ForeignTextError, RefusedError
+from gate.settings.table import BY_NAME
 
 if TYPE_CHECKING:
     from gate.cli.named_paths import Cache
@@ -54,15 +56,18 @@ def attic_nar_integrity_check(
     public_key: Annotated[str | None, Parameter(help="The cache's key, name:base64 (default: as Attic says).")] = None,
     yardstick: Annotated[
         Literal["auto", "signed-narinfo"],
-        Parameter(help="auto: the local Nix store where it has the path, else the signed narinfo."),
+        Parameter(help="auto: the local Nix store where it has the path, else the signed narinfo.", show_default=True),
     ] = "auto",
     hosts: Annotated[list[str] | None, Parameter(help="Further hosts that bodies may redirect to.")] = None,
     plain_http_hosts: Annotated[list[str] | None, Parameter(help="Hosts that may be read by plain http.")] = None,
-    jobs: Annotated[int | None, Parameter(help="Bodies read at a time (default: 4).")] = None,
-    deadline: Annotated[float | None, Parameter(help="Seconds after which nothing more is read.")] = None,
-    config: Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")] = None,
-    format: Annotated[Format, Parameter(help="Form of the result on stdout.")] = "text",
-    json_into: Annotated[Path | None, Parameter(help="Write the result as JSON into this file too.")] = None,
+    jobs: Annotated[int | None, Parameter(help=f"Bodies read at a time (default: {BY_NAME['jobs'].default}).")] = None,
+    deadline: Annotated[
+        float | None,
+        Parameter(help=f"Seconds after which nothing more is read (default: {BY_NAME['deadline'].default:g})."),
+    ] = None,
+    config: Config = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
 ) -> int:
     """Read published paths to the last byte: is every byte there? 0 whole, 3 could not be told, 4 not whole."""
     flags = {
@@ -251,7 +256,9 @@ def _run(names: Sequence[str], roots: Sequence[str], where: _Where, *, local: bo
         from gate.cli.named_paths import check_paths, plan_reads  # these take as long to load as Nix to answer
         from gate.cli.nar_progress import Reads
         from gate.cli.nar_told import outcome
+        from gate.observe.curl_hop import load
 
+        load()
         cache, upstreams, note = _cache(where, clock, cancel)
         seen = looking.result() if looking else seen
         asked = plan_reads(names, seen, upstreams, where.upstream_keys)

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +31,8 @@ def read_config(config: Path | None) -> dict[str, Any]:
     path = config or CONFIG
     if config is None and not path.exists():
         return {}
+    import tomllib
+
     from gate.tape import read_whole
 
     content = read_whole(path, limits.CONFIG_BYTES)
@@ -39,7 +40,7 @@ def read_config(config: Path | None) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"{path} is no TOML: {ascii(str(error))[1:200]}"
+        message = f"{path} is no TOML: {ascii(str(error))[1:-1][:200]}"
         raise RefusedError(message) from None
 
 

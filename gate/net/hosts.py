@@ -71,7 +71,7 @@ def _entry(entry: str, scheme: str) -> tuple[str, int]:
 
 def plain_url(url: str) -> str:
     """A URL, or a Location header, as a record may have it: without its query, its fragment and any user info."""
-    if not any(mark in url for mark in "?#@"):
+    if "?" not in url and "#" not in url and "@" not in url:
         return url
     bare = re.split(r"[?#]", url, maxsplit=1)[0]
     return re.sub(r"//[^/]*@", "//", bare, count=1)

@@ -16,7 +16,6 @@ from gate.parse.address import odd_address
 from gate.parse.http_cache import HEADERS as CACHE_HEADERS
 
 # Result codes (https://curl.se/libcurl/c/libcurl-errors.html) as the words of `HttpAnswer.error`.
-WRITE_ERROR: Final = 23  # our own sink wanted no more
 _WORDS: Final = {
     **dict.fromkeys((5, 6, 7), "connect"),
     **dict.fromkeys((16, 18, 52, 55, 56, 92, 95), "cut"),
@@ -48,6 +47,12 @@ class _Lent(socket.socket):
 def curl_word(code: int) -> str | None:
     """The word for a libcurl result code: None for 0, ``connect``, ``timeout``, ``tls``, ``cut`` or ``other``."""
     return None if code == 0 else _WORDS.get(code, "other")
+
+
+def load() -> None:
+    """Load what a `CurlHop` takes, for a caller that has time for it before it reads."""
+    import certifi  # noqa: F401, PLC0415  # needed only where something is asked
+    import pycurl  # noqa: F401, PLC0415  # a C library: only where it is used
 
 
 def authorities(ca_file: str | None) -> bytes:
@@ -119,7 +124,7 @@ class CurlHop:
     ) -> None:
         """Make ready for a GET, all of it within ``seconds``.
 
-        ``sink`` takes the status and each piece of the body; answering False it ends the transfer (`WRITE_ERROR`).
+        ``sink`` takes the status and each piece of the body; answering False it ends the transfer (code 23).
         """
         self._lines.clear()
         self._status = None

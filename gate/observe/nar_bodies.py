@@ -13,7 +13,8 @@ from gate import limits
 from gate.clock import Clock
 from gate.errors import RefusedError
 from gate.model.basics import Secret, value
-from gate.model.records import BodyRead, HttpAnswer, NarRead
+from gate.model.nar_read import NarRead
+from gate.model.records import BodyRead, HttpAnswer
 from gate.net import HostList, plain_url
 from gate.observe.curl_hop import CurlHop, authorities
 from gate.observe.nar_hops import NarHops, NarinfoHop, Target
@@ -184,6 +185,11 @@ class _Reading:
         self._ask(self._nar, self._session.access.body_seconds)
         return True
 
+    def close(self) -> None:
+        """Let go what a reading that did not end holds."""
+        if self._nar is not None:
+            self._nar.close()
+
     def record(self) -> BodyRead:
         """The record of a reading that is over. Its handle may be at work for another by now."""
         answer = self._narinfo.answer(self._session.token_redactor)
@@ -215,8 +221,9 @@ class _Multi:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for handle in self.busy:
+        for handle, reading in self.busy.items():
             self._multi.remove_handle(handle)
+            reading.close()
         for hop in self.hops:
             hop.close()
         self._multi.close()

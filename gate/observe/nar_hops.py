@@ -9,8 +9,9 @@ from typing import Final
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.model.basics import Label, value
+from gate.model.nar_read import NarRead
 from gate.model.parsed import NarInfo
-from gate.model.records import HttpAnswer, NarRead
+from gate.model.records import HttpAnswer
 from gate.net import plain_url
 from gate.observe.ahead import Ahead
 from gate.observe.curl_hop import CurlHop, curl_word
@@ -27,6 +28,7 @@ _PAGE_STARTS: Final = (b"<", b"{")  # a proxy's or an API's page in the place of
 _AT_ONCE_BYTES: Final = 1024 * 1024  # so much of a body is measured as it comes, so that a wrong one ends at once
 _OF_BYTES: Final = ("decompress", "memory", "codec")  # errors that the meter has a sentence for
 _HASH_AT: Final = len(STORE_DIR) + 1
+_LARGER_BYTES: Final = 1024 * 1024  # so much, and as much again, a NAR may be larger than the local one
 _WIRE_SLACK_BYTES: Final = 1024 * 1024  # frames and headers of a NAR that does not compress
 
 
@@ -34,8 +36,9 @@ _WIRE_SLACK_BYTES: Final = 1024 * 1024  # frames and headers of a NAR that does 
 class Target:
     """A path to read back: in full, or ``/nix/store/<hash>`` where only its hash is known.
 
-    ``nar_size`` is the local store's, in bytes: more than that is never decompressed. Where it is not known it is
-    `limits.NAR_BYTES`, and then the narinfo's counts if it is less. ``attic`` False: the narinfo may name any place
+    ``nar_size`` is the local store's, in bytes: more than that is never decompressed, unless the narinfo itself says
+    that there is more; then up to `_LARGER_BYTES` over twice of it. Where it is not known it is `limits.NAR_BYTES`, and
+    then the narinfo's counts if it is less. ``attic`` False: the narinfo may name any place
     below its cache (see `check_url`).
     """
 
@@ -117,6 +120,8 @@ class NarinfoHop:
             return None
         size = self._target.nar_size
         cap = min(size, info.nar_size) if size == limits.NAR_BYTES else size
+        if info.nar_size > cap:  # another build of it may be larger; a mad narinfo costs no more than that all the same
+            cap = min(info.nar_size, 2 * cap + _LARGER_BYTES)
         return NarHops(info, self._way, self._way.below(url), cap, tap, ahead=ahead)
 
 
@@ -212,7 +217,7 @@ class NarHops:
         if self._ahead is not None:
             if not self._ahead.settle():
                 self._stop()
-            self._ahead.close()
+            self.close()
         if code != 0 or self._stopped is not None:
             self._end(self._stopped or curl_word(code))
         elif self._status in _REDIRECTS:
@@ -223,6 +228,11 @@ class NarHops:
     def give_up(self, error: str) -> None:
         """Stop where it is, for a reason of our own."""
         self._end(error)
+
+    def close(self) -> None:
+        """End the thread that measures, if there is one; nothing more is to come."""
+        if self._ahead is not None:
+            self._ahead.close()
 
     def record(self, redactor: Redactor | None) -> NarRead:
         """What came of it. Neither the redactor's secrets nor anything of a presigned query is in it."""
@@ -250,6 +260,7 @@ class NarHops:
             encoding=None if self._encoding is None else clean(self._encoding.encode()),
             cached=None if self._cached is None else clean(self._cached.encode()),
             body=clean(self._page),
+            skipped_bytes=measure.skipped_bytes,
             millis=self._millis,
         )
 

@@ -12,6 +12,8 @@ from gate.errors import ForeignTextError
 from gate.limits import JSON_DEPTH
 
 _BOM: Final = b"\xef\xbb\xbf"
+_NESTING: Final = (dict, list)
+_ESCAPE: Final = b"\\u"  # the one way to half of a surrogate pair: UTF-8 has none
 
 
 def loads(data: bytes, *, cap: int, what: str = "The answer") -> object:
@@ -25,7 +27,7 @@ def loads(data: bytes, *, cap: int, what: str = "The answer") -> object:
     if data.startswith(_BOM):
         raise ForeignTextError(f"{what} begins with a byte order mark: expected plain UTF-8 JSON.")
     parsed, trouble = _parse(data)
-    trouble = trouble or _trouble_of(parsed)
+    trouble = trouble or _trouble_of(parsed, escaped=_ESCAPE in data)
     if trouble:
         raise ForeignTextError(f"{what} {trouble}.")
     return parsed
@@ -101,24 +103,26 @@ def _constant(_text: str) -> NoReturn:
     raise _RefusedError("has NaN or Infinity: expected numbers of JSON")
 
 
-def _trouble_of(parsed: object) -> str:
-    """What is wrong inside of a decoded value, or an empty string. Level by level, without recursion."""
+def _trouble_of(parsed: object, *, escaped: bool) -> str:
+    """What is wrong inside of a decoded value, or an empty string. Level by level, without recursion.
+
+    ``escaped``: its text has escapes of code units; only then are its strings looked at.
+    """
     level, depth = [parsed], 0
     while level:
-        below: list[object] = []
-        for part in level:
-            if isinstance(part, str) and not _is_unicode(part):
-                return "has half of a surrogate pair: expected Unicode text"
-            if isinstance(part, float) and not math.isfinite(part):
-                return "has a number beyond all floats: expected numbers that a program can hold"
-            if isinstance(part, dict | list) and depth >= JSON_DEPTH:
-                return f"is nested too deep: expected at most {JSON_DEPTH} levels"
-            if isinstance(part, dict):
-                below.extend(part)
-                below.extend(part.values())
-            elif isinstance(part, list):
-                below.extend(part)
-        level, depth = below, depth + 1
+        if escaped and not all(_is_unicode(part) for part in level if isinstance(part, str)):
+            return "has half of a surrogate pair: expected Unicode text"
+        if not all(math.isfinite(part) for part in level if isinstance(part, float)):
+            return "has a number beyond all floats: expected numbers that a program can hold"
+        parts = [part for part in level if isinstance(part, _NESTING)]
+        if parts and depth >= JSON_DEPTH:
+            return f"is nested too deep: expected at most {JSON_DEPTH} levels"
+        level = []
+        for part in parts:
+            level.extend(part.values() if isinstance(part, dict) else part)
+            if escaped and isinstance(part, dict):
+                level.extend(part)
+        depth += 1
     return ""
 
 

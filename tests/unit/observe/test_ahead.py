@@ -2,18 +2,20 @@
 
 import threading
 
+import pytest
+
 from gate import limits
 from gate.observe.ahead import Ahead
 from gate.parse.nar import NarMeter
 from tests.helpers.nars import file_nar, nix32_of
 
-NAR = file_nar(b"content" * 500_000)
+NAR = file_nar(b"content" * 700_000)
 PIECE = 16_000
 ROOM = limits.AHEAD_BYTES // PIECE  # pieces in a buffer
 
 
 def test_pieces_are_measured_in_order_and_to_the_last() -> None:
-    assert len(NAR) > 3 * limits.AHEAD_BYTES, "both buffers are used twice"
+    assert len(NAR) > 6 * limits.AHEAD_BYTES, "each of three buffers is used twice"
     meter = NarMeter("none", len(NAR))
     ahead = Ahead(meter)
     assert all(ahead.feed(NAR[at : at + PIECE]) for at in range(0, len(NAR), PIECE))
@@ -43,7 +45,8 @@ def test_after_a_wrong_part_none_is_looked_at() -> None:
     taken = 0
     while ahead.feed(junk):
         taken += 1
-    assert taken == 2 * ROOM, "known when the second buffer is full"
+    assert taken == 3 * ROOM, "known when the buffer is wanted again, however quick the thread was"
+    assert not ahead.feed(junk)
     assert not ahead.settle()
     assert (meter.finish().wire_bytes, meter.readable) == (ROOM * PIECE, False)
     ahead.close()
@@ -71,3 +74,31 @@ def test_no_thread_is_left_and_none_is_made_for_nothing() -> None:
     assert threading.active_count() == before + 1
     ahead.close()
     assert threading.active_count() == before
+
+
+def test_it_is_of_use_again_after_it_was_closed() -> None:
+    """A redirect is answered by a body too, so each hop settles and closes."""
+    meter = NarMeter("none", len(NAR))
+    ahead = Ahead(meter)
+    for half in (NAR[:PIECE], NAR[PIECE:]):
+        assert all(ahead.feed(half[at : at + PIECE]) for at in range(0, len(half), PIECE))
+        assert ahead.settle()
+        ahead.close()
+    assert meter.finish().sha256 == nix32_of(NAR)
+
+
+class _Defective:
+    """A meter that breaks."""
+
+    def feed(self, _data: bytes | memoryview) -> bool:
+        message = "a defect"
+        raise ZeroDivisionError(message)
+
+
+def test_a_defect_in_the_thread_is_raised_where_the_body_ends() -> None:
+    ahead = Ahead(_Defective())  # type: ignore[arg-type]  # it is asked for `feed` alone
+    for at in range(0, 2 * limits.AHEAD_BYTES, PIECE):
+        assert ahead.feed(NAR[at : at + PIECE])
+    with pytest.raises(ZeroDivisionError):
+        ahead.settle()
+    ahead.close()

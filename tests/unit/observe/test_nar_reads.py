@@ -1,6 +1,7 @@
 """Narinfos that lead on or not, and many reads under one deadline."""
 
 import random
+import threading
 
 import pytest
 
@@ -11,8 +12,8 @@ from gate.model.basics import Label, Secret
 from gate.net import HostList
 from gate.observe.nar_bodies import Access, Target, read_bodies
 from gate.process import CancelToken
-from tests.unit.observe.nar_reading import HASH, NAR, TOKEN, WHOLE, ZSTD, body, cache, measured, narinfo, read
-from tests.unit.observe.raw_http import Request, serving
+from tests.unit.observe.nar_reading import HASH, NAR, PATH, TOKEN, WHOLE, ZSTD, body, cache, measured, narinfo, read
+from tests.unit.observe.raw_http import Request, nar_of, serving
 
 
 @pytest.mark.parametrize(
@@ -156,6 +157,32 @@ def test_cancelled_reading_just_ends() -> None:
             records.append(record)
             cancel.cancel("enough")
     assert len(records) == 1
+
+
+def test_a_large_body_that_is_cancelled_leaves_no_thread() -> None:
+    cancel = CancelToken()
+    large = nar_of(random.Random(9).randbytes(4_000_000))
+    came = 0
+    measuring: set[threading.Thread] = set()
+
+    def part(request: Request) -> None:  # the rest never comes
+        request.raw(f"HTTP/1.1 200 X\r\nContent-Length: {len(large) + 1}\r\n\r\n".encode() + large)
+
+    def tap(piece: bytes) -> None:
+        nonlocal came
+        came += len(piece)
+        if came > 3_500_000:
+            measuring.update(thread for thread in threading.enumerate() if thread.name == "nar")
+            cancel.cancel("enough")
+
+    with serving(cache(part, narinfo(codec="none", size=len(large)))) as server:
+        access = Access(cache_url=f"{server.url}/main", token=TOKEN, hosts=HostList([server.host], [server.host]))
+        asked = Target(label=Label.PROFILE, cache="main", store_path=PATH, nar_size=len(large) + 1)
+        assert not list(
+            read_bodies([asked], access=access, deadline_seconds=30.0, cancel=cancel, clock=SystemClock(), tap=tap)
+        )
+    assert len(measuring) == 1
+    assert not any(thread.is_alive() for thread in measuring)
 
 
 def test_what_the_deadline_leaves_is_recorded_as_timed_out() -> None:
