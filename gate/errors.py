@@ -4,9 +4,11 @@
     ├── RefusedError        2   wrong settings, identity or confirm phrase: nothing was published
     │   └── ForgedError     2   an evidence folder is not what its own records say
     ├── InconclusiveError   3   it could not be told
+    │   ├── NoNameError     3   a cluster names what no cluster can; before a run it refuses the run
     │   ├── UnsealedError   3   an evidence folder was never sealed
     │   └── CancelledError  3   a signal or a deadline ended the run
     └── ForeignTextError    3   a parser met text that it does not know
+        └── ForeignNameError 3  a name that can't be one, where what is named could come to stand in a command
 
 A message is one sentence: the thing, what was got, what was expected, the next step.
 Exit code 1 is left to crashes (Python's own), and 4 belongs to a verdict, never to an error.
@@ -33,6 +35,10 @@ class InconclusiveError(GateError):
     """Something could not be observed, so nothing can be said."""
 
 
+class NoNameError(InconclusiveError):
+    """A cluster gave a name that Kubernetes does not allow: whatever answers there is none, and may want to be run."""
+
+
 class UnsealedError(InconclusiveError):
     """An evidence folder has a journal but was never sealed; ``finalize`` does that."""
 
@@ -43,6 +49,10 @@ class CancelledError(InconclusiveError):
 
 class ForeignTextError(GateError):
     """Text from outside does not have the documented form; the sentence says where and what was expected."""
+
+
+class ForeignNameError(ForeignTextError):
+    """A name that what is named can't have, in an answer that is whole otherwise."""
 
 
 def place_of(error: BaseException) -> str:

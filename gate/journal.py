@@ -7,7 +7,6 @@ The first line's ``prev`` is 64 zeros; the last record is ``complete``. A torn t
 import fcntl
 import os
 import threading
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -124,6 +123,3 @@ class Journal:
             if self._file is not None:
                 os.close(self._file)
                 self._file = None
-
-
-Write = Callable[[Record], Entry]

@@ -46,7 +46,7 @@ def _open(path: Path) -> BinaryIO:
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        message = f"{path} is no regular file"
+        message = f"{path} is no regular file: give a file itself, not a folder, a link or a device"
         raise RefusedError(message)
     return os.fdopen(handle, "rb")
 
@@ -81,7 +81,7 @@ def read_whole(path: Path, cap: int) -> bytes:
         with _open(path) as source:
             data: bytes = source.read(cap + 1)
     except OSError as error:
-        message = f"{path} can't be read ({error.strerror})"
+        message = f"{path} can't be read ({error.strerror}): give a file that is there and readable"
         raise RefusedError(message) from None
     if len(data) > cap:
         message = f"{path} has more than {cap} bytes: this is no file of ours"

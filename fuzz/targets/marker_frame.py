@@ -1,4 +1,4 @@
-"""`gate.parse.marker_frame`, `exec_frame` and `disk_use`: a frame is whole, and of this nonce, or it is none."""
+"""`gate.parse.marker_frame`, `exec_frame`, `disk_use`, `disk_words`: a frame is whole, of this nonce, or is none."""
 
 from hashlib import sha256
 
@@ -7,6 +7,7 @@ from fuzz.target import Target
 from gate import limits
 from gate.model.kube import MarkerFrame
 from gate.parse.disk_use import parse_disk_frame
+from gate.parse.disk_words import OTHER_FILE_SYSTEM, is_io_error, is_other_file_system
 from gate.parse.marker_frame import newest_frame, parse_frame
 
 _NONCE = "nonce-1"
@@ -42,6 +43,9 @@ def _check_frame(frame: MarkerFrame | None) -> None:
         assert look.path.startswith("/"), look.path
         assert look.kind == "error" or look.text == ""
         assert len(look.text) <= limits.ERROR_TEXT_CHARS
+        assert look.device == "" or (look.kind == "directory" and look.device.isdigit())
+        assert is_io_error(f"x; {look.text}") or not is_io_error(look.text), "a sentence before it hides an error"
+        assert not (is_other_file_system(look.text) and OTHER_FILE_SYSTEM not in look.text)
 
 
 def framed(content: bytes, word: bytes = b"gate-markers") -> bytes:
@@ -53,7 +57,7 @@ def framed(content: bytes, word: bytes = b"gate-markers") -> bytes:
 
 def seeds() -> list[bytes]:
     """Answers and their records."""
-    records = b"directory /data\0absent /data/attic\0error /data/x ls: I/O error\0format {}\0"
+    records = b"directory /data\0directory /data/x 64769\0absent /data/attic\0error /data/x ls: I/O error\0format {}\0"
     table = b"blocks Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda 100 40 60 40% /data\0"
     disk = table + b"inodes /dev/sda 9 1 8 12% /data\0error inodes df: x\0"
     none = framed(records).replace(sha256(records).hexdigest().encode(), b"none")
@@ -64,6 +68,6 @@ def seeds() -> list[bytes]:
 TARGET = Target(
     check,
     seeds,
-    parsers=("marker_frame", "exec_frame", "disk_use"),
+    parsers=("marker_frame", "exec_frame", "disk_use", "disk_words"),
     words=(b"gate-markers START nonce-1\n", b"COUNT 1 SHA256 ", b" END nonce-1\n", b"error /", b"format ", b"absent /"),
 )

@@ -1,8 +1,8 @@
 """What became of one published path: part of ``evidence.json`` (`gate.model.document`), and of use without it."""
 
 from gate.model.basics import Claim, Label, Status, Truth, value
+from gate.model.nar_read import NarRead
 from gate.model.parsed import NarInfo
-from gate.model.records import NarRead
 
 
 @value

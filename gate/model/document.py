@@ -6,13 +6,20 @@ Folded from the journal and the captures (``evidence/``), judged (``judge/``), a
 from collections.abc import Mapping
 from typing import Literal
 
-from gate.model.basics import BucketState, Claim, Label, Status, Truth, Word, value
+from gate.model.basics import BucketState, Label, Status, Truth, Word, value
 from gate.model.body import Body
+from gate.model.drive import DriveTrouble
 from gate.model.incident_records import Incident
-from gate.model.parsed import Announced, BuildLedger, LogEvent, PushError
+from gate.model.journal_facts import JournalFacts
+from gate.model.log_records import ReplicaLog, StoreLog
+from gate.model.parsed import BuildLedger, LogEvent
 from gate.model.part_facts import PartFacts
-from gate.model.records import Identity, PlaceSeen, Policy
+from gate.model.policy import Identity, Policy
+from gate.model.push_facts import Push
+from gate.model.records import PlaceSeen
+from gate.model.references import References
 from gate.model.state_told import StateTold
+from gate.model.uploads import Uploads
 
 SCHEMA = "publication-gate/evidence/v1"
 JUDGE_REVISION = 1
@@ -106,12 +113,19 @@ class Canary:
 
 @value
 class PhaseFacts:
-    """Everything seen before, or after, the publication."""
+    """Everything seen before, or after, the publication.
+
+    ``replicas`` are those of the Attic server whose log is read in a cluster, and whether each one's own log is known
+    to be read; ``replicas_error`` says why they could not be told.
+    """
 
     buckets: Mapping[str, Bucket]
     state: State | None
     workloads: tuple[Workload, ...]
     canary: Canary | None
+    replicas: tuple[ReplicaLog, ...] = ()
+    replicas_error: str = ""
+    drives: tuple[DriveTrouble, ...] = ()
 
 
 @value
@@ -143,11 +157,15 @@ class During:
     buckets: Mapping[str, Bucket]
     first_loss_at: str | None
     pushes: tuple[PushWatch, ...] = ()
+    drives: tuple[DriveTrouble, ...] = ()
 
 
 @value
 class Build:
-    """The build: its setting, its end, and the ledger of where its paths came from."""
+    """The build: its setting, its end, and the ledger of where its paths came from.
+
+    ``trusted_public_keys`` are those by which Nix on this machine trusts a signature; None where they are not known.
+    """
 
     installable: str
     derivation: str | None
@@ -160,69 +178,7 @@ class Build:
     signal: int | None
     ended_by: str | None
     ledger: BuildLedger | None
-
-
-@value
-class PushPath:
-    """One path of a publication and what was claimed of it.
-
-    ``claimed_before``: what get-missing-paths said before the push. ``doubted``: a success line for it stands where an
-    error body may have forged it, so it counts as no result, yet its body must be there.
-    """
-
-    label: Label
-    cache: str
-    store_path: str
-    nar_hash: str
-    nar_size: int
-    claimed_before: Truth
-    claim: Claim
-    error: PushError | None
-    doubted: bool
-
-
-@value
-class Counts:
-    """How many paths got which claim; their sum is ``attempted``."""
-
-    attempted: int
-    uploaded: int
-    deduplicated: int
-    already_cached: int
-    in_upstream: int
-    failed: int
-    unaccounted: int
-
-
-@value
-class PushAttempt:
-    """One run of ``attic push``. ``started`` is false when it was never begun."""
-
-    label: Label
-    cache: str
-    started: bool
-    exit: int | None
-    signal: int | None
-    ended_by: str | None
-    announced: Announced | None
-    done: bool
-    vacuous: bool
-    fatal: PushError | None
-    contradicted: tuple[str, ...]
-    foreign: tuple[str, ...]
-    unread_lines: int
-    cut: bool
-    missing_asked: Truth
-    counts: Counts
-
-
-@value
-class Push:
-    """All publications of the run."""
-
-    attempts: tuple[PushAttempt, ...]
-    paths: tuple[PushPath, ...]
-    counts: Counts
+    trusted_public_keys: tuple[str, ...] | None = None
 
 
 @value
@@ -266,6 +222,8 @@ class NearFailure:
 @value
 class ServerLog:
     """The server's log of the window. ``truth`` is present only when both canaries were found in it.
+
+    A replica that answered a canary of its own must have that in its own log, too (``replicas`` of each phase).
 
     ``events`` are in the log's order, at most ``limits.LOG_EVENTS_SHOWN``: first choice those that speak of storage,
     second those that nothing of ours explains. ``event_count`` counts all at WARN and ERROR, ``unexplained`` the errors
@@ -336,37 +294,6 @@ class Coverage:
 
 
 @value
-class Captured:
-    """A capture as the journal closed it."""
-
-    name: str
-    bytes: int
-    sha256: str
-    cut: bool
-    redactions: int
-
-
-@value
-class JournalFacts:
-    """Whether the record is whole: ``complete`` record present, no torn tail, no trouble, not cancelled.
-
-    ``disorder``: what stands where it proves nothing. ``clock_jump_millis``: how far the clock of the day moved against
-    the steady one.
-    """
-
-    records: int
-    complete: bool
-    torn: bool
-    refused: str | None
-    cancelled: str | None
-    troubles: tuple[str, ...]
-    captures: tuple[Captured, ...]
-    missing_captures: tuple[str, ...]
-    disorder: tuple[str, ...] = ()
-    clock_jump_millis: int = 0
-
-
-@value
 class Finding:
     """One check's answer on one subject. ``evidence`` are JSON pointers into this document."""
 
@@ -429,8 +356,11 @@ class Facts:
     controls: tuple[Control, ...]
     coverage: Coverage
     journal: JournalFacts
+    store_log: StoreLog | None = None
     incident: Incident | None = None
     parts: tuple[PartFacts, ...] = ()
+    uploads: tuple[Uploads, ...] = ()
+    references: tuple[References, ...] = ()
 
 
 @value

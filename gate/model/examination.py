@@ -81,10 +81,14 @@ class NixSeen:
 
 @value
 class LogSeen:
-    """The window on the server's log. ``lacking`` says what is missing of it; ``late``: the canary is not in it."""
+    """The window on the server's log. ``lacking`` says what is missing of it; ``late``: the canary is not in it.
+
+    ``silent`` are the replicas that answered a canary of their own, which is not in the log.
+    """
 
     lacking: tuple[str, ...]
     late: bool
+    silent: tuple[str, ...] = ()
 
 
 @value
@@ -95,7 +99,7 @@ class Examined:
     workloads and log canary. ``keys_given``: both halves of the S3 key. ``missing_tools`` are not on PATH.
     ``refusal`` is why a run would be refused by what the caches say of themselves. ``push`` has the answer to the
     emptiest push question of each cache; it is empty without a push token. ``listing`` are the pages of ListBuckets,
-    ``places`` one row for each drive.
+    ``places`` one row for each drive. ``store_log`` says what is missing of the store's log, None where none is named.
     """
 
     facts: Facts
@@ -114,6 +118,7 @@ class Examined:
     log: LogSeen | None
     cluster: ClusterSeen | None
     clocks: tuple[ClockSeen, ...]
+    store_log: tuple[str, ...] | None = None
 
 
 @value

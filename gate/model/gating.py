@@ -4,6 +4,7 @@ Runs and artifacts of GitHub, the two policies of ``gate.toml``, statements of p
 GitHub are integers here, times RFC 3339 UTC as they came.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from gate.model.basics import Kind, Word, value
@@ -168,9 +169,17 @@ class TrustedPlace:
 
 @value
 class Demand:
-    """What evidence must say to be taken for one profile: by the base branch's own ``gate.toml``."""
+    """What evidence must say to be taken for one profile: by the base branch's own ``gate.toml``.
+
+    ``installable`` is a template: ``{system}`` stands for the double of whichever machine ran. ``stated`` holds the
+    values of `Policy` fields that ``gate.toml`` itself states; one that it leaves to the environment is not there.
+    """
 
     profile: str
+    push_set: str
+    installable: str
+    require_cache_push: bool
+    stated: Mapping[str, str | tuple[str, ...] | bool | int]
     cache: str
     endpoint: str
     absent: tuple[str, ...]

@@ -11,6 +11,7 @@ class ContainerSeen:
 
     ``image_id`` is the image as it was pulled, with its digest; ``restarts`` counts since the pod was made. ``ended``
     is what the cluster says of the end before the last start (reason, exit code, time), empty where it says nothing.
+    ``ports`` are the TCP ports that it declares, each with its name, which may be empty.
     """
 
     name: str
@@ -19,11 +20,12 @@ class ContainerSeen:
     started: str | None
     trouble: str = ""
     ended: str = ""
+    ports: tuple[tuple[str, int], ...] = ()
 
 
 @value
 class PodSeen:
-    """One pod. ``owner`` is kind, name and uid of its controller.
+    """One pod. ``owner`` is kind, name and uid of its controller, ``address`` its IP address or empty.
 
     ``ended``: it succeeded or failed, and will not run again. ``default_container`` is the one that the pod itself
     names for kubectl. Init and ephemeral containers are left out.
@@ -36,6 +38,7 @@ class PodSeen:
     owner: tuple[str, str, str] | None
     default_container: str | None
     containers: tuple[ContainerSeen, ...]
+    address: str = ""
 
 
 @value
@@ -58,11 +61,15 @@ class KubeContext:
 
 @value
 class Looked:
-    """What the marker script saw at one path; ``text`` is the error where ``kind`` is ``error``."""
+    """What the marker script saw at one path; ``text`` is the error where ``kind`` is ``error``.
+
+    ``device`` is the number of a directory's file system (``st_dev``), empty where the container has no ``stat``.
+    """
 
     path: str
     kind: Literal["directory", "link", "file", "fifo", "socket", "device", "absent", "error"]
     text: str = ""
+    device: str = ""
 
 
 @value

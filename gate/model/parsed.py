@@ -206,7 +206,8 @@ class NarMeasure:
     ``clean_end`` says that the last frame ended and nothing followed (without compression: that the expected size was
     reached). ``well_formed``: the counted bytes are one whole NAR, or with ``overrun`` the beginning of a longer one.
     ``sniffed`` is the codec that the first bytes speak of, None when they speak of none. ``error`` is a short sentence
-    when the bytes can't be decompressed.
+    when the bytes can't be decompressed. ``skipped_bytes`` of the whole stood in frames that readers pass over (zstd's
+    skippable ones): they are in no NAR, and no hash of it tells of them.
     """
 
     wire_bytes: int
@@ -217,6 +218,24 @@ class NarMeasure:
     well_formed: bool
     sniffed: str | None
     error: str | None = None
+    skipped_bytes: int = 0
+
+
+@value
+class OpenUpload:
+    """A multipart upload that was begun and neither completed nor aborted; ``initiated`` is the store's RFC 3339."""
+
+    key: str
+    upload_id: str
+    initiated: str
+
+
+@value
+class UploadListing:
+    """A page of ListMultipartUploads; ``truncated`` says that there are more."""
+
+    uploads: tuple[OpenUpload, ...]
+    truncated: bool
 
 
 @value
@@ -232,6 +251,7 @@ class KubectlLocator:
 
     ``container`` None is the pod's only one, or its default; ``path`` is absolute inside the container, None for the
     workload as a whole. ``by``: whether what is at the path is asked by exec, or read from the container's log.
+    ``port`` is where the container serves HTTP, None for the one that it declares.
     """
 
     namespace: str
@@ -240,6 +260,7 @@ class KubectlLocator:
     container: str | None = None
     path: str | None = None
     by: Literal["exec", "log"] = "exec"
+    port: int | None = None
 
 
 @value

@@ -8,7 +8,7 @@ digest.
 from gate.model.basics import value
 from gate.model.document import ManifestEntry
 from gate.model.part_records import PartName, Previous
-from gate.model.records import Identity
+from gate.model.policy import Identity
 
 PART_SCHEMA = "publication-gate/part/v1"
 

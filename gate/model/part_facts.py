@@ -2,7 +2,7 @@
 
 from gate.model.basics import value
 from gate.model.part_records import Previous
-from gate.model.records import Identity
+from gate.model.policy import Identity
 
 
 @value

@@ -48,7 +48,7 @@ class ContainerStood:
 
 @value
 class LogStood:
-    """Where the server's log stood in ``pre``, for the job that reads on in ``post``.
+    """Where a log stood in ``pre``, for the job that reads on in ``post``: the Attic server's, or the store's.
 
     A file's log by its size in bytes (``offset``) and the sha256 of its last bytes (``before``), a workload's by the
     last line of each container. ``trouble`` says why it could not be told.
@@ -59,6 +59,7 @@ class LogStood:
     before: str
     containers: tuple[ContainerStood, ...] = ()
     trouble: str = ""
+    of: Literal["cache", "store"] = "cache"
 
 
 @value

@@ -7,10 +7,13 @@ and from the captures that they name. Times and order are the journal's own (``j
 from collections.abc import Mapping
 from typing import Literal
 
-from gate.model.basics import Kind, Label, Phase, Truth, value
+from gate.model.basics import Label, Phase, Truth, value
 from gate.model.incident_records import DiskSeen, EventsSeen, PreviousLogSeen
+from gate.model.log_records import ReplicaCanaries, StoreLogRead
+from gate.model.nar_read import NarRead
 from gate.model.parsed import StateFacts
 from gate.model.part_records import LogStood, PartBegun, PartJoined, PartRejected
+from gate.model.policy import Identity, Policy
 
 
 @value
@@ -38,76 +41,6 @@ class HttpAnswer:
     body: str = ""
     body_cut: bool = False
     millis: int = 0
-
-
-@value
-class Identity:
-    """Who ran what, where. Numbers of GitHub are strings, as its environment gives them.
-
-    ``environment``: names of the variables that its children were let see; values are never recorded.
-    """
-
-    run_id: str
-    nonce: str
-    tool: str = "publication-gate"
-    tool_version: str
-    repository: str | None = None
-    repository_id: str | None = None
-    commit: str | None = None
-    ref: str | None = None
-    event: str | None = None
-    workflow_ref: str | None = None
-    workflow_run: str | None = None
-    workflow_attempt: str | None = None
-    actor: str | None = None
-    actor_id: str | None = None
-    runner: str | None = None
-    python: str
-    system: str
-    versions: Mapping[str, str]
-    environment: tuple[str, ...] = ()
-
-
-@value
-class Policy:
-    """The rules of this run, as they were when it began. Sizes in bytes, times in milliseconds.
-
-    ``absent`` is the closed list ``[sources] absent`` of ``gate.toml``: sources that this site does not have.
-    ``expected_paths`` floor and cap are of the push set; ``representative`` profiles must write ``min_fresh``
-    fresh paths, themselves or by their twin.
-    """
-
-    profile: str
-    kind: Kind
-    push_set: Literal["delta", "build-closure", "closure"]
-    installable: str
-    min_paths: int
-    max_paths: int
-    max_bytes: int
-    representative: bool
-    min_fresh: int
-    twin: Literal["auto", "always", "never"]
-    samples: int
-    sample_spacing_millis: int
-    buckets: tuple[str, ...]
-    state_bucket: str
-    state_key: str
-    cache: str
-    probe_cache: str | None
-    cache_public: bool
-    endpoint: str
-    store_endpoint: str
-    hosts: tuple[str, ...]
-    markers: tuple[str, ...]
-    volumes: tuple[str, ...] = ()
-    absent: tuple[str, ...] = ()
-    finish_push: bool = False
-    publish_anyway: bool = False
-    require_cache_push: bool = False
-    state_contents: bool = False
-    read_attempts: int
-    read_spacing_millis: int
-    read_jobs: int
 
 
 @value
@@ -173,7 +106,7 @@ class PlaceSeen:
 
 @value
 class BucketSampled:
-    """One sample of bucket truth: list, heads, one harmless GET a bucket, markers, readiness."""
+    """One sample of bucket truth: list, heads, one harmless GET a bucket, markers, readiness to read and to write."""
 
     kind: Literal["bucket-sample"] = "bucket-sample"
     phase: Phase
@@ -183,6 +116,7 @@ class BucketSampled:
     gets: Mapping[str, HttpAnswer]
     places: tuple[PlaceSeen, ...]
     ready: HttpAnswer | None = None
+    writable: HttpAnswer | None = None
 
 
 @value
@@ -237,6 +171,16 @@ class WorkloadSeen:
 
 
 @value
+class UploadsSeen:
+    """The multipart uploads of a bucket that are open: the first page of ListMultipartUploads, as it came."""
+
+    kind: Literal["uploads"] = "uploads"
+    phase: Phase
+    bucket: str
+    answer: HttpAnswer
+
+
+@value
 class LogCanarySent:
     """A GET of ``<nonce>.narinfo`` with a malformed hash: Attic answers 500 and logs the nonce."""
 
@@ -276,7 +220,11 @@ class ChildEnded:
 
 @value
 class PathFacts:
-    """What the local Nix database says of a path: the yardstick. ``nar_hash`` is ``sha256:<nix base 32>``."""
+    """What the local Nix database says of a path: the yardstick. ``nar_hash`` is ``sha256:<nix base 32>``.
+
+    ``ultimate``: it was built on this machine. ``content_addressed``: its name follows from its content, as that of a
+    source or a fixed output does, so no other content can rightly have it.
+    """
 
     store_path: str
     nar_hash: str
@@ -284,6 +232,7 @@ class PathFacts:
     references: tuple[str, ...]
     signatures: tuple[str, ...]
     ultimate: bool
+    content_addressed: bool = False
 
 
 @value
@@ -300,6 +249,33 @@ class PushSetKnown:
 
 
 @value
+class ReferencesKnown:
+    """The paths that a push set refers to and does not hold, with what the local database says of them.
+
+    ``upstream`` are those whose upstream signature verified. Those beyond `limits.REFERENCES` are left out.
+    """
+
+    kind: Literal["references"] = "references"
+    label: Label
+    cache: str
+    paths: tuple[PathFacts, ...]
+    upstream: tuple[str, ...]
+    upstream_key_names: tuple[str, ...]
+
+
+@value
+class ReferenceLooked:
+    """One look for the narinfo of such a path in the cache; no body is read."""
+
+    kind: Literal["reference-look"] = "reference-look"
+    label: Label
+    cache: str
+    store_path: str
+    attempt: int
+    narinfo: HttpAnswer
+
+
+@value
 class MissingAsked:
     """What the cache's own ``get-missing-paths`` said before a push: a claim of its database."""
 
@@ -311,7 +287,11 @@ class MissingAsked:
 
 @value
 class BuildFacts:
-    """The build's setting: what was asked, which substituters it used, and whether our cache was among them."""
+    """The build's setting: what was asked, which substituters it used, and whether our cache was among them.
+
+    ``problem``: what Nix named as built is not one thing's store paths, in one sentence; there are no outputs then.
+    ``trusted_public_keys`` are Nix's on this machine, in their order; None where they were not told.
+    """
 
     kind: Literal["build"] = "build"
     installable: str
@@ -321,37 +301,8 @@ class BuildFacts:
     cache_among_substituters: Truth
     fallback: bool
     nix_version: str | None
-
-
-@value
-class NarRead:
-    """What came of one NAR body. ``curl`` is libcurl's own result code (18: partial file; 0: it says all is well).
-
-    ``wire_bytes`` were received, ``nar_bytes`` decompressed (counted up to ``NarSize + 1``), ``sha256`` is nix base
-    32 of them. ``error`` is one of `HttpAnswer`'s words, ``codec``, ``decompress``, ``overrun``, or ``memory`` for a
-    body that takes more of it to decompress than is allowed here. ``codec`` was declared, ``sniffed`` is what the first
-    bytes are. ``clean_end``: the decompressor reached the end of its last frame with nothing left over;
-    ``well_formed``: what came out is one whole NAR. ``encoding`` is a Content-Encoding, which was not asked for and is
-    not undone; ``cached`` the header by which a cache on the way says that it answered.
-    """
-
-    hops: tuple[str, ...]
-    status: int | None
-    curl: int
-    curl_text: str = ""
-    error: str | None = None
-    wire_bytes: int
-    nar_bytes: int
-    sha256: str | None
-    codec: str
-    sniffed: str | None
-    clean_end: bool
-    well_formed: bool = False
-    content_type: str | None = None
-    encoding: str | None = None
-    cached: str | None = None
-    body: str = ""
-    millis: int
+    problem: str | None = None
+    trusted_public_keys: tuple[str, ...] | None = None
 
 
 @value
@@ -412,10 +363,15 @@ Record = (
     | BucketSampled
     | StateSeen
     | WorkloadSeen
+    | UploadsSeen
     | LogCanarySent
+    | ReplicaCanaries
+    | StoreLogRead
     | ControlTried
     | ChildEnded
     | PushSetKnown
+    | ReferencesKnown
+    | ReferenceLooked
     | MissingAsked
     | BuildFacts
     | BodyRead

@@ -39,6 +39,11 @@ class AtticApi:
         question: dict[str, object] = {"cache": cache, "store_path_hashes": [hash_part(path) for path in paths]}
         return MissingAsked(label=label, cache=cache, answer=self._post(question, token))
 
+    def narinfo(self, cache: str, token: Secret | None, path: str) -> HttpAnswer:
+        """The narinfo of a store path, whole."""
+        url = f"{self.cache_url(cache)}/{hash_part(path)}.narinfo"
+        return self._http.ask("GET", url, headers=_credential(token), cap=limits.NARINFO_BYTES, keep_body=True)[0]
+
     def may_push(self, cache: str, token: Secret | None) -> HttpAnswer:
         """The answer to the emptiest question that needs the right to push: it changes nothing on the server."""
         return self._post({"cache": cache, "store_path_hashes": []}, token)

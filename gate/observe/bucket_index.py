@@ -17,6 +17,9 @@ from gate.observe.kubectl import Kubectl
 from gate.observe.s3 import S3
 
 _READY: Final = "/health/ready"  # RustFS: 503 while its drive is faulty, when /health is still 200
+# Whether it can be written to: MinIO, and RustFS from 1.0 on, where /health/ready asks for a quorum to read alone
+# (rustfs 1.0.1 src/server/health.rs, HealthProbe); before that it is refused with 403.
+_WRITABLE: Final = "/minio/health/cluster"
 
 
 def sample_buckets(
@@ -36,7 +39,10 @@ def sample_buckets(
     Nothing is raised for what a source says or does not say: its own answer tells.
     """
     with ThreadPoolExecutor(limits.READ_JOBS) as threads:
-        ready = threads.submit(http.ask, "GET", f"{s3.endpoint}{_READY}", cap=limits.ANSWER_BODY_BYTES, keep_body=True)
+        ready, writable = (
+            threads.submit(http.ask, "GET", f"{s3.endpoint}{path}", cap=limits.ANSWER_BODY_BYTES, keep_body=True)
+            for path in (_READY, _WRITABLE)
+        )
         listing = s3.list_buckets()
         seen = [threads.submit(look_at, place, buckets, kubectl=kubectl) for place in places]
         heads = {bucket: threads.submit(s3.head_bucket, bucket) for bucket in buckets}
@@ -49,4 +55,5 @@ def sample_buckets(
             gets={bucket: get.result() for bucket, get in gets.items()},
             places=tuple(row for place in seen for row in place.result()),
             ready=ready.result()[0],
+            writable=writable.result()[0],
         )

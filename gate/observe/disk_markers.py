@@ -3,7 +3,9 @@
 Layout (RustFS 1.0.0-beta.2): ``<drive>/<bucket>/`` and ``<drive>/.rustfs.sys/buckets/<bucket>/.metadata.bin/xl.meta``;
 ``<drive>/.rustfs.sys/format.json`` names the drive. Both markers are directories. Anything else of that name (a link,
 a FIFO, a file) is unknown: it is not what RustFS wrote, and it is not nothing.
-A drive without ``.rustfs.sys`` is none, or is not mounted: what is not found there is unknown, never absent.
+A drive without ``.rustfs.sys`` is none, or is not mounted: what is not found there is unknown, never absent. A folder
+on another file system than its drive is not the store's, which moves its files by rename: unknown. Only names that are
+known are looked at, so that no tree is walked, however deep or circular.
 """
 
 import errno
@@ -11,7 +13,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,12 +23,24 @@ from gate.model.basics import Truth
 from gate.model.parsed import FileLocator
 from gate.model.records import MarkerSeen, PlaceSeen
 from gate.observe.small_file import read_small
+from gate.parse.disk_words import OTHER_FILE_SYSTEM
 from gate.parse.locator import parse_locator
 from gate.parse.strict_json import loads
 
 _SYSTEM: Final = ".rustfs.sys"
 _FAILING: Final = frozenset({errno.EIO, errno.ESTALE, errno.EUCLEAN, errno.EREMOTEIO})  # what a disk says, not a right
-See = Callable[[Path], tuple[Truth, str | None]]  # whether there is a directory, by lstat; else why that is unknown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """Whether there is a directory, by lstat, and on which file system where that is told; else why it is unknown."""
+
+    truth: Truth
+    error: str | None = None
+    device: str | None = None
+
+
+See = Callable[[Path], Seen]
 
 
 def look(place: str, buckets: Sequence[str], *, seconds: float = limits.MARKER_SECONDS) -> PlaceSeen:
@@ -50,7 +64,12 @@ def look(place: str, buckets: Sequence[str], *, seconds: float = limits.MARKER_S
 
 
 def _look(place: str, drive: Path, buckets: Sequence[str]) -> PlaceSeen:
-    return look_through(_is_directory, place, drive, buckets, volume=lambda: _volume(drive / _SYSTEM / "format.json"))
+    return look_through(_directory, place, drive, buckets, volume=lambda: _volume(format_file(drive)))
+
+
+def format_file(drive: Path) -> Path:
+    """The file that names a drive."""
+    return drive / _SYSTEM / "format.json"
 
 
 def look_through(
@@ -60,45 +79,59 @@ def look_through(
 
     ``volume`` is asked last; an `OSError` of it is an error of the disk, and stands with every marker.
     """
-    trouble = _trouble_of(see, drive)
+    top = see(drive)
+    trouble = _trouble_of(top, drive)
     if trouble:
         return unknown_place(place, buckets, trouble)
+    see = _on_one_file_system(see, drive, top.device)
     formatted = see(drive / _SYSTEM)
-    if formatted[0] is not Truth.PRESENT:
-        why = formatted[1] or f"{drive} has no {_SYSTEM}: no drive of RustFS, or not mounted"
+    if formatted.truth is not Truth.PRESENT:
+        why = formatted.error or f"{drive} has no {_SYSTEM}: no drive of RustFS, or not mounted"
         bare = tuple(_without_absence(_marker(see, drive, name), why) for name in buckets)
         return PlaceSeen(place=place, markers=bare)
     markers = tuple(_marker(see, drive, bucket) for bucket in buckets)
-    trouble = _trouble_of(see, drive / _SYSTEM)
+    trouble = _trouble_of(see(drive / _SYSTEM), drive / _SYSTEM)
     if trouble:  # it was unmounted, or failed, meanwhile: what was seen before was there
         seen = tuple(_without_absence(marker, trouble) for marker in markers)
         return PlaceSeen(place=place, markers=seen, error=trouble)
     try:
         return PlaceSeen(place=place, markers=markers, volume=volume())
     except OSError as error:
-        why = f"{drive / _SYSTEM / 'format.json'}: {error.strerror}"
+        why = f"{format_file(drive)}: {error.strerror}"
         return PlaceSeen(place=place, markers=tuple(_with_error(marker, why) for marker in markers))
 
 
 def _marker(see: See, drive: Path, bucket: str) -> MarkerSeen:
     if bucket in ("", ".", "..") or "/" in bucket or "\0" in bucket:
         return MarkerSeen(bucket=bucket, data=Truth.UNKNOWN, meta=Truth.UNKNOWN, error="no name of a bucket")
-    data, data_error = see(drive / bucket)
-    meta, meta_error = see(drive / _SYSTEM / "buckets" / bucket / ".metadata.bin")
-    errors = [error for error in (data_error, meta_error) if error]
-    return MarkerSeen(bucket=bucket, data=data, meta=meta, error="; ".join(errors) or None)
+    data, meta = see(drive / bucket), see(drive / _SYSTEM / "buckets" / bucket / ".metadata.bin")
+    errors = [seen.error for seen in (data, meta) if seen.error]
+    return MarkerSeen(bucket=bucket, data=data.truth, meta=meta.truth, error="; ".join(errors) or None)
 
 
-def _is_directory(path: Path) -> tuple[Truth, str | None]:
+def _on_one_file_system(see: See, drive: Path, device: str | None) -> See:
+    """The same look, but a directory on another file system than the drive is unknown, where the drive's is told."""
+
+    def looking(path: Path) -> Seen:
+        seen = see(path)
+        if device is None or seen.truth is not Truth.PRESENT or seen.device == device:
+            return seen
+        why = f"{path} {OTHER_FILE_SYSTEM} {drive}" if seen.device else f"{path}: its file system can't be told"
+        return Seen(truth=Truth.UNKNOWN, error=why)
+
+    return looking
+
+
+def _directory(path: Path) -> Seen:
     try:
-        mode = os.lstat(path).st_mode
+        found = os.lstat(path)
     except FileNotFoundError:
-        return Truth.ABSENT, None
+        return Seen(truth=Truth.ABSENT)
     except OSError as error:  # EIO, EACCES, ENOTDIR, ESTALE, …
-        return Truth.UNKNOWN, f"{path}: {error.strerror}"
-    if stat.S_ISDIR(mode):
-        return Truth.PRESENT, None
-    return Truth.UNKNOWN, f"{path} is {_kind(mode)}: expected a directory"
+        return Seen(truth=Truth.UNKNOWN, error=f"{path}: {error.strerror}")
+    if stat.S_ISDIR(found.st_mode):
+        return Seen(truth=Truth.PRESENT, device=str(found.st_dev))
+    return Seen(truth=Truth.UNKNOWN, error=f"{path} is {_kind(found.st_mode)}: expected a directory")
 
 
 def _kind(mode: int) -> str:
@@ -106,9 +139,8 @@ def _kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def _trouble_of(see: See, directory: Path) -> str | None:
-    there, error = see(directory)
-    return error if there is not Truth.ABSENT else f"{directory} is not there"
+def _trouble_of(seen: Seen, directory: Path) -> str | None:
+    return seen.error if seen.truth is not Truth.ABSENT else f"{directory} is not there"
 
 
 def _without_absence(marker: MarkerSeen, why: str) -> MarkerSeen:

@@ -53,7 +53,9 @@ class KubeLogWindow:
     missing.
     """
 
-    def __init__(self, locator: KubectlLocator, kubectl: Kubectl, stood: LogStood | None = None) -> None:
+    def __init__(
+        self, locator: KubectlLocator, kubectl: Kubectl, stood: LogStood | None = None, *, since: float | None = None
+    ) -> None:
         self._place = locator
         self._kubectl = kubectl
         self._trouble = ""
@@ -62,7 +64,7 @@ class KubeLogWindow:
             self._go_back_to(stood)
             return
         try:
-            containers = self._containers()
+            containers = self._containers(since)
         except InconclusiveError as error:
             self._trouble = str(error)
             return
@@ -131,9 +133,9 @@ class KubeLogWindow:
         said = dict.fromkeys([*notes, *(note for part in parts for note in part.notes), *late])
         return (*said, *([capture.trouble] if capture.trouble else []))
 
-    def _containers(self) -> list[tuple[PodSeen, ContainerSeen]]:
+    def _containers(self, since: float | None = None) -> list[tuple[PodSeen, ContainerSeen]]:
         """Each replica's containers: the one that the locator names, or all."""
-        pods = self._kubectl.pods(self._place)
+        pods = self._kubectl.pods(self._place, since=since)
         wanted = self._place.container
         found = [(pod, each) for pod in pods for each in pod.containers if wanted in (None, each.name)]
         if not found or {pod.name for pod in pods} != {pod.name for pod, _ in found}:

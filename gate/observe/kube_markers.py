@@ -7,6 +7,7 @@ loop (docs/kubernetes/marker-sidecar.yaml): reading its log needs no right to ru
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from errno import EIO
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,8 +20,9 @@ from gate.model.basics import Truth
 from gate.model.kube import Looked, MarkerFrame, PodSeen
 from gate.model.parsed import FileLocator, KubectlLocator
 from gate.model.records import PlaceSeen
-from gate.observe.disk_markers import look, look_through, unknown_place, volume_of
+from gate.observe.disk_markers import Seen, format_file, look, look_through, unknown_place, volume_of
 from gate.observe.kubectl import Kubectl, container_of
+from gate.parse.disk_words import is_io_error
 from gate.parse.locator import parse_locator
 from gate.parse.marker_frame import newest_frame, parse_frame
 
@@ -46,15 +48,23 @@ def look_at(
     if locator.path is None:
         return (unknown_place(place, buckets, "the locator names no drive: expected path=/data"),)
     until = kubectl.clock.monotonic() + seconds
-    try:
-        pods = kubectl.pods(locator, seconds=seconds)
-    except InconclusiveError as error:
-        return (unknown_place(place, buckets, str(error)),)
-    if not pods:
-        return (unknown_place(place, buckets, f"{locator.workload} {locator.name} has no pod"),)
-    left = max(until - kubectl.clock.monotonic(), limits.POLL_SECONDS)
     with ThreadPoolExecutor(limits.READ_JOBS) as threads:
-        return tuple(threads.map(lambda pod: _look_in(kubectl, locator, pod, buckets, left), pods))
+        # Looked into at once are the pods as they were last time; that look counts where the list made beside it has
+        # the very same pod, with the same start of the container. Every other pod is looked into after the list.
+        known = kubectl.known_pods(locator)
+        early = {pod: threads.submit(_look_in, kubectl, locator, pod, buckets, seconds) for pod in known}
+        try:
+            pods = kubectl.pods(locator, seconds=seconds)
+        except InconclusiveError as error:
+            return (unknown_place(place, buckets, str(error)),)
+        if not pods:
+            return (unknown_place(place, buckets, f"{locator.workload} {locator.name} has no pod"),)
+        left = max(until - kubectl.clock.monotonic(), limits.POLL_SECONDS)
+        looks = [
+            early[pod] if pod in early else threads.submit(_look_in, kubectl, locator, pod, buckets, left)
+            for pod in pods
+        ]
+        return tuple(look.result() for look in looks)
 
 
 def pod_place(locator: KubectlLocator, pod: PodSeen, container: str | None) -> str:
@@ -79,15 +89,25 @@ def _look_in(
         return unknown_place(place, buckets, str(error))
     left = list(frame.looks)
 
-    def see(path: Path) -> tuple[Truth, str | None]:
+    def see(path: Path) -> Seen:
         found = next((looked for looked in left if looked.path == str(path)), None)
         if found is None:
-            return Truth.UNKNOWN, f"the marker script says nothing of {path}"
+            return Seen(truth=Truth.UNKNOWN, error=f"the marker script says nothing of {path}")
         left.remove(found)
-        return _truth(found)
+        return _seen(found)
 
-    said = frame.format
-    return look_through(see, place, drive, buckets, volume=lambda: None if said is None else volume_of(said))
+    return look_through(see, place, drive, buckets, volume=lambda: _volume(frame, drive))
+
+
+def _volume(frame: MarkerFrame, drive: Path) -> str | None:
+    """The volume by the frame's format.json. Raises `OSError` for an error of the disk, as a look by ourselves does."""
+    if frame.format is not None:
+        return volume_of(frame.format)
+    place = str(format_file(drive))
+    text = next((looked.text for looked in frame.looks if looked.path == place and looked.kind == "error"), "")
+    if is_io_error(text):
+        raise OSError(EIO, ascii(text)[1:-1])
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,14 +138,14 @@ def _said_in_log(kubectl: Kubectl, at: _Target) -> MarkerFrame:
     return newest_frame(log)
 
 
-def _truth(looked: Looked) -> tuple[Truth, str | None]:
+def _seen(looked: Looked) -> Seen:
     if looked.kind == "directory":
-        return Truth.PRESENT, None
+        return Seen(truth=Truth.PRESENT, device=looked.device or None)
     if looked.kind == "absent":
-        return Truth.ABSENT, None
+        return Seen(truth=Truth.ABSENT)
     if looked.kind == "error":
-        return Truth.UNKNOWN, f"{looked.path}: {ascii(looked.text)[1:-1] or 'unreadable'}"
-    return Truth.UNKNOWN, f"{looked.path} is {_KINDS[looked.kind]}: expected a directory"
+        return Seen(truth=Truth.UNKNOWN, error=f"{looked.path}: {ascii(looked.text)[1:-1] or 'unreadable'}")
+    return Seen(truth=Truth.UNKNOWN, error=f"{looked.path} is {_KINDS[looked.kind]}: expected a directory")
 
 
 def _askable(bucket: str) -> bool:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from gate import limits
 from gate.clock import Clock
-from gate.errors import ForeignTextError, InconclusiveError
+from gate.errors import ForeignNameError, ForeignTextError, InconclusiveError, NoNameError
 from gate.model.basics import Secret
 from gate.model.incident_records import KubeEvent
 from gate.model.kube import ContainerSeen, KubeContext, PodSeen, Selected
@@ -23,7 +23,7 @@ from gate.model.parsed import KubectlLocator, SecretLocator
 from gate.model.records import ChildEnded
 from gate.parse.kube_events import parse_events
 from gate.parse.kube_json import parse_kubeconfig, parse_pod, parse_pods, parse_secret, parse_workload
-from gate.parse.kube_words import complaint
+from gate.parse.kube_words import complaint, is_foreign_500
 from gate.process import CancelToken, output, scrubbed_environment
 
 _T = TypeVar("_T")
@@ -64,6 +64,7 @@ class Kubectl:
         self.context = context
         self._cancel = cancel
         self._known: dict[tuple[str, str, str], Selected] = {}
+        self._told: dict[tuple[str, str, str], tuple[float | None, tuple[PodSeen, ...]]] = {}
 
     def _cache(self) -> str:
         """A private folder for discovery, gone with this object: which resources the API has, and no answer about one.
@@ -77,13 +78,28 @@ class Kubectl:
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         return folder
 
-    def pods(self, place: KubectlLocator, *, seconds: float = limits.KUBE_SECONDS) -> tuple[PodSeen, ...]:
+    def pods(
+        self, place: KubectlLocator, *, seconds: float = limits.KUBE_SECONDS, since: float | None = None
+    ) -> tuple[PodSeen, ...]:
         """Every pod of the workload that has not ended for good, by name; there may be none.
 
-        Those of a deployment or stateful set are found by its selector, and must all be its own.
+        Those of a deployment or stateful set are found by its selector, and must all be its own. The answer to an
+        earlier question will do where that was asked ``since`` this moment of the clock.
         """
-        if place.workload == "pod":
-            return (self._pod(place, seconds),)
+        key = (place.namespace, place.workload, place.name)
+        asked, told = self._told.get(key, (None, ()))
+        if since is not None and asked is not None and asked >= since:
+            return told
+        now = self.clock.monotonic()
+        found = (self._pod(place, seconds),) if place.workload == "pod" else self._selected_pods(place, seconds)
+        self._told[key] = (now, found)
+        return found
+
+    def known_pods(self, place: KubectlLocator) -> tuple[PodSeen, ...]:
+        """The pods of a workload as the last answer had them; none where there was no answer yet."""
+        return self._told.get((place.namespace, place.workload, place.name), (None, ()))[1]
+
+    def _selected_pods(self, place: KubectlLocator, seconds: float) -> tuple[PodSeen, ...]:
         selected = self._selected(place, seconds)
         query = f"/api/v1/namespaces/{place.namespace}/pods?labelSelector={quote(selected.selector, safe='')}"
         what = f"the pods of {place.namespace}/{place.name}"
@@ -121,6 +137,20 @@ class Kubectl:
             return self._whole(what, cap, seconds, ended=ended, out=out, err=err), ""
         except InconclusiveError as error:
             return out, str(error)
+
+    def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> None:
+        """Ask a pod for a path through the API server (``pods/proxy``), and see it answer with HTTP 500.
+
+        kubectl tells no status and no JSON body of a refused request, but a word that stands for the status alone.
+        """
+        what = f"a GET of port {port} of pod {namespace}/{pod}"
+        query = f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/{path}"
+        cap, seconds = limits.ANSWER_BODY_BYTES, limits.REPLICA_PROXY_SECONDS
+        ended, out, err = self._run(("get", f"--raw={query}"), cap=cap, seconds=seconds)
+        if ended.ended_by is None and ended.exit not in (0, None) and is_foreign_500(err):
+            return
+        self._whole(what, cap, seconds, ended=ended, out=out, err=err)
+        raise InconclusiveError(f"{what}: it answered with success, expected Attic's 500 for a malformed hash")
 
     def secret(self, place: SecretLocator) -> Secret:
         """One key of a Kubernetes secret. kubectl's answer holds them all; the others are dropped, and none is told."""
@@ -240,6 +270,8 @@ def _owns(place: KubectlLocator, selected: Selected, pod: PodSeen) -> bool:
 def _read(what: str, parse: Callable[[bytes], _T], data: bytes) -> _T:
     try:
         return parse(data)
+    except ForeignNameError as error:
+        raise NoNameError(f"{what}: {error}") from None
     except ForeignTextError as error:
         raise InconclusiveError(f"{what}: {error}") from None
 

@@ -1,4 +1,5 @@
-# Looks at the markers of one drive by lstat and prints one framed answer. POSIX sh; ls, dd and sha256sum of busybox do.
+# Looks at the markers of one drive by lstat and prints one framed answer. POSIX sh; ls, dd and sha256sum of busybox do;
+# stat, where there is one, tells each folder's file system.
 # Arguments: NONCE DRIVE BUCKET… It writes nothing, follows no link and opens only <drive>/.rustfs.sys/format.json.
 set -u
 LC_ALL=C
@@ -6,10 +7,18 @@ export LC_ALL
 nonce=$1 drive=$2
 shift 2
 
+device() { # prints a blank and the number of the file system that $1 is on, or nothing where that can't be told
+  number=$(stat -c %d "$1" 2>/dev/null) || return 0
+  case $number in
+  '' | *[!0-9]*) ;;
+  *) printf ' %s' "$number" ;;
+  esac
+}
+
 look() { # sets `seen` to what is at $1; only ENOENT of this very path, in the words of busybox or GNU, is absence
   if said=$(ls -ld "$1" 2>&1); then
     case $said in
-    d*) seen="directory $1" ;;
+    d*) seen="directory $1$(device "$1")" ;;
     l*) seen="link $1" ;;
     -*) seen="file $1" ;;
     p*) seen="fifo $1" ;;
@@ -47,9 +56,19 @@ for bucket do
 done
 look "$drive/.rustfs.sys"
 set -- "$@" "$seen"
-look "$drive/.rustfs.sys/format.json"
+format=$drive/.rustfs.sys/format.json
+look "$format"
 case $seen in
-file*) set -- "$@" "format $(dd if="$drive/.rustfs.sys/format.json" bs=65536 count=1 2>/dev/null)" ;;
+file*)
+  if said=$(dd if="$format" bs=65536 count=1 2>/dev/null); then
+    set -- "$@" "format $said"
+  else
+    said=$(dd if="$format" of=/dev/null bs=65536 count=1 2>&1)
+    set -- "$@" "error $format ${said%%
+*}"
+  fi
+  ;;
+error*) set -- "$@" "$seen" ;;
 esac
 
 sum=$(emit "$@" | sha256sum 2>/dev/null) || sum=

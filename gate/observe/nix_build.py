@@ -9,7 +9,6 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from gate import limits
 from gate.errors import ForeignTextError, InconclusiveError
@@ -17,6 +16,7 @@ from gate.model.basics import Truth
 from gate.model.parsed import NixBuilt
 from gate.model.records import BuildFacts, ChildEnded
 from gate.observe.nix_store import DERIVATION, FEATURES, NixStore
+from gate.parse.cache_place import same_cache
 from gate.parse.lines import decode
 from gate.parse.nix_json import parse_build
 from gate.parse.quoting import shown
@@ -24,7 +24,6 @@ from gate.parse.store_path import store_path
 from gate.process import Capture, run
 
 _LOG: Final = ("--log-format", "internal-json", "-v")  # -v: the plan of what is fetched, on Nix before 2.26
-_PORTS: Final = {"https": 443, "http": 80}
 
 
 def evaluate(
@@ -72,9 +71,10 @@ def build(
         cancel=store.cancel,
         clock=store.clock,
     )
-    results = _results(store, installable, cwd) if ended.exit == 0 and ended.ended_by is None else ()
+    good = ended.exit == 0 and ended.ended_by is None
+    results, problem = _results(store, installable, cwd) if good else ((), None)
     derivations = {result.derivation for result in results}
-    substituters, among = _substituters(store, cache_urls)
+    substituters, among, trusted = _substituters(store, cache_urls)
     facts = BuildFacts(
         installable=shlex.join(installable),
         derivation=derivations.pop() if len(derivations) == 1 else None,
@@ -83,37 +83,42 @@ def build(
         cache_among_substituters=among,
         fallback=True,
         nix_version=_version(store),
+        problem=problem,
+        trusted_public_keys=trusted,
     )
     return ended, facts
 
 
-def same_cache(one: str, other: str) -> bool:
-    """Whether two substituter URLs are one place, whatever their letters' case, last slash and ``?priority=…`` are."""
-    first = _place(one)
-    return first is not None and first == _place(other)
+def _results(store: NixStore, installable: Sequence[str], cwd: Path | None) -> tuple[tuple[NixBuilt, ...], str | None]:
+    """What was built: asked again, with everything forbidden that would do anything.
 
-
-def _results(store: NixStore, installable: Sequence[str], cwd: Path | None) -> tuple[NixBuilt, ...]:
-    """What was built: asked again, with everything forbidden that would do anything."""
+    Nothing, and why, where Nix names what no build of one installable can give: such paths would be published.
+    """
     nothing = ("--max-jobs", "0", "--option", "substitute", "false", "--option", "builders", "")
     argv = (store.program("nix"), *FEATURES, "build", "--json", "--no-link", *nothing, *installable)
     try:
         said = store.ask(
             argv, name="nix-build-outputs", cap=limits.NIX_JSON_BYTES, seconds=limits.EVALUATE_SECONDS, cwd=cwd
         )
-        return parse_build(said)
-    except (InconclusiveError, ForeignTextError):
-        return ()
-
-
-def _substituters(store: NixStore, cache_urls: Iterable[str]) -> tuple[tuple[str, ...], Truth]:
-    try:
-        substituters = store.settings().substituters
+        results = parse_build(said)
     except InconclusiveError:
-        return (), Truth.UNKNOWN
+        return (), None
+    except ForeignTextError as error:
+        return (), str(error)
+    if len(results) != 1:
+        return (), f"nix build named {len(results)} things as built: expected the one that was asked for."
+    return results, None
+
+
+def _substituters(store: NixStore, cache_urls: Iterable[str]) -> tuple[tuple[str, ...], Truth, tuple[str, ...] | None]:
+    try:
+        settings = store.settings()
+    except InconclusiveError:
+        return (), Truth.UNKNOWN, None
     names = tuple(cache_urls)
-    among = any(same_cache(substituter, name) for substituter in substituters for name in names)
-    return tuple(_without_secrets(url) for url in substituters), Truth.PRESENT if among else Truth.ABSENT
+    among = any(same_cache(substituter, name) for substituter in settings.substituters for name in names)
+    substituters = tuple(_without_secrets(url) for url in settings.substituters)
+    return substituters, Truth.PRESENT if among else Truth.ABSENT, settings.trusted_public_keys
 
 
 def _version(store: NixStore) -> str | None:
@@ -121,15 +126,6 @@ def _version(store: NixStore) -> str | None:
         return store.version()
     except InconclusiveError:
         return None
-
-
-def _place(url: str) -> tuple[str, str | None, int | None, str] | None:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme.lower())
-    except ValueError:
-        return None
-    return parts.scheme.lower(), parts.hostname, port, parts.path.rstrip("/")
 
 
 def _without_secrets(url: str) -> str:

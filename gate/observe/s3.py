@@ -61,6 +61,11 @@ class S3:
         """Whether a bucket keeps old versions of its objects (GetBucketVersioning)."""
         return self._ask("GET", _path(bucket), "versioning=", cap=limits.ANSWER_BODY_BYTES, keep_body=True)[0]
 
+    def list_uploads(self, bucket: str) -> HttpAnswer:
+        """The first page of ListMultipartUploads: what was begun and neither completed nor aborted."""
+        query = f"encoding-type=url&max-uploads={limits.OPEN_UPLOADS}&uploads="
+        return self._ask("GET", _path(bucket), query, cap=limits.S3_BODY_BYTES, keep_body=True)[0]
+
     def head_bucket(self, bucket: str) -> HttpAnswer:
         """HeadBucket: 200 or 404 of a server that serves it or not."""
         return self._ask("HEAD", _path(bucket), cap=0, keep_body=False)[0]

@@ -57,10 +57,13 @@ class Window(Protocol):
         ...
 
 
-def open_window(place: str, kubectl: Kubectl | None, stood: LogStood | None = None) -> Window:
+def open_window(
+    place: str, kubectl: Kubectl | None, stood: LogStood | None = None, *, since: float | None = None
+) -> Window:
     """A window on the log at a place, from now on, or from where it ``stood`` when another process opened it.
 
-    Nothing is raised: a place that can't be read is said by its `capture`.
+    The replicas of a workload may be those that kubectl was told of ``since`` that moment of its clock. Nothing is
+    raised: a place that can't be read is said by its `capture`.
     """
     try:
         locator = parse_locator(place)
@@ -68,7 +71,7 @@ def open_window(place: str, kubectl: Kubectl | None, stood: LogStood | None = No
         return LogWindow(place, stood)
     if isinstance(locator, FileLocator) or kubectl is None:
         return LogWindow(place, stood)
-    return KubeLogWindow(locator, kubectl, stood)
+    return KubeLogWindow(locator, kubectl, stood, since=since)
 
 
 class LogWindow:

@@ -21,7 +21,9 @@ from gate.limits import (
     ZSTD_WINDOW_BYTES,
     ZSTD_WRITE_BYTES,
 )
-from gate.parse.zstd_cuts import ZstdCuts
+from gate.parse.zstd_cuts import ZstdCuts, is_skippable
+
+_ZSTD_MAGIC_BYTES: Final = 4
 
 
 class InflateError(Exception):
@@ -35,6 +37,11 @@ class TooMuchMemoryError(InflateError):
 class Inflater(Protocol):
     """One codec's decompressor."""
 
+    @property
+    def skipped(self) -> int:
+        """Bytes of frames that came to their end and that hold nothing for a reader."""
+        ...
+
     def feed(self, data: bytes | memoryview) -> Iterator[bytes | memoryview]:
         """The decompressed pieces of ``data``, each bounded; drain it. Raises `InflateError`."""
         ...
@@ -47,6 +54,8 @@ class Inflater(Protocol):
 class _Plain:
     """No compression: every byte is content, and nothing says where the end should be."""
 
+    skipped = 0
+
     def feed(self, data: bytes | memoryview) -> Iterator[bytes | memoryview]:
         yield data
 
@@ -57,6 +66,7 @@ class _Plain:
 class _Framed(ABC):
     """Shared by the codecs whose frames may follow one another."""
 
+    skipped = 0
     codec: str
     errors: tuple[type[Exception], ...]
     too_much: tuple[str, ...] = ()  # the library's words for memory that it was not allowed
@@ -121,16 +131,23 @@ class _Zstd(_Framed):
         self._context = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES)
         self._frame = self._context.decompressobj(write_size=ZSTD_WRITE_BYTES)
         self._cuts = ZstdCuts()
+        self._magic = b""
+        self._size = 0  # of the frame being read, so far
 
     def parts(self, data: bytes) -> Iterator[bytes]:
         return self._cuts.parts(data)
 
     def read(self, data: bytes) -> Generator[bytes, None, bytes]:
         yield self._frame.decompress(data)
+        self._magic += data[: _ZSTD_MAGIC_BYTES - len(self._magic)]
+        self._size += len(data)
         if not self._frame.eof:
             return b""
         unused = self._frame.unused_data
         self._frame = self._context.decompressobj(write_size=ZSTD_WRITE_BYTES)
+        if is_skippable(self._magic):
+            self.skipped += self._size - len(unused)
+        self._magic, self._size = b"", 0
         self.end_frame()
         return unused
 
@@ -214,6 +231,8 @@ class _Gzip(_Framed):
 
 class _Brotli:
     """Brotli, RFC 7932: one stream."""
+
+    skipped = 0
 
     def __init__(self) -> None:
         import brotli  # noqa: PLC0415  # only where a body is read

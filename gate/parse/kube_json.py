@@ -7,10 +7,11 @@ checked against the form that Kubernetes itself allows.
 
 import re
 from base64 import b64decode
+from ipaddress import ip_address
 from typing import Final
 
 from gate import limits
-from gate.errors import ForeignTextError
+from gate.errors import ForeignNameError, ForeignTextError
 from gate.model.basics import Secret
 from gate.model.kube import ContainerSeen, KubeContext, PodSeen, Selected
 from gate.parse.quoting import shown
@@ -18,6 +19,7 @@ from gate.parse.strict_json import as_count, loads
 
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME_CHARS: Final = 253
+_PORT_MOST: Final = 65535
 _PLAIN: Final = re.compile(r"[!-~]{1,400}")
 _KEY: Final = re.compile(r"(?:[0-9A-Za-z.-]{1,253}/)?[0-9A-Za-z](?:[0-9A-Za-z_.-]{0,61}[0-9A-Za-z])?")
 _VALUE: Final = re.compile(r"(?:[0-9A-Za-z](?:[0-9A-Za-z_.-]{0,61}[0-9A-Za-z])?)?")
@@ -140,6 +142,7 @@ def _pod(made: dict[str, object]) -> PodSeen:
     states = {_text(state.get("name"), _LABEL): state for state in statuses}
     containers = [_object(row, "a container") for row in _list(spec.get("containers"), "containers")]
     names = [_text(container.get("name"), _LABEL) for container in containers]
+    ports = [_ports(container) for container in containers]
     default = _object(metadata.get("annotations") or {}, "annotations").get(_DEFAULT_CONTAINER)
     return PodSeen(
         name=name,
@@ -148,13 +151,35 @@ def _pod(made: dict[str, object]) -> PodSeen:
         ended=status.get("phase") in ("Succeeded", "Failed"),
         owner=_owner(metadata),
         default_container=default if default in names and isinstance(default, str) else None,
-        containers=tuple(_container(each, states.get(each)) for each in names),
+        containers=tuple(_container(each, states.get(each), at) for each, at in zip(names, ports, strict=True)),
+        address=_address(status.get("podIP")),
     )
 
 
-def _container(name: str, status: dict[str, object] | None) -> ContainerSeen:
+def _address(made: object) -> str:
+    """A pod's address, or nothing for one that has none yet, or that is none."""
+    try:
+        return str(ip_address(made)) if isinstance(made, str) else ""
+    except ValueError:
+        return ""
+
+
+def _ports(container: dict[str, object]) -> tuple[tuple[str, int], ...]:
+    """The TCP ports that a container declares; what it says of others, or in another form, is nothing to us."""
+    rows = [row for row in _list(container.get("ports") or [], "ports") if isinstance(row, dict)]
+    return tuple(
+        (name if isinstance(name := row.get("name"), str) and _LABEL.fullmatch(name) else "", number)
+        for row in rows
+        if row.get("protocol", "TCP") == "TCP"
+        and isinstance(number := row.get("containerPort"), int)
+        and 0 < number <= _PORT_MOST
+    )
+
+
+def _container(name: str, status: dict[str, object] | None, ports: tuple[tuple[str, int], ...]) -> ContainerSeen:
     if status is None:
-        return ContainerSeen(name=name, restarts=0, image_id="", started=None, trouble="has no status yet")
+        trouble = "has no status yet"
+        return ContainerSeen(name=name, restarts=0, image_id="", started=None, trouble=trouble, ports=ports)
     state = _object(status.get("state") or {}, "state")
     running = state.get("running")
     image = status.get("imageID") or ""
@@ -165,6 +190,7 @@ def _container(name: str, status: dict[str, object] | None) -> ContainerSeen:
         started=_text(_object(running, "running").get("startedAt"), _TIME) if running is not None else None,
         trouble="" if running is not None else _not_running(state),
         ended=_ended(_object(status.get("lastState") or {}, "lastState")),
+        ports=ports,
     )
 
 
@@ -215,12 +241,13 @@ def _list(made: object, what: str) -> list[object]:
 
 def _text(made: object, form: re.Pattern[str]) -> str:
     if not isinstance(made, str) or not form.fullmatch(made):
-        raise ForeignTextError(f"the cluster says {shown(made)}: expected a name in the form that Kubernetes allows")
+        kind = ForeignNameError if form is _LABEL else ForeignTextError  # containers are named on a command line
+        raise kind(f"the cluster says {shown(made)}: expected a name in the form that Kubernetes allows")
     return made
 
 
 def _subdomain(made: object) -> str:
     """A DNS-1123 subdomain: the form of names of pods and nodes, which can't begin with ``-``."""
     if not isinstance(made, str) or len(made) > _NAME_CHARS or not all(map(_LABEL.fullmatch, made.split("."))):
-        raise ForeignTextError(f"the cluster says {shown(made)}: expected a DNS-1123 name")
+        raise ForeignNameError(f"the cluster says {shown(made)}: expected a DNS-1123 name")
     return made

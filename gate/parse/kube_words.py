@@ -19,6 +19,16 @@ _CREDENTIALS: Final = re.compile(
 )
 
 
+# client-go's words for a 500 whose body is no Status of Kubernetes: rest/request.go, newUnstructuredResponseError, and
+# api/errors NewGenericServerResponse. The API server's own errors are Statuses, and kubectl tells their own message.
+_FOREIGN_500: Final = b'Error from server (InternalError): an error on the server ("'
+
+
+def is_foreign_500(stderr: bytes) -> bool:
+    """Whether kubectl says that what it was led to through the API server answered with HTTP 500."""
+    return any(line.startswith(_FOREIGN_500) for line in stderr.split(b"\n"))
+
+
 def complaint(stderr: bytes) -> str:
     """The line by which kubectl says why it failed, else its last one; ``it said nothing`` when there is none."""
     lines = [decode(strip_escapes(line)).strip() for line in stderr.split(b"\n")]

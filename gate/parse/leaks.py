@@ -15,6 +15,10 @@ _SHAPES: Final = (
     ("a presigned S3 query", re.compile(rb"X-Amz-Signature=[0-9a-fA-F]{64}")),
     ("a GitHub token", re.compile(rb"\bgh[pousr]_[A-Za-z0-9]{36,255}")),
     ("a private key", re.compile(rb"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----")),
+    (
+        "a password in a URL",
+        re.compile(rb"[a-z][a-z0-9+.-]{1,15}://[A-Za-z0-9._~%-]{1,80}:[A-Za-z0-9._~%!$&'()+,;=-]{8,200}@[A-Za-z0-9\[]"),
+    ),
 )
 _OVERLAP: Final = 9000  # longer than any of the shapes
 

@@ -3,6 +3,7 @@
 ``file:///absolute/path`` is a place on this machine. ``kubectl://NAMESPACE/KIND/NAME?container=C&path=/data`` is a
 workload of a cluster, KIND being ``deployment``, ``statefulset`` or ``pod``; ``container`` and ``path`` may be left
 out. ``by=log`` reads what a marker sidecar says of the path from its log, where ``by=exec`` asks in the container.
+``port=8080`` says where a container serves HTTP, where it does not declare that itself.
 A secret is ``file:///absolute/path``, or one key of a Kubernetes secret: ``kubectl://NAMESPACE/secret/NAME?key=KEY``.
 Nothing is ever escaped or guessed: names are those that Kubernetes allows (RFC 1123 labels), paths are plain.
 """
@@ -17,7 +18,10 @@ from gate.parse.quoting import shown
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PATH: Final = re.compile(r"/|(?:/(?!\.\.?(?:/|\Z))[0-9A-Za-z._+=@~,:-]+)+")
 _NAME_CHARS: Final = 253
+_PORT: Final = re.compile(r"[1-9][0-9]{0,4}")
+_PORT_MOST: Final = 65535
 _KEY: Final = re.compile(r"[0-9A-Za-z._-]{1,253}")  # of a secret's data: Kubernetes core/v1 Secret
+_OPTIONS: Final = frozenset({"container", "path", "by", "port"})
 _WORKLOADS: Final[dict[str, Literal["deployment", "statefulset", "pod"]]] = {
     "deployment": "deployment",
     "statefulset": "statefulset",
@@ -68,6 +72,7 @@ def _kubectl(text: str, rest: str) -> KubectlLocator:
         container=None if container is None else _label(text, container),
         path=None if path is None else _path(text, path),
         by="log" if by == "log" else "exec",
+        port=None if "port" not in options else _port(text, options["port"]),
     )
 
 
@@ -75,10 +80,18 @@ def _options(text: str, query: str) -> dict[str, str]:
     options: dict[str, str] = {}
     for option in query.split("&"):
         name, equals, given = option.partition("=")
-        if not equals or name not in {"container", "path", "by"} or name in options:
-            raise ForeignTextError(f"{shown(text)} has the option {shown(option)}: expected container=, path= and by=.")
+        if not equals or name not in _OPTIONS or name in options:
+            raise ForeignTextError(
+                f"{shown(text)} has the option {shown(option)}: expected container=, path=, by= and port=."
+            )
         options[name] = given
     return options
+
+
+def _port(text: str, port: str) -> int:
+    if not _PORT.fullmatch(port) or int(port) > _PORT_MOST:
+        raise ForeignTextError(f"{shown(text)} has port={shown(port)}: expected a number from 1 to {_PORT_MOST}.")
+    return int(port)
 
 
 def _label(text: str, label: str) -> str:

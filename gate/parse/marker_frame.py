@@ -1,8 +1,10 @@
 """The framed answer of the marker script (`gate/observe/markers.sh`); the frame is that of `gate.parse.exec_frame`.
 
-A record is ``<kind> <path>``, ``error <path> <text>`` or ``format <content>``.
+A record is ``<kind> <path>``, ``directory <path> <number of its file system>``, ``error <path> <text>`` or
+``format <content>``.
 """
 
+import re
 from typing import Final, Literal
 
 from gate import limits
@@ -13,6 +15,7 @@ from gate.parse.lines import decode
 from gate.parse.quoting import shown
 
 _WORD: Final = "gate-markers"
+_DEVICE: Final = re.compile(r"[0-9]{1,20}")
 _KINDS: Final[dict[str, Literal["directory", "link", "file", "fifo", "socket", "device", "absent"]]] = {
     "directory": "directory",
     "link": "link",
@@ -47,6 +50,7 @@ def _looked(record: str) -> Looked:
         raise ForeignTextError(f"the marker script gave {shown(record)}: expected a kind and an absolute path.")
     if kind == "error":
         return Looked(path=path, kind="error", text=text[: limits.ERROR_TEXT_CHARS])
-    if kind not in _KINDS or text:
+    device = text if kind == "directory" and _DEVICE.fullmatch(text) else ""
+    if kind not in _KINDS or text != device:
         raise ForeignTextError(f"the marker script gave {shown(record)}: expected a kind and an absolute path.")
-    return Looked(path=path, kind=_KINDS[kind])
+    return Looked(path=path, kind=_KINDS[kind], device=device)

@@ -100,6 +100,7 @@ class NarMeter:
             well_formed=self._shape.whole or (self._overrun() and not self._shape.broken),
             sniffed=sniff(self._head),
             error=self._error,
+            skipped_bytes=0 if self._inflater is None else self._inflater.skipped,
         )
 
     def _overrun(self) -> bool:

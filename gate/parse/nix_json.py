@@ -92,6 +92,8 @@ def _facts(path: str, given: object) -> PathFacts:
         signatures=_signatures(path, info.get("signatures", [])),
         # Nix 2.8 leaves the field out when it is false.
         ultimate=as_flag(info.get("ultimate", False), f"The ultimate of {path}"),
+        # A text (2.8), an object (version 3); left out or null where the content does not make the name.
+        content_addressed=info.get("ca") not in (None, ""),
     )
 
 

@@ -20,7 +20,9 @@ Three things make it unsafe to believe line by line.
   a log with an error in it never leads to a pass, and the read-back decides about each body. A server could forge a
   fixed sentence too, but gains nothing by it, since any answer with status 200 already makes the client print a ✅.
 - A success line names a path once, ever. A second one outside of doubtful text shows two logs in one file, or a hand:
-  the path counts as ``contradicted``, and so as failed, like a path with a success and a failure.
+  the path counts as ``contradicted``, and so as failed, like a path with a success and a failure. Where the success
+  stands outside of doubtful text and the failure in it, the failure can only be an error body's: the client has one
+  result for a path. Then it is a failure of code ``contradicted``, which says nothing of the server.
 - A last line without its line end may be cut: it can report a failure, never a success.
 """
 
@@ -70,6 +72,8 @@ _FATAL = b"Error: "
 _AT_ONCE_BYTES = 64 * 1024  # an empty line takes a hundred times its size while it is looked at
 _HEADS = frozenset(text[:3] for text in (_TICK, _CROSS, _GEAR, _SHRUG, _HINT, _FATAL))  # of all lines of the client's
 _DRAWN = re.compile(rb"(?:\x1b\[[0-9;?]*[A-Za-z]|\r)*([^\x1b\r]*)\r*")  # only its front is a terminal's matter
+
+CONTRADICTED = "contradicted"  # the code of a failure that stands where it may be forged, of a path with a success
 
 _HTTP = re.compile(r"(HTTP [0-9]{3})(?: |$)")
 _NAMED = re.compile(r"([A-Z][A-Za-z]{2,39}): ")
@@ -140,6 +144,7 @@ class PushLogParser:
         self._claims: dict[str, Claim] = {}
         self._failures: dict[str, _Failure] = {}
         self._twice: dict[str, None] = {}
+        self._surely_failed: set[str] = set()  # told by a line that no error body can have forged
         self._doubted: dict[str, None] = {}
         self._foreign: dict[str, None] = {}
         self._announced: Announced | None = None
@@ -211,6 +216,10 @@ class PushLogParser:
 
     def _result(self, path: str) -> PushLine:
         failure = self._failures.get(path)
+        surely = path in self._surely_failed or path in self._twice
+        if failure is not None and path in self._claims and not surely:
+            error = PushError(code=CONTRADICTED, message=failure.value().message)
+            return PushLine(store_path=path, claim=Claim.FAILED, error=error)
         if failure is not None or path in self._twice:
             return PushLine(store_path=path, claim=Claim.FAILED, error=failure.value() if failure else None)
         return PushLine(store_path=path, claim=self._claims[path])
@@ -289,6 +298,8 @@ class PushLogParser:
     def _failed(self, name: bytes, text: bytes, *, whole: bool) -> None:
         path = self._plan.get(name)
         self._error = failure = _Failure(text)
+        if not self._doubt and path is not None:
+            self._surely_failed.add(path)
         if not self._doubt and text not in _SENTENCES and not _NO_ANSWER.fullmatch(text):
             self._doubt = True
         if path is None:

@@ -1,18 +1,19 @@
-"""S3 answers: pages of ListBuckets and ListObjectsV2, GetBucketVersioning, and error bodies.
+"""S3 answers: pages of ListBuckets, ListObjectsV2 and ListMultipartUploads, GetBucketVersioning, and error bodies.
 
 Formats: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html, and beside it API_ListObjectsV2.html,
-API_GetBucketVersioning.html and ErrorResponses.html. An answer that is not exactly such XML says nothing: an HTML page
-with status 200, a cut body or an error in place of the list is never an empty list.
+API_ListMultipartUploads.html, API_GetBucketVersioning.html and ErrorResponses.html. An answer that is not exactly such
+XML says nothing: an HTML page with status 200, a cut body or an error in place of the list is never an empty list.
 """
 
 import re
+from datetime import datetime
 from typing import Final, Literal, NoReturn
 from urllib.parse import unquote_plus
 from xml.parsers import expat
 
 from gate.errors import ForeignTextError
 from gate.limits import ERROR_TEXT_CHARS, S3_BODY_BYTES, XML_DEPTH
-from gate.model.parsed import BucketListing, ObjectListing, S3Fault
+from gate.model.parsed import BucketListing, ObjectListing, OpenUpload, S3Fault, UploadListing
 from gate.parse.quoting import shown
 
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -21,6 +22,9 @@ _BUCKET_NAME: Final = re.compile(
 )  # printable ASCII but the slash: old stores allow more than AWS does
 _VERSIONING: Final[dict[str, Literal["enabled", "suspended"]]] = {"Enabled": "enabled", "Suspended": "suspended"}
 _KEY_CHARS: Final = 1024
+_UPLOAD_ID: Final = re.compile(r"[!-~]{1,1024}")
+# As much of RFC 3339 as Python 3.11 reads; each store has its own number of digits.
+_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 _CODE: Final = re.compile(r"[A-Za-z0-9.]{1,100}")
 
 
@@ -60,6 +64,35 @@ def parse_objects(body: bytes) -> ObjectListing:
     if more != bool(token and token.text):
         raise ForeignTextError("The list of objects is cut off without a token, or has one at its end: expected both.")
     return ObjectListing(keys=keys, next_token=token.text if token and more else None)
+
+
+def parse_uploads(body: bytes) -> UploadListing:
+    """A page of ListMultipartUploads, asked for with ``encoding-type=url``; `ForeignTextError` for anything else."""
+    root = _read(body)
+    if root.name != "ListMultipartUploadsResult":
+        raise ForeignTextError(f"The list of uploads is a <{shown(root.name)}>: expected <ListMultipartUploadsResult>.")
+    encoding, truncated = root.only("EncodingType"), root.only("IsTruncated")
+    quoted = encoding is not None and encoding.text == "url"
+    uploads = tuple(_upload(child, quoted=quoted) for child in root.children if child.name == "Upload")
+    return UploadListing(uploads=uploads, truncated=truncated is not None and truncated.text == "true")
+
+
+def _upload(upload: "_Element", *, quoted: bool) -> OpenUpload:
+    number, initiated = upload.only("UploadId"), upload.only("Initiated")
+    if number is None or not _UPLOAD_ID.fullmatch(number.text):
+        raise ForeignTextError("The list of uploads has one without an UploadId: expected one in each.")
+    if initiated is None or not _MOMENT.fullmatch(initiated.text) or not _is_a_moment(initiated.text):
+        got = shown(initiated.text) if initiated else "none"
+        raise ForeignTextError(f"The list of uploads has the time {got}: expected one as 2026-05-06T00:00:00.000Z.")
+    return OpenUpload(key=_key(upload, quoted=quoted), upload_id=number.text, initiated=initiated.text)
+
+
+def _is_a_moment(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_versioning(body: bytes) -> Literal["enabled", "suspended", "off"]:
@@ -124,7 +157,7 @@ def _key(contents: _Element, *, quoted: bool) -> str:
     except UnicodeDecodeError:
         name = ""
     if not name or len(name) > _KEY_CHARS:
-        raise ForeignTextError(f"The list of objects has the key {shown(raw)}: expected 1 to {_KEY_CHARS} characters.")
+        raise ForeignTextError(f"The list has the key {shown(raw)}: expected 1 to {_KEY_CHARS} characters.")
     return name
 
 

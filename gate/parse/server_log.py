@@ -34,6 +34,7 @@ _LEVEL = r"(?:TRACE|DEBUG|INFO|WARN|ERROR)"
 # the event's own.
 _PREFIX = re.compile(rf"^(?:\[(pod/[^\]\s]{{1,320}})\] )?(?:{_TIME} (?! *{_LEVEL} ))?")
 _KUBECTL_TIME = re.compile(rf"(?:\[pod/[^\]\s]{{1,320}}\] )?({_TIME}) ")
+_POD = re.compile(rb"\[pod/([0-9a-z.-]{1,253})/[0-9a-z.-]{1,253}\] ")
 _EVENT = re.compile(rf" {{0,2}}(?:\[?({_TIME})\]? +)?({_LEVEL}) +(.*)", re.DOTALL)
 _BRACKETS = re.compile(r"\[([^\[\]]{0,200})\] \[([^\[\]]{1,400}:[0-9]{1,7})\] (?:\[[^\[\]]{0,200}\] )?(.*)", re.DOTALL)
 _THREAD = re.compile(r"[\w.-]{1,100} +ThreadId\([0-9]{1,6}\) ")
@@ -53,8 +54,15 @@ _CODES = (
     (re.compile(r"\brequest has timed out\b"), "timeout"),
     # RustFS: a drive that it marked as faulty answers nothing until it is asked again (rustfs issues 2651, 2686), and
     # each of its operations has a deadline (rustfs crates/ecstore/src/disk/disk_store.rs)
-    (re.compile(r"\bhealth is faulty\b|\b[Ff]aultyDisk\b|\bdrive is faulty\b"), "drive-faulty"),
-    (re.compile(r"\boperation timed out\b"), "timeout"),
+    # (RustFS 1.0.1: "disk is marked faulty", "marked disk faulty", "disk still faulty", "Remote disk marked faulty")
+    (
+        re.compile(
+            r"\bhealth is faulty\b|\b[Ff]aulty(?:Remote)?Disk\b|\bdrive is faulty\b"
+            r"|\b[Dd]isk (?:is |still |marked |is marked )?faulty\b|\b[Dd]isk health check (?:failed|timed out)\b"
+        ),
+        "drive-faulty",
+    ),
+    (re.compile(r"\boperation timed out\b|\bshard read timed out\b"), "timeout"),
     (re.compile(r"\berasure (read|write) quorum\b"), "quorum-"),
     (re.compile(r"\b(NoSuchBucket|NoSuchKey|InternalError|SlowDown|AccessDenied|VolumeNotFound)\b"), ""),
     (re.compile(r"\bDatabase error\b"), "database"),
@@ -261,6 +269,24 @@ def kubectl_time(line: bytes) -> str | None:
     """The time that `kubectl logs --timestamps` put before a line, behind the prefix of ``--prefix`` if it has one."""
     match = _KUBECTL_TIME.match(decode(line[: limits.LINE_BYTES]))
     return match[1] if match else None
+
+
+def find_pods(data: bytes, nonces: Iterable[str]) -> dict[str, frozenset[str]]:
+    """For each nonce the pods in whose log it stands, by what ``kubectl logs --prefix`` put before each line.
+
+    kubectl writes that prefix itself, so no line of a pod can pass for one of another pod.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for nonce in filter(None, nonces):
+        pods: set[str] = set()
+        at = data.find(nonce.encode())
+        while at >= 0:
+            prefix = _POD.match(data, data.rfind(b"\n", 0, at) + 1)
+            pods.update([prefix[1].decode("ascii")] if prefix else [])
+            end = data.find(b"\n", at)
+            at = data.find(nonce.encode(), end) if end >= 0 else -1
+        found[nonce] = frozenset(pods)
+    return found
 
 
 def find_nonces(data: bytes, nonces: Iterable[str]) -> frozenset[str]:

@@ -20,6 +20,11 @@ _SIZE_BYTES: Final = (0, 2, 4, 8)
 _Steps = Generator[int, bytes, None]
 
 
+def is_skippable(magic: bytes) -> bool:
+    """Whether the first four bytes of a frame are those of one that readers pass over (RFC 8878 section 3.1.2)."""
+    return int.from_bytes(magic, "little") & ~15 == _SKIPPABLE
+
+
 class ZstdCuts:
     """Cuts a stream that comes in pieces of any size.
 
@@ -71,11 +76,11 @@ class ZstdCuts:
     def _walk(self) -> _Steps:
         """The frames of a stream, one after the other; it wants nothing more once it has lost its way."""
         while True:
-            magic = int.from_bytes((yield 4), "little")
-            if magic & ~15 == _SKIPPABLE:
+            first = yield 4
+            if is_skippable(first):
                 if size := int.from_bytes((yield 4), "little"):
                     yield -size
-            elif magic == _FRAME:
+            elif int.from_bytes(first, "little") == _FRAME:
                 yield from self._frame()
             else:
                 break

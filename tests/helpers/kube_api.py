@@ -47,6 +47,9 @@ class Pod:
     phase: str = "Running"
     node: str = "node-1"
     annotations: dict[str, str] = field(default_factory=dict)
+    ports: list[dict[str, Any]] = field(default_factory=list)  # that each of its containers declares
+    address: str = ""
+    serves: "Callable[[int, str], tuple[int, str, bytes]] | None" = None  # port and path: status, type and body
     path: str = "/usr/bin:/bin"  # where exec finds its programs
 
     def json(self) -> dict[str, Any]:
@@ -62,9 +65,13 @@ class Pod:
                 "annotations": self.annotations,
                 "ownerReferences": owners,
             },
-            "spec": {"nodeName": self.node, "containers": [{"name": name} for name in self.containers]},
+            "spec": {
+                "nodeName": self.node,
+                "containers": [{"name": name, "ports": self.ports} for name in self.containers],
+            },
             "status": {
                 "phase": self.phase,
+                **({"podIP": self.address} if self.address else {}),
                 "containerStatuses": [{"name": name, **status} for name, status in self.containers.items()],
             },
         }
@@ -91,6 +98,7 @@ class KubeApi:
         self.exec = Exec()
         self.skew = timedelta()
         self.requests: list[str] = []
+        self.proxied: list[dict[str, str]] = []  # the headers of what went to a pod through the API server
         self.commands: list[list[str]] = []
         self.reviews: list[tuple[str, str, str, str]] = []  # group, verb, resource, name of each access review
         self.review_extra: dict[str, Any] = {}
@@ -252,7 +260,7 @@ class _Handler(BaseHTTPRequestHandler):
                 kind = rest[0][:-1].capitalize() + "List"
                 self._json(200, {"kind": kind, "apiVersion": "v1", "metadata": {}, "items": items})
             return
-        name = rest[1]
+        name, _, port = rest[1].partition(":")
         resource = "pods/" + rest[2] if len(rest) > 2 else "pods"
         if self._refused("get", resource, name) or (
             resource == "pods/exec" and self._refused("create", resource, name)
@@ -265,8 +273,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, pod.json())
         elif resource == "pods/log":
             self._log(pod, query)
+        elif resource == "pods/proxy":
+            self._proxy(pod, int(port), "/" + "/".join(rest[3:]))
         else:
             self._exec(pod, query)
+
+    def _proxy(self, pod: Pod, port: int, path: str) -> None:
+        """As the API server does it: the caller's own credential goes no further."""
+        self.api.proxied.append({name.lower(): said for name, said in self.headers.items() if name != "Authorization"})
+        if pod.serves is None:
+            told = f"error trying to reach service: dial tcp {pod.address or '10.0.0.1'}:{port}: connect: refused"
+            self._status(503, "ServiceUnavailable", told)
+        else:
+            self._answer(*pod.serves(port, path))
 
     def _secret(self, namespace: str, name: str) -> None:
         if self._refused("get", "secrets", name):

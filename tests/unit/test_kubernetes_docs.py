@@ -11,6 +11,7 @@ from gate.parse.locator import parse_locator
 from gate.parse.marker_frame import newest_frame
 
 FOLDER = Path(__file__).parents[2] / "docs" / "kubernetes"
+ROLES = ("observer.yaml", "marker-exec.yaml", "log-canary.yaml")
 
 
 def documents(name: str) -> list[Any]:
@@ -31,12 +32,13 @@ def test_the_observer_may_do_no_more_than_is_told() -> None:
         ("get", "pods/log"),
     }
     assert rights("marker-exec.yaml") == {("get", "pods/exec"), ("create", "pods/exec")}
-    kinds = {made["kind"] for name in ("observer.yaml", "marker-exec.yaml") for made in documents(name)}
+    assert rights("log-canary.yaml") == {("get", "pods/proxy")}
+    kinds = {made["kind"] for name in ROLES for made in documents(name)}
     assert kinds == {"ServiceAccount", "Role", "RoleBinding"}
 
 
 def test_bindings_are_of_the_observers_account() -> None:
-    for name in ("observer.yaml", "marker-exec.yaml"):
+    for name in ROLES:
         made = {each["kind"]: each for each in documents(name)}
         assert made["RoleBinding"]["roleRef"]["name"] == made["Role"]["metadata"]["name"]
         assert made["RoleBinding"]["subjects"] == [
@@ -76,6 +78,6 @@ def test_the_sidecars_loop_gives_answers_that_are_read(tmp_path: Path) -> None:
 def test_the_locators_of_the_text_are_locators() -> None:
     text = (FOLDER / "README.md").read_text("utf-8")
     found = [part for part in text.split('"') if part.startswith("kubectl://")]
-    assert len(found) == 4
+    assert len(found) == 5
     for locator in found:
         parse_locator(locator)

@@ -8,7 +8,8 @@ import zstandard
 
 from gate.clock import SystemClock
 from gate.model.basics import Label, Secret
-from gate.model.records import BodyRead, NarRead
+from gate.model.nar_read import NarRead
+from gate.model.records import BodyRead
 from gate.net import HostList
 from gate.observe.nar_bodies import Access, Target, read_bodies
 from gate.parse.nix_hash import to_nix32

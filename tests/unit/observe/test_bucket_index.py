@@ -26,6 +26,7 @@ def test_all_sources_of_a_sample(httpserver: HTTPServer, tmp_path: Path) -> None
     (tmp_path / ".rustfs.sys/buckets/attic/.metadata.bin").mkdir(parents=True)
     (tmp_path / "attic").mkdir()
     httpserver.expect_request("/health/ready").respond_with_data('{"ready":true}')
+    httpserver.expect_request("/minio/health/cluster").respond_with_data("", 503)
     httpserver.expect_request("/attic", method="HEAD").respond_with_data("", 200)
     httpserver.expect_request("/tofu-state", method="HEAD").respond_with_data("", 404)
     httpserver.expect_request("/attic", method="GET").respond_with_data("<ListBucketResult/>")
@@ -45,6 +46,8 @@ def test_all_sources_of_a_sample(httpserver: HTTPServer, tmp_path: Path) -> None
     ]
     assert seen.ready is not None
     assert (seen.ready.status, seen.ready.body) == (200, '{"ready":true}')
+    assert seen.writable is not None
+    assert (seen.writable.status, seen.writable.body) == (503, "")
     order = [(request.method, request.path) for request, _response in httpserver.log]
     assert "Authorization" not in next(r for r, _ in httpserver.log if r.path == "/health/ready").headers
     assert order.index(("GET", "/")) < min(order.index(("HEAD", "/attic")), order.index(("GET", "/attic")))
@@ -56,8 +59,8 @@ def test_a_dead_server_is_unknown_everywhere_and_the_disk_is_still_looked_at(tmp
     with raw_server(b"") as server:
         pass
     seen = sample(server.url, [f"file://{tmp_path}"])
-    answers = [*seen.listing, *seen.heads.values(), *seen.gets.values(), seen.ready]
-    assert [(answer and answer.status, answer and answer.error) for answer in answers] == [(None, "connect")] * 6
+    answers = [*seen.listing, *seen.heads.values(), *seen.gets.values(), seen.ready, seen.writable]
+    assert [(answer and answer.status, answer and answer.error) for answer in answers] == [(None, "connect")] * 7
     assert (seen.places[0].markers[0].data, seen.places[0].markers[0].meta) == (Truth.PRESENT, Truth.PRESENT)
 
 

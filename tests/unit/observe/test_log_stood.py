@@ -101,7 +101,7 @@ class Pods:
         self.asked: list[tuple[str, ...]] = []
         self.uid, self.restarts = uid, restarts
 
-    def pods(self, place: KubectlLocator) -> tuple[PodSeen, ...]:
+    def pods(self, place: KubectlLocator, *, since: float | None = None) -> tuple[PodSeen, ...]:
         container = ContainerSeen(
             name="atticd",
             started="2026-11-24T00:00:00Z",

@@ -14,7 +14,7 @@ from gate.model.kube import MarkerFrame
 from gate.observe.kube_markers import marker_script
 from gate.parse.marker_frame import parse_frame
 
-APPLETS = ("sh", "ls", "dd", "sha256sum")
+APPLETS = ("sh", "ls", "dd", "stat", "sha256sum")
 
 
 def path_of(folder: Path, shell: str, without: str = "") -> str:
@@ -84,6 +84,32 @@ def test_kinds_by_lstat_and_nothing_is_opened(drive: Path, shell: str, tmp_path:
     seen = looks(frame, drive)
     assert [seen[f"/{name}"] for name in names] == ["link", "link", "link", "fifo", "file", "socket"]
     assert frame.format is None
+
+
+def devices(frame: MarkerFrame) -> dict[str, str]:
+    return {looked.path: looked.device for looked in frame.looks if looked.kind == "directory"}
+
+
+def test_each_folder_s_file_system_is_told(drive: Path, shell: str) -> None:
+    told = devices(parse_frame(ask(drive, "attic", path=shell), "nonce-1"))
+    assert len(told) == 4
+    assert set(told.values()) == {str(drive.lstat().st_dev)}
+    other = devices(parse_frame(ask(Path("//"), "proc", path=shell), "nonce-1"))
+    assert (other["//"], other["///proc"]) == (str(Path("/").lstat().st_dev), str(Path("/proc").lstat().st_dev))
+    assert other["//"] != other["///proc"]
+
+
+def test_without_stat_no_file_system_is_told(drive: Path, tmp_path: Path) -> None:
+    frame = parse_frame(ask(drive, "attic", path=path_of(tmp_path, "dash", without="stat")), "nonce-1")
+    assert set(devices(frame).values()) == {""}
+    assert len(devices(frame)) == 4
+
+
+def test_a_stat_that_says_something_else_tells_nothing(drive: Path, tmp_path: Path) -> None:
+    path = path_of(tmp_path, "dash", without="stat")
+    (Path(path) / "stat").write_text("#!/bin/sh\necho '64769 ; x'\n")
+    (Path(path) / "stat").chmod(0o755)
+    assert set(devices(parse_frame(ask(drive, "attic", path=path), "nonce-1")).values()) == {""}
 
 
 def test_a_file_on_the_way_is_an_error_and_not_absence(drive: Path, shell: str) -> None:

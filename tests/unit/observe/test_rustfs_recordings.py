@@ -47,6 +47,7 @@ def script(name: str) -> Script:
             "GET /attic": recorded(f"{name}/list-objects-attic.http"),
             "GET /tofu-state": recorded(f"{name}/list-objects-attic.http"),  # the same question, recorded of attic only
             "GET /health/ready": recorded(f"{name}/health-ready.http"),
+            "GET /minio/health/cluster": recorded(f"{name}/minio-health-cluster.http"),
             f"GET /tofu-state/{STATE_KEY}": recorded(state),
             f"HEAD /tofu-state/{STATE_KEY}": headless(state),
         }
@@ -71,7 +72,7 @@ def test_each_recording_is_classed_as_its_readme_says(name: str, state: BucketSt
     stalled = state is not BucketState.INDEXED
     assert rca.buckets["attic"].samples[0].seen.ready is (Truth.ABSENT if stalled else Truth.PRESENT)
     assert rca.buckets["attic"].samples[0].seen.marker is Truth.PRESENT
-    assert scripted.hits == 2 * 6
+    assert scripted.hits == 2 * 7
 
 
 @pytest.mark.parametrize("name", ["drive-stalled", "drive-stalled-after-push"])

@@ -162,3 +162,23 @@ def test_what_is_no_bucket_is_never_asked_for(httpserver: HTTPServer, s3: S3, bu
     with pytest.raises(RefusedError, match="expected the name of a bucket"):
         s3.head_bucket(bucket)
     assert httpserver.log == []
+
+
+def test_open_uploads_are_one_page(httpserver: HTTPServer, s3: S3) -> None:
+    asked: list[dict[str, list[str]]] = []
+
+    def handler(request: Request) -> Response:
+        asked.append(parse_qs(request.query_string.decode(), keep_blank_values=True))
+        return Response("<ListMultipartUploadsResult/>", 200)
+
+    httpserver.expect_request("/attic").respond_with_handler(handler)
+    answer = s3.list_uploads("attic")
+    assert asked == [{"encoding-type": ["url"], "max-uploads": [str(limits.OPEN_UPLOADS)], "uploads": [""]}]
+    assert (answer.status, answer.body) == (200, "<ListMultipartUploadsResult/>")
+    assert answer.date is not None, "by which an upload's age is told"
+
+
+def test_a_store_that_lists_no_uploads_says_so(httpserver: HTTPServer, s3: S3) -> None:
+    httpserver.expect_request("/attic").respond_with_data(NOT_FOUND.replace("NoSuchBucket", "NotImplemented"), 501)
+    answer = s3.list_uploads("attic")
+    assert (answer.status, "NotImplemented" in answer.body) == (501, True)

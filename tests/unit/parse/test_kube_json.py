@@ -323,3 +323,33 @@ def test_any_json_is_read_or_foreign(made: object) -> None:
 )
 def test_how_the_run_before_ended(last: Any, ended: str) -> None:
     assert read(pod(status__containerStatuses__0__lastState=last)).containers[0].ended == ended
+
+
+def test_the_address_of_a_pod_and_the_tcp_ports_that_its_containers_declare() -> None:
+    made = pod(
+        status__podIP="10.42.0.7",
+        spec__containers__0__ports=[
+            {"containerPort": 8080, "name": "http"},
+            {"containerPort": 9090, "protocol": "TCP"},
+            {"containerPort": 53, "protocol": "UDP"},
+            {"containerPort": 0},
+            {"containerPort": 65536},
+            {"containerPort": "8081"},
+            {"containerPort": 8082, "name": "Not A Name"},
+            "nonsense",
+        ],
+    )
+    seen = read(made)
+    assert seen.address == "10.42.0.7"
+    assert seen.containers[0].ports == (("http", 8080), ("", 9090), ("", 8082))
+    assert seen.containers[1].ports == ()
+    made["status"]["containerStatuses"] = []
+    assert read(made).containers[0].ports == seen.containers[0].ports
+
+
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [("fd00::7", "fd00::7"), ("", ""), (None, ""), ("10.0.0.1:80", ""), ("evil.example", ""), (7, "")],
+)
+def test_what_is_no_address_is_none(told: Any, address: str) -> None:
+    assert read(pod(status__podIP=told)).address == address

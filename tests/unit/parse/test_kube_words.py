@@ -1,6 +1,6 @@
 import pytest
 
-from gate.parse.kube_words import COMPLAINT_CHARS, complaint
+from gate.parse.kube_words import COMPLAINT_CHARS, complaint, is_foreign_500
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJnYXRlIn0.c2ln"
 
@@ -56,3 +56,24 @@ def test_a_credential_on_its_own_trace_line_is_left_out() -> None:
 
 def test_a_long_line_is_cut() -> None:
     assert len(complaint(b"error: " + b"x" * 9000)) == COMPLAINT_CHARS
+
+
+FOREIGN = (
+    b'Error from server (InternalError): an error on the server ("unknown") has prevented the request from succeeding\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "expected"),
+    [
+        (FOREIGN, True),  # kubectl v1.35.2 for a JSON body, which it does not tell
+        (b"I1124 00:00:00.1 1 x.go:1] GET\n" + FOREIGN.replace(b"unknown", b"oops"), True),  # for a text body
+        (b"Error from server (InternalError): etcd leader changed\n", False),
+        (b"Error from server (ServiceUnavailable): the server is currently unable to handle the request\n", False),
+        (b'Error from server (Forbidden): pods "a" is forbidden: (InternalError): an error on the server ("', False),
+        (b"mine: " + FOREIGN, False),
+        (b"", False),
+    ],
+)
+def test_a_500_of_what_the_api_server_led_to(stderr: bytes, expected: bool) -> None:
+    assert is_foreign_500(stderr) is expected

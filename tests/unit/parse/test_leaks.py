@@ -10,6 +10,7 @@ LEAKS = [
     (b"https://s3/x?X-Amz-Signature=" + b"a1" * 32, "a presigned S3 query"),
     (b"token ghs_" + b"A" * 36, "a GitHub token"),
     (b"-----BEGIN OPENSSH PRIVATE KEY-----", "a private key"),
+    (b"git+https://oauth2:glpat-abcdef12345@git.example.org/x", "a password in a URL"),
 ]
 
 
@@ -24,7 +25,17 @@ def test_a_credential_is_found_at_every_cut(text: bytes, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"X-Amz-Signature=***", b"Authorization: Bearer ***", b"eyJhbGciOiJIUzI1NiJ9", b"ghs_short", b"\xff" * 100],
+    [
+        b"",
+        b"X-Amz-Signature=***",
+        b"Authorization: Bearer ***",
+        b"eyJhbGciOiJIUzI1NiJ9",
+        b"ghs_short",
+        b"https://ci:***@cache.example.org/main",
+        b"ssh://git@git.example.org:2222/x, mail a:b@c",
+        b"http://127.0.0.1:8080/main?at=user:password@x",
+        b"\xff" * 100,
+    ],
 )
 def test_what_was_redacted_is_none(text: bytes) -> None:
     assert leak_in([text]) is None

@@ -28,6 +28,10 @@ from gate.parse.locator import parse_locator, parse_secret_locator
                 namespace="n", workload="deployment", name="d", container="marker-sidecar", path="/data", by="log"
             ),
         ),
+        (
+            "kubectl://n/deployment/d?port=65535",
+            KubectlLocator(namespace="n", workload="deployment", name="d", port=65535),
+        ),
         ("kubectl://n/pod/p?by=exec", KubectlLocator(namespace="n", workload="pod", name="p")),
         (
             f"kubectl://{'n' * 63}/pod/{'.'.join(['a' * 62] * 4)}?container=c",
@@ -85,6 +89,10 @@ def test_what_is_read(text: str, expected: object) -> None:
         ("kubectl://n/pod/x?context=a", "has the option 'context=a'"),
         ("kubectl://n/pod/x?by=ssh&path=/a", "has by='ssh': expected by=exec, or by=log with a path"),
         ("kubectl://n/pod/x?by=log", "has by='log': expected by=exec, or by=log with a path"),
+        ("kubectl://n/pod/x?port=0", "has port='0': expected a number from 1 to 65535"),
+        ("kubectl://n/pod/x?port=65536", "has port='65536'"),
+        ("kubectl://n/pod/x?port=http", "has port='http'"),
+        ("kubectl://n/pod/x?port=", "has port=''"),
         ("kubectl://n/pod/x?path=data", "expected a plain absolute path"),
         ("kubectl://n/pod/x?path=", "expected a plain absolute path"),
         ("kubectl://n/pod/x?path=/a&", "has the option ''"),

@@ -10,6 +10,7 @@ from gate.parse.marker_frame import newest_frame, parse_frame
 
 RECORDS = (
     b"directory /data",
+    b"directory /data/x 64769",
     b"absent /data/attic",
     b"error /data/x ls: /data/x: I/O error\nagain",
     b'format {"id":\n1}',
@@ -27,6 +28,7 @@ def framed(records: tuple[bytes, ...] = RECORDS, nonce: str = "n-1", **said: str
 WHOLE = MarkerFrame(
     looks=(
         Looked(path="/data", kind="directory"),
+        Looked(path="/data/x", kind="directory", device="64769"),
         Looked(path="/data/attic", kind="absent"),
         Looked(path="/data/x", kind="error", text="ls: /data/x: I/O error\nagain"),
     ),
@@ -64,13 +66,15 @@ def test_every_lost_byte_is_unknown() -> None:
         (framed() * 2, "begins 2 times"),
         (framed(nonce="n-2"), "begins 0 times"),
         (framed(end="n-2"), "has no end: it was cut"),
-        (framed(count="3"), "does not have its own sha256 and count"),
+        (framed(count="4"), "does not have its own sha256 and count"),
         (framed(digest="0" * 64), "does not have its own sha256 and count"),
         (framed(digest="none"), "the container has no sha256sum"),
         (framed(()), "does not have its own sha256 and count"),
         (framed((b"directory data",)), "gave 'directory data': expected a kind and an absolute path"),
         (framed((b"strange /data",)), "gave 'strange /data'"),
         (framed((b"directory /data and more",)), "gave 'directory /data and more'"),
+        (framed((b"directory /data 64769 1",)), "gave 'directory /data 64769 1'"),
+        (framed((b"file /data 64769",)), "gave 'file /data 64769'"),
         (framed((b"",)), "gave ''"),
         (framed((b"\xff\xfe /data",)), r"gave '\\\\xff\\\\xfe /data'"),
     ],

@@ -225,3 +225,18 @@ def test_any_bytes_are_an_answer_or_foreign(body: bytes) -> None:
             parse(body)
         except ForeignTextError:
             continue
+
+
+@pytest.mark.parametrize(
+    ("told", "content_addressed"),
+    [
+        ({}, False),
+        ({"ca": None}, False),
+        ({"ca": ""}, False),
+        ({"ca": "fixed:r:sha256:0yc5zxm6z6dinsqrgf4sfwiz2khzwafhx1c25wfh0anwm8arbsna"}, True),  # nix 2.8.0, a source
+        ({"ca": {"method": "text", "hash": {"algorithm": "sha256", "format": "base64", "hash": "x"}}}, True),
+    ],
+)
+def test_what_is_named_by_its_content_is_told(told: dict[str, object], content_addressed: bool) -> None:
+    (facts,) = parse_path_info(json.dumps({BASE: {**INFO, **told}}).encode())
+    assert facts.content_addressed is content_addressed

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gate import limits
 from gate.model.basics import Claim
 from gate.model.parsed import Announced, PushError, PushLine, PushReport
-from gate.parse.push_log import PushLogParser, ResultNames, parse_push_log, read_error
+from gate.parse.push_log import CONTRADICTED, PushLogParser, ResultNames, parse_push_log, read_error
 
 SUCCESSES = {Claim.UPLOADED, Claim.DEDUPLICATED}
 SENTENCE = "InternalServerError: The server encountered an internal error or misconfiguration."
@@ -25,6 +25,10 @@ FULL_A, FULL_B, FULL_C = PLAN
 
 def claims(report: PushReport) -> dict[str, Claim]:
     return {line.store_path: line.claim for line in report.lines}
+
+
+def codes(report: PushReport) -> dict[str, str | None]:
+    return {line.store_path: line.error.code if line.error else None for line in report.lines}
 
 
 def read(text: str) -> PushReport:
@@ -147,6 +151,20 @@ def test_a_failure_forged_for_another_path_counts_and_contradicts() -> None:
     report = read(f"✅ {B} (1 B/s)\n" + HTML.format(A, f"❌ {B}: {SENTENCE}"))
     assert claims(report) == {FULL_B: Claim.FAILED, FULL_A: Claim.FAILED}
     assert report.contradicted == (FULL_B,)
+    assert codes(report)[FULL_B] == CONTRADICTED
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        HTML.format(A, f"✅ {B} (1 B/s)\n❌ {B}: {SENTENCE}"),  # the success may be forged
+        HTML.format(A, f"❌ {B}: {SENTENCE}"),  # no success
+        f"✅ {B} (1 B/s)\n❌ {A}: {SENTENCE}\n❌ {B}: {SENTENCE}\n",  # nothing can have forged the failure
+        f"❌ {B}: {SENTENCE}\n✅ {B} (1 B/s)\n" + HTML.format(A, f"❌ {B}: {SENTENCE}"),  # one of two is sure
+    ],
+)
+def test_a_failure_that_may_be_real_keeps_its_own_word(log: str) -> None:
+    assert codes(read(log))[FULL_B] == INTERNAL.code
 
 
 def test_foreign_failures_are_listed_and_open_a_body() -> None:

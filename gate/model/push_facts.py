@@ -1,0 +1,68 @@
+"""What ``evidence.json`` says of the publications: each path, and what the client claimed of it."""
+
+from gate.model.basics import Claim, Label, Truth, value
+from gate.model.parsed import Announced, PushError
+
+
+@value
+class PushPath:
+    """One path of a publication and what was claimed of it.
+
+    ``claimed_before``: what get-missing-paths said before the push. ``doubted``: a success line for it stands where an
+    error body may have forged it, or a failure does of a path with a success, so neither counts as a result, yet its
+    body must be there.
+    """
+
+    label: Label
+    cache: str
+    store_path: str
+    nar_hash: str
+    nar_size: int
+    claimed_before: Truth
+    claim: Claim
+    error: PushError | None
+    doubted: bool
+
+
+@value
+class Counts:
+    """How many paths got which claim; their sum is ``attempted``."""
+
+    attempted: int
+    uploaded: int
+    deduplicated: int
+    already_cached: int
+    in_upstream: int
+    failed: int
+    unaccounted: int
+
+
+@value
+class PushAttempt:
+    """One run of ``attic push``. ``started`` is false when it was never begun."""
+
+    label: Label
+    cache: str
+    started: bool
+    exit: int | None
+    signal: int | None
+    ended_by: str | None
+    announced: Announced | None
+    done: bool
+    vacuous: bool
+    fatal: PushError | None
+    contradicted: tuple[str, ...]
+    foreign: tuple[str, ...]
+    unread_lines: int
+    cut: bool
+    missing_asked: Truth
+    counts: Counts
+
+
+@value
+class Push:
+    """All publications of the run."""
+
+    attempts: tuple[PushAttempt, ...]
+    paths: tuple[PushPath, ...]
+    counts: Counts
