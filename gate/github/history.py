@@ -11,7 +11,7 @@ from gate.evidence.wire import canonical, digest
 from gate.github.api import GitHub
 from gate.github.artifacts import attempt_of, branch_commit, is_part_of, repository_facts, runs_of, workflow_number
 from gate.github.evidence import Finder
-from gate.judge.acceptance import foreign, governed, moment, newest_first, older_gate, other_run, reason
+from gate.judge.acceptance import SUCCESS, foreign, governed, moment, newest_first, older_gate, other_run, reason
 from gate.judge.standing import past_of, past_without_evidence
 from gate.model.document import Evidence
 from gate.model.gating import Past, Reason, RequirePolicy, Run, TrustedPlace
@@ -100,7 +100,7 @@ class Attempts:
                 told = f"run {run.label} is of commit {run.head_sha}, which is not on {self.place.default_branch}"
                 settled |= dict.fromkeys(left, (reason("require-off-default-branch", told),))
                 break
-            for profile, found in governed(self.finder.look(run), left).items():
+            for profile, found in governed(self.finder.look(run), left, self.place).items():
                 settled[profile] = Governing(run=run, evidence=found) if isinstance(found, Evidence) else found
             left = [profile for profile in left if profile not in settled]
             if not left:
@@ -140,7 +140,8 @@ class Attempts:
                 yield past_without_evidence(run, wrong[0].code)
                 continue
             made = past_of(evidence, digest(canonical(Evidence, evidence)))  # the bytes that it was verified to have
-            yield replace(made, toward=made.toward and not older_gate(evidence, self.min_gate_version))
+            taken = run.conclusion == SUCCESS and not older_gate(evidence, self.min_gate_version)
+            yield replace(made, toward=made.toward and taken)
 
     def is_on_default(self, run: Run) -> bool:
         """Whether the run's commit is part of the default branch: a tag may have the branch's name."""

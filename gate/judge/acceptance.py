@@ -4,7 +4,7 @@ The newest *attempt* of a profile governs, not the newest success: starting anot
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -13,9 +13,15 @@ from gate.judge.decisions import BY_DECISION
 from gate.model.basics import EXIT_CODES, Kind, Word
 from gate.model.document import Evidence
 from gate.model.gating import Answer, Demand, Looked, Reason, Run, Standing, TrustedPlace
+from gate.model.policy import Policy
+from gate.parse.quoting import shown
 
 _WORST: Final = (Word.QUARANTINE, Word.REFUSED, Word.INCONCLUSIVE, Word.PASS)
 _NUMBERS: Final = re.compile(r"\d{1,6}(?:\.\d{1,6}){0,3}", re.ASCII)
+_SYSTEM: Final = re.compile(r"[a-z0-9_]{1,40}-[a-z0-9]{1,40}")  # a Nix system double, such as x86_64-linux
+SUCCESS: Final = "success"  # the conclusion of a run whose every job ended well
+IDENTIFY: Final = "identify"  # the step of a run in which the caches are asked who they are
+_NEWEST: Final = datetime.max.replace(tzinfo=UTC)
 _SKEW: Final = timedelta(seconds=limits.SKEW_SECONDS)
 
 
@@ -63,11 +69,13 @@ def newest_first(runs: Iterable[Run]) -> list[Run]:
     return sorted(runs, key=lambda run: (_begun(run), run.id, run.attempt), reverse=True)
 
 
-def governed(looked: Looked, profiles: Sequence[str]) -> Mapping[str, Evidence | tuple[Reason, ...]]:
+def governed(
+    looked: Looked, profiles: Sequence[str], place: TrustedPlace
+) -> Mapping[str, Evidence | tuple[Reason, ...]]:
     """What this attempt settles, for those of the profiles that it governs: its evidence, or why it blocks.
 
     A refused attempt and one of which no step ever ran settle nothing; an attempt that is not over, or whose evidence
-    is missing or damaged, settles every profile, since its own is not known.
+    is missing, damaged or another run's, settles every profile, since its own is not known.
     """
     run = looked.run
     if run.status != "completed":
@@ -80,14 +88,27 @@ def governed(looked: Looked, profiles: Sequence[str]) -> Mapping[str, Evidence |
             return {}
         told = f"run {run.label} ended in {run.conclusion} and left no evidence"
         return dict.fromkeys(profiles, (reason("require-no-evidence", told),))
+    strange = tuple(row for evidence in looked.evidences for row in other_run(place, run, evidence))
+    if strange:
+        return dict.fromkeys(profiles, strange)
     found: dict[str, Evidence | tuple[Reason, ...]] = {}
     for profile in profiles:
         of_it = [evidence for evidence in looked.evidences if evidence.policy.profile == profile]
         if len(of_it) > 1:
             found[profile] = (reason("require-doubled", f"run {run.label} has {len(of_it)} evidences of {profile}"),)
-        elif of_it and of_it[0].verdict.word is not Word.REFUSED:
+        elif of_it and (of_it[0].verdict.word is not Word.REFUSED or refused_by_servers(of_it[0])):
             found[profile] = of_it[0]
     return found
+
+
+def refused_by_servers(evidence: Evidence) -> bool:
+    """Whether a refused run was refused for what a server said of the cache: that is a word on the cache.
+
+    It is so where the caches were being asked who they are: one was not there, or led its clients elsewhere. All other
+    refusals are of settings, of the tree or of the push set.
+    """
+    asked = any(stage.name == IDENTIFY and stage.state != "ended" for stage in evidence.stages)
+    return evidence.verdict.word is Word.REFUSED and asked
 
 
 def objections(demand: Demand, place: TrustedPlace, run: Run, evidence: Evidence, now: datetime) -> tuple[Reason, ...]:
@@ -170,9 +191,9 @@ def blocked(reasons: tuple[Reason, ...], commands: Sequence[str] = ()) -> Answer
     return Answer(word=word, exit_code=EXIT_CODES[word], headline=headline, reasons=reasons, commands=tuple(commands))
 
 
-def _begun(run: Run) -> str:
-    made = moment(run.started_at)
-    return made.astimezone(UTC).isoformat() if made is not None else run.started_at
+def _begun(run: Run) -> datetime:
+    """When it began; an attempt of which that can't be read counts as the newest, so that it is never passed over."""
+    return moment(run.started_at) or _NEWEST
 
 
 def _subject(demand: Demand, evidence: Evidence) -> list[Reason]:
@@ -229,11 +250,50 @@ def _rules(demand: Demand, evidence: Evidence) -> list[Reason]:
         _less("min-fresh", policy.min_fresh, demand.min_fresh),
         "a cache declared public" if policy.cache_public and not demand.cache_public else "",
         "publish-anyway" if policy.publish_anyway else "",
+        *_differing(demand, policy),
     ]
     if any(weaker):
         told = f"the evidence was made with {', '.join(row for row in weaker if row)}"
         found.append(reason("require-policy-weaker", told))
     return found
+
+
+def _differing(demand: Demand, policy: Policy) -> Iterator[str]:
+    """What was published, and how it was watched, where that is not what the base branch states."""
+    if not _is_of_template(policy.installable, demand.installable):
+        yield f"installable {_told(policy.installable)} (expected {_told(demand.installable)})"
+    if policy.push_set != demand.push_set:
+        yield f"push-set {policy.push_set} (expected {demand.push_set})"
+    if demand.require_cache_push and not policy.require_cache_push:
+        yield "require-cache-push false (expected true)"
+    for field, wanted in demand.stated.items():
+        got, name = getattr(policy, field), field.replace("_", "-")
+        if isinstance(wanted, int) and not isinstance(wanted, bool):
+            yield _less(name, got, wanted)
+        elif _plain(got) != _plain(wanted):
+            yield f"{name} {_told(got)} (expected {_told(wanted)})"
+
+
+def _is_of_template(installable: str, template: str) -> bool:
+    """Whether a template gives this installable for one and the same system wherever it names it."""
+    first, named, _ = template.partition("{system}")
+    system = _SYSTEM.match(installable, len(first)) if named else None
+    return installable == (template.replace("{system}", system[0]) if system else template)
+
+
+def _plain(given: object) -> object:
+    """A value without what means nothing: the order of places, and the last slash of an endpoint."""
+    if isinstance(given, tuple):
+        return sorted(given)
+    return given.rstrip("/") if isinstance(given, str) else given
+
+
+def _told(given: object) -> str:
+    """A value of a policy in words; it may be long, and evidence is foreign text."""
+    if isinstance(given, bool):
+        return str(given).lower()
+    text = ", ".join(given) if isinstance(given, tuple) else given
+    return shown(text) if text else "none"
 
 
 def _less(name: str, got: int, wanted: int) -> str:
@@ -251,8 +311,11 @@ def _version(text: str) -> tuple[int, ...] | None:
 
 def _verdict(run: Run, evidence: Evidence) -> tuple[Reason, ...]:
     word = evidence.verdict.word
-    if word is Word.PASS:
+    if word is Word.PASS and run.conclusion == SUCCESS:
         return ()
+    if word is Word.PASS:  # a step of it did not take the pass that was sealed, or never came to that
+        told = f"run {run.label} ended in {run.conclusion}, so the pass that it left is not taken"
+        return (reason("require-inconclusive", told),)
     code = "require-quarantine" if word is Word.QUARANTINE else "require-inconclusive"
     told = f"run {run.label} of {evidence.policy.profile} gave {word.value}: {', '.join(evidence.verdict.codes)}"
     return (reason(code, told),)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gate import limits
-from gate.judge.acceptance import moment
+from gate.judge.acceptance import moment, refused_by_servers
 from gate.model.basics import BucketState, Kind, Word
 from gate.model.document import Evidence
 from gate.model.gating import BreakGlass, Condition, Past, QuarantinePolicy, Run, Standing, Statement, StatementKind
@@ -59,7 +59,9 @@ def past_of(evidence: Evidence, digest: str) -> Past:
         endpoint=evidence.subject.endpoint.rstrip("/"),
         epochs=evidence.subject.epochs,
         stores=tuple(sorted(stores)),
-        against=word is Word.QUARANTINE or (word is Word.INCONCLUSIVE and not set(codes) <= NEUTRAL_CODES),
+        against=word is Word.QUARANTINE
+        or (word is Word.INCONCLUSIVE and not set(codes) <= NEUTRAL_CODES)
+        or refused_by_servers(evidence),
         toward=word is Word.PASS and policy.representative,
         lost=word is Word.QUARANTINE and bool(_INDEX_CODES & set(codes)),
         indexed=bool(after) and all(bucket.state is BucketState.INDEXED for bucket in after.values()),
@@ -149,7 +151,7 @@ def _counted(
 def _left_out(run: Past, subject: tuple[str, str], since: datetime | None, now: datetime) -> str | None:
     if run.kind is Kind.LAB:
         return "lab evidence never counts"
-    if run.word is Word.REFUSED:
+    if run.word is Word.REFUSED and not run.against:
         return "refused before any publication"
     if run.cache is not None and (run.cache, run.endpoint) != subject:
         return f"of cache {run.cache} at {run.endpoint}"

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from gate import limits
 from gate.errors import RefusedError
+from gate.settings.installable import refuse_credentials
 
 CONFIRM_PREFIX = "probe-attic-publication-"
 
@@ -74,6 +75,15 @@ _KEYS = {
     "require-cache-push": "require_cache_push",
 }
 _PUSH_SETS = ("delta", "build-closure", "closure")
+# What a profile of gate.toml's own has where its table says nothing.
+_NEW: Mapping[str, Any] = {
+    "push_set": "build-closure",
+    "min_paths": 1,
+    "max_paths": 500,
+    "max_bytes": 2 * 1024**3,
+    "min_fresh": 1,
+    "require_cache_push": False,
+}
 
 
 def find_profile(name: str, toml: Mapping[str, Any]) -> Profile:
@@ -105,27 +115,21 @@ def _toml_profile(name: str, table: Mapping[str, Any], base: Profile | None) -> 
         message = f"[profiles.{name}] has the unknown key {unknown[0]!r}: expected {', '.join(sorted(_KEYS))}"
         raise RefusedError(message)
     given = {_KEYS[key]: found for key, found in table.items()}
-    start: dict[str, Any] = (
-        {key: getattr(base, key) for key in _KEYS.values()}
-        if base
-        else {
-            "push_set": "build-closure",
-            "min_paths": 1,
-            "max_paths": 500,
-            "max_bytes": 2 * 1024**3,
-            "min_fresh": 1,
-            "require_cache_push": False,
-        }
-    )
-    merged = {**start, **given}
+    merged = {**({key: getattr(base, key) for key in _KEYS.values()} if base else _NEW), **given}
     if not isinstance(merged.get("installable"), str) or (base is None and not merged["installable"]):
         message = (
             f"[profiles.{name}] needs installable: the flake attribute to build, such as '.#checks.x86_64-linux.statix'"
         )
         raise RefusedError(message)
+    refuse_credentials(merged["installable"], f"[profiles.{name}] installable")
     if merged["push_set"] not in _PUSH_SETS:
         message = f"[profiles.{name}] push-set is {merged['push_set']!r}: expected one of {', '.join(_PUSH_SETS)}"
         raise RefusedError(message)
+    _refuse_odd_bounds(name, merged)
+    return Profile(name=name, **merged)
+
+
+def _refuse_odd_bounds(name: str, merged: Mapping[str, Any]) -> None:
     for key in ("min_paths", "max_paths", "max_bytes", "min_fresh"):
         if isinstance(merged[key], bool) or not isinstance(merged[key], int) or merged[key] < 1:
             message = (
@@ -144,4 +148,3 @@ def _toml_profile(name: str, table: Mapping[str, Any], base: Profile | None) -> 
             f"expected min-paths <= max-paths <= {limits.PATHS_MAX}"
         )
         raise RefusedError(message)
-    return Profile(name=name, **merged)

@@ -16,6 +16,19 @@ _EVENTS: Final = ("workflow_dispatch", "schedule")  # both run the default branc
 _WORKFLOW: Final = re.compile(r"\.github/workflows/[A-Za-z0-9._-]{1,200}\.ya?ml")
 _SIGNER: Final = re.compile(r"[A-Za-z0-9-]{1,100}/[A-Za-z0-9._-]{1,100}/" + _WORKFLOW.pattern)
 _VERSION: Final = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}", re.ASCII)
+# Settings that evidence holds in its policy. What gate.toml leaves open, the environment may give.
+_COMPARED: Final = (
+    "probe_cache",
+    "s3_endpoint",
+    "state_bucket",
+    "state_key",
+    "state_contents",
+    "markers",
+    "volumes",
+    "store_log",
+    "sample_spacing",
+    "twin",
+)
 _MOST_ID: Final = 2**53 - 1
 _MOST_HOURS: Final = 24 * 90  # artifacts are kept 90 days unless the repository says otherwise
 
@@ -64,9 +77,13 @@ def demand_of(profile: str, policy: RequirePolicy, toml: Mapping[str, Any], envi
     """
     row = find_profile(profile, toml)
     cache, endpoint = subject_of(toml, environ)
-    known = _resolved(("absent", "buckets", "samples", "cache_public"), toml)
+    known = _resolved(("absent", "buckets", "samples", "cache_public", "installable", *_COMPARED), toml)
     return Demand(
         profile=profile,
+        push_set=row.push_set,
+        installable=known["installable"] or row.installable,
+        require_cache_push=row.require_cache_push,
+        stated=_stated(known, toml),
         cache=cache,
         endpoint=endpoint,
         absent=tuple(sorted(known["absent"])),
@@ -88,6 +105,21 @@ def subject_of(toml: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[str
 def _resolved(names: tuple[str, ...], toml: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as ``gate.toml`` alone has them: the environment of the job that asks must not change a demand."""
     return resolve_named(names, needed=(), toml=toml, environ={}, flags={}, read_file=str)
+
+
+def _stated(known: Mapping[str, Any], toml: Mapping[str, Any]) -> dict[str, Any]:
+    """The compared values that stand in ``gate.toml``, by the policy's names and units; an empty one states nothing."""
+    rows = (BY_NAME[name] for name in _COMPARED)
+    stated = {
+        row.name: known[row.name]
+        for row in rows
+        if row.name.replace("_", "-") in toml.get(row.table, {}) and known[row.name]
+    }
+    if "s3_endpoint" in stated:
+        stated["store_endpoint"] = stated.pop("s3_endpoint")
+    if "sample_spacing" in stated:
+        stated["sample_spacing_millis"] = round(stated.pop("sample_spacing") * 1000)
+    return stated
 
 
 def _guards(table: Table) -> tuple[Guard, ...]:

@@ -4,14 +4,17 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from gate.errors import RefusedError
+from gate.errors import ForeignTextError, RefusedError
 from gate.model.basics import Kind, Secret
 from gate.parse.address import odd_host
+from gate.parse.locator import parse_locator
 from gate.settings.checked import QUARANTINE_KEYS, REQUIRE_KEYS, Table
+from gate.settings.installable import refuse_credentials
 from gate.settings.profiles import find_profile
 from gate.settings.table import BY_NAME, PREFIX, SETTINGS, Setting, Settings
 
 _OTHER_TABLES = {"profiles": None, "quarantine": QUARANTINE_KEYS, "require": REQUIRE_KEYS}
+_PLACES = frozenset({"markers", "store_workload", "store_log", "cache_workload", "server_log"})
 _LEAST_SAMPLES = 2
 _HOST = r"(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
 _HOST_ENTRY = re.compile(_HOST)
@@ -133,6 +136,10 @@ def _typed(row: Setting, given: Any, source: str) -> Any:  # noqa: ANN401  # one
         message = f"{source} is {_shown(given)}: expected {_WANTED[row.type]}"
         raise RefusedError(message)
     _check_choices(row, made, source)
+    if row.name in _PLACES:
+        _refuse_odd_places(made if isinstance(made, tuple) else (made,), source)
+    if row.name == "installable":
+        refuse_credentials(made, source)
     if isinstance(made, (int, float)) and not isinstance(made, bool):
         low, high = row.least, row.most
         if (low is not None and made < low) or (high is not None and made > high):
@@ -148,6 +155,15 @@ def _check_choices(row: Setting, made: Any, source: str) -> None:  # noqa: ANN40
         if item not in row.choices:
             message = f"{source} has {_shown(item)}: expected one of {', '.join(row.choices)}"
             raise RefusedError(message)
+
+
+def _refuse_odd_places(places: Iterable[str], source: str) -> None:
+    """Refuse what no observer could look at; an empty place is one that is not set."""
+    for place in filter(None, places):
+        try:
+            parse_locator(place)
+        except ForeignTextError as error:
+            raise RefusedError(f"{source}: {str(error).removesuffix('.')}") from None
 
 
 def _shown(given: object) -> str:
@@ -205,7 +221,7 @@ _WANTED = {
     "choice": "one line of text",
     "list": "a list of texts, in the environment parted by blanks or commas",
     "whole": "a whole number",
-    "seconds": "a number of seconds",
+    "seconds": "a number of seconds, not below 0",
     "flag": "true or false",
 }
 
@@ -224,7 +240,7 @@ def _refuse_contradictions(settings: Settings) -> None:
 def _refuse_unset(values: Mapping[str, Any], needed: Iterable[str]) -> None:
     for row in (BY_NAME[name] for name in needed if not values[name]):
         how = f"give {row.flag} or gate.toml {row.key}" if row.flag else f"give it, or its file by {row.env}_FILE"
-        message = f"{row.env} is not set: {how} ({row.meaning})"
+        message = f"{row.env} is not set: {how} ({row.meaning.removesuffix('.')})"
         raise RefusedError(message)
 
 

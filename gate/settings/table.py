@@ -99,7 +99,7 @@ SETTINGS: tuple[Setting, ...] = (
         type="secret",
         default=None,
         meaning="Attic's signing secret in base64 (HS256, or the PEM of an RS256 key): mints a read token of at most "
-        "15 minutes when none is given.",
+        "15 minutes when none is given. Never in a job that runs flake code: it makes tokens for anything.",
     ),
     Setting(
         name="signing_secret_from",
@@ -169,13 +169,27 @@ SETTINGS: tuple[Setting, ...] = (
         meaning="Locator of the store's process: file:///run/rustfs.pid or kubectl://NS/deployment/NAME.",
     ),
     Setting(
+        name="store_log",
+        type="text",
+        default="",
+        table="store",
+        meaning="Locator of the store's own log, file:///path or kubectl://NS/statefulset/NAME: trouble that it "
+        "tells in the window is doubt. Empty: what the store says of its drives is not looked at.",
+    ),
+    Setting(
         name="cache_workload",
         type="text",
         default="",
         table="cache",
         meaning="Locator of the Attic server's process.",
     ),
-    Setting(name="server_log", type="text", default="", table="cache", meaning="Locator of the Attic server's log."),
+    Setting(
+        name="server_log",
+        type="text",
+        default="",
+        table="cache",
+        meaning="Locator of the Attic server's log; in a cluster, port= may name where each replica serves HTTP.",
+    ),
     Setting(
         name="kubectl_bin",
         type="text",
@@ -337,6 +351,7 @@ class Settings:
     markers: tuple[str, ...]
     volumes: tuple[str, ...]
     store_workload: str
+    store_log: str
     cache_workload: str
     server_log: str
     kubectl_bin: str

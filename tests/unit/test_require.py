@@ -496,6 +496,16 @@ def attack_weaker(scene: Scene) -> None:
     scene.probe(101, HOUR, tape=tapes.healthy().with_policy(min_fresh=1, min_paths=1))
 
 
+def attack_other_installable(scene: Scene) -> None:
+    scene.probe(101, HOUR, tape=tapes.healthy().with_policy(installable=".#checks.x86_64-linux.statix"))
+
+
+def attack_without_markers(scene: Scene) -> None:
+    """The base branch names where the store's data lies; the run was dispatched without."""
+    scene.toml = scene.toml.replace("[sampling]", '[store]\nmarkers = ["file:///data", "file:///data2"]\n[sampling]')
+    scene.probe(101, HOUR)
+
+
 def attack_fewer_buckets(scene: Scene) -> None:
     tape = tapes.healthy().with_policy(buckets=("attic",))
     scene.probe(101, HOUR, tape=tape)
@@ -553,6 +563,8 @@ ATTACKS: list[tuple[Attack, int, str]] = [
     (attack_profile, 2, "require-other-profile"),
     (attack_weaker, 2, "require-policy-weaker"),
     (attack_fewer_buckets, 2, "require-policy-weaker"),
+    (attack_other_installable, 2, "require-policy-weaker"),
+    (attack_without_markers, 2, "require-policy-weaker"),
     (attack_doubled, 2, "require-doubled"),
     (attack_secret, 2, "require-secret-found"),
     (attack_traversal, 2, "require-bundle-malformed"),
@@ -638,6 +650,55 @@ def test_a_refused_attempt_does_not_count(scene: Scene) -> None:
     assert told(scene.ask()) == (0, ["require-accepted"])
 
 
+def refused_by_a_server() -> tapes.Run:
+    """The probe was told that there is no such cache, and said so."""
+    start = tapes.healthy().cut_after(2)
+    return tapes.Run((*start.records, say.RunRefused(reason="the server has no cache main"), say.RunComplete()), {})
+
+
+@pytest.mark.row("ART-23")
+def test_an_attempt_that_a_server_refused_counts(scene: Scene) -> None:
+    """That the cache is gone is a word on the cache: a pass before it must not stand in."""
+    scene.probe(100, 3 * HOUR)
+    scene.probe(101, HOUR, tape=refused_by_a_server(), row={"conclusion": "failure"})
+    assert told(scene.ask()) == (3, ["require-inconclusive"])
+
+
+@pytest.mark.row("ART-17")
+def test_evidence_of_another_run_does_not_hide_what_a_run_saw(scene: Scene) -> None:
+    """A job of the run put an older run's evidence, genuine and of another profile, in the place of what was found."""
+    old = scene.probe(
+        100,
+        4 * HOUR,
+        tape=tapes.healthy().with_policy(profile="small-check"),
+        artifact={"name": "publication-evidence-small-check-100-1"},
+    )
+    scene.evidence(old, 4 * HOUR)
+    assert told(scene.ask()) == (0, ["require-accepted"])
+    run = scene.world.add_run(101, NOW - HOUR)
+    stolen = scene.world.zips[scene.world.artifacts[100][0]["id"]]
+    scene.world.add_artifact(run, stolen, name="publication-evidence-small-check-101-1")
+    answer = scene.ask()
+    assert (answer.exit_code, set(codes(answer))) == (2, {"require-other-run"})
+
+
+@pytest.mark.parametrize("started", ["", "yesterday", "2026-11-24", "2026-11-24T00:00:00"])
+def test_an_attempt_whose_begin_can_not_be_read_is_never_passed_over(scene: Scene, started: str) -> None:
+    scene.probe(100, 3 * HOUR)
+    scene.probe(101, HOUR, tape=bad_tape(), row={"run_started_at": started})
+    answer = scene.ask()
+    assert (answer.exit_code, codes(answer)) == (2, ["require-outside-run"])
+
+
+@pytest.mark.row("RUN-09")
+@pytest.mark.parametrize("conclusion", ["failure", "cancelled", "timed_out", "neutral", None])
+def test_a_pass_of_a_run_that_did_not_succeed_is_not_taken(scene: Scene, conclusion: str | None) -> None:
+    """The action seals a pass, and does not take it where its step was killed: its artifact is there all the same."""
+    scene.probe(100, 3 * HOUR)
+    scene.probe(101, HOUR, row={"conclusion": conclusion})
+    assert told(scene.ask()) == (3, ["require-inconclusive"])
+
+
 def refusal_zip(tmp: Path) -> bytes:
     path = write_refusal(tmp / "work", "the confirm phrase is another")
     out = io.BytesIO()
@@ -714,13 +775,14 @@ def test_each_profile_needs_its_own(scene: Scene) -> None:
     scene.probe(100, 3 * HOUR)
     answer = scene.ask()
     assert (answer.exit_code, codes(answer), len(answer.commands)) == (3, ["require-no-run"], 2)
-    synthetic = tapes.healthy().with_policy(profile="synthetic", min_fresh=1, min_paths=1)
+    rules = {"profile": "synthetic", "push_set": "closure", "installable": ""}
+    synthetic = tapes.healthy().with_policy(**rules, min_fresh=1, min_paths=1)
     scene.probe(101, 2 * HOUR, tape=synthetic, artifact={"name": "publication-evidence-synthetic-101-1"})
     assert told(scene.ask()) == (0, ["require-accepted"])
     scene.probe(
         102,
         HOUR,
-        tape=bad_tape().with_policy(profile="synthetic"),
+        tape=bad_tape().with_policy(**rules),
         artifact={"name": "publication-evidence-synthetic-102-1"},
     )
     assert scene.ask().exit_code == 4
@@ -823,7 +885,7 @@ def test_every_interface_in_turn_may_be_down(scene: Scene) -> None:
     scene.probe(100)
     scene.ask()
     for path in sorted({row.path for row in scene.world.asked}):
-        scene.world.broken = lambda asked, path=path: Response("", 503) if asked == path else None  # type: ignore[misc]
+        scene.world.broken = lambda asked, path=path: Response("", 503) if asked == path else None  # type: ignore[misc]  # a lambda
         answer = scene.ask()
         assert told(answer) == (3, ["require-api-unreadable"]), path
 
@@ -985,6 +1047,16 @@ def test_a_pass_of_an_old_gate_is_no_step_toward_a_release(scene: Scene) -> None
     scene.world.runs.pop(0)
     scene.probe(98, 30 * HOUR, says={"tool_version": "0.0.9"})
     assert told(scene.ask()) == (4, ["require-quarantine-held"])
+
+
+def test_a_pass_of_a_run_that_did_not_succeed_is_no_step_toward_a_release(scene: Scene) -> None:
+    scene.toml = scene.toml.replace("held = false\n", HELD)
+    with_repair(scene)
+    scene.probe(99, 30 * HOUR, row={"conclusion": "failure"})
+    scene.probe(101, HOUR)
+    assert told(scene.ask()) == (4, ["require-quarantine-held"])
+    scene.world.runs[0]["conclusion"] = "success"
+    assert told(scene.ask()) == (0, ["require-accepted"])
 
 
 def test_a_history_too_long_to_read_blocks(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

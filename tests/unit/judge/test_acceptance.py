@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,10 @@ PLACE = TrustedPlace(
 )
 DEMAND = Demand(
     profile="medium-check",
+    push_set="build-closure",
+    installable=".#checks.{system}.deadnix",
+    require_cache_push=False,
+    stated={},
     cache="main",
     endpoint="http://127.0.0.1:8/",
     absent=(),
@@ -134,3 +139,83 @@ def test_evidence_of_another_profile_is_not_taken() -> None:
     evidence = assemble(gh.of_run(tapes.healthy(), row).facts(), ())
     found = objections(replace(DEMAND, profile="small-check"), PLACE, run_of(row), evidence, NOW)
     assert [each.code for each in found] == ["require-other-profile"]
+
+
+WEAKER = "require-policy-weaker"
+
+
+def policy_objections(demand: Demand, **policy: object) -> list[str]:
+    row = gh.run_row(1, NOW - timedelta(hours=6, minutes=1))
+    evidence = assemble(gh.of_run(tapes.healthy().with_policy(**policy), row).facts(), ())
+    return [each.told for each in objections(demand, PLACE, run_of(row), evidence, NOW) if each.code == WEAKER]
+
+
+STATED: dict[str, Any] = {
+    "probe_cache": "probe",
+    "store_endpoint": "http://127.0.0.1:9/",
+    "state_bucket": "tofu-state",
+    "state_key": "runners/terraform.tfstate",
+    "state_contents": True,
+    "markers": ("file:///data2", "file:///data"),
+    "volumes": ("a", "b"),
+    "store_log": "file:///s.log",
+    "sample_spacing_millis": 500,
+    "twin": "auto",
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "got", "told"),
+    [
+        ("installable", ".#checks.x86_64-linux.statix", "installable '.#checks.x86_64-linux.statix'"),
+        ("installable", ".#hello", "(expected '.#checks.{system}.deadnix')"),
+        ("push_set", "delta", "push-set delta (expected build-closure)"),
+        ("require_cache_push", False, "require-cache-push false (expected true)"),
+        ("probe_cache", None, "probe-cache none (expected 'probe')"),
+        ("store_endpoint", "http://b", "store-endpoint 'http://b' (expected 'http://127.0.0.1:9/')"),
+        ("state_bucket", "other", "state-bucket 'other' (expected 'tofu-state')"),
+        ("state_key", "k", "state-key 'k' (expected 'runners/terraform.tfstate')"),
+        ("state_contents", False, "state-contents false (expected true)"),
+        ("markers", (), "markers none (expected 'file:///data2, file:///data')"),
+        ("markers", ("file:///data",), "markers 'file:///data' (expected 'file:///data2, file:///data')"),
+        ("volumes", (), "volumes none (expected 'a, b')"),
+        ("store_log", "", "store-log none (expected 'file:///s.log')"),
+        ("sample_spacing_millis", 50, "sample-spacing-millis 50 (expected 500)"),
+        ("twin", "never", "twin 'never' (expected 'auto')"),
+    ],
+)
+def test_a_run_by_other_rules_than_the_base_branch_states_is_not_taken(field: str, got: object, told: str) -> None:
+    as_stated = {**STATED, "require_cache_push": True}
+    demand = replace(DEMAND, require_cache_push=True, stated=STATED)
+    assert policy_objections(demand, **as_stated) == []
+    (found,) = policy_objections(demand, **{**as_stated, field: got})
+    assert found.startswith("the evidence was made with ")
+    assert told in found
+
+
+def test_what_the_base_branch_does_not_state_may_be_given_by_the_environment() -> None:
+    given: dict[str, object] = {**STATED, "markers": ("file:///elsewhere",), "probe_cache": None}
+    assert policy_objections(DEMAND, **given) == []
+
+
+def test_places_in_another_order_are_the_same_places() -> None:
+    demand = replace(DEMAND, stated={"markers": ("file:///b", "file:///a")})
+    assert policy_objections(demand, markers=("file:///a", "file:///b")) == []
+
+
+@pytest.mark.parametrize(
+    ("template", "installable", "taken"),
+    [
+        (".#checks.{system}.deadnix", ".#checks.aarch64-darwin.deadnix", True),
+        (".#{system}.{system}", ".#x86_64-linux.x86_64-linux", True),
+        (".#{system}.{system}", ".#x86_64-linux.aarch64-linux", False),
+        (".#checks.{system}.deadnix", ".#checks.x86_64-linux.deadnix.tool", False),
+        (".#checks.{system}.deadnix", ".#checks.x.deadnix", False),
+        (".#hello", ".#hello", True),
+        (".#hello", ".#hello.x86_64-linux", False),
+        ("", "", True),
+        ("", ".#hello", False),
+    ],
+)
+def test_an_installable_is_compared_by_its_template(template: str, installable: str, *, taken: bool) -> None:
+    assert (policy_objections(replace(DEMAND, installable=template), installable=installable) == []) is taken

@@ -303,6 +303,18 @@ def test_only_a_closed_list_of_inconclusive_codes_counts_neither_way(run: tapes.
     assert (made.word, made.against) == (Word.INCONCLUSIVE, against), made.codes
 
 
+def test_a_run_that_a_server_refused_counts_against() -> None:
+    """There was no such cache, or it led its clients elsewhere; a refusal of the gate's own settings says nothing."""
+    for kept, against in ((2, True), (5, False)):
+        start = tapes.healthy().cut_after(kept)
+        run = tapes.Run((*start.records, say.RunRefused(reason="r"), say.RunComplete()), {})
+        made = past_of(evidence_of(run), "d")
+        assert (made.word, made.against, made.toward) == (Word.REFUSED, against, False)
+        told = stand((*GOOD, replace(made, label="x", cache="main", endpoint="http://attic", ended_at=at(1))))
+        assert told.held is against
+        assert ("x: refused before any publication" in told.left_out) is not against
+
+
 def test_the_neutral_codes_are_codes() -> None:
     from gate.judge.registry import BY_CODE
 

@@ -41,6 +41,45 @@ def test_a_demand_is_what_gate_toml_says_and_the_environment_can_not_change_it()
     assert (demand.samples, demand.min_fresh, demand.max_age_seconds) == (3, 20, 86400)
 
 
+def test_a_demand_holds_what_gate_toml_states_beside_its_bounds() -> None:
+    places = (
+        "[cache]\nattic-server='http://a'\nattic-cache='main'\nprobe-cache='p'\n[store]\ns3-endpoint='http://s'\n"
+        "state-bucket='tofu-state'\nstate-key='k'\nmarkers=['file:///d']\nvolumes=['v']\nstore-log=''\n"
+        "[state]\nstate-contents=true\n[sampling]\nsample-spacing=2.5\n[probe]\ntwin='always'\n"
+    )
+    toml = tomllib.loads(LEAST + places)
+    environ = {"GATE_MARKERS": "file:///x", "GATE_INSTALLABLE": ".#x", "GATE_STORE_LOG": "file:///l"}
+    demand = demand_of("medium-check", read_require(toml), toml, environ)
+    assert demand.stated == {
+        "probe_cache": "p",
+        "store_endpoint": "http://s",
+        "state_bucket": "tofu-state",
+        "state_key": "k",
+        "state_contents": True,
+        "markers": ("file:///d",),
+        "volumes": ("v",),
+        "sample_spacing_millis": 2500,
+        "twin": "always",
+    }
+    assert (demand.installable, demand.push_set, demand.require_cache_push) == (
+        ".#checks.{system}.deadnix",
+        "build-closure",
+        True,
+    )
+
+
+def test_a_demand_states_no_place_that_gate_toml_leaves_to_the_environment() -> None:
+    least = LEAST + "[cache]\nattic-server='http://a'\nattic-cache='main'\n"
+    for text, installable in (
+        ("", ".#checks.{system}.statix"),
+        ("[probe]\ninstallable='.#x'\n", ".#x"),
+        ("[profiles.small-check]\ninstallable='.#y'\n", ".#y"),
+    ):
+        toml = tomllib.loads(least + text)
+        demand = demand_of("small-check", read_require(toml), toml, {})
+        assert (demand.stated, demand.installable) == ({}, installable)
+
+
 def test_the_environment_names_a_cache_that_gate_toml_does_not() -> None:
     assert subject_of({}, {"GATE_ATTIC_CACHE": "c", "GATE_ATTIC_SERVER": "s"}) == ("c", "s")
     with pytest.raises(RefusedError, match="GATE_ATTIC_SERVER"):

@@ -1,0 +1,101 @@
+"""Places and installables are read when the settings are: what no run could use is refused before anything is done."""
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from gate.errors import RefusedError
+from gate.settings import resolve, resolve_named
+from gate.settings.profiles import find_profile
+
+LEAST = {"GATE_ATTIC_SERVER": "https://a", "GATE_ATTIC_CACHE": "main", "GATE_S3_ENDPOINT": "https://s"}
+
+
+def settings(toml: str = "", environ: dict[str, str] | None = None, **flags: Any) -> Any:
+    given = {**LEAST, **(environ or {})}
+    return resolve("medium-check", toml=tomllib.loads(toml), environ=given, flags=flags, read_file=str)
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("store_workload", "store"),
+        ("store_log", "store"),
+        ("cache_workload", "cache"),
+        ("server_log", "cache"),
+    ],
+)
+def test_a_place_that_is_none_is_refused_wherever_it_is_given(name: str, table: str) -> None:
+    key, told = (
+        name.replace("_", "-"),
+        ": 'foo' is not a locator: expected file:///path or kubectl://NAMESPACE/KIND/NAME",
+    )
+    for source, given in (
+        (f"--{key}", {name: "foo"}),
+        (f"GATE_{name.upper()}", {"environ": {f"GATE_{name.upper()}": "foo"}}),
+        (f"gate.toml [{table}] {key}", {"toml": f"[{table}]\n{key} = 'foo'\n"}),
+    ):
+        with pytest.raises(RefusedError) as caught:
+            settings(**given)
+        assert (str(caught.value), caught.value.exit_code) == (source + told, 2)
+
+
+def test_a_marker_that_is_no_place_is_refused() -> None:
+    with pytest.raises(RefusedError, match=r"^gate\.toml \[store\] markers: 'foo' is not a locator"):
+        settings("[store]\nmarkers = ['file:///data', 'foo']\n")
+    for places in ("foo", ("foo",), "file:///data/../x", "kubectl://n/daemonset/a"):
+        with pytest.raises(RefusedError, match=r"^--markers: "):
+            resolve_named(("markers",), needed=(), toml={}, environ={}, flags={"markers": places}, read_file=str)
+
+
+def test_a_place_that_is_not_set_is_none() -> None:
+    assert settings("[store]\nmarkers = []\nstore-log = ''\n[cache]\nserver-log = ''\n").markers == ()
+    places = "file:///a kubectl://n/statefulset/rustfs?container=c&path=/data&by=log"
+    assert settings(environ={"GATE_MARKERS": places}).markers == tuple(places.split())
+
+
+TELLING = [
+    "git+https://user:hunter2@host/r#x",
+    "git+https://hunter2@host/r#x",
+    "https://hunter2@host",
+    "git+ssh://git:hunter2@host/r#x",
+    "git+ssh://git%3Ahunter2@host/r",
+    "git+https://user:hunter2#@host/r",
+    "https://host/r.tar.gz?token=hunter2#x",
+    "git+https://host/r?ref=main&hunter2#x",
+    "github:o/r?access_token=hunter2",
+]
+
+
+@pytest.mark.parametrize("installable", TELLING)
+def test_an_installable_with_a_credential_is_refused_and_not_shown(installable: str) -> None:
+    for source, given in (
+        ("--installable", {"installable": installable}),
+        ("GATE_INSTALLABLE", {"environ": {"GATE_INSTALLABLE": installable}}),
+        ("gate.toml [probe] installable", {"toml": f"[probe]\ninstallable = '{installable}'\n"}),
+        ("[profiles.medium-check] installable", {"toml": f"[profiles.medium-check]\ninstallable = '{installable}'\n"}),
+    ):
+        with pytest.raises(RefusedError) as caught:
+            settings(**given)
+        told = str(caught.value)
+        assert told.startswith(f"{source} ")
+        assert caught.value.exit_code == 2
+        assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    "installable",
+    [
+        ".#checks.x86_64-linux.statix",
+        "git+ssh://git@github.com/o/r?ref=main&submodules=1#x",
+        "github:o/r/main?dir=sub&narHash=sha256-AAAA=#x^out",
+        "git+https://host/@scope/r?rev=0123#a@b",
+        "/nix/store/00000000000000000000000000000000-x",
+        ".#x?y",
+    ],
+)
+def test_an_installable_without_one_is_taken(installable: str) -> None:
+    assert settings(installable=installable).installable == installable
+    toml = {"profiles": {"mine": {"installable": installable}}}
+    assert find_profile("mine", toml).installable == installable
