@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from gate import limits
-from gate.errors import ForeignTextError, ForgedError, UnsealedError
+from gate.errors import ForeignTextError, ForgedError, RefusedError, UnsealedError
 from gate.evidence.fold import Captures
 from gate.evidence.joined import fold_any, is_part
 from gate.evidence.wire import canonical, digest, read_evidence
@@ -89,9 +89,13 @@ def _recorded(directory: Path, captures: Captures) -> tuple[ManifestEntry, ...]:
 def _entry(directory: Path, name: str, kind: str) -> ManifestEntry:
     total = 0
     running = sha256()
-    for block in stream(directory / name):
-        total += len(block)
-        running.update(block)
+    try:
+        for block in stream(directory / name):
+            total += len(block)
+            running.update(block)
+    except OSError as error:
+        message = f"{directory / name} can't be read ({error.strerror}): give the folder as the run left it"
+        raise RefusedError(message) from None
     return ManifestEntry(name=name, kind=kind, bytes=total, sha256=running.hexdigest())
 
 
@@ -104,8 +108,8 @@ def _render(evidence: Evidence) -> Mapping[str, bytes]:
 def verify(directory: Path) -> tuple[Evidence, str]:
     """The evidence of a sealed folder and its digest, when every byte is what sealing again gives.
 
-    Needs no network. Raises `UnsealedError` when the folder has no ``evidence.json``, `ForgedError` with the first
-    difference otherwise.
+    Needs no network. Raises `RefusedError` for a folder that is none of a run, `UnsealedError` for one without
+    ``evidence.json``, and `ForgedError` with the first difference otherwise.
     """
     present = names(directory)
     if NAME in present and EVIDENCE not in present:
@@ -113,6 +117,9 @@ def verify(directory: Path) -> tuple[Evidence, str]:
         if PART in present:
             message = f"{directory} is a part of a split run, and no evidence: `publication-gate judge` joins the parts"
         raise UnsealedError(message)
+    if EVIDENCE not in present:
+        message = f"{directory} is no evidence folder: it has neither {NAME} nor {EVIDENCE}; give the folder of a run"
+        raise RefusedError(message)
     stored = read_whole(directory / EVIDENCE, limits.EVIDENCE_BYTES)
     try:
         evidence = read_evidence(stored)
@@ -151,4 +158,4 @@ def _difference(stored: Evidence, again: bytes) -> str:
             if name == "verdict":
                 return f"its verdict says {stored.verdict.word}, its records give {made.verdict.word}"
             return f"its {name} is not what its journal and captures give"
-    return "its bytes are not in RFC 8785 form"
+    return "its bytes are not what this version writes for it (RFC 8785 form): another version may have written it"

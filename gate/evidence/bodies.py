@@ -5,20 +5,24 @@ The yardstick is the local Nix database alone. HTTP 200 is no proof: Attic commi
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gate.errors import ForeignTextError
 from gate.model.basics import Claim, Label, Status, Truth
 from gate.model.body import Body, Read
+from gate.model.nar_read import NarRead
 from gate.model.parsed import NarInfo
-from gate.model.records import BodyRead, HttpAnswer, NarRead, PathFacts
+from gate.model.records import BodyRead, HttpAnswer, PathFacts
 from gate.parse.attic_json import parse_attic_error
 from gate.parse.narinfo import check_url, parse_narinfo
 from gate.parse.s3 import parse_fault
 from gate.parse.signature import fingerprint, verify
+from gate.parse.store_path import STORE_DIR
 
 WHOLE: Final = "body-whole"
+NON_REPRODUCIBLE: Final = "body-non-reproducible"
+MISFRAMED: Final = "body-misframed"
 # The class of a read and what it is worth; the registry of codes gives the same statuses with their reasons.
 STATUS_OF: Final = {
     WHOLE: Status.PASS,
@@ -32,6 +36,9 @@ STATUS_OF: Final = {
     "body-url-denied": Status.FAIL,
     "body-unsigned": Status.FAIL,
     "body-untrusted": Status.FAIL,
+    "body-hidden-bytes": Status.FAIL,
+    NON_REPRODUCIBLE: Status.INCONCLUSIVE,
+    MISFRAMED: Status.INCONCLUSIVE,
     "body-signature-unknown": Status.INCONCLUSIVE,
     "body-not-published": Status.INCONCLUSIVE,
     "body-codec-mismatch": Status.INCONCLUSIVE,
@@ -107,12 +114,19 @@ def standing_code(codes: Sequence[str]) -> str:
 def _read(expected: Expected, at: str, read: BodyRead) -> Read:
     info, code = _narinfo(expected, read.narinfo)
     signed = _signed(expected, info)
+    if code == "body-foreign" and info is not None and _is_another_build(expected, info, read.nar):
+        code = NON_REPRODUCIBLE
     if code is None:
         code = _nar(expected, read.nar)
-    if code == WHOLE and expected.trust and signed is not Truth.PRESENT:
-        code = _signature_code(info, signed)
-    if code == WHOLE and expected.attic:
-        code = _way_code(read)
+    if code == WHOLE and info is not None and read.nar is not None and read.nar.codec != info.compression:
+        code = "body-codec-mismatch"  # whole, but by another codec than the one that Nix is told
+    if code in (WHOLE, MISFRAMED):  # every byte of the NAR came: what else is to be said of it, the worst first
+        said = [code]
+        if expected.trust and signed is not Truth.PRESENT:
+            said.append(_signature_code(info, signed))
+        if expected.attic:
+            said.append(_hidden_code(read) or _way_code(read))
+        code = max(said, key=lambda name: _WORSE[STATUS_OF[name]])
     return Read(
         attempt=read.attempt,
         at=at,
@@ -124,6 +138,29 @@ def _read(expected: Expected, at: str, read: BodyRead) -> Read:
         nar=read.nar,
         code=code,
     )
+
+
+def _is_another_build(expected: Expected, info: NarInfo, nar: NarRead | None) -> bool:
+    """Whether the cache has another NAR of a path that this run did not write: whole, and signed by the cache's key.
+
+    Only a build can rightly give two contents one name: not a source, not a fixed output, and not what this machine has
+    from elsewhere. A deduplicated path was published with our own NarHash (attic b7c9056
+    server/src/api/v1/upload_path.rs), so only what the client left out as cached can be of another build.
+    """
+    facts = expected.facts
+    cached = expected.claim is Claim.ALREADY_CACHED and expected.label is Label.PROFILE and not expected.doubted
+    if not cached or not facts.ultimate or facts.content_addressed or nar is None:
+        return False
+    references = tuple(f"{STORE_DIR}/{name}" for name in info.references)
+    theirs = replace(facts, nar_hash=info.nar_hash, nar_size=info.nar_size, references=references)
+    other = replace(expected, facts=theirs)
+    whole = _nar(other, nar) == WHOLE and nar.well_formed and not nar.skipped_bytes
+    return whole and _narinfo_code(other, info) is None and _signed(other, info) is Truth.PRESENT
+
+
+def _hidden_code(read: BodyRead) -> str | None:
+    """Attic compresses what it stores itself (attic b7c9056 server/src/compression.rs) and writes plain frames only."""
+    return "body-hidden-bytes" if read.nar is not None and read.nar.skipped_bytes else None
 
 
 def _way_code(read: BodyRead) -> str:
@@ -214,13 +251,14 @@ def _measured(facts: PathFacts, nar: NarRead) -> str:
         return "body-empty"
     if nar.sniffed is not None and nar.sniffed != nar.codec:
         return "body-codec-mismatch"
+    same = nar.nar_bytes == facts.nar_size and f"sha256:{nar.sha256}" == facts.nar_hash
     if nar.curl in _CURL_CUT:
-        return "body-short"
+        return MISFRAMED if same and nar.clean_end else "body-short"
     if nar.nar_bytes > facts.nar_size:
         return "body-foreign" if nar.well_formed else "body-long"
     if nar.error is not None:
         return "body-corrupt"
-    if nar.nar_bytes == facts.nar_size and f"sha256:{nar.sha256}" == facts.nar_hash:
+    if same:
         return WHOLE if nar.curl == 0 and nar.clean_end else "body-short"
     if nar.nar_bytes == facts.nar_size:
         return "body-corrupt"

@@ -73,7 +73,7 @@ def read_sample(at: str, sample: BucketSampled, bucket: str) -> BucketSample:
     head = _head(sample.heads.get(bucket), notes)
     get = _get(sample.gets.get(bucket), notes)
     marker, trace = _markers(sample.places, bucket, notes)
-    ready = _ready(sample.ready)
+    ready = _readiness(sample, notes)
     return BucketSample(
         number=sample.number,
         at=at,
@@ -144,13 +144,19 @@ def _head(answer: HttpAnswer | None, notes: list[str]) -> Truth:
 
 def _get(answer: HttpAnswer | None, notes: list[str]) -> Truth:
     if answer is not None and answer.error is None:
-        if answer.status == _OK and "<ListBucketResult" in answer.body and parse_fault(answer.body.encode()) is None:
+        if answer.status == _OK and _is_whole_list(answer) and parse_fault(answer.body.encode()) is None:
             return Truth.PRESENT
         fault = parse_fault(answer.body.encode())
         if answer.status == _NOT_FOUND and fault is not None and fault.code == "NoSuchBucket":
             return Truth.ABSENT
     notes.append(f"get: {_why(answer)}")
     return Truth.UNKNOWN
+
+
+def _is_whole_list(answer: HttpAnswer) -> bool:
+    """Whether it is a ListBucketResult to its end: without a length, HTTP does not tell where one was cut."""
+    whole = answer.body.rstrip().endswith("</ListBucketResult>") and not answer.body_cut
+    return whole and "<ListBucketResult" in answer.body
 
 
 def _why(answer: HttpAnswer | None) -> str:
@@ -194,6 +200,23 @@ def _any_of(truths: Sequence[Truth]) -> Truth:
     if Truth.PRESENT in truths:
         return Truth.PRESENT
     return Truth.ABSENT if truths and Truth.UNKNOWN not in truths else Truth.UNKNOWN
+
+
+def _readiness(sample: BucketSampled, notes: list[str]) -> Truth:
+    """What the store says of itself: not ready where one of its two words is so, ready where one is and none is not."""
+    ready, writable = _ready(sample.ready), _writable(sample.writable)
+    if writable is Truth.ABSENT and ready is not Truth.ABSENT:
+        notes.append("ready: /minio/health/cluster says that it can't be written to")
+    if Truth.ABSENT in (ready, writable):
+        return Truth.ABSENT
+    return writable if ready is Truth.UNKNOWN else ready
+
+
+def _writable(answer: HttpAnswer | None) -> Truth:
+    """MinIO's ``/minio/health/cluster``: RustFS answers in JSON, as to ``/health/ready``, MinIO without any body."""
+    if answer is not None and not answer.error and not answer.body and not answer.body_cut:
+        return {_OK: Truth.PRESENT, _UNAVAILABLE: Truth.ABSENT}.get(answer.status or 0, Truth.UNKNOWN)
+    return _ready(answer)
 
 
 def _ready(answer: HttpAnswer | None) -> Truth:

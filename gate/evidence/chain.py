@@ -1,8 +1,10 @@
 """The lines of a journal → its entries, as far as the chain of hashes holds."""
 
+import re
 from collections.abc import Iterable
+from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gate import limits
 from gate.errors import ForeignTextError
@@ -11,6 +13,9 @@ from gate.evidence.wire import START, read_entry
 
 if TYPE_CHECKING:
     from gate.model.records import Entry
+
+_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
+_YEARS: Final = range(1971, 9999)  # a journal of other years is none of ours, and Python's dates end
 
 
 def read_chain(lines: Iterable[bytes]) -> Tape:
@@ -22,11 +27,19 @@ def read_chain(lines: Iterable[bytes]) -> Tape:
             entry = read_entry(line[:-1]) if line.endswith(b"\n") else None
         except ForeignTextError:
             entry = None
-        if entry is None or entry.prev != prev or entry.seq != len(entries):
+        if entry is None or entry.prev != prev or entry.seq != len(entries) or not _is_time(entry.at):
             return Tape(entries=tuple(entries), torn=True)
         entries.append(entry)
         prev = sha256(line).hexdigest()
     return Tape(entries=tuple(entries), torn=False)
+
+
+def _is_time(text: str) -> bool:
+    """Whether it is a moment as a journal writes it (`gate.clock.rfc3339`)."""
+    try:
+        return _TIME.fullmatch(text) is not None and datetime.fromisoformat(text).year in _YEARS
+    except ValueError:
+        return False
 
 
 def lines_of(blocks: Iterable[bytes]) -> Iterable[bytes]:

@@ -8,11 +8,13 @@ from typing import Final
 from gate import limits
 from gate.evidence.compare_rows import NOT_LOOKED_AT, plain_row, row
 from gate.evidence.incident import is_full, percent
+from gate.evidence.store_log import is_trouble
 from gate.model.basics import Status, Truth
 from gate.model.difference import DiffRow, Weight
 from gate.model.document import Evidence
 from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent
-from gate.model.records import Policy
+from gate.model.log_records import StoreLog
+from gate.model.policy import Policy
 from gate.parse.server_log import speaks_of_storage
 
 _FAMILIES: Final = ("bucket", "state", "epoch")  # of codes whose facts are compared themselves
@@ -116,7 +118,7 @@ def _times(count: int) -> str:
 
 
 def log_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
-    """How often the server's log has each code, and the logs of containers that ended."""
+    """How often the logs of server and store have each code, and the logs of containers that ended."""
     if not all("server-log" in of.policy.absent for of in (a, b)):
         told = (a.server_log.truth.value, b.server_log.truth.value)
         known = told == (Truth.PRESENT.value,) * 2
@@ -125,9 +127,20 @@ def log_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
         one, two = (Counter(event.code for event in of.server_log.events if event.code) for of in (a, b))
         storage = {event.code for event in b.server_log.events if speaks_of_storage(event)}
         yield from _codes("server log", one, two, storage)
+    if a.store_log is not None or b.store_log is not None:
+        yield from _store_log(a.store_log, b.store_log)
     if a.incident is not None and b.incident is not None:
         codes = [Counter(of.previous_codes) for of in (a.incident, b.incident)]
         yield from _codes("previous logs", codes[0], codes[1], set(codes[1]))
+
+
+def _store_log(a: StoreLog | None, b: StoreLog | None) -> Iterator[DiffRow]:
+    told = tuple(log.truth.value if log else NOT_LOOKED_AT for log in (a, b))
+    known = told == (Truth.PRESENT.value,) * 2
+    why = "" if known else "not known on a side: no trouble told is not no trouble"
+    yield row("log", "store log", (told[0], told[1]), Weight.SAME if known else Weight.UNSURE, why)
+    one, two = (Counter(event.code for event in (log.events if log else ()) if event.code) for log in (a, b))
+    yield from _codes("store log", one, two, {event.code for event in (b.events if b else ()) if is_trouble(event)})
 
 
 def _codes(

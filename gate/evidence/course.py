@@ -3,11 +3,21 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from gate.evidence.once import doubled
 from gate.evidence.pushes import child_name
 from gate.model import records as say
 from gate.model.basics import Label, Phase
+from gate.model.log_records import ReplicaCanaries, StoreLogRead
+from gate.model.policy import Policy
 
-_PHASED = (say.BucketSampled, say.StateSeen, say.WorkloadSeen, say.LogCanarySent)
+_PHASED = (
+    say.BucketSampled,
+    say.StateSeen,
+    say.WorkloadSeen,
+    say.UploadsSeen,
+    say.LogCanarySent,
+    ReplicaCanaries,
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PUSHES = frozenset(child_name(label) for label in Label)
 
@@ -29,15 +39,37 @@ def disorder(entries: Sequence[say.Entry]) -> tuple[str, ...]:
 def _disorder(entries: Sequence[say.Entry]) -> Iterator[str]:
     rows = [entry.record for entry in entries]
     ended = [place for place, row in enumerate(rows) if isinstance(row, say.ChildEnded) and row.name in _PUSHES]
-    names = [row.name for row in rows if isinstance(row, say.ChildEnded) and row.name in _PUSHES]
     planned = next((place for place, row in enumerate(rows) if isinstance(row, say.PushSetKnown)), len(rows))
-    yield from (f"{name} ran more than once" for name in names if names.count(name) > 1)
+    yield from doubled(rows)
+    yield from _around_pushes(rows)
     for place, row in enumerate(rows):
         if isinstance(row, _PHASED):
             if row.phase is Phase.PRE and place > planned:
                 yield f"a record of kind {row.kind} of the phase pre stands behind the first plan of a push"
             if row.phase is Phase.POST and ended and place < ended[-1]:
                 yield f"a record of kind {row.kind} of the phase post stands before the end of a push"
+        elif isinstance(row, StoreLogRead) and ended and place < ended[-1]:
+            yield "the store's log was read before the end of a push"
+
+
+def _around_pushes(rows: Sequence[say.Record]) -> Iterator[str]:
+    """What was asked or read on the wrong side of a push, or of another cache than the policy's."""
+    places = {row.name: place for place, row in enumerate(rows) if isinstance(row, say.ChildEnded)}
+    policy = next((row.policy for row in rows if isinstance(row, say.RunStarted)), None)
+    for place, row in enumerate(rows):
+        if not isinstance(row, say.PushSetKnown | say.MissingAsked | say.BodyRead):
+            continue
+        end = places.get(child_name(row.label))
+        if end is not None and isinstance(row, say.BodyRead) and place < end:
+            yield f"a body of the {row.label.value} was read before the end of its push"
+        if end is not None and isinstance(row, say.MissingAsked) and end < place:
+            yield f"what the cache lacks of the {row.label.value} was asked after its push"
+        if policy is not None and row.cache != _cache_of(policy, row.label):
+            yield f"a record of kind {row.kind} of the {row.label.value} is of another cache than the policy's"
+
+
+def _cache_of(policy: Policy, label: Label) -> str:
+    return policy.cache if label is Label.PROFILE else policy.probe_cache or policy.cache
 
 
 def _millis(at: str) -> int:

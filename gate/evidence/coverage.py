@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from gate.evidence.bodies import WHOLE
 from gate.model.basics import Claim, Label
 from gate.model.body import Body
-from gate.model.document import Coverage, Push
+from gate.model.document import Coverage
+from gate.model.push_facts import Push
 
 
 def fold_coverage(push: Push, bodies: Sequence[Body]) -> Coverage:

@@ -1,7 +1,7 @@
 """The journal and its captures → the facts of ``evidence.json``. Nothing is judged here."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TypeVar
 
@@ -10,30 +10,28 @@ from gate.evidence.bodies import Expected, fold_body
 from gate.evidence.buckets import fold_buckets
 from gate.evidence.course import clock_jump_millis, disorder
 from gate.evidence.coverage import fold_coverage
+from gate.evidence.drives import fold_drives
 from gate.evidence.incident import PREVIOUS_LOG, fold_incident
 from gate.evidence.log_join import failures_of
 from gate.evidence.logs import fold_build, fold_server_log
 from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push
+from gate.evidence.references import fold_references
 from gate.evidence.states import fold_state
+from gate.evidence.store_log import STORE_LOG, fold_store_log
+from gate.evidence.uploads import fold_uploads
 from gate.evidence.watched import fold_during
 from gate.model import records as say
 from gate.model.basics import Claim, Label, Phase, Truth
 from gate.model.body import Body
-from gate.model.document import (
-    CacheFacts,
-    Canary,
-    Captured,
-    Control,
-    Facts,
-    JournalFacts,
-    PhaseFacts,
-    Push,
-    Stage,
-    Subject,
-    Workload,
-)
+from gate.model.document import CacheFacts, Canary, Control, Facts, PhaseFacts, Stage, Subject, Workload
 from gate.model.incident_records import DiskSeen, EventsSeen, PreviousLogSeen
+from gate.model.journal_facts import Captured, JournalFacts
+from gate.model.log_records import ReplicaCanaries, StoreLogRead
+from gate.model.policy import Policy
+from gate.model.push_facts import Push
+from gate.model.references import References
 from gate.parse.attic_json import parse_cache_config
+from gate.parse.signature import key_name
 
 Captures = Mapping[str, Callable[[], Iterable[bytes]]]
 SERVER_LOG = "server.log"
@@ -67,17 +65,19 @@ def fold(tape: Tape, captures: Captures) -> Facts:
         message = "the journal does not begin with a run-started record: this is no evidence folder"
         raise ForeignTextError(message)
     journal = _journal(tape, captures)
-    push = fold_push(_pushes(tape, captures))
-    configs = _last_by(tape.of(say.CacheConfigSeen), lambda record: record.cache)
-    caches = tuple(cache_facts(record) for record in configs)
+    caches = tuple(_caches(tape))
+    push = fold_push(_pushes(tape, captures, {cache.name: cache.public_key for cache in caches}))
     bodies = tuple(_bodies(tape, push, {cache.name: cache.public_key for cache in caches}))
-    server_log, canaries = fold_server_log(
+    server_log, canaries, replicas = fold_server_log(
         _chunks(captures, SERVER_LOG),
         tape.entries,
         failures_of(tape.entries, push, bodies),
         cut=_cut(journal, SERVER_LOG),
     )
-    phases = {phase: _phase(tape, phase, first.policy, canaries.get(phase)) for phase in (Phase.PRE, Phase.POST)}
+    phases = {
+        phase: replace(_phase(tape, phase, first.policy, canaries.get(phase)), replicas=replicas.get(phase, ()))
+        for phase in (Phase.PRE, Phase.POST)
+    }
     builds = tape.of(say.BuildFacts)
     return Facts(
         run=first.run,
@@ -103,7 +103,10 @@ def fold(tape: Tape, captures: Captures) -> Facts:
             for record in tape.of(say.ControlTried)
         ),
         coverage=fold_coverage(push, bodies),
+        uploads=fold_uploads(tape.of(say.UploadsSeen)),
+        references=tuple(_references(tape, push, {cache.name: cache.public_key for cache in caches})),
         journal=journal,
+        store_log=fold_store_log(tape.of(StoreLogRead), _chunks(captures, STORE_LOG), cut=_cut(journal, STORE_LOG)),
         incident=fold_incident(
             tape.of(DiskSeen), tape.of(EventsSeen), tape.of(PreviousLogSeen), _chunks(captures, PREVIOUS_LOG)
         ),
@@ -148,14 +151,24 @@ def _journal(tape: Tape, captures: Captures) -> JournalFacts:
 def _unclosed(tape: Tape, closed: Sequence[Captured], captures: Captures) -> set[str]:
     named = {child.capture for child in tape.of(say.ChildEnded) if child.capture is not None}
     names = {capture.name for capture in closed}
-    return (named - names) | (names - set(captures)) | (set(captures) - names)
+    altered = {capture.name for capture in closed if capture.name in captures and not _is_as_closed(capture, captures)}
+    return (named - names) | (names - set(captures)) | (set(captures) - names) | altered
+
+
+def _is_as_closed(capture: Captured, captures: Captures) -> bool:
+    """Whether a file still is what it was when the run closed it: a full disk or another hand may have changed it."""
+    running, size = sha256(), 0
+    for block in captures[capture.name]():
+        running.update(block)
+        size += len(block)
+    return (size, running.hexdigest()) == (capture.bytes, capture.sha256)
 
 
 def _cut(journal: JournalFacts, name: str) -> bool:
     return any(capture.cut for capture in journal.captures if capture.name == name)
 
 
-def _pushes(tape: Tape, captures: Captures) -> list[PushSeen]:
+def _pushes(tape: Tape, captures: Captures, keys: Mapping[str, str | None]) -> list[PushSeen]:
     asked = {record.label: record for record in tape.of(say.MissingAsked)}
     cut = {record.name for record in tape.of(say.CaptureClosed) if record.cut}
     return [
@@ -165,12 +178,24 @@ def _pushes(tape: Tape, captures: Captures) -> list[PushSeen]:
             ended=_child(tape, child_name(record.label)),
             log=_chunks(captures, capture_name(record.label)) or (),
             cut=capture_name(record.label) in cut,
+            own_key=key_name(keys.get(record.cache) or ""),
         )
         for record in sorted(
             _last_by(tape.of(say.PushSetKnown), lambda record: record.label.value),
             key=lambda record: list(Label).index(record.label),
         )
     ]
+
+
+def _references(tape: Tape, push: Push, keys: Mapping[str, str | None]) -> Iterable[References]:
+    """Those of each publication that was begun."""
+    begun = {attempt.label for attempt in push.attempts if attempt.started}
+    plans = {record.label: record for record in tape.of(say.PushSetKnown)}
+    known = {record.label: record for record in tape.of(say.ReferencesKnown)}
+    for label in (label for label in Label if label in begun):
+        looks = [look for look in tape.of(say.ReferenceLooked) if look.label is label]
+        own_key = key_name(keys.get(plans[label].cache) or "")
+        yield fold_references(plans[label], known.get(label), looks, own_key=own_key)
 
 
 def _bodies(tape: Tape, push: Push, keys: Mapping[str, str | None]) -> Iterable[Body]:
@@ -192,11 +217,21 @@ def _bodies(tape: Tape, push: Push, keys: Mapping[str, str | None]) -> Iterable[
             yield fold_body(expected, reads.get((path.label, path.store_path), ()))
 
 
+def _caches(tape: Tape) -> Iterable[CacheFacts]:
+    """Each cache as it described itself; one that did so in two ways, before and after, is not the one it was."""
+    told: dict[str, list[CacheFacts]] = {}
+    for record in tape.of(say.CacheConfigSeen):
+        told.setdefault(record.cache, []).append(cache_facts(record))
+    for cache, rows in told.items():
+        same = all(row == rows[0] for row in rows)
+        yield rows[0] if same else _unidentified(cache, "its descriptions in this run differ")
+
+
 def cache_facts(record: say.CacheConfigSeen) -> CacheFacts:
     """A cache by its own description, or why that could not be read."""
     answer = record.answer
     note = answer.error or f"HTTP {answer.status}"
-    if answer.status == _OK and not answer.body_cut:
+    if answer.status == _OK and answer.error is None and not answer.body_cut:
         try:
             config = parse_cache_config(answer.body.encode())
         except ForeignTextError as error:
@@ -212,8 +247,12 @@ def cache_facts(record: say.CacheConfigSeen) -> CacheFacts:
                 upstream_key_names=config.upstream_cache_key_names,
                 note="",
             )
+    return _unidentified(record.cache, note)
+
+
+def _unidentified(cache: str, note: str) -> CacheFacts:
     return CacheFacts(
-        name=record.cache,
+        name=cache,
         truth=Truth.UNKNOWN,
         public_key=None,
         api_endpoint=None,
@@ -224,11 +263,12 @@ def cache_facts(record: say.CacheConfigSeen) -> CacheFacts:
     )
 
 
-def _phase(tape: Tape, phase: Phase, policy: say.Policy, canary: Canary | None) -> PhaseFacts:
+def _phase(tape: Tape, phase: Phase, policy: Policy, canary: Canary | None) -> PhaseFacts:
     samples = [(at, record) for at, record in tape.timed(say.BucketSampled) if record.phase is phase]
     states = [record for record in tape.of(say.StateSeen) if record.phase is phase]
     return PhaseFacts(
         buckets=fold_buckets(samples, policy.buckets),
+        drives=fold_drives(sample for _, sample in samples),
         state=fold_state(states[-1]) if states else None,
         workloads=tuple(
             Workload(
@@ -244,6 +284,7 @@ def _phase(tape: Tape, phase: Phase, policy: say.Policy, canary: Canary | None) 
             if record.phase is phase
         ),
         canary=canary,
+        replicas_error=next((look.error for look in reversed(tape.of(ReplicaCanaries)) if look.phase is phase), ""),
     )
 
 

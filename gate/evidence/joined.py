@@ -22,6 +22,7 @@ from gate.evidence.wire import read_part
 from gate.model import records as say
 from gate.model.basics import Claim, Label
 from gate.model.document import Facts, ManifestEntry
+from gate.model.log_records import ReplicaCanaries, StoreLogRead
 from gate.model.part import PartDocument
 from gate.model.part_facts import PartFacts
 from gate.model.part_records import DURING, PARTS, POST, PRE, PUBLISH, LogStood, PartBegun, PartJoined, PartRejected
@@ -35,11 +36,19 @@ _PUBLISHING: Final = (
     say.BuildFacts,
     say.ChildEnded,
     say.PushSetKnown,
+    say.ReferencesKnown,
     say.MissingAsked,
     say.BodyRead,
     say.CaptureClosed,
 )
-_PHASED: Final = (say.BucketSampled, say.StateSeen, say.WorkloadSeen, say.LogCanarySent)
+_PHASED: Final = (
+    say.BucketSampled,
+    say.StateSeen,
+    say.WorkloadSeen,
+    say.UploadsSeen,
+    say.LogCanarySent,
+    ReplicaCanaries,
+)
 _MAY: Final[Mapping[str, tuple[type, ...]]] = {
     PRE: (*_PHASED, say.CacheConfigSeen, say.ControlTried, say.CaptureClosed, LogStood),
     DURING: (say.BucketSampled,),
@@ -48,7 +57,10 @@ _MAY: Final[Mapping[str, tuple[type, ...]]] = {
         say.CacheConfigSeen,
         say.ControlTried,
         say.CaptureClosed,
+        StoreLogRead,
         say.PushSetKnown,
+        say.ReferencesKnown,
+        say.ReferenceLooked,
         say.BodyRead,
     ),
     PUBLISH: _PUBLISHING,
@@ -180,13 +192,14 @@ def _stray(part: str, record: say.Record) -> str | None:
 def _mere_claim(record: say.Record, parts: Mapping[str, Part]) -> bool:
     """What the publishing job says to its own credit, and another job has to say.
 
-    These are what it was told of the caches, a plan that ``post`` has taken over, and reads that came back whole.
+    These are what it was told of the caches and of references, a plan that ``post`` has taken over, and reads that came
+    back whole.
     """
     if isinstance(record, say.PushSetKnown):
         return POST in parts and record.label in _plans(parts[POST])
     if isinstance(record, say.BodyRead):
         return record.again_after_post or _came_whole(record, parts)
-    return isinstance(record, say.CacheConfigSeen)
+    return isinstance(record, say.CacheConfigSeen | say.ReferencesKnown)
 
 
 def _came_whole(read: say.BodyRead, parts: Mapping[str, Part]) -> bool:

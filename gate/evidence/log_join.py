@@ -19,8 +19,9 @@ from gate.evidence.pushes import child_name
 from gate.model import records as say
 from gate.model.basics import Claim, Label
 from gate.model.body import Body
-from gate.model.document import NearFailure, Push, Skew
+from gate.model.document import NearFailure, Skew
 from gate.model.parsed import LogEvent
+from gate.model.push_facts import Push
 from gate.parse.server_log import speaks_of_storage
 
 What = Literal["push", "read", "ask"]

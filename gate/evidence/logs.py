@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gate import limits
 from gate.evidence.log_join import Explained, Failure, Joined, is_of, measure_skew
+from gate.evidence.replicas import fold_replicas, nonces_of
 from gate.model.basics import Phase, Truth
 from gate.model.document import Build, Canary, ServerEvent, ServerLog
+from gate.model.log_records import ReplicaLog
 from gate.model.parsed import BuildLedger, LogEvent
 from gate.model.records import BuildFacts, ChildEnded, Entry, LogCanarySent
 from gate.parse.nix_log import NixLogParser
@@ -16,11 +18,11 @@ _CANARY_STATUS = 500
 
 def fold_server_log(
     log: Iterable[bytes] | None, entries: Sequence[Entry], failures: Sequence[Failure], *, cut: bool
-) -> tuple[ServerLog, dict[Phase, Canary]]:
-    """The log of the window and the canaries; it is present only when the nonces of both phases are in it.
+) -> tuple[ServerLog, dict[Phase, Canary], dict[Phase, tuple[ReplicaLog, ...]]]:
+    """The log of the window, the canaries, and what is known of each replica's own log.
 
-    ``entries`` are the journal's, ``failures`` those of `failures_of`. The log is cut, too, where it has more events
-    than are kept.
+    It is present only when the nonces of both phases are in it, and those of the replicas in their own. ``entries`` are
+    the journal's, ``failures`` those of `failures_of`. The log is cut, too, where it has more events than are kept.
     """
     data = b"".join(log or ())
     parser = ServerLogParser()
@@ -32,13 +34,18 @@ def fold_server_log(
     both = all(phase in by_phase and by_phase[phase].logged is Truth.PRESENT for phase in (Phase.PRE, Phase.POST))
     cut = cut or parser.dropped > 0
     skew = measure_skew((entry, events[at]) for entry, record in sent if (at := logged[record.nonce]) is not None)
-    ours = [at for at in logged.values() if at is not None and not speaks_of_storage(events[at])]
+    own = {nonce: _first(events, nonce) for nonce in nonces_of(entries)}
+    own_at = {nonce: None if at is None else events[at].at for nonce, at in own.items()}
+    replicas = fold_replicas(entries, None if log is None else data, own_at)
+    silent = any(row.logged is Truth.ABSENT for rows in replicas.values() for row in rows)
+    firsts = (*logged.values(), *own.values())
+    ours = [at for at in firsts if at is not None and not speaks_of_storage(events[at])]
     joined = Joined(events, ours, failures, skew)
     explained = joined.explained()
     shown = _shown(events, explained)
     return (
         ServerLog(
-            truth=Truth.PRESENT if both and not cut else Truth.UNKNOWN,
+            truth=Truth.PRESENT if both and not cut and not silent else Truth.UNKNOWN,
             events=tuple(_event(events[at], explained[at]) for at in shown),
             event_count=len(events) + parser.dropped,
             cut=cut,
@@ -48,6 +55,7 @@ def fold_server_log(
             near=joined.near({index: number for number, index in enumerate(shown)}),
         ),
         by_phase,
+        replicas,
     )
 
 
@@ -127,6 +135,7 @@ def fold_build(facts: BuildFacts | None, ended: ChildEnded | None, log: Iterable
         signal=ended.signal if ended else None,
         ended_by=ended.ended_by if ended else None,
         ledger=None if log is None else _ledger(log, ended),
+        trusted_public_keys=facts.trusted_public_keys,
     )
 
 

@@ -18,7 +18,8 @@ from gate.model.basics import Label
 from gate.model.document import ManifestEntry
 from gate.model.part import PART_SCHEMA, PartDocument
 from gate.model.part_records import PUBLISH, PartBegun
-from gate.model.records import BucketSampled, Entry, Identity, Policy, RunComplete, RunStarted
+from gate.model.policy import Identity, Policy
+from gate.model.records import BucketSampled, Entry, RunComplete, RunStarted
 
 JOURNAL: Final = "journal.jsonl"
 PUBLISHED_LOGS: Final = frozenset({BUILD_LOG, *(capture_name(label) for label in Label)})

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from gate.errors import ForeignTextError
 from gate.model.basics import Claim, Label, Truth
-from gate.model.document import Counts, Push, PushAttempt, PushPath
 from gate.model.parsed import PushError, PushReport
+from gate.model.push_facts import Counts, Push, PushAttempt, PushPath
 from gate.model.records import ChildEnded, MissingAsked, PathFacts, PushSetKnown
 from gate.parse.attic_json import parse_missing_paths
-from gate.parse.push_log import PushLogParser
+from gate.parse.push_log import CONTRADICTED, PushLogParser
 from gate.parse.signature import key_name
 from gate.parse.store_path import hash_part
 
@@ -23,13 +23,17 @@ _OK = 200
 
 @dataclass(frozen=True, kw_only=True)
 class PushSeen:
-    """All that the journal and the capture tell of one publication; ``ended`` is None when no push was begun."""
+    """All that the journal and the capture tell of one publication; ``ended`` is None when no push was begun.
+
+    ``own_key`` is the name of the cache's own key: what that signed is no upstream's, whatever the cache says.
+    """
 
     push_set: PushSetKnown
     asked: MissingAsked | None
     ended: ChildEnded | None
     log: Iterable[bytes]
     cut: bool
+    own_key: str | None = None
 
 
 def child_name(label: Label) -> str:
@@ -105,7 +109,7 @@ def _asked(asked: MissingAsked | None) -> Truth:
 
 def missing_hashes(asked: MissingAsked | None) -> frozenset[str] | None:
     """The hash parts that the cache says it lacks; None where it gave no such answer."""
-    if asked is None or asked.answer.status != _OK or asked.answer.body_cut:
+    if asked is None or asked.answer.status != _OK or asked.answer.error or asked.answer.body_cut:
         return None
     try:
         return parse_missing_paths(asked.answer.body.encode())
@@ -124,22 +128,24 @@ def fresh_before(push_set: PushSetKnown, asked: MissingAsked | None) -> int | No
 def _paths(seen: PushSeen, report: PushReport) -> tuple[PushPath, ...]:
     missing = missing_hashes(seen.asked)
     lines = {line.store_path: (line.claim, line.error) for line in report.lines}
+    contradicted = {line.store_path for line in report.lines if line.error and line.error.code == CONTRADICTED}
+    doubted = contradicted.union(report.doubted)
     return tuple(
-        replace(_path(seen.push_set, facts, missing, lines), doubted=facts.store_path in report.doubted)
+        replace(_path(seen, facts, missing, lines), doubted=facts.store_path in doubted)
         for facts in seen.push_set.paths
     )
 
 
 def _path(
-    push_set: PushSetKnown,
+    seen: PushSeen,
     facts: PathFacts,
     missing: frozenset[str] | None,
     lines: Mapping[str, tuple[Claim, PushError | None]],
 ) -> PushPath:
-    before = Truth.UNKNOWN
+    push_set, before = seen.push_set, Truth.UNKNOWN
     if missing is not None:
         before = Truth.ABSENT if hash_part(facts.store_path) in missing else Truth.PRESENT
-    claim, error = lines.get(facts.store_path) or (_silent_claim(push_set, facts, before), None)
+    claim, error = lines.get(facts.store_path) or (_silent_claim(seen, facts, before), None)
     return PushPath(
         label=push_set.label,
         cache=push_set.cache,
@@ -153,9 +159,14 @@ def _path(
     )
 
 
-def _silent_claim(push_set: PushSetKnown, facts: PathFacts, before: Truth) -> Claim:
-    """A path without a line. The client's upstream filter goes by key name, ours wants the signature verified."""
-    if facts.store_path in push_set.upstream:
+def _silent_claim(seen: PushSeen, facts: PathFacts, before: Truth) -> Claim:
+    """A path without a line. The client's upstream filter goes by key name, ours wants the signature verified.
+
+    A cache that names its own key as an upstream's would have everything left out that it ever signed.
+    """
+    push_set = seen.push_set
+    others = set(push_set.upstream_key_names) - {seen.own_key}
+    if facts.store_path in push_set.upstream and any(key_name(signature) in others for signature in facts.signatures):
         return Claim.IN_UPSTREAM
     skipped = _left_out(push_set, facts)
     return Claim.ALREADY_CACHED if before is Truth.PRESENT and not skipped else Claim.UNACCOUNTED

@@ -10,7 +10,8 @@ from typing import Final
 
 from gate import limits
 from gate.evidence.pushes import fresh_before
-from gate.model.records import MissingAsked, PathFacts, Policy, PushSetKnown
+from gate.model.policy import Policy
+from gate.model.records import MissingAsked, PathFacts, PushSetKnown
 
 # A NAR of one file that is not executable: the words of the grammar take 112 bytes, and contents are padded to a
 # multiple of 8 (https://nix.dev/manual/nix/2.34/protocols/nix-archive); so every NAR's size is such a multiple.

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from gate.evidence.buckets import WRONG_STATES, fold_buckets
+from gate.evidence.drives import fold_drives
 from gate.evidence.pushes import child_name
 from gate.model.basics import BucketState, Label
 from gate.model.document import Bucket, BucketSample, During, PushWatch, Watched
@@ -26,7 +27,10 @@ def fold_during(
     seen = fold_buckets(samples, buckets) if samples else {}
     losses = [sample.at for bucket in seen.values() for sample in bucket.samples if sample.state in WRONG_STATES]
     return During(
-        buckets=seen, first_loss_at=min(losses, default=None), pushes=tuple(_watches(seen, ended, marks, buckets))
+        buckets=seen,
+        first_loss_at=min(losses, default=None),
+        pushes=tuple(_watches(seen, ended, marks, buckets)),
+        drives=fold_drives(sample for _, sample in samples),
     )
 
 

@@ -3,6 +3,7 @@
 Unknown fields are refused (``model.basics.value``), enums and literals are checked, nothing is coerced.
 """
 
+import re
 from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 _T = TypeVar("_T")
+_MANY_DIGITS: Final = re.compile(rb"[0-9]{16}")
+_EXACT: Final = 2**53 - 1
 START: Final = "0" * 64  # what the first line of a journal has as the hash of the line before
 
 
@@ -75,7 +78,10 @@ def json_schema() -> dict[str, Any]:
 def _read(of: type[_T], data: bytes, cap: int, what: str) -> _T:
     from pydantic import ValidationError  # noqa: PLC0415  # heavy, and not needed for --help
 
-    loads(data, cap=cap)
+    parsed = loads(data, cap=cap)
+    if _MANY_DIGITS.search(data) and not _is_exact(parsed):
+        message = f"{what} has a whole number beyond 2^53, which RFC 8785 can't write: expected none"
+        raise ForeignTextError(message)
     try:
         read: _T = adapter(of).validate_json(data, strict=True)
     except ValidationError as error:
@@ -84,3 +90,15 @@ def _read(of: type[_T], data: bytes, cap: int, what: str) -> _T:
         message = f"{what} does not have its form at {ascii(where)[:200]}: {first['msg'][:200]}"
         raise ForeignTextError(message) from None
     return read
+
+
+def _is_exact(parsed: object) -> bool:
+    """Whether every whole number in a JSON value is one that each reader of JSON takes for the same."""
+    left = [parsed]
+    while left:
+        part = left.pop()
+        if isinstance(part, int) and abs(part) > _EXACT:
+            return False
+        if isinstance(part, dict | list):
+            left.extend(part.values() if isinstance(part, dict) else part)
+    return True

@@ -158,6 +158,16 @@ KINDS: Final = (
         looks_at="a canary request is found in that log",
         hint="point server-log at the server that answers attic-server, all of its replicas, at level ERROR at least",
     ),
+    Kind(
+        name="log-replicas",
+        looks_at="each replica of the Attic server answers a canary of its own, which is in its own log",
+        hint="see that server-log names the container that answers, and that each replica logs at level ERROR at least",
+    ),
+    Kind(
+        name="store-log",
+        looks_at="the store's own log can be read, where one is named",
+        hint="let this user read the place that store-log in [store] names, or take it out",
+    ),
     # --- cluster
     Kind(
         name="cluster-trust",

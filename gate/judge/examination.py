@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from gate.judge.checks.builders import key_subject
 from gate.judge.checks.controls import ABSENT, BIT_FLIP, NO_TOKEN, READ_ONLY
 from gate.judge.checks.push import REPRESENTATIVE
+from gate.judge.checks.store_log import SUBJECT as STORE_LOG
 from gate.judge.command_verdict import decide, worst
 from gate.judge.examining import checks_of, right_name
 from gate.judge.finding import RUN
@@ -68,6 +70,8 @@ def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
         return (*_KEY, "bucket-list", *own, "markers", *_rights(seen, "markers"))
     if family == "epoch":
         return (f"{subject}-workload", *_rights(seen, f"{subject}-workload"))
+    if (family, subject) == ("cache", key_subject(policy.cache)):
+        return ("nix", "trusted-key")
     if family == "cache":
         return ("cache-reachable", f"cache:{subject}")
     if family == "control":
@@ -76,6 +80,8 @@ def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
             READ_ONLY: ("read-token", READ_ONLY),
             BIT_FLIP: (*_READING, "push-token", f"push-right:{probe}"),
         }.get(subject, _READING)
+    if (family, subject) == ("log", STORE_LOG):
+        return ("store-log", *_rights(seen, "store-log"))
     if family == "push":
         cache = probe if subject == Label.CANARY.value else policy.cache
         fresh = ("representative",) if subject == REPRESENTATIVE else ()
@@ -83,7 +89,7 @@ def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
     return {
         "run": _RUN,
         "build": ("nix", "substituter", "trusted-key"),
-        "log": ("server-log", "log-canary", *_rights(seen, "server-log")),
+        "log": ("server-log", "log-canary", "log-replicas", *_rights(seen, "server-log")),
         "state": (*_KEY, "state-object"),
     }.get(family, _READING)
 

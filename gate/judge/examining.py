@@ -242,6 +242,8 @@ def _places(seen: Examined) -> Iterator[Check]:
         name = f"{role}-workload"
         yield _unused(name, "gate.toml states it as absent") if name in absent else _workload(seen.facts, role)
     yield from _log(seen)
+    yield _replicas(seen)
+    yield _store_log(seen)
 
 
 def _markers(place: PlaceSeen) -> Check:
@@ -270,6 +272,29 @@ def _log(seen: Examined) -> Iterator[Check]:
     told = "the log can't be read" if log.lacking else "it is not in the log" if log.late else "it is in the log"
     told += "" if answered else ", and the server did not answer it with its 500"
     yield _check("log-canary", told, good=answered and not log.lacking and not log.late)
+
+
+def _replicas(seen: Examined) -> Check:
+    """Of the replicas that no canary came to a run can't say that their logs are whole; it may pass all the same."""
+    rows, error = seen.facts.pre.replicas, seen.facts.pre.replicas_error
+    silent = seen.log.silent if seen.log else ()
+    if silent:
+        return _bad("log-replicas", f"not in the log of the replica that answered it: {', '.join(silent)}")
+    if error:
+        return _unused("log-replicas", f"unknown: {error}")
+    if len(rows) < 2:  # noqa: PLR2004  # then the endpoint's canary is the one replica's own
+        return _unused("log-replicas", "there are no replicas to tell apart")
+    unreached = [f"{row.pod}: {row.note}" for row in rows if not row.answered]
+    told = f"{len(rows) - len(unreached)} of {len(rows)} answered a canary of their own"
+    if unreached:
+        return _unused("log-replicas", f"{told}; unknown whether the log is whole of {'; '.join(unreached)}")
+    return _check("log-replicas", told, good=True)
+
+
+def _store_log(seen: Examined) -> Check:
+    if seen.store_log is None:
+        return _unused("store-log", "none is named: what the store says of its own drives would be unknown")
+    return _check("store-log", "; ".join(seen.store_log) or "it can be read", good=not seen.store_log)
 
 
 # --- cluster, clocks, profile -----------------------------------------------------------------------------------------

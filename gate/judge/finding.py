@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from gate.judge.registry import BY_CODE
 from gate.model.basics import Phase, Status
-from gate.model.document import Finding
+from gate.model.document import Build, Finding
+from gate.model.push_facts import PushAttempt
 
 RUN = "run"
 
@@ -37,6 +38,14 @@ def finding(
         remedy=row.remedy,
         evidence=tuple(evidence),
     )
+
+
+def how_ended(child: Build | PushAttempt) -> str:
+    """How a child process ended, for a summary: its exit code or the signal, and who ended it."""
+    end = f"exit {child.exit}" if child.exit is not None else "no exit code"
+    if child.signal is not None:
+        end = f"signal {child.signal}"
+    return f"{end}, ended by {child.ended_by or 'itself'}"
 
 
 def pointer(*parts: str | int) -> str:

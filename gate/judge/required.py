@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from gate.judge.checks.builders import key_subject
 from gate.judge.checks.controls import CONTROLS
 from gate.judge.checks.epochs import ROLES
 from gate.judge.checks.push import REPRESENTATIVE, labels_due
+from gate.judge.checks.store_log import SUBJECT as STORE_LOG
 from gate.judge.finding import RUN, finding
 from gate.judge.parts import PLAN
 from gate.model.basics import Phase, Status
@@ -18,14 +20,17 @@ def required_claims(facts: Facts) -> tuple[Claim, ...]:
     """Every (family, subject, phase) of which a pass (or a granted absence) must be positively there."""
     policy = facts.policy
     claims: list[Claim] = [("run", RUN, RUN), ("build", "build", RUN), ("log", "server-log", RUN)]
+    claims += [("log", STORE_LOG, RUN)] if policy.store_log else []
     claims += [("bucket", name, phase.value) for name in policy.buckets for phase in Phase]
     claims += [("state", f"{policy.state_bucket}/{policy.state_key}", Phase.POST.value)]
     claims += [("epoch", role, Phase.POST.value) for role in ROLES]
     claims += [("cache", name, RUN) for name in dict.fromkeys((policy.cache, policy.probe_cache or policy.cache))]
+    claims += [("cache", key_subject(policy.cache), RUN)]
     claims += [("control", name, RUN) for name in CONTROLS]
     claims += [("push", label.value, RUN) for label in labels_due(facts)]
     claims += [("push", REPRESENTATIVE, RUN)]
     claims += [("push", path.store_path, RUN) for path in facts.push.paths]
+    claims += [("closure", attempt.label.value, RUN) for attempt in facts.push.attempts if attempt.started]
     claims += [("body", body.store_path, RUN) for body in facts.bodies]
     claims += [("capture", capture.name, RUN) for capture in facts.journal.captures]
     if facts.parts:

@@ -37,6 +37,15 @@ def key_name(signature: str) -> str | None:
     return name if colon and _KEY_NAME.fullmatch(name) else None
 
 
+def trusts(trusted: Iterable[str], key: str) -> bool:
+    """Whether a machine with these ``trusted-public-keys`` takes signatures of this key.
+
+    Of several keys of one name Nix knows only the first (nix 2.8.0 src/libstore/crypto.cc, ``getDefaultPublicKeys``).
+    """
+    name = key_name(key)
+    return next((one for one in trusted if key_name(one) == name), None) == key
+
+
 def public_key(text: str) -> tuple[str, bytes]:
     """Name and raw bytes of an ed25519 public key, ``<name>:<base 64>``; `ForeignTextError` when malformed."""
     name = key_name(text)

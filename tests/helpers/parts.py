@@ -256,6 +256,7 @@ def _publish() -> Part:
         cache_among_substituters=Truth.PRESENT,
         fallback=True,
         nix_version="2.8.0",
+        trusted_public_keys=(tapes.PUBLIC_KEY,),
     )
     records: list[say.Record] = [
         say.StageMark(name="identify", state="started"),

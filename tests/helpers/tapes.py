@@ -15,6 +15,8 @@ from gate.judge.verdict import judge
 from gate.model import records as say
 from gate.model.basics import Kind, Label, Phase, Truth
 from gate.model.document import Facts, Finding, Verdict
+from gate.model.nar_read import NarRead
+from gate.model.policy import Identity, Policy
 from gate.parse.nix_hash import to_nix32
 from gate.parse.signature import fingerprint
 
@@ -53,8 +55,8 @@ SOURCES = tuple(path_facts(f"source-{number}") for number in range(11))
 TWINS = tuple(path_facts(f"publication-gate-twin-aa-{number}") for number in range(1, 12))
 
 
-def policy(**changes: object) -> say.Policy:
-    made = say.Policy(
+def policy(**changes: object) -> Policy:
+    made = Policy(
         profile="medium-check",
         kind=Kind.PRODUCTION,
         push_set="build-closure",
@@ -84,8 +86,8 @@ def policy(**changes: object) -> say.Policy:
     return replace(made, **changes)  # type: ignore[arg-type]  # test
 
 
-def identity() -> say.Identity:
-    return say.Identity(
+def identity() -> Identity:
+    return Identity(
         run_id="r1",
         nonce="aa",
         tool_version="0",
@@ -140,8 +142,8 @@ def narinfo(facts: say.PathFacts) -> str:
     )
 
 
-def good_nar(facts: say.PathFacts) -> say.NarRead:
-    return say.NarRead(
+def good_nar(facts: say.PathFacts) -> NarRead:
+    return NarRead(
         hops=(),
         status=200,
         curl=0,
@@ -237,7 +239,13 @@ class Run:
         return Run(tuple(record for record in edited if record is not None), self.files)
 
     def with_file(self, name: str, data: bytes) -> "Run":
-        return Run(self.records, {**self.files, name: data})
+        """The run with another capture, closed as it is now; a name that was never closed stays so."""
+
+        def close(record: say.CaptureClosed) -> say.CaptureClosed:
+            again = closed(name, data)
+            return replace(record, bytes=again.bytes, sha256=again.sha256) if record.name == name else record
+
+        return Run(self.change(say.CaptureClosed, close).records, {**self.files, name: data})
 
     def with_record(self, record: say.Record) -> "Run":
         return Run((*self.records[:-1], record, self.records[-1]), self.files)
@@ -336,6 +344,7 @@ def healthy() -> Run:
             cache_among_substituters=Truth.PRESENT,
             fallback=True,
             nix_version="2.8.0",
+            trusted_public_keys=(PUBLIC_KEY,),
         ),
         child("build", "build.log"),
         *publication(Label.CANARY, CANARIES),

@@ -86,6 +86,16 @@ def test_a_file_too_many_is_found(sealed: Path) -> None:
         verify(sealed)
 
 
+@pytest.mark.row("ART-02")
+@pytest.mark.parametrize("name", ["journal.jsonl", "push-profile.log", "report.html", "evidence.json"])
+def test_a_link_in_the_place_of_a_file_is_refused(sealed: Path, tmp_path: Path, name: str) -> None:
+    """It has the very bytes, and could have others a moment later."""
+    (sealed / name).rename(tmp_path / "elsewhere")
+    (sealed / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RefusedError, match="can't be read"):
+        verify(sealed)
+
+
 @pytest.mark.row("ART-11")
 def test_a_better_verdict_written_by_hand_is_not_believed(tmp_path: Path) -> None:
     run = tapes.healthy().change(

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from gate.judge.checks.bodies import check_bodies
 from gate.judge.checks.buckets import check_buckets
 from gate.judge.checks.build import check_build
+from gate.judge.checks.builders import check_builders
+from gate.judge.checks.closure import check_closure
 from gate.judge.checks.controls import check_controls
 from gate.judge.checks.epochs import check_epochs
 from gate.judge.checks.incident import check_incident
@@ -12,7 +14,9 @@ from gate.judge.checks.push import check_push
 from gate.judge.checks.run import check_caches, check_captures, check_run
 from gate.judge.checks.server_log import check_server_log
 from gate.judge.checks.state import check_state
-from gate.judge.checks.volumes import check_volumes
+from gate.judge.checks.store_log import check_store_log
+from gate.judge.checks.uploads import check_uploads
+from gate.judge.checks.volumes import check_drives, check_volumes
 from gate.judge.parts import check_parts
 from gate.model.document import Facts, Finding
 
@@ -20,13 +24,18 @@ Check = Callable[[Facts], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     check_buckets,
     check_volumes,
+    check_drives,
+    check_uploads,
     check_state,
     check_epochs,
     check_caches,
+    check_builders,
     check_build,
     check_push,
     check_bodies,
+    check_closure,
     check_server_log,
+    check_store_log,
     check_controls,
     check_incident,
     check_captures,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import groupby
 
+from gate.evidence.bodies import NON_REPRODUCIBLE
 from gate.judge.finding import finding
 from gate.model.body import Body, Read
 from gate.model.document import Facts, Finding
@@ -15,11 +16,22 @@ def check_bodies(facts: Facts) -> Iterator[Finding]:
 
 
 def _summary(body: Body) -> str:
+    if body.code == NON_REPRODUCIBLE:
+        return _two_builds(body)
     told = []
     for words, group in groupby(body.reads, key=_told):
         count = len(list(group))
         told.append(words if count == 1 else f"{count} times {words}")
     return f"claimed {body.claim.value}, {body.nar_size} bytes expected; {', then '.join(told) or 'it was not read'}"
+
+
+def _two_builds(body: Body) -> str:
+    """Both contents of one name; the cache's is of the first read that was classed so."""
+    info = next(read.narinfo for read in body.reads if read.code == NON_REPRODUCIBLE and read.narinfo is not None)
+    return (
+        f"claimed {body.claim.value}; the cache has another NAR of it, whole and signed by its key: {info.nar_hash}, "
+        f"{info.nar_size} bytes; built here: {body.nar_hash}, {body.nar_size} bytes"
+    )
 
 
 def _told(read: Read) -> str:

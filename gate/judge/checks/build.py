@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gate.judge.finding import finding
+from gate.judge.finding import finding, how_ended
 from gate.model.basics import Status, Truth
 from gate.model.document import Build, Facts, Finding
 from gate.model.parsed import BuildLedger, Masked
@@ -22,11 +22,11 @@ def check_build(facts: Facts) -> Iterator[Finding]:
 
 
 def _outcome(build: Build) -> tuple[str, str]:
-    told = f"exit {build.exit}, signal {build.signal}, ended by {build.ended_by or 'itself'}"
+    told = how_ended(build)
     ledger = build.ledger
     if ledger is not None and ledger.aborted:
         return "build-aborted", f"nix aborted ({told})"
-    if build.exit != 0 or not build.outputs:
+    if build.exit != 0 or build.ended_by is not None or not build.outputs:
         return "build-failed", f"nix build of {build.installable} gave {len(build.outputs)} outputs ({told})"
     if ledger is None or ledger.events == 0:
         return "build-log-unread", "the build's log has no event that could be read"

@@ -11,13 +11,12 @@ NO_TOKEN: Final = "no-token-denied"
 READ_ONLY: Final = "read-only-push-denied"
 ABSENT: Final = "absent-path-404"
 BIT_FLIP: Final = "bit-flip-caught"
-LOG: Final = "log-canaries-found"
 CONTROLS: Final = (NO_TOKEN, READ_ONLY, ABSENT, BIT_FLIP)
 
 
 def check_controls(facts: Facts) -> Iterator[Finding]:
     """One row a control."""
-    tried = {control.name: (number, control) for number, control in enumerate(facts.controls)}
+    tried = {control.name: (number, control) for number, control in sorted(enumerate(facts.controls), key=_rank)}
     for name in CONTROLS:
         if name == NO_TOKEN and facts.policy.cache_public:
             yield finding("control-not-here", name, "the cache is declared public in the policy")
@@ -25,6 +24,11 @@ def check_controls(facts: Facts) -> Iterator[Finding]:
             yield finding("control-missing", name, f"the control {name} was not tried")
         else:
             yield _row(*tried[name])
+
+
+def _rank(tried: tuple[int, Control]) -> int:
+    """The worst trial of a control comes last: it is the one that counts."""
+    return (Truth.PRESENT, Truth.UNKNOWN, Truth.ABSENT).index(tried[1].fired)
 
 
 def _row(number: int, control: Control) -> Finding:

@@ -1,11 +1,14 @@
 """The push account: every publication ended well, every path has one claim, and enough of it was really written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gate.judge.finding import finding
+from gate.judge.finding import finding, how_ended
 from gate.model.basics import Claim, Label, Truth
-from gate.model.document import Facts, Finding, PushAttempt, PushPath
+from gate.model.document import Facts, Finding
+from gate.model.policy import Policy
+from gate.model.push_facts import PushAttempt, PushPath
+from gate.parse.push_log import CONTRADICTED
 
 REPRESENTATIVE: Final = "representative"  # the subject of the row on whether enough was really written
 _SERVER_FAILED = frozenset({"InternalServerError", "HTTP 500"})  # Attic's own word, and a 500 that does not bear it
@@ -48,7 +51,7 @@ def _lacking(facts: Facts) -> int:
 
 
 def _attempt(attempt: PushAttempt) -> tuple[str, str]:
-    told = f"exit {attempt.exit}, signal {attempt.signal}, ended by {attempt.ended_by or 'itself'}"
+    told = how_ended(attempt)
     if not attempt.started:
         return "push-not-run", f"the {attempt.label.value} was not published"
     if attempt.ended_by == "loss":
@@ -67,13 +70,14 @@ def _attempt(attempt: PushAttempt) -> tuple[str, str]:
 
 def _ending(attempt: PushAttempt, told: str) -> tuple[str, str]:
     counts = attempt.counts
-    if attempt.exit != 0 and counts.failed == 0:
+    ended_well = attempt.exit == 0 and attempt.ended_by is None  # a client may end by 0 when it is told to end
+    if not ended_well and counts.failed == 0:
         return "push-unattributed", f"the client failed and named no path ({told})"
-    if attempt.exit != 0:
+    if not ended_well:
         return "push-failed", _counted(attempt, told)
     if counts.failed or counts.unaccounted:
         return "push-counts-differ", _counted(attempt, told)
-    if attempt.vacuous or counts.attempted == 0:
+    if attempt.vacuous or counts.attempted == counts.in_upstream:
         return "push-wrote-nothing", f"the client had nothing to do ({told})"
     if attempt.cut or attempt.missing_asked is not Truth.PRESENT:
         return (
@@ -117,6 +121,9 @@ def _path(number: int, path: PushPath) -> Finding:
     where = (f"/push/paths/{number}",)
     if path.claim is Claim.FAILED:
         error = path.error
+        if error is not None and error.code == CONTRADICTED:
+            told = "the client said that it succeeded, and a later error's text names it as failed"
+            return finding("push-path-contradicted", path.store_path, f"{told}: {error.message}", evidence=where)
         code = "push-path-failed" if error is not None and error.code in _SERVER_FAILED else "push-path-refused"
         told = f"{error.code}: {error.message}" if error else "no error text"
         return finding(code, path.store_path, f"failed with {told}", evidence=where)
@@ -131,13 +138,20 @@ def _path(number: int, path: PushPath) -> Finding:
 
 def _representative(facts: Facts) -> Finding:
     fresh, twin = facts.coverage.fresh_profile, facts.coverage.fresh_twin
-    wanted = facts.policy.min_fresh
+    wanted = max(facts.policy.min_fresh, 1)
     good = fresh >= wanted or twin >= wanted
     if facts.parts and facts.policy.representative:
         good = twin >= wanted  # only names with the run's nonce show that nobody wrote them before
+    told = f"{fresh} fresh paths of the profile and {twin} of its twin were written, {wanted} wanted"
+    profile = [path for path in facts.push.paths if path.label is Label.PROFILE]
+    if profile and not facts.parts and not _is_within_bounds(facts.policy, profile):
+        good, told = False, f"{told}; the {len(profile)} paths of the profile are not within the policy's bounds"
     return finding(
-        "push-representative" if good else "push-not-representative",
-        REPRESENTATIVE,
-        f"{fresh} fresh paths of the profile and {twin} of its twin were written, {wanted} wanted",
-        evidence=("/coverage",),
+        "push-representative" if good else "push-not-representative", REPRESENTATIVE, told, evidence=("/coverage",)
     )
+
+
+def _is_within_bounds(policy: Policy, profile: Sequence[PushPath]) -> bool:
+    """Whether the push set still is one that the policy takes for the profile."""
+    total = sum(path.nar_size for path in profile)
+    return policy.min_paths <= len(profile) <= policy.max_paths and total <= policy.max_bytes

@@ -29,7 +29,12 @@ def check_captures(facts: Facts) -> Iterator[Finding]:
             summary = f"{capture.name}: {capture.bytes} bytes, {capture.redactions} replacements"
             yield finding(code, capture.name, summary, evidence=(f"/journal/captures/{number}",))
     for name in facts.journal.missing_captures:
-        yield finding("capture-missing", name, f"{name} is missing or was never closed", evidence=("/journal",))
+        yield finding(
+            "capture-missing",
+            name,
+            f"{name} is missing, was never closed, or is not what was closed",
+            evidence=("/journal",),
+        )
 
 
 def check_run(facts: Facts) -> Iterator[Finding]:

@@ -1,12 +1,17 @@
-"""The server's log: it may only lower the verdict, and only with both canaries is its silence worth anything."""
+"""The server's log: it may only lower the verdict, and only with its canaries is its silence worth anything.
+
+Each replica that answered a canary of its own must have it in its own log. One that no canary is known to have come to
+is a note: what it logged is looked at all the same, and its silence proves nothing.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
 
 from gate import limits
 from gate.judge.finding import finding
-from gate.model.basics import Truth
+from gate.model.basics import Phase, Truth
 from gate.model.document import Facts, Finding, ServerEvent, Skew
+from gate.model.log_records import ReplicaLog
 from gate.parse.server_log import is_error, speaks_of_storage
 
 ABSENT_SOURCE = "server-log"
@@ -20,6 +25,7 @@ def check_server_log(facts: Facts) -> Iterator[Finding]:
     if ABSENT_SOURCE in facts.policy.absent:
         yield finding("log-not-here", "server-log", "the policy lists the server's log as absent")
         return
+    yield from _replicas(facts)
     where = ("/server_log",)
     canaries = (facts.pre.canary, facts.post.canary)
     logged = [canary.logged.value if canary else "not sent" for canary in canaries]
@@ -32,7 +38,38 @@ def check_server_log(facts: Facts) -> Iterator[Finding]:
     seen = any(canary is not None and canary.logged is not Truth.UNKNOWN for canary in canaries)
     code = "log-canary-missing" if seen else "log-unobservable"
     summary = f"canaries in the captured log: before {logged[0]}, after {logged[1]}; cut: {facts.server_log.cut}"
+    silent = [f"{row.pod} ({phase.value})" for phase, row in _rows(facts) if row.logged is Truth.ABSENT]
+    if silent:
+        summary += f"; not in the log of the replica that answered it: {', '.join(silent)}"
     yield finding(code, "server-log", summary, evidence=where)
+
+
+def _rows(facts: Facts) -> Iterator[tuple[Phase, ReplicaLog]]:
+    for phase, seen in ((Phase.PRE, facts.pre), (Phase.POST, facts.post)):
+        for row in seen.replicas:
+            yield phase, row
+
+
+def _replicas(facts: Facts) -> Iterator[Finding]:
+    """A note on each replica; none of them is the claim itself, whose subject is the server's log."""
+    where = ("/pre/replicas", "/post/replicas")
+    by_pod: dict[str, list[tuple[Phase, ReplicaLog]]] = {}
+    for phase, row in _rows(facts):
+        by_pod.setdefault(row.pod, []).append((phase, row))
+    for pod, rows in sorted(by_pod.items()):
+        told = "; ".join(f"{phase.value}: {_of_replica(row)}" for phase, row in rows)
+        known = all(row.logged is Truth.PRESENT for _, row in rows)
+        code = "log-replica-read" if known else "log-replica-unknown"
+        yield finding(code, f"replica {pod}", told, evidence=where)
+    for name, seen in (("pre", facts.pre), ("post", facts.post)):
+        if seen.replicas_error:
+            yield finding("log-replica-unknown", f"replicas {name}", seen.replicas_error, evidence=where)
+
+
+def _of_replica(row: ReplicaLog) -> str:
+    way = {"address": "by its address", "proxy": "through the API server", None: "by no way"}[row.way]
+    asked = f"answered its canary {way}" if row.answered else "sent no canary" if not row.note else row.note
+    return f"{asked}; in its own log: {row.logged.value}"
 
 
 def _storage(facts: Facts) -> Iterator[Finding]:
@@ -87,6 +124,16 @@ def _skewed(facts: Facts) -> Iterator[Finding]:
             f"expected at most {limits.LOG_SKEW_SECONDS} s",
             evidence=("/server_log/skew",),
         )
+    for phase, row in _rows(facts):
+        own = Skew(low_millis=row.skew[0], high_millis=row.skew[1]) if row.skew else None
+        if own is not None and _least_millis(own) > limits.LOG_SKEW_SECONDS * 1000:
+            told = f"{own.low_millis / 1000:+.1f} to {own.high_millis / 1000:+.1f} s off ours"
+            yield finding(
+                "log-clock-skew",
+                "server-log",
+                f"the clock of the replica {row.pod} is {told}: expected at most {limits.LOG_SKEW_SECONDS} s",
+                evidence=(f"/{phase.value}/replicas",),
+            )
 
 
 def _least_millis(skew: Skew) -> int:

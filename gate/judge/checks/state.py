@@ -19,6 +19,11 @@ def check_state(facts: Facts) -> Iterator[Finding]:
     if ABSENT_SOURCE in facts.policy.absent:
         yield finding("state-not-here", subject, "the policy lists the state as absent", phase=Phase.POST)
         return
+    seen = [state for state in (facts.pre.state, facts.post.state) if state is not None]
+    if any(f"{state.bucket}/{state.key}" != subject for state in seen):
+        told = f"the state that was looked at is {', '.join(f'{state.bucket}/{state.key}' for state in seen)}"
+        yield finding("state-unobservable", subject, told, phase=Phase.POST, evidence=where)
+        return
     code, status, summary = _compare(facts.pre.state, facts.post.state, read=facts.policy.state_contents)
     yield finding(code, subject, summary, phase=Phase.POST, status=status, evidence=where)
 
@@ -39,14 +44,21 @@ def _compare(pre: State | None, post: State | None, *, read: bool) -> tuple[str,
         doubt = _doubt(pre.told or _NOTHING, post.told or _NOTHING)
         if doubt is not None:
             return doubt, Status.INCONCLUSIVE, told
+    if pre.etag is None or post.etag is None:
+        return "state-unobservable", None, f"without an ETag it can't be told from another: {told}"
     moved = read and _moved(pre.told or _NOTHING, post.told or _NOTHING)
     if not moved and _marks(pre) != _marks(post):
         return "state-changed", None, told
-    if Truth.UNKNOWN in (pre.locked, post.locked):
+    locks = (pre.locked, post.locked)
+    if Truth.UNKNOWN in locks:
         return "state-unobservable", None, f"the lock object could not be read: {told}"
-    if Truth.PRESENT in (pre.locked, post.locked):
-        return "state-locked", None, told
-    return ("state-serial-moved" if moved else "state-unchanged"), None, told
+    return _unlocked(locks, moved=moved), None, told
+
+
+def _unlocked(locks: tuple[Truth, Truth], *, moved: bool) -> str:
+    if Truth.PRESENT in locks:
+        return "state-locked"
+    return "state-serial-moved" if moved else "state-unchanged"
 
 
 def _failure(pre: State, post: State) -> str | None:
@@ -85,8 +97,10 @@ def _marks(state: State) -> tuple[object, ...]:
 
 
 def _told(state: State) -> str:
-    parts = [state.truth.value, f"ETag {state.etag}", f"{state.size} bytes", f"lock {state.locked.value}"]
-    return ", ".join([*parts, *_content(state.told)]) + (f" ({state.note})" if state.note else "")
+    etag = [] if state.etag is None else [f"ETag {state.etag}"]
+    size = [] if state.size is None else [f"{state.size} bytes"]
+    parts = [state.truth.value, *etag, *size, f"lock {state.locked.value}", *_content(state.told)]
+    return ", ".join(parts) + (f" ({state.note})" if state.note else "")
 
 
 def _content(told: StateTold | None) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Two evidences compared: what weighs what, and that unknown equals nothing."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -23,13 +22,14 @@ from gate.model.basics import BucketState, Status, Truth, Word
 from gate.model.difference import Difference, DiffRow
 from gate.model.document import Bucket, Evidence, ServerEvent, Workload
 from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent
+from gate.model.log_records import StoreLog
+from gate.model.parsed import LogEvent
 from gate.model.state_told import StateTold
 from gate.seal import assemble
 from tests.helpers import tapes
 
 HEALTHY = assemble(tapes.healthy().facts(), ())
 LATER = replace(HEALTHY, started_at="2026-11-25T00:00:00.000Z")
-Rows = Callable[[Evidence, Evidence], Any]
 
 
 def both(a: Evidence = HEALTHY, b: Evidence = LATER) -> Difference:
@@ -547,6 +547,29 @@ def test_a_log_that_is_unknown_equals_nothing() -> None:
     absent = [replace(of, policy=replace(of.policy, absent=("server-log",))) for of in (hidden, LATER)]
     assert logs(*absent) == []
     assert logs(absent[0], LATER)[0][3] == "unsure"
+
+
+def store_log(*codes: str | None, truth: Truth = Truth.PRESENT) -> StoreLog:
+    events = tuple(LogEvent(at=None, level="ERROR", target="t", code=code, message="m") for code in codes)
+    return StoreLog(
+        place="file:///l", truth=truth, events=events, event_count=len(events), troubles=0, cut=False, notes=()
+    )
+
+
+def test_codes_of_the_stores_log() -> None:
+    a = replace(HEALTHY, store_log=store_log("timeout", "NoSuchKey", None))
+    b = replace(LATER, store_log=store_log("timeout", "drive-faulty", "AccessDenied"))
+    assert logs(a, b)[1:] == [
+        ("store log", "present", "present", "same"),
+        ("store log AccessDenied", "none", "1 time", "note"),
+        ("store log NoSuchKey", "1 time", "none", "note"),
+        ("store log drive-faulty", "none", "1 time", "unsure"),
+        ("store log timeout", "1 time", "1 time", "same"),
+    ]
+    hidden = replace(LATER, store_log=store_log(truth=Truth.UNKNOWN))
+    assert logs(a, hidden)[1] == ("store log", "present", "unknown", "unsure")
+    assert logs(a, replace(b, store_log=None))[1] == ("store log", "present", "not looked at", "unsure")
+    assert logs(replace(a, store_log=None), b)[1] == ("store log", "not looked at", "present", "unsure")
 
 
 def test_codes_of_previous_logs() -> None:

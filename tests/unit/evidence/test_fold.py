@@ -34,7 +34,8 @@ def test_the_account_of_a_push_adds_up_and_follows_the_plan() -> None:
 
 
 def test_paths_without_a_line_are_cached_upstream_or_unaccounted() -> None:
-    cached, upstream, unverified, *rest = tapes.SOURCES
+    cached, theirs, unverified, *rest = tapes.SOURCES
+    upstream = replace(theirs, signatures=("main:AAAA", "cache.nixos.org-1:AAAA"))
     signed = replace(unverified, signatures=("cache.nixos.org-1:AAAA",))
 
     def change(record: say.PushSetKnown) -> say.PushSetKnown:
@@ -247,6 +248,42 @@ def test_readiness_is_believed_in_its_own_form_only(ready: say.HttpAnswer | None
         say.BucketSampled, lambda record: one_sample(ready=ready) if record.phase is Phase.POST else record
     )
     assert run.facts().post.buckets["attic"].samples[0].ready is truth
+
+
+@pytest.mark.parametrize(
+    ("ready", "writable", "truth"),
+    [
+        (answer(200, '{"ready":true}'), None, P),
+        (
+            answer(200, '{"ready":true}'),
+            answer(403, "<Error><Code>AccessDenied</Code></Error>"),
+            P,
+        ),  # RustFS 1.0.0-beta.2
+        (answer(200, '{"ready":true}'), answer(200, '{"ready":true}'), P),
+        (answer(200, '{"ready":true}'), answer(503, '{"ready":false}'), A),  # it can be read, and not written to
+        (answer(503, '{"ready":false}'), answer(200, '{"ready":true}'), A),
+        (answer(503, '{"ready":false}'), answer(503, '{"ready":false}'), A),
+        (answer(403, "<Error/>"), answer(200), P),  # MinIO
+        (answer(403, "<Error/>"), answer(503), A),
+        (answer(403, "<Error/>"), answer(412), U),
+        (answer(403, "<Error/>"), answer(503, "<html>"), U),
+        (answer(403, "<Error/>"), answer(200, "", body_cut=True), U),
+        (answer(403, "<Error/>"), answer(None, error="connect"), U),
+    ],
+)
+def test_a_store_that_can_not_be_written_to_is_not_ready(
+    ready: say.HttpAnswer, writable: say.HttpAnswer | None, truth: Truth
+) -> None:
+    def change(record: say.BucketSampled) -> say.BucketSampled:
+        return replace(record, ready=ready, writable=writable) if record.phase is Phase.POST else record
+
+    run = healthy().change(say.BucketSampled, change)
+    sample = run.facts().post.buckets["attic"].samples[0]
+    assert sample.ready is truth
+    assert (sample.state.value == "not-ready") is (truth is A)
+    assert (run.word() == "pass") is (truth is not A)
+    told = any("can't be written to" in note for note in sample.notes)
+    assert told is (truth is A and ready.status != 503)
 
 
 def test_a_public_key_that_is_no_key_leaves_the_signature_unknown() -> None:

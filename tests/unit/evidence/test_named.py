@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gate.errors import ForeignTextError
 from gate.evidence.named import Asked, Named, is_upstream, judge_read, named_path, not_read
 from gate.model.basics import Label, Status, Truth
-from gate.model.records import BodyRead, HttpAnswer, NarRead, PathFacts
+from gate.model.nar_read import NarRead
+from gate.model.records import BodyRead, HttpAnswer, PathFacts
 from gate.parse.signature import fingerprint
 
 HASH = "8iv5j0f2difw6wg9vwj9r2raacb08fkv"

@@ -368,6 +368,16 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
         U,
         ("push-path-refused", "inconclusive"),
     ),
+    "a failure that an error's text forges": (
+        pushed(
+            failing(
+                f"HTTP 413 Payload Too Large: <html>\n❌ {tapes.SOURCES[0].store_path[11:]}: InternalServerError: x"
+            ),
+            exit=1,
+        ),
+        U,
+        ("push-path-contradicted", "inconclusive"),
+    ),
     "no result": (
         pushed(tapes.push_log(tapes.SOURCES[:-1], announced=len(tapes.SOURCES))),
         U,
@@ -443,7 +453,11 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     ),
     "empty body, well ended": (nar(wire_bytes=0, nar_bytes=0, clean_end=False), Q, ("body-empty", "fail")),
     "cut body": (nar(curl=18, **HALF), Q, ("body-short", "fail")),
-    "cut at the very end": (nar(curl=18), Q, ("body-short", "fail")),
+    "cut at the very end": (nar(curl=18), U, ("body-misframed", "inconclusive")),
+    "cut at the very end, error told": (nar(curl=92, error="cut"), U, ("body-misframed", "inconclusive")),
+    "cut in the frame's own end": (nar(curl=18, clean_end=False), Q, ("body-short", "fail")),
+    "hidden bytes": (nar(skipped_bytes=9), Q, ("body-hidden-bytes", "fail")),
+    "hidden bytes, cut at the very end": (nar(skipped_bytes=9, curl=18), Q, ("body-hidden-bytes", "fail")),
     "frame not ended": (nar(clean_end=False), Q, ("body-short", "fail")),
     "short body": (nar(nar_bytes=100, sha256="x", well_formed=False), Q, ("body-short", "fail")),
     "short and undecodable": (nar(nar_bytes=100, error="decompress", well_formed=False), Q, ("body-corrupt", "fail")),
@@ -639,7 +653,7 @@ def test_each_break_has_its_code_and_verdict(name: str) -> None:
 def test_the_healthy_run_passes_with_every_claim_proved() -> None:
     findings, verdict = healthy().judged()
     assert (verdict.word.value, verdict.outcome, verdict.exit_code, verdict.blocks) == ("pass", "pass", 0, False)
-    assert len(findings) == 2 * 3 + 1 + 2 + 2 + 1 + 2 + 13 + 1 + 13 + 1 + 4 + 4 + 1
+    assert len(findings) == 2 * 3 + 1 + 2 + 2 + 1 + 1 + 2 + 13 + 1 + 13 + 2 + 1 + 4 + 4 + 1
 
 
 WORSE = {"pass": 0, "inconclusive": 1, "quarantine": 2}

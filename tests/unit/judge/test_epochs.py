@@ -10,7 +10,6 @@ from gate.model.basics import Phase, Truth
 from tests.helpers import tapes
 from tests.helpers.tapes import Run, healthy
 
-Rows = dict[str, say.WorkloadSeen]
 ONE, TWO = "kubectl://n/pod/one?container=c", "kubectl://n/pod/two?container=c"
 
 

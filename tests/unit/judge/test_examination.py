@@ -24,6 +24,7 @@ from gate.model.examination import (
     RightSeen,
     TokenSeen,
 )
+from gate.model.log_records import ReplicaLog
 from tests.helpers import tapes
 from tests.helpers.tapes import answer
 
@@ -396,10 +397,59 @@ def test_stated_absences_and_unused_tools_are_not_applicable() -> None:
     assert set(unused) == {
         *("no-token-denied", "state-object", "store-workload", "cache-workload", "server-log", "log-canary"),
         *("kubectl", "cluster-trust", "cluster-reachable", "clock-cache", "clock-store", "clock-cluster"),
+        *("log-replicas", "store-log"),
     }
     assert unused["clock-cluster"] == unused["kubectl"] == "no place is in a cluster"
     assert unused["clock-cache"] == "no Date was told, so there is nothing to compare"
     assert (bad(made), made.unknown, made.verdict.exit_code) == ({}, (), 0)
+
+
+def replicas(*rows: ReplicaLog, error: str = "") -> Facts:
+    seen = facts()
+    return replace(seen, pre=replace(seen.pre, replicas=rows, replicas_error=error))
+
+
+def replica(pod: str, note: str = "") -> ReplicaLog:
+    return ReplicaLog(pod=pod, way=None if note else "proxy", answered=not note, logged=U, note=note)
+
+
+def test_each_replicas_canary_is_looked_for() -> None:
+    both = replicas(replica("a"), replica("b"))
+    made = examine(examined(facts=both))
+    assert check(made, "log-replicas").status is Status.PASS
+    assert told(made, "log-replicas") == "2 of 2 answered a canary of their own"
+    silent = examine(examined(facts=both, log=LogSeen(lacking=(), late=False, silent=("b",))))
+    assert bad(silent) == {"log-replicas": Status.INCONCLUSIVE}
+    assert told(silent, "log-replicas") == "not in the log of the replica that answered it: b"
+    assert unknown(silent) == {"log:server-log:run"}
+
+
+def test_a_replica_that_can_not_be_reached_is_told_and_does_not_keep_a_run_from_passing() -> None:
+    made = examine(examined(facts=replicas(replica("a"), replica("b", "through the API server: forbidden"))))
+    found = check(made, "log-replicas")
+    assert (found.status, made.unknown, made.verdict.word) == (Status.NOT_APPLICABLE, (), Word.PASS)
+    assert found.told == (
+        "1 of 2 answered a canary of their own; "
+        "unknown whether the log is whole of b: through the API server: forbidden"
+    )
+    made = examine(examined(facts=replicas(error="the pods of n/attic: forbidden")))
+    assert told(made, "log-replicas") == "unknown: the pods of n/attic: forbidden"
+    made = examine(examined(facts=replicas(replica("a"))))
+    assert told(made, "log-replicas") == "there are no replicas to tell apart"
+
+
+def test_the_stores_log_is_looked_at_where_one_is_named() -> None:
+    assert "would be unknown" in told(examine(examined()), "store-log")
+    named = facts(store_log="file:///l")
+    made = examine(examined(facts=named, store_log=()))
+    assert (check(made, "store-log").status, made.unknown) == (Status.PASS, ())
+    made = examine(examined(facts=named, store_log=("it can't be read",)))
+    assert bad(made) == {"store-log": Status.INCONCLUSIVE}
+    assert told(made, "store-log") == "it can't be read"
+    assert unknown(made) == {"log:store-log:run"}
+    lacking = replace(CLUSTER, rights=(replace(GRANTED, sources=("store-log",), granted=False),))
+    made = examine(examined(facts=named, store_log=(), cluster=lacking))
+    assert unknown(made) == {"log:store-log:run"}
 
 
 def test_the_state_is_read_where_the_policy_says_so() -> None:
@@ -465,8 +515,8 @@ def test_the_first_line_names_five_checks_and_counts_the_others() -> None:
 @pytest.mark.parametrize(
     ("changes", "claims"),
     [
-        ({"missing_tools": ("nix-store",)}, {RUN, "build:build:run", *PUSHED, *PUSHED_PATHS}),
-        (nix(trusted=False), {"build:build:run"}),
+        ({"missing_tools": ("nix-store",)}, {RUN, "build:build:run", "cache:key of main:run", *PUSHED, *PUSHED_PATHS}),
+        (nix(trusted=False), {"build:build:run", "cache:key of main:run"}),
         ({"keys_given": False}, {"state:tofu-state/runners/terraform.tfstate:post", *MARKED}),
         (workload("store", U), {"epoch:store:post"}),
         (cluster(rights=(replace(GRANTED, granted=False),)), {"log:server-log:run", *MARKED}),

@@ -122,11 +122,13 @@ def test_each_break_of_a_twin_has_its_code_and_verdict(name: str) -> None:
 @pytest.mark.parametrize("name", list(BREAKS))
 def test_a_broken_twin_is_no_better_where_the_profile_was_fresh(name: str) -> None:
     """The twin that was begun counts, whether it was due or not; only one that never was is not missed."""
-    twin = [record for record in cached().records if getattr(record, "label", None) is Label.TWIN]
+    labelled = [record for record in cached().records if getattr(record, "label", None) is Label.TWIN]
     watched = tapes.sample(Phase.DURING, 9)  # just before the push's end, as the watch writes it
-    twin += [
+    twin = [
+        *(record for record in labelled if not isinstance(record, say.BodyRead)),
         watched,
         *(record for record in cached().records if getattr(record, "name", "") in ("push:twin", "push-twin.log")),
+        *(record for record in labelled if isinstance(record, say.BodyRead)),
     ]
     base = healthy()
     post = next(number for number, row in enumerate(base.records) if getattr(row, "phase", None) is Phase.POST)
@@ -178,7 +180,10 @@ def test_paths_that_are_left_to_upstream_are_not_fresh() -> None:
 
     def change(record: say.PushSetKnown) -> say.PushSetKnown:
         upstream = tuple(path.store_path for path in tapes.SOURCES[:2])
-        return replace(record, upstream=upstream) if record.label is Label.PROFILE else record
+        signed = tuple(replace(path, signatures=("cache.nixos.org-1:AAAA",)) for path in record.paths[:2])
+        paths, names = (*signed, *record.paths[2:]), ("cache.nixos.org-1",)
+        told = replace(record, paths=paths, upstream=upstream, upstream_key_names=names)
+        return told if record.label is Label.PROFILE else record
 
     log = tapes.push_log(tapes.SOURCES[2:]).replace(b"0 in upstream", b"2 in upstream")
     run = healthy().change(say.PushSetKnown, change).with_file("push-profile.log", log)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError
-from gate.parse.signature import fingerprint, key_name, public_key, verify
+from gate.parse.signature import fingerprint, key_name, public_key, trusts, verify
 
 # A public narinfo of cache.nixos.org (quoted in https://github.com/nix-community/lila/issues/4) and that cache's key.
 PATH = "/nix/store/5lrsc92ci8mk4bm2g08x00lqb5siw26j-linux-5.10.105"
@@ -134,3 +134,14 @@ def test_any_text_is_no_signature_and_no_key(signature: str, key: str, message: 
     assert not verify(message, signature, [])
     with suppress(ForeignTextError):
         assert not verify(message, signature, [key])
+
+
+def test_of_keys_of_one_name_nix_trusts_the_first() -> None:
+    _, old = make_key(1)
+    _, new = make_key(2)
+    _, other = make_key(2, "t-2")
+    assert trusts([other, old], old)
+    assert trusts([new, old], new)
+    assert not trusts([new, old], old)
+    assert not trusts([other], new)
+    assert not trusts([], new)

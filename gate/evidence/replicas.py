@@ -1,0 +1,74 @@
+"""Each replica's canary and its own log: whether what that replica logged is known to be read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from gate.evidence.log_join import moment
+from gate.model.basics import Phase, Truth
+from gate.model.log_records import ReplicaCanaries, ReplicaCanary, ReplicaLog
+from gate.model.records import Entry, LogCanarySent
+from gate.parse.server_log import find_pods
+
+ONLY_ONE = "the only replica: the endpoint's canary must be in its log"
+
+
+def nonces_of(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The nonces that replicas answered, so that each must be in a log."""
+    return tuple(
+        replica.nonce
+        for entry in entries
+        if isinstance(entry.record, ReplicaCanaries)
+        for replica in entry.record.replicas
+        if replica.answered
+    )
+
+
+def fold_replicas(
+    entries: Sequence[Entry], data: bytes | None, logged_at: Mapping[str, str | None]
+) -> dict[Phase, tuple[ReplicaLog, ...]]:
+    """The replicas of each phase by the captured log; ``data`` is None where none was captured.
+
+    ``logged_at`` has the server's own time of the event with each nonce.
+    """
+    looks = [entry.record for entry in entries if isinstance(entry.record, ReplicaCanaries)]
+    endpoint = {entry.record.phase: entry.record.nonce for entry in entries if isinstance(entry.record, LogCanarySent)}
+    nonces = [*endpoint.values(), *nonces_of(entries)]
+    pods = find_pods(data or b"", nonces) if looks else {}
+    return {
+        look.phase: tuple(
+            replace(
+                _replica(replica, endpoint.get(look.phase, ""), None if data is None else pods),
+                skew=_skew(replica, logged_at.get(replica.nonce)),
+            )
+            for replica in look.replicas
+        )
+        for look in looks
+    }
+
+
+def _replica(replica: ReplicaCanary, endpoint: str, pods: Mapping[str, frozenset[str]] | None) -> ReplicaLog:
+    note = replica.error or ("" if replica.nonce else ONLY_ONE)
+    return ReplicaLog(
+        pod=replica.pod,
+        way=replica.way,
+        answered=replica.answered,
+        logged=Truth.UNKNOWN if pods is None else _logged(replica, endpoint, pods),
+        note=note,
+    )
+
+
+def _skew(replica: ReplicaCanary, logged_at: str | None) -> tuple[int, int] | None:
+    """The canary was logged between our asking and its answer, which bounds the difference of the clocks."""
+    answered, logged = moment(replica.answered_at), moment(logged_at)
+    if answered is None or logged is None:
+        return None
+    ahead = round((logged - answered).total_seconds() * 1000)
+    return ahead, ahead + replica.millis
+
+
+def _logged(replica: ReplicaCanary, endpoint: str, pods: Mapping[str, frozenset[str]]) -> Truth:
+    """Its own canary proves its log, and its absence disproves it; the endpoint's one, where it came there, proves."""
+    nonce = replica.nonce if replica.answered else endpoint
+    if replica.pod in pods.get(nonce, ()):
+        return Truth.PRESENT
+    return Truth.ABSENT if replica.answered else Truth.UNKNOWN

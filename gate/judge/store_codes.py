@@ -1,0 +1,153 @@
+"""What is said of the store: index and drives, what lies open in it, the OpenTofu state, and who the servers are."""
+
+from gate.judge.code import CAPTURE_FIRST, FAIL, INCONCLUSIVE, LOOK, NOT_APPLICABLE, PASS, Code, code
+
+STORE: tuple[Code, ...] = (
+    # --- bucket truth
+    code("bucket-indexed", (PASS,), "every sample lists, serves and marks the bucket"),
+    code(
+        "bucket-index-lost",
+        (FAIL,),
+        "ListBuckets and HeadBucket lack the bucket while its marker is on disk: the incident's failure class",
+        CAPTURE_FIRST,
+    ),
+    code(
+        "bucket-unserved", (FAIL,), "the bucket is listed but HeadBucket or a GET says it does not exist", CAPTURE_FIRST
+    ),
+    code("bucket-unlisted", (FAIL,), "HeadBucket serves the bucket but ListBuckets lacks it", CAPTURE_FIRST),
+    code(
+        "bucket-missing",
+        (FAIL, INCONCLUSIVE),
+        "the bucket is absent from list, head and disk: a failure when it was there before, else a wrong setting",
+        "check the bucket's name and the markers' place; if it was there before, treat it as data loss",
+    ),
+    code(
+        "bucket-marker-missing",
+        (INCONCLUSIVE,),
+        "the bucket is served but no drive has its whole marker",
+        "check the markers' place: is it the data folder of this store?",
+    ),
+    code(
+        "bucket-flapping",
+        (FAIL, INCONCLUSIVE),
+        "samples differ: a failure when one of them was index-lost with its markers there, else unknown",
+        CAPTURE_FIRST,
+    ),
+    code("bucket-not-ready", (INCONCLUSIVE,), "the store says of itself that it is not ready", LOOK),
+    code(
+        "bucket-unobservable",
+        (INCONCLUSIVE,),
+        "a source of bucket truth could not be read: unknown is not absent",
+        LOOK,
+    ),
+    code(
+        "volume-foreign",
+        (INCONCLUSIVE,),
+        "the markers' place is not the volume that gate.toml names, or not the one that it was before",
+        "check what is mounted there; a new drive's id goes into [store] volumes by a reviewed change",
+    ),
+    code(
+        "volume-split",
+        (INCONCLUSIVE,),
+        "a folder of the store is on another file system than its drive, as when something is mounted over it: the "
+        "store moves its files by rename, so what lies there is not what it wrote",
+        "look what is mounted over that folder (`findmnt`), and unmount it; then run the probe again",
+    ),
+    code(
+        "disk-scan-io",
+        (INCONCLUSIVE,),
+        "the disk gave an error of input or output (EIO) while the markers on it were looked at: that is no lost "
+        "index, and can hide one, or become one",
+        "look at the drive (`dmesg`, `smartctl -a`) and keep what it has before anything is restarted or repaired",
+    ),
+    # --- open uploads
+    code("upload-none", (PASS,), "the store lists no multipart upload that was begun and not ended"),
+    code(
+        "upload-older",
+        (PASS,),
+        "multipart uploads are open that are not of this run: no objects, and no harm but the room that they take; a "
+        "note",
+        "abort those that nobody goes on with (`aws s3api abort-multipart-upload`), or give the bucket a "
+        "lifecycle rule",
+    ),
+    code(
+        "upload-left-open",
+        (INCONCLUSIVE,),
+        "a multipart upload began while this run published and stayed open: Attic aborts what fails, so its server, or "
+        "another client's, went away in the middle of writing",
+        "see whether another client was pushing; if not, read the server's log of that time; then abort the upload "
+        "(`aws s3api abort-multipart-upload`) and run the probe again",
+    ),
+    code(
+        "upload-unlisted",
+        (PASS,),
+        "open multipart uploads could not be listed, by the key's rights or by what the store can do; no claim rests "
+        "on them; a note",
+        "grant the key s3:ListBucketMultipartUploads to have them told",
+    ),
+    # --- tofu state
+    code(
+        "state-unchanged", (PASS,), "the state object is there, before and after, with the same ETag, size and version"
+    ),
+    code(
+        "state-lost", (FAIL,), "the state object was there before the publication and is absent after it", CAPTURE_FIRST
+    ),
+    code(
+        "state-lineage-changed",
+        (FAIL,),
+        "the state's content has another lineage than before the publication: it is another state",
+        "keep tofu away from this state, and capture before anybody restarts the store; then find out who put it there",
+    ),
+    code(
+        "state-damaged",
+        (FAIL, INCONCLUSIVE),
+        "the state's whole content is no OpenTofu state: a failure when it was one before, else unknown",
+        "keep tofu away from this state; bring back its last good version from a backup or from the bucket's versions",
+    ),
+    code(
+        "state-serial-back",
+        (INCONCLUSIVE,),
+        "the state's content has a lower serial than before: an older state came back, by a person or by the store",
+        "find out who restored it; if nobody did, treat it as data loss: the newest state is gone",
+    ),
+    code(
+        "state-serial-moved",
+        (PASS,),
+        "a tofu apply in the window: the state's content has the same lineage and a higher serial",
+    ),
+    code(
+        "state-changed",
+        (INCONCLUSIVE,),
+        "the state object changed in the window, and nothing tells a tofu apply from damage",
+        "find out who applied, then run the probe while nobody does; `state-contents` tells a tofu apply apart",
+    ),
+    code(
+        "state-locked",
+        (INCONCLUSIVE,),
+        "the state is locked: somebody is working on it",
+        "wait for the lock, then run the probe",
+    ),
+    code(
+        "state-absent",
+        (INCONCLUSIVE,),
+        "the state object is absent before and after",
+        "check state-bucket and state-key",
+    ),
+    code("state-unobservable", (INCONCLUSIVE,), "the state object could not be read", LOOK),
+    code("state-not-here", (NOT_APPLICABLE,), "gate.toml says that this site keeps no state in this store"),
+    # --- epochs
+    code("epoch-same", (PASS,), "the server is the same process, before and after"),
+    code(
+        "epoch-changed",
+        (FAIL, INCONCLUSIVE),
+        "a server restarted in the window, which can heal what it hides: a failure when something was wrong before",
+        "find out who restarted it; run the probe again on one steady epoch",
+    ),
+    code(
+        "epoch-replicas-changed",
+        (PASS,),
+        "replicas of the cache came or went, as by scaling; those that stayed are the same, and all have one image",
+    ),
+    code("epoch-unobservable", (INCONCLUSIVE,), "the server's identity could not be told", LOOK),
+    code("epoch-not-here", (NOT_APPLICABLE,), "gate.toml says that this workload can't be observed here"),
+)

@@ -1,0 +1,106 @@
+"""What is said of those who tell: logs, what a capture looks at besides, and the controls."""
+
+from gate.judge.code import AGAIN, CAPTURE_FIRST, FAIL, INCONCLUSIVE, LOOK, NOT_APPLICABLE, PASS, Code, code
+
+WITNESS: tuple[Code, ...] = (
+    # --- server log
+    code("log-clean", (PASS,), "the log of the window has both canaries and no storage error"),
+    code(
+        "log-storage-error",
+        (INCONCLUSIVE,),
+        "the Attic server logged a storage error in the window, or the store itself logged trouble of its own",
+        CAPTURE_FIRST,
+    ),
+    code(
+        "log-unexplained-error",
+        (INCONCLUSIVE,),
+        "the server logged an error, or an answer of 5xx, that no failed path, failed read or canary of this run "
+        "explains; on a shared cache it may be another client's, and is doubt all the same: the server failed somebody",
+        "read the event in server.log and find whose request it was; once that is known, run the probe again",
+    ),
+    code(
+        "log-server-restarted",
+        (INCONCLUSIVE,),
+        "the server's log has its own start in the window: a restart can heal what it hides",
+        "find out what restarted it; run the probe again on one steady epoch",
+    ),
+    code(
+        "log-clock-skew",
+        (INCONCLUSIVE,),
+        "the server's clock and this machine's differ by more than a minute: times of the two can't be compared, and "
+        "Attic refuses tokens from its future without any tolerance",
+        "set both clocks by NTP, then run the probe again",
+    ),
+    code(
+        "log-canary-missing",
+        (INCONCLUSIVE,),
+        "a canary is not in the captured log, or not in that of the replica that answered it: no errors seen is not no "
+        "errors",
+        LOOK,
+    ),
+    code(
+        "log-replica-read",
+        (PASS,),
+        "a canary of each phase stands in this replica's own log, so what it logged is known to be read; a note",
+    ),
+    code(
+        "log-replica-unknown",
+        (PASS,),
+        "no canary is known to have come to this replica, so that its log has no errors proves nothing of it; a note",
+        "let the runner reach the pod, or grant `pods/proxy` (docs/kubernetes/log-canary.yaml)",
+    ),
+    code("log-store-clean", (PASS,), "the store's own log of the window was read, and tells no trouble of the store"),
+    code(
+        "log-store-unobservable",
+        (INCONCLUSIVE,),
+        "gate.toml names the place of the store's log, and not all of it could be read",
+        LOOK,
+    ),
+    code("log-unobservable", (INCONCLUSIVE,), "the server's log could not be captured", LOOK),
+    code("log-not-here", (NOT_APPLICABLE,), "gate.toml says that the server's log can't be had here"),
+    # --- what a capture looks at besides
+    code("disk-room", (PASS,), "the file system of this place has room for bytes and files"),
+    code(
+        "disk-full",
+        (INCONCLUSIVE,),
+        "99 % or more of the bytes or of the files (inodes) of a drive are taken: writes fail, whatever the index says",
+        "make room on the drive, without deleting what the store has; a full disk is no lost index, and can hide one",
+    ),
+    code(
+        "disk-unobservable",
+        (INCONCLUSIVE,),
+        "the disk use of a place could not be told: a full disk is not ruled out",
+        LOOK,
+    ),
+    code("incident-seen", (PASS,), "events, or what a container logged before its restart, were kept; a note"),
+    code(
+        "incident-storage-error",
+        (INCONCLUSIVE,),
+        "a container logged a storage error before its last restart",
+        "read previous.log; the restart ended what it tells of, and may have healed the index and not the bodies",
+    ),
+    code(
+        "incident-unobservable",
+        (INCONCLUSIVE,),
+        "events, or the log of a container that ended, could not be had: what they would tell is not known",
+        LOOK,
+    ),
+    # --- controls
+    code("control-fired", (PASS,), "the detector was shown to fire"),
+    code(
+        "control-not-fired",
+        (INCONCLUSIVE,),
+        "the detector did not fire when it had to: what it says proves nothing",
+        LOOK,
+    ),
+    code(
+        "control-token-overprivileged",
+        (FAIL,),
+        "a token that may only read was allowed to ask as one that may push",
+        "revoke the token and mint one with read rights alone",
+    ),
+    code("control-missing", (INCONCLUSIVE,), "the control was not tried", AGAIN),
+    code(
+        "control-not-here", (NOT_APPLICABLE,), "the cache is declared public, so a read without a token proves nothing"
+    ),
+)

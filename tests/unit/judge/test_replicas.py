@@ -1,0 +1,231 @@
+"""Each replica's canary in its own log: what is missing there blocks, and what no canary came to is a plain note."""
+
+from dataclasses import replace
+
+import pytest
+
+from gate.evidence.replicas import ONLY_ONE
+from gate.judge.verdict import judge
+from gate.model import records as say
+from gate.model.basics import Phase, Status, Truth
+from gate.model.document import Finding
+from gate.model.log_records import ReplicaCanaries, ReplicaCanary
+from gate.parse.server_log import find_pods
+from tests.helpers import tapes
+from tests.helpers.tapes import Run, healthy
+
+PLACE = "kubectl://nix-cache/deployment/attic?container=attic"
+PODS = ("attic-a", "attic-b")
+Lines = dict[str, list[str]]  # of each pod the nonces in its log
+MISSING = ("log-canary-missing", "inconclusive")
+
+
+def nonce(phase: Phase, number: int) -> str:
+    return f"gate-canary-{phase.value}-r{number}zaa"
+
+
+def sent(phase: Phase, *pods: str, **changes: object) -> ReplicaCanaries:
+    rows = (
+        ReplicaCanary(
+            pod=pod,
+            uid=f"uid-{pod}",
+            nonce=nonce(phase, number),
+            way="proxy",
+            answered=True,
+            answered_at="2026-11-24T00:00:05.000Z" if phase is Phase.PRE else "2026-11-24T00:00:38.000Z",
+            millis=3,
+        )
+        for number, pod in enumerate(pods, 1)
+    )
+    return replace(ReplicaCanaries(phase=phase, place=PLACE, replicas=tuple(rows)), **changes)  # type: ignore[arg-type]  # test
+
+
+def whole() -> Lines:
+    """Two replicas; the endpoint's canary reached the first before, and the second after."""
+    return {
+        "attic-a": [tapes.PRE_NONCE, nonce(Phase.PRE, 1), nonce(Phase.POST, 1)],
+        "attic-b": [nonce(Phase.PRE, 2), nonce(Phase.POST, 2), tapes.POST_NONCE],
+    }
+
+
+def log(lines: Lines) -> bytes:
+    said: list[str] = []
+    for pod, nonces in lines.items():
+        for each in nonces:
+            second = "05" if "-pre-" in each else "38"
+            said += [
+                f"[pod/{pod}/attic] 2026-11-24T00:00:{second}.000799Z ERROR attic_server::error: Error.\n",
+                f"[pod/{pod}/attic]            with method=GET uri=/main/{each}.narinfo version=HTTP/1.1\n",
+            ]
+    return "".join(said).encode()
+
+
+def run(pre: ReplicaCanaries | None, post: ReplicaCanaries | None, lines: Lines) -> Run:
+    made = healthy().with_file("server.log", log(lines))
+    records: list[say.Record] = []
+    for record in made.records:
+        records.append(record)
+        if isinstance(record, say.LogCanarySent):
+            look = pre if record.phase is Phase.PRE else post
+            records += [look] if look is not None else []
+    closed = tapes.closed("server.log", log(lines))
+    kept = (closed if isinstance(row, say.CaptureClosed) and row.name == "server.log" else row for row in records)
+    return Run(tuple(kept), made.files)
+
+
+def found(of: Run, code: str) -> dict[str, Finding]:
+    return {row.subject: row for row in of.judged()[0] if row.code == code}
+
+
+def test_every_replicas_log_is_known_to_be_read() -> None:
+    made = run(sent(Phase.PRE, *PODS), sent(Phase.POST, *PODS), whole())
+    assert (made.word(), made.rows()) == ("pass", set())
+    rows = found(made, "log-replica-read")
+    assert list(rows) == ["replica attic-a", "replica attic-b"]
+    assert {row.status for row in rows.values()} == {Status.PASS}
+    way = "answered its canary through the API server; in its own log: present"
+    assert rows["replica attic-a"].summary == f"pre: {way}; post: {way}"
+    facts = made.facts()
+    assert [(row.pod, row.answered, row.logged, row.note) for row in facts.pre.replicas] == [
+        ("attic-a", True, Truth.PRESENT, ""),
+        ("attic-b", True, Truth.PRESENT, ""),
+    ]
+    events = {event.explained for event in facts.server_log.events}
+    assert events == {"canary"}
+
+
+@pytest.mark.parametrize("phase", [Phase.PRE, Phase.POST])
+def test_a_replica_that_answered_and_did_not_log_it_blocks(phase: Phase) -> None:
+    lines = whole()
+    lines["attic-b"].remove(nonce(phase, 2))
+    made = run(sent(Phase.PRE, *PODS), sent(Phase.POST, *PODS), lines)
+    assert (made.word(), made.rows()) == ("inconclusive", {MISSING})
+    assert made.judged()[1].exit_code == 3
+    (row,) = found(made, "log-canary-missing").values()
+    assert row.subject == "server-log"
+    assert row.summary.endswith(f"; not in the log of the replica that answered it: attic-b ({phase.value})")
+    assert "log-clean" not in {finding.code for finding in made.judged()[0]}
+    assert list(found(made, "log-replica-unknown")) == ["replica attic-b"]
+
+
+def test_a_canary_in_another_replicas_log_is_none() -> None:
+    lines = whole()
+    lines["attic-b"].remove(nonce(Phase.POST, 2))
+    lines["attic-a"].append(nonce(Phase.POST, 2))
+    assert run(sent(Phase.PRE, *PODS), sent(Phase.POST, *PODS), lines).rows() == {MISSING}
+
+
+def test_the_endpoints_canary_does_not_stand_for_a_lost_one_of_the_replica() -> None:
+    lines = whole()
+    lines["attic-a"].remove(nonce(Phase.PRE, 1))
+    assert run(sent(Phase.PRE, *PODS), sent(Phase.POST, *PODS), lines).rows() == {MISSING}
+
+
+def unreached(look: ReplicaCanaries, number: int, why: str) -> ReplicaCanaries:
+    rows = list(look.replicas)
+    rows[number] = replace(rows[number], way=None, answered=False, answered_at=None, error=why)
+    return replace(look, replicas=tuple(rows))
+
+
+def test_a_replica_that_no_canary_came_to_is_a_note_with_the_reason() -> None:
+    lines = whole()
+    lines["attic-b"] = [tapes.POST_NONCE]
+    why = "through the API server: forbidden"
+    pre, post = (unreached(sent(phase, *PODS), 1, why) for phase in (Phase.PRE, Phase.POST))
+    made = run(pre, post, lines)
+    assert (made.word(), made.rows()) == ("pass", set())
+    (row,) = found(made, "log-replica-unknown").values()
+    assert (row.subject, row.status) == ("replica attic-b", Status.PASS)
+    # After, the endpoint's canary came to it, so that its log is known to be read; before, none did.
+    assert row.summary == f"pre: {why}; in its own log: unknown; post: {why}; in its own log: present"
+    assert "pods/proxy" in row.remedy
+
+
+def test_a_note_is_not_the_claim_that_a_pass_needs() -> None:
+    """Without the endpoint's canary after, the replicas' notes stand there, and nothing passes by them."""
+    lines = whole()
+    lines["attic-b"].remove(tapes.POST_NONCE)
+    made = run(sent(Phase.PRE, *PODS), sent(Phase.POST, *PODS), lines)
+    assert len(found(made, "log-replica-read")) == 2
+    assert (made.word(), made.rows()) == ("inconclusive", {MISSING})
+    assert "not in the log of the replica" not in found(made, "log-canary-missing")["server-log"].summary
+
+
+def test_the_only_replica_has_the_endpoints_canary() -> None:
+    only = ReplicaCanary(pod="attic-a", uid="u")
+    lines = {"attic-a": [tapes.PRE_NONCE, tapes.POST_NONCE]}
+    looks = [ReplicaCanaries(phase=phase, place=PLACE, replicas=(only,)) for phase in (Phase.PRE, Phase.POST)]
+    made = run(looks[0], looks[1], lines)
+    assert (made.word(), made.rows()) == ("pass", set())
+    (row,) = found(made, "log-replica-read").values()
+    assert row.summary == f"pre: {ONLY_ONE}; in its own log: present; post: {ONLY_ONE}; in its own log: present"
+
+
+def test_replicas_come_and_go_as_before() -> None:
+    """A new one has the canary after alone. One that went has its canary before, if its log was still to be had."""
+    lines = {"attic-a": whole()["attic-a"], "attic-c": [nonce(Phase.POST, 2), tapes.POST_NONCE]}
+    lines["attic-b"] = [nonce(Phase.PRE, 2)]
+    made = run(sent(Phase.PRE, *PODS), sent(Phase.POST, "attic-a", "attic-c"), lines)
+    assert (made.word(), made.rows()) == ("pass", set())
+    lines["attic-b"] = []
+    assert run(sent(Phase.PRE, *PODS), sent(Phase.POST, "attic-a", "attic-c"), lines).rows() == {MISSING}
+
+
+def test_replicas_that_could_not_be_told_are_a_note() -> None:
+    lines = whole()
+    trouble = ReplicaCanaries(phase=Phase.POST, place=PLACE, error="the pods of nix-cache/attic: forbidden")
+    made = run(sent(Phase.PRE, *PODS), trouble, lines)
+    assert (made.word(), made.rows()) == ("pass", set())
+    row = found(made, "log-replica-unknown")["replicas post"]
+    assert row.summary == "the pods of nix-cache/attic: forbidden"
+
+
+def test_without_a_log_nothing_is_known_of_any_replica() -> None:
+    made = run(sent(Phase.PRE, *PODS), sent(Phase.POST, *PODS), whole())
+    files = {name: data for name, data in made.files.items() if name != "server.log"}
+    facts = Run(made.records, files).facts()
+    assert {row.logged for row in (*facts.pre.replicas, *facts.post.replicas)} == {Truth.UNKNOWN}
+    rows = {(row.code, row.status.value) for row in judge(facts)[0] if row.code.startswith("log-")}
+    assert rows == {("log-unobservable", "inconclusive"), ("log-replica-unknown", "pass")}
+
+
+def test_a_log_that_the_policy_lists_as_absent_has_no_replicas() -> None:
+    made = run(sent(Phase.PRE, *PODS), sent(Phase.POST, *PODS), whole()).with_policy(absent=("server-log",))
+    assert not [row for row in made.judged()[0] if row.code.startswith("log-replica")]
+
+
+def test_a_replica_whose_clock_is_off_is_told_by_its_own_canary() -> None:
+    looks = [sent(Phase.PRE, *PODS), sent(Phase.POST, *PODS)]
+    rows = list(looks[0].replicas)
+    rows[1] = replace(rows[1], answered_at="2026-11-24T00:02:00.000Z", millis=500)
+    made = run(replace(looks[0], replicas=tuple(rows)), looks[1], whole())
+    assert (made.word(), made.rows()) == ("inconclusive", {("log-clock-skew", "inconclusive")})
+    (row,) = found(made, "log-clock-skew").values()
+    assert (row.subject, row.evidence) == ("server-log", ("/pre/replicas",))
+    assert row.summary == "the clock of the replica attic-b is -115.0 to -114.5 s off ours: expected at most 60 s"
+    skews = [replica.skew for replica in made.facts().pre.replicas]
+    assert skews == [(1, 4), (-114999, -114499)]
+    rows[1] = replace(rows[1], answered_at=None)
+    unknown = run(replace(looks[0], replicas=tuple(rows)), looks[1], whole())
+    assert (unknown.word(), unknown.facts().pre.replicas[1].skew) == ("pass", None)
+
+
+def test_a_canary_record_out_of_order_proves_nothing() -> None:
+    late = healthy().with_record(sent(Phase.PRE, *PODS))
+    assert late.rows() >= {("run-disordered", "inconclusive")}
+
+
+def test_pods_of_a_nonce_are_those_before_whose_lines_kubectl_wrote_their_name() -> None:
+    data = (
+        b"[pod/a-1/attic] 2026 x NONCE y NONCE\n"
+        b"[pod/a-2/attic] [pod/a-3/attic] NONCE\n"  # a line of a-2 that says what it likes
+        b" [pod/a-4/attic] NONCE\n"
+        b"NONCE in a line of no pod\n"
+        b"[pod/A/attic] NONCE\n"
+        b"[pod/a-5/attic] other\n[pod/a-5/attic] no line end NONCE"
+    )
+    assert find_pods(data, ["NONCE", "other", "gone", ""]) == {
+        "NONCE": frozenset({"a-1", "a-2", "a-5"}),
+        "other": frozenset({"a-5"}),
+        "gone": frozenset(),
+    }

@@ -1,0 +1,170 @@
+"""Every field of every record of a healthy run is altered: the verdict falls, or the field stands below, with its why.
+
+A field that is new fails here until somebody has judged it.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from gate.errors import ForeignTextError
+from gate.evidence.fold import Tape, fold
+from gate.evidence.wire import adapter, read_entry
+from gate.judge.verdict import judge
+from gate.model import records as say
+from gate.model.basics import Label, Phase
+from tests.helpers import tapes
+from tests.helpers.tapes import Run, healthy
+
+OTHERS: tuple[Any, ...] = ("x", "unknown", "failed", "post", "skipped", "deadline", 404, 1, 0, [], False, True, None)
+# What may change without a word on the cache, by kind and path. `*` is any text.
+HARMLESS = {
+    "*.url": "the gate's own question, told for people",
+    "*.content_type": "no answer is believed for its type",
+    "*.last_modified": "told for people",
+    "*.date": "told for people",
+    "*.location": "no redirect is followed but a body's",
+    "*.millis": "how long it took, but for a push",
+    "*.etag": "but for the state's own, which the survey of it has",
+    "*.version_id": "as the ETag",
+    "*.content_length": "as the ETag",
+    "*.cached": "but for a narinfo and a body, which have tests of their own",
+    "*.body_cut": "of an answer whose body is not read",
+    "*.body": "of an answer whose body is not read",
+    "*.nonce": "the gate's own; what is in the log decides",
+    "*.note": "words for people",
+    "run-started.run.*": "who ran it: `require` holds it to GitHub's own word",
+    "run-started.policy.*": "the rules: `require` holds them to the base branch's",
+    "cache-config.answer.error": "an answer with a status has no error: it is not read",
+    "log-canary.answer.*": "the log decides whether the canary is in it",
+    "stage.*": "the course for people; a trouble has a record of its own",
+    "bucket-sample.number": "but for one that comes twice",
+    "bucket-sample.ready*": "a server without this route says nothing",
+    "bucket-sample.places.0.place": "the policy's own",
+    "bucket-sample.places.0.volume": "without volumes in the policy; those have tests of their own",
+    "control.expected": "words for people",
+    "control.got": "words for people",
+    "workload.started": "a part of the identity",
+    "workload.image": "a part of the identity",
+    "workload.error": "of a look that told who it is",
+    "build.installable": "the policy's own",
+    "build.derivation": "told for people",
+    "build.problem": "the step that finds one ends in a trouble or a refusal",
+    "build.outputs*": "the push set decides what is published",
+    "build.substituters*": "whether the cache is among them is told apart",
+    "build.fallback": "its end decides, and its ledger",
+    "build.nix_version": "told for people",
+    "child.argv*": "the gate's own",
+    "child.signal": "of a child that ended by 0",
+    "child.capture": "the capture is found by its name",
+    "push-set.outputs*": "told for people",
+    "push-set.upstream*": "of a path that has a result: an upstream needs a signature, as other tests show",
+    "push-set.paths.*.references*": "none here; signatures hold them",
+    "push-set.paths.*.signatures*": "of a path that has a result",
+    "push-set.paths.*.ultimate": "of a path whose body is whole",
+    "push-set.paths.*.content_addressed": "of a path whose body is whole",
+    "missing-paths.answer.body": "its own tests",
+    "body-read.attempt": "the gate's own count",
+    "body-read.nar.hops*": "those that may not be are refused while reading",
+    "body-read.nar.curl_text": "told for people",
+    "body-read.nar.well_formed": "it is told by its hash, where that is right",
+    "body-read.nar.sniffed": "first bytes that are no known codec's",
+    "body-read.nar.wire_bytes": "all of the NAR came out of them",
+    "capture.redactions": "told for people",
+}
+
+
+def small() -> Run:
+    """The healthy run with two sources and no record that says what another says: short enough to be folded often."""
+    kept: list[say.Record] = []
+    paths = tapes.SOURCES[:2]
+    for record in healthy().records:
+        if isinstance(record, say.PushSetKnown) and record.label is Label.PROFILE:
+            kept.append(replace(record, paths=paths))
+        elif not (isinstance(record, say.BodyRead) and record.store_path in {p.store_path for p in tapes.SOURCES[2:]}):
+            kept.append(record)
+    run = Run(tuple(kept), healthy().files).with_policy(min_fresh=2, min_paths=2, samples=1)
+    one = run.change(say.BucketSampled, lambda row: None if row.number > 1 and row.phase is not Phase.DURING else row)
+    return one.with_file("push-profile.log", tapes.push_log(paths))
+
+
+RUN = small()
+ROWS: list[dict[str, Any]] = [
+    adapter(say.Entry).dump_python(entry, mode="json") for entry in tapes.entries(RUN.records, chained=False)
+]
+ENTRIES = [read_entry(json.dumps(row).encode()) for row in ROWS]
+
+
+def word(entries: list[say.Entry]) -> str:
+    """The verdict; ``none`` where there is none, as for a journal that is no run's."""
+    try:
+        facts = fold(Tape(entries=tuple(entries), torn=False), tapes.captures(RUN.files))
+    except ForeignTextError:
+        return "none"
+    return judge(facts)[1].word.value
+
+
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inner:
+        yield (*path, key), part
+        yield from leaves(part, (*path, key))
+
+
+def altered(row: dict[str, Any], path: tuple[str | int, ...], value: Any) -> say.Entry | None:
+    """The entry with another value there; None where no record has such a one."""
+    copy = json.loads(json.dumps(row))
+    place = copy["record"]
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    try:
+        return read_entry(json.dumps(copy).encode())
+    except ForeignTextError:
+        return None
+
+
+def kinds() -> Iterator[tuple[str, int]]:
+    """One record of each kind and phase, label or name."""
+    seen = set()
+    for number, row in enumerate(ROWS):
+        record = row["record"]
+        told = [str(record.get(name, "")) for name in ("phase", "label", "name", "role", "cache", "state")]
+        if (key := (record["kind"], *told)) not in seen:
+            seen.add(key)
+            yield " ".join(filter(None, key)), number
+
+
+def test_the_run_passes() -> None:
+    assert word(ENTRIES) == "pass"
+
+
+@pytest.mark.parametrize(("name", "number"), list(kinds()))
+def test_each_field_of_a_record_counts_or_is_known_to_be_harmless(name: str, number: int) -> None:
+    row = ROWS[number]
+    kind, found = row["record"]["kind"], []
+    for path, value in leaves(row["record"]):
+        at = ".".join(map(str, (kind, *path)))
+        if path == ("kind",) or any(fnmatchcase(at, pattern) for pattern in HARMLESS):
+            continue
+        for other in OTHERS:
+            entry = altered(row, path, other) if other != value or type(other) is not type(value) else None
+            if entry is not None and entry != ENTRIES[number]:
+                if word([*ENTRIES[:number], entry, *ENTRIES[number + 1 :]]) == "pass":
+                    found.append(f"{at}: {value!r:.60} → {other!r}")
+                break
+    assert found == [], name
+
+
+@pytest.mark.parametrize("number", range(len(ROWS)))
+def test_each_record_is_needed_once(number: int) -> None:
+    """Without it, and with one of its kind that says something else before or after it, the run is no pass."""
+    if isinstance(ENTRIES[number].record, say.StageMark):
+        return
+    assert word([*ENTRIES[:number], *ENTRIES[number + 1 :]]) != "pass"
+    kept = isinstance(ENTRIES[number].record, say.BodyRead | say.CacheConfigSeen)
+    assert (word([*ENTRIES[: number + 1], *ENTRIES[number:]]) == "pass") is kept

@@ -1,0 +1,44 @@
+import pytest
+
+from gate.parse.cache_place import cache_place, same_cache
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://cache.example/main",
+        "https://cache.example/main/",
+        "HTTPS://Cache.Example:443/main",
+        "https://cache.example/main?priority=41",
+    ],
+)
+def test_spellings_of_one_place(url: str) -> None:
+    assert cache_place(url) == ("https", "cache.example", 443, "/main")
+    assert same_cache(url, "https://cache.example/main")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://cache.example/main",
+        "https://cache.example/Main",
+        "https://cache.example:8443/main",
+        "https://cache.example/main/x",
+        "https://other.example/main",
+        "/main",
+        "main",
+        "https://cache.example:x/main",
+        "https://cache.example/ma\nin",
+        " https://cache.example/main",
+        "https://cache.\u00e9xample/main",
+    ],
+)
+def test_another_place(url: str) -> None:
+    assert not same_cache(url, "https://cache.example/main")
+    assert not same_cache("https://cache.example/main", url)
+
+
+@pytest.mark.parametrize("url", ["https://a:x/", "https://a/\t", "https://a/ b", "https://[a/"])
+def test_what_is_no_url_is_no_place_not_even_its_own(url: str) -> None:
+    assert cache_place(url) is None
+    assert not same_cache(url, url)
