@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gate import limits
-from gate.errors import ForeignTextError, InconclusiveError, RefusedError
+from gate.errors import ForeignTextError, RefusedError
 from gate.evidence.fold import BUILD_CHILD, BUILD_LOG
 from gate.observe.nix_build import build, evaluate
 from gate.observe.nix_store import FEATURES
@@ -28,7 +28,8 @@ class Built:
 def build_profile(site: Site, world: World) -> Built | None:
     """Build the profile with the machine's own settings and `--fallback`; its push set, or None when it failed.
 
-    Raises `RefusedError` when the flake is not what the run's commit has.
+    Raises `RefusedError` when the flake is not what the run's commit has, or when Nix names as built what is no store
+    path, or more than one thing.
     """
     _refuse_other_tree(site, world)
     before = site.nix.valid_paths_now() if site.policy.push_set == "delta" else frozenset()
@@ -45,6 +46,9 @@ def build_profile(site: Site, world: World) -> Built | None:
     site.write(ended)
     site.write(facts)
     site.write(capture.close())
+    if facts.problem is not None:
+        message = f"what was built can't be told: {facts.problem.rstrip('.')}; nothing was published"
+        raise RefusedError(message)
     if ended.exit != 0 or not facts.outputs:
         return None
     return Built(paths=_push_set(site, installable, facts.outputs, before), outputs=facts.outputs)
@@ -78,8 +82,8 @@ def _installable(site: Site, world: World) -> tuple[str, ...]:
     try:
         return (store_path(said.decode("ascii", "replace").strip()),)
     except ForeignTextError as error:
-        message = f"nix eval of a builtins.toFile gave no store path: {error}"
-        raise InconclusiveError(message) from None
+        message = f"nix eval of a builtins.toFile gave no store path: {str(error).rstrip('.')}; nothing was published"
+        raise RefusedError(message) from None
 
 
 def _push_set(

@@ -17,8 +17,10 @@ from gate.errors import CancelledError, InconclusiveError, RefusedError
 from gate.journal import Journal
 from gate.model.basics import Phase, Secret
 from gate.model.examination import ClockOf, ClockSeen, Examined, LogSeen, NixSeen, TokenSeen, TokenUse
+from gate.model.log_records import ReplicaCanaries
 from gate.model.records import BucketSampled, Entry, HttpAnswer, LogCanarySent, Record, RunStarted, StateSeen
-from gate.observe.nix_build import same_cache
+from gate.parse.cache_place import same_cache
+from gate.parse.signature import trusts
 from gate.probe.cleanliness import facts_so_far
 from gate.probe.doctor_cluster import visit_cluster
 from gate.probe.identify import identify_caches, started
@@ -84,8 +86,7 @@ def _visit(site: Site, world: World) -> Examined:
     reached, cache_clock = _timed(world, "cache", lambda: _ask_cache(site))
     try_access_controls(site)
     world.progress.stage("store and places")
-    site.open_log_window()
-    observe_phase(site, world, Phase.PRE)
+    observe_phase(site, world, Phase.PRE, open_logs=lambda began: site.open_log_windows(since=began))
     _, store_clock = _timed(world, "store", lambda: site.s3.head_bucket(site.settings.buckets[0]))
     world.progress.stage("server log")
     log = _log(site, world)
@@ -109,6 +110,7 @@ def _visit(site: Site, world: World) -> Examined:
         log=log,
         cluster=cluster.seen,
         clocks=(cache_clock, store_clock, cluster.clock),
+        store_log=_store_log(site, world),
     )
 
 
@@ -128,7 +130,7 @@ def _nix(site: Site) -> NixSeen:
     key = site.public_keys.get(cache)
     return NixSeen(
         among=any(same_cache(one, url) for one in settings.substituters for url in site.cache_urls(cache)),
-        trusted=None if key is None else key in settings.trusted_public_keys,
+        trusted=None if key is None else trusts(settings.trusted_public_keys, key),
         error="" if key else "the cache did not tell its key",
     )
 
@@ -182,11 +184,21 @@ def _push(site: Site) -> dict[str, HttpAnswer]:
 def _log(site: Site, world: World) -> LogSeen | None:
     if site.log_window is None:
         return None
-    canary = _last(site, LogCanarySent)
+    canary, sent = _last(site, LogCanarySent), _last(site, ReplicaCanaries)
     nonces = [] if canary is None else [canary.nonce]
-    notes = site.log_window.capture(_Unkept(), nonces, clock=world.clock)
-    late = tuple(note for note in notes if any(nonce in note for nonce in nonces))
-    return LogSeen(lacking=tuple(note for note in notes if note not in late), late=bool(late))
+    replicas = {row.nonce: row.pod for row in (sent.replicas if sent else ()) if row.answered}
+    notes = site.log_window.capture(_Unkept(), [*nonces, *replicas], clock=world.clock)
+    late = {nonce: note for nonce in (*nonces, *replicas) for note in notes if nonce in note}
+    return LogSeen(
+        lacking=tuple(note for note in notes if note not in late.values()),
+        late=any(nonce in late for nonce in nonces),
+        silent=tuple(pod for nonce, pod in replicas.items() if nonce in late),
+    )
+
+
+def _store_log(site: Site, world: World) -> tuple[str, ...] | None:
+    window = site.store_log_window
+    return None if window is None else window.capture(_Unkept(), (), clock=world.clock)
 
 
 def _last(site: Site, kind: type[_R]) -> _R | None:

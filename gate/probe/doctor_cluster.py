@@ -66,7 +66,7 @@ def rights_needed(settings: Settings) -> Mapping[_Right, tuple[str, ...]]:
 def _in_cluster(settings: Settings) -> Iterator[tuple[str, KubectlLocator]]:
     places = [("markers", place) for place in settings.markers]
     places += [("store-workload", settings.store_workload), ("cache-workload", settings.cache_workload)]
-    places += [("server-log", settings.server_log)]
+    places += [("server-log", settings.server_log), ("store-log", settings.store_log)]
     for source, place in places:
         if source in settings.absent:
             continue
@@ -86,8 +86,8 @@ def _verbs(source: str, place: KubectlLocator) -> Iterator[tuple[str, str, str]]
     else:
         yield "get", f"{place.workload}s", place.name
         yield "list", "pods", ""
-    if source in ("server-log", "markers"):
-        by_log = source == "server-log" or place.by == "log"
+    if source in ("server-log", "store-log", "markers"):
+        by_log = source != "markers" or place.by == "log"
         yield "get", "pods", pod
         yield "get", "pods/log" if by_log else "pods/exec", pod
         if not by_log:

@@ -2,18 +2,20 @@
 
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from gate import __version__, limits
-from gate.errors import ForeignTextError, GateError, RefusedError
-from gate.model.parsed import CacheConfig
-from gate.model.records import CacheConfigSeen, Identity
+from gate.errors import ForeignTextError, GateError, InconclusiveError, NoNameError, RefusedError
+from gate.model.parsed import CacheConfig, KubectlLocator
+from gate.model.policy import Identity
+from gate.model.records import CacheConfigSeen
 from gate.observe.kube_trust import distrust
 from gate.observe.kubectl import kubectl_environment
 from gate.observe.nix_store import nix_environment
 from gate.parse.attic_json import parse_attic_error, parse_cache_config
-from gate.probe.site import Site, kubectl_of
+from gate.parse.locator import parse_locator
+from gate.probe.site import Site, kubectl_of, places_of
 from gate.probe.world import World
 from gate.settings import Settings
 
@@ -46,6 +48,38 @@ def refuse_other_cluster(settings: Settings, world: World) -> None:
     )
     if trouble is not None:
         raise RefusedError(f"{trouble}; nothing was done")
+
+
+def refuse_impossible_names(settings: Settings, world: World) -> None:
+    """Raise `RefusedError` when a place's pods have names that Kubernetes does not allow, such as ``--help``.
+
+    What answers there is no Kubernetes, and its names would come to stand in commands. That none of them does is
+    `gate.parse.kube_json`'s matter; here nothing is begun. A cluster that can't be asked is told of later, as unknown.
+    """
+    kubectl = kubectl_of(settings, world)
+    if kubectl is None:
+        return
+    try:
+        for place in _workloads(settings):
+            kubectl.pods(place)
+    except NoNameError as error:
+        message = f"{error}; what answers kubectl is no Kubernetes API: look where it leads to; nothing was done"
+        raise RefusedError(message) from None
+    except InconclusiveError:
+        return
+
+
+def _workloads(settings: Settings) -> Iterator[KubectlLocator]:
+    """The workloads of all places, each once."""
+    seen: dict[tuple[str, str, str], KubectlLocator] = {}
+    for text in places_of(settings):
+        try:
+            place = parse_locator(text) if text else None
+        except ForeignTextError:
+            continue
+        if isinstance(place, KubectlLocator):
+            seen.setdefault((place.namespace, place.workload, place.name), place)
+    yield from seen.values()
 
 
 def started(site: Site, world: World) -> Identity:

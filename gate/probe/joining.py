@@ -17,7 +17,8 @@ from gate.evidence.parts import JOURNAL, part_bytes, policy_digest, run_differen
 from gate.journal import Journal, make_folder
 from gate.model.document import Evidence
 from gate.model.part_records import PARTS, PRE, PartJoined, PartRejected, Rejection
-from gate.model.records import Identity, RunComplete, RunStarted, Trouble
+from gate.model.policy import Identity
+from gate.model.records import RunComplete, RunStarted, Trouble
 from gate.probe.identify import identity
 from gate.probe.part_folder import SealedPart, claimed_part, verify_part
 from gate.probe.site import policy_of

@@ -15,12 +15,15 @@ from gate.errors import CancelledError, ForgedError, GateError, InconclusiveErro
 from gate.evidence.named import is_upstream
 from gate.evidence.parts import policy_digest, run_differences
 from gate.evidence.pushes import child_name
+from gate.evidence.references import outside
 from gate.model.basics import Label, Phase
 from gate.model.part_records import DURING, GIVEN, POST, PRE, PUBLISH, LogStood, PartBegun, PartName, Previous
 from gate.model.records import (
     Cancelled,
     ChildEnded,
+    PathFacts,
     PushSetKnown,
+    ReferencesKnown,
     RunComplete,
     RunRefused,
     RunStarted,
@@ -31,16 +34,17 @@ from gate.probe.cleanliness import facts_so_far, unclean
 from gate.probe.identify import (
     identify_caches,
     identity,
+    refuse_impossible_names,
     refuse_missing_programs,
     refuse_other_cluster,
     started,
 )
-from gate.probe.logs import capture_server_log
+from gate.probe.logs import capture_logs
 from gate.probe.part_folder import SealedPart, seal_part, verify_part
 from gate.probe.phases import observe_phase, take_sample
 from gate.probe.plan import ending_after, publish_all
-from gate.probe.publishing import Publication
-from gate.probe.reading import read_back, read_once_more
+from gate.probe.publishing import Publication, know_references
+from gate.probe.reading import look_for_references, read_back, read_once_more
 from gate.probe.site import Site, open_site, policy_of
 from gate.probe.stages import skip, stage
 from gate.probe.trials import try_access_controls, try_bit_flip
@@ -76,6 +80,7 @@ def take_pre(settings: Settings, directory: Path, world: World) -> SealedPart:
     """The part ``pre``: buckets, state, workloads and controls before, and where the server's log stood."""
     refuse_rights(settings, world, PRE)
     refuse_other_cluster(settings, world)
+    refuse_impossible_names(settings, world)
     return _part(settings, directory, world, _begun(PRE, {}), lambda site: _pre(site, world))
 
 
@@ -219,11 +224,17 @@ def _pre(site: Site, world: World) -> None:
 
 
 def _observe_before(site: Site, world: World) -> None:
-    site.open_log_window()
+    observe_phase(site, world, Phase.PRE, open_logs=lambda began: _open_logs(site, began))
+    try_access_controls(site)
+
+
+def _open_logs(site: Site, began: float) -> None:
+    """Open the windows, and tell the job of ``post`` where the logs stood."""
+    site.open_log_windows(since=began)
     if site.log_window is not None:
         site.write(site.log_window.stood())
-    observe_phase(site, world, Phase.PRE)
-    try_access_controls(site)
+    if site.store_log_window is not None:
+        site.write(replace(site.store_log_window.stood(), of="store"))
 
 
 def _watch(site: Site, world: World, seconds: float, over: Callable[[], bool]) -> None:
@@ -262,29 +273,32 @@ def _post(site: Site, world: World, known: Mapping[str, SealedPart], doubts: Seq
     finally:
         if not world.cancel.cancelled:
             stage(site, world, POST, lambda: _observe_after(site, world))
-            stage(site, world, "logs", lambda: _read_log(site, world, known[PRE]))
+            stage(site, world, "logs", lambda: _read_logs(site, world, known[PRE]))
 
 
 def _read_published(site: Site, world: World, publishing: SealedPart) -> None:
     ended = {record.name for record in publishing.tape.of(ChildEnded)}
     plans = {record.label: record for record in publishing.tape.of(PushSetKnown)}
+    known = {record.label: record for record in publishing.tape.of(ReferencesKnown)}
     for label in Label:
         if label in plans and child_name(label) in ended:
-            _read_one(site, world, plans[label])
+            _read_one(site, world, plans[label], known.get(label))
 
 
-def _read_one(site: Site, world: World, plan: PushSetKnown) -> None:
+def _read_one(site: Site, world: World, plan: PushSetKnown, known: ReferencesKnown | None) -> None:
     """Take over a plan and read it back. What an upstream serves is decided here, by signatures, not by the plan."""
     name = plan.label.value
-    what = stage(site, world, f"plan:{name}", lambda: _take_over(site, plan))
+    what = stage(site, world, f"plan:{name}", lambda: _take_over(site, plan, known))
     if what is None:
         return
     stage(site, world, f"read:{name}", lambda: read_back(site, world, what))
+    if what.references:
+        stage(site, world, f"references:{name}", lambda: look_for_references(site, world, what))
     if plan.label is Label.CANARY:
         stage(site, world, "bit-flip", lambda: try_bit_flip(site, world, what))
 
 
-def _take_over(site: Site, plan: PushSetKnown) -> Publication:
+def _take_over(site: Site, plan: PushSetKnown, known: ReferencesKnown | None) -> Publication:
     cache = site.cache_of(plan.label)
     total = sum(path.nar_size for path in plan.paths)
     if plan.cache != cache or len(plan.paths) > limits.PATHS_MAX or total > _bytes_of(site, plan.label):
@@ -303,9 +317,17 @@ def _take_over(site: Site, plan: PushSetKnown) -> Publication:
         cache=cache,
         facts={path.store_path: path for path in plan.paths},
         served=tuple(path.store_path for path in plan.paths if path.store_path not in upstream),
+        references=() if known is None else know_references(site, plan.label, _asked_for(plan, upstream, known)),
     )
     site.published.append(what)
     return what
+
+
+def _asked_for(plan: PushSetKnown, upstream: Sequence[str], known: ReferencesKnown) -> tuple[PathFacts, ...]:
+    """What the publishing job says of the plan's references: of those alone, and of no more than are looked for."""
+    wanted = outside(plan.paths, upstream)
+    facts = {path.store_path: path for path in known.paths if path.store_path in wanted}
+    return tuple(facts[store_path(name)] for name in sorted(facts)[: limits.REFERENCES])
 
 
 def _bytes_of(site: Site, label: Label) -> int:
@@ -318,9 +340,12 @@ def _observe_after(site: Site, world: World) -> None:
     read_once_more(site, world)
 
 
-def _read_log(site: Site, world: World, pre: SealedPart) -> None:
-    """The log from where it stood in ``pre``; the canaries of both jobs must be in it."""
-    stood = pre.tape.of(LogStood)
-    unknown = LogStood(offset=None, before="", trouble="the part pre does not tell where the server's log stood")
-    site.open_log_window(stood[-1] if stood else unknown)
-    capture_server_log(site, world, pre.tape.entries)
+def _read_logs(site: Site, world: World, pre: SealedPart) -> None:
+    """The logs from where they stood in ``pre``; the canaries of both jobs must be in the server's."""
+    site.open_log_windows(_stood(pre, "cache"), _stood(pre, "store"))
+    capture_logs(site, world, pre.tape.entries)
+
+
+def _stood(pre: SealedPart, of: str) -> LogStood:
+    unknown = LogStood(offset=None, before="", trouble="the part pre does not tell where this log stood")
+    return next((row for row in reversed(pre.tape.of(LogStood)) if row.of == of), unknown)

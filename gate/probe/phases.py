@@ -1,39 +1,73 @@
 """Steps 2 and 7: everything that is seen before, and after, the publication."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 from gate.model.basics import Phase
-from gate.model.records import BucketSampled
+from gate.model.records import BucketSampled, UploadsSeen, WorkloadSeen
 from gate.observe.bucket_index import sample_buckets
 from gate.observe.kube_workload import Role, look_at_replicas
+from gate.observe.replica_canary import Asking, send_to_replicas
 from gate.observe.server_log import send_canary
 from gate.observe.tofu_state import look as look_at_state
 from gate.probe.site import Site
 from gate.probe.world import World
 
 
-def observe_phase(site: Site, world: World, phase: Phase) -> None:
-    """Canary, workloads, state, and the spaced bucket samples; each is recorded as it is seen.
+def observe_phase(site: Site, world: World, phase: Phase, *, open_logs: Callable[[float], None] | None = None) -> None:
+    """Canaries, workloads, state, and the spaced bucket samples; each is recorded as it is seen.
 
-    The state is looked at on the outer side of the samples, so that the two looks span the whole window.
+    ``open_logs`` opens the windows on the logs, which the canaries of this phase must be in; it is given the moment
+    when the phase began. The state is looked at on the outer side of the samples, so that the two looks span the whole
+    window.
     """
+    began = world.clock.monotonic()
+    workloads = _workloads(site, phase)
+    if open_logs is not None:
+        open_logs(began)
     if "server-log" not in site.settings.absent:
         _send_canary(site, phase, f"gate-canary-{phase.value}-{world.nonce}")
-    _observe_workloads(site, phase)
+        _send_to_replicas(site, world, phase, began)
+    for row in workloads:
+        site.write(row)
     if phase is Phase.PRE:
         _observe_state(site, phase)
+    _observe_uploads(site, phase)
     for number in range(1, site.settings.samples + 1):
         if number > 1 and world.cancel.wait(site.settings.sample_spacing):
             return
         take_sample(site, world, phase, number)
     if phase is Phase.POST:
+        _observe_uploads(site, phase)
         _observe_state(site, phase)
+
+
+def _observe_uploads(site: Site, phase: Phase) -> None:
+    """The open uploads of the buckets that bodies are in; after the publication twice, the samples' window apart."""
+    for bucket in site.settings.buckets:
+        if bucket != site.settings.state_bucket:
+            site.write(UploadsSeen(phase=phase, bucket=bucket, answer=site.s3.list_uploads(bucket)))
 
 
 def _send_canary(site: Site, phase: Phase, nonce: str) -> None:
     url = site.cache_url(site.settings.attic_cache)
     site.write(send_canary(site.http, url, token=site.read_token, phase=phase, nonce=nonce))
+
+
+def _send_to_replicas(site: Site, world: World, phase: Phase, began: float) -> None:
+    settings = site.settings
+    asking = Asking(
+        endpoint=settings.attic_server,
+        cache=settings.attic_cache,
+        nonce=world.nonce,
+        inside=site.in_cluster,
+        cancel=world.cancel,
+        since=began,
+    )
+    sent = send_to_replicas(settings.server_log, asking, phase=phase, kubectl=site.kubectl)
+    if sent is not None:
+        site.write(sent)
 
 
 def _observe_state(site: Site, phase: Phase) -> None:
@@ -42,7 +76,7 @@ def _observe_state(site: Site, phase: Phase) -> None:
         site.write(look_at_state(site.s3, bucket, key, phase=phase, contents=site.settings.state_contents))
 
 
-def _observe_workloads(site: Site, phase: Phase) -> None:
+def _workloads(site: Site, phase: Phase) -> tuple[WorkloadSeen, ...]:
     places: tuple[tuple[Role, str], ...] = (
         ("store", site.settings.store_workload),
         ("cache", site.settings.cache_workload),
@@ -50,8 +84,7 @@ def _observe_workloads(site: Site, phase: Phase) -> None:
     asked = [(role, place) for role, place in places if f"{role}-workload" not in site.settings.absent]
     with ThreadPoolExecutor(len(places)) as threads:
         looks = threads.map(lambda of: look_at_replicas(*of, phase=phase, kubectl=site.kubectl), asked)
-        for row in chain.from_iterable(looks):
-            site.write(row)
+        return tuple(chain.from_iterable(looks))
 
 
 def take_sample(site: Site, world: World, phase: Phase, number: int) -> BucketSampled:

@@ -15,12 +15,18 @@ from gate.model.document import Evidence
 from gate.model.records import Cancelled, RunComplete, RunRefused, RunStarted
 from gate.probe.building import build_profile
 from gate.probe.cleanliness import facts_so_far, unclean
-from gate.probe.identify import identify_caches, refuse_missing_tools, refuse_other_cluster, started
+from gate.probe.identify import (
+    identify_caches,
+    refuse_impossible_names,
+    refuse_missing_tools,
+    refuse_other_cluster,
+    started,
+)
 from gate.probe.incident import look_deeper
-from gate.probe.logs import capture_server_log
+from gate.probe.logs import capture_logs
 from gate.probe.phases import observe_phase
 from gate.probe.publishing import Publication, canaries, expect, publish
-from gate.probe.reading import read_back, read_once_more
+from gate.probe.reading import look_for_references, read_back, read_once_more
 from gate.probe.site import Site, open_site
 from gate.probe.stages import skip, stage
 from gate.probe.trials import try_access_controls, try_bit_flip
@@ -39,6 +45,7 @@ def run(settings: Settings, directory: Path, world: World) -> Evidence:
     evidence itself can't be written. Everything else ends in sealed evidence.
     """
     refuse_missing_tools(settings, world)  # (0)
+    refuse_impossible_names(settings, world)
     return _recorded(settings, directory, world, _publish_when_clean)
 
 
@@ -74,7 +81,7 @@ def _steps(site: Site, world: World, middle: Callable[[Site, World], None]) -> N
     finally:
         if not world.cancel.cancelled:
             stage(site, world, "post", lambda: _post(site, world))  # (7)
-            stage(site, world, "logs", lambda: capture_server_log(site, world))  # (8)
+            stage(site, world, "logs", lambda: capture_logs(site, world))  # (8)
 
 
 def _look_only(site: Site, world: World) -> None:
@@ -91,8 +98,7 @@ def _publish_when_clean(site: Site, world: World) -> None:
 
 
 def _pre(site: Site, world: World) -> None:
-    site.open_log_window()
-    observe_phase(site, world, Phase.PRE)
+    observe_phase(site, world, Phase.PRE, open_logs=lambda began: site.open_log_windows(since=began))
     try_access_controls(site)
 
 
@@ -138,6 +144,8 @@ def _publish_one(site: Site, world: World, what: Publication) -> bool:
     label = what.label.value
     stage(site, world, f"push:{label}", lambda: publish(site, world, what))
     good = stage(site, world, f"read:{label}", lambda: read_back(site, world, what))
+    if what.references and not site.split:
+        stage(site, world, f"references:{label}", lambda: look_for_references(site, world, what))
     if what.label is Label.CANARY and not site.split:
         stage(site, world, "bit-flip", lambda: try_bit_flip(site, world, what))
     return good is True

@@ -9,10 +9,12 @@ from gate import limits
 from gate.errors import GateError, InconclusiveError, RefusedError
 from gate.evidence.buckets import WRONG_STATES, read_sample
 from gate.evidence.named import is_upstream
-from gate.evidence.pushes import capture_name, child_name
+from gate.evidence.pushes import capture_name, child_name, missing_hashes
+from gate.evidence.references import outside
 from gate.model.basics import Label, Phase
-from gate.model.records import BucketSampled, ChildEnded, PathFacts, PushSetKnown
+from gate.model.records import BucketSampled, ChildEnded, MissingAsked, PathFacts, PushSetKnown, ReferencesKnown
 from gate.observe.attic_push import push
+from gate.parse.store_path import hash_part
 from gate.probe.phases import take_sample
 from gate.probe.site import Site
 from gate.probe.world import World
@@ -21,18 +23,23 @@ from gate.process import Capture
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """A push set with its local facts: what will be pushed where, and which of it this cache must serve."""
+    """A push set with its local facts: what will be pushed where, and which of it this cache must serve.
+
+    ``references`` are the paths that it needs beside, and that no upstream is known to have.
+    """
 
     label: Label
     cache: str
     facts: Mapping[str, PathFacts]
     served: tuple[str, ...]
+    references: tuple[str, ...] = ()
 
 
 def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str]) -> Publication:
     """Record the push set, its local facts, and what the cache's database claims of it before the push.
 
-    Raises `RefusedError`, with the numbers, when the profile's push set is over its cap or under its floor.
+    Raises `RefusedError`, with the numbers, when the profile's push set is over its cap or under its floor, and when
+    the cache says that it has a canary already.
     """
     if label is Label.PROFILE:
         _check_count(site, len(paths))
@@ -52,9 +59,47 @@ def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str
             upstream_key_names=tuple(names),
         )
     )
-    site.write(site.attic.missing_paths(cache, site.settings.push_token, [path.store_path for path in facts], label))
-    served = tuple(path.store_path for path in facts if path.store_path not in upstream)
-    return Publication(label=label, cache=cache, facts={path.store_path: path for path in facts}, served=served)
+    asked = site.attic.missing_paths(cache, site.settings.push_token, [path.store_path for path in facts], label)
+    site.write(asked)
+    if label is Label.CANARY:
+        _refuse_known(asked, facts)
+    needed = tuple(outside(facts, upstream))[: limits.REFERENCES]
+    return Publication(
+        label=label,
+        cache=cache,
+        facts={path.store_path: path for path in facts},
+        served=tuple(path.store_path for path in facts if path.store_path not in upstream),
+        references=know_references(site, label, site.nix.path_facts(needed)) if needed else (),
+    )
+
+
+def know_references(site: Site, label: Label, facts: Sequence[PathFacts]) -> tuple[str, ...]:
+    """Record what is known here of the paths that a push set refers to; those that the cache itself has to have."""
+    cache = site.cache_of(label)
+    names = site.upstream_key_names.get(cache, ())
+    upstream = tuple(path.store_path for path in facts if is_upstream(path, names, site.settings.upstream_keys))
+    site.write(
+        ReferencesKnown(
+            label=label, cache=cache, paths=tuple(facts), upstream=upstream, upstream_key_names=tuple(names)
+        )
+    )
+    return tuple(path.store_path for path in facts if path.store_path not in upstream)
+
+
+def _refuse_known(asked: MissingAsked, canaries: Sequence[PathFacts]) -> None:
+    """Refuse a nonce that is not fresh: with a name that was used before a cache's old word would pass for a new one.
+
+    The canaries are the first that is published, so nothing was yet; a twin that is known is judged instead.
+    """
+    missing = missing_hashes(asked)
+    known = [] if missing is None else [path for path in canaries if hash_part(path.store_path) not in missing]
+    if known:
+        message = (
+            f"the cache {asked.cache} says that it has {known[0].store_path}, whose name and content are this run's "
+            "own random ones: nothing was published; look whether something answers in the cache's place, or whether "
+            "this machine's random numbers come again, as after a snapshot was restored"
+        )
+        raise RefusedError(message)
 
 
 def _check_count(site: Site, count: int) -> None:

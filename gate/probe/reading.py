@@ -3,10 +3,13 @@
 import random
 from collections.abc import Iterable
 
+from gate import limits
 from gate.evidence.bodies import WHOLE, Expected, fold_body
+from gate.evidence.references import is_served
 from gate.model.basics import Claim
 from gate.model.records import BodyRead
 from gate.observe.nar_bodies import Target, read_bodies
+from gate.observe.references import look_at_references
 from gate.probe.publishing import Publication
 from gate.probe.site import Site
 from gate.probe.world import World
@@ -18,6 +21,29 @@ _AGAIN_LEAST = 4
 def read_back(site: Site, world: World, what: Publication) -> bool:
     """Read every path of a publication; True when each came back whole. The first failure stays in the journal."""
     return _read(site, world, what, what.served, after_post=False)
+
+
+def look_for_references(site: Site, world: World, what: Publication) -> None:
+    """Look for what a publication needs beside itself; what does not come back as served is looked for again."""
+    token = site.read_tokens[what.cache]
+    until = world.clock.monotonic() + min(limits.REFERENCE_SECONDS, site.seconds_left())
+    left = list(what.references)
+    for attempt in range(1, site.settings.read_attempts + 1):
+        if not left or (attempt > 1 and world.cancel.wait(site.settings.read_spacing)):
+            return
+        good: set[str] = set()
+        for look in look_at_references(
+            left,
+            lambda path: site.attic.narinfo(what.cache, token, path),
+            label=what.label,
+            cache=what.cache,
+            attempt=attempt,
+            stop=lambda: world.cancel.cancelled or world.clock.monotonic() > until,
+        ):
+            site.write(look)
+            if is_served(look.store_path, look.narinfo):
+                good.add(look.store_path)
+        left = [path for path in left if path not in good]
 
 
 def read_once_more(site: Site, world: World) -> None:

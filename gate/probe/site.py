@@ -1,6 +1,7 @@
 """Everything that one run talks to: folder, journal, servers, Nix, tokens; opened once, closed whatever happens."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,8 @@ from gate import limits
 from gate.journal import Journal, make_folder
 from gate.model.basics import Label, Secret
 from gate.model.part_records import LogStood
-from gate.model.records import Entry, Policy, Record
+from gate.model.policy import Policy
+from gate.model.records import Entry, Record
 from gate.net import Http
 from gate.observe.attic import AtticApi
 from gate.observe.kubectl import Kubectl
@@ -39,9 +41,12 @@ class Site:
         self.upstream_key_names: dict[str, tuple[str, ...]] = {}
         self.substituter_urls: dict[str, str] = {}
         self.log_window: Window | None = None
+        self.store_log_window: Window | None = None
         self.during_samples = 0
         self.split = False  # this is the publishing job of a split run: others observe
         self.nix_environment = nix_environment(world.environ)
+        # kubelet tells each pod where its cluster is; with a kubeconfig the places may be in another one.
+        self.in_cluster = "KUBERNETES_SERVICE_HOST" in world.environ and not settings.kube_context
         self._world = world
         self._journal = journal
         self._ends = world.clock.monotonic() + settings.deadline
@@ -112,15 +117,28 @@ class Site:
         """Seconds until the run's own deadline, at least one."""
         return max(1.0, self._ends - self._world.clock.monotonic())
 
-    def open_log_window(self, stood: LogStood | None = None) -> None:
-        """Remember where the server's log stands now, or go back to where it stood in another job."""
-        if "server-log" not in self.settings.absent:
-            self.log_window = open_window(self.settings.server_log, self.kubectl, stood)
+    def open_log_windows(
+        self, stood: LogStood | None = None, store_stood: LogStood | None = None, *, since: float | None = None
+    ) -> None:
+        """Remember where the logs stand now, or go back to where they stood in another job.
+
+        The pods of a workload are those that kubectl was told of since that moment of the clock, where there was one.
+        """
+        settings = self.settings
+        with ThreadPoolExecutor(2) as threads:
+            server = store = None
+            if "server-log" not in settings.absent:
+                server = threads.submit(open_window, settings.server_log, self.kubectl, stood, since=since)
+            if settings.store_log:
+                store = threads.submit(open_window, settings.store_log, self.kubectl, store_stood, since=since)
+            self.log_window = server.result() if server else None
+            self.store_log_window = store.result() if store else None
 
     def close(self) -> None:
         """Let go of everything but the evidence."""
-        if self.log_window is not None:
-            self.log_window.close()
+        for window in (self.log_window, self.store_log_window):
+            if window is not None:
+                window.close()
         self.http.close()
         self._journal.close()
 
@@ -164,6 +182,7 @@ def policy_of(settings: Settings) -> Policy:
         hosts=hosts_of(settings),
         markers=settings.markers,
         volumes=settings.volumes,
+        store_log=settings.store_log,
         absent=settings.absent,
         finish_push=settings.finish_push,
         publish_anyway=settings.publish_anyway,
@@ -177,8 +196,7 @@ def policy_of(settings: Settings) -> Policy:
 
 def kubectl_of(settings: Settings, world: World) -> Kubectl | None:
     """kubectl, where a place of the settings is in a cluster."""
-    places = (*settings.markers, settings.store_workload, settings.cache_workload, settings.server_log)
-    if not any(place.startswith("kubectl://") for place in places):
+    if not any(place.startswith("kubectl://") for place in places_of(settings)):
         return None
     return Kubectl(
         environ=world.environ,
@@ -187,6 +205,12 @@ def kubectl_of(settings: Settings, world: World) -> Kubectl | None:
         program=settings.kubectl_bin,
         context=settings.kube_context,
     )
+
+
+def places_of(settings: Settings) -> tuple[str, ...]:
+    """The locators of all that is looked at beside the servers' answers; an empty one is not set."""
+    logs = (settings.server_log, settings.store_log)
+    return (*settings.markers, settings.store_workload, settings.cache_workload, *logs)
 
 
 def hosts_of(settings: Settings) -> tuple[str, ...]:

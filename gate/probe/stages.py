@@ -27,6 +27,8 @@ def stage(site: Site, world: World, name: str, step: Callable[[], _T]) -> _T | N
         raise
     except GateError as error:
         site.write(Trouble(stage=name, message=str(error)))
+    except MemoryError as error:
+        site.write(Trouble(stage=name, message=f"memory ended: {place_of(error)}; give the run more of it"))
     except Exception as error:  # noqa: BLE001  # a defect of ours must not lose the evidence, nor give a pass
         site.write(Trouble(stage=name, message=f"a defect of the gate: {place_of(error)}; please report it"))
     if world.cancel.cancelled:

@@ -247,19 +247,35 @@ def test_ats_15_a_codec_is_not_guessed(info: str, data: bytes, word: Word, code:
 @pytest.mark.parametrize(
     ("lengths", "word", "code"),
     [
-        ([len(ZSTD) + 1], Word.QUARANTINE, "body-short"),
+        ([len(ZSTD) + 1], Word.INCONCLUSIVE, "body-misframed"),
+        ([2**40], Word.INCONCLUSIVE, "body-misframed"),
         ([len(ZSTD) - 1], Word.QUARANTINE, "body-short"),
         ([0], Word.QUARANTINE, "body-empty"),
     ],
 )
 def test_ats_20_a_length_that_lies(lengths: list[int], word: Word, code: str) -> None:
-    """Stricter than the row: fewer bytes than the NAR has are a failure, whatever the length said."""
+    """With every byte of the NAR there, only the answer is wrong.
+
+    A length that is too small is stricter than the row: a client sees what it sees of an object that lost its end, and
+    of the incident's body, so the two can't be told apart, and of the two the loss has to be ruled out.
+    """
 
     def handler(request: Request) -> None:
         head = "".join(f"Content-Length: {length}\r\n" for length in lengths)
         request.raw(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode() + ZSTD, close=True)
 
     judged(serve(handler), word, code, asked=3)
+
+
+@pytest.mark.row("ATS-20")
+@pytest.mark.parametrize("kept", [len(ZSTD) - 1, len(ZSTD) - 5, len(ZSTD) // 2])
+def test_ats_20_a_body_that_ends_before_its_length_is_short(kept: int) -> None:
+    """Of the very same answer with a byte less the NAR is not whole, and that is the failure class."""
+
+    def handler(request: Request) -> None:
+        request.raw(f"HTTP/1.1 200 OK\r\nContent-Length: {len(ZSTD)}\r\n\r\n".encode() + ZSTD[:kept], close=True)
+
+    judged(serve(handler), Word.QUARANTINE, "body-short", asked=3)
 
 
 @pytest.mark.row("ATS-20")
@@ -272,7 +288,7 @@ def test_ats_20_a_length_that_is_none_never_makes_a_body_whole(lengths: list[str
     with serving(serve(handler)) as server:
         run = run_with(read_from(server))
     assert run.word() in ("inconclusive", "quarantine")
-    assert {code for code, _ in run.rows()} <= {"body-unread", "body-short", "body-empty"}
+    assert {code for code, _ in run.rows()} <= {"body-unread", "body-short", "body-empty", "body-misframed"}
     assert len(server.paths()) == 6
 
 

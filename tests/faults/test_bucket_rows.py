@@ -228,7 +228,7 @@ def test_no_tls_where_https_is_asked_for(tmp_path: Path) -> None:
         s3 = S3(f"https://{host}", Secret("keykeykey"), Secret("secretsecret"), "us-east-1", http)
         found = judged(samples(Door(s3=s3, http=http), [drive(tmp_path)]))
     expect(found, UNSEEN, Word.INCONCLUSIVE, "list: tls")
-    assert len(hellos) == 12  # two samples of six requests, each asked once
+    assert len(hellos) == 14  # two samples of seven requests, each asked once
     assert not any(b"AWS4" in hello for hello in hellos)
 
 

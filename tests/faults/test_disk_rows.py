@@ -151,6 +151,14 @@ def with_place(seen: Sequence[tuple[str, BucketSampled]], place: PlaceSeen) -> F
     return judged([(at, replace(each, places=(place,))) for at, each in seen])
 
 
+def scan_io(found: Found) -> set[str]:
+    """The drives of which the run says that the disk itself failed."""
+    rows = [row for row in found.findings if row.code == "disk-scan-io"]
+    assert {row.status.value for row in rows} <= {"inconclusive"}
+    assert set(found.run.codes) >= {row.code for row in rows}
+    return {row.subject for row in rows}
+
+
 @pytest.mark.row("DISK-09")
 def test_eio_at_every_call_is_never_a_pass_and_hides_no_loss(tmp_path: Path) -> None:
     root, log = tmp_path / "data", tmp_path / "log"
@@ -178,6 +186,7 @@ def test_eio_at_every_call_is_never_a_pass_and_hides_no_loss(tmp_path: Path) -> 
         notes = [note for cause in found.buckets.values() for row in cause.samples for note in row.seen.notes]
         assert any("Input/output error" in note for note in notes), (name, number)
         assert "bucket-unobservable" in {found.code(bucket) for bucket in BUCKETS}
+        assert scan_io(found) == {f"file://{root}"}, (name, number)
         blind = (name, number) == calls[0]  # the drive itself could not be looked at
         expect(
             with_place(lost, place),
@@ -195,6 +204,9 @@ class Here:
         self._failing = failing
         self._log = log
 
+    def known_pods(self, _place: object) -> tuple[PodSeen, ...]:
+        return ()
+
     def pods(self, _place: object, *, seconds: float) -> tuple[PodSeen, ...]:
         assert seconds > 0
         container = ContainerSeen(name="rustfs", restarts=0, image_id="i", started="2026-11-24T00:00:00Z")
@@ -210,12 +222,14 @@ class Here:
             ),
         )
 
+    calls = "newfstatat,lstat,stat,statx"
+
     def exec(
         self, _namespace: str, _pod: str, _container: str, command: Sequence[str], *, cap: int, seconds: float
     ) -> bytes:
         assert cap
         assert seconds
-        calls = "newfstatat,lstat,stat,statx"
+        calls = self.calls
         argv = [str(self._shell / "sh"), *command[1:]]
         return traced(argv, [self._failing], self._log, f"?{calls.replace(',', ',?')}:error=EIO", PATH=str(self._shell))
 
@@ -225,7 +239,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A search path with the few programs of the script: busybox's own, or Debian's."""
     made = tmp_path / "bin"
     made.mkdir()
-    for name in ("sh", "ls", "dd", "sha256sum"):
+    for name in ("sh", "ls", "dd", "stat", "sha256sum"):
         real = shutil.which("busybox" if request.param == "busybox" else {"sh": "dash"}.get(name, name))
         assert real, f"{request.param} is not on PATH: install it (Debian: apt-get install busybox)"
         (made / name).symlink_to(real)
@@ -233,10 +247,11 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 @pytest.mark.row("DISK-09")
-@pytest.mark.parametrize("at", [*range(6)])
+@pytest.mark.parametrize("at", [*range(7)])
 def test_eio_inside_of_a_container_is_never_a_pass(at: int, shell: Path, tmp_path: Path) -> None:
     root, log = tmp_path / "data", tmp_path / "log"
     drive(root)
+    format_of(root)
     failing = paths_of(root)[at]
     kubectl: Any = Here(shell, failing, log)
     place = f"kubectl://ns/statefulset/rustfs?container=rustfs&path={root}"
@@ -247,7 +262,30 @@ def test_eio_inside_of_a_container_is_never_a_pass(at: int, shell: Path, tmp_pat
     expect(found, UNSEEN, Word.INCONCLUSIVE, bucket="attic" if "attic" in str(failing) else "tofu-state")
     notes = [note for cause in found.buckets.values() for row in cause.samples for note in row.seen.notes]
     assert any(f"{failing}" in note and "rror" in note for note in notes), notes
+    assert scan_io(found) == {seen.place}
     assert Truth.ABSENT not in {truth for mark in seen.markers for truth in (mark.data, mark.meta)}
+
+
+def format_of(root: Path) -> None:
+    (root / ".rustfs.sys/format.json").write_text('{"id": "deployment"}')
+
+
+@pytest.mark.row("DISK-09")
+@pytest.mark.parametrize("calls", ["openat,open", "read"])
+def test_eio_while_a_container_reads_the_name_of_its_volume(calls: str, shell: Path, tmp_path: Path) -> None:
+    root, log = tmp_path / "data", tmp_path / "log"
+    drive(root)
+    format_of(root)
+    kubectl: Any = Here(shell, root / ".rustfs.sys/format.json", log)
+    kubectl.calls = calls
+    (seen,) = look_at(f"kubectl://ns/statefulset/rustfs?path={root}", BUCKETS, kubectl=kubectl, seconds=WAIT)
+    assert "(INJECTED)" in log.read_text()
+    assert seen.volume is None
+    with store(Script()) as (_server, door):
+        found = with_place(samples(door, []), seen)
+    for bucket in BUCKETS:
+        expect(found, UNSEEN, Word.INCONCLUSIVE, "format.json", bucket=bucket)
+    assert scan_io(found) == {seen.place}
 
 
 # --- names, trees and volumes
@@ -303,9 +341,76 @@ def deep(top: Path, depth: int) -> Iterator[None]:
         os.close(here)
 
 
+def split(found: Found) -> set[str]:
+    """The drives of which the run says that a folder is on another file system."""
+    return {row.subject for row in found.findings if row.code == "volume-split" and row.status.value == "inconclusive"}
+
+
+@pytest.mark.row("DISK-12")
+@pytest.mark.parametrize("at", [1, 2, 4])
+def test_a_folder_on_another_file_system_is_not_the_store_s(
+    at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not everybody may mount: what lstat says of a mount point is the device of what is mounted there."""
+    place, real = drive(tmp_path), os.lstat
+    mounted = paths_of(tmp_path)[at]
+    met: list[Path] = []
+
+    def lstat(path: Any, **rest: Any) -> os.stat_result:
+        found = real(path, **rest)
+        if path != mounted:
+            return found
+        met.append(path)
+        return os.stat_result([*found[:2], found.st_dev + 1, *found[3:]])
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    found = rca(Script(), place)
+    assert len(met) >= 2, "the fault was active"
+    for bucket in {1: BUCKETS, 2: (BUCKETS[0],), 4: (BUCKETS[0],)}[at]:
+        expect(found, UNSEEN, Word.INCONCLUSIVE, f"{mounted} is on another file system than {tmp_path}", bucket=bucket)
+    assert split(found) == {place}
+
+
+@pytest.mark.row("DISK-12")
+def test_a_mount_point_inside_of_a_container(shell: Path, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    drive(root)
+    (shell / "stat").unlink()
+    (shell / "stat").write_text(f'#!/bin/sh\ncase "$3" in\n{root}/attic) echo 77 ;;\n*) echo 64769 ;;\nesac\n')
+    (shell / "stat").chmod(0o755)
+    kubectl: Any = Here(shell, root, tmp_path / "log")
+    kubectl.exec = lambda *words, **_: untraced(shell, words[3])
+    (seen,) = look_at(f"kubectl://ns/pod/rustfs-0?path={root}", BUCKETS, kubectl=kubectl)
+    with store(Script()) as (_server, door):
+        found = with_place(samples(door, []), seen)
+    expect(found, UNSEEN, Word.INCONCLUSIVE, f"{root}/attic is on another file system than {root}", bucket="attic")
+    expect(found, BucketState.INDEXED, Word.INCONCLUSIVE, bucket="tofu-state")
+    assert split(found) == {seen.place}
+
+
+@pytest.mark.row("DISK-12")
+def test_a_file_system_that_the_container_tells_of_the_drive_alone(shell: Path, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    drive(root)
+    (shell / "stat").unlink()
+    (shell / "stat").write_text(f'#!/bin/sh\n[ "$3" != {root}/attic ] && echo 64769\n')
+    (shell / "stat").chmod(0o755)
+    kubectl: Any = Here(shell, root, tmp_path / "log")
+    kubectl.exec = lambda *words, **_: untraced(shell, words[3])
+    (seen,) = look_at(f"kubectl://ns/pod/rustfs-0?path={root}", BUCKETS, kubectl=kubectl)
+    with store(Script()) as (_server, door):
+        found = with_place(samples(door, []), seen)
+    expect(found, UNSEEN, Word.INCONCLUSIVE, f"{root}/attic: its file system can't be told", bucket="attic")
+    assert split(found) == set()
+
+
 @pytest.mark.row("DISK-12")
 def test_a_tree_without_end_is_not_walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gate looks at names that it knows, so neither depth nor a cycle is met: there is nothing to cap."""
+    """The gate looks at names that it knows, so neither depth nor a cycle is met: there is nothing to cap.
+
+    A healthy store may have deep folders, since keys have slashes; so the row's inconclusive is for what is on another
+    file system alone.
+    """
     root = tmp_path / "data"
     place = drive(root)
     looks: list[str] = []

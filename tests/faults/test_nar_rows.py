@@ -47,7 +47,7 @@ def info(codec: str = "zstd", *, path: str = PATH, body: bytes = NAR, size: str 
     ).encode()
 
 
-def judged(*records: BodyRead, body: bytes = NAR) -> Body:
+def judged(*records: BodyRead, body: bytes = NAR, attic: bool = True) -> Body:
     """The class of a path whose NAR in the local store is ``body``; nothing is asked of signatures here."""
     facts = PathFacts(
         store_path=records[0].store_path,
@@ -58,7 +58,13 @@ def judged(*records: BodyRead, body: bytes = NAR) -> Body:
         ultimate=False,
     )
     expected = Expected(
-        label=Label.PROFILE, cache="main", facts=facts, claim=Claim.UPLOADED, public_key=None, trust=False
+        label=Label.PROFILE,
+        cache="main",
+        facts=facts,
+        claim=Claim.UPLOADED,
+        public_key=None,
+        attic=attic,
+        trust=False,
     )
     return fold_body(expected, [("", record) for record in records])
 
@@ -195,12 +201,44 @@ def test_a_stream_that_does_not_end_as_it_must_is_a_fail(wire: bytes, code: str)
     assert told(record) == ("fail", code)
 
 
+EMPTY = (0x184D2A5F).to_bytes(4, "little") + bytes(4)
+TINY = zstandard.compress(b"")  # a frame of nothing, so short that what cuts the stream loses count
+
+
 @pytest.mark.row("NAR-08")
-def test_a_skippable_frame_takes_nothing_from_the_nar() -> None:
-    """Every decoder passes over it (RFC 8878 section 3.1.2), Nix's too: what comes out is the NAR."""
-    record = served(SKIPPABLE + LAST + SKIPPABLE)
+@pytest.mark.parametrize(
+    ("wire", "skipped"),
+    [
+        pytest.param(SKIPPABLE + LAST, 17, id="before"),
+        pytest.param(LAST + SKIPPABLE, 17, id="behind"),
+        pytest.param(SKIPPABLE + LAST + SKIPPABLE, 34, id="around"),
+        pytest.param(LAST + EMPTY, 8, id="without content"),
+        pytest.param(TINY * 300 + SKIPPABLE + TINY * 300 + LAST, 17, id="among frames of nothing"),
+    ],
+)
+def test_a_skippable_frame_hides_bytes_that_attic_did_not_write(wire: bytes, skipped: int) -> None:
+    """Every decoder passes over it (RFC 8878 section 3.1.2), Nix's too: what comes out is the NAR, and a NAR's hash
+    says nothing of it. Attic stores frames of its own making, none of this kind."""
+    record = served(wire)
     assert record.nar is not None
-    assert record.nar.wire_bytes == len(LAST) + 2 * len(SKIPPABLE)
+    assert (record.nar.wire_bytes, record.nar.skipped_bytes, record.nar.clean_end) == (len(wire), skipped, True)
+    assert told(record) == ("fail", "body-hidden-bytes")
+
+
+def test_another_cache_than_attic_may_have_skippable_frames() -> None:
+    """What pzstd writes, or a seekable zstd: such a cache keeps what was uploaded, as it was compressed."""
+    record = served(SKIPPABLE + LAST)
+    assert record.nar is not None
+    assert record.nar.skipped_bytes == 17
+    body = judged(record, attic=False)
+    assert (body.status.value, body.code) == ("pass", "body-whole")
+
+
+@pytest.mark.row("NAR-08")
+def test_frames_as_attic_writes_them_hide_nothing() -> None:
+    record = served(TINY + zstd_frames(NAR) + TINY)
+    assert record.nar is not None
+    assert record.nar.skipped_bytes == 0
     assert told(record) == ("pass", "body-whole")
 
 

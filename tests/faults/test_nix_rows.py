@@ -7,18 +7,24 @@ import json
 import os
 import re
 import tarfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from gate.cli.main import main
 from gate.clock import SystemClock
+from gate.errors import RefusedError
 from gate.model import records as say
-from gate.model.basics import Label
+from gate.model.basics import Label, Word
 from gate.observe.nix_build import build
 from gate.observe.nix_store import NixStore, nix_environment
+from gate.probe.building import build_profile
+from gate.probe.publishing import expect
 from gate.probe.world import fresh_nonce
 from gate.process import CancelToken, Capture
 from tests.helpers import tapes
@@ -112,21 +118,71 @@ def test_a_profile_that_was_there_already_proves_nothing(policy: dict[str, str])
     assert (code, "inconclusive") in without.rows()
 
 
+def site_of(said: say.HttpAnswer, written: list[say.Record]) -> Any:
+    """A site whose cache gives this answer to ``get-missing-paths``, and whose store has what tapes have."""
+    facts = {path.store_path: path for path in (*tapes.CANARIES, *tapes.TWINS, *tapes.SOURCES)}
+    settings = SimpleNamespace(push_token=None, upstream_keys=())
+    return SimpleNamespace(
+        nix=SimpleNamespace(path_facts=lambda paths: tuple(facts[path] for path in paths)),
+        attic=SimpleNamespace(
+            missing_paths=lambda cache, _token, _paths, label: say.MissingAsked(label=label, cache=cache, answer=said)
+        ),
+        settings=settings,
+        upstream_key_names={},
+        cache_of=lambda _label: "probe",
+        write=written.append,
+    )
+
+
+def told(*paths: say.PathFacts) -> say.HttpAnswer:
+    """The cache's answer when it lacks these paths."""
+    return answer(body=json.dumps({"missing_paths": [path.store_path[11:43] for path in paths]}))
+
+
 @pytest.mark.row("NIX-04")
-def test_a_nonce_that_was_used_before_is_never_a_pass() -> None:
-    """The cache says before the push that it has the canaries: they were published under this nonce already."""
+@pytest.mark.parametrize("lacked", [(), tapes.CANARIES[:1], tapes.CANARIES[1:], tapes.TWINS])
+def test_a_nonce_that_was_used_before_refuses_the_run(lacked: tuple[say.PathFacts, ...]) -> None:
+    """The cache says before the first push that it has a canary: it was published under this nonce already."""
     nonces = {fresh_nonce() for _ in range(50)}
     assert len(nonces) == 50
     assert all(re.fullmatch("[0-9a-f]{32}", nonce) for nonce in nonces), "128 bits"
+    paths = [path.store_path for path in tapes.CANARIES]
+    written: list[say.Record] = []
+    with pytest.raises(
+        RefusedError, match=r"that it has /nix/store/.*-canary-.*own random ones: nothing was"
+    ) as refused:
+        expect(site_of(told(*lacked), written), Label.CANARY, paths, paths)
+    assert refused.value.exit_code == 2
+    assert [record.kind for record in written] == ["push-set", "missing-paths"], "the fault is in the record"
+    before = healthy().records[: [*map(type, healthy().records)].index(say.PushSetKnown)]
+    records = (*before, *written, say.RunRefused(reason=str(refused.value)), say.RunComplete())
+    run = Run(records, {"build.log": healthy().files["build.log"]})
+    verdict = run.judged()[1]
+    assert (verdict.word, verdict.exit_code, verdict.codes) == (Word.REFUSED, 2, ("run-refused",))
+
+
+@pytest.mark.parametrize(
+    "said", [told(*tapes.CANARIES), answer(500), answer(None, error="timeout"), answer(body="<html>")]
+)
+def test_a_fresh_nonce_and_an_unknown_one_refuse_nothing(said: say.HttpAnswer) -> None:
+    paths = [path.store_path for path in tapes.CANARIES]
+    assert expect(site_of(said, []), Label.CANARY, paths, paths).served == tuple(paths)
+
+
+@pytest.mark.row("NIX-04")
+def test_a_twin_that_the_cache_knows_is_judged_since_the_canaries_are_out() -> None:
+    """Nothing can be refused any more; that of the canaries is what the judge says where a run was not refused."""
+    twins = [path.store_path for path in tapes.TWINS]
+    assert expect(site_of(told(), []), Label.TWIN, twins, twins).served == tuple(twins)
 
     def known(record: say.MissingAsked) -> say.MissingAsked:
         return replace(record, answer=answer(200, '{"missing_paths":[]}')) if record.label is Label.CANARY else record
 
     names = [path.store_path.removeprefix("/nix/store/") for path in tapes.CANARIES]
-    told = "".join(f"✅ {name} (deduplicated)\n" for name in names)
+    lines = "".join(f"✅ {name} (deduplicated)\n" for name in names)
     head = tapes.push_log((), announced=len(names)).decode()
     fresh = tapes.push_log(tapes.CANARIES).decode()
-    for log_text in (head + told, f"✅ All done! ({len(names)} already cached, 0 in upstream)\n", fresh):
+    for log_text in (head + lines, f"✅ All done! ({len(names)} already cached, 0 in upstream)\n", fresh):
         run = healthy().change(say.MissingAsked, known).with_file("push-canary.log", log_text.encode())
         wanted = {("push-nonce-known", "inconclusive"), ("push-wrote-nothing", "inconclusive")}
         assert run.rows() == (wanted if log_text != fresh else {("push-nonce-known", "inconclusive")})
@@ -255,12 +311,67 @@ OUTPUT = f"/nix/store/{'a' * 32}-x"
         {},
     ],
 )
-def test_what_is_no_output_path_is_never_published(outputs: dict[str, str | None], tmp_path: Path) -> None:
-    """An output that can't be told is none: nothing is pushed, where the matrix would refuse."""
-    said = json.dumps([{"drvPath": f"/nix/store/{'b' * 32}-x.drv", "outputs": outputs}])
-    script = f"*--log-format*) {LOG};;\n*--json*--no-link*) cat <<'END'\n{said}\nEND\n;;\n*) exit 1;;"
-    ended, facts, log_text = built(shim(tmp_path, script), tmp_path)
-    assert (ended.exit, facts.outputs) == (0, ())
+def test_what_is_no_output_path_refuses_the_run(outputs: dict[str, str | None], tmp_path: Path) -> None:
+    refuses([{"drvPath": f"/nix/store/{'b' * 32}-x.drv", "outputs": outputs}], tmp_path)
+
+
+@pytest.mark.row("NIX-10")
+@pytest.mark.parametrize("count", [0, 2])
+def test_more_or_less_than_one_root_refuses_the_run(count: int, tmp_path: Path) -> None:
+    roots = [{"drvPath": f"/nix/store/{'b' * 32}-x.drv", "outputs": {"out": OUTPUT}}] * count
+    refuses(roots, tmp_path, f"nix build named {count} things as built: expected the one")
+
+
+def refuses(results: Sequence[Mapping[str, object]], folder: Path, why: str = "expected") -> None:
+    """Nix is content with the build, and says this of what it built: nothing is published, and the run is refused."""
+    script = f"*--log-format*) {LOG};;\n*--json*--no-link*) cat <<'END'\n{json.dumps(results)}\nEND\n;;\n*) exit 1;;"
+    written: list[say.Record] = []
+    with pytest.raises(RefusedError, match=r"what was built can't be told: .*; nothing was published") as refused:
+        build_profile(building(shim(folder, script), folder, written), WORLD)
+    assert refused.value.exit_code == 2
+    assert why in str(refused.value)
+    ended = next(row for row in written if isinstance(row, say.ChildEnded))
+    facts = next(row for row in written if isinstance(row, say.BuildFacts))
+    assert (ended.exit, facts.outputs, facts.problem is not None) == (0, (), True), "the fault was active"
+    before = healthy().records[: [*map(type, healthy().records)].index(say.BuildFacts)]
+    records = (*before, *written, say.RunRefused(reason=str(refused.value)), say.RunComplete())
+    verdict = Run(records, {"build.log": (folder / "build.log").read_bytes()}).judged()[1]
+    assert (verdict.word, verdict.exit_code, verdict.codes) == (Word.REFUSED, 2, ("run-refused",))
+
+
+WORLD: Any = SimpleNamespace(environ={}, nonce="aa" * 16)
+
+
+def building(store: NixStore, folder: Path, written: list[say.Record], installable: str = "github:x/y#z") -> Any:
+    return SimpleNamespace(
+        nix=store,
+        policy=tapes.policy(installable=installable, push_set="closure"),
+        settings=SimpleNamespace(attic_cache="main"),
+        directory=folder,
+        secrets=(),
+        cache_urls=lambda _cache: (OURS,),
+        seconds_left=lambda: 60.0,
+        write=written.append,
+    )
+
+
+@pytest.mark.row("NIX-10")
+@pytest.mark.parametrize("said", ["../x", "/etc/passwd", f"{OUTPUT}\n{OUTPUT}", ""])
+def test_a_fresh_file_that_is_no_store_path_refuses_the_run(said: str, tmp_path: Path) -> None:
+    written: list[say.Record] = []
+    store = shim(tmp_path, f"*eval*--raw*) printf '%s' '{said}';;\n*) exit 1;;")
+    with pytest.raises(RefusedError, match=r"gave no store path: .*; nothing was published"):
+        build_profile(building(store, tmp_path, written, installable=""), WORLD)
+    assert written == []
+
+
+@pytest.mark.row("NIX-10")
+def test_a_nix_that_does_not_say_what_it_built_is_our_own_trouble(tmp_path: Path) -> None:
+    written: list[say.Record] = []
+    store = shim(tmp_path, f"*--log-format*) {LOG};;\n*) exit 1;;")
+    assert build_profile(building(store, tmp_path, written), WORLD) is None
+    ended, facts, log_text = built(store, tmp_path)
+    assert (ended.exit, facts.outputs, facts.problem) == (0, (), None)
     run = run_with(ended, facts, log_text)
     assert ("build-failed", "inconclusive") in run.rows()
     assert run.word() == U
@@ -272,23 +383,4 @@ def test_the_shim_s_good_answer_is_taken(tmp_path: Path) -> None:
     said = json.dumps([{"drvPath": f"/nix/store/{'b' * 32}-x.drv", "outputs": {"out": OUTPUT}}])
     script = f"*--log-format*) {LOG};;\n*--json*--no-link*) cat <<'END'\n{said}\nEND\n;;\n*) exit 1;;"
     ended, facts, _ = built(shim(tmp_path, script), tmp_path)
-    assert (ended.exit, facts.outputs) == (0, (OUTPUT,))
-
-
-@pytest.mark.row("NIX-13")
-def test_a_rebuild_with_another_hash_is_never_a_pass() -> None:
-    """The cache has another NAR of the same path, whole and in accord with its own narinfo.
-
-    The local store is the only yardstick, so this is a fail, where the matrix is content to block: which of the two is
-    the right one can't be told, and users would get bytes that the trusted build did not make.
-    """
-    target = tapes.SOURCES[0]
-    other = replace(target, nar_hash="sha256:" + "0" * 52)
-
-    def change(record: say.BodyRead) -> say.BodyRead:
-        told = answer(body=tapes.narinfo(other))
-        return replace(record, narinfo=told) if record.store_path == target.store_path else record
-
-    run = healthy().change(say.BodyRead, change)
-    assert run.rows() == {("body-foreign", "fail")}
-    assert run.word() == Q
+    assert (ended.exit, facts.outputs, facts.problem) == (0, (OUTPUT,), None)

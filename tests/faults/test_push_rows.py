@@ -141,14 +141,45 @@ def test_a_success_forged_in_the_error_of_the_path_itself() -> None:
     [
         (f"❌ {NAMES[0]}: HTTP 413 x: y", "inconclusive", "push-foreign-lines"),
         (f"❌ {'b' * 32}-elsewhere: {INTERNAL}", "inconclusive", "push-foreign-lines"),
-        (f"❌ {NAMES[0]}: {INTERNAL}", "quarantine", "push-path-failed"),  # it can't be told from a real one
+        (f"❌ {NAMES[0]}: {INTERNAL}", "inconclusive", "push-path-contradicted"),
+        (f"❌ {NAMES[0]}: HTTP 500 x", "inconclusive", "push-path-contradicted"),
     ],
-    ids=["of the plan", "unknown", "a storage error"],
+    ids=["of the plan", "unknown", "a storage error", "a server's error"],
 )
 def test_a_failure_forged_for_another_path(forged: str, word: str, code: str) -> None:
     made = pushed(failing("HTTP 413 Payload Too Large: <html>", after=f"{forged}\n"), exit=1)
     check(made, word, code)
     assert claims(made)[BAD.store_path] is Claim.FAILED
+
+
+@pytest.mark.row("LOG-12")
+def test_a_path_whose_failure_is_forged_must_be_there_all_the_same() -> None:
+    log = failing("HTTP 413 Payload Too Large: <html>", after=f"❌ {NAMES[0]}: {INTERNAL}\n")
+    gone = '{"code":404,"error":"NoSuchObject","message":"The requested object does not exist."}'
+
+    def change(record: say.BodyRead) -> say.BodyRead:
+        lost = record.store_path == PATHS[0].store_path
+        return replace(record, narinfo=tapes.answer(404, gone), nar=None) if lost else record
+
+    made = pushed(log, exit=1).change(say.BodyRead, change)
+    check(made, "quarantine", "body-missing")
+
+
+PROXY = "HTTP 413 Payload Too Large: <html>"
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        failing(PROXY, after=f"✅ {NAMES[-1]} (deduplicated)\n❌ {NAMES[0]}x\n❌ {NAMES[-1]}: {INTERNAL}\n"),
+        tapes.push_log(PATHS[1:-1], announced=len(PATHS))
+        + f"❌ {NAMES[-1]}: {PROXY}\n❌ {NAMES[0]}: {INTERNAL}\nError: x\n".encode(),
+        tapes.push_log(PATHS[:-1], announced=len(PATHS)) + f"❌ {NAMES[0]}: {INTERNAL}\nError: {INTERNAL}\n".encode(),
+    ],
+    ids=["the success may be forged", "there is no success", "no error body can have told the failure"],
+)
+def test_a_failure_that_may_be_real_stays_one(log: bytes) -> None:
+    check(pushed(log, exit=1), "quarantine", "push-path-failed")
 
 
 COMMANDS = (

@@ -2,8 +2,11 @@
 
 import errno
 import itertools
+import json
 import os
+import re
 import resource
+import signal
 import stat
 import subprocess
 import sys
@@ -270,19 +273,78 @@ def test_no_room_for_the_first_record_is_told(tmp_path: Path) -> None:
     assert word(tmp_path / "fine") is Word.INCONCLUSIVE
 
 
-@pytest.mark.row("RUN-24")
-@pytest.mark.slow
-@pytest.mark.parametrize("mebibytes", [48, 96, 128, 160, 192, 256])
-def test_a_run_without_memory_is_no_pass(tmp_path: Path, mebibytes: int) -> None:
-    def little() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (mebibytes * 2**20, mebibytes * 2**20))
+# A capture whose first sample of the buckets takes all the memory that is left. What comes then is Python's MemoryError
+# (and there is memory again), or a SIGKILL, as the kernel gives it.
+HUNGRY = """
+import os, resource, signal, sys
+from pathlib import Path
+from gate.cli.main import main
+from gate.probe import phases
 
+def hungry(site, world, phase, number):
+    if phase.value == "post":
+        return real(site, world, phase, number)
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + 64 * 2**20, resource.RLIM_INFINITY))
+    hoard = []
+    try:
+        while True:
+            hoard.append(bytearray(2**20))
+    except MemoryError:
+        print("taken:", len(hoard), "MiB", file=sys.stderr)
+        if sys.argv[1] == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        raise
+
+real, phases.take_sample = phases.take_sample, hungry
+raise SystemExit(main(["capture", "--output", sys.argv[2]]))
+"""
+
+
+def hungry(how: str, out: Path) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **SITE}
+    command = [sys.executable, "-c", HUNGRY, how, str(out)]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=110, check=False)
+    taken = re.search(r"taken: (\d+) MiB", done.stderr)
+    assert taken is not None, done.stderr
+    assert int(taken[1]) > 0
+    return done
+
+
+@pytest.mark.row("RUN-24")
+def test_memory_that_ends_in_a_step_is_told_and_the_run_goes_on_to_its_seal(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    done = gate("capture", "--output", str(out), before=little)
-    assert done.returncode != 0
-    assert word(out) is not Word.PASS
-    if (out / "journal.jsonl").exists() and (out / "journal.jsonl").stat().st_size:
-        assert finalize(out).verdict.word is Word.INCONCLUSIVE
+    done = hungry("given-back", out)
+    assert done.returncode == InconclusiveError.exit_code, done.stderr
+    assert done.stdout.startswith("INCONCLUSIVE: ")
+    assert "Traceback" not in done.stderr
+    evidence, _ = verify(out)
+    assert (evidence.verdict.word, evidence.journal.complete) == (Word.INCONCLUSIVE, True)
+    (told,) = [trouble for trouble in evidence.journal.troubles if "MemoryError" in trouble]
+    assert told.startswith("pre: memory ended: MemoryError at ")
+    assert "run-trouble" in evidence.verdict.codes
+    assert {name: len(bucket.samples) for name, bucket in evidence.post.buckets.items()} == {
+        "attic": 2,
+        "tofu-state": 2,
+    }
+
+
+@pytest.mark.row("RUN-24")
+def test_what_a_run_saw_before_it_was_killed_for_its_memory_can_be_sealed(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert hungry("killed", out).returncode == -signal.SIGKILL
+    assert not (out / "evidence.json").exists()
+    with pytest.raises(UnsealedError):
+        verify(out)
+    records = [json.loads(line)["record"] for line in (out / "journal.jsonl").read_bytes().split(b"\n") if line]
+    assert records[0]["kind"] == "run-started"
+    assert [row["name"] for row in records if row["kind"] == "stage"][-1] == "pre"
+    done = gate("finalize", str(out))
+    assert (done.returncode, done.stdout.startswith("INCONCLUSIVE: ")) == (3, True), done.stderr
+    evidence, _ = verify(out)
+    assert (evidence.verdict.word, evidence.journal.complete) == (Word.INCONCLUSIVE, False)
+    assert "run-incomplete" in evidence.verdict.codes
 
 
 @pytest.mark.row("RUN-25")

@@ -1,15 +1,18 @@
-"""A whole probe of the lab's servers, seen through a cluster: markers by exec, epochs of pods, Attic's log by kubectl.
+"""A whole probe of the lab's servers, seen through a cluster: markers by exec, epochs of pods, both logs by kubectl.
 
-A process of its own, because a private /nix is for a whole process. Prints one JSON object: two runs, the second with
-the store's pod replaced before the evidence after.
+Attic is two replicas, both the lab's one server. A process of its own, because a private /nix is for a whole process.
+Prints one JSON object: two runs, the second with the store's pod replaced, and its log telling of a drive, before the
+evidence after.
 """
 
 import json
 import os
 import sys
 from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gate.clock import SystemClock
 from gate.lab.place import enter
@@ -33,8 +36,23 @@ class At(Quiet):
             self.act()
 
 
-def replace_pod(api: KubeApi) -> None:
+def trouble(api: KubeApi) -> None:
     api.pods["rustfs-0"].uid = "uid-replaced"
+    api.log("rustfs-0", '{"level":"WARN","fields":{"message":"Disk health check marked disk faulty"}}', "rustfs")
+
+
+def serves(endpoint: str) -> Callable[[int, str], tuple[int, str, bytes]]:
+    """What a replica answers to what comes through the API server: the lab's own server does, without any token."""
+
+    def answer(port: int, path: str) -> tuple[int, str, bytes]:
+        assert port == 8080
+        asked = urlsplit(endpoint)
+        connection = HTTPConnection(asked.netloc, timeout=60)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.headers["Content-Type"], response.read()
+
+    return answer
 
 
 def once(stack: Stack, api: KubeApi, folder: Path, progress: Quiet) -> dict[str, Any]:
@@ -44,6 +62,7 @@ def once(stack: Stack, api: KubeApi, folder: Path, progress: Quiet) -> dict[str,
         "store_workload": "kubectl://nix-cache/statefulset/rustfs?container=rustfs",
         "cache_workload": "kubectl://nix-cache/deployment/attic?container=attic",
         "server_log": "kubectl://nix-cache/deployment/attic?container=attic",
+        "store_log": "kubectl://nix-cache/statefulset/rustfs?container=rustfs",
         "kubectl_bin": str(real_kubectl()),
         "kube_context": "lab",
         "kube_server": api.url,
@@ -59,6 +78,8 @@ def once(stack: Stack, api: KubeApi, folder: Path, progress: Quiet) -> dict[str,
         "troubles": list(evidence.journal.troubles),
         "places": sorted({place.place for place in evidence.post.buckets["attic"].places}),
         "workloads": [[row.place, row.truth.value] for row in evidence.post.workloads],
+        "replicas": [[row.pod, row.way, row.logged.value] for row in (*evidence.pre.replicas, *evidence.post.replicas)],
+        "store_log": evidence.store_log and [evidence.store_log.truth.value, evidence.store_log.troubles],
         "log": [evidence.server_log.truth.value, evidence.post.canary and evidence.post.canary.logged.value],
         "captured": (folder / "server.log").read_bytes().count(b"[pod/attic-7d9f8c-p0/attic] "),
         "leaks": [str(path) for path in folder.iterdir() if b"kube-token-canary" in path.read_bytes()],
@@ -69,13 +90,17 @@ def main() -> None:
     enter(os.environ)
     with Stack(os.environ, cancel=CancelToken(), clock=SystemClock()) as stack, kube_api() as api:
         api.add("statefulset", "rustfs", 1, "rustfs")
-        (attic,) = api.add("deployment", "attic", 1, "attic")
-        api.followed[attic.name, "attic"] = Path(stack.settings_for("synthetic").server_log.removeprefix("file://"))
+        api.log("rustfs-0", '{"level":"ERROR","fields":{"message":"drive is faulty"}}', "rustfs", ago=60)
+        settings = stack.settings_for("synthetic")
+        changes = {"ports": [{"containerPort": 8080}], "serves": serves(settings.attic_server)}
+        for attic in api.add("deployment", "attic", 2, "attic", **changes):
+            api.followed[attic.name, "attic"] = Path(settings.server_log.removeprefix("file://"))
         work = Path(sys.argv[1])
         facts = {
             "healthy": once(stack, api, work / "healthy", Quiet()),
-            "replaced": once(stack, api, work / "replaced", At("post", lambda: replace_pod(api))),
+            "replaced": once(stack, api, work / "replaced", At("post", lambda: trouble(api))),
             "execs": len(api.commands),
+            "proxied": len(api.proxied),
         }
     print(json.dumps(facts))
 

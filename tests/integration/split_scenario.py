@@ -1,14 +1,19 @@
 """Runs a split run against the lab: five processes, each with an environment that holds its own secrets alone.
 
+The commands are those of docs/split-rights.md; afterwards a newcomer does what README.md says, and no more.
 A process of its own, because a private /nix is for a whole process. ``lose`` takes the buckets out of the index when
 the profile is about to be pushed. Prints what was seen as one JSON object.
 """
 
 import json
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,10 +23,11 @@ from gate.lab.attic_stack import MAIN, PROBE
 from gate.lab.place import enter
 from gate.lab.stack import BUCKETS, Stack
 from gate.process import CancelToken
-from gate.settings import SETTINGS
+from gate.settings import SETTINGS, Settings
 
 PATIENCE = 200.0  # seconds; a quiet machine needs a tenth
-PROFILE = "small-check"
+PROFILE = "medium-check"
+ROOT = Path(__file__).parents[2]
 SECRETS = {
     "publish": ("GATE_PUSH_TOKEN",),
     "observe": ("GATE_READ_TOKEN", "GATE_S3_ACCESS_KEY_ID", "GATE_S3_SECRET_ACCESS_KEY"),
@@ -55,14 +61,13 @@ class Site:
 
     def environ(self, job: str) -> dict[str, str]:
         run = {"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_REPOSITORY_ID": "5", "GITHUB_SHA": "c" * 40}
-        root = str(Path(__file__).parents[2])
         held = {name: self.secrets[name] for name in SECRETS[job]}
-        return {**self.stack.environ(), **run, "PYTHONPATH": root, **held}
+        return {**self.stack.environ(), **run, "PYTHONPATH": str(ROOT), **held}
 
     def start(self, job: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
-        argv = [sys.executable, "-m", "gate", *map(str, arguments), "--config", str(self.work / "gate.toml")]
+        argv = [sys.executable, "-m", "gate", *map(str, arguments)]
         argv += ["--json-into", str(self.work / f"{arguments[0]}-{time.monotonic_ns()}.json")]
-        return subprocess.Popen(argv, env=self.environ(job), stdout=subprocess.DEVNULL)
+        return subprocess.Popen(argv, cwd=self.work, env=self.environ(job), stdout=subprocess.DEVNULL)
 
     def run(self, job: str, *arguments: str | Path) -> int:
         return self.start(job, *arguments).wait(PATIENCE)
@@ -71,12 +76,17 @@ class Site:
 def toml(stack: Stack, wrapper: Path) -> str:
     """The lab's settings as a gate.toml."""
     settings = stack.settings_for(PROFILE, attic_bin=str(wrapper))
+    changed = [row for row in SETTINGS if row.type != "secret" and getattr(settings, row.name) != row.default]
+    return as_toml(settings, [(row.table, row.name.replace("_", "-")) for row in changed])
+
+
+def as_toml(settings: Settings, names: Sequence[tuple[str, str]]) -> str:
+    """These settings, by table and key."""
     tables: dict[str, list[str]] = {}
-    for row in SETTINGS:
-        value = getattr(settings, row.name)
-        if row.type != "secret" and value != row.default:
-            text = json.dumps(list(value) if isinstance(value, tuple) else value)
-            tables.setdefault(row.table, []).append(f"{row.name.replace('_', '-')} = {text}")
+    for table, key in names:
+        value = getattr(settings, key.replace("-", "_"))
+        text = json.dumps(list(value) if isinstance(value, tuple) else value)
+        tables.setdefault(table, []).append(f"{key} = {text}")
     return "".join(f"[{name}]\n" + "\n".join(rows) + "\n" for name, rows in tables.items())
 
 
@@ -97,31 +107,68 @@ def told(parts: Sequence[Path]) -> list[str]:
     return [text for part in parts for text in ("--digest", f"{part.name}={digest(part)}")]
 
 
+def documented() -> dict[str, list[str]]:
+    """The arguments of each command of docs/split-rights.md, by the part that it makes."""
+    text = ROOT.joinpath("docs", "split-rights.md").read_text(encoding="utf-8")
+    block = re.search(r"(?s)```console\n(.*?)```", text)
+    assert block is not None
+    lines = block[1].replace("\\\n", " ").strip().split("\n")
+    argvs = [shlex.split(line.removesuffix("&"))[1:] for line in lines]
+    return {Path(argv[argv.index("--output") + 1]).name: argv for argv in argvs}
+
+
 def split_run(site: Site, *, lose: bool) -> Mapping[str, Any]:
-    work, profile = site.work, ("--profile", PROFILE)
-    pre, publish, during, post = (work / name for name in ("pre", "publish", "during", "post"))
-    codes = {"pre": site.run("observe", "capture", "--phase", "pre", *profile, "--output", pre)}
-    after: tuple[str | Path, ...] = ("--after", pre, *told([pre]))
-    over = work / "over"
-    watch: tuple[str | Path, ...] = ("--seconds", "3000", "--until", over)
-    watching = site.start("observe", "capture", "--phase", "during", *profile, *after, *watch, "--output", during)
+    parts = [site.work / "parts" / name for name in ("pre", "publish", "during", "post")]
+    pre, publish, during, _ = parts
+    shown = documented()
+    codes = {"pre": site.run("observe", *shown["pre"])}
+    over = site.work / "over"
+    watching = site.start("observe", *shown["during"], *told([pre]), "--until", over)
     journal = during / "journal.jsonl"
     wait_for(lambda: journal.exists() and b'"bucket-sample"' in journal.read_bytes())
-    confirm = ("--confirm", f"probe-attic-publication-{PROFILE}")
-    publishing = site.start("publish", "publish", *profile, *confirm, *after, "--output", publish)
+    publishing = site.start("publish", *shown["publish"], *told([pre]))
     if lose:
-        wait_for((work / "pushing").exists)
+        wait_for((site.work / "pushing").exists)
         for bucket in BUCKETS:
             site.stack.store.lose(bucket)
-    (work / "go").touch()
+    (site.work / "go").touch()
     codes["publish"] = publishing.wait(PATIENCE)
     over.touch()
     codes["during"] = watching.wait(PATIENCE)
-    after = ("--after", pre, "--after", publish, *told([pre, publish]))
-    codes["post"] = site.run("observe", "capture", "--phase", "post", *profile, *after, "--output", post)
-    parts = (pre, publish, during, post)
-    codes["judge"] = site.run("judge", "judge", *parts, *profile, *told(parts), "--output", work / "run")
-    return {"codes": codes, **looked(site, work / "run", parts)}
+    codes["post"] = site.run("observe", *shown["post"], *told([pre, publish]))
+    digests = {f"{part.name}=…": f"{part.name}={digest(part)}" for part in parts}
+    codes["judge"] = site.run("judge", *(digests.get(word, word) for word in shown["split"]))
+    return {"codes": codes, **looked(site, site.work / "evidence" / "split", parts)}
+
+
+def newcomer(site: Site) -> dict[str, Any]:
+    """README.md alone: its gate.toml with this site's places in it, the four secrets, its commands in a shell.
+
+    The folder is the checkout of a flake, and nothing is set beside but what a site on loopback needs.
+    """
+    from gate.seal import verify
+
+    text = ROOT.joinpath("README.md").read_text(encoding="utf-8")
+    written = re.search(r"(?s)```toml\n(.*?)```", text)
+    block = re.search(r"(?s)```console\n(publication-gate doctor\n.*?)```", text)
+    assert written is not None
+    assert block is not None
+    folder = site.work / "newcomer"
+    shutil.copytree(site.stack.work / "flake", folder)
+    settings = site.stack.settings_for(PROFILE)
+    names = [(table, key) for table, keys in tomllib.loads(written[1]).items() for key in keys]
+    beside = [("cache", "plain-http-hosts"), ("sampling", "samples"), ("sampling", "sample-spacing")]
+    (folder / "gate.toml").write_text(as_toml(settings, [*names, *beside]), encoding="utf-8")
+    git = ["git", "-C", str(folder), "-c", "user.name=lab", "-c", "user.email=lab@example.org"]
+    for command in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", "flake")):
+        subprocess.run([*git, *command], check=True)
+    environ = {**site.stack.environ(), **site.secrets, "PYTHONPATH": str(ROOT)}
+    tools = (Path(sys.executable).parent, site.stack.client.parent)
+    environ["PATH"] = os.pathsep.join((*map(str, tools), environ["PATH"]))
+    shell = ["bash", "-euc", block[1]]
+    done = subprocess.run(shell, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    words = [verify(run)[0].verdict.word.value for run in folder.glob("evidence/*")]
+    return {"newcomer": [done.returncode, words], "newcomer_said": done.stdout + done.stderr}
 
 
 def looked(site: Site, run: Path, parts: Sequence[Path]) -> dict[str, Any]:
@@ -163,8 +210,9 @@ def after_the_loss(site: Site) -> dict[str, Any]:
     confirm = ("--confirm", f"probe-attic-publication-{PROFILE}")
     code = site.run("publish", "publish", *profile, *confirm, "--after", again, "--output", unclean)
     skipped = [mark for mark in verify_part(unclean).tape.of(StageMark) if mark.state == "skipped"]
-    (work / "publish" / "build.log").write_bytes(b"x")
-    given = ("--after", work / "pre", "--after", work / "publish")
+    parts = work / "parts"
+    (parts / "publish" / "build.log").write_bytes(b"x")
+    given = ("--after", parts / "pre", "--after", parts / "publish")
     site.run("observe", "capture", "--phase", "post", *profile, *given, "--output", doubted)
     post = verify_part(doubted)
     return {
@@ -185,7 +233,7 @@ def refusals(site: Site) -> dict[str, int]:
     for name, job, arguments in (
         ("publish", "publish", ("publish", "--confirm", f"probe-attic-publication-{PROFILE}")),
         ("pre", "observe", ("capture", "--phase", "pre")),
-        ("judge", "judge", ("judge", site.work / "pre")),
+        ("judge", "judge", ("judge", site.work / "parts" / "pre")),
     ):
         for secret in sorted(set(site.secrets) - set(SECRETS[job])):
             output = site.work / "refused"
@@ -210,6 +258,7 @@ def main() -> None:
             facts |= after_the_loss(site)
         else:
             facts["refusals"] = refusals(site)
+            facts |= newcomer(site)
     print(json.dumps(facts))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,18 @@ pytestmark = [pytest.mark.lab, pytest.mark.nix, pytest.mark.xdist_group("lab-sta
 BUCKETS = ("attic", "tofu-state")
 
 
+class Store(Quiet):
+    """A store that says of its drive that it is faulty, between the two looks."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+
+    def stage(self, name: str) -> None:
+        if name == "incident":
+            with self.log.open("a") as log:
+                log.write('{"level":"WARN","fields":{"message":"Disk health check marked disk faulty"}}\n')
+
+
 def captured(at: Path, *, lost: bool) -> tuple[Evidence, int]:
     """A capture of a lab, and how many paths were added to its caches meanwhile."""
     clock = SystemClock()
@@ -27,8 +40,11 @@ def captured(at: Path, *, lost: bool) -> tuple[Evidence, int]:
             for bucket in BUCKETS:
                 stack.store.lose(bucket)
         before = paths(stack)
-        settings = stack.settings_for("synthetic")
-        world = World(environ=stack.environ(), cancel=cancel, progress=Quiet(), clock=clock)
+        log = at.with_name("rustfs.log")
+        log.write_text('{"level":"ERROR","fields":{"message":"erasure read quorum"}}\n')  # before the window
+        settings = replace(stack.settings_for("synthetic"), store_log=f"file://{log}" if lost else "")
+        progress = Store(log) if lost else Quiet()
+        world = World(environ=stack.environ(), cancel=cancel, progress=progress, clock=clock)
         evidence = capture(settings, at, world)
         return evidence, paths(stack) - before
 
@@ -43,6 +59,7 @@ def test_a_capture_of_a_healthy_site_is_inconclusive_and_publishes_nothing(tmp_p
     assert (evidence.verdict.word, added) == (Word.INCONCLUSIVE, 0)
     assert {row.state for row in (*evidence.pre.buckets.values(), *evidence.post.buckets.values())} == {"indexed"}
     assert evidence.server_log.truth.value == "present"
+    assert evidence.store_log is None
     assert evidence.push.paths == ()
     assert evidence.incident is not None
     (disk,) = evidence.incident.disks
@@ -57,4 +74,7 @@ def test_a_capture_of_the_incident_is_a_quarantine(tmp_path: Path) -> None:
     evidence, added = captured(tmp_path / "run", lost=True)
     assert (evidence.verdict.word, added) == (Word.QUARANTINE, 0)
     assert "bucket-index-lost" in evidence.verdict.codes
+    assert ("log-storage-error", "store-log") in {(row.code, row.subject) for row in evidence.findings}
+    assert evidence.store_log is not None
+    assert [event.code for event in evidence.store_log.events] == ["drive-faulty"]
     assert {row.state for row in evidence.pre.buckets.values()} == {"index-lost"}

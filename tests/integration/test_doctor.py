@@ -23,7 +23,7 @@ PUSHES = {"control:bit-flip-caught", "push:canary", "push:profile", "push:repres
 BUCKETS = {"bucket:attic", "bucket:tofu-state"}
 STATE = {"state:tofu-state/runners/terraform.tfstate"}
 IN_CLUSTER = {*BUCKETS, "epoch:cache", "epoch:store", "log:server-log"}
-CACHES = {"cache:main", "cache:probe"}
+CACHES = {"cache:main", "cache:probe", "cache:key of main"}
 READS = {"body:every published path", "control:absent-path-404", "control:bit-flip-caught"}
 
 MARKERS = {"markers:*", "bucket:attic", "bucket:tofu-state"}
@@ -77,7 +77,7 @@ INCONCLUSIVE: dict[str, tuple[set[str], set[str]]] = {
     "state-elsewhere": ({"state-object"}, {"state:tofu-state/no/such.tfstate"}),
     "log-of-another": ({"log-canary"}, {"log:server-log"}),
     "no-log": (LOG, {"log:server-log"}),
-    "no-nix": ({"nix", "substituter", "trusted-key"}, {"build:build", "run:run", *PUSHES} - READS),
+    "no-nix": ({"nix", "substituter", "trusted-key"}, {"build:build", "cache:key of main", "run:run", *PUSHES} - READS),
     "no-attic-client": ({"attic"}, {"run:run", *PUSHES} - READS),
     "no-twin": ({"representative"}, {"push:representative"}),
     "no-kubectl": ({"kubectl", "cluster-trust", *NO_CLUSTER}, {*IN_CLUSTER, "run:run"}),

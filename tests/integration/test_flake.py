@@ -30,6 +30,24 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"packages": evaluated(f"path:{root}#packages", PACKAGES), "apps": evaluated(f"path:{root}#apps", PROGRAMS)}
 
 
+def test_the_example_of_the_document_gives_the_package_to_another_flake(tmp_path: Path) -> None:
+    """docs/runners.md: its inputs, with this copy in the place of a commit, and the package that its comment names."""
+    found = re.search(r"(?s)```nix\n(.*?)```", (ROOT / "docs" / "runners.md").read_text(encoding="utf-8"))
+    assert found is not None
+    package = re.search(r"\[ (inputs\.\S+) \]", found[1])
+    assert package is not None
+    gate, user = tmp_path / "gate", tmp_path / "user"
+    (gate / "gate").mkdir(parents=True)
+    user.mkdir()
+    for name in ("flake.nix", "gate/__init__.py"):
+        shutil.copy(ROOT / name, gate / name)
+    text = found[1].replace("github:OWNER/publication-gate/COMMIT", f"path:{gate}")
+    use = f'inputs: let pkgs.system = "x86_64-linux"; in {{ asked = {package[1]}; }}'
+    flake = f'{text.rstrip().removesuffix("}")}  inputs.nixpkgs.url = "path:{STUB}";\n  outputs = {use};\n}}\n'
+    (user / "flake.nix").write_text(flake, encoding="utf-8")
+    assert evaluated(f"path:{user}#asked", "asked: asked.name") == f"publication-gate-{__version__}"
+
+
 def evaluated(output: str, apply: str) -> Any:
     features = ("--extra-experimental-features", "nix-command flakes")
     stub = ("--override-input", "nixpkgs", f"path:{STUB}")

@@ -477,7 +477,7 @@ def test_a_late_canary_is_waited_for(api: KubeApi, kubectl: Kubectl, tmp_path: P
     try:
         assert window.captured(seconds=20)[::2] == ((), set())
     finally:
-        KubeLogWindow._read = real  # type: ignore[method-assign]
+        KubeLogWindow._read = real  # type: ignore[method-assign]  # as it was
 
 
 # --------------------------------------------------------------------------------------------------------------- trust

@@ -39,16 +39,25 @@ def test_a_healthy_run_seen_through_kubectl_passes(facts: Any) -> None:
     assert seen["workloads"] == [
         ["kubectl://nix-cache/pod/rustfs-0?container=rustfs", "present"],
         ["kubectl://nix-cache/pod/attic-7d9f8c-p0?container=attic", "present"],
+        ["kubectl://nix-cache/pod/attic-7d9f8c-p1?container=attic", "present"],
     ]
     assert seen["log"] == ["present", "present"]
     assert seen["captured"] > 1
     assert facts["execs"] >= 10
+    replicas = [[f"attic-7d9f8c-p{number}", "proxy", "present"] for number in range(2)]
+    assert seen["replicas"] == [*replicas, *replicas]
+    assert facts["proxied"] == 8
+    assert seen["store_log"] == ["present", 0]
 
 
 @pytest.mark.timeout(300)
-def test_a_replaced_pod_of_the_store_is_inconclusive(facts: Any) -> None:
+def test_a_replaced_pod_of_the_store_and_what_its_log_tells_are_inconclusive(facts: Any) -> None:
     seen = facts["replaced"]
-    assert (seen["word"], seen["codes"]) == ("inconclusive", ["epoch-changed"])
+    assert (seen["word"], seen["codes"]) == (
+        "inconclusive",
+        ["epoch-changed", "log-storage-error", "log-store-unobservable"],
+    )
+    assert seen["store_log"] == ["unknown", 2]  # the new pod's log is read from its first line
 
 
 @pytest.mark.timeout(300)

@@ -12,8 +12,9 @@ from gate.clock import SystemClock
 from gate.errors import CancelledError, InconclusiveError
 from gate.model.basics import Truth
 from gate.model.records import BuildFacts, ChildEnded
-from gate.observe.nix_build import build, evaluate, same_cache
+from gate.observe.nix_build import build, evaluate
 from gate.observe.nix_store import NixStore, nix_environment
+from gate.parse.cache_place import same_cache
 from gate.process import CancelToken, Capture
 
 pytestmark = pytest.mark.nix
@@ -274,6 +275,7 @@ def test_expression_is_evaluated_built_and_known_by_its_build_closure(
     assert (facts.derivation, facts.outputs) == (derivation, store.outputs(derivation))
     assert facts.substituters == ("http://127.0.0.1:9/main?priority",)
     assert (facts.cache_among_substituters, facts.fallback) == (Truth.PRESENT, True)
+    assert facts.trusted_public_keys == store.settings().trusted_public_keys
     assert facts.nix_version == store.version()
     assert facts.installable == f"-f {expression} last"
 
@@ -372,6 +374,7 @@ def test_without_nix_everything_is_unknown(expression: Path, tmp_path: Path) -> 
     ended, facts, log = built(nowhere, ("-f", str(expression), "first"), tmp_path)
     assert (ended.ended_by, ended.exit, log) == ("missing", None, "")
     assert (facts.cache_among_substituters, facts.substituters, facts.nix_version) == (Truth.UNKNOWN, (), None)
+    assert facts.trusted_public_keys is None
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,10 @@ def test_a_job_with_one_secret_too_many_is_refused_before_anything(whole: dict[s
     }
 
 
+def test_the_readmes_gate_toml_and_four_secrets_are_enough_for_its_commands_to_pass(whole: dict[str, Any]) -> None:
+    assert whole["newcomer"] == [0, ["pass"]], whole["newcomer_said"]
+
+
 @pytest.fixture(scope="module")
 def lost() -> dict[str, Any]:
     return scenario("lose")

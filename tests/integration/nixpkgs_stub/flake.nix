@@ -15,7 +15,7 @@
               inherit asked;
             };
           } // builtins.listToAttrs (map (name: { inherit name; value = name; }) [
-            "boto3" "brotli" "certifi" "cryptography" "cyclopts" "filelock" "httpcore" "httpx" "jinja2" "pycurl"
+            "boto3" "brotli" "certifi" "cryptography" "cyclopts" "httpcore" "httpx" "jinja2" "pycurl"
             "pydantic" "pyjwt" "rfc8785" "rich" "stamina" "zstandard"
           ]);
         };

@@ -34,18 +34,18 @@ def test_each_place_needs_its_own_rights() -> None:
                 "file:///data",
                 f"kubectl://{NS}/statefulset/rustfs?path=/data&by=log",
                 f"kubectl://{NS}/deployment/other?path=/data",
-                "no locator",
             ),
             store_workload=f"kubectl://{NS}/statefulset/rustfs",
             cache_workload=f"kubectl://{NS}/pod/attic-0",
             server_log=f"kubectl://{NS}/pod/attic-0",
+            store_log=f"kubectl://{NS}/statefulset/rustfs",
         )
     )
     assert made == {
-        (NS, "get", "statefulsets", "rustfs"): ("markers", "store-workload"),
-        (NS, "list", "pods", ""): ("markers", "store-workload"),
-        (NS, "get", "pods", ""): ("markers",),
-        (NS, "get", "pods/log", ""): ("markers",),
+        (NS, "get", "statefulsets", "rustfs"): ("markers", "store-workload", "store-log"),
+        (NS, "list", "pods", ""): ("markers", "store-workload", "store-log"),
+        (NS, "get", "pods", ""): ("markers", "store-log"),
+        (NS, "get", "pods/log", ""): ("markers", "store-log"),
         (NS, "get", "deployments", "other"): ("markers",),
         (NS, "get", "pods/exec", ""): ("markers",),
         (NS, "create", "pods/exec", ""): ("markers",),
@@ -87,6 +87,7 @@ def test_where_nothing_answers_nothing_is_good_and_nothing_is_left(host: str, tm
     unused = {check.name for check in made.checks if check.status is Status.NOT_APPLICABLE}
     assert unused == {
         *("kubectl", "cluster-trust", "cluster-reachable", "clock-cache", "clock-store", "clock-cluster"),
+        *("log-replicas", "store-log"),
     }
     assert made.verdict.exit_code == 3
     assert {claim.family for claim in made.unknown} == {

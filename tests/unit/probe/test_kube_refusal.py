@@ -1,6 +1,7 @@
-"""A kubectl that is missing or leads elsewhere refuses the run before there is a folder (KUBE-01, KUBE-05, KUBE-16)."""
+"""A kubectl that is missing or leads elsewhere, or names what no cluster can, refuses the run before it begins."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.errors import RefusedError
-from gate.probe.identify import refuse_missing_tools
+from gate.probe.identify import refuse_impossible_names, refuse_missing_tools
+from gate.probe.parts import take_pre
 from gate.probe.plan import run
 from gate.probe.site import kubectl_of
 from gate.probe.world import Quiet, World
@@ -109,6 +111,67 @@ def test_an_unsafe_kubeconfig_refuses_the_run(
     with pytest.raises(RefusedError, match=why):
         run(settings(), tmp_path / "evidence", world(tools))
     assert not (tmp_path / "evidence").exists()
+
+
+PODS = """#!/bin/sh
+echo "$*" >>{0}/calls
+case "$*" in
+config*) exec cat {0}/config.json ;;
+*deployments*) echo '{{"metadata":{{"uid":"d1"}},"spec":{{"selector":{{"matchLabels":{{"app":"x"}}}}}}}}' ;;
+*) exec cat {0}/pods.json ;;
+esac
+"""
+
+
+def add_pod(tools: Path, name: str) -> None:
+    """A cluster that says that the store has one pod, of this name and else as it must be."""
+    add_kubectl(tools, CONFIG)
+    (tools / "kubectl").write_text(PODS.format(tools))
+    pod = {
+        "metadata": {
+            "name": name,
+            "uid": "p1",
+            "ownerReferences": [{"kind": "ReplicaSet", "name": "rustfs-7d", "uid": "r", "controller": True}],
+        },
+        "spec": {"nodeName": "n1", "containers": [{"name": "rustfs"}]},
+        "status": {"phase": "Running"},
+    }
+    (tools / "pods.json").write_text(json.dumps({"kind": "PodList", "metadata": {}, "items": [pod]}))
+
+
+@pytest.mark.row("KUBE-07")
+@pytest.mark.parametrize("act", [run, take_pre], ids=["probe", "pre"])
+@pytest.mark.parametrize("name", ["--help", "a;touch pwned", "-rustfs", "$(touch pwned)", "`touch pwned`", "a b", "A"])
+def test_a_pod_name_that_is_none_refuses_the_run(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[..., object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    add_pod(tools, name)
+    with pytest.raises(RefusedError, match="what answers kubectl is no Kubernetes API") as refused:
+        act(settings(), tmp_path / "evidence", world(tools))
+    assert refused.value.exit_code == 2
+    assert ascii(name) in str(refused.value)
+    assert not (tmp_path / "evidence").exists()
+    assert not list(tmp_path.rglob("*pwned*"))
+    calls = (tools / "calls").read_text()
+    assert "deployments/rustfs" in calls
+    assert "pods?labelSelector" in calls
+    assert name not in calls
+    assert "exec" not in calls
+
+
+def test_pods_as_they_must_be_refuse_nothing_and_a_workload_is_asked_for_once(tools: Path) -> None:
+    add_pod(tools, "rustfs-7d-x")
+    log = PLACE.partition("&")[0]
+    refuse_impossible_names(settings(markers=(PLACE, "file:///data", PLACE), server_log=log), world(tools))
+    assert (tools / "calls").read_text().count("pods?labelSelector") == 1
+
+
+def test_a_cluster_that_does_not_answer_refuses_nothing(tools: Path) -> None:
+    add_pod(tools, "rustfs-7d-x")
+    (tools / "pods.json").unlink()
+    refuse_impossible_names(settings(markers=(PLACE,)), world(tools))
+    refuse_impossible_names(settings(markers=("file:///data",), kubectl_bin="none"), world(tools))
 
 
 def test_plain_http_to_another_machine_is_refused(tools: Path) -> None:

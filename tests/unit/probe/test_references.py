@@ -1,0 +1,150 @@
+"""What a publication needs beside itself is looked for: each reference once, those that are not served again."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gate import limits
+from gate.clock import SystemClock
+from gate.model import records as say
+from gate.model.basics import Label
+from gate.probe import parts
+from gate.probe.publishing import Publication, expect
+from gate.probe.reading import look_for_references
+from gate.process import CancelToken
+from tests.helpers import tapes
+from tests.helpers.tapes import answer
+
+NEEDED = tuple(tapes.path_facts(f"needed-{number}") for number in range(5))
+GONE = answer(404, '{"code":404,"error":"NoSuchObject","message":"x"}')
+PATHS = tuple(replace(path, references=(NEEDED[0].store_path, NEEDED[1].store_path)) for path in tapes.SOURCES)
+
+
+class Attic:
+    """A cache that has some paths, and says so from a number of looks on."""
+
+    def __init__(self, has: Sequence[say.PathFacts], after: int = 0) -> None:
+        self.has = {facts.store_path: facts for facts in has}
+        self.after = after
+        self.asked: list[str] = []
+
+    def narinfo(self, cache: str, _token: object, path: str) -> say.HttpAnswer:
+        assert cache == "main"
+        self.asked.append(path)
+        there = path in self.has and self.asked.count(path) > self.after
+        return answer(body=tapes.narinfo(self.has[path])) if there else GONE
+
+    def missing_paths(self, cache: str, _token: object, _paths: object, label: Label) -> say.MissingAsked:
+        return say.MissingAsked(label=label, cache=cache, answer=answer(body='{"missing_paths":[]}'))
+
+
+def site_of(attic: Attic, written: list[say.Record], attempts: int = 3) -> Any:
+    facts = {path.store_path: path for path in (*PATHS, *NEEDED)}
+    return SimpleNamespace(
+        attic=attic,
+        nix=SimpleNamespace(path_facts=lambda paths: tuple(facts[path] for path in sorted(paths))),
+        policy=tapes.policy(),
+        settings=SimpleNamespace(
+            push_token=None,
+            upstream_keys=(),
+            read_attempts=attempts,
+            read_spacing=0.0,
+            profile=SimpleNamespace(name="p", min_paths=1, max_paths=100, max_bytes=10**9),
+        ),
+        upstream_key_names={"main": ("cache.nixos.org-1",)},
+        read_tokens={"main": None},
+        cache_of=lambda _label: "main",
+        seconds_left=lambda: 600.0,
+        write=written.append,
+    )
+
+
+def world() -> Any:
+    return SimpleNamespace(cancel=CancelToken(), clock=SystemClock())
+
+
+def publication(*needed: say.PathFacts) -> Publication:
+    names = tuple(path.store_path for path in needed)
+    return Publication(label=Label.PROFILE, cache="main", facts={}, served=(), references=names)
+
+
+def looks(written: list[say.Record]) -> list[tuple[str, int, int | None]]:
+    rows = [row for row in written if isinstance(row, say.ReferenceLooked)]
+    return [(row.store_path, row.attempt, row.narinfo.status) for row in rows]
+
+
+def test_references_out_of_the_push_set_are_recorded_once_each() -> None:
+    written: list[say.Record] = []
+    made = expect(site_of(Attic(()), written), Label.PROFILE, [path.store_path for path in PATHS], [])
+    (known,) = [row for row in written if isinstance(row, say.ReferencesKnown)]
+    wanted = sorted(path.store_path for path in NEEDED[:2])
+    assert [path.store_path for path in known.paths] == wanted
+    assert known.upstream_key_names == ("cache.nixos.org-1",)
+    assert list(made.references) == wanted
+
+
+def test_a_closed_push_set_needs_nothing_and_records_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[say.Record] = []
+    site = site_of(Attic(()), written)
+    site.nix.path_facts = lambda paths: tuple(path for path in tapes.SOURCES if path.store_path in paths)
+    made = expect(site, Label.PROFILE, [path.store_path for path in tapes.SOURCES], [])
+    assert made.references == ()
+    assert [row.kind for row in written] == ["push-set", "missing-paths"]
+    monkeypatch.setattr(limits, "REFERENCES", 1)
+    assert len(expect(site_of(Attic(()), []), Label.PROFILE, [PATHS[0].store_path], []).references) == 1
+
+
+def test_each_is_asked_for_once_when_it_is_there() -> None:
+    written: list[say.Record] = []
+    attic = Attic(NEEDED)
+    look_for_references(site_of(attic, written), world(), publication(*NEEDED))
+    assert sorted(attic.asked) == sorted(path.store_path for path in NEEDED)
+    assert looks(written) == [(path.store_path, 1, 200) for path in NEEDED]
+
+
+@pytest.mark.row("ATS-14")
+def test_ats_14_what_is_not_there_is_asked_for_again_and_the_first_answer_stays() -> None:
+    written: list[say.Record] = []
+    look_for_references(site_of(Attic(NEEDED[:1]), written), world(), publication(*NEEDED[:2]))
+    gone = NEEDED[1].store_path
+    assert looks(written) == [(NEEDED[0].store_path, 1, 200), *((gone, number, 404) for number in (1, 2, 3))]
+    late: list[say.Record] = []
+    look_for_references(site_of(Attic(NEEDED, after=1), late), world(), publication(NEEDED[0]))
+    assert looks(late) == [(NEEDED[0].store_path, 1, 404), (NEEDED[0].store_path, 2, 200)]
+
+
+def test_nothing_is_asked_when_the_run_was_cancelled_or_its_time_is_over() -> None:
+    written: list[say.Record] = []
+    cancelled = world()
+    cancelled.cancel.cancel("enough")
+    look_for_references(site_of(Attic(NEEDED), written), cancelled, publication(*NEEDED))
+    late = site_of(Attic(NEEDED), written, attempts=1)
+    late.seconds_left = lambda: -1.0
+    look_for_references(late, world(), publication(*NEEDED))
+    assert written == []
+
+
+def test_a_split_run_s_reader_takes_of_references_what_the_plan_refers_to_and_no_more() -> None:
+    """What the publishing job says is left to an upstream is decided here again, by signatures."""
+    plan = say.PushSetKnown(
+        label=Label.PROFILE, cache="main", paths=PATHS, outputs=(), upstream=(), upstream_key_names=()
+    )
+    told = say.ReferencesKnown(
+        label=Label.PROFILE,
+        cache="main",
+        paths=NEEDED,
+        upstream=tuple(path.store_path for path in NEEDED),
+        upstream_key_names=("cache.nixos.org-1",),
+    )
+    written: list[say.Record] = []
+    site = site_of(Attic(()), written)
+    site.published = []
+    what = parts._take_over(site, plan, told)
+    (known,) = [row for row in written if isinstance(row, say.ReferencesKnown)]
+    wanted = sorted(path.store_path for path in NEEDED[:2])
+    assert [path.store_path for path in known.paths] == wanted
+    assert (known.upstream, list(what.references)) == ((), wanted)
+    assert parts._take_over(site, plan, None).references == ()
