@@ -2,15 +2,14 @@
 
 import secrets
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from gate import limits
-from gate.cli.main import AsFormat, JsonInto
 from gate.cli.operators import (
-    Config,
     Endpoint,
     Markers,
     Samples,
@@ -24,11 +23,16 @@ from gate.cli.operators import (
     verdict_json,
 )
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
+from gate.cli.parameters import AsFormat, Config, JsonInto
 from gate.cli.progress import Lines
 from gate.cli.signals import cancelling
 from gate.clock import SystemClock
 from gate.model.operators import Rca, ScratchSeen
+from gate.model.records import BucketSampled
 from gate.process import CancelToken
+
+if TYPE_CHECKING:
+    from gate.observe.scratch import Door
 
 _NONCE_BYTES = 8
 
@@ -52,10 +56,7 @@ def rustfs_bucket_index_rca(
     format: AsFormat = "text",
     json_into: JsonInto = None,
 ) -> int:
-    """Say why a bucket is or is not in the store's index: list, head, get and disk markers, several times over.
-
-    Keys come from GATE_S3_ACCESS_KEY_ID and GATE_S3_SECRET_ACCESS_KEY, or from files named by those with _FILE.
-    """
+    """Say why a bucket is or is not in the store's index: list, head, get and disk markers, several times over."""
     flags = {
         "buckets": bucket,
         "s3_endpoint": s3_endpoint,
@@ -97,8 +98,8 @@ def _run(flags: dict[str, Any], config: Path | None, *, scratch: bool, strict: b
 
 def _scratch(
     site: Site,
-    door: Any,  # noqa: ANN401  # a Door, whose module is heavy
-    samples: Any,  # noqa: ANN401  # those of take_samples
+    door: "Door",
+    samples: Sequence[tuple[str, BucketSampled]],
     buckets: tuple[str, ...],
     *,
     strict: bool,

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gate.cli.main import AsFormat, JsonInto
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
+from gate.cli.parameters import AsFormat, JsonInto
 from gate.errors import RefusedError, UnsealedError
 
 Earlier = Annotated[Path, Parameter(help="The evidence folder of the earlier capture or run.")]
@@ -16,6 +16,7 @@ Later = Annotated[Path, Parameter(help="The evidence folder of the later one.")]
 def diff(
     a: Earlier,
     b: Later,
+    /,
     *,
     json: Annotated[bool, Parameter(help="Print JSON, as --format json does.")] = False,
     format: AsFormat = "text",

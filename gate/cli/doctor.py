@@ -7,9 +7,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gate.cli.flags import Flags, given
-from gate.cli.main import AsFormat, JsonInto
-from gate.cli.operators import Config, as_json, verdict_json
+from gate.cli.operators import as_json, verdict_json
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
+from gate.cli.parameters import AsFormat, Config, JsonInto
 from gate.cli.probing import read_config, read_secret_file
 from gate.cli.progress import Lines
 from gate.cli.signals import cancelling
@@ -22,18 +22,14 @@ _STRICTEST = "medium-check"  # it alone needs a cache push; where it can pass, a
 
 def doctor(
     *,
-    profile: Annotated[str, Parameter(help="The profile whose run is to be prepared.")] = _STRICTEST,
+    profile: Annotated[str, Parameter(help="The profile whose run is to be prepared.", show_default=True)] = _STRICTEST,
     config: Config = None,
     flags: Annotated[Flags | None, Parameter(name="*")] = None,
     format: AsFormat = "text",
     json: Annotated[bool, Parameter(help="The same as --format json.")] = False,
     json_into: JsonInto = None,
 ) -> int:
-    """Look once at all that a run would look at, and say what of its evidence would be unknown with these settings.
-
-    It builds, pushes and writes nothing. One line comes to stand in the Attic server's log: the canary that a run sends
-    too. 0: all that a pass needs can be observed. 3: something would be unknown. 4: the failure class is seen now.
-    """
+    """Look once at all that a run would look at, and say what of its evidence would be unknown with these settings."""
     return report(lambda: _run(profile, config, flags), format="json" if json else format, json_into=json_into)
 
 

@@ -15,7 +15,15 @@ def _type(row: Setting) -> Any:  # noqa: ANN401  # a type of any of the table's 
 
 
 def _meaning(row: Setting) -> str:
-    return f"{row.meaning} [env: {row.env}, gate.toml: {row.key}]"
+    meaning = row.meaning.replace("<", r"\<")  # help texts are Markdown, which would take <system> for a tag
+    return f"{meaning} [{_default(row)}env: {row.env}, gate.toml: {row.key}]"
+
+
+def _default(row: Setting) -> str:
+    if row.default in ("", (), False):
+        return ""
+    shown = " ".join(row.default) if isinstance(row.default, tuple) else row.default
+    return f"default: {shown:g}, " if isinstance(shown, float) else f"default: {shown}, "
 
 
 Flags: Any = make_dataclass(

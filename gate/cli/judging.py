@@ -8,8 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gate.cli.flags import Flags, given
-from gate.cli.outcome import Format, Outcome, report
-from gate.cli.publishing import Digests, digests_given, part_outcome
+from gate.cli.outcome import Outcome, report
+from gate.cli.parameters import AsFormat, Config, Digests, JsonInto, OutputFolder
+from gate.cli.publishing import digests_given, part_outcome
 from gate.errors import ForgedError
 from gate.settings import resolve
 
@@ -17,12 +18,12 @@ from gate.settings import resolve
 def judge(
     *folders: Annotated[Path, Parameter(help="The folders of the parts pre, publish, during and post, in any order.")],
     profile: Annotated[str, Parameter(help="The profile of the parts.")],
-    output: Annotated[Path, Parameter(help="A new folder for the evidence; one that exists is refused, untouched.")],
+    output: OutputFolder,
     digest: Digests = (),
-    config: Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")] = None,
+    config: Config = None,
     flags: Annotated[Flags | None, Parameter(name="*")] = None,
-    format: Format = "text",
-    json_into: Path | None = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
 ) -> int:
     """Join the parts of a split run into one evidence folder and judge it; needs no secret and no network."""
     return report(

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gate.cli.outcome import RESULT_SCHEMA, Outcome
 from gate.cli.progress import Lines
@@ -10,6 +10,9 @@ from gate.cli.signals import cancelling
 from gate.cli.streams import progress_stream
 from gate.clock import SystemClock
 from gate.errors import RefusedError
+
+if TYPE_CHECKING:
+    from gate.lab.run import Outside
 
 ALL = "all"
 _NOT_AS_STATED = 3
@@ -55,7 +58,7 @@ def run(*, output: Path | None, fault: str | None, profile: str | None, finish_p
         return _one(output, fault, profile, outside, finish_push=finish_push)
 
 
-def _one(output: Path, fault: str | None, profile: str | None, outside: Any, *, finish_push: bool) -> Outcome:  # noqa: ANN401  # its module is heavy
+def _one(output: Path, fault: str | None, profile: str | None, outside: "Outside", *, finish_push: bool) -> Outcome:
     from gate.lab.run import run_lab
 
     overrides = {"finish_push": True} if finish_push else {}
@@ -79,7 +82,7 @@ def _one(output: Path, fault: str | None, profile: str | None, outside: Any, *, 
     )
 
 
-def _all(output: Path, profile: str | None, outside: Any) -> Outcome:  # noqa: ANN401  # its module is heavy
+def _all(output: Path, profile: str | None, outside: "Outside") -> Outcome:
     from gate.journal import make_folder
     from gate.lab.run import run_all
 

@@ -14,22 +14,29 @@ from cyclopts import App, CycloptsError, Parameter
 
 from gate import __version__
 from gate.cli.flags import Flags
-from gate.cli.outcome import Format, report
+from gate.cli.outcome import report
+from gate.cli.parameters import (
+    COMMON,
+    AsFormat,
+    Config,
+    Confirm,
+    Digests,
+    Folder,
+    Folders,
+    JsonInto,
+    OutputFolder,
+)
 from gate.cli.streams import complain, say
-from gate.errors import GateError, InconclusiveError, place_of
+from gate.errors import GateError, InconclusiveError, RefusedError, place_of
 
 _EPILOGUE = "Exit codes: 0 pass · 2 refused · 3 inconclusive · 4 quarantine (1 is a crash). Every code but 0 blocks."
-Folder = Annotated[Path, Parameter(help="The evidence folder.")]
-OutputFolder = Annotated[Path, Parameter(help="A new folder for the evidence; one that exists is refused, untouched.")]
-AsFormat = Annotated[Format, Parameter(help="Form of the result on stdout.")]
-JsonInto = Annotated[Path | None, Parameter(help="Write the result as JSON into this file too, on failure as well.")]
 
 app = App(
     name="publication-gate",
     help="May trusted builds publish to this Attic cache now? Evidence before and after one bounded publication.",
     help_epilogue=_EPILOGUE,
     version=__version__,
-    default_parameter=Parameter(negative=()),
+    default_parameter=COMMON,
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # `main` has the one catcher
 )
@@ -41,9 +48,13 @@ for _step in ("action-run", "action-finish"):  # of action.yml; not for people
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code; an error becomes one sentence on stderr, never a traceback."""
     try:
-        answer = app(list(sys.argv[1:] if argv is None else argv), exit_on_error=False, print_error=True, verbose=False)
-    except CycloptsError:
-        return 2
+        answer = app(
+            list(sys.argv[1:] if argv is None else argv), exit_on_error=False, print_error=False, verbose=False
+        )
+    except CycloptsError as error:
+        command = " ".join(("publication-gate", *(error.command_chain or ())))
+        complain(f"{error} See `{command} --help`.")
+        return RefusedError.exit_code
     except GateError as error:
         complain(str(error))
         return error.exit_code
@@ -59,10 +70,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 @app.command
 def probe(
     *,
-    profile: Annotated[str, Parameter(help="The bounded thing to publish: synthetic, small-check, medium-check, ….")],
+    profile: Annotated[
+        str, Parameter(help="The bounded thing to publish: synthetic, small-check, medium-check, or one of gate.toml.")
+    ],
     output: OutputFolder,
-    confirm: Annotated[str, Parameter(help="probe-attic-publication-PROFILE, whole.")] = "",
-    config: Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")] = None,
+    confirm: Confirm = "",
+    config: Config = None,
     flags: Annotated[Flags | None, Parameter(name="*")] = None,
     format: AsFormat = "text",
     json_into: JsonInto = None,
@@ -84,10 +97,12 @@ def capture(
     phase: Annotated[Literal["pre", "during", "post"] | None, Parameter(help="One part of a split run alone.")] = None,
     profile: Annotated[str | None, Parameter(help="With --phase: the profile of the split run.")] = None,
     after: Annotated[tuple[Path, ...], Parameter(help="With --phase: the folder of each part before.")] = (),
-    digest: Annotated[tuple[str, ...], Parameter(help="PART=SHA256, as the part's own job handed it on.")] = (),
-    seconds: Annotated[float | None, Parameter(help="With --phase during: how long the buckets are watched.")] = None,
+    digest: Digests = (),
+    seconds: Annotated[
+        float | None, Parameter(help="With --phase during: how many seconds the buckets are watched.")
+    ] = None,
     until: Annotated[Path | None, Parameter(help="With --seconds: end earlier, once this file is there.")] = None,
-    config: Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")] = None,
+    config: Config = None,
     flags: Annotated[Flags | None, Parameter(name="*")] = None,
     format: AsFormat = "text",
     json_into: JsonInto = None,
@@ -111,7 +126,7 @@ def finalize(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto =
 
 
 @app.command
-def verify(*folders: Folder, format: AsFormat = "text", json_into: JsonInto = None) -> int:
+def verify(*folders: Folders, format: AsFormat = "text", json_into: JsonInto = None) -> int:
     """Recompute digest, journal chain, findings and verdict; 0 genuine whatever its verdict, 2 not, 3 not sealed."""
     from gate.cli.reading import verify_folders
 
@@ -127,7 +142,12 @@ def show(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto = Non
 
 
 @app.command
-def explain(code: str, *, format: AsFormat = "text", json_into: JsonInto = None) -> int:
+def explain(
+    code: Annotated[str, Parameter(help="A reason code of a finding, or of a decision of require.")],
+    *,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
     """Say what a reason code means, which status it has and why, and what to do."""
     from gate.cli.reading import explain_code
 
@@ -148,7 +168,10 @@ def schema() -> int:
 @app.command
 def lab(
     *,
-    output: Annotated[Path | None, Parameter(help="A new folder for the evidence (for `all`: for all drills).")] = None,
+    output: Annotated[
+        Path | None,
+        Parameter(help="A new folder for the evidence (for `all`: for all drills); needed, but for --list-faults."),
+    ] = None,
     fault: Annotated[str | None, Parameter(help="The drill to run, or `all`; without it a healthy run.")] = None,
     profile: Annotated[str | None, Parameter(help="The profile (default: the drill's own, else medium-check).")] = None,
     finish_push: Annotated[bool, Parameter(help="Let the push run on after the loss, as the drill may state.")] = False,
@@ -171,7 +194,9 @@ def lab(
 app.command(
     "gate.cli.doctor:doctor",
     name="doctor",
-    help="Say, before a run, what of its evidence would be unknown with these settings; it only reads.",
+    help="Say, before a run, what of its evidence would be unknown with these settings; it only reads."
+    "\n\nIt builds, pushes and writes nothing; the Attic server's log gets one line, the canary that a run sends too. "
+    "0: all that a pass needs can be observed. 3: something would be unknown. 4: the failure class is seen now.",
 )
 
 # A run that is split between jobs with different rights; `capture --phase` makes its observing parts.
@@ -187,15 +212,21 @@ app.command(
 )
 
 # The operators' own, with the flags of their runbook. Their help stands here, or listing it would import them.
+_S3_KEYS = (
+    "Keys come from GATE_S3_ACCESS_KEY_ID and GATE_S3_SECRET_ACCESS_KEY, or from files that those with _FILE name."
+)
 app.command(
     "gate.cli.bucket_rca:rustfs_bucket_index_rca",
     name="rustfs-bucket-index-rca",
-    help="Say why a bucket is or is not in the store's index: list, head, get and disk markers, several times over.",
+    help="Say why a bucket is or is not in the store's index: list, head, get and disk markers, several times over."
+    f"\n\n{_S3_KEYS}",
 )
 app.command(
     "gate.cli.state_readiness:tofu_state_ha_readiness",
     name="tofu-state-ha-readiness",
-    help="Read the OpenTofu state and say how far it may be relied on: ha, interim, broken or unknown.",
+    help="Read the OpenTofu state and say how far it may be relied on: ha, interim, broken or unknown."
+    f"\n\n{_S3_KEYS} The state's values are never shown or kept. That a store is HA is an operator's statement: "
+    "state-ha-statement in [state] of gate.toml.",
 )
 app.command(
     "gate.cli.nar_check:attic_nar_integrity_check",
@@ -218,7 +249,9 @@ app.command(
 app.command(
     "gate.cli.requiring:require",
     name="require",
-    help="Say whether this change may rely on trusted publication now: 0 only on a fresh trusted pass, or no need.",
+    help="Say whether this change may rely on trusted publication now: 0 only on a fresh trusted pass, or no need."
+    "\n\nReads the runner's event, and asks GitHub with GITHUB_TOKEN (contents: read, actions: read). "
+    "Checks out nothing.",
 )
 app.command(
     "gate.cli.quarantining:quarantine",

@@ -32,7 +32,7 @@ class Reads:
     def __enter__(self) -> Self:
         if self._lines is not None:
             self._lines.__enter__()
-            self._lines.stage(f"reading {self._total} paths")
+            self._lines.stage(f"paths to read: {self._total}")
         else:
             from rich.console import Console  # only on a terminal
             from rich.progress import BarColumn, Progress, TimeElapsedColumn  # the same

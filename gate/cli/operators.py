@@ -24,6 +24,7 @@ from gate.settings import resolve_named
 
 if TYPE_CHECKING:
     from gate.observe.kubectl import Kubectl
+    from gate.observe.scratch import Door
 
 Endpoint = Annotated[str | None, Parameter(help="URL of the S3 server [gate.toml: [store] s3-endpoint].")]
 Markers = Annotated[
@@ -32,7 +33,6 @@ Markers = Annotated[
 ]
 Samples = Annotated[int | None, Parameter(help="Samples to take, 2 at least [gate.toml: [sampling] samples].")]
 Spacing = Annotated[float | None, Parameter(help="Seconds between samples [gate.toml: [sampling] sample-spacing].")]
-Config = Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")]
 
 STORE: tuple[str, ...] = (
     *("s3_endpoint", "s3_region", "s3_access_key_id", "s3_secret_access_key"),
@@ -72,8 +72,8 @@ def read_site(names: Sequence[str], flags: Mapping[str, Any], config: Path | Non
 @contextmanager
 def open_door(
     site: Site, *, clock: Clock, cancel: CancelToken | None, seconds: float = limits.ANSWER_SECONDS
-) -> Iterator[Any]:
-    """The store of a site as a `gate.observe.scratch.Door`; `RefusedError` when it may not be asked.
+) -> "Iterator[Door]":
+    """The store of a site; `RefusedError` when it may not be asked.
 
     Plain http is for the hosts that gate.toml names, and for this machine itself, where ``kubectl port-forward`` ends.
     """
@@ -125,7 +125,7 @@ def kubectl_of(site: Site, *, clock: Clock, cancel: CancelToken) -> "Kubectl | N
 
 
 def take_samples(
-    door: Any,  # noqa: ANN401  # a Door, whose module is heavy
+    door: "Door",
     site: Site,
     buckets: Sequence[str],
     *,

@@ -4,15 +4,15 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from gate.cli.parameters import Format
 from gate.cli.streams import complain, say
 from gate.errors import GateError, InconclusiveError, RefusedError
 
 if TYPE_CHECKING:
     from gate.model.document import Evidence
 
-Format = Literal["text", "json", "markdown", "github"]
 RESULT_SCHEMA = "publication-gate/result/v1"
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from cyclopts import Parameter
 
 from gate.cli.flags import Flags, given
-from gate.cli.outcome import RESULT_SCHEMA, Format, Outcome, report
+from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
+from gate.cli.parameters import AsFormat, Config, Confirm, Digests, JsonInto
 from gate.errors import RefusedError
 from gate.model.part_records import DURING, PRE
 from gate.settings import check_confirm, find_profile, resolve
@@ -24,10 +25,6 @@ PHASES: Final[tuple[ObservingPart, ...]] = ("pre", "during", "post")
 After = Annotated[
     tuple[Path, ...], Parameter(name="--after", help="The folder of a part that comes before; once for each.")
 ]
-Digests = Annotated[
-    tuple[str, ...],
-    Parameter(name="--digest", help="PART=SHA256, as the part's own job handed it on; once for each part."),
-]
 
 
 def publish(
@@ -36,11 +33,11 @@ def publish(
     output: Annotated[Path, Parameter(help="A new folder for the part; one that exists is refused, untouched.")],
     after: After = (),
     digest: Digests = (),
-    confirm: Annotated[str, Parameter(help="probe-attic-publication-PROFILE, whole.")] = "",
-    config: Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")] = None,
+    confirm: Confirm = "",
+    config: Config = None,
     flags: Annotated[Flags | None, Parameter(name="*")] = None,
-    format: Format = "text",
-    json_into: Path | None = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
 ) -> int:
     """Build and push, with the push token and no other secret, after the part pre of the same run."""
     return report(

@@ -1,7 +1,7 @@
 """``quarantine status`` and ``attest``, ``suspects``, ``history``: the standing decision and what it rests on."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,17 +9,19 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from gate.cli.outcome import RESULT_SCHEMA, Format, Outcome, report
+from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
+from gate.cli.parameters import COMMON, AsFormat, Config, Folders, JsonInto
 from gate.errors import RefusedError
 from gate.model.gating import Past, QuarantinePolicy, Standing, Statement, StatementKind
 
-AsFormat = Annotated[Format, Parameter(help="Form of the result on stdout.")]
-JsonInto = Annotated[Path | None, Parameter(help="Write the result as JSON into this file too.")]
-Config = Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")]
 _HELD, _RELEASED = 4, 0
 _LOUD = "!" * 100
 
-quarantine = App(name="quarantine", help="The standing decision: are broad trusted writes off?")
+quarantine = App(
+    name="quarantine",
+    help="The standing decision: are broad trusted writes off?",
+    default_parameter=COMMON,
+)
 
 
 @quarantine.command
@@ -47,13 +49,18 @@ def status(
 @quarantine.command
 def attest(
     *,
-    who: Annotated[str, Parameter(help="Who answers for it.")],
+    who: Annotated[str, Parameter(help="Who answers for the statement.")],
     why: Annotated[str, Parameter(help="What was done, and how one can see it.")],
     output: Annotated[Path, Parameter(help="The new file to write; one that exists is left untouched.")],
     backend_replaced: Annotated[
-        bool, Parameter(help="The store was replaced by one without this failure class.")
+        bool,
+        Parameter(
+            help="State that the store was replaced by one without this failure class; one of the two is needed."
+        ),
     ] = False,
-    repair_proved: Annotated[bool, Parameter(help="The store repairs a lost index without a restart.")] = False,
+    repair_proved: Annotated[
+        bool, Parameter(help="State that the store repairs a lost index without a restart.")
+    ] = False,
     config: Config = None,
     format: AsFormat = "text",
     json_into: JsonInto = None,
@@ -67,11 +74,11 @@ def attest(
 
 
 def suspects(
-    *folders: Annotated[Path, Parameter(help="Evidence folders.")],
+    *folders: Folders,
     since: Annotated[
         str | None, Parameter(help="Also all that was published from this time on (RFC 3339, UTC).")
     ] = None,
-    until: Annotated[str | None, Parameter(help="… and up to this time.")] = None,
+    until: Annotated[str | None, Parameter(help="Also all that was published up to this time (RFC 3339, UTC).")] = None,
     format: AsFormat = "text",
     json_into: JsonInto = None,
 ) -> int:
@@ -80,7 +87,7 @@ def suspects(
 
 
 def history(
-    *folders: Annotated[Path, Parameter(help="Evidence folders.")],
+    *folders: Folders,
     format: AsFormat = "text",
     json_into: JsonInto = None,
 ) -> int:
@@ -115,7 +122,7 @@ def _from_folders(folders: Sequence[Path]) -> list[Past]:
     return [past_of(*verify(folder)) for folder in folders]
 
 
-def _from_artifacts(toml: Any, policy: QuarantinePolicy) -> list[Past]:  # noqa: ANN401  # gate.toml as it was parsed
+def _from_artifacts(toml: Mapping[str, Any], policy: QuarantinePolicy) -> list[Past]:
     from gate.cli.requiring import github_of, read_token
     from gate.clock import SystemClock
     from gate.github.evidence import Finder
@@ -148,46 +155,52 @@ def _outcome(standing: Standing) -> Outcome:
     from gate.render.escape import markdown_cell, plain, runner_safe
     from gate.render.view import SENTENCE_CHARS
 
-    word = "HELD" if standing.held else "not held"
-    lines = [f"quarantine: {word}: {plain(standing.headline, SENTENCE_CHARS)}"]
-    broken = standing.break_glass
-    if broken is not None:
-        told = (
-            f"BREAK GLASS until {broken.until} by {broken.who}: {broken.why}. The quarantine is held; this is no pass."
-        )
-        lines = [_LOUD, plain(told, SENTENCE_CHARS), _LOUD, *lines]
+    head = _headlines(standing)
     rows = []
     for row in standing.conditions:
         rests = f" [{', '.join(row.rests_on)}]" if row.rests_on else ""
         rows.append(("met" if row.met else "NOT MET", plain(f"{row.name}: {row.told}{rests}", SENTENCE_CHARS)))
-    lines += [f"  {met:<8} {told}" for met, told in rows]
-    lines += [f"  left out: {plain(told, SENTENCE_CHARS)}" for told in standing.left_out]
-    shown = [
-        *(markdown_cell(line, SENTENCE_CHARS) for line in lines[: len(lines) - len(rows) - len(standing.left_out)])
-    ]
-    shown += [
-        "",
-        "| condition | |",
-        "|---|---|",
-        *(f"| {met} | {markdown_cell(told, SENTENCE_CHARS)} |" for met, told in rows),
-    ]
+    left_out = [f"left out: {plain(told, SENTENCE_CHARS)}" for told in standing.left_out]
+    lines = [*head, *(f"  {met:<8} {told}" for met, told in rows), *(f"  {told}" for told in left_out)]
+    shown = [markdown_cell(line, SENTENCE_CHARS) for line in head]
+    shown += ["", "| condition | |", "|---|---|"]
+    shown += [f"| {met} | {markdown_cell(told, SENTENCE_CHARS)} |" for met, told in rows]
+    shown += ["", *(f"- {markdown_cell(told, SENTENCE_CHARS)}" for told in left_out)] if left_out else []
     return Outcome(
         exit_code=_HELD if standing.held else _RELEASED,
         text=runner_safe("\n".join(lines)) + "\n",
         markdown=runner_safe("\n".join(shown)) + "\n",
-        data={
-            "schema": RESULT_SCHEMA,
-            "held": standing.held,
-            "headline": standing.headline,
-            "conditions": [
-                {"name": row.name, "met": row.met, "told": row.told, "rests_on": list(row.rests_on)}
-                for row in standing.conditions
-            ],
-            "left_out": list(standing.left_out),
-            "break_glass": None if broken is None else {"who": broken.who, "why": broken.why, "until": broken.until},
-            "error": None,
-        },
+        data=_standing_json(standing),
     )
+
+
+def _headlines(standing: Standing) -> list[str]:
+    """The decision in one line; a broken glass stands before it, and can't be missed."""
+    from gate.render.escape import plain
+    from gate.render.view import SENTENCE_CHARS
+
+    line = f"quarantine: {'HELD' if standing.held else 'not held'}: {plain(standing.headline, SENTENCE_CHARS)}"
+    broken = standing.break_glass
+    if broken is None:
+        return [line]
+    told = f"BREAK GLASS until {broken.until} by {broken.who}: {broken.why}. The quarantine is held; this is no pass."
+    return [_LOUD, plain(told, SENTENCE_CHARS), _LOUD, line]
+
+
+def _standing_json(standing: Standing) -> dict[str, Any]:
+    broken = standing.break_glass
+    return {
+        "schema": RESULT_SCHEMA,
+        "held": standing.held,
+        "headline": standing.headline,
+        "conditions": [
+            {"name": row.name, "met": row.met, "told": row.told, "rests_on": list(row.rests_on)}
+            for row in standing.conditions
+        ],
+        "left_out": list(standing.left_out),
+        "break_glass": None if broken is None else {"who": broken.who, "why": broken.why, "until": broken.until},
+        "error": None,
+    }
 
 
 def _attest(who: str, why: str, output: Path, config: Path | None, *, replaced: bool, proved: bool) -> Outcome:

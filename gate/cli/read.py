@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Protocol
 from cyclopts import Parameter
 
 from gate import limits
-from gate.cli.outcome import Format, Outcome, report
+from gate.cli.outcome import Outcome, report
+from gate.cli.parameters import AsFormat, JsonInto
 from gate.errors import ForeignTextError, RefusedError
 
 if TYPE_CHECKING:
@@ -29,14 +30,16 @@ class _Parser(Protocol):
 
 
 def read(
-    kind: Annotated[Kind, Parameter(help="What the text is.")],
+    kind: Annotated[Kind, Parameter(help="What the file is.")],
     file: Annotated[str, Parameter(help="The file, or - for stdin.", allow_leading_hyphen=True)],
     *,
-    exit_code: Annotated[int | None, Parameter(help="How the push or the build that wrote the log ended.")] = None,
+    exit_code: Annotated[
+        int | None, Parameter(help="push-log, nix-log: the exit code of the push or the build that wrote it.")
+    ] = None,
     codec: Annotated[str | None, Parameter(help="nar: its Compression (default: what its first bytes say).")] = None,
     nar_size: Annotated[int | None, Parameter(help="nar: its NarSize, if known.")] = None,
-    format: Annotated[Format, Parameter(help="Form of the result on stdout.")] = "text",
-    json_into: Annotated[Path | None, Parameter(help="Write the result as JSON into this file too.")] = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
 ) -> int:
     """Show what the gate sees in a push log, a build log, a server log, a narinfo or a NAR; 0 whatever it is."""
 

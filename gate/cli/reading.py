@@ -1,6 +1,7 @@
 """``verify``, ``show`` and ``explain``: reading what was sealed."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from gate.cli.outcome import RESULT_SCHEMA, Outcome
@@ -80,7 +81,11 @@ def explain_code(code: str) -> Outcome:
     if row is None and code in BY_DECISION:
         return _explain_decision(BY_DECISION[code])
     if row is None:
-        message = f"reason code {code[:80]!r} is not known: docs/reason-codes.md and docs/required-check.md list them"
+        near = get_close_matches(code, [*BY_CODE, *BY_DECISION], n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        message = (
+            f"reason code {code[:80]!r} is not known{meant}: docs/reason-codes.md and docs/required-check.md list them"
+        )
         raise RefusedError(message)
     statuses = ", ".join(status.value for status in row.statuses)
     text = f"{row.code} ({statuses})\n  why: {row.why}\n  what to do: {row.remedy}\n"

@@ -3,14 +3,18 @@
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from gate.cli.outcome import RESULT_SCHEMA, Format, Outcome, report
+from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
+from gate.cli.parameters import AsFormat, JsonInto
 from gate.errors import RefusedError
 from gate.model.basics import Secret, Word
 from gate.model.gating import Answer
+
+if TYPE_CHECKING:
+    from gate.github.api import GitHub
 
 _LOUD = "!" * 100
 
@@ -20,14 +24,11 @@ def require(
     push_follows: Annotated[
         bool, Parameter(help="A trusted push follows right away: ask for evidence whatever the change says.")
     ] = False,
-    config: Annotated[str, Parameter(help="Where gate.toml lies in the repository.")] = "gate.toml",
-    format: Annotated[Format, Parameter(help="Form of the result on stdout.")] = "text",
-    json_into: Annotated[Path | None, Parameter(help="Write the result as JSON into this file too.")] = None,
+    config: Annotated[str, Parameter(help="Where gate.toml lies in the repository.", show_default=True)] = "gate.toml",
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
 ) -> int:
-    """Say whether this change may rely on trusted publication now: exit 0 only on a fresh trusted pass, or no need.
-
-    Reads the runner's event, and asks GitHub with GITHUB_TOKEN (contents: read, actions: read). Checks out nothing.
-    """
+    """Say whether this change may rely on trusted publication now: exit 0 only on a fresh trusted pass, or no need."""
     return report(lambda: run_require(push_follows=push_follows, config=config), format=format, json_into=json_into)
 
 
@@ -72,7 +73,7 @@ def read_token() -> Secret:
     raise RefusedError(message)
 
 
-def github_of(token: Secret) -> Any:  # noqa: ANN401  # a `GitHub`; its module is heavy
+def github_of(token: Secret) -> "GitHub":
     """The repository's interface, by the runner's own variables."""
     from gate.clock import SystemClock
     from gate.github.api import GitHub

@@ -6,12 +6,11 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from gate.cli.main import AsFormat, JsonInto
 from gate.cli.operators import (
-    Config,
     Endpoint,
     Markers,
     Samples,
+    Site,
     Spacing,
     as_json,
     open_door,
@@ -20,6 +19,7 @@ from gate.cli.operators import (
     verdict_json,
 )
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
+from gate.cli.parameters import AsFormat, Config, JsonInto
 from gate.cli.progress import Lines
 from gate.cli.signals import cancelling
 from gate.clock import SystemClock, rfc3339
@@ -48,11 +48,7 @@ def tofu_state_ha_readiness(
     format: AsFormat = "text",
     json_into: JsonInto = None,
 ) -> int:
-    """Read the OpenTofu state and say how far it may be relied on: ha, interim, broken or unknown.
-
-    Keys come from GATE_S3_ACCESS_KEY_ID and GATE_S3_SECRET_ACCESS_KEY, or from files named by those with _FILE. The
-    state's values are never shown or kept. That a store is HA is an operator's statement: [state] state-ha-statement.
-    """
+    """Read the OpenTofu state and say how far it may be relied on: ha, interim, broken or unknown."""
     flags = {
         "state_key": key,
         "state_bucket": state_bucket,
@@ -89,7 +85,7 @@ def _run(flags: dict[str, Any], config: Path | None, *, prefix: str | None, expe
     return Outcome(exit_code=ready.verdict.exit_code, text=text, markdown=fenced(text), data=data)
 
 
-def _look(site: Any, prefix: str | None) -> ReadinessSeen:  # noqa: ANN401  # a Site
+def _look(site: Site, prefix: str | None) -> ReadinessSeen:
     from gate.observe.state_object import find_states, read_states
 
     bucket = site.values["state_bucket"]

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from gate.model.basics import Claim, Status, value
 from gate.model.body import Body
-from gate.model.document import Evidence, PushPath, Stage
+from gate.model.document import Evidence, Stage
+from gate.model.push_facts import PushPath
 from gate.render import incident, logged, view
 from gate.render.escape import plain, runner_safe
 from gate.render.view import SENTENCE_CHARS
@@ -72,6 +73,8 @@ def report(evidence: Evidence) -> str:
         evidence=evidence,
         view=view,
         clock=logged.clock(evidence.server_log.skew),
+        replicas=logged.replicas(evidence),
+        store_log=logged.store_log(evidence),
         incident=incident,
         advice=view.advice(evidence).partition(": "),
         figures=_figures(evidence),

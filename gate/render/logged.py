@@ -1,9 +1,19 @@
-"""The server's log in sentences: what it can be relied on for, and what it has beside a failing path."""
+"""The logs in sentences: what they can be relied on for, and what the server's has beside a failing path."""
 
 from collections.abc import Sequence
 
-from gate.model.basics import Truth
+from gate.model.basics import Truth, value
 from gate.model.document import Evidence, Finding, ServerEvent, Skew
+from gate.model.log_records import ReplicaLog
+
+
+@value
+class ReplicaRow:
+    """A replica of the Attic server, and what is known of its own log before and after."""
+
+    pod: str
+    pre: str
+    post: str
 
 
 def server_log(evidence: Evidence) -> str:
@@ -17,7 +27,43 @@ def server_log(evidence: Evidence) -> str:
     alone = f", {log.unexplained} of them errors that nothing of this run explains" if log.unexplained else ""
     again = f"; the server started {log.restarts} × in it" if log.restarts else ""
     cut = ", cut at its cap" if log.cut else ""
-    return f"{said}; {_events(log.event_count)}{cut}{alone}{again}; {clock(log.skew)}"
+    return f"{said}; {_events(log.event_count)}{cut}{alone}{again}; {clock(log.skew)}{_replicas(evidence)}"
+
+
+def replicas(evidence: Evidence) -> tuple[ReplicaRow, ...]:
+    """Every replica of the Attic server that was seen, by name, with what is known of its own log in each phase."""
+    phases = [{row.pod: row for row in seen.replicas} for seen in (evidence.pre, evidence.post)]
+    rows = ((pod, *(_replica(phase.get(pod)) for phase in phases)) for pod in sorted({*phases[0], *phases[1]}))
+    return tuple(ReplicaRow(pod=pod, pre=pre, post=post) for pod, pre, post in rows)
+
+
+def _replica(row: ReplicaLog | None) -> str:
+    if row is None:
+        return "not seen"
+    canary = "canary" if row.answered else "no canary"
+    return f"{canary}, in its own log: {row.logged.value}{f' ({row.note})' if row.note else ''}"
+
+
+def _replicas(evidence: Evidence) -> str:
+    """How many replicas' own logs are known to be read; nothing where there are none, or only one."""
+    told: list[str] = []
+    for phase, seen in (("before", evidence.pre), ("after", evidence.post)):
+        known = sum(row.logged is Truth.PRESENT for row in seen.replicas)
+        if len(seen.replicas) > 1:
+            told.append(f"{known} of {len(seen.replicas)} {phase}")
+        elif seen.replicas_error:
+            told.append(f"unknown {phase}")
+    return f"; replicas whose own log is known to be read: {', '.join(told)}" if told else ""
+
+
+def store_log(evidence: Evidence) -> str:
+    """What the store's own log says; empty where none was read, and none is named."""
+    log = evidence.store_log
+    if log is None:
+        return "not read" if evidence.policy.store_log else ""
+    whole = {Truth.PRESENT: "read", Truth.ABSENT: "there is none", Truth.UNKNOWN: "not all of it was read"}[log.truth]
+    cut = ", cut at its cap" if log.cut else ""
+    return f"{whole}; {_events(log.event_count)}{cut}, {log.troubles} of them of the store's own trouble"
 
 
 def clock(skew: Skew | None) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from gate.model.basics import Label, Status, Truth, value
 from gate.model.body import Body, Read
-from gate.model.document import Bucket, BucketSample, Counts, Evidence, Finding, PushAttempt, Workload
+from gate.model.document import Bucket, BucketSample, Evidence, Finding, Workload
+from gate.model.push_facts import Counts, PushAttempt
 from gate.render import logged
 
 NAME_CHARS = 240  # a store path has at most 211 characters after /nix/store/ (nix: MaxPathLen)
@@ -94,11 +95,13 @@ def facts(evidence: Evidence) -> tuple[Row, ...]:
 
 def outcome(evidence: Evidence) -> tuple[Row, ...]:
     """What the run found, in one line a matter."""
+    store_log = logged.store_log(evidence)
     return (
         Row(name="push", text=counts(evidence.push.counts)),
         Row(name="bodies", text=proved(evidence)),
         Row(name="build", text=ledger(evidence)),
         Row(name="server log", text=logged.server_log(evidence)),
+        *([Row(name="store log", text=store_log)] if store_log else []),
         Row(name="controls", text=controls(evidence)),
         Row(name="state", text=state(evidence)),
         Row(name="record", text=record(evidence)),

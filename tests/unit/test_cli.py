@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -98,11 +99,44 @@ def test_bad_values_are_refused_in_one_sentence(argv: list[str], told: str, tmp_
 
 
 @pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["nope"], 'Unknown command "nope"'),
+        (["probe"], "--profile requires an argument"),
+        (["quarantine", "lift"], "Available commands: status, attest."),
+        (["read", "what", "x"], 'Invalid value "what" for KIND'),
+        (["schema", "x"], "Unused Tokens: ['x']."),
+    ],
+)
+def test_wrong_usage_is_told_in_one_line_with_the_help_to_read(
+    argv: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(argv) == 2
+    out, err = capsys.readouterr()
+    command = " ".join(["publication-gate", *argv[: argv[0] != "nope"]])
+    assert out == ""
+    assert err.startswith("publication-gate: ")
+    assert told in err
+    assert err.endswith(f" See `{command} --help`.\n")
+    assert err.count("\n") == 1
+
+
+def test_the_help_shows_defaults_and_no_empty_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "[default: 3, env: GATE_SAMPLES, gate.toml: [sampling] samples]" in shown
+    assert "[default: attic tofu-state, env: GATE_BUCKETS, gate.toml: [store] buckets]" in shown
+    assert "[default: 8, env: GATE_SAMPLE_SPACING, gate.toml: [sampling] sample-spacing]" in shown
+    assert ".#checks.<system>.statix" in shown
+    assert not re.search(r"default: (\]|,|False|None|\(|\")", shown)
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("[probe]\ntypo = true\n", "unknown key 'typo'"),
         ("[prob]\n", "unknown table [prob]"),
-        ("x = = 1", "is no TOML"),
+        ("x = = 1", "gate.toml is no TOML: Invalid value (at line 1, column 5)\n"),
         ("[sampling]\nsamples = true\n", "[sampling] samples is True"),
         ("[sources]\nabsent = ['bodies']\n", "'bodies'"),
         ("[profiles.synthetic]\nmax-paths = 0\n", "max-paths is 0"),
@@ -168,6 +202,21 @@ def test_explain_knows_every_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "body-empty"]) == 0
     assert "HTTP 200 and no bytes" in capsys.readouterr().out
     assert main(["explain", "no-such-code"]) == 2
+
+
+def test_explain_says_which_code_is_near(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "body-emty"]) == 2
+    assert "'body-emty' is not known (did you mean body-empty?): docs/" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["verify", "show"])
+def test_a_folder_that_is_none_of_a_run_is_told_as_such(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, str(tmp_path)]) == 2
+    out, err = capsys.readouterr()
+    told = f"{tmp_path} is no evidence folder: it has neither journal.jsonl nor evidence.json; give the folder of a run"
+    assert told in out + err
 
 
 def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -212,7 +212,7 @@ def test_a_closure_is_learnt_from_signed_narinfos(tmp_path: Path) -> None:
     infos = {HASH: info(PATH, (OTHER, PATH)), OTHER_HASH: info(OTHER, (third,)), "0" * 32: info(third)}
     with serving(attic(infos)) as server:
         code, said = check(tmp_path, "--closure", PATH, *at(server))
-        assert (code, [row["store_path"] for row in said["paths"]]) == (0, [third, PATH, OTHER])  # type: ignore[attr-defined]
+        assert (code, [row["store_path"] for row in said["paths"]]) == (0, [third, PATH, OTHER])  # type: ignore[attr-defined]  # JSON
         code, said = check(tmp_path, "--closure", PATH, *at(server), "--public-key", f"other{KEY[4:]}")
     assert (code, only(said)["code"]) == (4, "body-untrusted"), "an unsigned narinfo leads nowhere"
 

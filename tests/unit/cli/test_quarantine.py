@@ -74,11 +74,15 @@ def test_a_release_takes_passes_days_and_a_statement(config: Path, capsys: pytes
     assert status(*folders, newer, into=tmp / "s.json")[0] == 4
 
 
-def test_a_lab_pass_and_a_forged_folder_are_no_history(config: Path) -> None:
+def test_a_lab_pass_and_a_forged_folder_are_no_history(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tmp = config.parent
     lab = run_folder(tmp, "lab", DAY, tapes.healthy().with_policy(kind=Kind.LAB))
     code, said = status(str(lab), into=tmp / "s.json")
     assert (code, said["left_out"]) == (4, ["lab: lab evidence never counts"])
+    capsys.readouterr()
+    for form, told in (("text", "  left out: lab"), ("markdown", "- left out: lab")):
+        assert main(["quarantine", "status", str(lab), "--format", form]) == 4
+        assert f"\n{told}: lab evidence never counts\n" in capsys.readouterr().out
     (lab / "push-profile.log").write_bytes(b"")
     assert status(str(lab), into=tmp / "s.json")[0] == 2
 

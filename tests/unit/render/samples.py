@@ -8,16 +8,13 @@ from gate.model.document import (
     SCHEMA,
     Build,
     CacheFacts,
-    Captured,
     Control,
     Coverage,
     During,
     Evidence,
-    JournalFacts,
     ManifestEntry,
     NearFailure,
     PhaseFacts,
-    Push,
     QuarantineEffect,
     ServerEvent,
     ServerLog,
@@ -25,8 +22,10 @@ from gate.model.document import (
     Subject,
     Verdict,
 )
+from gate.model.journal_facts import Captured, JournalFacts
 from gate.model.parsed import BuildLedger, LedgerPath, Masked
-from gate.model.records import Identity
+from gate.model.policy import Identity
+from gate.model.push_facts import Push
 from tests.unit.render.parts import (
     BOUNDARY,
     BUCKETS,

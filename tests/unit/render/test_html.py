@@ -8,8 +8,10 @@ from html import unescape
 
 import pytest
 
-from gate.model.basics import Claim, Status
+from gate.model.basics import Claim, Status, Truth
 from gate.model.document import Evidence
+from gate.model.log_records import ReplicaLog, StoreLog
+from gate.model.parsed import LogEvent
 from gate.render import html, view
 from tests.unit.render import parts, samples
 
@@ -131,6 +133,43 @@ def test_the_server_log_is_folded_in_where_it_says_something() -> None:
     assert "server's clock -0.012 to +0.009 s off ours" in page
     assert page.count("server log at that time, a correlation and never a cause: 23 events at its push") == 21
     assert "Server log at level" not in told(samples.passed())
+
+
+def test_replicas_and_the_stores_log_have_tables_of_their_own() -> None:
+    good = samples.passed()
+    plain = told(good)
+    assert "Replicas of the server" not in plain
+    assert "Store log" not in plain
+    one = ReplicaLog(pod="attic-a", way="proxy", answered=True, logged=Truth.PRESENT, note="")
+    two = ReplicaLog(pod="attic-b", way=None, answered=False, logged=Truth.UNKNOWN, note="<b>forbidden</b>")
+    event = LogEvent(
+        at="2026-11-24T00:00:20Z",
+        level="WARN",
+        target="disk",
+        code="drive-faulty",
+        message="<i>faulty</i>",
+        source="d.rs:1",
+    )
+    log = StoreLog(
+        place="kubectl://n/statefulset/rustfs",
+        truth=Truth.UNKNOWN,
+        events=(event, replace(event, source=None, at=None, code=None, origin="pod/rustfs-0/rustfs")),
+        event_count=9,
+        troubles=1,
+        cut=False,
+        notes=("pod rustfs-0 is gone",),
+    )
+    pre = replace(good.pre, replicas=(one, two))
+    made = replace(good, pre=pre, post=replace(good.post, replicas=(one,)), store_log=log)
+    page = told(made)
+    assert "attic-a canary, in its own log: present canary, in its own log: present" in page
+    assert "attic-b no canary, in its own log: unknown (<b>forbidden</b>) not seen" in page
+    assert "2 of 9 events" in page
+    assert "pod rustfs-0 is gone" in page
+    raw = html.report(made)
+    assert "<i>faulty" not in raw
+    assert "<b>forbidden" not in raw
+    assert "<details open><summary>2 of 9 events" in raw
 
 
 @pytest.mark.parametrize(

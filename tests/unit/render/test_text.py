@@ -7,6 +7,7 @@ import pytest
 from gate import limits
 from gate.model.basics import BucketState, Status, Truth
 from gate.model.document import Evidence, Skew
+from gate.model.log_records import ReplicaLog, StoreLog
 from gate.render import text
 from tests.unit.render import parts, samples
 
@@ -198,6 +199,33 @@ def test_what_a_server_log_says_of_itself() -> None:
         "server log:  read, both canaries in it; 7 events, 2 of them errors that nothing of this run explains; "
         "the server started 1 × in it; server's clock -1.500 to +0.004 s off ours"
     ) in lines(replace(good, server_log=log))
+
+
+def replica(pod: str, *, logged: Truth = Truth.PRESENT, note: str = "") -> ReplicaLog:
+    return ReplicaLog(pod=pod, way=None if note else "proxy", answered=not note, logged=logged, note=note)
+
+
+def test_how_many_replicas_are_known_to_be_read_is_told() -> None:
+    good = samples.passed()
+    rows = (replica("a"), replica("b", logged=Truth.UNKNOWN, note="forbidden"))
+    pre, post = replace(good.pre, replicas=rows), replace(good.post, replicas_error="no list")
+    shown = next(line for line in lines(replace(good, pre=pre, post=post)) if line.startswith("server log:"))
+    assert shown.endswith("; replicas whose own log is known to be read: 1 of 2 before, unknown after")
+    alone = replace(good, pre=replace(good.pre, replicas=rows[:1]))
+    assert not [line for line in lines(alone) if "whose own log" in line]
+
+
+def test_the_stores_log_has_a_line_where_it_is_named() -> None:
+    good = samples.passed()
+    assert not [line for line in lines(good) if line.startswith("store log:")]
+    named = replace(good, policy=replace(good.policy, store_log="file:///l"))
+    assert "store log:   not read" in lines(named)
+    log = StoreLog(place="file:///l", truth=Truth.PRESENT, events=(), event_count=3, troubles=0, cut=False, notes=())
+    whole = "store log:   read; 3 events, 0 of them of the store's own trouble"
+    assert whole in lines(replace(named, store_log=log))
+    cut = replace(log, truth=Truth.UNKNOWN, cut=True, troubles=1)
+    told = "store log:   not all of it was read; 3 events, cut at its cap, 1 of them of the store's own trouble"
+    assert told in lines(replace(named, store_log=cut))
 
 
 def test_a_failing_path_has_the_events_of_its_time_and_no_cause() -> None:

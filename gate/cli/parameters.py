@@ -1,0 +1,25 @@
+"""The parameters that several commands take, each with its one help text."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+Format = Literal["text", "json", "markdown", "github"]
+
+AsFormat = Annotated[Format, Parameter(help="Form of the result on stdout.", show_default=True)]
+JsonInto = Annotated[Path | None, Parameter(help="Write the result as JSON into this file too, on failure as well.")]
+Config = Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")]
+Confirm = Annotated[
+    str,
+    Parameter(help="The phrase probe-attic-publication-PROFILE, whole; without it nothing is built or published."),
+]
+Folder = Annotated[Path, Parameter(help="The evidence folder.")]
+Folders = Annotated[Path, Parameter(help="Evidence folders.")]
+OutputFolder = Annotated[Path, Parameter(help="A new folder for the evidence; one that exists is refused, untouched.")]
+Digests = Annotated[
+    tuple[str, ...],
+    Parameter(name="--digest", help="PART=SHA256, as the part's own job handed it on; once for each part."),
+]
+
+COMMON = Parameter(negative=(), show_default=False)  # of every command: a default that says "not given" is no news
