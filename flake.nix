@@ -29,7 +29,6 @@
             certifi
             cryptography
             cyclopts
-            filelock
             httpcore
             httpx
             jinja2
