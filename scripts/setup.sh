@@ -55,12 +55,14 @@ make_venv() {
   "$python" -m venv --clear "$venv"
 }
 
+# The lock names every package: without --no-deps pip would ask the index for an extra such as coverage[toml] again, take
+# a newer release than the lock has, and refuse it for want of a hash.
 install_lock() {
   if command -v uv >/dev/null; then
-    uv pip install --quiet --python "$venv/bin/python" --require-hashes --only-binary :all: --requirement "$lock"
+    uv pip install --quiet --python "$venv/bin/python" --require-hashes --only-binary :all: --no-deps --requirement "$lock"
   else
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
-      --require-hashes --only-binary :all: --requirement "$lock"
+      --require-hashes --only-binary :all: --no-deps --requirement "$lock"
   fi
 }
 
