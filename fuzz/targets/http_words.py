@@ -1,10 +1,11 @@
-"""`gate.parse.address` and `gate.parse.http_cache`: a host is plain or is told why not, and a cache's word is short."""
+"""`gate.parse.address`, `cache_place` and `http_cache`: what is plain, what is one place, and a cache's short word."""
 
 from ipaddress import ip_address
 
 from fuzz.contract import text
 from fuzz.target import Target
 from gate.parse.address import odd_address, odd_host
+from gate.parse.cache_place import cache_place, same_cache
 from gate.parse.http_cache import HEADERS, from_a_cache
 
 
@@ -19,6 +20,10 @@ def check(data: bytes) -> None:
         assert not address.is_multicast
     if odd_host(given) is None and given.replace(".", "").isdigit() and given.isascii():
         assert str(ip_address(given)) == given, "a number that not every program reads as the same address"
+    place = cache_place(given)
+    assert same_cache(given, given) is (place is not None)
+    if place is not None and not set(given) & set("?#"):
+        assert cache_place(f"{given}/") == place, "a slash at the end makes another place of it"
     for name in HEADERS:
         said = from_a_cache({name: given})
         assert said is None or (said.startswith(f"{name}: ") and len(said) <= 100)
@@ -39,9 +44,13 @@ def seeds() -> list[bytes]:
         "[fe80::1%eth0]",
         "fd00:ec2::254",
     ]
-    return [each.encode() for each in (*hosts, *headers)]
+    places = ["https://attic.example:443/main", "HTTP://[::1]:8080/main/?priority=41", "https://attic.example:x/main"]
+    return [each.encode() for each in (*hosts, *headers, *places)]
 
 
 TARGET = Target(
-    check, seeds, parsers=("address", "http_cache"), words=(b"169.254.", b"::ffff:", b"0x", b"; hit", b"HIT")
+    check,
+    seeds,
+    parsers=("address", "cache_place", "http_cache"),
+    words=(b"169.254.", b"::ffff:", b"0x", b"; hit", b"HIT", b"://", b":443"),
 )

@@ -106,7 +106,9 @@ def test_no_byte_of_a_state_is_in_any_byte_of_the_evidence(name: str, tmp_path: 
     get, size, content, word = ANSWERS[name]
     seen = looked(get, size)
     run = tapes.healthy().with_policy(state_contents=True)
-    run = run.change(say.StateSeen, lambda record: replace(seen, phase=record.phase))
+    run = run.change(
+        say.StateSeen, lambda record: replace(seen, phase=record.phase, bucket=record.bucket, key=record.key)
+    )
     at = tmp_path / "run"
     make_folder(at)
     (at / "journal.jsonl").write_bytes(b"".join(entry_line(entry) for entry in tapes.entries(run.records)))
