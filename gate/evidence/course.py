@@ -10,7 +10,7 @@ from gate.model.basics import Label, Phase
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
 from gate.model.policy import Policy
 
-_PHASED = (
+PHASED = (  # what is seen before and after, and says of which it is
     say.BucketSampled,
     say.StateSeen,
     say.WorkloadSeen,
@@ -43,7 +43,7 @@ def _disorder(entries: Sequence[say.Entry]) -> Iterator[str]:
     yield from doubled(rows)
     yield from _around_pushes(rows)
     for place, row in enumerate(rows):
-        if isinstance(row, _PHASED):
+        if isinstance(row, PHASED):
             if row.phase is Phase.PRE and place > planned:
                 yield f"a record of kind {row.kind} of the phase pre stands behind the first plan of a push"
             if row.phase is Phase.POST and ended and place < ended[-1]:

@@ -15,14 +15,14 @@ from typing import Final
 from gate.errors import ForeignTextError
 from gate.evidence.bodies import WHOLE, Expected, fold_body
 from gate.evidence.chain import lines_of, read_chain
-from gate.evidence.course import clock_jump_millis
+from gate.evidence.course import PHASED, clock_jump_millis
 from gate.evidence.fold import Captures, Tape, cache_facts, fold
 from gate.evidence.parts import JOURNAL, PUBLISHED_LOGS, part_bytes, part_document
 from gate.evidence.wire import read_part
 from gate.model import records as say
 from gate.model.basics import Claim, Label
 from gate.model.document import Facts, ManifestEntry
-from gate.model.log_records import ReplicaCanaries, StoreLogRead
+from gate.model.log_records import StoreLogRead
 from gate.model.part import PartDocument
 from gate.model.part_facts import PartFacts
 from gate.model.part_records import DURING, PARTS, POST, PRE, PUBLISH, LogStood, PartBegun, PartJoined, PartRejected
@@ -41,19 +41,11 @@ _PUBLISHING: Final = (
     say.BodyRead,
     say.CaptureClosed,
 )
-_PHASED: Final = (
-    say.BucketSampled,
-    say.StateSeen,
-    say.WorkloadSeen,
-    say.UploadsSeen,
-    say.LogCanarySent,
-    ReplicaCanaries,
-)
 _MAY: Final[Mapping[str, tuple[type, ...]]] = {
-    PRE: (*_PHASED, say.CacheConfigSeen, say.ControlTried, say.CaptureClosed, LogStood),
+    PRE: (*PHASED, say.CacheConfigSeen, say.ControlTried, say.CaptureClosed, LogStood),
     DURING: (say.BucketSampled,),
     POST: (
-        *_PHASED,
+        *PHASED,
         say.CacheConfigSeen,
         say.ControlTried,
         say.CaptureClosed,
@@ -182,7 +174,7 @@ def _kept(part: Part, parts: Mapping[str, Part]) -> tuple[list[say.Entry], tuple
 def _stray(part: str, record: say.Record) -> str | None:
     if not isinstance(record, (*_ANYONE, *_MAY[part])):
         return f"a record of kind {record.kind} is not the part {part}'s to give"
-    if isinstance(record, _PHASED) and record.phase.value != part:
+    if isinstance(record, PHASED) and record.phase.value != part:
         return f"a record of kind {record.kind} is of the phase {record.phase.value}, and not of {part}"
     if isinstance(record, say.CaptureClosed) and (record.name in PUBLISHED_LOGS) != (part == PUBLISH):
         return f"the capture {ascii(record.name)[:80]} is not the part {part}'s to give"
