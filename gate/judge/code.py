@@ -1,6 +1,7 @@
 """What a reason code is, and the remedies that several of them share."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 from gate.model.basics import Status
@@ -13,16 +14,51 @@ LOOK: Final = "mend the source that could not be read, then run the probe again"
 AGAIN: Final = "run the probe again; if it stays, look at the capture that the finding names"
 
 
+class Rank(IntEnum):
+    """Where a code is in the order of cause and effect; reports name causes first.
+
+    A ``CONSEQUENCE`` only ever follows from something that another finding of the same run says, such as a push that
+    was not made because the evidence before it was not clean.
+    """
+
+    CAUSE = 0
+    CONSEQUENCE = 1
+
+
+CAUSE, CONSEQUENCE = Rank.CAUSE, Rank.CONSEQUENCE
+
+
 @dataclass(frozen=True, kw_only=True)
 class Code:
-    """A reason code: the statuses it may have, why it has them, and the next step for a person."""
+    """A reason code: the statuses it may have, why it has them, and the next step for a person.
+
+    ``neutral``: our own trouble or other people's work, which says nothing about the cache (see `registry.is_neutral`).
+    ``index_loss``: a failure with this code means that the store's bucket index was lost.
+    """
 
     code: str
     statuses: tuple[Status, ...]
     why: str
     remedy: str
+    rank: Rank
+    neutral: bool
+    index_loss: bool
+
+    @property
+    def family(self) -> str:
+        """What the code is about, such as ``bucket`` or ``push``: the claims of a pass are named by it."""
+        return self.code.partition("-")[0]
 
 
-def code(name: str, statuses: tuple[Status, ...], why: str, remedy: str = "none needed") -> Code:
+def code(
+    name: str,
+    statuses: tuple[Status, ...],
+    why: str,
+    remedy: str = "none needed",
+    *,
+    rank: Rank = CAUSE,
+    neutral: bool = False,
+    index_loss: bool = False,
+) -> Code:
     """A row of the registry; without a remedy it is for what needs none."""
-    return Code(code=name, statuses=statuses, why=why, remedy=remedy)
+    return Code(code=name, statuses=statuses, why=why, remedy=remedy, rank=rank, neutral=neutral, index_loss=index_loss)

@@ -1,6 +1,26 @@
 """What is said of a publication: the cache, build and push, the bodies that came back, and what they need beside."""
 
-from gate.judge.code import AGAIN, CAPTURE_FIRST, FAIL, INCONCLUSIVE, LOOK, PASS, REREAD, Code, code
+from gate.evidence.bodies import STATUS_OF
+from gate.judge.code import (
+    AGAIN,
+    CAPTURE_FIRST,
+    CAUSE,
+    CONSEQUENCE,
+    FAIL,
+    INCONCLUSIVE,
+    LOOK,
+    PASS,
+    REREAD,
+    Code,
+    Rank,
+    code,
+)
+
+
+def _body(name: str, why: str, remedy: str = "none needed", *, rank: Rank = CAUSE) -> Code:
+    """The row of a class of bodies, whose status `STATUS_OF` declares."""
+    return code(name, (STATUS_OF[name],), why, remedy, rank=rank)
+
 
 PUBLICATION: tuple[Code, ...] = (
     # --- cache
@@ -38,8 +58,16 @@ PUBLICATION: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "the build failed: somebody else's work, no word on the cache",
         "mend the build, then run the probe",
+        neutral=True,
     ),
-    code("build-not-run", (INCONCLUSIVE,), "nothing was built, so nothing of the profile was published", LOOK),
+    code(
+        "build-not-run",
+        (INCONCLUSIVE,),
+        "nothing was built, so nothing of the profile was published",
+        LOOK,
+        rank=CONSEQUENCE,
+        neutral=True,
+    ),
     code(
         "build-fallback-masked",
         (FAIL, INCONCLUSIVE),
@@ -51,6 +79,7 @@ PUBLICATION: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "the cache under test is not among the substituters, so the build can't tell of it",
         "add the cache to `substituters` on this machine",
+        neutral=True,
     ),
     code("build-aborted", (INCONCLUSIVE,), "Nix aborted on a failing narinfo (Nix 2.8)", AGAIN),
     code("build-log-unread", (INCONCLUSIVE,), "the build's log is missing or has no events", AGAIN),
@@ -88,7 +117,13 @@ PUBLICATION: tuple[Code, ...] = (
         "the client gave no result for a path of the plan",
         "read the push capture; a path without a result is not published",
     ),
-    code("push-failed", (INCONCLUSIVE,), "the client ended with an error; its failed paths say why", AGAIN),
+    code(
+        "push-failed",
+        (INCONCLUSIVE,),
+        "the client ended with an error; its failed paths say why",
+        AGAIN,
+        rank=CONSEQUENCE,
+    ),
     code("push-unattributed", (INCONCLUSIVE,), "the client failed and named no path", AGAIN),
     code("push-wrote-nothing", (INCONCLUSIVE,), "the client ended well and wrote nothing: no proof of anything", AGAIN),
     code(
@@ -102,10 +137,23 @@ PUBLICATION: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "the push token was refused",
         "mint a new push token for this cache, then run the probe again",
+        neutral=True,
     ),
     code("push-timed-out", (INCONCLUSIVE,), "the push did not end within its deadline", AGAIN),
-    code("push-ended-at-loss", (INCONCLUSIVE,), "the push was ended when a bucket was lost", CAPTURE_FIRST),
-    code("push-not-run", (INCONCLUSIVE,), "this publication was not made", LOOK),
+    code(
+        "push-ended-at-loss",
+        (INCONCLUSIVE,),
+        "the push was ended when a bucket was lost",
+        CAPTURE_FIRST,
+        rank=CONSEQUENCE,
+    ),
+    code(
+        "push-not-run",
+        (INCONCLUSIVE,),
+        "this publication was not made",
+        LOOK,
+        rank=CONSEQUENCE,
+    ),
     code(
         "push-foreign-lines",
         (INCONCLUSIVE,),
@@ -118,71 +166,90 @@ PUBLICATION: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "too few fresh paths were written: what Attic's database knows it does not write",
         "publish fresh paths: leave twin at auto, or run on a commit whose build is not in the cache yet",
+        neutral=True,
     ),
     # --- bodies
-    code("body-whole", (PASS,), "the NAR was read to its last byte and is what the local store has"),
-    code("body-empty", (FAIL,), "HTTP 200 and no bytes: the incident's body", REREAD),
-    code("body-short", (FAIL,), "HTTP 200 and fewer bytes than the NAR has", REREAD),
-    code("body-long", (FAIL,), "more bytes than the NAR has", REREAD),
-    code("body-corrupt", (FAIL,), "bytes that are not the NAR", REREAD),
-    code("body-foreign", (FAIL,), "a whole NAR, or a narinfo, of something else", REREAD),
-    code(
+    _body("body-whole", "the NAR was read to its last byte and is what the local store has"),
+    _body("body-empty", "HTTP 200 and no bytes: the incident's body", REREAD),
+    _body("body-short", "HTTP 200 and fewer bytes than the NAR has", REREAD),
+    _body("body-long", "more bytes than the NAR has", REREAD),
+    _body("body-corrupt", "bytes that are not the NAR", REREAD),
+    _body("body-foreign", "a whole NAR, or a narinfo, of something else", REREAD),
+    _body(
         "body-hidden-bytes",
-        (FAIL,),
         "the NAR is right, and beside it the body has zstd frames that every reader passes over: Attic compresses what "
         "it stores itself and writes none, so somebody else wrote this",
         "keep trusted writes off; keep the object, find who can write to the bucket, and change that key",
     ),
-    code(
+    _body(
         "body-non-reproducible",
-        (INCONCLUSIVE,),
         "the cache had this path before, and has another NAR of it, whole and signed by its own key: two builds of one "
         "derivation differ, which is no loss; which of them is right can't be told, and users get the other one",
         "run `nix build --rebuild` on it: if that differs too, mend the derivation or leave it out of the profile; if "
         "it does not, treat the cache's path as foreign, and find who pushed it",
     ),
-    code("body-missing", (FAIL,), "claimed to be published, and the cache or its store says it is not there", REREAD),
-    code("body-server-error", (FAIL,), "the server itself says that it can't give the body", REREAD),
-    code("body-url-denied", (FAIL,), "the narinfo points outside its own place in the cache", REREAD),
-    code("body-unsigned", (FAIL,), "the narinfo has no signature", REREAD),
-    code("body-untrusted", (FAIL,), "no signature of the narinfo is by the cache's key", REREAD),
-    code("body-signature-unknown", (INCONCLUSIVE,), "the cache's public key is not known", LOOK),
-    code(
+    _body(
+        "body-missing",
+        "claimed to be published, and the cache or its store says it is not there",
+        REREAD,
+    ),
+    _body(
+        "body-server-error",
+        "the server itself says that it can't give the body",
+        REREAD,
+    ),
+    _body(
+        "body-url-denied",
+        "the narinfo points outside its own place in the cache",
+        REREAD,
+    ),
+    _body("body-unsigned", "the narinfo has no signature", REREAD),
+    _body("body-untrusted", "no signature of the narinfo is by the cache's key", REREAD),
+    _body("body-signature-unknown", "the cache's public key is not known", LOOK),
+    _body(
         "body-not-published",
-        (INCONCLUSIVE,),
         "the push of this path did not succeed and the cache does not have it",
         AGAIN,
+        rank=CONSEQUENCE,
     ),
-    code("body-codec-mismatch", (INCONCLUSIVE,), "the body is in another codec than its narinfo says", AGAIN),
-    code(
+    _body(
+        "body-codec-mismatch",
+        "the body is in another codec than its narinfo says",
+        AGAIN,
+    ),
+    _body(
         "body-encoded",
-        (INCONCLUSIVE,),
         "the body came whole, with a Content-Encoding that nobody asked for: Nix would undo it and get something else",
         "find what on the way to the cache compresses its answers, and take that out",
     ),
-    code(
+    _body(
         "body-misframed",
-        (INCONCLUSIVE,),
         "every byte of the NAR came, and the answer around it did not end as it had announced: its length, or its last "
         "chunk; Nix takes no such answer, and nothing is lost",
         "find what on the way to the cache, or to its store, gets lengths wrong, and take that out",
     ),
-    code(
+    _body(
         "body-from-a-cache",
-        (INCONCLUSIVE,),
         "another cache on the way answered for it (its Age, or a header that says hit): the server itself was not seen",
         "give the probe a way to the server that no cache stands in, or make that cache pass narinfos and NARs through",
     ),
-    code(
+    _body(
         "body-redirect-denied",
-        (INCONCLUSIVE,),
         "the body redirects to a host that is not allowed",
         "add the host to hosts if it is yours",
     ),
-    code("body-narinfo-unreadable", (INCONCLUSIVE,), "the narinfo does not have its documented form", AGAIN),
-    code("body-timed-out", (INCONCLUSIVE,), "the body did not come to its end in time", AGAIN),
-    code("body-unread", (INCONCLUSIVE,), "the body could not be read, for a reason that says nothing of it", LOOK),
-    code("body-flapping", (INCONCLUSIVE,), "one read was whole and another was not", CAPTURE_FIRST),
+    _body(
+        "body-narinfo-unreadable",
+        "the narinfo does not have its documented form",
+        AGAIN,
+    ),
+    _body("body-timed-out", "the body did not come to its end in time", AGAIN),
+    _body(
+        "body-unread",
+        "the body could not be read, for a reason that says nothing of it",
+        LOOK,
+    ),
+    _body("body-flapping", "one read was whole and another was not", CAPTURE_FIRST),
     # --- what the published paths need beside themselves
     code(
         "closure-complete",

@@ -4,9 +4,10 @@
 Our own trouble, and other people's work, is ``inconclusive``.
 """
 
+from collections.abc import Collection
 from typing import Final
 
-from gate.judge.code import Code
+from gate.judge.code import CONSEQUENCE, Code
 from gate.judge.publication_codes import PUBLICATION
 from gate.judge.run_codes import RUN
 from gate.judge.store_codes import STORE
@@ -14,3 +15,18 @@ from gate.judge.witness_codes import WITNESS
 
 CODES: tuple[Code, ...] = (*STORE, *PUBLICATION, *WITNESS, *RUN)
 BY_CODE: Final = {row.code: row for row in CODES}
+
+
+def by_cause(codes: Collection[str]) -> tuple[str, ...]:
+    """Codes in the order in which a report names them: causes before their consequences, then by name."""
+    return tuple(sorted(codes, key=lambda name: (BY_CODE[name].rank, name)))
+
+
+def is_neutral(codes: Collection[str]) -> bool:
+    """Whether a run that is inconclusive for these codes says nothing about the cache.
+
+    Each cause must be neutral, and one must be there: consequences alone do not say what they follow from.
+    """
+    rows = [BY_CODE[name] for name in codes if name in BY_CODE]
+    causes = [row for row in rows if row.rank is not CONSEQUENCE or row.neutral]
+    return len(rows) == len(codes) and bool(causes) and all(row.neutral for row in causes)

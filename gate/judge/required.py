@@ -9,6 +9,7 @@ from gate.judge.checks.push import REPRESENTATIVE, labels_due
 from gate.judge.checks.store_log import SUBJECT as STORE_LOG
 from gate.judge.finding import RUN, finding
 from gate.judge.parts import PLAN
+from gate.judge.registry import BY_CODE
 from gate.model.basics import Phase, Status
 from gate.model.document import Facts, Finding
 from gate.model.part_records import PARTS
@@ -40,7 +41,7 @@ def required_claims(facts: Facts) -> tuple[Claim, ...]:
 
 def missing_claims(facts: Facts, findings: Sequence[Finding]) -> Iterator[Finding]:
     """A row for each required claim on which no check gave any row; a row that says no needs no second one."""
-    made = {(row.code.split("-")[0], row.subject, row.phase) for row in findings}
+    made = {(BY_CODE[row.code].family, row.subject, row.phase) for row in findings}
     for claim in required_claims(facts):
         if claim not in made:
             family, subject, phase = claim
@@ -50,5 +51,5 @@ def missing_claims(facts: Facts, findings: Sequence[Finding]) -> Iterator[Findin
 def unproved_claims(facts: Facts, findings: Sequence[Finding]) -> tuple[Claim, ...]:
     """The required claims without a pass or a granted absence: empty for a pass."""
     good = (Status.PASS, Status.NOT_APPLICABLE)
-    proved = {(row.code.split("-")[0], row.subject, row.phase) for row in findings if row.status in good}
+    proved = {(BY_CODE[row.code].family, row.subject, row.phase) for row in findings if row.status in good}
     return tuple(claim for claim in required_claims(facts) if claim not in proved)

@@ -1,6 +1,6 @@
 """What is said of the run itself: its parts, its captures, its course and its end."""
 
-from gate.judge.code import AGAIN, CAPTURE_FIRST, INCONCLUSIVE, PASS, Code, code
+from gate.judge.code import AGAIN, CAPTURE_FIRST, CONSEQUENCE, INCONCLUSIVE, PASS, Code, code
 
 RUN: tuple[Code, ...] = (
     # --- the parts of a split run
@@ -100,6 +100,7 @@ RUN: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "the evidence before, or the canary pair or the twin, was not whole: the profile was not published",
         CAPTURE_FIRST,
+        rank=CONSEQUENCE,
     ),
     code(
         "run-refused", (INCONCLUSIVE,), "the run was refused before any publication", "correct what the sentence names"
@@ -109,5 +110,6 @@ RUN: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "a claim that a pass needs was not made",
         "report this: a check gave no row",
+        neutral=True,
     ),
 )

@@ -11,25 +11,11 @@ from typing import Final
 
 from gate import limits
 from gate.judge.acceptance import moment, refused_by_servers
+from gate.judge.registry import BY_CODE, is_neutral
 from gate.model.basics import BucketState, Kind, Word
 from gate.model.document import Evidence
 from gate.model.gating import BreakGlass, Condition, Past, QuarantinePolicy, Run, Standing, Statement, StatementKind
 
-# Codes that tell of our own trouble or of somebody else's work, and what follows from it: a run that is inconclusive
-# for these alone counts neither way. Every other inconclusive is of the storage class, and counts against.
-NEUTRAL_CODES: Final = frozenset(
-    {
-        "build-failed",
-        "build-not-run",
-        "build-substituter-disabled",
-        "push-auth",
-        "push-not-representative",
-        "run-claim-missing",
-        "state-changed",
-        "state-locked",
-    }
-)
-_INDEX_CODES: Final = frozenset({"bucket-index-lost", "bucket-unserved", "bucket-unlisted", "bucket-missing"})
 _FAR: Final = datetime.max.replace(tzinfo=UTC)
 _SKEW: Final = timedelta(seconds=limits.SKEW_SECONDS)
 
@@ -60,10 +46,10 @@ def past_of(evidence: Evidence, digest: str) -> Past:
         epochs=evidence.subject.epochs,
         stores=tuple(sorted(stores)),
         against=word is Word.QUARANTINE
-        or (word is Word.INCONCLUSIVE and not set(codes) <= NEUTRAL_CODES)
+        or (word is Word.INCONCLUSIVE and not is_neutral(codes))
         or refused_by_servers(evidence),
         toward=word is Word.PASS and policy.representative,
-        lost=word is Word.QUARANTINE and bool(_INDEX_CODES & set(codes)),
+        lost=word is Word.QUARANTINE and any(BY_CODE[code].index_loss for code in codes),
         indexed=bool(after) and all(bucket.state is BucketState.INDEXED for bucket in after.values()),
     )
 

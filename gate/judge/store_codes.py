@@ -10,16 +10,28 @@ STORE: tuple[Code, ...] = (
         (FAIL,),
         "ListBuckets and HeadBucket lack the bucket while its marker is on disk: the incident's failure class",
         CAPTURE_FIRST,
+        index_loss=True,
     ),
     code(
-        "bucket-unserved", (FAIL,), "the bucket is listed but HeadBucket or a GET says it does not exist", CAPTURE_FIRST
+        "bucket-unserved",
+        (FAIL,),
+        "the bucket is listed but HeadBucket or a GET says it does not exist",
+        CAPTURE_FIRST,
+        index_loss=True,
     ),
-    code("bucket-unlisted", (FAIL,), "HeadBucket serves the bucket but ListBuckets lacks it", CAPTURE_FIRST),
+    code(
+        "bucket-unlisted",
+        (FAIL,),
+        "HeadBucket serves the bucket but ListBuckets lacks it",
+        CAPTURE_FIRST,
+        index_loss=True,
+    ),
     code(
         "bucket-missing",
         (FAIL, INCONCLUSIVE),
         "the bucket is absent from list, head and disk: a failure when it was there before, else a wrong setting",
         "check the bucket's name and the markers' place; if it was there before, treat it as data loss",
+        index_loss=True,
     ),
     code(
         "bucket-marker-missing",
@@ -120,12 +132,14 @@ STORE: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "the state object changed in the window, and nothing tells a tofu apply from damage",
         "find out who applied, then run the probe while nobody does; `state-contents` tells a tofu apply apart",
+        neutral=True,
     ),
     code(
         "state-locked",
         (INCONCLUSIVE,),
         "the state is locked: somebody is working on it",
         "wait for the lock, then run the probe",
+        neutral=True,
     ),
     code(
         "state-absent",

@@ -6,6 +6,7 @@ Adding a finding never improves a verdict. ``refused`` stands alone: it was give
 from collections.abc import Sequence
 
 from gate.judge.checks import CHECKS
+from gate.judge.registry import by_cause
 from gate.judge.required import missing_claims, unproved_claims
 from gate.model.basics import EXIT_CODES, Status, Word
 from gate.model.document import Facts, Finding, Verdict
@@ -38,7 +39,7 @@ def fold_verdict(facts: Facts, findings: Sequence[Finding]) -> Verdict:
         outcome="pass" if word is Word.PASS else "fail",
         exit_code=EXIT_CODES[word],
         blocks=word is not Word.PASS,
-        codes=tuple(sorted(codes)),
+        codes=by_cause(codes),
         headline=headline,
     )
 

@@ -11,7 +11,7 @@ from gate.evidence.bodies import STATUS_OF
 from gate.judge.boundary import BOUNDARY
 from gate.judge.finding import finding, pointer
 from gate.judge.quarantine import effect
-from gate.judge.registry import BY_CODE, CODES
+from gate.judge.registry import BY_CODE, CODES, by_cause, is_neutral
 from gate.judge.verdict import fold_verdict
 from gate.model import records as say
 from gate.model.basics import EXIT_CODES, BucketState, Kind, Phase, Status, Word
@@ -34,6 +34,25 @@ def test_the_classes_of_bodies_and_buckets_stand_in_the_registry() -> None:
         assert BY_CODE[code].statuses == (status,)
     for state in BucketState:
         assert f"bucket-{state.value}" in BY_CODE
+
+
+def test_causes_come_before_their_consequences() -> None:
+    assert by_cause({"push-not-run", "run-trouble", "build-failed"}) == ("build-failed", "run-trouble", "push-not-run")
+
+
+def test_a_run_is_neutral_when_all_its_causes_are() -> None:
+    assert is_neutral({"build-failed", "push-not-run", "run-publish-skipped"})
+    assert not is_neutral({"build-failed", "push-not-run", "body-unread"})
+    assert not is_neutral({"push-not-run", "run-publish-skipped"}), "a consequence does not say what it follows from"
+    assert not is_neutral(())
+    assert not is_neutral({"build-failed", "a-code-of-another-gate"})
+
+
+def test_only_an_index_loss_is_an_index_loss() -> None:
+    losses = {row.code for row in CODES if row.index_loss}
+    assert losses == {"bucket-index-lost", "bucket-unserved", "bucket-unlisted", "bucket-missing"}
+    for row in CODES:
+        assert not row.neutral or Status.FAIL not in row.statuses, "a failure is never neutral"
 
 
 def test_a_status_that_the_registry_does_not_grant_is_a_defect() -> None:
