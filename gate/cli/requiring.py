@@ -76,11 +76,10 @@ def read_token() -> Secret:
 def github_of(token: Secret) -> "GitHub":
     """The repository's interface, by the runner's own variables."""
     from gate.clock import SystemClock
-    from gate.github.api import GitHub
+    from gate.github.api import GitHub, api_url_of
 
     repository = os.environ.get("GITHUB_REPOSITORY", "")
-    url = os.environ.get("GITHUB_API_URL", "") or "https://api.github.com"
-    return GitHub(repository, token, api_url=url, clock=SystemClock())
+    return GitHub(repository, token, api_url=api_url_of(os.environ), clock=SystemClock())
 
 
 def outcome_of(answer: Answer) -> Outcome:

@@ -1,14 +1,16 @@
 """Asking GitHub's REST interface: reads alone, each within a cap and a deadline, repeated where that may help.
 
 A read is repeated after a broken connection, a 5xx or a 429; nothing that changes anything is ever asked. The token
-goes to the interface's own host and to no other.
+goes to the interface's own host and to no other. The environment names neither a proxy nor certificate authorities: an
+earlier step of a job could lead the token, and the answers, to a server of its own with them.
 """
 
 import ssl
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from gate import __version__, limits
 from gate.clock import Clock
@@ -25,9 +27,15 @@ _VERSION: Final = "2022-11-28"
 _NOT_FOUND, _TOO_MANY = 404, 429
 _SERVER_ERRORS: Final = range(500, 600)
 _MOVED: Final = (301, 302, 303, 307, 308)
+_REDIRECTS: Final = 3  # a repository that was renamed, and the storage of an artifact; one is left over
 _OK: Final = 200
 _MESSAGE_CHARS: Final = 200
 _PAGE: Final = 100  # the most that GitHub gives
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_BUNDLES: Final = (  # where Debian and NixOS, Fedora, and Alpine keep theirs, for a Python that was built elsewhere
+    *("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"),
+)
+_PORTS: Final = {"https": 443, "http": 80}
 
 
 class TooLargeError(InconclusiveError):
@@ -46,18 +54,13 @@ class GitHub:
     """
 
     def __init__(self, repository: str, token: Secret, *, api_url: str, clock: Clock) -> None:
-        parts = urlsplit(api_url)
-        loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
-        if parts.scheme not in ("https", "http") or not parts.hostname or (parts.scheme == "http" and not loopback):
-            message = f"GITHUB_API_URL is {api_url[:200]!a}: expected an https:// address"
-            raise RefusedError(message)
+        _check_url(api_url)
         owner, _, name = repository.partition("/")
         if not owner or not name or "/" in name:
             message = f"the repository is {repository[:200]!a}: expected OWNER/NAME"
             raise RefusedError(message)
         self.repository = repository
         self._root = api_url.rstrip("/")
-        self._scheme = parts.scheme
         self._token = token
         self._clock = clock
         self._ends = clock.monotonic() + limits.API_TOTAL_SECONDS
@@ -98,22 +101,26 @@ class GitHub:
 
     def download(self, path: str, *, cap: int, digest: str | None) -> bytes:
         """What a path redirects to, asked without the token; raises `ForgedError` where its digest is another."""
-        data = self._need(path, None, _JSON, cap)
+        data = self._need(path, None, _JSON, cap, elsewhere=True)
         made = f"sha256:{sha256(data).hexdigest()}"
         if digest is not None and digest.lower() != made:
             message = f"the artifact at {path} has {made}, GitHub says {digest}"
             raise ForgedError(message)
         return data
 
-    def _need(self, path: str, query: Mapping[str, str | int] | None, accept: str, cap: int) -> bytes:
-        data = self._get(path, query, accept, cap)
+    def _need(
+        self, path: str, query: Mapping[str, str | int] | None, accept: str, cap: int, *, elsewhere: bool = False
+    ) -> bytes:
+        data = self._get(path, query, accept, cap, elsewhere=elsewhere)
         if data is None:
             message = f"GitHub answers 404 for {path} of {self.repository}: not there, or the token may not read it"
             raise InconclusiveError(message)
         return data
 
-    def _get(self, path: str, query: Mapping[str, str | int] | None, accept: str, cap: int) -> bytes | None:
-        """Ask, and once more where that may help; None for 404."""
+    def _get(
+        self, path: str, query: Mapping[str, str | int] | None, accept: str, cap: int, *, elsewhere: bool = False
+    ) -> bytes | None:
+        """Ask, and once more where that may help; None for 404. ``elsewhere``: another host may hold the answer."""
         import httpx  # noqa: PLC0415  # heavy, and only these commands need it
         import stamina  # noqa: PLC0415  # the same
 
@@ -126,7 +133,7 @@ class GitHub:
             ):
                 with attempt:
                     try:
-                        return self._follow(url, dict(query or {}), headers, cap)
+                        return self._follow(url, dict(query or {}), headers, cap, elsewhere=elsewhere)
                     except (httpx.TransportError, ssl.SSLError) as error:
                         raise _AgainError(type(error).__name__) from None
         except _AgainError as error:
@@ -134,21 +141,43 @@ class GitHub:
         message = f"GitHub could not be asked for {path} of {self.repository} ({told}): try again later"
         raise InconclusiveError(message)
 
-    def _follow(self, url: str, query: Mapping[str, str | int], headers: Mapping[str, str], cap: int) -> bytes | None:
-        """One answer, or the one that it redirects to: once, without the token, and by https where we came by it."""
+    def _follow(
+        self, url: str, query: Mapping[str, str | int], headers: Mapping[str, str], cap: int, *, elsewhere: bool
+    ) -> bytes | None:
+        """One answer, or the one that it redirects to.
+
+        A repository that was renamed answers with a redirect within the interface, which keeps the token. No other
+        place gets it, and such a place may answer for an artifact alone, which is compared with its digest.
+        """
         status, location, data = self._once(url, query, headers, cap)
-        if status in _MOVED:
-            target = urlsplit(location)
-            if target.scheme not in {"https", self._scheme} or not target.hostname:
-                message = f"GitHub redirects to {location.partition('?')[0][:200]!a}: expected an https:// address"
-                raise InconclusiveError(message)
-            status, _, data = self._once(location, {}, {}, cap)
+        for _ in range(_REDIRECTS):
+            if status not in _MOVED:
+                break
+            try:
+                url = urljoin(url, location)
+            except ValueError:  # such as http://[
+                url = ""
+            place = _place(url)
+            if not self._is_interface(url):
+                headers = {}
+                if not elsewhere or place is None or place[0] not in ("https", urlsplit(self._root).scheme):
+                    message = (
+                        f"GitHub redirects to {location.partition('?')[0][:200]!a}: expected an address below "
+                        f"{self._root[:200]!a}; nothing was asked there"
+                    )
+                    raise InconclusiveError(message)
+            status, location, data = self._once(url, {}, headers, cap)
         if status == _NOT_FOUND:
             return None
         if status != _OK:
             message = f"GitHub answers {status} ({_said(data)}): look at the token's permissions and its rate limit"
             raise InconclusiveError(message)
         return data
+
+    def _is_interface(self, url: str) -> bool:
+        """Whether an address is one of the interface itself: of its host, and below its path."""
+        root, parts = urlsplit(self._root), urlsplit(url)
+        return _place(url) == _place(self._root) and parts.path.startswith(f"{root.path}/")
 
     def _once(
         self, url: str, query: Mapping[str, str | int], headers: Mapping[str, str], cap: int
@@ -180,7 +209,11 @@ class GitHub:
 
             ours = {"User-Agent": f"publication-gate/{__version__}", "Accept-Encoding": "identity"}
             self._client = httpx.Client(
-                headers=ours, timeout=limits.CONNECT_SECONDS, follow_redirects=False, verify=_tls()
+                headers=ours,
+                timeout=limits.CONNECT_SECONDS,
+                follow_redirects=False,
+                trust_env=False,  # no proxy, no authorities and no .netrc that the environment names
+                verify=_tls(),
             )
         return self._client
 
@@ -188,12 +221,55 @@ class GitHub:
         return f"Bearer {self._token.reveal()}"
 
 
+def api_url_of(environ: Mapping[str, str]) -> str:
+    """The interface of the forge that the runner names; raises `RefusedError` where it is of another forge.
+
+    The token may go to the host of ``GITHUB_SERVER_URL``, to ``api.`` of it, and to this machine.
+    """
+    server = environ.get("GITHUB_SERVER_URL", "").strip() or "https://github.com"
+    url = environ.get("GITHUB_API_URL", "").strip() or "https://api.github.com"
+    _check_url(url)
+    host, forge = urlsplit(url).hostname, _place(server)
+    if host in _LOOPBACK or (forge is not None and host in (forge[1], f"api.{forge[1]}")):
+        return url
+    message = (
+        f"GITHUB_API_URL is {url[:200]!a} and GITHUB_SERVER_URL {server[:200]!a}: expected one forge; the token was "
+        "not sent"
+    )
+    raise RefusedError(message)
+
+
+def _check_url(url: str) -> None:
+    place = _place(url)
+    if place is None or (place[0] == "http" and place[1] not in _LOOPBACK):
+        message = f"GITHUB_API_URL is {url[:200]!a}: expected an https:// address"
+        raise RefusedError(message)
+
+
+def _place(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port of an address of http or https; None for any other text."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname and "@" not in parts.netloc else None
+
+
 def _tls() -> ssl.SSLContext:
-    """The machine's own authorities and certifi's: a GHES often has a certificate of the site's own."""
+    """The machine's own authorities and certifi's: a GHES often has a certificate of the site's own.
+
+    The machine's are those of OpenSSL's own configuration; ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name none.
+    """
     import certifi  # noqa: PLC0415  # only where something is asked
 
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    built_in = ssl.get_default_verify_paths()
+    for bundle in (built_in.openssl_cafile, *_BUNDLES, certifi.where()):
+        if Path(bundle).is_file():
+            context.load_verify_locations(cafile=bundle)
+    if Path(built_in.openssl_capath).is_dir():
+        context.load_verify_locations(capath=built_in.openssl_capath)
     return context
 
 

@@ -6,6 +6,7 @@ matters ``[require] attested`` makes the attested digest decide, not the artifac
 
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from gate.process import CancelToken, output, scrubbed_environment
 
 _GITHUB: Final = "github.com"
 _TOLD_CHARS: Final = 200
+_AUTHORITIES: Final = ("SSL_CERT_", "NIX_SSL_CERT_")
 
 
 def attester(
@@ -35,8 +37,9 @@ def attester(
     branch.
     """
     host = urlsplit(environ.get("GITHUB_SERVER_URL", "")).hostname or _GITHUB
+    # No proxy and no authorities of the environment: gh would send the token there.
     env = {
-        **scrubbed_environment(environ, keep=("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")),
+        **{name: value for name, value in scrubbed_environment(environ).items() if not name.startswith(_AUTHORITIES)},
         "GH_HOST": host,
         "GH_TOKEN" if host == _GITHUB else "GH_ENTERPRISE_TOKEN": token.reveal(),
         "GH_PROMPT_DISABLED": "1",
@@ -48,15 +51,16 @@ def attester(
             *("gh", "attestation", "verify", str(evidence), "--repo", place.repository),
             *("--signer-workflow", signer, "--source-ref", f"refs/heads/{place.default_branch}"),
         ]
-        ended, _, err = output(
-            argv,
-            name="gh-attestation",
-            env=env,
-            cap=limits.ANSWER_BODY_BYTES,
-            deadline_seconds=limits.API_TOTAL_SECONDS,
-            cancel=cancel,
-            clock=clock,
-        )
+        with TemporaryDirectory(prefix="publication-gate-gh-") as empty:  # its own settings can name a socket to ask
+            ended, _, err = output(
+                argv,
+                name="gh-attestation",
+                env={**env, "GH_CONFIG_DIR": empty},
+                cap=limits.ANSWER_BODY_BYTES,
+                deadline_seconds=limits.API_TOTAL_SECONDS,
+                cancel=cancel,
+                clock=clock,
+            )
         if ended.exit == 0 and ended.ended_by is None:
             return None
         if ended.ended_by == "missing":

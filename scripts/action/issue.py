@@ -10,13 +10,15 @@ give, and a line in its text. A person closes it: a passing synthetic probe says
 import json
 import os
 import re
+import ssl
 import sys
 from collections.abc import Iterator, Mapping
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import urlencode, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 LABEL = "publication-gate"
 MARK = "<!-- publication-gate: scheduled probe -->"
@@ -32,6 +34,8 @@ ADVICE = {
 LAST = re.compile(r"(?m)^Last verdict: \*\*([a-z]+)\*\*$")
 PAGES, PAGE = 10, 100
 SECONDS = 30
+MOVED = (301, 302, 307, 308)
+BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 CAP = 32 * 1024 * 1024
 NAME = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
 NUMBER = re.compile(r"[0-9]{1,20}")
@@ -85,7 +89,7 @@ def run_address(environ: Mapping[str, str]) -> str:
 
 
 class _Stay(HTTPRedirectHandler):
-    """Follows no redirect: the token would go along."""
+    """Follows no redirect by itself: the token would go along."""
 
     def redirect_request(self, *_given: object) -> None:
         return None
@@ -96,10 +100,13 @@ class Api:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         root, self._token = environ.get("GITHUB_API_URL", ""), environ.get("GATE_ISSUE_TOKEN", "")
-        parts = urlsplit(root)
-        plain = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
-        if parts.scheme != "https" and not plain:
+        parts, forge = urlsplit(root), urlsplit(environ.get("GITHUB_SERVER_URL", "")).hostname
+        here = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        if not (parts.scheme == "https" or (parts.scheme == "http" and here)):
             message = f"GITHUB_API_URL is {root[:200]!a}: expected an https:// address"
+            raise TroubleError(message)
+        if not here and parts.hostname not in (forge, f"api.{forge}"):
+            message = f"GITHUB_API_URL is {root[:200]!a}: expected the interface of {forge}; the token was not sent"
             raise TroubleError(message)
         if not self._token.strip() or re.search(r"\s", self._token):
             message = "the token is empty or no token: give github-token, with issues: write"
@@ -116,16 +123,36 @@ class Api:
         }
         asked = f"{method} issues{path.partition('?')[0]}"
         data = None if given is None else json.dumps(given).encode()
-        request = Request(self._root + path, data, headers, method=method)  # noqa: S310  # https or loopback, see above
+        url = self._root + path
         try:
-            with build_opener(_Stay).open(request, timeout=SECONDS) as answer:
-                return json.loads(answer.read(CAP))
+            try:
+                return _answer(url, data, headers, method)
+            except HTTPError as error:  # a repository that was renamed is led to by its number, on the same host
+                there = urljoin(url, error.headers.get("Location", ""))
+                if error.code not in MOVED or urlsplit(there)[:2] != urlsplit(url)[:2]:
+                    raise
+                return _answer(there, data, headers, method)
         except HTTPError as error:
             with error:
                 message = f"GitHub answers {error.code} to {asked}: has the job issues: write?"
         except (OSError, HTTPException, ValueError) as error:
             message = f"GitHub could not be asked for {asked} ({type(error).__name__}): see the run itself"
         raise TroubleError(message)
+
+
+def _answer(url: str, data: bytes | None, headers: Mapping[str, str], method: str) -> Any:  # noqa: ANN401  # JSON
+    """One answer as JSON. The environment names no proxy and no authorities: the token would go there."""
+    authorities = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    own = ssl.get_default_verify_paths()
+    for bundle in (own.openssl_cafile, *BUNDLES):
+        if Path(bundle).is_file():
+            authorities.load_verify_locations(cafile=bundle)
+    if Path(own.openssl_capath).is_dir():
+        authorities.load_verify_locations(capath=own.openssl_capath)
+    opener = build_opener(_Stay, ProxyHandler({}), HTTPSHandler(context=authorities))
+    request = Request(url, data, dict(headers), method=method)  # noqa: S310  # https or loopback, see Api
+    with opener.open(request, timeout=SECONDS) as answer:
+        return json.loads(answer.read(CAP))
 
 
 def ours(api: Api) -> Iterator[tuple[int, str]]:

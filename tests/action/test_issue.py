@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
-from werkzeug import Response
+from werkzeug import Request, Response
 
 from tests.action.files import ROOT, conditions, load, steps
 from tests.action.github_server import ISSUES, Issues
@@ -143,6 +143,8 @@ def test_what_is_no_answer_is_inconclusive_and_is_not_quoted(
         ("GITHUB_RUN_ATTEMPT", ""),
         ("GITHUB_API_URL", "http://api.example.org"),
         ("GITHUB_API_URL", "file:///etc"),
+        ("GITHUB_API_URL", "https://api.example.org"),
+        ("GITHUB_API_URL", "https://api.github.com@example.org"),
         ("GATE_ISSUE_TOKEN", ""),
         ("GATE_ISSUE_TOKEN", "a\nb"),
     ],
@@ -165,14 +167,42 @@ def test_odd_surroundings_write_nothing(name: str, value: str, issues: Issues, r
 def test_an_interface_that_fails_is_one_sentence(
     httpserver: HTTPServer, report: Report, status: int, body: str, words: str
 ) -> None:
-    """A redirect is not followed: the token would go along."""
-    other = httpserver.url_for("/elsewhere")
+    """A redirect to another host is not followed: the token would go along."""
+    other = httpserver.url_for("/elsewhere").replace("//localhost:", "//127.0.0.1:")
     answer = Response(body, status, headers={"Location": other})
     httpserver.expect_request(ISSUES).respond_with_response(answer)
     code, said, told = report("quarantine")
     assert (code, said) == (3, "")
     assert told.startswith(f"issue: {words}")
     assert [request.path for request, _ in httpserver.log] == [ISSUES]
+
+
+def test_a_renamed_repository_is_led_to_by_its_number(httpserver: HTTPServer, issues: Issues, report: Report) -> None:
+    """GitHub answers 301 to a read and 307 to all else; the method and the token stay."""
+    numbered = f"/repositories/{gh.NUMBER}/issues"
+
+    def moved(request: Request) -> Response:
+        there = request.full_path.replace(ISSUES, numbered).rstrip("?")
+        return Response("", 301 if request.method == "GET" else 307, headers={"Location": httpserver.url_for(there)})
+
+    def there(request: Request) -> Response:
+        request.path = request.path.replace(numbered, ISSUES)
+        return issues.answer(request)
+
+    httpserver.clear()
+    httpserver.expect_request(re.compile(f"{ISSUES}.*")).respond_with_handler(moved)
+    httpserver.expect_request(re.compile(f"{numbered}.*")).respond_with_handler(there)
+    assert report("quarantine") == (0, "issue: issue 1 opened: quarantine\n", "")
+    assert report("inconclusive") == (0, "issue: issue 1 updated: inconclusive\n", "")
+    assert len(issues.comments[1]) == 1
+
+
+@pytest.mark.row("TRU-12")
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_no_proxy_of_the_environment_gets_the_token(httpserver: HTTPServer, report: Report, name: str) -> None:
+    given = {"GITHUB_API_URL": "http://127.0.0.1:9", name: httpserver.url_for("")}
+    assert report("quarantine", **given)[0] == 3
+    assert httpserver.log == []
 
 
 def test_nothing_listens(report: Report) -> None:

@@ -285,7 +285,12 @@ class World:
         return self._page(request, "jobs", self.jobs.get((int(run), int(attempt)), []))
 
     def _zip(self, _request: Request, number: str) -> Response:
-        return Response(status=302, headers={"Location": f"{self.url}/storage/{number}"})
+        return Response(status=302, headers={"Location": f"{self.storage}/storage/{number}"})
+
+    @property
+    def storage(self) -> str:
+        """The same server by another name: GitHub's storage is another host, which must not see the token."""
+        return self.url.replace("//localhost:", "//127.0.0.1:")
 
 
 def _json(document: object) -> Response:

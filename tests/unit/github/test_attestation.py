@@ -28,7 +28,7 @@ POLICY = RequirePolicy(
 )
 
 
-def ask(tmp_path: Path, script: str | None, policy: RequirePolicy = POLICY, **environ: str) -> str | None:
+def ask(tmp_path: Path, script: str | None, policy: RequirePolicy = POLICY, /, **environ: str) -> str | None:
     tools = tmp_path / "bin"
     tools.mkdir(exist_ok=True)
     if script is not None:
@@ -57,6 +57,17 @@ def test_a_yes_of_gh_is_taken_and_it_is_asked_the_right_thing(tmp_path: Path) ->
         "refs/heads/main",
     ]
     assert f"GH_TOKEN={gh.TOKEN}" in Path(f"{said}.env").read_text()
+
+
+@pytest.mark.row("TRU-12")
+def test_gh_is_led_nowhere_by_the_environment(tmp_path: Path) -> None:
+    """A proxy with authorities of its own, or a socket that gh's own settings name, would get the token."""
+    said = tmp_path / "said"
+    names = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "GH_CONFIG_DIR")
+    environ = dict.fromkeys(names, "elsewhere")
+    assert ask(tmp_path, f'env >{said}; ls -A "$GH_CONFIG_DIR" >>{said}', **environ) is None
+    assert "elsewhere" not in said.read_text()
+    assert "GH_CONFIG_DIR=" in said.read_text()
 
 
 def test_a_reusable_workflow_signs_and_an_own_server_is_asked(tmp_path: Path) -> None:
