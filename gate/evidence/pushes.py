@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from gate.errors import ForeignTextError
 from gate.model.basics import Claim, Label, Truth
-from gate.model.parsed import PushError, PushReport
+from gate.model.parsed import PushLine, PushReport
 from gate.model.push_facts import Counts, Push, PushAttempt, PushPath
 from gate.model.records import ChildEnded, MissingAsked, PathFacts, PushSetKnown
 from gate.parse.attic_json import parse_missing_paths
@@ -127,7 +127,7 @@ def fresh_before(push_set: PushSetKnown, asked: MissingAsked | None) -> int | No
 
 def _paths(seen: PushSeen, report: PushReport) -> tuple[PushPath, ...]:
     missing = missing_hashes(seen.asked)
-    lines = {line.store_path: (line.claim, line.error) for line in report.lines}
+    lines = {line.store_path: line for line in report.lines}
     contradicted = {line.store_path for line in report.lines if line.error and line.error.code == CONTRADICTED}
     doubted = contradicted.union(report.doubted)
     return tuple(
@@ -140,12 +140,12 @@ def _path(
     seen: PushSeen,
     facts: PathFacts,
     missing: frozenset[str] | None,
-    lines: Mapping[str, tuple[Claim, PushError | None]],
+    lines: Mapping[str, PushLine],
 ) -> PushPath:
     push_set, before = seen.push_set, Truth.UNKNOWN
     if missing is not None:
         before = Truth.ABSENT if hash_part(facts.store_path) in missing else Truth.PRESENT
-    claim, error = lines.get(facts.store_path) or (_silent_claim(seen, facts, before), None)
+    line = lines.get(facts.store_path)
     return PushPath(
         label=push_set.label,
         cache=push_set.cache,
@@ -153,9 +153,10 @@ def _path(
         nar_hash=facts.nar_hash,
         nar_size=facts.nar_size,
         claimed_before=before,
-        claim=claim,
-        error=error,
+        claim=line.claim if line else _silent_claim(seen, facts, before),
+        error=line.error if line else None,
         doubted=False,
+        deduplicated_permille=line.deduplicated_permille if line else None,
     )
 
 

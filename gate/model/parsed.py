@@ -49,11 +49,16 @@ class PushError:
 
 @value
 class PushLine:
-    """One path in the client's output: ``uploaded``, ``deduplicated`` or ``failed``."""
+    """One path in the client's output: ``uploaded``, ``deduplicated`` or ``failed``.
+
+    ``deduplicated_permille``: of an uploaded path, the part of the NAR in thousandths that the server says that it had
+    already, so that it wrote nothing new for it; None where the client prints none (at most 10).
+    """
 
     store_path: str
     claim: Claim
     error: PushError | None = None
+    deduplicated_permille: int | None = None
 
 
 @value

@@ -10,7 +10,8 @@ class PushPath:
 
     ``claimed_before``: what get-missing-paths said before the push. ``doubted``: a success line for it stands where an
     error body may have forged it, or a failure does of a path with a success, so neither counts as a result, yet its
-    body must be there.
+    body must be there. ``deduplicated_permille``: of an uploaded path, the part of the NAR in thousandths that the
+    server had already by its own word (1000: it wrote nothing new); None where the client prints none.
     """
 
     label: Label
@@ -22,6 +23,7 @@ class PushPath:
     claim: Claim
     error: PushError | None
     doubted: bool
+    deduplicated_permille: int | None = None
 
 
 @value

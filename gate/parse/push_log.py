@@ -41,13 +41,16 @@ _GEAR = "⚙".encode()
 _SHRUG = "🤷".encode()
 _SELECTOR = b"(?:\xef\xb8\x8f)?"  # U+FE0F, which asks for the colourful form of the character before it
 _COUNTS = rb"\(([0-9]{1,9}) already cached, ([0-9]{1,9}) in upstream\)"
+_FRACTION = rb"([0-9]{1,9}\.[0-9])"  # push.rs writes it by {:.1}, and leaves it out up to 1 %
 
 _SUCCESS = re.compile(
     _TICK
     + _SELECTOR
     + b" "
     + _NAME
-    + rb" \((?:(deduplicated)|[0-9][0-9.,]* ?[A-Za-z]{1,3}/s(?:, [0-9.]+% deduplicated)?)\)"
+    + rb" \((?:(deduplicated)|[0-9][0-9.,]* ?[A-Za-z]{1,3}/s(?:, "
+    + _FRACTION
+    + rb"% deduplicated)?)\)"
 )
 # One line of a block as the client draws it on a terminal or writes it into a file: a success, its name and its word;
 # a failure, its name and its text; any other line, whole and bare; or one with more escapes and carriage returns.
@@ -56,7 +59,9 @@ _LINE = re.compile(
     + _TICK
     + b" "
     + _NAME
-    + rb" \((?:(deduplicated)|[0-9][0-9.,]{0,20} ?[A-Za-z]{1,3}/s(?:, [0-9.]{1,20}% deduplicated)?)\)|"
+    + rb" \((?:(deduplicated)|[0-9][0-9.,]{0,20} ?[A-Za-z]{1,3}/s(?:, "
+    + _FRACTION
+    + rb"% deduplicated)?)\)|"
     + _CROSS
     + b" "
     + _NAME
@@ -142,6 +147,7 @@ class PushLogParser:
         self._lines = LineSplitter()
         self._order: dict[str, None] = {}
         self._claims: dict[str, Claim] = {}
+        self._permille: dict[str, int] = {}
         self._failures: dict[str, _Failure] = {}
         self._twice: dict[str, None] = {}
         self._surely_failed: set[str] = set()  # told by a line that no error body can have forged
@@ -162,9 +168,9 @@ class PushLogParser:
 
     def _feed(self, data: bytes) -> None:
         for block in self._lines.blocks(data):
-            for name, deduplicated, failed, text, raw, line, odd in _LINE.findall(block):
+            for name, deduplicated, fraction, failed, text, raw, line, odd in _LINE.findall(block):
                 if name:
-                    self._succeeded(name, deduplicated)
+                    self._succeeded(name, deduplicated, fraction)
                 elif failed:
                     self._failed(failed, text, whole=True)
                 elif odd or len(raw) > limits.LINE_BYTES:
@@ -222,7 +228,7 @@ class PushLogParser:
             return PushLine(store_path=path, claim=Claim.FAILED, error=error)
         if failure is not None or path in self._twice:
             return PushLine(store_path=path, claim=Claim.FAILED, error=failure.value() if failure else None)
-        return PushLine(store_path=path, claim=self._claims[path])
+        return PushLine(store_path=path, claim=self._claims[path], deduplicated_permille=self._permille.get(path))
 
     def _unexplained(self) -> PushError | None:
         """The last ``Error:``, unless it repeats what a path failed with (push.rs returns one of their errors)."""
@@ -249,7 +255,7 @@ class PushLogParser:
         """Whether the line is one of the client's that tell no failure; what it tells is taken down."""
         if line.startswith(_TICK):
             if match := _SUCCESS.fullmatch(line):
-                self._succeeded(match[1], match[2])
+                self._succeeded(match[1], match[2], match[3])
                 return True
             if match := _DONE.fullmatch(line):
                 return self._announces(0, match[1], match[2], done=True)
@@ -263,7 +269,7 @@ class PushLogParser:
             return not self._doubt
         return False
 
-    def _succeeded(self, name: bytes, deduplicated: bytes | None) -> None:
+    def _succeeded(self, name: bytes, deduplicated: bytes | None, fraction: bytes | None) -> None:
         path = self._plan.get(name)
         if not self._doubt:
             self._error = None
@@ -277,6 +283,8 @@ class PushLogParser:
             self._twice[path] = None
         else:
             self._claims[path] = Claim.DEDUPLICATED if deduplicated else Claim.UPLOADED
+            if fraction:
+                self._permille[path] = int(fraction.replace(b".", b""))
 
     def _ends_error(self) -> None:
         """A line of the client's own ends the error before it, where that can be told."""

@@ -33,6 +33,14 @@ def test_the_account_of_a_push_adds_up_and_follows_the_plan() -> None:
     assert facts.coverage.proved_bytes == 16384 + 655360 + 11 * 200
 
 
+def test_the_part_that_the_server_had_already_is_in_the_account_of_its_path() -> None:
+    log = tapes.push_log(tapes.SOURCES).replace(b"8.31 KiB/s", b"8.31 KiB/s, 100.0% deduplicated", 1)
+    paths = healthy().with_file("push-profile.log", log).facts().push.paths
+    known = {path.store_path: path.deduplicated_permille for path in paths if path.deduplicated_permille is not None}
+    assert known == {tapes.SOURCES[0].store_path: 1000}
+    assert all(path.claim is Claim.UPLOADED for path in paths)
+
+
 def test_paths_without_a_line_are_cached_upstream_or_unaccounted() -> None:
     cached, theirs, unverified, *rest = tapes.SOURCES
     upstream = replace(theirs, signatures=("main:AAAA", "cache.nixos.org-1:AAAA"))

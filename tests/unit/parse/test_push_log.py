@@ -215,6 +215,30 @@ def test_blank_lines_are_nothing(line: str) -> None:
     assert read(line + "\n").unread_lines == 0
 
 
+@pytest.mark.parametrize("prefix", ["", "\x1b[2K\r", "\x1b[32m"])  # each way through the reader
+@pytest.mark.parametrize(
+    ("words", "permille"),
+    [
+        ("255 B/s", None),
+        ("3.92 MiB/s, 22.3% deduplicated", 223),
+        ("1 B/s, 1.1% deduplicated", 11),
+        ("1 B/s, 99.9% deduplicated", 999),
+        ("1 B/s, 100.0% deduplicated", 1000),
+        ("1 B/s, 250.0% deduplicated", 2500),  # a server's word may be anything
+        ("deduplicated", None),
+    ],
+)
+def test_the_part_that_the_server_had_already(prefix: str, words: str, permille: int | None) -> None:
+    (line,) = read(f"{prefix}✅ {A} ({words})\n").lines
+    assert line.deduplicated_permille == permille
+
+
+@pytest.mark.parametrize("fraction", ["", ".", "..", "100", "100.00", "1e2", "NaN", "-1.0", "1,0", "9" * 300 + ".0"])
+def test_a_part_of_another_form_leaves_the_path_without_a_result(fraction: str) -> None:
+    report = read(f"✅ {A} (1 B/s, {fraction}% deduplicated)\n")
+    assert (report.lines, report.unread_lines) == ((), 1)
+
+
 @pytest.mark.parametrize("speed", ["255 B/s", "8.31 KiB/s", "3.92 MiB/s, 22.3% deduplicated", "16.00EiB/s"])
 def test_speeds(speed: str) -> None:
     assert claims(read(f"\x1b[2K\r✅ {A} ({speed})\r\n")) == {FULL_A: Claim.UPLOADED}
