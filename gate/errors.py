@@ -8,6 +8,7 @@
     │   ├── UnsealedError   3   an evidence folder was never sealed
     │   └── CancelledError  3   a signal or a deadline ended the run
     └── ForeignTextError    3   a parser met text that it does not know
+        ├── BeyondLimitError 3  it may be what it should be, and is more than this gate reads
         └── ForeignNameError 3  a name that can't be one, where what is named could come to stand in a command
 
 A message is one sentence: the thing, what was got, what was expected, the next step.
@@ -49,6 +50,10 @@ class CancelledError(InconclusiveError):
 
 class ForeignTextError(GateError):
     """Text from outside does not have the documented form; the sentence says where and what was expected."""
+
+
+class BeyondLimitError(ForeignTextError):
+    """Text that the program it is for may well read, and that goes beyond a limit of this gate."""
 
 
 class ForeignNameError(ForeignTextError):

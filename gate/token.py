@@ -6,7 +6,6 @@ Signing secrets are written as atticd takes them, in base64: random bytes for HS
 (``ATTIC_SERVER_TOKEN_RS256_SECRET_BASE64``). Which of the two it is, the secret says and never a token.
 """
 
-import re
 from base64 import b64decode
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from gate import limits
 from gate.errors import RefusedError
 from gate.model.basics import Secret, value
+from gate.parse.names import is_cache_name
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 CLAIM: Final = "https://jwt.attic.rs/v1"
 _FIELD: Final = "The token secret (base64)"
-_CACHE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,49}")  # attic b7c9056 attic/src/cache.rs: 50 characters
 _KEY_BYTES: Final = 32  # RFC 7518 section 3.2: at least as long as the hash
 _RSA_BITS: Final = 2048  # RFC 7518 section 3.3
 _PEM: Final = b"-----BEGIN "  # RFC 7468 section 2; no random secret begins so, and a public key is never one for HS256
@@ -56,7 +55,7 @@ def mint(secret_base64: Secret, *, cache: str, seconds: int, now: datetime) -> S
     """
     import jwt  # noqa: PLC0415  # it loads cryptography: only where it is used
 
-    if not _CACHE.fullmatch(cache):
+    if not is_cache_name(cache):
         raise RefusedError("The cache of a token must be the name of one cache, without wildcards.")
     if not 0 < seconds <= limits.TOKEN_SECONDS_MAX:
         raise RefusedError(f"A token can't live {seconds} s: expected 1 to {limits.TOKEN_SECONDS_MAX}.")

@@ -118,7 +118,7 @@ def _scratch(
             f"not made: the index is wrong already ({', '.join(wrong)}), and a write could change what a capture needs"
         )
         return ScratchSeen(bucket=scratch_bucket(nonce), strict=strict, skipped=why)
-    progress.note("scratch bucket")
+    progress.stage("scratch bucket")
     with open_door(site, clock=clock, cancel=None, seconds=limits.SWEEP_ANSWER_SECONDS) as sweeper:
         return probe_scratch(
             door,

@@ -7,7 +7,6 @@ is inconclusive and no failure: that it was ever published is nobody's claim her
 
 import ipaddress
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from gate import limits
 from gate.cli.outcome import Outcome, report
 from gate.cli.parameters import AsFormat, Config, JsonInto
 from gate.errors import ForeignTextError, RefusedError
+from gate.parse.names import is_cache_name
 from gate.settings.table import BY_NAME
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gate.model.parsed import FileLocator, SecretLocator
     from gate.process import CancelToken
 
-_CACHE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,62}")
 _LINE_BYTES = 256  # of a store path with its line end
 _SETTINGS = (
     *("attic_server", "attic_cache", "hosts", "plain_http_hosts", "s3_endpoint", "upstream_keys"),
@@ -167,7 +166,7 @@ class _Where:
         named = settings["signing_secret_from"]
         needed = self.attic and self._token is None and self._secret is None and named
         self._place: FileLocator | SecretLocator | None = checked_place(named) if needed else None
-        if self.attic and not (self.server and _CACHE.fullmatch(self.name)):
+        if self.attic and not (self.server and is_cache_name(self.name)):
             message = "no cache is named: give --server and --cache, [cache] in gate.toml, or --cache-url"
             raise RefusedError(message)
         try:

@@ -141,7 +141,7 @@ def take_samples(
     for number in range(1, site.values["samples"] + 1):
         if number > 1 and cancel.wait(site.values["sample_spacing"]):
             break
-        progress.note(f"sample {number} of {site.values['samples']}")
+        progress.stage(f"sample {number} of {site.values['samples']}")
         at = rfc3339(clock.now())
         sample = sample_buckets(
             door.s3,

@@ -24,7 +24,7 @@ from gate.cli.progress import Lines
 from gate.cli.signals import cancelling
 from gate.clock import SystemClock, rfc3339
 from gate.errors import RefusedError
-from gate.model.operators import ReadinessSeen
+from gate.model.operators import ReadinessSeen, StateRead
 from gate.process import CancelToken
 
 
@@ -86,7 +86,7 @@ def _run(flags: dict[str, Any], config: Path | None, *, prefix: str | None, expe
 
 
 def _look(site: Site, prefix: str | None) -> ReadinessSeen:
-    from gate.observe.state_object import find_states, read_states
+    from gate.observe.state_object import find_states, read_state, read_states
 
     bucket = site.values["state_bucket"]
     clock = SystemClock()
@@ -97,8 +97,13 @@ def _look(site: Site, prefix: str | None) -> ReadinessSeen:
         open_door(site, clock=clock, cancel=cancel) as door,
     ):
         samples = take_samples(door, site, (bucket,), clock=clock, cancel=cancel, progress=progress)
-        progress.note("state objects")
-        keys, trouble = ((site.values["state_key"],), None) if prefix is None else find_states(door.s3, bucket, prefix)
+        progress.stage("state objects")
+        if prefix is None:
+            trouble = None
+            reads: tuple[StateRead, ...] = (read_state(door.s3, bucket, site.values["state_key"]),)
+        else:
+            keys, trouble = find_states(door.s3, bucket, prefix)
+            reads = read_states(door.s3, bucket, keys)
         return ReadinessSeen(
             endpoint=site.endpoint,
             cache_endpoint=site.cache_endpoint.rstrip("/"),
@@ -108,7 +113,7 @@ def _look(site: Site, prefix: str | None) -> ReadinessSeen:
             wanted=site.values["samples"],
             samples=samples,
             versioning=door.s3.get_versioning(bucket),
-            reads=read_states(door.s3, bucket, keys),
+            reads=reads,
             trouble=trouble,
             statement=site.values["state_ha_statement"],
             now=rfc3339(clock.now()),

@@ -45,7 +45,7 @@ def _told(head: say.HttpAnswer, seen: say.StateContents) -> StateTold:
     if got.error is None and got.status == _NOT_FOUND and seen.fault in _GONE:
         return StateTold(content="gone", note=why)
     if got.error is not None or got.status != _OK or seen.content == "unread":
-        return StateTold(content="unread", note=f"{why}, cut" if got.body_cut else why)
+        return StateTold(content="unread", note=_unread(seen, why))
     steady = _one_object(head, seen)
     note = "" if steady else "the answers to HEAD, GET and HEAD are not of one object"
     facts = seen.facts
@@ -62,6 +62,12 @@ def _told(head: say.HttpAnswer, seen: say.StateContents) -> StateTold:
         return StateTold(content="unsteady", note=note)
     note = f"{seen.size} bytes: {seen.problem}"
     return StateTold(content="other-version" if seen.content == "other-version" else "no-state", note=note)
+
+
+def _unread(seen: say.StateContents, why: str) -> str:
+    if seen.get.body_cut:
+        return f"{why}, cut"
+    return f"{why}: {seen.problem}" if seen.get.status == _OK and seen.problem else why
 
 
 def _one_object(head: say.HttpAnswer, seen: say.StateContents) -> bool:

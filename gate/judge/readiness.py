@@ -40,7 +40,9 @@ def judge_readiness(seen: ReadinessSeen, *, expect_interim: bool) -> Readiness:
     beside, beside_why = _beside_cache(seen)
     good = Level.HA if seen.statement and beside is Truth.ABSENT else Level.INTERIM
     traced = any(sample.trace is Truth.PRESENT for sample in bucket.samples)
-    objects = tuple(_object(read, grade, good, seen.now, traced=traced) for read in seen.reads)
+    others = tuple(read for read in seen.reads if read.content == "other-file" and _steady(read))
+    reads = (read for read in seen.reads if read not in others)
+    objects = tuple(_object(read, grade, good, seen.now, traced=traced) for read in reads)
     level, why = _overall(seen, objects, grade)
     return Readiness(
         endpoint=seen.endpoint,
@@ -55,7 +57,7 @@ def judge_readiness(seen: ReadinessSeen, *, expect_interim: bool) -> Readiness:
         beside_cache=beside,
         beside_why=beside_why,
         statement=seen.statement,
-        notes=_notes(seen, objects, beside),
+        notes=(*_notes(seen, objects, beside), *(f"{read.key} was passed over: {read.problem}" for read in others)),
         verdict=_decision(level, why, expect_interim=expect_interim),
     )
 
@@ -135,7 +137,7 @@ def _object_grade(read: StateRead, *, traced: bool) -> _Grade:
     if read.content == "no-state":
         return Level.BROKEN, f"its {read.size} bytes are no state ({read.problem})"
     if read.content != "state":
-        return Level.UNKNOWN, f"it was not read whole as a state ({read.problem or 'cut'})"
+        return Level.UNKNOWN, f"it was not read whole as a state: {read.problem or 'it was cut'}"
     if _there(read.lock) is Truth.UNKNOWN:
         return Level.UNKNOWN, f"its lock could not be looked for ({_told(read.lock)})"
     return None, ""

@@ -1,7 +1,8 @@
 """What each class of a bucket means and what an operator does about it, without a restart where there is a way.
 
 Facts: RustFS counts a drive as faulty when a walk of it takes more than 5 s, answers ``NoSuchBucket`` for everything
-on it, and asks it again about 15 s later (rustfs #3191; recordings/rustfs). Attic skips what its database knows to be
+on it, and asks it again about 15 s later (rustfs #3191; recordings/rustfs, of 1.0.0-beta.2). In 1.0.0-beta.10 and
+beta.11 a drive could stay faulty until a restart (rustfs #5938, #5921). Attic skips what its database knows to be
 there (attic b7c9056 server/src/api/v1/upload_path.rs:164), so a push after a loss mends nothing.
 """
 
@@ -33,8 +34,10 @@ _WAIT: Final = (
     "timed out` in RustFS's log."
 )
 _DISK: Final = (
-    "If /health/ready is absent (503), free the drive: end what loads it, mend the volume or its node. RustFS takes "
-    "it back without a restart. RUSTFS_DRIVE_TIMEOUT_PROFILE=high_latency, or 1.0.0-beta.8 and later, bear slow disks."
+    "If /health/ready is absent (503), free the drive: end what loads it, fix the volume or its node. RustFS "
+    "1.0.0-beta.2 then takes it back without a restart; 1.0.0-beta.10 and beta.11 did not (rustfs #5938 and #5921), so "
+    "with those go on to the restart below. RUSTFS_DRIVE_TIMEOUT_PROFILE=high_latency, or 1.0.0-beta.8 and later, bear "
+    "slow disks."
 )
 _LAST: Final = (
     "Only when it stays so with a ready store, and the capture is made: one controlled restart, its time written "
@@ -50,7 +53,7 @@ _RIGHTS: Final = (
 )
 _QUORUM: Final = (
     "With several drives, compare the markers of each: RustFS also leaves out a bucket that too few drives have. Bring "
-    "the missing drive back; its heal needs no restart."
+    "the missing drive back, and give its heal time before any restart."
 )
 _DATA_LOSS: Final = (
     "If it was there before, it is data loss, not index loss: stop trusted writes, take the evidence with "

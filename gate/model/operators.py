@@ -42,8 +42,8 @@ class StateRead:
     """One state object as it was read: answers without their bodies, and what may be told of its content.
 
     ``head`` and ``again`` are HEAD before and after the GET. ``content`` says what the bytes are: a state, one of
-    another version, whole bytes that are ``no-state``, or ``unread``. ``problem`` is one sentence on it. ``fault`` is
-    the error code of a GET that was refused. ``size`` counts the bytes that came.
+    another version, whole bytes that are ``no-state``, an ``other-file`` of OpenTofu's, or ``unread``. ``problem`` is
+    one sentence on it. ``fault`` is the error code of a GET that was refused. ``size`` counts the bytes that came.
     """
 
     bucket: str
@@ -53,7 +53,7 @@ class StateRead:
     get: HttpAnswer
     again: HttpAnswer
     size: int
-    content: Literal["state", "other-version", "no-state", "unread"]
+    content: Literal["state", "other-version", "no-state", "other-file", "unread"]
     facts: StateFacts | None = None
     problem: str | None = None
     fault: str | None = None

@@ -124,14 +124,14 @@ class StateContents:
     """What may be told of a state's content, read whole and let go of: never its values.
 
     ``get`` and ``again`` are the answers to GET and to the HEAD after it, without a body; ``size`` counts the bytes
-    that came. ``content`` is what those are, ``problem`` one sentence on it that holds no piece of them, and ``fault``
-    the error code of a GET that was refused.
+    that came. ``content`` is what those are (``other-file`` only below a prefix, which no run reads), ``problem`` one
+    sentence on it that holds no piece of them, and ``fault`` the error code of a GET that was refused.
     """
 
     get: HttpAnswer
     again: HttpAnswer
     size: int
-    content: Literal["state", "other-version", "no-state", "unread"]
+    content: Literal["state", "other-version", "no-state", "other-file", "unread"]
     facts: StateFacts | None = None
     problem: str | None = None
     fault: str | None = None

@@ -9,19 +9,19 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from gate import limits
-from gate.errors import ForeignTextError
+from gate.errors import BeyondLimitError, ForeignTextError
 from gate.evidence.objects import fold_keys
 from gate.model.operators import StateRead
 from gate.model.parsed import StateFacts
 from gate.model.records import HttpAnswer
 from gate.observe.s3 import S3
 from gate.parse.s3 import parse_fault
-from gate.parse.strict_json import loads
-from gate.parse.tofu_state import STATE_VERSION, parse_state
+from gate.parse.tofu_state import has_other_version, other_file, parse_state
 
 LOCK_SUFFIX: Final = ".tflock"  # https://opentofu.org/docs/language/settings/backends/s3/
 _OK: Final = 200
-Content = Literal["state", "other-version", "no-state", "unread"]
+_STATE_NAME: Final = ".tfstate"  # by OpenTofu's documents and habit; a key may have any name
+Content = Literal["state", "other-version", "no-state", "other-file", "unread"]
 
 
 def find_states(s3: S3, bucket: str, prefix: str) -> tuple[tuple[str, ...], str | None]:
@@ -37,17 +37,33 @@ def find_states(s3: S3, bucket: str, prefix: str) -> tuple[tuple[str, ...], str 
 
 
 def read_states(s3: S3, bucket: str, keys: Sequence[str]) -> tuple[StateRead, ...]:
-    """Read each state once."""
-    return tuple(read_state(s3, bucket, key) for key in keys)
+    """Read each object below a prefix once; any of them may be something else than a state.
+
+    One that is a saved plan or a lock file is an ``other-file``. Bytes that are no state are ``no-state`` under a name
+    that says that they are one, else ``unread``: nobody says that there ever was a state.
+    """
+    return tuple(_below_prefix(read_state(s3, bucket, key, guess=True)) for key in keys)
 
 
-def read_state(s3: S3, bucket: str, key: str) -> StateRead:
-    """HEAD of the lock, and HEAD, GET and HEAD of the state: it is the same object before and after, or it is told."""
+def _below_prefix(read: StateRead) -> StateRead:
+    if read.content != "no-state" or read.key.endswith(_STATE_NAME):
+        return read
+    return replace(read, content="unread", problem=f"{read.problem} Nothing says that it ever was a state.")
+
+
+def read_state(s3: S3, bucket: str, key: str, *, guess: bool = False) -> StateRead:
+    """HEAD of the lock, and HEAD, GET and HEAD of the state, which show whether it is one object before and after.
+
+    ``guess``: the key was found below a prefix, so the object may be another file of OpenTofu's.
+    """
     lock = s3.head_object(bucket, key + LOCK_SUFFIX)
     head = s3.head_object(bucket, key)
     got, body = s3.get_object(bucket, key, cap=limits.STATE_BYTES)
     fault = parse_fault(got.body.encode())
     content, facts, problem = _content(got, body)
+    other = other_file(key, body) if guess and content == "no-state" else None
+    if other is not None:
+        content, problem = "other-file", f"it is {other}"
     return StateRead(
         bucket=bucket,
         key=key,
@@ -68,16 +84,7 @@ def _content(got: HttpAnswer, body: bytes) -> tuple[Content, StateFacts | None, 
         return "unread", None, None
     try:
         return "state", parse_state(body), None
+    except BeyondLimitError as error:
+        return "unread", None, str(error)
     except ForeignTextError as error:
-        kind: Content = "other-version" if _has_other_version(body) else "no-state"
-        return kind, None, str(error)
-
-
-def _has_other_version(body: bytes) -> bool:
-    """Whether it is JSON that calls itself another version: not ours to call damaged."""
-    try:
-        state = loads(body, cap=limits.STATE_BYTES)
-    except ForeignTextError:
-        return False
-    version = state.get("version") if isinstance(state, dict) else None
-    return isinstance(version, int) and not isinstance(version, bool) and version != STATE_VERSION
+        return "other-version" if has_other_version(body) else "no-state", None, str(error)

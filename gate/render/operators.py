@@ -55,7 +55,7 @@ def readiness_text(ready: Readiness) -> str:
     for row in ready.state_objects:
         lines += ["", *_state(row)]
     lines += ["", "notes:", *(f"  - {plain(note, _SENTENCE_CHARS)}" for note in ready.notes)]
-    if ready.bucket_state is not BucketState.INDEXED:
+    if ready.bucket_state is not BucketState.INDEXED and ready.verdict.word is not Word.PASS:
         lines += ["", *_runbook(ready.bucket_state)]
     return runner_safe("\n".join(lines)) + "\n"
 

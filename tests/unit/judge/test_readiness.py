@@ -185,8 +185,8 @@ NO_STATE: dict[str, Any] = {"content": "no-state", "facts": None, "problem": "Th
         ({**NO_STATE, "head": there(size=None)}, Level.UNKNOWN, "don't fit together"),
         ({"size": 160}, Level.UNKNOWN, "don't fit together"),
         ({"head": GONE}, Level.UNKNOWN, "don't fit together"),
-        ({**NO_STATE, "content": "other-version"}, Level.UNKNOWN, "not read whole as a state (The state is not JSON.)"),
-        ({"content": "unread", "facts": None}, Level.UNKNOWN, "(cut)"),
+        ({**NO_STATE, "content": "other-version"}, Level.UNKNOWN, "not read whole as a state: The state is not JSON."),
+        ({"content": "unread", "facts": None}, Level.UNKNOWN, "state: it was cut"),
         ({**NO_KEY, "fault": "NoSuchBucket"}, Level.BROKEN, "NoSuchBucket, and the bucket's marker is on disk"),
         ({**NO_KEY, "fault": "NoSuchBucket", "get": answer(400)}, Level.UNKNOWN, "(HTTP 400 NoSuchBucket)"),
         (NO_KEY, Level.BROKEN, "HEAD serves it and GET says NoSuchKey"),
@@ -266,3 +266,14 @@ def test_versioning_is_told_and_lowers_nothing(status: int, body: str, word: str
     ready = judged(versioning=answer(status, body))
     assert (ready.versioning, ready.level) == (word, Level.HA)
     assert f"versioning is {word}: a bad write of the state could not be undone" in ready.notes
+
+
+def test_another_file_beside_a_good_state_is_passed_over_with_a_note() -> None:
+    plan = replace(READ, key="env/plan", content="other-file", facts=None, problem="it is a saved plan")
+    ready = judged(reads=(READ, plan))
+    assert (ready.level, [row.key for row in ready.state_objects]) == (Level.HA, ["k"])
+    assert "env/plan was passed over: it is a saved plan" in ready.notes
+    alone = judged(reads=(plan,))
+    assert (alone.level, alone.why) == (Level.UNKNOWN, "no state object was found, so nothing is proved")
+    unsteady = judged(reads=(READ, replace(plan, again=there(etag='"other"'))))
+    assert unsteady.level is Level.UNKNOWN

@@ -8,7 +8,7 @@ import pytest
 from gate import limits
 from gate.evidence.wire import adapter
 from gate.model.operators import StateRead
-from gate.observe.state_object import find_states, read_state
+from gate.observe.state_object import find_states, read_state, read_states
 from tests.helpers.scripted_s3 import Answer, Script, answering, error, objects, store
 
 CANARY = "canary-hunter2-password"
@@ -67,6 +67,7 @@ def test_an_encrypted_state() -> None:
         (text({**STATE, "version": CANARY}), "no-state"),
         (text({**STATE, "version": True}), "no-state"),
         (b'{"' + CANARY.encode() + b'": 1, "' + CANARY.encode() + b'": 2}', "no-state"),
+        (b"[" * 200_000 + b"]" * 200_000, "unread"),
         (b"\xff" + CANARY.encode(), "no-state"),
         (b"<html>" + CANARY.encode(), "no-state"),
         (text({**STATE, "version": 3}), "other-version"),
@@ -108,3 +109,23 @@ def test_the_states_below_a_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "STATE_OBJECTS", 1)
         found, trouble = find_states(door.s3, "tofu-state", "env/")
     assert (found, trouble) == (("env/a.tfstate",), "there are 2 objects below the prefix, and at most 1 are read")
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "content", "problem"),
+    [
+        ("env/a.tfstate", text(STATE), "state", ""),
+        ("env/a.tfstate", b"\0" * 9, "no-state", "is not JSON"),
+        ("env/run", b"PK\x03\x04 a plan", "other-file", "it is a saved plan"),
+        ("env/.terraform.lock.hcl", b'provider "x" {}', "other-file", "it is a dependency lock file"),
+        ("env/readme", b"words", "unread", "Nothing says that it ever was a state"),
+    ],
+)
+def test_what_lies_below_a_prefix_may_be_something_else(key: str, body: bytes, content: str, problem: str) -> None:
+    script = Script({f"GET /tofu-state/{key}": answering(200, body), f"HEAD /tofu-state/{key}": answering(200)})
+    with store(script) as (_server, door):
+        (found,) = read_states(door.s3, "tofu-state", [key])
+        named = read_state(door.s3, "tofu-state", key)
+    assert found.content == content
+    assert problem in (found.problem or "")
+    assert named.content == ("state" if content == "state" else "no-state")

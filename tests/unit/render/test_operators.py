@@ -146,3 +146,16 @@ def test_foreign_text_can_not_act() -> None:
         block = fenced(text).split("\n")
         assert block[0] == "~~~~~text"
         assert [line for line in block if line.startswith("~~~~~")] == ["~~~~~text", "~~~~~"]
+
+
+def test_a_pass_without_markers_comes_without_a_runbook() -> None:
+    samples = tuple((at, replace(sample, places=())) for at, sample in SEEN.samples)
+    ready = judge_readiness(replace(SEEN, samples=samples, places=(), statement=""), expect_interim=True)
+    text = readiness_text(ready)
+    assert (ready.bucket_state, text.startswith("PASS: ")) == (BucketState.UNOBSERVABLE, True)
+    assert "Hold trusted writes" not in text
+    assert "means:" not in text
+    held = readiness_text(
+        judge_readiness(replace(SEEN, samples=samples, places=(), statement=""), expect_interim=False)
+    )
+    assert "Hold trusted writes" in held
