@@ -1,0 +1,250 @@
+"""Lies of the S3 server: a proxy before it answers the gate's own questions; Attic still writes to the real one."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from gate.lab.attic_stack import BUCKET
+from gate.lab.stack import STATE_BUCKET, STATE_KEY
+from gate.model.basics import Label, Phase
+from tests.liars.lie import Liar, Lie, Party
+from tests.liars.proxy import Answer, Asked, Forward, Front
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gate.lab.stack import Stack
+
+NO_BUCKET = (
+    b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>NoSuchBucket</Code>'
+    b"<Message>The specified bucket does not exist</Message></Error>"
+)
+
+
+def is_list(asked: Asked) -> bool:
+    return asked.method == "GET" and asked.place == "/" and "list-type" not in asked.path
+
+
+def is_bucket(asked: Asked, bucket: str) -> bool:
+    return asked.place.strip("/") == bucket
+
+
+def is_state(asked: Asked) -> bool:
+    return asked.place == f"/{STATE_BUCKET}/{STATE_KEY}"
+
+
+class S3Liar(Liar):
+    """Before the S3 server stands a proxy, and the gate is given its address. Subclasses answer in `lie`."""
+
+    def before_start(self, stack: "Stack") -> None:
+        self.front = Front(rule=self._rule)
+        self.stage_name = ""
+        self.phase: Phase | None = None
+
+    def arrange(self, stack: "Stack", folder: "Path") -> None:
+        self.stack = stack
+        host, port = stack.store.objects.address.split(":")
+        self.front.target = (host, int(port))
+        self.front.start()
+
+    def settings(self) -> Mapping[str, Any]:
+        hosts = (self.stack.attic.address, self.stack.store.objects.address, self.front.address)
+        return {"s3_endpoint": self.front.endpoint, "hosts": hosts, "plain_http_hosts": hosts}
+
+    def end(self) -> None:
+        self.front.stop()
+
+    def stage(self, name: str) -> None:
+        self.stage_name = name
+
+    def sample(self, phase: Phase, number: int) -> None:
+        self.phase = phase
+
+    def _rule(self, asked: Asked, forward: Forward) -> Answer | None:
+        answer = self.lie(asked, forward)
+        if answer is NOT_MINE:
+            return forward()
+        self.count += 1
+        return answer
+
+    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+        """The false answer; `NOT_MINE` passes the question on."""
+        raise NotImplementedError
+
+
+NOT_MINE = Answer(0)
+
+
+def liar(base: type[Liar], name: str, answer: Callable[[Any, Asked, Forward], Answer | None]) -> type[Liar]:
+    """A class of liars whose one method is ``answer``."""
+    return type(name, (base,), {"lie": answer})
+
+
+def without_bucket(answer: Answer, bucket: str) -> Answer:
+    row = re.compile(rb"<Bucket>(?:(?!</Bucket>).)*<Name>" + bucket.encode() + rb"</Name>.*?</Bucket>", re.DOTALL)
+    return replace(answer, body=row.sub(b"", answer.body))
+
+
+def list_lacks(bucket: str) -> Callable[[Any, Asked, Forward], Answer | None]:
+    return lambda self, asked, forward: without_bucket(forward(), bucket) if is_list(asked) else NOT_MINE
+
+
+def head_404(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+    return Answer(404) if asked.method == "HEAD" and is_bucket(asked, STATE_BUCKET) else NOT_MINE
+
+
+def get_no_bucket(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+    mine = asked.method == "GET" and is_bucket(asked, BUCKET)
+    return Answer(404, (("Content-Type", "application/xml"),), NO_BUCKET) if mine else NOT_MINE
+
+
+def get_empty(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+    return Answer(200) if asked.method == "GET" and is_bucket(asked, BUCKET) else NOT_MINE
+
+
+def list_page(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+    page = b"<html><body>Sign in</body></html>"
+    return Answer(200, (("Content-Type", "text/html"),), page) if is_list(asked) else NOT_MINE
+
+
+def list_cut(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+    if not is_list(asked):
+        return NOT_MINE
+    answer = forward()
+    return replace(answer, body=answer.body[: len(answer.body) // 2])
+
+
+def list_denied(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+    fault = NO_BUCKET.replace(b"NoSuchBucket", b"AccessDenied")
+    return Answer(403, (("Content-Type", "application/xml"),), fault) if is_list(asked) else NOT_MINE
+
+
+def with_headers(*headers: tuple[str, str]) -> Callable[[Any, Asked, Forward], Answer | None]:
+    def answer(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+        if asked.place.startswith(("/health", "/minio")):
+            return NOT_MINE
+        real = forward()
+        return replace(real, headers=(*real.headers, *headers))
+
+    return answer
+
+
+def state_gone_after(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+    return Answer(404) if is_state(asked) and self.stage_name == "post" else NOT_MINE
+
+
+def state_from_cache(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+    return forward().with_header("Age", "86400") if is_state(asked) else NOT_MINE
+
+
+def not_ready(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+    mine = asked.place == "/health/ready"
+    return Answer(503, (("Content-Type", "application/json"),), b'{"ready":false}') if mine else NOT_MINE
+
+
+def hang(seconds: float, when: Callable[[S3Liar, Asked], bool]) -> Callable[[Any, Asked, Forward], Answer | None]:
+    def answer(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+        if not when(self, asked):
+            return NOT_MINE
+        time.sleep(seconds)
+        return forward()
+
+    return answer
+
+
+class Once(S3Liar):
+    """Hangs once: the first time that its moment comes."""
+
+    seconds = 11.0
+    phase_of = Phase.PRE
+
+    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+        if self.count or self.phase is not self.phase_of or not is_list(asked):
+            return NOT_MINE
+        self.count += 1
+        time.sleep(self.seconds)
+        return forward()
+
+
+class OnceInPush(Once):
+    """Hangs once while a push runs, for longer than a push may be unwatched."""
+
+    phase_of = Phase.DURING
+
+
+class RefusedInPush(S3Liar):
+    """Hangs up on everything that is asked while the first push runs."""
+
+    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+        return None if self.stage_name == "push:canary" else NOT_MINE
+
+
+class Replay(S3Liar):
+    """Gives the first answer to a question for ever, and says nothing of it; the origin loses a bucket meanwhile."""
+
+    def before_start(self, stack: "Stack") -> None:
+        super().before_start(stack)
+        self.kept: dict[tuple[str, str], Answer] = {}
+
+    def push_running(self, label: Label) -> None:
+        if label is Label.PROFILE:
+            self.stack.store.lose(STATE_BUCKET)
+
+    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+        parts = urlsplit(asked.path)
+        names = "&".join(sorted(pair.partition("=")[0] for pair in parts.query.split("&")))
+        key = (asked.method, f"{parts.path}?{names}")
+        if key in self.kept:
+            return self.kept[key]
+        self.kept[key] = forward()
+        return NOT_MINE
+
+
+class ReplayInWords(Replay):
+    """The same, with the headers of an HTTP cache."""
+
+    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+        answer = super().lie(asked, forward)
+        return answer if answer is None or answer is NOT_MINE else answer.with_header("Age", "30")
+
+
+CACHED = {
+    "age": (("Age", "120"),),
+    "x-cache-hit": (("X-Cache", "HIT"),),
+    "two-x-cache-lines": (("X-Cache", "HIT"), ("X-Cache", "MISS from gw")),
+    "tcp-hit": (("X-Cache", "TCP_MEM_HIT from edge"),),
+    "cf-revalidated": (("CF-Cache-Status", "REVALIDATED"),),
+    "cache-status": (("Cache-Status", "edge; hit; ttl=30"),),
+}
+
+
+def _lie(name: str, text: str, answer: Any, *, claims: tuple[str, ...] = ("index",), **more: Any) -> Lie:
+    chosen = answer if isinstance(answer, type) else liar(S3Liar, name, answer)
+    return Lie(party=Party.S3, name=f"s3-{name}", text=text, liar=chosen, claims=claims, **more)
+
+
+LIES: tuple[Lie, ...] = (
+    _lie("list-lacks-state", "ListBuckets lacks the state's bucket", list_lacks(STATE_BUCKET), quick=True),
+    _lie("list-lacks-cache", "ListBuckets lacks the cache's bucket", list_lacks(BUCKET)),
+    _lie("head-404", "HeadBucket says that the state's bucket does not exist", head_404),
+    _lie("get-no-bucket", "a GET of the cache's bucket says NoSuchBucket", get_no_bucket),
+    _lie("get-empty", "a GET of the cache's bucket is 200 without a list", get_empty, quick=True),
+    _lie("list-page", "ListBuckets is a page of HTML with 200", list_page),
+    _lie("list-cut", "ListBuckets ends in its middle", list_cut),
+    _lie("list-denied", "ListBuckets is denied", list_denied),
+    _lie("not-ready", "the store says that it is not ready", not_ready, quick=True),
+    _lie("state-gone-after", "the state's object is absent after the publication", state_gone_after, claims=("state",)),
+    _lie("state-cached", "the state's HEAD is a day old", state_from_cache, claims=("state",)),
+    _lie("hang-in-pre", "ListBuckets takes 11 s before the publication", Once),
+    _lie("hang-in-push", "ListBuckets takes 11 s while a push runs", OnceInPush),
+    _lie("refused-in-push", "connections are refused while the canary is pushed", RefusedInPush),
+    _lie("replay", "old answers again, while the origin has lost the state's bucket", Replay, quick=True),
+    _lie("replay-age", "old answers with an Age, while the origin has lost the state's bucket", ReplayInWords),
+    *(
+        _lie(f"cached-{name}", f"every answer bears {headers}", with_headers(*headers))
+        for name, headers in CACHED.items()
+    ),
+)
