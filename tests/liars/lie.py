@@ -66,6 +66,22 @@ class Liar(Quiet):
         """Stop what `before_start` and `arrange` started."""
 
 
+class Hearer(Liar):
+    """A lie told to a part of the gate that needs no lab: a joined split run, or `require` before a GitHub on loopback.
+
+    `decide` gives the word with the lie, and `truth` without it, which must be a pass: else the lie was not what
+    changed it.
+    """
+
+    def decide(self, folder: Path) -> tuple[Word, tuple[str, ...]]:
+        """What comes of it: the word and its codes."""
+        raise NotImplementedError
+
+    def truth(self, folder: Path) -> Word:
+        """What comes of the same without the lie."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lie:
     """A row of the table *party × lie*.

@@ -1,4 +1,4 @@
-"""Runs one lie: the lab up, the liar in its place, a whole probe, and what came of it."""
+"""Tells one lie: mostly the lab up, the liar in its place, a whole probe, and what came of it."""
 
 import os
 import shutil
@@ -13,35 +13,26 @@ from gate.lab.stack import Stack
 from gate.model.basics import Word
 from gate.probe import World, run
 from gate.process import CancelToken
-from tests.liars.lie import Lie, Outcome
+from tests.liars.lie import Hearer, Liar, Lie, Outcome
 from tests.liars.proxy import Front
 
 FAST = {"samples": 2, "sample_spacing": 0.3, "read_attempts": 2, "read_spacing": 0.1}
 
 
 def tell(lie: Lie, environ: Mapping[str, str]) -> Outcome:
-    """Tell a lie to a healthy run of the lab, and give its verdict."""
+    """Tell a lie to a healthy run, and give its verdict."""
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="gate-liar-"))
     liar = lie.liar()
-    cancel, clock = CancelToken(), SystemClock()
     word, error = "", ""
     codes: tuple[str, ...] = ()
     try:
-        stack = Stack(environ, cancel=cancel, clock=clock, proxied=liar.proxied)
-        if liar.proxied:
-            stack.attic.proxy = Front()  # type: ignore[assignment]  # it does all that the lab asks of its own
-        liar.before_start(stack)
-        with stack:
-            liar.arrange(stack, _made(folder / "own"))
-            settings = stack.settings_for(lie.profile, **{**FAST, **lie.overrides, **liar.settings()})
-            world = World(environ=liar.environ(stack.environ()), cancel=cancel, progress=liar, clock=clock)
-            try:
-                evidence = run(settings, folder / "evidence", world)
-            except RefusedError:
-                word = Word.REFUSED.value
-            else:
-                word, codes = liar.word(evidence, folder / "evidence").value, tuple(evidence.verdict.codes)
+        if isinstance(liar, Hearer):
+            assert liar.truth(_new(folder / "truth")) is Word.PASS, "the same without the lie is no pass"
+            heard, codes = liar.decide(_new(folder / "lie"))
+            word = heard.value
+        else:
+            word, codes = _in_the_lab(lie, liar, folder, environ)
     except (GateError, OSError, AssertionError) as caught:
         error = f"{type(caught).__name__}: {caught}"
     finally:
@@ -61,6 +52,23 @@ def tell(lie: Lie, environ: Mapping[str, str]) -> Outcome:
     )
 
 
-def _made(folder: Path) -> Path:
+def _in_the_lab(lie: Lie, liar: Liar, folder: Path, environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    cancel, clock = CancelToken(), SystemClock()
+    stack = Stack(environ, cancel=cancel, clock=clock, proxied=liar.proxied)
+    if liar.proxied:
+        stack.attic.proxy = Front()  # type: ignore[assignment]  # it does all that the lab asks of its own
+    liar.before_start(stack)
+    with stack:
+        liar.arrange(stack, _new(folder / "own"))
+        settings = stack.settings_for(lie.profile, **{**FAST, **lie.overrides, **liar.settings()})
+        world = World(environ=liar.environ(stack.environ()), cancel=cancel, progress=liar, clock=clock)
+        try:
+            evidence = run(settings, folder / "evidence", world)
+        except RefusedError:
+            return Word.REFUSED.value, ()
+        return liar.word(evidence, folder / "evidence").value, tuple(evidence.verdict.codes)
+
+
+def _new(folder: Path) -> Path:
     folder.mkdir()
     return folder
