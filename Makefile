@@ -41,6 +41,10 @@ demo: setup ## a healthy run (exit 0) and the incident (exit 4) on this machine
 soak: setup ## every drill three times, each healthy profile ten times, in a row
 	@$(WITH_NIX) scripts/soak.sh
 
+.PHONY: liars
+liars: setup ## every lie of every party, told to a healthy run (LIARS="s3 attic-body-empty": those alone)
+	@$(WITH_NIX) $(BIN)/python -m tests.liars $(LIARS)
+
 .PHONY: bench
 bench: setup ## side-by-side measurements
 	@$(WITH_NIX) $(BIN)/python -m bench

@@ -1,5 +1,11 @@
-"""What a verdict proves and does not; it travels with every verdict."""
+"""What a verdict proves and does not; it travels with every verdict.
 
+`BOUNDARY` holds for every run. A `BlindSpot` holds for the runs that its condition names: something that nobody in the
+place of this run could have noticed. Each is shown by a lie of ``tests/liars`` that a run of that kind does not see.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from gate.model.document import Facts
@@ -10,14 +16,82 @@ BOUNDARY: Final = (
     "OpenTofu state needs a dedicated HA authority; state beside the cache shares its failures.",
     "Builds need fallback, because cache acceleration must not become build authority.",
 )
-# What is left to trust where the job that ran flake code had no S3 key, and the jobs that observed ran none of it.
-SPLIT: Final = (
-    "The run was split: which paths were published, with which contents, is a claim of the job that ran flake code.",
-    "Canaries and twin bear a nonce that this job did not choose; that they are served is another job's observation.",
-    "That the buckets were watched during the pushes rests on the times that the publishing job gave for them.",
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlindSpot:
+    """Something that a run of a certain kind cannot notice, in a sentence, and which runs those are."""
+
+    name: str
+    sentence: str
+    applies: Callable[[Facts], bool]
+
+
+BLIND_SPOTS: Final = (
+    # A split run: the job that ran flake code had no S3 key, and the jobs that observed ran no flake code.
+    BlindSpot(
+        name="split-publication",
+        sentence="The run was split: which paths were published, with which contents, is a claim of the job that ran "
+        "flake code.",
+        applies=lambda facts: bool(facts.parts),
+    ),
+    BlindSpot(
+        name="split-canaries",
+        sentence="Canaries and twin bear a nonce that this job did not choose; that they are served is another job's "
+        "observation.",
+        applies=lambda facts: bool(facts.parts),
+    ),
+    BlindSpot(
+        name="split-times",
+        sentence="That the buckets were watched during the pushes rests on the times that the publishing job gave for "
+        "them.",
+        applies=lambda facts: bool(facts.parts),
+    ),
+    # What stands behind the senses of every run.
+    BlindSpot(
+        name="log-filtered",
+        sentence="The canaries prove that the server's log is followed, and not that nothing is filtered out of it.",
+        applies=lambda facts: "server-log" not in facts.policy.absent,
+    ),
+    BlindSpot(
+        name="log-absent",
+        sentence="The server's log was not read, since gate.toml says that it cannot be had here: an error that the "
+        "server logged and did not answer with is not known.",
+        applies=lambda facts: "server-log" in facts.policy.absent,
+    ),
+    BlindSpot(
+        name="store-log-absent",
+        sentence="The store's own log was not read, since gate.toml names no place of it: trouble of its drives that "
+        "it did not answer with is not known.",
+        applies=lambda facts: not facts.policy.store_log,
+    ),
+    BlindSpot(
+        name="state-by-head",
+        sentence="The OpenTofu state was looked at by HEAD alone: content that changed under the same ETag, size and "
+        "version is not known.",
+        applies=lambda facts: "state" not in facts.policy.absent and not facts.policy.state_contents,
+    ),
+    BlindSpot(
+        name="state-absent",
+        sentence="No OpenTofu state was looked at, since gate.toml says that this site keeps none in this store.",
+        applies=lambda facts: "state" in facts.policy.absent,
+    ),
+    BlindSpot(
+        name="workload-absent",
+        sentence="A server's process was not looked at, since gate.toml says that it cannot be: a restart of it is not "
+        "known.",
+        applies=lambda facts: bool({"store-workload", "cache-workload"} & set(facts.policy.absent)),
+    ),
+    BlindSpot(
+        name="yardstick",
+        sentence="The yardstick of every body is the Nix database of the machine that built it: what that machine "
+        "built wrongly is published, and read back as it is.",
+        applies=lambda facts: bool(facts.push.paths),
+    ),
 )
+SPOT_BY_NAME: Final = {spot.name: spot for spot in BLIND_SPOTS}
 
 
 def boundary(facts: Facts) -> tuple[str, ...]:
-    """The sentences for this run; a split run has two more."""
-    return (*BOUNDARY, *SPLIT) if facts.parts else BOUNDARY
+    """The sentences for this run: those of every run, then those of its own blind spots."""
+    return (*BOUNDARY, *(spot.sentence for spot in BLIND_SPOTS if spot.applies(facts)))

@@ -49,7 +49,7 @@ def test_every_path_was_read_back_by_another_job_and_the_twin_was_written(whole:
     expected, proved = whole["proved"]
     assert expected == proved > 20
     assert whole["twin"] >= 5
-    assert whole["boundary"] == 7
+    assert whole["boundary"] >= 7
 
 
 def test_the_publishing_process_had_the_push_token_alone_and_its_client_not_even_that(whole: dict[str, Any]) -> None:

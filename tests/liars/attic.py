@@ -515,7 +515,7 @@ LIES: tuple[Lie, ...] = (
                 LogQuiet,
                 {
                     "words": frozenset({Word.PASS}),
-                    "unseen": "canaries prove that the log is followed, and not that nothing is filtered out of it",
+                    "unseen": "log-filtered",
                 },
             ),
         )

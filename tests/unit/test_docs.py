@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-GENERATED = ("docs/settings.md", "docs/reason-codes.md", "docs/action.md", "action.yml", "README.md")
+GENERATED = ("docs/settings.md", "docs/reason-codes.md", "docs/trust.md", "docs/action.md", "action.yml", "README.md")
 
 
 def generator() -> ModuleType:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gate.evidence.bodies import STATUS_OF
-from gate.judge.boundary import BOUNDARY
+from gate.judge.boundary import BLIND_SPOTS, BOUNDARY, boundary
 from gate.judge.finding import finding, pointer
 from gate.judge.quarantine import effect
 from gate.judge.registry import BY_CODE, CODES, by_cause, is_neutral
@@ -166,3 +166,20 @@ def test_how_a_run_counts_in_the_standing_quarantine(run: tapes.Run, kind: str) 
 def test_the_boundary_says_what_a_pass_is_not() -> None:
     assert any("remote execution" in line for line in BOUNDARY)
     assert any("fallback" in line for line in BOUNDARY)
+
+
+def test_a_run_says_what_it_could_not_notice() -> None:
+    plain = healthy()
+    every = plain.with_policy(
+        absent=("state", "server-log", "store-workload"), store_log="file:///s", state_contents=True
+    )
+
+    def spots(run: tapes.Run) -> set[str]:
+        lines = boundary(run.facts())
+        assert lines[: len(BOUNDARY)] == BOUNDARY
+        return {spot.name for spot in BLIND_SPOTS if spot.sentence in lines}
+
+    assert {"log-filtered", "store-log-absent", "state-by-head", "yardstick"} <= spots(plain)
+    assert spots(plain) & {"log-absent", "state-absent", "workload-absent", "split-times"} == set()
+    assert {"log-absent", "state-absent", "workload-absent"} <= spots(every)
+    assert spots(every) & {"log-filtered", "store-log-absent", "state-by-head"} == set()

@@ -1,0 +1,65 @@
+"""The table of lies holds together, and its quick part is told on every run of the suite; ``make liars`` tells it all."""
+
+from collections import Counter
+
+import pytest
+
+from gate.judge.boundary import SPOT_BY_NAME
+from gate.judge.registry import CODES
+from gate.model.basics import Word
+from tests.liars.__main__ import outcomes
+from tests.liars.claims import CLAIMS
+from tests.liars.lie import Lie, Outcome, Party, problem
+from tests.liars.table import LIES
+
+QUICK = [lie for lie in LIES if lie.quick]
+FAMILIES = {row.family for row in CODES}
+
+
+def test_the_table_is_whole() -> None:
+    assert max(Counter(lie.name for lie in LIES).values()) == 1
+    assert len(LIES) >= 80
+    assert {lie.party for lie in LIES} == set(Party)
+    assert {name for lie in LIES for name in lie.claims} == {claim.name for claim in CLAIMS}
+
+
+def test_a_pass_is_allowed_only_with_a_reason() -> None:
+    for lie in LIES:
+        assert not (lie.harmless and lie.unseen), lie.name
+        assert (Word.PASS in lie.words) is bool(lie.harmless or lie.unseen), lie.name
+        assert not lie.unseen or lie.unseen in SPOT_BY_NAME, lie.name
+
+
+def test_every_claim_is_attacked_and_names_families_of_the_registry() -> None:
+    for claim in CLAIMS:
+        assert set(claim.families) <= FAMILIES, claim.name
+        assert [lie for lie in LIES if claim.name in lie.claims], claim.name
+        parties = {lie.party for lie in LIES if claim.name in lie.claims}
+        assert parties <= set(claim.parties), (claim.name, parties - set(claim.parties))
+
+
+@pytest.mark.parametrize(
+    ("changes", "word", "wrong"),
+    [
+        ({}, "pass", "FALSE PASS"),
+        ({}, "quarantine", ""),
+        ({"words": frozenset({Word.QUARANTINE})}, "inconclusive", "the verdict is inconclusive, expected quarantine"),
+        ({"codes": ("body-empty",)}, "quarantine", "lacks body-empty"),
+        ({"harmless": "why", "words": frozenset({Word.PASS})}, "pass", ""),
+    ],
+)
+def test_what_the_table_does_not_allow_is_named(changes: dict[str, object], word: str, wrong: str) -> None:
+    base = {"party": Party.S3, "name": "n", "text": "t", "liar": QUICK[0].liar, "claims": ("index",)}
+    lie = Lie(**{**base, **changes})  # type: ignore[arg-type]  # a row of the table above
+    assert problem(lie, outcome(word)) == wrong
+    assert problem(lie, outcome(word, count=0)) == "nobody heard the lie, so the verdict says nothing of it"
+    assert problem(lie, outcome(word, error="e")) == "could not be tried: e"
+
+
+def outcome(word: str, count: int = 1, error: str = "") -> Outcome:
+    return Outcome(name="n", party="p", word=word, codes=(), count=count, seconds=0, error=error)
+
+
+def test_the_quick_lies_give_no_false_pass() -> None:
+    wrong = {lie.name: text for lie, found in outcomes(QUICK, workers=1) if (text := problem(lie, found))}
+    assert wrong == {}
