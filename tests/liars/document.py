@@ -13,8 +13,8 @@ HEAD = """\
 A pass is a set of claims. This page says, for each: who vouches for it, which two of those do not depend on each other,
 which lies were told against it, and what a single lying party could still do without anybody noticing.
 
-`make liars` tells every lie below to a healthy run, and fails when one of them passes that must not. A lie is counted only
-when somebody heard it. `tests/liars` has the table; this page is made from it, so a new lie or a new claim appears here.
+`make liars` tells every lie below to a healthy run, and fails when one of them passes that must not. A lie counts only
+when somebody heard it. `tests/liars` has the table, and this page is made from it: a new lie or claim appears here.
 """
 
 
@@ -30,8 +30,8 @@ def trust_document() -> str:
 def _overview() -> Iterator[str]:
     unseen = [lie for lie in LIES if lie.unseen]
     harmless = [lie for lie in LIES if lie.harmless]
-    yield f"{len(LIES)} lies by {len(Party)} parties; {len(harmless)} of them change nothing that a pass means, and "
-    yield f"{len(unseen)} cannot be seen from where the gate stands."
+    yield f"{len(LIES)} lies by {len(Party)} parties. {len(harmless)} of them change nothing that a pass means, and"
+    yield f"{len(unseen)} cannot be noticed from the place of the gate."
     yield ""
     yield "| party | lies | cannot be seen |"
     yield "|---|---|---|"

@@ -244,7 +244,11 @@ LIES: tuple[Lie, ...] = (
     _lie("replay", "old answers again, while the origin has lost the state's bucket", Replay, quick=True),
     _lie("replay-age", "old answers with an Age, while the origin has lost the state's bucket", ReplayInWords),
     *(
-        _lie(f"cached-{name}", f"every answer bears {headers}", with_headers(*headers))
+        _lie(
+            f"cached-{name}",
+            f"every answer bears {' and '.join(': '.join(pair) for pair in headers)}",
+            with_headers(*headers),
+        )
         for name, headers in CACHED.items()
     ),
 )

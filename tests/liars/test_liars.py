@@ -1,4 +1,4 @@
-"""The table of lies holds together, and its quick part is told on every run of the suite; ``make liars`` tells it all."""
+"""The table of lies holds together, and its quick part is told by the suite; ``make liars`` tells all of it."""
 
 from collections import Counter
 
