@@ -151,3 +151,5 @@ BUNDLE_RATIO_FREE_BYTES: Final = 1024 * 1024  # members up to this size may have
 SKEW_SECONDS: Final = 300  # a time further in the future than this is refused (sigstore: integrated time in future)
 STATEMENT_BYTES: Final = 64 * 1024
 BREAK_GLASS_DAYS: Final = 14  # a longer one is a policy, not an emergency
+RESOLVE_SECONDS: Final = 2.0  # to learn the addresses of an endpoint's host: glibc asks again after 5 s
+PROC_NET_BYTES: Final = 32 * 1024 * 1024  # of /proc/net/tcp: 150 bytes a socket, so 200,000 of them

@@ -279,6 +279,8 @@ def _phase(tape: Tape, phase: Phase, policy: Policy, canary: Canary | None) -> P
                 started=record.started,
                 error=record.error,
                 image=record.image,
+                listening=record.listening,
+                owner=record.owner,
             )
             for record in tape.of(say.WorkloadSeen)
             if record.phase is phase

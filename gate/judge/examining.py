@@ -12,7 +12,7 @@ from gate.errors import ForeignTextError
 from gate.evidence.buckets import WRONG_STATES
 from gate.judge.check_kinds import kind_of
 from gate.judge.checks.controls import BIT_FLIP, check_controls
-from gate.judge.checks.epochs import ROLES
+from gate.judge.checks.epochs import ROLES, misnamed
 from gate.judge.checks.run import check_caches
 from gate.model.basics import BucketState, Status, Truth
 from gate.model.document import Facts
@@ -258,7 +258,10 @@ def _workload(facts: Facts, role: str) -> Check:
     unknown = [row for row in rows if row.truth is Truth.UNKNOWN]
     running = [row for row in rows if row.truth is Truth.PRESENT]
     told = "; ".join(f"{row.identity or row.error} at {row.place or 'no place'}" for row in unknown or rows)
-    return _check(f"{role}-workload", told or "not looked at", good=bool(running) and not unknown)
+    notes = [row.listening.note for row in rows if row.listening and row.listening.note]
+    wrong = misnamed(role, (facts.pre.workloads,))
+    told = "; ".join([*([wrong[1]] if wrong else []), told or "not looked at", *([] if wrong else notes)])
+    return _check(f"{role}-workload", told, good=bool(running) and not unknown and wrong is None)
 
 
 def _log(seen: Examined) -> Iterator[Check]:

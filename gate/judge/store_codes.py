@@ -158,9 +158,26 @@ STORE: tuple[Code, ...] = (
         "find out who restarted it; run the probe again on one steady epoch",
     ),
     code(
+        "epoch-shared",
+        (INCONCLUSIVE,),
+        "store-workload and cache-workload name the same process: a restart of the other server would not be seen",
+        "name each server's own pid file, or its own workload in the cluster",
+        neutral=True,
+    ),
+    code(
+        "epoch-other-process",
+        (INCONCLUSIVE,),
+        "another process than the workload's listens at the endpoint: a restart of the server that answers would not "
+        "be seen",
+        "name the pid file of the server that listens there; where a proxy of this machine is before it, name the "
+        "server's own address as the endpoint",
+        neutral=True,
+    ),
+    code(
         "epoch-replicas-changed",
         (PASS,),
-        "replicas of the cache came or went, as by scaling; those that stayed are the same, and all have one image",
+        "replicas of the cache came, or went, as by scaling; those that stayed are the same, and all have one image "
+        "and one owner",
     ),
     code("epoch-unobservable", (INCONCLUSIVE,), "the server's identity could not be told", LOOK),
     code("epoch-not-here", (NOT_APPLICABLE,), "gate.toml says that this workload can't be observed here"),

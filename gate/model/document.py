@@ -11,6 +11,7 @@ from gate.model.body import Body
 from gate.model.drive import DriveTrouble
 from gate.model.incident_records import Incident
 from gate.model.journal_facts import JournalFacts
+from gate.model.listening import Listening
 from gate.model.log_records import ReplicaLog, StoreLog
 from gate.model.parsed import BuildLedger, LogEvent
 from gate.model.part_facts import PartFacts
@@ -86,7 +87,10 @@ class State:
 
 @value
 class Workload:
-    """The epoch of a server, or of one replica of it: who it is and since when, and its image where that is told."""
+    """The epoch of a server, or of one replica of it: who it is and since when, and its image where that is told.
+
+    ``owner`` is the kind and name of what keeps a pod; ``listening`` says who listens at the endpoint on this machine.
+    """
 
     role: str
     place: str
@@ -95,6 +99,8 @@ class Workload:
     started: str | None
     error: str | None
     image: str | None = None
+    listening: Listening | None = None
+    owner: str | None = None
 
 
 @value

@@ -275,3 +275,14 @@ class SecretLocator:
     namespace: str
     name: str
     key: str
+
+
+@value
+class TcpSocket:
+    """One TCP socket as the kernel lists it; ``inode`` is 0 for a connection that ended."""
+
+    address: str
+    port: int
+    peer_port: int
+    listening: bool
+    inode: int

@@ -9,6 +9,7 @@ from typing import Literal
 
 from gate.model.basics import Label, Phase, Truth, value
 from gate.model.incident_records import DiskSeen, EventsSeen, PreviousLogSeen
+from gate.model.listening import Listening
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
 from gate.model.nar_read import NarRead
 from gate.model.parsed import StateFacts
@@ -155,8 +156,10 @@ class WorkloadSeen:
     """One server process or pod: who it is and since when.
 
     ``identity`` is what must not change: pid and kernel start ticks for ``file://``; for a replica in Kubernetes its
-    pod's UID, container start, restarts, image and node, and ``image`` again by itself. ``truth`` is absent for a
-    replica that does not run, and unknown where it could not be told; ``error`` says why.
+    pod's UID, container start, restarts, image and node, and ``image`` again by itself; ``owner`` is the kind and name
+    of what keeps the pod, such as its ReplicaSet. ``truth`` is absent for a
+    replica that does not run, and unknown where it could not be told; ``error`` says why. ``listening`` says for
+    ``file://`` whether this process is the one that listens at the endpoint.
     """
 
     kind: Literal["workload"] = "workload"
@@ -168,6 +171,8 @@ class WorkloadSeen:
     started: str | None = None
     error: str | None = None
     image: str | None = None
+    listening: Listening | None = None
+    owner: str | None = None
 
 
 @value

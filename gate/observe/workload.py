@@ -11,6 +11,7 @@ from gate.errors import ForeignTextError
 from gate.model.basics import Phase, Truth
 from gate.model.parsed import FileLocator
 from gate.model.records import WorkloadSeen
+from gate.observe.listener import look_at_listener
 from gate.observe.small_file import read_small
 from gate.parse.locator import parse_locator
 from gate.parse.quoting import shown
@@ -21,9 +22,12 @@ _STATE, _START_TICKS = 0, 19  # fields 3 and 22 of /proc/<pid>/stat, counted aft
 _ENDED: Final = (b"Z", b"X", b"x")
 
 
-def look(role: Literal["store", "cache"], place: str, *, phase: Phase, proc: Path = Path("/proc")) -> WorkloadSeen:
+def look(
+    role: Literal["store", "cache"], place: str, *, phase: Phase, endpoint: str = "", proc: Path = Path("/proc")
+) -> WorkloadSeen:
     """The workload at a place: for ``file:///path/to/pidfile`` its ``<pid>:<start in kernel ticks>`` and start time.
 
+    With ``endpoint``, the URL that it should answer at, also whether it is the one that listens there.
     Everything that can't be told is unknown, with ``error``. The start time is of the machine's clock as it stands and
     may differ by a second from one look to the next; the identity does not.
     """
@@ -32,8 +36,16 @@ def look(role: Literal["store", "cache"], place: str, *, phase: Phase, proc: Pat
     except (OSError, ForeignTextError) as error:
         why = f"{shown(place)}: {error.strerror}" if isinstance(error, OSError) else str(error)
         return WorkloadSeen(phase=phase, role=role, place=place, truth=Truth.UNKNOWN, error=why)
+    pid = int(identity.partition(":")[0])
+    served = phase is Phase.POST  # a moment after bodies were read there
     return WorkloadSeen(
-        phase=phase, role=role, place=place, truth=Truth.PRESENT, identity=identity, started=rfc3339(started)
+        phase=phase,
+        role=role,
+        place=place,
+        truth=Truth.PRESENT,
+        identity=identity,
+        started=rfc3339(started),
+        listening=look_at_listener(pid, endpoint, served=served, proc=proc) if endpoint else None,
     )
 
 

@@ -77,13 +77,19 @@ def _observe_state(site: Site, phase: Phase) -> None:
 
 
 def _workloads(site: Site, phase: Phase) -> tuple[WorkloadSeen, ...]:
-    places: tuple[tuple[Role, str], ...] = (
-        ("store", site.settings.store_workload),
-        ("cache", site.settings.cache_workload),
+    settings = site.settings
+    places: tuple[tuple[Role, str, str], ...] = (
+        ("store", settings.store_workload, settings.s3_endpoint),
+        ("cache", settings.cache_workload, settings.attic_server),
     )
-    asked = [(role, place) for role, place in places if f"{role}-workload" not in site.settings.absent]
+    asked = [row for row in places if f"{row[0]}-workload" not in settings.absent]
+
+    def look(row: tuple[Role, str, str]) -> tuple[WorkloadSeen, ...]:
+        role, place, endpoint = row
+        return look_at_replicas(role, place, phase=phase, kubectl=site.kubectl, endpoint=endpoint)
+
     with ThreadPoolExecutor(len(places)) as threads:
-        looks = threads.map(lambda of: look_at_replicas(*of, phase=phase, kubectl=site.kubectl), asked)
+        looks = threads.map(look, asked)
         return tuple(chain.from_iterable(looks))
 
 

@@ -23,6 +23,9 @@ def _row(facts: Facts, role: str) -> Finding:
     post = [row for row in facts.post.workloads if row.role == role]
     told = f"{role}: before {_told(pre)}; after {_told(post)}"
     code = _code(role, pre, post)
+    wrong = _misnamed(facts, role) if code in ("epoch-same", "epoch-replicas-changed") else None
+    if wrong is not None:
+        code, told = wrong[0], f"{wrong[1]}; {told}"
     status = None
     if code == "epoch-changed":
         status = Status.FAIL if _wrong_before(facts) else Status.INCONCLUSIVE
@@ -41,19 +44,55 @@ def _code(role: str, pre: Sequence[Workload], post: Sequence[Workload]) -> str:
     return "epoch-replicas-changed" if role == "cache" and _scaled(pre, post) else "epoch-changed"
 
 
+def misnamed(role: str, phases: Sequence[Sequence[Workload]]) -> tuple[str, str] | None:
+    """Why a role's workload is not the server that is asked, as a code and a sentence; None where nothing says so.
+
+    ``phases`` are the workloads of both roles, one sequence for each phase.
+    """
+    for rows in phases:
+        own = {row.identity for row in rows if row.role == role and row.identity is not None}
+        others = {row.identity: row.role for row in rows if row.role != role and row.identity is not None}
+        shared = sorted(own & others.keys())
+        if shared:
+            return "epoch-shared", f"{role}-workload and {others[shared[0]]}-workload name one process ({shared[0]})"
+        for row in rows:
+            listening = row.listening if row.role == role else None
+            if listening is None:
+                continue
+            if listening.truth is Truth.ABSENT:
+                return "epoch-other-process", f"another process answers at the endpoint: {listening.note}"
+            if listening.listener in others:
+                return (
+                    "epoch-other-process",
+                    f"the {others[listening.listener]}-workload's process listens there instead",
+                )
+    return None
+
+
+def _misnamed(facts: Facts, role: str) -> tuple[str, str] | None:
+    return misnamed(role, (facts.pre.workloads, facts.post.workloads))
+
+
 def _running(rows: Sequence[Workload]) -> dict[str, str | None]:
     """The replicas that run, by place, each with its identity."""
     return {row.place: row.identity for row in rows if row.truth is Truth.PRESENT}
 
 
 def _scaled(pre: Sequence[Workload], post: Sequence[Workload]) -> bool:
-    """Whether replicas only came or went: one at least stayed, none restarted or stopped, and none has a new image."""
+    """Whether replicas only came, or only went: one at least stayed, none restarted or stopped, all of one template.
+
+    Where one went and another came, running or not, the one was replaced: that is a restart. So is one more of another
+    image, or of another owner, such as the ReplicaSet of a new template.
+    """
     before, after = _running(pre), _running(post)
     stayed = before.keys() & after.keys()
-    stopped = before.keys() & ({row.place for row in post} - after.keys())
-    images = {row.image for row in pre if row.place in before}
-    came = {row.image for row in post if row.place in after}
-    return bool(stayed) and not stopped and came <= images and all(before[place] == after[place] for place in stayed)
+    went = before.keys() - after.keys()
+    stopped = went & {row.place for row in post}
+    came = {row.place for row in post} - {row.place for row in pre}
+    kinds = {(row.image, row.owner) for row in pre if row.place in before}
+    new = {(row.image, row.owner) for row in post if row.place in after}
+    same = all(before[place] == after[place] for place in stayed)
+    return bool(stayed) and same and not stopped and not (went and came) and new <= kinds
 
 
 def _wrong_before(facts: Facts) -> bool:
@@ -70,4 +109,5 @@ def _told(rows: Sequence[Workload]) -> str:
 
 def _words(row: Workload, *, alone: bool) -> str:
     who = "" if alone else f"{row.place}: "
-    return f"{who}{row.identity or row.error or 'unknown'} since {row.started or 'unknown'}"
+    note = f" ({row.listening.note})" if row.listening and row.listening.note else ""
+    return f"{who}{row.identity or row.error or 'unknown'} since {row.started or 'unknown'}{note}"

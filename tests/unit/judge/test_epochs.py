@@ -7,10 +7,11 @@ import pytest
 
 from gate.model import records as say
 from gate.model.basics import Phase, Truth
+from gate.model.listening import Listening
 from tests.helpers import tapes
 from tests.helpers.tapes import Run, healthy
 
-ONE, TWO = "kubectl://n/pod/one?container=c", "kubectl://n/pod/two?container=c"
+ONE, TWO, THREE = (f"kubectl://n/pod/{name}?container=c" for name in ("one", "two", "three"))
 
 
 def replica(place: str, **changes: object) -> say.WorkloadSeen:
@@ -22,6 +23,7 @@ def replica(place: str, **changes: object) -> say.WorkloadSeen:
         identity=f"uid of {place}, restarts 0, image a@sha256:1",
         started="2026-11-24T00:00:00Z",
         image="a@sha256:1",
+        owner="ReplicaSet/c-1",
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # test
 
@@ -49,6 +51,8 @@ starting = replica(TWO, truth=Truth.ABSENT, identity=None, started=None, image=N
 unknown = replica(TWO, truth=Truth.UNKNOWN, identity=None, started=None, image=None, error="Forbidden")
 other_image = replica(TWO, image="a@sha256:2", identity="uid of two, image a@sha256:2")
 
+other_owner = replica(TWO, owner="ReplicaSet/c-2")
+
 SAME = ("epoch-same", "pass", "pass")
 NOTED = ("epoch-replicas-changed", "pass", "pass")
 CHANGED = ("epoch-changed", "inconclusive", "inconclusive")
@@ -64,6 +68,9 @@ UNKNOWN = ("epoch-unobservable", "inconclusive", "inconclusive")
         ([replica(ONE)], [replica(ONE), starting], SAME, SAME),
         ([replica(ONE), starting], [replica(ONE), replica(TWO)], NOTED, CHANGED),
         ([replica(ONE)], [replica(ONE), other_image], CHANGED, CHANGED),
+        ([replica(ONE)], [replica(ONE), other_owner], CHANGED, CHANGED),
+        ([replica(ONE), replica(TWO)], [replica(ONE), replica(THREE)], CHANGED, CHANGED),
+        ([replica(ONE), replica(TWO)], [replica(ONE), replace(starting, place=THREE)], CHANGED, CHANGED),
         ([replica(ONE), replica(TWO)], [restarted, replica(TWO)], CHANGED, CHANGED),
         ([replica(ONE), replica(TWO)], [stopped, replica(TWO)], CHANGED, CHANGED),
         ([replica(ONE)], [replica(TWO)], CHANGED, CHANGED),
@@ -75,11 +82,27 @@ UNKNOWN = ("epoch-unobservable", "inconclusive", "inconclusive")
         ([], [replica(ONE)], UNKNOWN, UNKNOWN),
     ],
     ids=[
-        *("same", "more", "less", "starting", "started", "rollout", "restart", "stopped", "replaced", "down", "up"),
+        *(
+            "same",
+            "more",
+            "less",
+            "starting",
+            "started",
+            "rollout",
+            "template",
+            "evicted",
+            "evicted a moment ago",
+            "restart",
+            "stopped",
+            "replaced",
+            "down",
+            "up",
+        ),
         *("unknown before", "unknown after", "not looked at after", "not looked at before"),
     ],
 )
 @pytest.mark.parametrize("role", ["cache", "store"])
+@pytest.mark.row("TRU-13")
 def test_replicas(
     role: str,
     pre: list[say.WorkloadSeen],
@@ -124,3 +147,51 @@ def test_both_sides_are_told() -> None:
     (row,) = [row for row in made.judged()[0] if row.code == "epoch-same" and row.subject == "cache"]
     told = f"uid of {ONE}, restarts 0, image a@sha256:1 since 2026-11-24T00:00:00Z"
     assert row.summary == f"cache: before {told}; after {ONE}: {told}, {TWO}: has no status yet since unknown"
+
+
+def with_workloads(edit: Callable[[say.WorkloadSeen], say.WorkloadSeen], phases: tuple[Phase, ...]) -> Run:
+    return healthy().change(say.WorkloadSeen, lambda row: edit(row) if row.phase in phases else row)
+
+
+@pytest.mark.row("TRU-15")
+@pytest.mark.parametrize("phases", [(Phase.PRE,), (Phase.POST,), (Phase.PRE, Phase.POST)])
+def test_two_workloads_that_are_one_process_prove_nothing(phases: tuple[Phase, ...]) -> None:
+    made = with_workloads(lambda row: replace(row, identity="1:2"), (Phase.PRE, Phase.POST))
+    if len(phases) == 1:  # in the other phase each is its own, and the same before and after cannot be
+        made = with_workloads(lambda row: replace(row, identity="1:2"), phases)
+    for role in ("store", "cache"):
+        code, status, word = epoch(made, role)
+        assert (status, word) == ("inconclusive", "inconclusive")
+        assert code in ("epoch-shared", "epoch-changed")
+    rows = {row.code for row in made.judged()[0]}
+    assert "epoch-shared" in rows
+
+
+def listening(role: str, seen: Listening, *phases: Phase) -> Run:
+    return with_workloads(lambda row: replace(row, listening=seen) if row.role == role else row, phases)
+
+
+@pytest.mark.row("TRU-15")
+@pytest.mark.parametrize("phase", [Phase.PRE, Phase.POST])
+@pytest.mark.parametrize("role", ["store", "cache"])
+def test_a_process_that_is_not_the_one_that_listens(role: str, phase: Phase) -> None:
+    other = Listening(truth=Truth.ABSENT, note="process 9 listens on port 9000")
+    assert epoch(listening(role, other, phase), role) == ("epoch-other-process", "inconclusive", "inconclusive")
+    identity = {"store": "3:4", "cache": "1:2"}[role]
+    swapped = Listening(truth=Truth.UNKNOWN, listener=identity, note="process 3 listens on port 9000")
+    assert epoch(listening(role, swapped, phase), role) == ("epoch-other-process", "inconclusive", "inconclusive")
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        Listening(truth=Truth.PRESENT),
+        Listening(truth=Truth.UNKNOWN, note="the endpoint's host is not an address of this machine"),
+        Listening(truth=Truth.UNKNOWN, listener="77:8", note="is a proxy of this machine before it?"),
+    ],
+)
+def test_the_listener_and_what_is_unknown_of_it_are_a_note(seen: Listening) -> None:
+    made = listening("store", seen, Phase.PRE, Phase.POST)
+    assert epoch(made, "store") == ("epoch-same", "pass", "pass")
+    (row,) = [row for row in made.judged()[0] if row.code == "epoch-same" and row.subject == "store"]
+    assert seen.note in row.summary

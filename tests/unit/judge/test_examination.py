@@ -24,6 +24,7 @@ from gate.model.examination import (
     RightSeen,
     TokenSeen,
 )
+from gate.model.listening import Listening
 from gate.model.log_records import ReplicaLog
 from tests.helpers import tapes
 from tests.helpers.tapes import answer
@@ -143,6 +144,20 @@ def controls(name: str, fired: Truth) -> dict[str, Any]:
     return {"facts": replace(seen, controls=rows)}
 
 
+def one_process() -> dict[str, Any]:
+    """Both workloads name one pid file."""
+    seen = facts_before_a_run()
+    rows = tuple(replace(row, identity="1:2") for row in seen.pre.workloads)
+    return {"facts": replace(seen, pre=replace(seen.pre, workloads=rows))}
+
+
+def not_listening() -> dict[str, Any]:
+    seen = facts_before_a_run()
+    other = Listening(truth=Truth.ABSENT, note="process 9 listens")
+    rows = tuple(replace(row, listening=other) if row.role == "store" else row for row in seen.pre.workloads)
+    return {"facts": replace(seen, pre=replace(seen.pre, workloads=rows))}
+
+
 def workload(role: str, truth: Truth | None) -> dict[str, Any]:
     seen = facts()
     rows = tuple(
@@ -253,6 +268,9 @@ MARKED = {"bucket:attic", "bucket:tofu-state"}
         (workload("store", U), "store-workload", "why at file:///s.pid"),
         (workload("cache", A), "cache-workload", "why at file:///c.pid"),
         (workload("cache", None), "cache-workload", "not looked at"),
+        (one_process(), "cache-workload", "cache-workload and store-workload name one process (1:2)"),
+        (one_process(), "store-workload", "store-workload and cache-workload name one process (1:2)"),
+        (not_listening(), "store-workload", "another process answers at the endpoint: process 9 listens"),
         ({"log": LogSeen(lacking=("it was rotated",), late=False)}, "server-log", "it was rotated"),
         ({"log": LogSeen(lacking=(), late=True)}, "log-canary", "it is not in the log"),
         (canary(A), "log-canary", "it is in the log, and the server did not answer it with its 500"),

@@ -50,6 +50,7 @@ HARMLESS = {
     "control.got": "words for people",
     "workload.started": "a part of the identity",
     "workload.image": "a part of the identity",
+    "workload.owner": "it counts where replicas came: the one owner of all of them has no say",
     "workload.error": "of a look that told who it is",
     "build.installable": "the policy's own",
     "build.derivation": "told for people",
