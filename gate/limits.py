@@ -121,6 +121,10 @@ SIGNING_SECRET_BYTES: Final = 64 * 1024  # in base64; an RSA key of 16,384 bits 
 TOKEN_BACKDATE_SECONDS: Final = 60  # Attic's time tolerance is zero (attic b7c9056 token/src/lib.rs:266)
 CLOCK_SKEW_SECONDS: Final = 60  # between this machine and a server: as far as minted tokens are back-dated
 
+# --- whose answer it is --------------------------------------------------------------------------------------------
+DATE_STILL_SECONDS: Final = 2.0  # a Date has whole seconds; one that stays longer than this is of an old answer
+DATE_LAG_SECONDS: Final = 900.0  # what S3 lets a request's own time differ (RequestTimeTooSkewed: 15 minutes)
+
 # --- outputs ------------------------------------------------------------------------------------------------------
 SUMMARY_BYTES: Final = 900_000  # GitHub drops a step summary over 1 MiB (actions/runner FileCommandManager.cs:223)
 DIFF_EVENTS: Final = 100  # events of one workload that `diff` shows one by one; the rest is counted

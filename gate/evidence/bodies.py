@@ -15,6 +15,7 @@ from gate.model.nar_read import NarRead
 from gate.model.parsed import NarInfo
 from gate.model.records import BodyRead, HttpAnswer, PathFacts
 from gate.parse.attic_json import parse_attic_error
+from gate.parse.http_cache import from_a_cache
 from gate.parse.narinfo import check_url, parse_narinfo
 from gate.parse.s3 import parse_fault
 from gate.parse.signature import fingerprint, verify
@@ -168,13 +169,16 @@ def _way_code(read: BodyRead) -> str:
     nar = read.nar
     if nar is not None and (nar.encoding or "identity").lower() != "identity":
         return "body-encoded"
-    return "body-from-a-cache" if read.narinfo.cached or (nar is not None and nar.cached) else WHOLE
+    kept = from_a_cache(read.narinfo.headers) or (nar is not None and nar.cached)
+    return "body-from-a-cache" if kept else WHOLE
 
 
 def _narinfo(expected: Expected, answer: HttpAnswer) -> tuple[NarInfo | None, str | None]:
     """The narinfo, and the class of the read where the narinfo already decides it."""
     if answer.error or answer.status is None:
         return None, "body-timed-out" if answer.error == "timeout" else "body-unread"
+    if answer.status == _NOT_FOUND and from_a_cache(answer.headers):
+        return None, "body-from-a-cache"  # caches keep a 404 too: one from before the publication says nothing of it
     if answer.status == _NOT_FOUND and (not expected.attic or _attic_says(answer.body, "NoSuchObject")):
         served = expected.claim in _SERVED or expected.doubted
         return None, "body-missing" if served else "body-not-published"

@@ -14,6 +14,7 @@ from gate.evidence.drives import fold_drives
 from gate.evidence.incident import PREVIOUS_LOG, fold_incident
 from gate.evidence.log_join import failures_of
 from gate.evidence.logs import fold_build, fold_server_log
+from gate.evidence.origin import origin_entries
 from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push
 from gate.evidence.references import fold_references
 from gate.evidence.states import fold_state
@@ -65,6 +66,7 @@ def fold(tape: Tape, captures: Captures) -> Facts:
         message = "the journal does not begin with a run-started record: this is no evidence folder"
         raise ForeignTextError(message)
     journal = _journal(tape, captures)
+    tape = replace(tape, entries=origin_entries(tape.entries))
     caches = tuple(_caches(tape))
     push = fold_push(_pushes(tape, captures, {cache.name: cache.public_key for cache in caches}))
     bodies = tuple(_bodies(tape, push, {cache.name: cache.public_key for cache in caches}))

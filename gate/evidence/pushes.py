@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gate.errors import ForeignTextError
+from gate.evidence.origin import of_origin
 from gate.model.basics import Claim, Label, Truth
 from gate.model.parsed import PushLine, PushReport
 from gate.model.push_facts import Counts, Push, PushAttempt, PushPath
@@ -17,8 +18,6 @@ from gate.parse.attic_json import parse_missing_paths
 from gate.parse.push_log import CONTRADICTED, PushLogParser
 from gate.parse.signature import key_name
 from gate.parse.store_path import hash_part
-
-_OK = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +108,7 @@ def _asked(asked: MissingAsked | None) -> Truth:
 
 def missing_hashes(asked: MissingAsked | None) -> frozenset[str] | None:
     """The hash parts that the cache says it lacks; None where it gave no such answer."""
-    if asked is None or asked.answer.status != _OK or asked.answer.error or asked.answer.body_cut:
+    if asked is None or not of_origin(asked.answer).ok:
         return None
     try:
         return parse_missing_paths(asked.answer.body.encode())

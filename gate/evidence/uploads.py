@@ -7,13 +7,13 @@ be told is said so, and nothing rests on it.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 from gate.errors import ForeignTextError
+from gate.evidence.origin import server_time
 from gate.model.basics import Phase, Truth
 from gate.model.parsed import OpenUpload, UploadListing
-from gate.model.records import HttpAnswer, UploadsSeen
+from gate.model.records import UploadsSeen
 from gate.model.uploads import Uploads
 from gate.parse.s3 import parse_fault, parse_uploads
 
@@ -91,22 +91,13 @@ def _look(row: UploadsSeen) -> _Look | str:
     if answer.error or answer.status != _OK or answer.body_cut:
         fault = parse_fault(answer.body.encode())
         return answer.error or f"HTTP {answer.status}" + (f" {fault.code}" if fault else "")
-    at = _server_time(answer)
+    at = server_time(answer)
     if at is None:
         return "the store does not tell its time"
     try:
         return _Look(phase=row.phase, listing=parse_uploads(answer.body.encode()), at=at)
     except ForeignTextError as error:
         return str(error)
-
-
-def _server_time(answer: HttpAnswer) -> datetime | None:
-    """The answer's ``Date``, to the second (RFC 9110 section 5.6.7)."""
-    try:
-        at = parsedate_to_datetime(answer.date or "")
-    except (ValueError, OverflowError):
-        return None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _time(upload: OpenUpload) -> datetime:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from gate.evidence.buckets import fold_buckets
+from gate.evidence.origin import of_origin
 from gate.judge.command_verdict import decide, worst
 from gate.judge.registry import BY_CODE
 from gate.judge.scratch import judge_scratch, leftovers
@@ -21,6 +22,7 @@ def judge_rca(
     scratch: ScratchSeen | None,
 ) -> Rca:
     """Judge the samples, each with its time, of some buckets; ``wanted`` samples were to be taken."""
+    samples, scratch = of_origin(samples), of_origin(scratch)
     causes = {name: _cause(name, bucket, samples, wanted) for name, bucket in fold_buckets(samples, buckets).items()}
     result = judge_scratch(scratch) if scratch else None
     left = leftovers([sample for _, sample in samples], scratch.bucket if scratch else None)
@@ -38,7 +40,7 @@ def judge_rca(
 
 def any_failed(samples: Sequence[tuple[str, BucketSampled]], buckets: Iterable[str]) -> tuple[str, ...]:
     """The buckets that are of the failure class by these samples."""
-    folded = fold_buckets(samples, buckets).items()
+    folded = fold_buckets(of_origin(samples), buckets).items()
     return tuple(name for name, bucket in folded if _status(bucket.state, bucket) is Status.FAIL)
 
 

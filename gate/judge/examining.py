@@ -10,6 +10,7 @@ from typing import Final
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.evidence.buckets import WRONG_STATES
+from gate.evidence.origin import of_origin
 from gate.judge.check_kinds import kind_of
 from gate.judge.checks.controls import BIT_FLIP, check_controls
 from gate.judge.checks.epochs import ROLES, misnamed
@@ -47,6 +48,7 @@ _NO_CLUSTER: Final = "no place is in a cluster"
 
 def checks_of(seen: Examined) -> Iterator[Check]:
     """Every check, in the order of `gate.judge.check_kinds.KINDS`."""
+    seen = of_origin(seen)
     yield from _tools(seen)
     yield from _cache(seen)
     yield from _store(seen)

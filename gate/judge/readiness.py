@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from gate.errors import ForeignTextError
 from gate.evidence.buckets import fold_buckets, read_sample
+from gate.evidence.origin import of_origin
 from gate.judge.command_verdict import decide
 from gate.model.basics import BucketState, Status, Truth
 from gate.model.document import Bucket, BucketSample
@@ -35,6 +36,7 @@ NOT_HA: Final = (
 
 def judge_readiness(seen: ReadinessSeen, *, expect_interim: bool) -> Readiness:
     """Judge what was seen; with ``expect_interim`` the level ``interim`` passes too."""
+    seen = of_origin(seen)
     bucket = fold_buckets(seen.samples, [seen.bucket])[seen.bucket]
     grade = _bucket_grade(seen, bucket)
     beside, beside_why = _beside_cache(seen)

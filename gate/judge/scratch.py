@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from gate.errors import ForeignTextError
 from gate.evidence.buckets import read_sample
+from gate.evidence.origin import of_origin
 from gate.judge.command_verdict import worst
 from gate.model.basics import Status, Truth
 from gate.model.operators import SCRATCH_PREFIX, ScratchResult, ScratchSeen, Step
@@ -33,6 +34,7 @@ def judge_scratch(seen: ScratchSeen) -> ScratchResult:
     A signal may come when every answer is there already, so an ended probe is told by its own word and not by a step
     that it lacks.
     """
+    seen = of_origin(seen)
     if seen.skipped is not None:
         return ScratchResult(bucket=seen.bucket, status=Status.INCONCLUSIVE, steps=(), removed=True, note=seen.skipped)
     removed = _removed(seen)

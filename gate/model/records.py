@@ -24,8 +24,9 @@ class HttpAnswer:
     ``status`` is None when there was no whole answer; ``error`` then names why (``connect``, ``tls``, ``timeout``,
     ``cancelled``, ``cut``, ``refused-redirect``, ``refused-host``, ``too-large``, ``encoded``, ``token`` for a list
     that names a further page in circles, ``other``). ``body`` is decoded as UTF-8 with backslash escapes and cut at
-    the cap of its kind (``body_cut``). ``location`` has its query removed. ``cached`` is the header by which a cache on
-    the way says that it answered; only narinfos are looked at for it.
+    the cap of its kind (``body_cut``). ``location`` has its query removed. ``headers`` are the lines that say whose
+    answer it is, as ``name: value``: every line of a cache's headers, and what the server says of itself (see
+    `gate.parse.http_cache`). ``peer`` is the address and port that was connected to.
     """
 
     url: str
@@ -38,10 +39,16 @@ class HttpAnswer:
     last_modified: str | None = None
     version_id: str | None = None
     date: str | None = None
-    cached: str | None = None
+    headers: tuple[str, ...] = ()
+    peer: str | None = None
     body: str = ""
     body_cut: bool = False
     millis: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is a whole answer of status 200."""
+        return self.status == 200 and self.error is None and not self.body_cut  # noqa: PLR2004  # RFC 9110, 15.3.1
 
 
 @value

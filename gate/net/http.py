@@ -17,6 +17,7 @@ from gate.errors import RefusedError
 from gate.model.basics import Secret
 from gate.model.records import HttpAnswer
 from gate.net.hosts import HostList, Target, plain_url
+from gate.parse.http_cache import kept_lines
 from gate.process import CancelToken, Redactor
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class Http:
         waits = {"timeout": {"pool": self._seconds}}  # for a free connection; all other waits are the patience's
         try:
             with pool.stream(exchange.method, url, headers=sent, content=content, extensions=waits) as response:
+                exchange.peer = _peer(response.extensions.get("network_stream"))
                 exchange.take_head(response.status, response.headers)
                 if not exchange.error:
                     for piece in response.iter_stream():
@@ -169,13 +171,17 @@ class _Exchange:
         self._cut = False
         self._status: int | None = None
         self._headers: dict[str, str] = {}
+        self._lines: list[tuple[str, str]] = []
+        self.peer: str | None = None
 
     def take_head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Keep status and headers; of a header that comes twice the first."""
+        """Keep status and headers: of a header that comes twice the first, but of those of a cache each line."""
         self._status = status
         for name, text in headers:
             shown = text.decode("utf-8", "backslashreplace")[: limits.ERROR_TEXT_CHARS]
-            self._headers.setdefault(name.decode("ascii", "replace").lower(), shown)
+            known = name.decode("ascii", "replace").lower()
+            self._headers.setdefault(known, shown)
+            self._lines.append((known, shown))
         coding = self._headers.get("content-encoding", "").strip().lower()
         if coding not in ("", "identity") and self.method != "HEAD":  # there it may be what an object is stored as
             self.error = "encoded"
@@ -208,6 +214,8 @@ class _Exchange:
             last_modified=got.get("last-modified"),
             version_id=got.get("x-amz-version-id"),
             date=got.get("date"),
+            headers=tuple(clean(line.encode()) for line in kept_lines(self._lines)),
+            peer=self.peer,
             body=clean(bytes(self.body)) if keep_body else "",
             body_cut=self._cut or (self.error is not None and self._status is not None),
             millis=millis,
@@ -220,9 +228,22 @@ def _on_the_wire(target: Target, headers: Mapping[str, str | Secret]) -> list[tu
         "User-Agent": f"publication-gate/{__version__}",
         "Accept": "*/*",
         "Accept-Encoding": "identity",
+        "Cache-Control": "no-cache",  # a cache on the way is to ask the origin (RFC 9111, 5.2.1.4)
+        "Pragma": "no-cache",  # the same, for those of HTTP/1.0
     }
     sent = ours | {name: text.reveal() if isinstance(text, Secret) else text for name, text in headers.items()}
     return [(name.encode(), text.encode("utf-8", "surrogateescape")) for name, text in sent.items()]
+
+
+def _peer(stream: "httpcore.NetworkStream | None") -> str | None:
+    """``address:port`` of the connection's other end."""
+    place = None
+    with suppress(OSError):  # it was reset already
+        place = stream.get_extra_info("server_addr") if stream is not None else None
+    if not isinstance(place, tuple):
+        return None
+    host, port = str(place[0]), place[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _secrets_of(headers: Mapping[str, str | Secret]) -> list[Secret]:

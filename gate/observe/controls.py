@@ -14,6 +14,7 @@ from gate.model.records import ControlTried, HttpAnswer
 from gate.observe.attic import AtticApi
 from gate.observe.nar_bodies import Access, Target, read_bodies
 from gate.parse.attic_json import parse_attic_error
+from gate.parse.http_cache import from_a_cache
 from gate.parse.nar import NarMeter
 from gate.parse.nix_hash import ALPHABET
 from gate.parse.store_path import HASH_CHARS
@@ -115,4 +116,6 @@ def _error_name(answer: HttpAnswer) -> str | None:
 
 def _tried(name: str, expected: str, answer: HttpAnswer, fired: Truth) -> ControlTried:
     got = f"{answer.status} {_error_name(answer) or ''}".rstrip() if answer.status else f"no answer ({answer.error})"
+    if (line := from_a_cache(answer.headers)) is not None:
+        got, fired = f"{got}, and an HTTP cache may have answered ({line})", Truth.UNKNOWN
     return ControlTried(name=name, expected=expected, got=got, fired=fired)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from gate import limits
 from gate.errors import RefusedError
 from gate.parse.address import odd_address
-from gate.parse.http_cache import HEADERS as CACHE_HEADERS
+from gate.parse.http_cache import kept_lines
 
 # Result codes (https://curl.se/libcurl/c/libcurl-errors.html) as the words of `HttpAnswer.error`.
 _WORDS: Final = {
@@ -31,7 +31,6 @@ _KEPT_HEADERS: Final = {
         *("content-type", "content-length", "location", "etag", "last-modified", "date"),
         "x-amz-version-id",
         "content-encoding",
-        *CACHE_HEADERS,
     )
 }
 
@@ -168,6 +167,25 @@ class CurlHop:
             elif line[:5] == _STATUS_LINE:
                 found.clear()
         return found
+
+    @property
+    def kept_lines(self) -> tuple[str, ...]:
+        """The header lines of the last answer that say whose answer it is, as ``name: value``."""
+        found: list[tuple[str, str]] = []
+        for line in self._lines:
+            if line[:5] == _STATUS_LINE:
+                found.clear()
+            name, colon, content = line.partition(b":")
+            if colon:
+                text = content.strip()[:_HEADER_BYTES].decode("utf-8", "backslashreplace")
+                found.append((name.decode("ascii", "replace").lower(), text))
+        return kept_lines(found)
+
+    @property
+    def peer(self) -> str | None:
+        """``address:port`` of the connection that the last transfer used; None where there was none."""
+        host, port = (self.handle.getinfo(option) for option in (self._curl.PRIMARY_IP, self._curl.PRIMARY_PORT))
+        return (f"[{host}]:{port}" if ":" in host else f"{host}:{port}") if host else None
 
     def _socket(self, _purpose: int, address: tuple[int, int, int, tuple[Any, ...]]) -> socket.socket | int:
         """A socket for an address that a name led to; none (libcurl's code 7) for one that no server of ours has."""

@@ -113,7 +113,8 @@ class _Session:
         self._until = until
         self._attempt = attempt
         self._again = again_after_post
-        self._plain_headers = ("Accept-Encoding: identity",)
+        # A cache on the way is to ask the origin (RFC 9111, 5.2.1.4); one that does not is seen by its headers.
+        self._plain_headers = ("Accept-Encoding: identity", "Cache-Control: no-cache", "Pragma: no-cache")
         self._own_headers = (*self._plain_headers, *_authorization(access.token))
 
     def left(self) -> float:

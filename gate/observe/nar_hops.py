@@ -70,6 +70,8 @@ class NarinfoHop:
         self._error: str | None = None
         self._status: int | None = None
         self._headers: dict[str, str] = {}
+        self._lines: tuple[str, ...] = ()
+        self._peer: str | None = None
         self._millis = 0
 
     def take(self, status: int, piece: bytes) -> bool:
@@ -83,6 +85,7 @@ class NarinfoHop:
         """The answer is over; ``code`` is libcurl's."""
         self._error = "too-large" if self._cut else curl_word(code)
         self._status, self._headers, self._millis = hop.status, hop.headers, hop.millis()
+        self._lines, self._peer = hop.kept_lines, hop.peer
 
     def answer(self, redactor: Redactor | None) -> HttpAnswer:
         """The record of the answer, once it is over."""
@@ -101,7 +104,8 @@ class NarinfoHop:
             last_modified=got.get("last-modified"),
             version_id=got.get("x-amz-version-id"),
             date=got.get("date"),
-            cached=from_a_cache(got),
+            headers=tuple(_cleaned(redactor, line.encode()) for line in self._lines),
+            peer=self._peer,
             body=_cleaned(redactor, self._raw),
             body_cut=error is not None and status is not None,
             millis=self._millis,
@@ -212,7 +216,7 @@ class NarHops:
         self._status, self._code, self._code_text = hop.status, code, text
         self._content_type = headers.get("content-type")
         self._encoding = headers.get("content-encoding")
-        self._cached = self._cached or from_a_cache(headers)
+        self._cached = self._cached or from_a_cache(hop.kept_lines)
         self._millis += hop.millis()
         if self._ahead is not None:
             if not self._ahead.settle():

@@ -9,6 +9,7 @@ from gate import limits
 from gate.errors import GateError, InconclusiveError, RefusedError
 from gate.evidence.buckets import WRONG_STATES, read_sample
 from gate.evidence.named import is_upstream
+from gate.evidence.origin import of_origin
 from gate.evidence.pushes import capture_name, child_name, missing_hashes
 from gate.evidence.references import outside
 from gate.model.basics import Label, Phase
@@ -213,4 +214,4 @@ def _watching(site: Site, world: World) -> Iterator[tuple[threading.Event, threa
 
 
 def _lost(sample: BucketSampled, bucket: str) -> bool:
-    return read_sample("", sample, bucket).state in WRONG_STATES
+    return read_sample("", of_origin(sample), bucket).state in WRONG_STATES

@@ -24,6 +24,7 @@ from gate.errors import RefusedError
 from gate.model.basics import Secret
 from gate.model.records import HttpAnswer
 from gate.net import HostList, Http, plain_url
+from gate.parse.http_cache import from_a_cache
 from gate.process import CancelToken
 from tests.helpers.raw_server import RawServer, raw_server
 
@@ -118,6 +119,21 @@ def test_nothing_is_sent_to_a_host_that_is_not_listed() -> None:
 # ------------------------------------------------------------------------------------------------------ whole answers
 
 
+@pytest.mark.row("TRU-03")
+def test_each_header_line_of_a_cache_is_kept_and_the_origin_is_asked_for() -> None:
+    lines = "Age: 120\r\nAge: 0\r\nX-Cache: HIT\r\nX-Cache: MISS from gw\r\nServer: RustFS\r\nX-Other: 1\r\n"
+
+    def answer(connection: socket.socket, head: bytes) -> None:
+        assert b"Cache-Control: no-cache\r\n" in head
+        assert b"Pragma: no-cache\r\n" in head
+        connection.sendall(f"HTTP/1.1 200 OK\r\n{lines}Content-Length: 0\r\n\r\n".encode())
+
+    with raw_server(answer) as server:
+        got, _body = get(server)
+    assert got.headers == ("age: 120", "age: 0", "x-cache: HIT", "x-cache: MISS from gw", "server: RustFS")
+    assert from_a_cache(got.headers) == "age: 120"
+
+
 def test_a_whole_answer() -> None:
     raw = (
         b'HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nContent-Length: 5\r\nETag: "e"\r\n'
@@ -136,6 +152,7 @@ def test_a_whole_answer() -> None:
         last_modified="lm",
         version_id="v7",
         date="Mon, 23 Nov 2026 23:20:22 GMT",
+        peer=server.url.removeprefix("http://"),
         body="ab\\xffcd",
         millis=answer.millis,
     )

@@ -478,7 +478,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     "encoded as it is": (nar(encoding="Identity"), P, ("", "")),
     "body of a cache on the way": (nar(cached="age: 3"), U, ("body-from-a-cache", "inconclusive")),
     "narinfo of a cache on the way": (
-        reads(narinfo=replace(narinfo_text(str), cached="x-cache: HIT")),
+        reads(narinfo=replace(narinfo_text(str), headers=("x-cache: HIT",))),
         U,
         ("body-from-a-cache", "inconclusive"),
     ),
