@@ -20,7 +20,7 @@ from gate.cli.outcome import Outcome, report
 from gate.cli.parameters import AsFormat, Config, JsonInto
 from gate.errors import ForeignTextError, RefusedError
 from gate.parse.names import is_cache_name
-from gate.settings.table import BY_NAME
+from gate.settings import BY_NAME
 
 if TYPE_CHECKING:
     from gate.cli.named_paths import Cache

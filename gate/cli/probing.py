@@ -94,7 +94,7 @@ def _recorded(
     from gate.process import CancelToken, keep_memory_private
 
     keep_memory_private()
-    settings = resolve(profile, toml=toml, environ=os.environ, flags=given(flags), read_file=read_secret_file)
+    settings = resolve(profile, toml=toml, environ=os.environ, flags=given(flags), read_file=read_secret_file, act=None)
     clock = SystemClock()
     cancel = CancelToken()
     with cancelling(cancel), Lines(progress_stream(), clock) as progress:

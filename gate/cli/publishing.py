@@ -171,7 +171,7 @@ def _recorded(
 
     keep_memory_private()
     settings = resolve(
-        profile, toml=read_config(config), environ=os.environ, flags=given(flags), read_file=read_secret_file
+        profile, toml=read_config(config), environ=os.environ, flags=given(flags), read_file=read_secret_file, act=None
     )
     clock = SystemClock()
     cancel = CancelToken()

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Final
 
 from gate import limits
@@ -14,15 +13,10 @@ from gate.model.difference import DiffRow, Weight
 from gate.model.document import Evidence
 from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent
 from gate.model.log_records import StoreLog
-from gate.model.policy import Policy
+from gate.model.policy import POLICY_SETTINGS, TOOL_SETTINGS
 from gate.parse.server_log import speaks_of_storage
 
 _FAMILIES: Final = ("bucket", "state", "epoch")  # of codes whose facts are compared themselves
-# Settings without which the two don't speak of the same thing.
-_WEIGHTY: Final = frozenset(
-    {"kind", "buckets", "state_bucket", "state_key", "state_contents", "cache", "endpoint"}
-    | {"store_endpoint", "markers", "absent"}
-)
 _Event = tuple[str, str, str]
 
 
@@ -187,21 +181,18 @@ def tool_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
 
 
 def setting_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
-    """Settings that differ, and how many don't."""
+    """Settings that differ, and how many don't; no weight where both speak of the same thing all the same."""
     same = 0
-    for field in fields(Policy):
-        before, after = getattr(a.policy, field.name), getattr(b.policy, field.name)
+    for setting in (*POLICY_SETTINGS, *TOOL_SETTINGS):
+        before, after = (getattr(getattr(of, setting.part), setting.name) for of in (a, b))
         if before == after:
             same += 1
             continue
-        heavy = field.name in _WEIGHTY
-        why = "the two do not speak of the same thing" if heavy else ""
-        weight = Weight.UNSURE if heavy else Weight.NOTE
-        yield row("setting", field.name.replace("_", "-"), (_said(before), _said(after)), weight, why)
+        why = "the two do not speak of the same thing" if setting.subject else ""
+        weight = Weight.UNSURE if setting.subject else Weight.NOTE
+        yield row("setting", setting.toml_key, (_said(before), _said(after)), weight, why)
     yield row("setting", "all others", (f"{same}",) * 2, Weight.SAME)
 
 
 def _said(made: object) -> str:
-    if made is None:
-        return "none"
-    return ", ".join(map(str, made)) or "none" if isinstance(made, tuple) else str(made)
+    return ", ".join(map(str, made)) or "none" if isinstance(made, tuple) else str(made) or "none"

@@ -69,7 +69,7 @@ def _around_pushes(rows: Sequence[say.Record]) -> Iterator[str]:
 
 
 def _cache_of(policy: Policy, label: Label) -> str:
-    return policy.cache if label is Label.PROFILE else policy.probe_cache or policy.cache
+    return policy.attic_cache if label is Label.PROFILE else policy.caches[-1]
 
 
 def _millis(at: str) -> int:

@@ -87,6 +87,7 @@ def fold(tape: Tape, captures: Captures) -> Facts:
         ended_at=tape.entries[-1].at,
         subject=_subject(first, caches, tape, phases),
         policy=first.policy,
+        tools=first.tools,
         stages=_stages(tape),
         pre=phases[Phase.PRE],
         during=fold_during(
@@ -312,8 +313,8 @@ def _subject(
     profile = [record for record in tape.of(say.PushSetKnown) if record.label is Label.PROFILE]
     return Subject(
         commit=first.run.commit,
-        endpoint=first.policy.endpoint,
-        cache=first.policy.cache,
+        endpoint=first.policy.attic_server,
+        cache=first.policy.attic_cache,
         caches=caches,
         push_set_digest=push_set_digest(profile[-1]) if profile else None,
         epochs=tuple(

@@ -292,6 +292,7 @@ def _taken(part: Part, strays: tuple[str, ...]) -> PartFacts:
         told=part.told,
         run=document.run,
         policy=document.policy,
+        tools=document.tools,
         previous=document.previous,
         started_at=document.started_at,
         ended_at=document.ended_at,

@@ -73,6 +73,7 @@ def part_document(tape: Tape, manifest: Sequence[ManifestEntry]) -> PartDocument
         part=begun.part,
         run=started.run,
         policy=policy_digest(started.policy),
+        tools=started.tools,
         previous=begun.previous,
         started_at=tape.entries[0].at,
         ended_at=tape.entries[-1].at,

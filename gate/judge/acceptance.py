@@ -6,14 +6,15 @@ The newest *attempt* of a profile governs, not the newest success: starting anot
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from gate import limits
 from gate.judge.decisions import BY_DECISION
 from gate.model.basics import EXIT_CODES, Kind, Word
 from gate.model.document import Evidence
 from gate.model.gating import Answer, Demand, Looked, Reason, Run, Standing, TrustedPlace
-from gate.model.policy import Policy
+from gate.model.policy import POLICY_SETTINGS, Policy
+from gate.model.setting import Setting
 from gate.parse.quoting import shown
 
 _WORST: Final = (Word.QUARANTINE, Word.REFUSED, Word.INCONCLUSIVE, Word.PASS)
@@ -238,40 +239,47 @@ def _rules(demand: Demand, evidence: Evidence) -> list[Reason]:
     if older_gate(evidence, demand.min_gate_version):
         told = f"the evidence is of gate {evidence.run.tool_version}; expected {demand.min_gate_version} or later"
         found.append(reason("require-gate-too-old", told))
-    if tuple(sorted(policy.absent)) != demand.absent:
-        told = f"absent sources are {', '.join(sorted(policy.absent)) or 'none'}"
-        found.append(reason("require-absent-differs", f"{told}; expected {', '.join(demand.absent) or 'none'}"))
-    weaker = [
-        f"buckets without {', '.join(sorted(set(demand.buckets) - set(policy.buckets)))}"
-        if not set(demand.buckets) <= set(policy.buckets)
-        else "",
-        _less("samples", policy.samples, demand.samples),
-        _less("min-paths", policy.min_paths, demand.min_paths),
-        _less("min-fresh", policy.min_fresh, demand.min_fresh),
-        "a cache declared public" if policy.cache_public and not demand.cache_public else "",
-        "publish-anyway" if policy.publish_anyway else "",
-        *_differing(demand, policy),
-    ]
-    if any(weaker):
-        told = f"the evidence was made with {', '.join(row for row in weaker if row)}"
+    differing = dict(_differing(demand, policy))
+    absent = differing.pop("absent", "")
+    if absent:
+        found.append(reason("require-absent-differs", f"the evidence was made with {absent}"))
+    if differing:
+        told = f"the evidence was made with {', '.join(differing.values())}"
         found.append(reason("require-policy-weaker", told))
     return found
 
 
-def _differing(demand: Demand, policy: Policy) -> Iterator[str]:
-    """What was published, and how it was watched, where that is not what the base branch states."""
-    if not _is_of_template(policy.installable, demand.installable):
-        yield f"installable {_told(policy.installable)} (expected {_told(demand.installable)})"
-    if policy.push_set != demand.push_set:
-        yield f"push-set {policy.push_set} (expected {demand.push_set})"
-    if demand.require_cache_push and not policy.require_cache_push:
-        yield "require-cache-push false (expected true)"
-    for field, wanted in demand.stated.items():
-        got, name = getattr(policy, field), field.replace("_", "-")
-        if isinstance(wanted, int) and not isinstance(wanted, bool):
-            yield _less(name, got, wanted)
-        elif _plain(got) != _plain(wanted):
-            yield f"{name} {_told(got)} (expected {_told(wanted)})"
+def _differing(demand: Demand, policy: Policy) -> Iterator[tuple[str, str]]:
+    """The settings by which the evidence proves less than the base branch demands, each with what was got."""
+    for row in POLICY_SETTINGS:
+        if row.name in demand.stated:
+            got, expected = getattr(policy, row.name), demand.stated[row.name]
+            told = _weaker(row, got, expected)
+            if told:
+                yield row.name, f"{row.toml_key} {told}"
+
+
+def _weaker(row: Setting, got: Any, expected: Any) -> str:  # noqa: ANN401  # values of any setting's type
+    """In what the value of a run is less than what is expected, by the setting's own rule; empty: in nothing."""
+    match row.compared:
+        case "same":
+            good = _plain(got) == _plain(expected)
+        case "template":
+            good = _is_of_template(got, expected)
+        case "at-least":
+            good = got >= expected
+        case "all-of":
+            lacking = sorted(set(expected) - set(got))
+            return f"without {', '.join(map(shown, lacking))}" if lacking else ""
+        case "none-beyond" if isinstance(got, tuple):
+            beyond = sorted(set(got) - set(expected))
+            told = f"(expected {_told(expected)})"
+            return f"with {', '.join(map(shown, beyond))} {told}" if beyond else ""
+        case "none-beyond":
+            good = got <= expected
+        case _:
+            good, expected = not got, False
+    return "" if good else f"{_told(got)} (expected {_told(expected)})"
 
 
 def _is_of_template(installable: str, template: str) -> bool:
@@ -289,15 +297,13 @@ def _plain(given: object) -> object:
 
 
 def _told(given: object) -> str:
-    """A value of a policy in words; it may be long, and evidence is foreign text."""
+    """A value of a setting in words; it may be long, and evidence is foreign text."""
     if isinstance(given, bool):
         return str(given).lower()
-    text = ", ".join(given) if isinstance(given, tuple) else given
+    if isinstance(given, int | float):
+        return f"{given:g}"
+    text = ", ".join(given) if isinstance(given, tuple) else str(given)
     return shown(text) if text else "none"
-
-
-def _less(name: str, got: int, wanted: int) -> str:
-    return f"{name} {got} (expected {wanted})" if got < wanted else ""
 
 
 def _version(text: str) -> tuple[int, ...] | None:

@@ -64,13 +64,13 @@ def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
     """The names, or the kinds, of the checks that a claim stands on."""
     family, subject, _ = claim
     policy = seen.facts.policy
-    probe = policy.probe_cache or policy.cache
+    probe = policy.caches[-1]
     if family == "bucket":
         own = (f"bucket-head:{subject}", f"bucket-get:{subject}", f"bucket:{subject}")
         return (*_KEY, "bucket-list", *own, "markers", *_rights(seen, "markers"))
     if family == "epoch":
         return (f"{subject}-workload", *_rights(seen, f"{subject}-workload"))
-    if (family, subject) == ("cache", key_subject(policy.cache)):
+    if (family, subject) == ("cache", key_subject(policy.attic_cache)):
         return ("nix", "trusted-key")
     if family == "cache":
         return ("cache-reachable", f"cache:{subject}")
@@ -83,7 +83,7 @@ def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
     if (family, subject) == ("log", STORE_LOG):
         return ("store-log", *_rights(seen, "store-log"))
     if family == "push":
-        cache = probe if subject == Label.CANARY.value else policy.cache
+        cache = probe if subject == Label.CANARY.value else policy.attic_cache
         fresh = ("representative",) if subject == REPRESENTATIVE else ()
         return ("nix", "attic", "push-token", f"push-right:{cache}", *fresh)
     return {

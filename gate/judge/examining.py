@@ -111,7 +111,7 @@ def _cache(seen: Examined) -> Iterator[Check]:
         yield _check(f"cache:{row.subject}", told, good=row.status is Status.PASS and seen.refusal is None)
     now = _now(seen)
     yield from (_token(seen, token, now) for token in seen.tokens)
-    for name in _caches(seen.facts):
+    for name in seen.facts.policy.caches:
         yield _push_right(f"push-right:{name}", seen.push.get(name))
     for row in check_controls(seen.facts):
         if row.subject != BIT_FLIP:  # it takes a published body
@@ -119,10 +119,6 @@ def _cache(seen: Examined) -> Iterator[Check]:
             hint = kind_of(row.subject).hint if bad else ""
             told = row.summary.removeprefix(f"{row.subject}: ")
             yield Check(name=row.subject, status=row.status, told=told, hint=hint)
-
-
-def _caches(facts: Facts) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((facts.policy.cache, facts.policy.probe_cache or facts.policy.cache)))
 
 
 def _now(seen: Examined) -> datetime:
@@ -139,7 +135,9 @@ def _token(seen: Examined, token: TokenSeen, now: datetime) -> Check:
         return _bad(name, token.error)
     rights = ", ".join(token.rights) or "none"
     told = f"{token.origin}; by its own words {rights} on {', '.join(map(shown, token.caches))}; {_life(token, now)}"
-    lacking = [cache for cache in _caches(seen.facts) if not any(fnmatchcase(cache, name) for name in token.caches)]
+    lacking = [
+        cache for cache in seen.facts.policy.caches if not any(fnmatchcase(cache, name) for name in token.caches)
+    ]
     if token.origin == "minted":  # one each, all alike; this one is the cache's under test
         lacking = []
     good = not lacking and _RIGHTS[token.use] <= set(token.rights) and not _over(token, now)

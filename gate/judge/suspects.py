@@ -39,7 +39,7 @@ def suspects_of(evidence: Evidence, window: Window | None = None) -> tuple[str, 
         return ()
     rows = evidence.push.paths
     return tuple(
-        sorted({row.store_path for row in rows if row.cache == evidence.policy.cache and row.claim in _CLAIMED})
+        sorted({row.store_path for row in rows if row.cache == evidence.policy.attic_cache and row.claim in _CLAIMED})
     )
 
 

@@ -33,7 +33,7 @@ def fold_verdict(facts: Facts, findings: Sequence[Finding]) -> Verdict:
     codes = {row.code for row in findings if row.status is deciding}
     if word is Word.REFUSED:
         codes = {"run-refused"}
-    headline = _HEADLINES[word].format(cache=facts.policy.cache, profile=facts.policy.profile)
+    headline = _HEADLINES[word].format(cache=facts.policy.attic_cache, profile=facts.policy.profile)
     return Verdict(
         word=word,
         outcome="pass" if word is Word.PASS else "fail",

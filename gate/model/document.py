@@ -15,7 +15,7 @@ from gate.model.listening import Listening
 from gate.model.log_records import ReplicaLog, StoreLog
 from gate.model.parsed import BuildLedger, LogEvent
 from gate.model.part_facts import PartFacts
-from gate.model.policy import Identity, Policy
+from gate.model.policy import Identity, Policy, Tools
 from gate.model.push_facts import Push
 from gate.model.records import PlaceSeen
 from gate.model.references import References
@@ -351,6 +351,7 @@ class Facts:
     ended_at: str
     subject: Subject
     policy: Policy
+    tools: Tools
     stages: tuple[Stage, ...]
     pre: PhaseFacts
     during: During

@@ -6,6 +6,7 @@ GitHub are integers here, times RFC 3339 UTC as they came.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from gate.model.basics import Kind, Word, value
 from gate.model.document import Evidence
@@ -171,23 +172,15 @@ class TrustedPlace:
 class Demand:
     """What evidence must say to be taken for one profile: by the base branch's own ``gate.toml``.
 
-    ``installable`` is a template: ``{system}`` stands for the double of whichever machine ran. ``stated`` holds the
-    values of `Policy` fields that ``gate.toml`` itself states; one that it leaves to the environment is not there.
+    ``stated`` holds, by their names, the compared settings that ``gate.toml`` states, or of which its silence states
+    the default; one that it leaves to the environment is not there. In its ``installable``, ``{system}`` is the double
+    of whichever machine ran.
     """
 
     profile: str
-    push_set: str
-    installable: str
-    require_cache_push: bool
-    stated: Mapping[str, str | tuple[str, ...] | bool | int]
+    stated: Mapping[str, Any]
     cache: str
     endpoint: str
-    absent: tuple[str, ...]
-    buckets: tuple[str, ...]
-    samples: int
-    min_paths: int
-    min_fresh: int
-    cache_public: bool
     max_age_seconds: int
     min_gate_version: str
 

@@ -8,7 +8,7 @@ digest.
 from gate.model.basics import value
 from gate.model.document import ManifestEntry
 from gate.model.part_records import PartName, Previous
-from gate.model.policy import Identity
+from gate.model.policy import Identity, Tools
 
 PART_SCHEMA = "publication-gate/part/v1"
 
@@ -25,6 +25,7 @@ class PartDocument:
     part: PartName
     run: Identity
     policy: str
+    tools: Tools
     previous: tuple[Previous, ...]
     started_at: str
     ended_at: str

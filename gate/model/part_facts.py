@@ -2,7 +2,7 @@
 
 from gate.model.basics import value
 from gate.model.part_records import Previous
-from gate.model.policy import Identity
+from gate.model.policy import Identity, Tools
 
 
 @value
@@ -22,6 +22,7 @@ class PartFacts:
     told: str | None = None
     run: Identity | None = None
     policy: str | None = None
+    tools: Tools | None = None
     previous: tuple[Previous, ...] = ()
     started_at: str | None = None
     ended_at: str | None = None

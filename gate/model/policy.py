@@ -1,9 +1,15 @@
-"""Who ran what, where, and by which rules: what the first record of every journal holds."""
+"""Who ran what, where, and by which rules: what the first record of every journal holds.
+
+`Policy` and `Tools` are the very values that the probe uses: what is not in them decides nothing.
+"""
 
 from collections.abc import Mapping
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
 
-from gate.model.basics import Kind, value
+from gate import limits
+from gate.model.basics import Kind, Secret, value
+from gate.model.setting import PROFILES, Setting, settings_of
 
 
 @value
@@ -36,43 +42,383 @@ class Identity:
 
 @value
 class Policy:
-    """The rules of this run, as they were when it began. Sizes in bytes, times in milliseconds.
+    """The rules of a run: what is looked at, what is believed, and when it is enough. Times in seconds, sizes in bytes.
 
-    ``absent`` is the closed list ``[sources] absent`` of ``gate.toml``: sources that this site does not have.
-    ``store_log`` is the place of the store's own log, empty where it is not read.
-    ``expected_paths`` floor and cap are of the push set; ``representative`` profiles must write ``min_fresh``
-    fresh paths, themselves or by their twin.
+    Each field declares its setting. ``installable`` is the one that is built: the setting's, else the profile's.
     """
 
-    profile: str
-    kind: Kind
-    push_set: Literal["delta", "build-closure", "closure"]
-    installable: str
-    min_paths: int
-    max_paths: int
-    max_bytes: int
-    representative: bool
-    min_fresh: int
-    twin: Literal["auto", "always", "never"]
-    samples: int
-    sample_spacing_millis: int
-    buckets: tuple[str, ...]
-    state_bucket: str
-    state_key: str
-    cache: str
-    probe_cache: str | None
-    cache_public: bool
-    endpoint: str
-    store_endpoint: str
-    hosts: tuple[str, ...]
-    markers: tuple[str, ...]
-    volumes: tuple[str, ...] = ()
-    store_log: str = ""
-    absent: tuple[str, ...] = ()
-    finish_push: bool = False
-    publish_anyway: bool = False
-    require_cache_push: bool = False
-    state_contents: bool = False
-    read_attempts: int
-    read_spacing_millis: int
-    read_jobs: int
+    profile: Annotated[str, Setting(meaning="Name of the profile: the bounded thing to publish.", table="")]
+    kind: Annotated[Kind, Setting(meaning="Whether the run was the lab's.", table="", subject=True)]
+    push_set: Annotated[
+        Literal["delta", "build-closure", "closure"],
+        Setting(
+            meaning="Which paths of the build are published.",
+            table=PROFILES,
+            compared="same",
+            default_counts=True,
+            subject=True,
+        ),
+    ] = "build-closure"
+    installable: Annotated[
+        str,
+        Setting(
+            meaning="Flake installable to build; the default is the profile's own "
+            "(.#checks.<system>.statix, .deadnix).",
+            form="installable",
+            compared="template",
+            default_counts=True,
+            subject=True,
+        ),
+    ] = ""
+    min_paths: Annotated[
+        int, Setting(meaning="Fewest paths of a push set.", table=PROFILES, compared="at-least", default_counts=True)
+    ] = 1
+    max_paths: Annotated[int, Setting(meaning="Most paths of a push set.", table=PROFILES)] = 500
+    max_bytes: Annotated[int, Setting(meaning="Most bytes of a push set.", table=PROFILES)] = 2 * 1024**3
+    min_fresh: Annotated[
+        int,
+        Setting(
+            meaning="Fresh paths that a representative run must write.",
+            table=PROFILES,
+            compared="at-least",
+            default_counts=True,
+        ),
+    ] = 1
+    require_cache_push: Annotated[
+        bool,
+        Setting(
+            meaning="Whether a change that relies on trusted publication may rest on this profile.",
+            table=PROFILES,
+            compared="at-least",
+            default_counts=True,
+        ),
+    ] = False
+    attic_server: Annotated[
+        str, Setting(meaning="URL of the Attic server.", table="cache", form="url", subject=True)
+    ] = ""
+    attic_cache: Annotated[
+        str, Setting(meaning="Name of the cache under test.", table="cache", form="name", subject=True)
+    ] = ""
+    probe_cache: Annotated[
+        str,
+        Setting(
+            meaning="Cache on the same server for canaries and twins; without it they go to the cache under test.",
+            table="cache",
+            form="name",
+            compared="same",
+            subject=True,
+        ),
+    ] = ""
+    cache_public: Annotated[
+        bool,
+        Setting(
+            meaning="The cache is public: drops the claim that a read without a token is denied, and says so.",
+            table="cache",
+            stated=True,
+            compared="none-beyond",
+            default_counts=True,
+            subject=True,
+        ),
+    ] = False
+    hosts: Annotated[
+        tuple[str, ...],
+        Setting(
+            meaning="Further hosts (host:port) that may be contacted, such as the S3 host of presigned URLs.",
+            table="cache",
+            form="host",
+            compared="none-beyond",
+        ),
+    ] = ()
+    plain_http_hosts: Annotated[
+        tuple[str, ...],
+        Setting(
+            meaning="Hosts (host:port) that may be reached by plain http.",
+            table="cache",
+            form="host",
+            compared="none-beyond",
+            default_counts=True,
+        ),
+    ] = ()
+    upstream_keys: Annotated[
+        tuple[str, ...],
+        Setting(
+            meaning="Public keys (name:base64) of upstream caches, to verify that an in-upstream path is "
+            "really theirs.",
+            table="cache",
+            form="public-key",
+            compared="none-beyond",
+            default_counts=True,
+            subject=True,
+        ),
+    ] = ()
+    s3_endpoint: Annotated[
+        str, Setting(meaning="URL of the S3 server.", table="store", form="url", compared="same", subject=True)
+    ] = ""
+    s3_region: Annotated[str, Setting(meaning="Region for S3 signatures.", table="store")] = "us-east-1"
+    buckets: Annotated[
+        tuple[str, ...],
+        Setting(
+            meaning="Buckets whose index is watched.",
+            table="store",
+            form="name",
+            compared="all-of",
+            default_counts=True,
+            subject=True,
+        ),
+    ] = ("attic", "tofu-state")
+    state_bucket: Annotated[
+        str,
+        Setting(
+            meaning="Bucket that holds the OpenTofu state.", table="store", form="name", compared="same", subject=True
+        ),
+    ] = "tofu-state"
+    state_key: Annotated[
+        str, Setting(meaning="Key of the OpenTofu state object.", table="store", compared="same", subject=True)
+    ] = ""
+    state_ha_statement: Annotated[
+        str,
+        Setting(
+            meaning="Who states that the state's store is HA, and why, since S3 can't prove it; empty: nobody does.",
+            table="state",
+            stated=True,
+        ),
+    ] = ""
+    state_contents: Annotated[
+        bool,
+        Setting(
+            meaning="Read the state before and after the publication, not only its HEAD: the evidence gets its "
+            "version, its serial, its lineage (hashed) and whether it is encrypted, and never a value.",
+            table="state",
+            stated=True,
+            compared="same",
+            subject=True,
+        ),
+    ] = False
+    markers: Annotated[
+        tuple[str, ...],
+        Setting(
+            meaning="Locators of the store's data folders, one a drive: file:///data or "
+            "kubectl://NS/deployment/NAME?path=/data.",
+            table="store",
+            form="locator",
+            compared="same",
+            subject=True,
+        ),
+    ] = ()
+    volumes: Annotated[
+        tuple[str, ...],
+        Setting(
+            meaning="Volumes that the markers' places must be, by their ids as told; empty: the same before and after.",
+            table="store",
+            stated=True,
+            compared="same",
+            subject=True,
+        ),
+    ] = ()
+    store_workload: Annotated[
+        str,
+        Setting(
+            meaning="Locator of the store's process: file:///run/rustfs.pid or kubectl://NS/deployment/NAME.",
+            table="store",
+            form="locator",
+            compared="same",
+            subject=True,
+        ),
+    ] = ""
+    store_log: Annotated[
+        str,
+        Setting(
+            meaning="Locator of the store's own log, file:///path or kubectl://NS/statefulset/NAME: trouble that it "
+            "tells in the window is doubt. Empty: what the store says of its drives is not looked at.",
+            table="store",
+            form="locator",
+            compared="same",
+            subject=True,
+        ),
+    ] = ""
+    cache_workload: Annotated[
+        str,
+        Setting(
+            meaning="Locator of the Attic server's process.",
+            table="cache",
+            form="locator",
+            compared="same",
+            subject=True,
+        ),
+    ] = ""
+    server_log: Annotated[
+        str,
+        Setting(
+            meaning="Locator of the Attic server's log; in a cluster, port= may name where each replica serves HTTP.",
+            table="cache",
+            form="locator",
+            compared="same",
+            subject=True,
+        ),
+    ] = ""
+    kube_server: Annotated[
+        str,
+        Setting(
+            meaning="URL of the API server that this context must lead to; needed with a kubeconfig.",
+            table="kubernetes",
+            action=False,
+            compared="same",
+            subject=True,
+        ),
+    ] = ""
+    kube_authority: Annotated[
+        str,
+        Setting(
+            meaning="sha256, in hex, of that server's certificate authority (PEM); compared where it is set.",
+            table="kubernetes",
+            action=False,
+            compared="same",
+            subject=True,
+        ),
+    ] = ""
+    samples: Annotated[
+        int,
+        Setting(
+            meaning="Bucket samples in each phase.",
+            table="sampling",
+            least=2,
+            most=limits.SAMPLES_MAX,
+            compared="at-least",
+            default_counts=True,
+        ),
+    ] = 3
+    sample_spacing: Annotated[
+        float,
+        Setting(
+            meaning="Seconds between samples: three samples 8 s apart span more than RustFS's 15 s re-probe of "
+            "a drive.",
+            table="sampling",
+            least=0.05,
+            most=300,
+            compared="at-least",
+            default_counts=True,
+        ),
+    ] = 8.0
+    read_attempts: Annotated[
+        int,
+        Setting(
+            meaning="Spaced reads of a body whose first read failed; the first failure stays.",
+            table="sampling",
+            least=1,
+            most=10,
+        ),
+    ] = limits.READ_ATTEMPTS
+    read_spacing: Annotated[
+        float, Setting(meaning="Seconds between those reads.", table="sampling", least=0, most=60)
+    ] = limits.READ_SPACING_SECONDS
+    jobs: Annotated[int, Setting(meaning="Bodies read at a time.", table="sampling", least=1, most=256)] = (
+        limits.READ_JOBS
+    )
+    twin: Annotated[
+        Literal["auto", "always", "never"],
+        Setting(
+            meaning="Whether a twin of the push set is published when the profile's own paths are not fresh.",
+            compared="same",
+        ),
+    ] = "auto"
+    finish_push: Annotated[
+        bool, Setting(meaning="Let a push run on after a bucket was lost: for a controlled reproduction only.")
+    ] = False
+    publish_anyway: Annotated[
+        bool,
+        Setting(
+            meaning="Publish although the pre evidence is not clean: for a controlled reproduction only.",
+            compared="never",
+            default_counts=True,
+        ),
+    ] = False
+    absent: Annotated[
+        tuple[str, ...],
+        Setting(
+            meaning="Sources that this site does not have. Never the index, the markers, the bodies or the push "
+            "account.",
+            table="sources",
+            stated=True,
+            choices=("state", "store-workload", "cache-workload", "server-log"),
+            compared="same",
+            default_counts=True,
+            subject=True,
+        ),
+    ] = ()
+
+    @property
+    def representative(self) -> bool:
+        """Whether a pass of this profile says something of real closures: it must write more than one fresh path."""
+        return self.min_fresh > 1
+
+    @property
+    def caches(self) -> tuple[str, ...]:
+        """The cache under test, and the one for canaries and twins where that is another; the last is where they go."""
+        return tuple(dict.fromkeys((self.attic_cache, self.probe_cache or self.attic_cache)))
+
+
+@value
+class Tools:
+    """With what this job works: its programs, its way into the cluster, and how long it may take."""
+
+    kubectl_bin: Annotated[
+        str, Setting(meaning="The kubectl to run, where a place is in a cluster.", table="kubernetes", action=False)
+    ] = "kubectl"
+    kube_context: Annotated[
+        str,
+        Setting(
+            meaning="Context of the kubeconfig; needed with one, so that the current context can't be another "
+            "cluster's.",
+            table="kubernetes",
+            action=False,
+        ),
+    ] = ""
+    kube_plugins: Annotated[
+        tuple[str, ...],
+        Setting(
+            meaning="Absolute paths of credential plugins that the kubeconfig may run; none by default.",
+            table="kubernetes",
+            action=False,
+        ),
+    ] = ()
+    attic_bin: Annotated[str, Setting(meaning="The attic client to run.", action=False)] = "attic"
+    deadline: Annotated[
+        float,
+        Setting(
+            meaning="Seconds after which the run ends itself; keep it 60 s under the job's timeout-minutes.",
+            least=1,
+            most=21600,
+        ),
+    ] = 3300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """What a job holds and never records."""
+
+    push_token: Annotated[Secret | None, Setting(meaning="Attic token with the right to push.")] = None
+    read_token: Annotated[Secret | None, Setting(meaning="Attic token with the right to read, and no other.")] = None
+    signing_secret: Annotated[
+        Secret | None,
+        Setting(
+            meaning="Attic's signing secret in base64 (HS256, or the PEM of an RS256 key): mints a read token of at "
+            "most 15 minutes when none is given. Never in a job that runs flake code: it makes tokens for "
+            "anything.",
+        ),
+    ] = None
+    signing_secret_from: Annotated[
+        str,
+        Setting(
+            meaning="Place of that secret, for attic-nar-integrity-check alone: file:///path, or "
+            "kubectl://NAMESPACE/secret/NAME?key=KEY.",
+            table="cache",
+            action=False,
+        ),
+    ] = ""
+    s3_access_key_id: Annotated[Secret | None, Setting(meaning="S3 key that may list and head the buckets.")] = None
+    s3_secret_access_key: Annotated[Secret | None, Setting(meaning="The secret of that key.")] = None
+
+
+POLICY_SETTINGS: Final = settings_of(Policy, "policy")
+TOOL_SETTINGS: Final = settings_of(Tools, "tools")
+SECRET_SETTINGS: Final = settings_of(Secrets, "secrets")

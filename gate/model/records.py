@@ -14,7 +14,7 @@ from gate.model.log_records import ReplicaCanaries, StoreLogRead
 from gate.model.nar_read import NarRead
 from gate.model.parsed import StateFacts
 from gate.model.part_records import LogStood, PartBegun, PartJoined, PartRejected
-from gate.model.policy import Identity, Policy
+from gate.model.policy import Identity, Policy, Tools
 
 
 @value
@@ -58,6 +58,7 @@ class RunStarted:
     kind: Literal["run-started"] = "run-started"
     run: Identity
     policy: Policy
+    tools: Tools
 
 
 @value

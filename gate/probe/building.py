@@ -40,7 +40,7 @@ def build_profile(site: Site, world: World) -> Built | None:
         installable,
         name=BUILD_CHILD,
         capture=capture,
-        cache_urls=site.cache_urls(site.settings.attic_cache),
+        cache_urls=site.cache_urls(site.policy.attic_cache),
         deadline_seconds=min(limits.BUILD_SECONDS, site.seconds_left()),
     )
     site.write(ended)

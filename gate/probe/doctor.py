@@ -67,7 +67,7 @@ class _Unkept(Capture):
 
 def visit(settings: Settings, world: World) -> Examined:
     """Look once at everything. Raises `RefusedError` for settings that can't be used, `CancelledError` by a signal."""
-    once = replace(settings, samples=1)
+    once = replace(settings, policy=replace(settings.policy, samples=1))
     with closing(Site(once, _NOWHERE, world, _Unwritten(world.clock))) as site:
         seen = _visit(site, world)
     if world.cancel.cancelled:
@@ -77,7 +77,7 @@ def visit(settings: Settings, world: World) -> Examined:
 
 def _visit(site: Site, world: World) -> Examined:
     world.progress.stage("tools")
-    site.write(RunStarted(run=started(site, world), policy=site.policy))
+    site.write(RunStarted(run=started(site, world), policy=site.policy, tools=site.settings.tools))
     world.progress.stage("cluster")
     cluster = visit_cluster(site, world)
     world.progress.stage("cache")
@@ -87,7 +87,7 @@ def _visit(site: Site, world: World) -> Examined:
     try_access_controls(site)
     world.progress.stage("store and places")
     observe_phase(site, world, Phase.PRE, open_logs=lambda began: site.open_log_windows(since=began))
-    _, store_clock = _timed(world, "store", lambda: site.s3.head_bucket(site.settings.buckets[0]))
+    _, store_clock = _timed(world, "store", lambda: site.s3.head_bucket(site.policy.buckets[0]))
     world.progress.stage("server log")
     log = _log(site, world)
     sample = _last(site, BucketSampled)
@@ -95,7 +95,7 @@ def _visit(site: Site, world: World) -> Examined:
         raise CancelledError(world.cancel.reason or "cancelled")
     return Examined(
         facts=facts_so_far(site.entries),
-        keys_given=None not in (site.settings.s3_access_key_id, site.settings.s3_secret_access_key),
+        keys_given=None not in (site.settings.secrets.s3_access_key_id, site.settings.secrets.s3_secret_access_key),
         missing_tools=_missing_tools(site.settings, world),
         nix=nix,
         refusal=refusal,
@@ -115,7 +115,7 @@ def _visit(site: Site, world: World) -> Examined:
 
 
 def _missing_tools(settings: Settings, world: World) -> tuple[str, ...]:
-    wanted = {"nix": "nix", "nix-store": "nix-store", "attic": settings.attic_bin}
+    wanted = {"nix": "nix", "nix-store": "nix-store", "attic": settings.tools.attic_bin}
     path = world.environ.get("PATH")
     return tuple(name for name, program in wanted.items() if shutil.which(program, path=path) is None)
 
@@ -126,7 +126,7 @@ def _nix(site: Site) -> NixSeen:
         settings = site.nix.settings()
     except InconclusiveError as error:
         return NixSeen(among=None, trusted=None, error=str(error))
-    cache = site.settings.attic_cache
+    cache = site.policy.attic_cache
     key = site.public_keys.get(cache)
     return NixSeen(
         among=any(same_cache(one, url) for one in settings.substituters for url in site.cache_urls(cache)),
@@ -144,7 +144,7 @@ def _refusal(site: Site) -> str | None:
 
 
 def _ask_cache(site: Site) -> HttpAnswer:
-    return site.attic.cache_config(site.settings.attic_cache, site.read_token).answer
+    return site.attic.cache_config(site.policy.attic_cache, site.read_token).answer
 
 
 def _timed(world: World, of: ClockOf, ask: Callable[[], HttpAnswer]) -> tuple[HttpAnswer, ClockSeen]:
@@ -155,8 +155,8 @@ def _timed(world: World, of: ClockOf, ask: Callable[[], HttpAnswer]) -> tuple[Ht
 
 def _tokens(site: Site) -> Iterator[TokenSeen]:
     settings = site.settings
-    yield _token("read", site.read_token, minted=settings.read_token is None)
-    yield _token("push", settings.push_token, minted=False)
+    yield _token("read", site.read_token, minted=settings.secrets.read_token is None)
+    yield _token("push", settings.secrets.push_token, minted=False)
 
 
 def _token(use: TokenUse, token: Secret | None, *, minted: bool) -> TokenSeen:
@@ -177,8 +177,8 @@ def _token(use: TokenUse, token: Secret | None, *, minted: bool) -> TokenSeen:
 
 def _push(site: Site) -> dict[str, HttpAnswer]:
     """The answer to the emptiest question that needs the right to push, of each cache."""
-    token = site.settings.push_token
-    return {} if token is None else {cache: site.attic.may_push(cache, token) for cache in site.caches}
+    token = site.settings.secrets.push_token
+    return {} if token is None else {cache: site.attic.may_push(cache, token) for cache in site.policy.caches}
 
 
 def _log(site: Site, world: World) -> LogSeen | None:

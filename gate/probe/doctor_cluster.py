@@ -7,13 +7,13 @@ from gate.clock import rfc3339
 from gate.errors import ForeignTextError, InconclusiveError
 from gate.model.examination import ClockSeen, ClusterSeen, RightSeen
 from gate.model.parsed import KubectlLocator
+from gate.model.policy import Policy
 from gate.observe.kube_rights import client_version, may, server_version
 from gate.observe.kube_trust import distrust
 from gate.observe.kubectl import Kubectl
 from gate.parse.locator import parse_locator
 from gate.probe.site import Site
 from gate.probe.world import World
-from gate.settings import Settings
 
 _Right = tuple[str, str, str, str]  # namespace, verb, resource, name of the one object or empty
 
@@ -28,13 +28,16 @@ class Visit:
 
 def visit_cluster(site: Site, world: World) -> Visit:
     """Ask the cluster. One that is not to be trusted is not asked, and the site's kubectl is not used from then on."""
-    kubectl, settings = site.kubectl, site.settings
+    kubectl = site.kubectl
     if kubectl is None:
         now = rfc3339(world.clock.now())
         return Visit(seen=None, clock=ClockSeen(of="cluster", before=now, after=now, date=None))
     client, client_error = _client(kubectl)
     trouble = distrust(
-        kubectl, server=settings.kube_server, authority=settings.kube_authority, plugins=settings.kube_plugins
+        kubectl,
+        server=site.policy.kube_server,
+        authority=site.policy.kube_authority,
+        plugins=site.settings.tools.kube_plugins,
     )
     server, date, error = None, None, trouble or ""
     before = rfc3339(world.clock.now())
@@ -46,29 +49,29 @@ def visit_cluster(site: Site, world: World) -> Visit:
     else:
         site.kubectl = None
     clock = ClockSeen(of="cluster", before=before, after=rfc3339(world.clock.now()), date=date)
-    rights = tuple(_right(kubectl, right, sources, error) for right, sources in rights_needed(settings).items())
+    rights = tuple(_right(kubectl, right, sources, error) for right, sources in rights_needed(site.policy).items())
     seen = ClusterSeen(
         client=client, client_error=client_error, distrust=trouble, server=server, error=error, rights=rights
     )
     return Visit(seen=seen, clock=clock)
 
 
-def rights_needed(settings: Settings) -> Mapping[_Right, tuple[str, ...]]:
-    """Every right that the places of these settings need, with the sources that need it."""
+def rights_needed(policy: Policy) -> Mapping[_Right, tuple[str, ...]]:
+    """Every right that the places of a policy need, with the sources that need it."""
     needed: dict[_Right, tuple[str, ...]] = {}
-    for source, place in _in_cluster(settings):
+    for source, place in _in_cluster(policy):
         for verb, resource, name in _verbs(source, place):
             right = (place.namespace, verb, resource, name)
             needed[right] = tuple(dict.fromkeys((*needed.get(right, ()), source)))
     return needed
 
 
-def _in_cluster(settings: Settings) -> Iterator[tuple[str, KubectlLocator]]:
-    places = [("markers", place) for place in settings.markers]
-    places += [("store-workload", settings.store_workload), ("cache-workload", settings.cache_workload)]
-    places += [("server-log", settings.server_log), ("store-log", settings.store_log)]
+def _in_cluster(policy: Policy) -> Iterator[tuple[str, KubectlLocator]]:
+    places = [("markers", place) for place in policy.markers]
+    places += [("store-workload", policy.store_workload), ("cache-workload", policy.cache_workload)]
+    places += [("server-log", policy.server_log), ("store-log", policy.store_log)]
     for source, place in places:
-        if source in settings.absent:
+        if source in policy.absent:
             continue
         try:
             locator = parse_locator(place)

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 from gate import __version__, limits
 from gate.errors import ForeignTextError, GateError, InconclusiveError, NoNameError, RefusedError
 from gate.model.parsed import CacheConfig, KubectlLocator
-from gate.model.policy import Identity
+from gate.model.policy import Identity, Policy
 from gate.model.records import CacheConfigSeen
 from gate.observe.kube_trust import distrust
 from gate.observe.kubectl import kubectl_environment
 from gate.observe.nix_store import nix_environment
 from gate.parse.attic_json import parse_attic_error, parse_cache_config
 from gate.parse.locator import parse_locator
-from gate.probe.site import Site, kubectl_of, places_of
+from gate.probe.site import Site, hosts_of, kubectl_of, places_of
 from gate.probe.world import World
 from gate.settings import Settings
 
@@ -32,7 +32,7 @@ def refuse_missing_tools(settings: Settings, world: World) -> None:
 def refuse_missing_programs(settings: Settings, world: World) -> None:
     """Raise `RefusedError` naming the first program of a publication that is missing: nothing was done."""
     path = world.environ.get("PATH")
-    for tool in ("nix", "nix-store", settings.attic_bin):
+    for tool in ("nix", "nix-store", settings.tools.attic_bin):
         if shutil.which(tool, path=path) is None:
             message = f"{tool} is not on PATH: install it, or name the attic client by GATE_ATTIC_BIN; nothing was done"
             raise RefusedError(message)
@@ -44,7 +44,10 @@ def refuse_other_cluster(settings: Settings, world: World) -> None:
     if kubectl is None:
         return
     trouble = distrust(
-        kubectl, server=settings.kube_server, authority=settings.kube_authority, plugins=settings.kube_plugins
+        kubectl,
+        server=settings.policy.kube_server,
+        authority=settings.policy.kube_authority,
+        plugins=settings.tools.kube_plugins,
     )
     if trouble is not None:
         raise RefusedError(f"{trouble}; nothing was done")
@@ -60,7 +63,7 @@ def refuse_impossible_names(settings: Settings, world: World) -> None:
     if kubectl is None:
         return
     try:
-        for place in _workloads(settings):
+        for place in _workloads(settings.policy):
             kubectl.pods(place)
     except NoNameError as error:
         message = f"{error}; what answers kubectl is no Kubernetes API: look where it leads to; nothing was done"
@@ -69,10 +72,10 @@ def refuse_impossible_names(settings: Settings, world: World) -> None:
         return
 
 
-def _workloads(settings: Settings) -> Iterator[KubectlLocator]:
+def _workloads(policy: Policy) -> Iterator[KubectlLocator]:
     """The workloads of all places, each once."""
     seen: dict[tuple[str, str, str], KubectlLocator] = {}
-    for text in places_of(settings):
+    for text in places_of(policy):
         try:
             place = parse_locator(text) if text else None
         except ForeignTextError:
@@ -125,7 +128,7 @@ def _versions(site: Site) -> dict[str, str]:
         nix = "unknown"
     attic = "unknown"
     try:
-        argv = (site.settings.attic_bin, "--version")
+        argv = (site.settings.tools.attic_bin, "--version")
         attic = site.nix.ask(argv, name="attic-version", cap=limits.ANSWER_BODY_BYTES).decode("ascii", "replace")
     except GateError:
         pass
@@ -138,8 +141,8 @@ def identify_caches(site: Site) -> None:
     The client follows the endpoint that the description names, with the token (attic b7c9056
     client/src/command/push.rs:156), so it must be one of ours.
     """
-    for cache in site.caches:
-        seen = site.attic.cache_config(cache, site.read_tokens[cache] or site.settings.push_token)
+    for cache in site.policy.caches:
+        seen = site.attic.cache_config(cache, site.read_tokens[cache] or site.settings.secrets.push_token)
         site.write(seen)
         config = _config(cache, seen)
         if config is not None:
@@ -169,7 +172,7 @@ def _check_endpoints(site: Site, cache: str, config: CacheConfig) -> None:
         if url and site.http.hosts.read(url) is None:
             host = ascii(urlsplit(url).netloc.rpartition("@")[2])[:100]
             message = (
-                f"cache {cache} sends its clients to {host}, expected one of {', '.join(site.policy.hosts)}: "
+                f"cache {cache} sends its clients to {host}, expected one of {', '.join(hosts_of(site.policy))}: "
                 "nothing was published; add the host to hosts if it is yours"
             )
             raise RefusedError(message)

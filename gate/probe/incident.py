@@ -13,16 +13,16 @@ from gate.process import Capture
 
 def look_deeper(site: Site) -> None:
     """Record all of it; nothing here can make the capture's verdict better."""
-    settings = site.settings
+    policy = site.policy
     with ThreadPoolExecutor(limits.READ_JOBS) as threads:
-        disks = threads.map(lambda place: look_at_disk(place, kubectl=site.kubectl), settings.markers)
+        disks = threads.map(lambda place: look_at_disk(place, kubectl=site.kubectl), policy.markers)
         for rows in disks:
             for disk in rows:
                 site.write(disk)
     if site.kubectl is None:
         return
     capture = Capture(site.directory, PREVIOUS_LOG, secrets=site.secrets)
-    for role, place in (("store", settings.store_workload), ("cache", settings.cache_workload)):
+    for role, place in (("store", policy.store_workload), ("cache", policy.cache_workload)):
         past = look_at_past("store" if role == "store" else "cache", place, kubectl=site.kubectl, capture=capture)
         if past is not None:
             site.write(past.events)

@@ -17,15 +17,13 @@ from gate.evidence.parts import JOURNAL, part_bytes, policy_digest, run_differen
 from gate.journal import Journal, make_folder
 from gate.model.document import Evidence
 from gate.model.part_records import PARTS, PRE, PartJoined, PartRejected, Rejection
-from gate.model.policy import Identity
+from gate.model.policy import SECRET_SETTINGS, Identity
 from gate.model.records import RunComplete, RunStarted, Trouble
 from gate.probe.identify import identity
 from gate.probe.part_folder import SealedPart, claimed_part, verify_part
-from gate.probe.site import policy_of
 from gate.probe.world import World
 from gate.seal import seal
 from gate.settings import Settings
-from gate.settings.table import SETTINGS
 from gate.tape import stream
 
 DOUBLED: Final = "part-doubled"
@@ -57,7 +55,7 @@ def join(
         message = "no part was given: give the folders of the parts pre, publish, during and post"
         raise RefusedError(message)
     read = _read_all(folders, told)
-    start = RunStarted(run=_identity(read.taken, world), policy=policy_of(settings))
+    start = RunStarted(run=_identity(read.taken, world), policy=settings.policy, tools=settings.tools)
     for part in list(read.taken):
         wrong = list(run_differences(start.run, part.document.run))
         if part.document.policy != policy_digest(start.policy):
@@ -158,7 +156,9 @@ def _copy(part: SealedPart, directory: Path) -> None:
 
 
 def _refuse_secrets(settings: Settings) -> None:
-    held = [row.env for row in SETTINGS if row.type == "secret" and getattr(settings, row.name) is not None]
+    held = [
+        row.env for row in SECRET_SETTINGS if row.type == "secret" and getattr(settings.secrets, row.name) is not None
+    ]
     if held:
         message = f"the judging job was given {', '.join(held)}, expected no secret at all: nothing was done"
         raise RefusedError(message)

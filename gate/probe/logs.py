@@ -39,4 +39,4 @@ def _capture_store_log(site: Site, world: World) -> None:
     capture = Capture(site.directory, STORE_LOG, secrets=site.secrets)
     lacking = site.store_log_window.capture(capture, (), clock=world.clock)
     site.write(capture.close())
-    site.write(StoreLogRead(place=site.settings.store_log, notes=lacking))
+    site.write(StoreLogRead(place=site.policy.store_log, notes=lacking))

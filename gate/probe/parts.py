@@ -45,11 +45,11 @@ from gate.probe.phases import observe_phase, take_sample
 from gate.probe.plan import ending_after, publish_all
 from gate.probe.publishing import Publication, know_references
 from gate.probe.reading import look_for_references, read_back, read_once_more
-from gate.probe.site import Site, open_site, policy_of
+from gate.probe.site import Site, open_site
 from gate.probe.stages import skip, stage
 from gate.probe.trials import try_access_controls, try_bit_flip
 from gate.probe.world import World
-from gate.settings import Settings
+from gate.settings import Settings, refuse_incomplete
 
 _OBSERVING: Final = ("read_token", "signing_secret", "s3_access_key_id", "s3_secret_access_key")
 _CLUSTER: Final = "KUBECONFIG"
@@ -65,7 +65,7 @@ class Given:
 
 def refuse_rights(settings: Settings, world: World, part: PartName) -> None:
     """Raise `RefusedError` when a job holds a secret that its part must not have: that is what the split is for."""
-    held = [name for name in ("push_token", *_OBSERVING) if getattr(settings, name) is not None]
+    held = [name for name in ("push_token", *_OBSERVING) if getattr(settings.secrets, name) is not None]
     allowed = ("push_token",) if part == PUBLISH else _OBSERVING
     wrong = [f"GATE_{name.upper()}" for name in held if name not in allowed]
     if part == PUBLISH and world.environ.get(_CLUSTER):
@@ -79,6 +79,7 @@ def refuse_rights(settings: Settings, world: World, part: PartName) -> None:
 def take_pre(settings: Settings, directory: Path, world: World) -> SealedPart:
     """The part ``pre``: buckets, state, workloads and controls before, and where the server's log stood."""
     refuse_rights(settings, world, PRE)
+    refuse_incomplete(settings, PRE)
     refuse_other_cluster(settings, world)
     refuse_impossible_names(settings, world)
     return _part(settings, directory, world, _begun(PRE, {}), lambda site: _pre(site, world))
@@ -98,6 +99,7 @@ def take_during(
     Raises `RefusedError` without the part ``pre`` of this run, or for a time that is not within the limits.
     """
     refuse_rights(settings, world, DURING)
+    refuse_incomplete(settings, DURING)
     if not 0 < seconds <= limits.DURING_SECONDS_MAX:
         message = f"seconds is {seconds:g}: expected more than 0 and at most {limits.DURING_SECONDS_MAX:g}"
         raise RefusedError(message)
@@ -112,6 +114,7 @@ def publish_part(settings: Settings, directory: Path, world: World, given: Seque
     Raises `RefusedError` for any secret beside the push token, and without that part.
     """
     refuse_rights(settings, world, PUBLISH)
+    refuse_incomplete(settings, PUBLISH)
     refuse_missing_programs(settings, world)
     mine, parts = _given(settings, world, given, GIVEN[PUBLISH])
     return _part(settings, directory, mine, _begun(PUBLISH, parts), lambda site: _publish(site, mine, parts[PRE]))
@@ -124,6 +127,7 @@ def take_post(settings: Settings, directory: Path, world: World, given: Sequence
     genuine. Raises `RefusedError` without the part ``pre`` of this run.
     """
     refuse_rights(settings, world, POST)
+    refuse_incomplete(settings, POST)
     refuse_other_cluster(settings, world)
     mine, parts = _given(settings, world, given, (PRE,))
     doubts: list[str] = []
@@ -181,7 +185,7 @@ def _publishing(settings: Settings, world: World, given: Sequence[Given], doubts
 
 def _refuse_foreign(settings: Settings, world: World, part: SealedPart) -> None:
     wrong = list(run_differences(identity(world, {}), part.document.run))
-    if part.document.policy != policy_digest(policy_of(settings)):
+    if part.document.policy != policy_digest(settings.policy):
         wrong.append("its policy is another one: settings differ between the jobs")
     if wrong:
         message = f"the part {part.document.part} in {part.folder} is not of this run: {'; '.join(wrong)}"
@@ -204,8 +208,8 @@ def _part(
     act: Callable[[Site], None],
 ) -> SealedPart:
     """Write the part that ``act`` sees, and seal it, however that ended."""
-    with open_site(settings, directory, world) as site, ending_after(settings.deadline, world):
-        site.write(RunStarted(run=started(site, world), policy=site.policy))
+    with open_site(settings, directory, world) as site, ending_after(settings.tools.deadline, world):
+        site.write(RunStarted(run=started(site, world), policy=site.policy, tools=site.settings.tools))
         site.write(begun)
         try:
             act(site)
@@ -252,12 +256,12 @@ def _sample_for(site: Site, world: World, seconds: float, over: Callable[[], boo
 
 def _publish(site: Site, world: World, pre: SealedPart) -> None:
     site.split = True
-    site.read_tokens = dict.fromkeys(site.caches, site.settings.push_token)
+    site.read_tokens = dict.fromkeys(site.policy.caches, site.settings.secrets.push_token)
     stage(site, world, "identify", lambda: identify_caches(site))
     reasons = unclean(facts_so_far(pre.tape.entries))
     if not pre.document.complete:
         reasons = ("its record is not whole", *reasons)
-    if reasons and not site.settings.publish_anyway:
+    if reasons and not site.policy.publish_anyway:
         skip(site, PUBLISH, f"the evidence before is not clean: {'; '.join(reasons)}")
     else:
         publish_all(site, world)
@@ -310,7 +314,7 @@ def _take_over(site: Site, plan: PushSetKnown, known: ReferencesKnown | None) ->
     for path in plan.paths:
         store_path(path.store_path)
     keys = site.upstream_key_names.get(cache, ())
-    upstream = tuple(path.store_path for path in plan.paths if is_upstream(path, keys, site.settings.upstream_keys))
+    upstream = tuple(path.store_path for path in plan.paths if is_upstream(path, keys, site.policy.upstream_keys))
     site.write(replace(plan, upstream=upstream, upstream_key_names=tuple(keys)))
     what = Publication(
         label=plan.label,

@@ -26,7 +26,7 @@ def observe_phase(site: Site, world: World, phase: Phase, *, open_logs: Callable
     workloads = _workloads(site, phase)
     if open_logs is not None:
         open_logs(began)
-    if "server-log" not in site.settings.absent:
+    if "server-log" not in site.policy.absent:
         _send_canary(site, phase, f"gate-canary-{phase.value}-{world.nonce}")
         _send_to_replicas(site, world, phase, began)
     for row in workloads:
@@ -34,8 +34,8 @@ def observe_phase(site: Site, world: World, phase: Phase, *, open_logs: Callable
     if phase is Phase.PRE:
         _observe_state(site, phase)
     _observe_uploads(site, phase)
-    for number in range(1, site.settings.samples + 1):
-        if number > 1 and world.cancel.wait(site.settings.sample_spacing):
+    for number in range(1, site.policy.samples + 1):
+        if number > 1 and world.cancel.wait(site.policy.sample_spacing):
             return
         take_sample(site, world, phase, number)
     if phase is Phase.POST:
@@ -45,44 +45,44 @@ def observe_phase(site: Site, world: World, phase: Phase, *, open_logs: Callable
 
 def _observe_uploads(site: Site, phase: Phase) -> None:
     """The open uploads of the buckets that bodies are in; after the publication twice, the samples' window apart."""
-    for bucket in site.settings.buckets:
-        if bucket != site.settings.state_bucket:
+    for bucket in site.policy.buckets:
+        if bucket != site.policy.state_bucket:
             site.write(UploadsSeen(phase=phase, bucket=bucket, answer=site.s3.list_uploads(bucket)))
 
 
 def _send_canary(site: Site, phase: Phase, nonce: str) -> None:
-    url = site.cache_url(site.settings.attic_cache)
+    url = site.cache_url(site.policy.attic_cache)
     site.write(send_canary(site.http, url, token=site.read_token, phase=phase, nonce=nonce))
 
 
 def _send_to_replicas(site: Site, world: World, phase: Phase, began: float) -> None:
-    settings = site.settings
+    policy = site.policy
     asking = Asking(
-        endpoint=settings.attic_server,
-        cache=settings.attic_cache,
+        endpoint=policy.attic_server,
+        cache=policy.attic_cache,
         nonce=world.nonce,
         inside=site.in_cluster,
         cancel=world.cancel,
         since=began,
     )
-    sent = send_to_replicas(settings.server_log, asking, phase=phase, kubectl=site.kubectl)
+    sent = send_to_replicas(policy.server_log, asking, phase=phase, kubectl=site.kubectl)
     if sent is not None:
         site.write(sent)
 
 
 def _observe_state(site: Site, phase: Phase) -> None:
-    if "state" not in site.settings.absent:
-        bucket, key = site.settings.state_bucket, site.settings.state_key
-        site.write(look_at_state(site.s3, bucket, key, phase=phase, contents=site.settings.state_contents))
+    if "state" not in site.policy.absent:
+        bucket, key = site.policy.state_bucket, site.policy.state_key
+        site.write(look_at_state(site.s3, bucket, key, phase=phase, contents=site.policy.state_contents))
 
 
 def _workloads(site: Site, phase: Phase) -> tuple[WorkloadSeen, ...]:
-    settings = site.settings
+    policy = site.policy
     places: tuple[tuple[Role, str, str], ...] = (
-        ("store", settings.store_workload, settings.s3_endpoint),
-        ("cache", settings.cache_workload, settings.attic_server),
+        ("store", policy.store_workload, policy.s3_endpoint),
+        ("cache", policy.cache_workload, policy.attic_server),
     )
-    asked = [row for row in places if f"{row[0]}-workload" not in settings.absent]
+    asked = [row for row in places if f"{row[0]}-workload" not in policy.absent]
 
     def look(row: tuple[Role, str, str]) -> tuple[WorkloadSeen, ...]:
         role, place, endpoint = row
@@ -98,8 +98,8 @@ def take_sample(site: Site, world: World, phase: Phase, number: int) -> BucketSa
     world.progress.sample(phase, number)
     sample = sample_buckets(
         site.s3,
-        site.settings.buckets,
-        site.settings.markers,
+        site.policy.buckets,
+        site.policy.markers,
         phase=phase,
         number=number,
         http=site.http,

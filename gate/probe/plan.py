@@ -33,7 +33,7 @@ from gate.probe.trials import try_access_controls, try_bit_flip
 from gate.probe.twin import twin, why_not
 from gate.probe.world import World
 from gate.seal import seal
-from gate.settings import Settings
+from gate.settings import Settings, refuse_incomplete
 
 PUBLISH = "publish"
 
@@ -41,10 +41,11 @@ PUBLISH = "publish"
 def run(settings: Settings, directory: Path, world: World) -> Evidence:
     """Run the probe and seal its evidence into ``directory``, which must be new.
 
-    Raises `RefusedError` before there is a folder (missing tools, a folder that exists), `InconclusiveError` when the
-    evidence itself can't be written. Everything else ends in sealed evidence.
+    Raises `RefusedError` before there is a folder (a setting or a tool is missing, the folder exists),
+    `InconclusiveError` when the evidence itself can't be written. Everything else ends in sealed evidence.
     """
-    refuse_missing_tools(settings, world)  # (0)
+    refuse_incomplete(settings, "run")  # (0)
+    refuse_missing_tools(settings, world)
     refuse_impossible_names(settings, world)
     return _recorded(settings, directory, world, _publish_when_clean)
 
@@ -55,13 +56,14 @@ def capture(settings: Settings, directory: Path, world: World) -> Evidence:
     Nothing is built or pushed, so the sealed run is never a pass; a wrong index makes it a quarantine.
     Raises as `run` does, but needs neither Nix nor the Attic client.
     """
+    refuse_incomplete(settings, "capture")
     refuse_other_cluster(settings, world)
     return _recorded(settings, directory, world, _look_only)
 
 
 def _recorded(settings: Settings, directory: Path, world: World, middle: Callable[[Site, World], None]) -> Evidence:
-    with open_site(settings, directory, world) as site, ending_after(settings.deadline, world):
-        site.write(RunStarted(run=started(site, world), policy=site.policy))
+    with open_site(settings, directory, world) as site, ending_after(settings.tools.deadline, world):
+        site.write(RunStarted(run=started(site, world), policy=site.policy, tools=site.settings.tools))
         try:
             _steps(site, world, middle)
         except CancelledError as error:
@@ -91,7 +93,7 @@ def _look_only(site: Site, world: World) -> None:
 
 def _publish_when_clean(site: Site, world: World) -> None:
     reasons = unclean(facts_so_far(site.entries))
-    if reasons and not site.settings.publish_anyway:
+    if reasons and not site.policy.publish_anyway:
         skip(site, PUBLISH, f"the evidence before is not clean: {'; '.join(reasons)}")
     else:
         publish_all(site, world)
@@ -119,11 +121,11 @@ def publish_all(site: Site, world: World) -> None:
         return
     pair = stage(site, world, "expect:canary", lambda: canaries(site, world))
     good = pair is not None and _publish_one(site, world, pair)
-    if not good and not site.settings.publish_anyway:
+    if not good and not site.policy.publish_anyway:
         skip(site, PUBLISH, "the canary pair was not published and read back whole, so the profile was not pushed")
         return
     good = _publish_twin(site, world)
-    if not good and not site.settings.publish_anyway:
+    if not good and not site.policy.publish_anyway:
         skip(site, PUBLISH, "the twin was not published and read back whole, so the profile was not pushed")
         return
     _publish_one(site, world, profile)

@@ -49,7 +49,7 @@ def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str
         _check_bytes(site, sum(path.nar_size for path in facts))
     cache = site.cache_of(label)
     names = site.upstream_key_names.get(cache, ())
-    upstream = tuple(path.store_path for path in facts if is_upstream(path, names, site.settings.upstream_keys))
+    upstream = tuple(path.store_path for path in facts if is_upstream(path, names, site.policy.upstream_keys))
     site.write(
         PushSetKnown(
             label=label,
@@ -60,7 +60,9 @@ def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str
             upstream_key_names=tuple(names),
         )
     )
-    asked = site.attic.missing_paths(cache, site.settings.push_token, [path.store_path for path in facts], label)
+    asked = site.attic.missing_paths(
+        cache, site.settings.secrets.push_token, [path.store_path for path in facts], label
+    )
     site.write(asked)
     if label is Label.CANARY:
         _refuse_known(asked, facts)
@@ -78,7 +80,7 @@ def know_references(site: Site, label: Label, facts: Sequence[PathFacts]) -> tup
     """Record what is known here of the paths that a push set refers to; those that the cache itself has to have."""
     cache = site.cache_of(label)
     names = site.upstream_key_names.get(cache, ())
-    upstream = tuple(path.store_path for path in facts if is_upstream(path, names, site.settings.upstream_keys))
+    upstream = tuple(path.store_path for path in facts if is_upstream(path, names, site.policy.upstream_keys))
     site.write(
         ReferencesKnown(
             label=label, cache=cache, paths=tuple(facts), upstream=upstream, upstream_key_names=tuple(names)
@@ -104,20 +106,20 @@ def _refuse_known(asked: MissingAsked, canaries: Sequence[PathFacts]) -> None:
 
 
 def _check_count(site: Site, count: int) -> None:
-    profile = site.settings.profile
-    if not profile.min_paths <= count <= profile.max_paths:
+    policy = site.policy
+    if not policy.min_paths <= count <= policy.max_paths:
         message = (
-            f"the push set of {profile.name} has {count} paths, expected {profile.min_paths} to {profile.max_paths}: "
+            f"the push set of {policy.profile} has {count} paths, expected {policy.min_paths} to {policy.max_paths}: "
             "nothing was published; set the profile's bounds in gate.toml if this is right"
         )
         raise RefusedError(message)
 
 
 def _check_bytes(site: Site, total: int) -> None:
-    profile = site.settings.profile
-    if total > profile.max_bytes:
+    policy = site.policy
+    if total > policy.max_bytes:
         message = (
-            f"the push set of {profile.name} has {total} bytes, expected at most {profile.max_bytes}: "
+            f"the push set of {policy.profile} has {total} bytes, expected at most {policy.max_bytes}: "
             "nothing was published; set max-bytes in gate.toml if this is right"
         )
         raise RefusedError(message)
@@ -135,7 +137,7 @@ def publish(site: Site, world: World, what: Publication) -> None:
 
     Never retried: a retry hides the fault, and Attic deduplicates what it wrongly believes to have.
     """
-    if site.settings.push_token is None:
+    if site.settings.secrets.push_token is None:
         message = "no push token: set GATE_PUSH_TOKEN or GATE_PUSH_TOKEN_FILE"
         raise InconclusiveError(message)
     site.published.append(what)
@@ -144,10 +146,10 @@ def publish(site: Site, world: World, what: Publication) -> None:
         ended = push(
             tuple(what.facts),
             name=child_name(what.label),
-            attic=site.settings.attic_bin,
-            endpoint=site.settings.attic_server,
+            attic=site.settings.tools.attic_bin,
+            endpoint=site.policy.attic_server,
             cache=what.cache,
-            token=site.settings.push_token,
+            token=site.settings.secrets.push_token,
             env=site.nix_environment,
             capture=capture,
             deadline_seconds=min(limits.PUSH_SECONDS, site.seconds_left()),
@@ -179,7 +181,7 @@ def _stopper(
         if not begun.is_set():
             world.progress.push_running(label)
             begun.set()
-        return lost.is_set() and not site.settings.finish_push
+        return lost.is_set() and not site.policy.finish_push
 
     return stop
 
@@ -199,7 +201,7 @@ def _watching(site: Site, world: World) -> Iterator[tuple[threading.Event, threa
             while not ended:
                 site.during_samples += 1
                 sample = take_sample(site, world, Phase.DURING, site.during_samples)
-                if any(_lost(sample, bucket) for bucket in site.settings.buckets):
+                if any(_lost(sample, bucket) for bucket in site.policy.buckets):
                     lost.set()
                 ended = over.wait(limits.DURING_SPACING_SECONDS)
 

@@ -28,8 +28,8 @@ def look_for_references(site: Site, world: World, what: Publication) -> None:
     token = site.read_tokens[what.cache]
     until = world.clock.monotonic() + min(limits.REFERENCE_SECONDS, site.seconds_left())
     left = list(what.references)
-    for attempt in range(1, site.settings.read_attempts + 1):
-        if not left or (attempt > 1 and world.cancel.wait(site.settings.read_spacing)):
+    for attempt in range(1, site.policy.read_attempts + 1):
+        if not left or (attempt > 1 and world.cancel.wait(site.policy.read_spacing)):
             return
         good: set[str] = set()
         for look in look_at_references(
@@ -57,8 +57,8 @@ def read_once_more(site: Site, world: World) -> None:
 def _read(site: Site, world: World, what: Publication, paths: Iterable[str], *, after_post: bool) -> bool:
     left = list(paths)
     good = True
-    for attempt in range(1, site.settings.read_attempts + 1):
-        if attempt > 1 and world.cancel.wait(site.settings.read_spacing):
+    for attempt in range(1, site.policy.read_attempts + 1):
+        if attempt > 1 and world.cancel.wait(site.policy.read_spacing):
             return False
         left = _attempt(site, world, what, left, attempt=attempt, after_post=after_post)
         good = good and not left
@@ -79,7 +79,7 @@ def _attempt(
     for read in read_bodies(
         targets,
         access=site.access(what.cache),
-        jobs=site.settings.jobs,
+        jobs=site.policy.jobs,
         attempt=attempt,
         again_after_post=after_post,
         deadline_seconds=site.seconds_left(),

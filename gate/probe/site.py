@@ -11,7 +11,7 @@ from gate import limits
 from gate.journal import Journal, make_folder
 from gate.model.basics import Label, Secret
 from gate.model.part_records import LogStood
-from gate.model.policy import Policy
+from gate.model.policy import Policy, Secrets
 from gate.model.records import Entry, Record
 from gate.net import Http
 from gate.observe.attic import AtticApi
@@ -34,7 +34,7 @@ class Site:
     def __init__(self, settings: Settings, directory: Path, world: World, journal: Journal) -> None:
         self.settings = settings
         self.directory = directory
-        self.policy = policy_of(settings)
+        self.policy = settings.policy
         self.entries: list[Entry] = []
         self.published: list[Publication] = []
         self.public_keys: dict[str, str] = {}
@@ -46,42 +46,37 @@ class Site:
         self.split = False  # this is the publishing job of a split run: others observe
         self.nix_environment = nix_environment(world.environ)
         # kubelet tells each pod where its cluster is; with a kubeconfig the places may be in another one.
-        self.in_cluster = "KUBERNETES_SERVICE_HOST" in world.environ and not settings.kube_context
+        self.in_cluster = "KUBERNETES_SERVICE_HOST" in world.environ and not settings.tools.kube_context
         self._world = world
         self._journal = journal
-        self._ends = world.clock.monotonic() + settings.deadline
-        self.read_tokens = {name: _read_token(settings, name, world) for name in self.caches}
-        self.http = Http(self.policy.hosts, settings.plain_http_hosts, clock=world.clock, cancel=world.cancel)
+        self._ends = world.clock.monotonic() + settings.tools.deadline
+        self.read_tokens = {name: _read_token(settings.secrets, name, world) for name in self.policy.caches}
+        self.http = Http(hosts_of(self.policy), self.policy.plain_http_hosts, clock=world.clock, cancel=world.cancel)
         self.s3 = S3(
-            settings.s3_endpoint,
-            settings.s3_access_key_id or Secret(""),
-            settings.s3_secret_access_key or Secret(""),
-            settings.s3_region,
+            self.policy.s3_endpoint,
+            settings.secrets.s3_access_key_id or Secret(""),
+            settings.secrets.s3_secret_access_key or Secret(""),
+            self.policy.s3_region,
             self.http,
         )
-        self.attic = AtticApi(self.http, settings.attic_server)
+        self.attic = AtticApi(self.http, self.policy.attic_server)
         self.kubectl = kubectl_of(settings, world)
         self.nix = NixStore(env=self.nix_environment, cancel=world.cancel, clock=world.clock)
 
     @property
-    def caches(self) -> tuple[str, ...]:
-        """The cache under test and the probe cache."""
-        return tuple(dict.fromkeys((self.settings.attic_cache, self.settings.probe_cache or self.settings.attic_cache)))
-
-    @property
     def read_token(self) -> Secret | None:
         """The read token of the cache under test."""
-        return self.read_tokens[self.settings.attic_cache]
+        return self.read_tokens[self.policy.attic_cache]
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret that no capture may hold."""
-        settings = self.settings
+        secrets = self.settings.secrets
         known = (
-            settings.push_token,
-            settings.signing_secret,
-            settings.s3_access_key_id,
-            settings.s3_secret_access_key,
+            secrets.push_token,
+            secrets.signing_secret,
+            secrets.s3_access_key_id,
+            secrets.s3_secret_access_key,
             *self.read_tokens.values(),
         )
         return tuple(secret for secret in known if secret is not None)
@@ -94,11 +89,11 @@ class Site:
 
     def cache_of(self, label: Label) -> str:
         """Where a publication of this label goes: junk never into the trusted cache when there is a probe cache."""
-        return self.settings.attic_cache if label is Label.PROFILE else self.caches[-1]
+        return self.policy.attic_cache if label is Label.PROFILE else self.policy.caches[-1]
 
     def cache_url(self, cache: str) -> str:
         """Where a cache is read."""
-        return f"{self.settings.attic_server.rstrip('/')}/{cache}"
+        return f"{self.policy.attic_server.rstrip('/')}/{cache}"
 
     def cache_urls(self, cache: str) -> tuple[str, ...]:
         """Every name under which a cache may stand among the substituters."""
@@ -124,13 +119,13 @@ class Site:
 
         The pods of a workload are those that kubectl was told of since that moment of the clock, where there was one.
         """
-        settings = self.settings
+        policy = self.policy
         with ThreadPoolExecutor(2) as threads:
             server = store = None
-            if "server-log" not in settings.absent:
-                server = threads.submit(open_window, settings.server_log, self.kubectl, stood, since=since)
-            if settings.store_log:
-                store = threads.submit(open_window, settings.store_log, self.kubectl, store_stood, since=since)
+            if "server-log" not in policy.absent:
+                server = threads.submit(open_window, policy.server_log, self.kubectl, stood, since=since)
+            if policy.store_log:
+                store = threads.submit(open_window, policy.store_log, self.kubectl, store_stood, since=since)
             self.log_window = server.result() if server else None
             self.store_log_window = store.result() if store else None
 
@@ -155,83 +150,36 @@ def open_site(settings: Settings, directory: Path, world: World) -> Iterator[Sit
         site.close()
 
 
-def policy_of(settings: Settings) -> Policy:
-    """The rules of the run as the evidence states them."""
-    profile = settings.profile
-    return Policy(
-        profile=profile.name,
-        kind=settings.kind,
-        push_set=profile.push_set,
-        installable=settings.installable or profile.installable.replace("{system}", system()),
-        min_paths=profile.min_paths,
-        max_paths=profile.max_paths,
-        max_bytes=profile.max_bytes,
-        representative=profile.representative,
-        min_fresh=profile.min_fresh,
-        twin=settings.twin,
-        samples=settings.samples,
-        sample_spacing_millis=round(settings.sample_spacing * 1000),
-        buckets=settings.buckets,
-        state_bucket=settings.state_bucket,
-        state_key=settings.state_key,
-        cache=settings.attic_cache,
-        probe_cache=settings.probe_cache or None,
-        cache_public=settings.cache_public,
-        endpoint=settings.attic_server,
-        store_endpoint=settings.s3_endpoint,
-        hosts=hosts_of(settings),
-        markers=settings.markers,
-        volumes=settings.volumes,
-        store_log=settings.store_log,
-        absent=settings.absent,
-        finish_push=settings.finish_push,
-        publish_anyway=settings.publish_anyway,
-        require_cache_push=profile.require_cache_push,
-        state_contents=settings.state_contents,
-        read_attempts=settings.read_attempts,
-        read_spacing_millis=round(settings.read_spacing * 1000),
-        read_jobs=settings.jobs,
-    )
-
-
 def kubectl_of(settings: Settings, world: World) -> Kubectl | None:
     """kubectl, where a place of the settings is in a cluster."""
-    if not any(place.startswith("kubectl://") for place in places_of(settings)):
+    if not any(place.startswith("kubectl://") for place in places_of(settings.policy)):
         return None
     return Kubectl(
         environ=world.environ,
         cancel=world.cancel,
         clock=world.clock,
-        program=settings.kubectl_bin,
-        context=settings.kube_context,
+        program=settings.tools.kubectl_bin,
+        context=settings.tools.kube_context,
     )
 
 
-def places_of(settings: Settings) -> tuple[str, ...]:
+def places_of(policy: Policy) -> tuple[str, ...]:
     """The locators of all that is looked at beside the servers' answers; an empty one is not set."""
-    logs = (settings.server_log, settings.store_log)
-    return (*settings.markers, settings.store_workload, settings.cache_workload, *logs)
+    logs = (policy.server_log, policy.store_log)
+    return (*policy.markers, policy.store_workload, policy.cache_workload, *logs)
 
 
-def hosts_of(settings: Settings) -> tuple[str, ...]:
+def hosts_of(policy: Policy) -> tuple[str, ...]:
     """Every host that the run may contact: the two endpoints' and those that the settings name."""
-    endpoints = (urlsplit(url).netloc.rpartition("@")[2] for url in (settings.attic_server, settings.s3_endpoint))
-    return tuple(dict.fromkeys((*endpoints, *settings.hosts)))
+    endpoints = (urlsplit(url).netloc.rpartition("@")[2] for url in (policy.attic_server, policy.s3_endpoint))
+    return tuple(dict.fromkeys((*endpoints, *policy.hosts)))
 
 
-def system() -> str:
-    """This machine's Nix system double, such as ``x86_64-linux``."""
-    import platform  # noqa: PLC0415  # only here
-
-    machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
-    return f"{machine}-{platform.system().lower()}"
-
-
-def _read_token(settings: Settings, cache: str, world: World) -> Secret | None:
-    if settings.read_token is not None or settings.signing_secret is None:
-        return settings.read_token
+def _read_token(secrets: Secrets, cache: str, world: World) -> Secret | None:
+    if secrets.read_token is not None or secrets.signing_secret is None:
+        return secrets.read_token
     return mint(
-        settings.signing_secret,
+        secrets.signing_secret,
         cache=cache,
         seconds=limits.TOKEN_SECONDS_MAX,
         now=world.clock.now(),

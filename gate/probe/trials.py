@@ -9,8 +9,8 @@ from gate.probe.world import World
 
 def try_access_controls(site: Site) -> None:
     """A read without a token, a push question with the read token, and a path that can't be there."""
-    cache = site.settings.attic_cache
-    if not site.settings.cache_public:
+    cache = site.policy.attic_cache
+    if not site.policy.cache_public:
         site.write(no_token_read(site.attic, cache))
     site.write(read_only_push_denied(site.attic, cache, site.read_token))
     site.write(absent_path_is_404(site.attic, cache, site.read_token))

@@ -4,18 +4,23 @@ Precedence, highest first: flag, environment, ``gate.toml``, default. An unknown
 must not weaken the gate.
 """
 
+from gate.model.setting import Setting
+from gate.settings.needed import Act, refuse_incomplete
 from gate.settings.profiles import PROFILES, Profile, check_confirm, find_profile
 from gate.settings.resolve import resolve, resolve_named
-from gate.settings.table import SETTINGS, Setting, Settings
+from gate.settings.table import BY_NAME, SETTINGS, Settings
 
 __all__ = [
+    "BY_NAME",
     "PROFILES",
     "SETTINGS",
+    "Act",
     "Profile",
     "Setting",
     "Settings",
     "check_confirm",
     "find_profile",
+    "refuse_incomplete",
     "resolve",
     "resolve_named",
 ]

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from gate import limits
 from gate.errors import RefusedError
+from gate.model.policy import POLICY_SETTINGS
+from gate.model.setting import PROFILES as PROFILES_TABLE
 from gate.settings.installable import refuse_credentials
 
 CONFIRM_PREFIX = "probe-attic-publication-"
@@ -65,31 +67,18 @@ PROFILES: tuple[Profile, ...] = (
         require_cache_push=True,
     ),
 )
-_KEYS = {
-    "push-set": "push_set",
-    "installable": "installable",
-    "min-paths": "min_paths",
-    "max-paths": "max_paths",
-    "max-bytes": "max_bytes",
-    "min-fresh": "min_fresh",
-    "require-cache-push": "require_cache_push",
-}
-_PUSH_SETS = ("delta", "build-closure", "closure")
+PROFILE_KEYS: Final = tuple(row for row in POLICY_SETTINGS if row.table == PROFILES_TABLE)
+_KEYS: Final = {**{row.toml_key: row.name for row in PROFILE_KEYS}, "installable": "installable"}
+_PUSH_SETS: Final = next(row.choices for row in PROFILE_KEYS if row.name == "push_set")
 # What a profile of gate.toml's own has where its table says nothing.
-_NEW: Mapping[str, Any] = {
-    "push_set": "build-closure",
-    "min_paths": 1,
-    "max_paths": 500,
-    "max_bytes": 2 * 1024**3,
-    "min_fresh": 1,
-    "require_cache_push": False,
-}
+_NEW: Final[Mapping[str, Any]] = {row.name: row.default for row in PROFILE_KEYS}
 
 
 def find_profile(name: str, toml: Mapping[str, Any]) -> Profile:
     """The profile of that name, built in or from ``[profiles.<name>]``; raises `RefusedError` with the known names."""
     known = {row.name: row for row in PROFILES}
-    tables = toml.get("profiles", {})
+    tables = toml.get(PROFILES_TABLE, {})
+    refuse_odd_profiles(tables)
     if name in tables:
         return _toml_profile(name, tables[name], known.get(name))
     if name in known:
@@ -97,6 +86,18 @@ def find_profile(name: str, toml: Mapping[str, Any]) -> Profile:
     names = ", ".join(sorted({*known, *tables}))
     message = f"profile {name!r} is not known: expected one of {names}, or a table [profiles.{name}] in gate.toml"
     raise RefusedError(message)
+
+
+def refuse_odd_profiles(tables: object) -> None:
+    """Raise `RefusedError` where ``[profiles]`` is no table of tables."""
+    if not isinstance(tables, Mapping):
+        message = f"gate.toml [profiles] is {ascii(tables)[:80]}: expected tables such as [profiles.small-check]"
+        raise RefusedError(message)
+    for name, table in tables.items():
+        if not isinstance(table, Mapping):
+            where = ascii(name)[1:-1][:80]
+            message = f"gate.toml [profiles] {where} is {ascii(table)[:80]}: expected a table [profiles.{where}]"
+            raise RefusedError(message)
 
 
 def check_confirm(profile: Profile, phrase: str) -> None:
@@ -125,6 +126,9 @@ def _toml_profile(name: str, table: Mapping[str, Any], base: Profile | None) -> 
     if merged["push_set"] not in _PUSH_SETS:
         message = f"[profiles.{name}] push-set is {merged['push_set']!r}: expected one of {', '.join(_PUSH_SETS)}"
         raise RefusedError(message)
+    if not isinstance(merged["require_cache_push"], bool):
+        shown = ascii(merged["require_cache_push"])[:80]
+        raise RefusedError(f"[profiles.{name}] require-cache-push is {shown}: expected true or false")
     _refuse_odd_bounds(name, merged)
     return Profile(name=name, **merged)
 

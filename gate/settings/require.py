@@ -6,29 +6,17 @@ from typing import Any, Final
 
 from gate.errors import RefusedError
 from gate.model.gating import Demand, Guard, RequirePolicy
+from gate.model.policy import POLICY_SETTINGS
 from gate.settings.checked import REQUIRE_KEYS, Table
 from gate.settings.profiles import find_profile
 from gate.settings.resolve import resolve_named
-from gate.settings.table import BY_NAME
+from gate.settings.table import BY_NAME, SETTINGS
 
 TABLE: Final = "require"
 _EVENTS: Final = ("workflow_dispatch", "schedule")  # both run the default branch's own workflow file
 _WORKFLOW: Final = re.compile(r"\.github/workflows/[A-Za-z0-9._-]{1,200}\.ya?ml")
 _SIGNER: Final = re.compile(r"[A-Za-z0-9-]{1,100}/[A-Za-z0-9._-]{1,100}/" + _WORKFLOW.pattern)
 _VERSION: Final = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}", re.ASCII)
-# Settings that evidence holds in its policy. What gate.toml leaves open, the environment may give.
-_COMPARED: Final = (
-    "probe_cache",
-    "s3_endpoint",
-    "state_bucket",
-    "state_key",
-    "state_contents",
-    "markers",
-    "volumes",
-    "store_log",
-    "sample_spacing",
-    "twin",
-)
 _MOST_ID: Final = 2**53 - 1
 _MOST_HOURS: Final = 24 * 90  # artifacts are kept 90 days unless the repository says otherwise
 
@@ -75,23 +63,12 @@ def demand_of(profile: str, policy: RequirePolicy, toml: Mapping[str, Any], envi
 
     Raises `RefusedError` when neither names it: evidence of some cache would then do.
     """
-    row = find_profile(profile, toml)
     cache, endpoint = subject_of(toml, environ)
-    known = _resolved(("absent", "buckets", "samples", "cache_public", "installable", *_COMPARED), toml)
     return Demand(
         profile=profile,
-        push_set=row.push_set,
-        installable=known["installable"] or row.installable,
-        require_cache_push=row.require_cache_push,
-        stated=_stated(known, toml),
+        stated=_demanded(profile, toml),
         cache=cache,
         endpoint=endpoint,
-        absent=tuple(sorted(known["absent"])),
-        buckets=tuple(sorted(known["buckets"])),
-        samples=known["samples"],
-        min_paths=row.min_paths,
-        min_fresh=row.min_fresh,
-        cache_public=known["cache_public"],
         max_age_seconds=policy.max_age_hours * 3600,
         min_gate_version=policy.min_gate_version,
     )
@@ -107,19 +84,17 @@ def _resolved(names: tuple[str, ...], toml: Mapping[str, Any]) -> dict[str, Any]
     return resolve_named(names, needed=(), toml=toml, environ={}, flags={}, read_file=str)
 
 
-def _stated(known: Mapping[str, Any], toml: Mapping[str, Any]) -> dict[str, Any]:
-    """The compared values that stand in ``gate.toml``, by the policy's names and units; an empty one states nothing."""
-    rows = (BY_NAME[name] for name in _COMPARED)
-    stated = {
-        row.name: known[row.name]
+def _demanded(profile: str, toml: Mapping[str, Any]) -> dict[str, Any]:
+    """The compared settings that ``gate.toml`` states, and those of which its silence states the default."""
+    bounds = find_profile(profile, toml)
+    rows = [row for row in POLICY_SETTINGS if row.compared]
+    known = _resolved(tuple(row.name for row in rows if row in SETTINGS), toml)
+    values = {row.name: known.get(row.name) or getattr(bounds, row.name, row.default) for row in rows}
+    return {
+        row.name: values[row.name]
         for row in rows
-        if row.name.replace("_", "-") in toml.get(row.table, {}) and known[row.name]
+        if row.default_counts or (values[row.name] and row.toml_key in toml.get(row.table, {}))
     }
-    if "s3_endpoint" in stated:
-        stated["store_endpoint"] = stated.pop("s3_endpoint")
-    if "sample_spacing" in stated:
-        stated["sample_spacing_millis"] = round(stated.pop("sample_spacing") * 1000)
-    return stated
 
 
 def _guards(table: Table) -> tuple[Guard, ...]:

@@ -6,16 +6,18 @@ from typing import Any
 
 from gate.errors import ForeignTextError, RefusedError
 from gate.model.basics import Kind, Secret
+from gate.model.policy import Policy, Secrets, Tools
+from gate.model.setting import PROFILES, Setting
 from gate.parse.address import odd_host
 from gate.parse.locator import parse_locator
+from gate.parse.signature import key_name, public_key
 from gate.settings.checked import QUARANTINE_KEYS, REQUIRE_KEYS, Table
 from gate.settings.installable import refuse_credentials
-from gate.settings.profiles import find_profile
-from gate.settings.table import BY_NAME, PREFIX, SETTINGS, Setting, Settings
+from gate.settings.needed import Act, refuse_incomplete, refuse_unset
+from gate.settings.profiles import PROFILE_KEYS, find_profile, refuse_odd_profiles
+from gate.settings.table import BY_NAME, SETTINGS, Settings
 
-_OTHER_TABLES = {"profiles": None, "quarantine": QUARANTINE_KEYS, "require": REQUIRE_KEYS}
-_PLACES = frozenset({"markers", "store_workload", "store_log", "cache_workload", "server_log"})
-_LEAST_SAMPLES = 2
+_OTHER_TABLES = {"quarantine": QUARANTINE_KEYS, "require": REQUIRE_KEYS}
 _HOST = r"(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
 _HOST_ENTRY = re.compile(_HOST)
 _ENDPOINT = re.compile(rf"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://{_HOST}(?:/[!\"$->@-\[\]-~]*)?")
@@ -31,16 +33,32 @@ def resolve(
     flags: Mapping[str, Any],
     read_file: Callable[[str], str],
     kind: Kind = Kind.PRODUCTION,
+    act: Act | None = "any",
 ) -> Settings:
     """Settings of a run from flags, environment, ``gate.toml`` and defaults, in that precedence.
 
     ``toml`` is the parsed ``gate.toml`` ({} where there is none), ``flags`` holds only those given, ``read_file`` reads
-    a secret's file. Raises `RefusedError` for an unknown key or profile, a wrong type, or a value out of its bounds.
+    a secret's file. ``act`` is what they are for, which says what must be set; None where `refuse_incomplete` is asked
+    later. Raises one `RefusedError` for all wrong types, values out of bounds and the like, and one for all that is
+    missing.
     """
-    _refuse_unknown_keys(toml)
-    values = {row.name: _one(row, toml=toml, environ=environ, flags=flags, read_file=read_file) for row in SETTINGS}
-    settings = Settings(profile=find_profile(profile, toml), kind=kind, **values)
-    _refuse_contradictions(settings)
+    bounds = find_profile(profile, toml)
+    values = _values(BY_NAME, toml=toml, environ=environ, flags=flags, read_file=read_file)
+    given = {row.name: getattr(bounds, row.name) for row in PROFILE_KEYS}
+    given["installable"] = bounds.installable.replace("{system}", system())
+    parts: dict[str, dict[str, Any]] = {"policy": {"profile": bounds.name, "kind": kind}, "secrets": {}, "tools": {}}
+    for name, value in values.items():
+        parts[BY_NAME[name].part][name] = value
+    parts["policy"].update({name: found for name, found in given.items() if not parts["policy"].get(name)})
+    settings = Settings(
+        policy=Policy(**parts["policy"]), secrets=Secrets(**parts["secrets"]), tools=Tools(**parts["tools"])
+    )
+    if act is not None:
+        refuse_incomplete(settings, act)
+    for row in SETTINGS:
+        if row.form == "url" and values[row.name]:
+            _refuse_odd_endpoint(row, values[row.name], settings.policy.plain_http_hosts)
+    _refuse_no_buckets(settings.policy.buckets)
     return settings
 
 
@@ -55,16 +73,45 @@ def resolve_named(
 ) -> dict[str, Any]:
     """Some settings by their names, for a command that is no run; arguments and precedence as for `resolve`.
 
-    ``needed`` must be set. Raises `RefusedError` as `resolve` does, for these settings and for unknown keys alike.
+    ``needed`` must be set. Raises `RefusedError` as `resolve` does: for these settings, and for all of ``gate.toml``.
     """
-    _refuse_unknown_keys(toml)
-    values = {name: _one(BY_NAME[name], toml=toml, environ=environ, flags=flags, read_file=read_file) for name in names}
-    _refuse_unset(values, needed)
+    values = _values(names, toml=toml, environ=environ, flags=flags, read_file=read_file)
+    refuse_unset(name for name in needed if not values[name])
     if "buckets" in values:
         _refuse_no_buckets(values["buckets"])
-    _refuse_odd_names((*values.get("buckets", ()), values.get("state_bucket", "")))
-    if "samples" in values:
-        _refuse_few_samples(values["samples"])
+    return values
+
+
+def system() -> str:
+    """This machine's Nix system double, such as ``x86_64-linux``."""
+    import platform  # noqa: PLC0415  # only here
+
+    machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+    return f"{machine}-{platform.system().lower()}"
+
+
+def _values(
+    names: Iterable[str],
+    *,
+    toml: Mapping[str, Any],
+    environ: Mapping[str, str],
+    flags: Mapping[str, Any],
+    read_file: Callable[[str], str],
+) -> dict[str, Any]:
+    """The values of these settings; one error has all that is wrong with them, or with any setting of ``gate.toml``."""
+    _refuse_unknown_keys(toml)
+    asked = frozenset(names)
+    values: dict[str, Any] = {}
+    wrong: list[str] = []
+    for row in SETTINGS:
+        try:
+            stated = _stated(row, toml)
+            if row.name in asked:
+                values[row.name] = _given(row, stated, environ=environ, flags=flags, read_file=read_file)
+        except RefusedError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise RefusedError("; ".join(wrong))
     return values
 
 
@@ -72,15 +119,16 @@ def _refuse_unknown_keys(toml: Mapping[str, Any]) -> None:
     allowed: dict[str, set[str]] = {}
     for row in SETTINGS:
         if row.type != "secret":
-            allowed.setdefault(row.table, set()).add(row.name.replace("_", "-"))
+            allowed.setdefault(row.table, set()).add(row.toml_key)
     for table, content in toml.items():
+        if table == PROFILES:
+            refuse_odd_profiles(content)
+            continue
         if table in _OTHER_TABLES:
-            keys = _OTHER_TABLES[table]
-            if keys is not None:
-                Table(table, content, keys)
+            Table(table, content, _OTHER_TABLES[table])
             continue
         if table not in allowed or not isinstance(content, Mapping):
-            known = ", ".join(sorted({*allowed, *_OTHER_TABLES}))
+            known = ", ".join(sorted({*allowed, *_OTHER_TABLES, PROFILES}))
             message = f"gate.toml has the unknown table [{ascii(table)[1:-1][:80]}]: expected {known}"
             raise RefusedError(message)
         unknown = sorted(set(content) - allowed[table])
@@ -91,14 +139,20 @@ def _refuse_unknown_keys(toml: Mapping[str, Any]) -> None:
             raise RefusedError(message)
 
 
-def _one(
+def _stated(row: Setting, toml: Mapping[str, Any]) -> Any:  # noqa: ANN401  # one value of any setting's type
+    """What ``gate.toml`` says of a setting, or its default."""
+    table = toml.get(row.table, {})
+    return _typed(row, table[row.toml_key], f"gate.toml {row.key}") if row.toml_key in table else row.default
+
+
+def _given(
     row: Setting,
+    stated: Any,  # noqa: ANN401  # one value of any setting's type
     *,
-    toml: Mapping[str, Any],
     environ: Mapping[str, str],
     flags: Mapping[str, Any],
     read_file: Callable[[str], str],
-) -> Any:  # noqa: ANN401  # one value of any of the table's types
+) -> Any:  # noqa: ANN401  # the same
     if row.type == "secret":
         return _secret(row, environ, read_file)
     if row.stated:
@@ -107,17 +161,12 @@ def _one(
         return _typed(row, flags[row.name], row.flag)
     elif environ.get(row.env, "") != "":
         return _typed(row, environ[row.env], row.env)
-    table = toml.get(row.table, {})
-    key = row.name.replace("_", "-")
-    return _typed(row, table[key], f"gate.toml {row.key}") if key in table else row.default
+    return stated
 
 
 def _refuse_unstated(row: Setting, environ: Mapping[str, str]) -> None:
-    variable = PREFIX + row.name.upper()
-    if environ.get(variable, "") != "":
-        message = (
-            f"{variable} is set, and {row.name.replace('_', '-')} counts only where it is reviewed: gate.toml {row.key}"
-        )
+    if environ.get(row.variable, "") != "":
+        message = f"{row.variable} is set, and {row.toml_key} counts only where it is reviewed: gate.toml {row.key}"
         raise RefusedError(message)
 
 
@@ -130,16 +179,16 @@ def _secret(row: Setting, environ: Mapping[str, str], read_file: Callable[[str],
     return Secret(text) if text else None
 
 
-def _typed(row: Setting, given: Any, source: str) -> Any:  # noqa: ANN401  # one value of any of the table's types
+def _typed(row: Setting, given: Any, source: str) -> Any:  # noqa: ANN401  # one value of any setting's type
     made = _CONVERT[row.type](given)
     if made is None:
-        message = f"{source} is {_shown(given)}: expected {_WANTED[row.type]}"
+        message = f"{source} is {_shown(given)}: expected {_EXPECTED[row.type]}"
         raise RefusedError(message)
-    _check_choices(row, made, source)
-    if row.name in _PLACES:
-        _refuse_odd_places(made if isinstance(made, tuple) else (made,), source)
-    if row.name == "installable":
-        refuse_credentials(made, source)
+    texts = made if isinstance(made, tuple) else (made,)
+    if row.choices:
+        _refuse_other_choices(row.choices, texts, source)
+    if row.form in _FORMS:
+        _FORMS[row.form]([text for text in texts if text], source)
     if isinstance(made, (int, float)) and not isinstance(made, bool):
         low, high = row.least, row.most
         if (low is not None and made < low) or (high is not None and made > high):
@@ -148,22 +197,11 @@ def _typed(row: Setting, given: Any, source: str) -> Any:  # noqa: ANN401  # one
     return made
 
 
-def _check_choices(row: Setting, made: Any, source: str) -> None:  # noqa: ANN401  # one value of any of the table's types
-    if not row.choices:
-        return
-    for item in made if isinstance(made, tuple) else (made,):
-        if item not in row.choices:
-            message = f"{source} has {_shown(item)}: expected one of {', '.join(row.choices)}"
+def _refuse_other_choices(choices: Sequence[str], texts: Iterable[str], source: str) -> None:
+    for text in texts:
+        if text not in choices:
+            message = f"{source} has {_shown(text)}: expected one of {', '.join(choices)}"
             raise RefusedError(message)
-
-
-def _refuse_odd_places(places: Iterable[str], source: str) -> None:
-    """Refuse what no observer could look at; an empty place is one that is not set."""
-    for place in filter(None, places):
-        try:
-            parse_locator(place)
-        except ForeignTextError as error:
-            raise RefusedError(f"{source}: {str(error).removesuffix('.')}") from None
 
 
 def _shown(given: object) -> str:
@@ -216,41 +254,80 @@ _CONVERT: dict[str, Callable[[object], Any]] = {
     "seconds": _seconds,
     "flag": _flag,
 }
-_WANTED = {
+_EXPECTED = {
     "text": "one line of text",
     "choice": "one line of text",
-    "list": "a list of texts, in the environment parted by blanks or commas",
+    "list": "a list of texts, in the environment separated by spaces or commas",
     "whole": "a whole number",
     "seconds": "a number of seconds, not below 0",
     "flag": "true or false",
 }
 
 
-def _refuse_contradictions(settings: Settings) -> None:
-    needed = ("attic_server", "attic_cache", "s3_endpoint")
-    _refuse_unset({name: getattr(settings, name) for name in needed}, needed)
-    _refuse_odd_hosts((*settings.hosts, *settings.plain_http_hosts))
-    for name in ("attic_server", "s3_endpoint"):
-        _refuse_odd_endpoint(BY_NAME[name], getattr(settings, name), settings.plain_http_hosts)
-    _refuse_no_buckets(settings.buckets)
-    _refuse_odd_names((*settings.buckets, settings.state_bucket, settings.attic_cache, settings.probe_cache))
-    _refuse_few_samples(settings.samples)
+# --- the forms that a text may have to have; an empty text is one that is not set -------------------------------------
 
 
-def _refuse_unset(values: Mapping[str, Any], needed: Iterable[str]) -> None:
-    for row in (BY_NAME[name] for name in needed if not values[name]):
-        how = f"give {row.flag} or gate.toml {row.key}" if row.flag else f"give it, or its file by {row.env}_FILE"
-        message = f"{row.env} is not set: {how} ({row.meaning.removesuffix('.')})"
-        raise RefusedError(message)
+def _refuse_odd_places(places: Iterable[str], source: str) -> None:
+    """Refuse what no observer could look at."""
+    for place in places:
+        try:
+            parse_locator(place)
+        except ForeignTextError as error:
+            raise RefusedError(f"{source}: {str(error).removesuffix('.')}") from None
 
 
-def _refuse_odd_hosts(entries: Iterable[str]) -> None:
+def _refuse_installables(installables: Iterable[str], source: str) -> None:
+    for installable in installables:
+        refuse_credentials(installable, source)
+
+
+def _refuse_odd_keys(keys: Iterable[str], source: str) -> None:
+    """Refuse what is no public key, and a name that two keys have: which of them counts would be left to chance."""
+    known: dict[str, bytes] = {}
+    for key in keys:
+        try:
+            name, raw = public_key(key)
+        except ForeignTextError as error:
+            named = key_name(key)
+            which = f" has the key {_shown(named)}, and" if named else ":"
+            raise RefusedError(f"{source}{which} {str(error).removesuffix('.')}") from None
+        if known.setdefault(name, raw) != raw:
+            message = f"{source} has two different keys named {_shown(name)}: expected one key of a name; remove one"
+            raise RefusedError(message)
+
+
+def _refuse_odd_hosts(entries: Iterable[str], source: str) -> None:
     for entry in entries:
         match = _HOST_ENTRY.fullmatch(entry)
         why = "is no host or host:port" if match is None else odd_host(match["host"])
         if why:
-            message = f"the host {_shown(entry)} {why}: expected a name or address of one server, without wildcards"
+            message = f"{source}: the host {_shown(entry)} {why}: expected one server's name or address, no wildcards"
             raise RefusedError(message)
+
+
+def _refuse_odd_names(names: Iterable[str], source: str) -> None:
+    for name in names:
+        if not _plain_name(name):
+            message = f"{source}: {_shown(name)} is no bucket or cache name: expected letters, digits, '-', '_' and '.'"
+            raise RefusedError(message)
+
+
+def _plain_name(name: str) -> bool:
+    allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+    return len(name) <= _NAME_CHARS and name not in (".", "..") and all(char in allowed for char in name)
+
+
+# An endpoint's own form, "url", is checked with the hosts that plain http is allowed for.
+_FORMS: dict[str, Callable[[Sequence[str], str], None]] = {
+    "locator": _refuse_odd_places,
+    "installable": _refuse_installables,
+    "public-key": _refuse_odd_keys,
+    "host": _refuse_odd_hosts,
+    "name": _refuse_odd_names,
+}
+
+
+# --- what holds for several settings together -------------------------------------------------------------------------
 
 
 def _refuse_odd_endpoint(row: Setting, url: str, plain: Sequence[str]) -> None:
@@ -276,21 +353,3 @@ def _refuse_no_buckets(buckets: Sequence[str]) -> None:
     if not buckets:
         message = "buckets is empty: a gate that watches no bucket could only pass; name at least one"
         raise RefusedError(message)
-
-
-def _refuse_odd_names(names: Iterable[str]) -> None:
-    for name in names:
-        if name and not _plain_name(name):
-            message = f"{name[:80]!r} is no bucket or cache name: expected letters, digits, '-', '_' and '.'"
-            raise RefusedError(message)
-
-
-def _refuse_few_samples(samples: int) -> None:
-    if samples < _LEAST_SAMPLES:
-        message = f"samples is {samples}: at least 2 are needed to tell a flapping index from a steady one"
-        raise RefusedError(message)
-
-
-def _plain_name(name: str) -> bool:
-    allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
-    return len(name) <= _NAME_CHARS and name not in (".", "..") and all(char in allowed for char in name)

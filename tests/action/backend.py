@@ -191,11 +191,11 @@ class Site:
         settings = self.stack.settings_for("medium-check")
         tables: dict[str, list[str]] = {}
         for row in SETTINGS:
-            value = getattr(settings, row.name)
+            value = settings.value_of(row)
             if row.type != "secret" and row.name not in ("attic_bin", "installable") and value != row.default:
                 shown = json.dumps(list(value) if isinstance(value, tuple) else value)
                 tables.setdefault(row.table, []).append(f"{row.name.replace('_', '-')} = {shown}")
-        tables["profiles.medium-check"] = [f"installable = {json.dumps(settings.installable)}"]
+        tables["profiles.medium-check"] = [f"installable = {json.dumps(settings.policy.installable)}"]
         return "\n".join(line for table, rows in tables.items() for line in (f"[{table}]", *rows)) + REQUIRE
 
     def _program(self, name: str, text: str) -> None:

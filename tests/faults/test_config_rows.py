@@ -41,7 +41,7 @@ def settings(toml: Mapping[str, Any] | None = None, environ: Mapping[str, str] |
 
 def refused(told: str, toml: Any = None, **flags: Any) -> str:
     """The sentence with which these settings are refused; the same without them are taken."""
-    assert settings().attic_cache == "main"
+    assert settings().policy.attic_cache == "main"
     with pytest.raises(RefusedError) as error:
         settings(toml, **flags)
     assert error.value.exit_code == 2
@@ -121,8 +121,8 @@ def test_an_endpoint_that_programs_read_in_several_ways_is_refused(url: str, nam
 @pytest.mark.row("CFG-03")
 def test_a_plain_endpoint_is_taken_where_it_is_named() -> None:
     for url, host in (("http://attic.lab", "attic.lab"), ("http://10.0.0.7:8080", "10.0.0.7:8080")):
-        assert settings(attic_server=url, plain_http_hosts=(host,)).attic_server == url
-    assert settings(attic_server="https://[2001:db8::1]:8443/sub").attic_server
+        assert settings(attic_server=url, plain_http_hosts=(host,)).policy.attic_server == url
+    assert settings(attic_server="https://[2001:db8::1]:8443/sub").policy.attic_server
     refused("plain-http-hosts", attic_server="http://attic.lab:81", plain_http_hosts=("attic.lab",))
 
 

@@ -21,6 +21,7 @@ from gate.clock import SystemClock
 from gate.errors import RefusedError
 from gate.model import records as say
 from gate.model.basics import Label, Word
+from gate.model.policy import Secrets
 from gate.observe.nix_build import build
 from gate.observe.nix_store import NixStore, nix_environment
 from gate.probe.building import build_profile
@@ -121,13 +122,13 @@ def test_a_profile_that_was_there_already_proves_nothing(policy: dict[str, str])
 def site_of(said: say.HttpAnswer, written: list[say.Record]) -> Any:
     """A site whose cache gives this answer to ``get-missing-paths``, and whose store has what tapes have."""
     facts = {path.store_path: path for path in (*tapes.CANARIES, *tapes.TWINS, *tapes.SOURCES)}
-    settings = SimpleNamespace(push_token=None, upstream_keys=())
     return SimpleNamespace(
         nix=SimpleNamespace(path_facts=lambda paths: tuple(facts[path] for path in paths)),
         attic=SimpleNamespace(
             missing_paths=lambda cache, _token, _paths, label: say.MissingAsked(label=label, cache=cache, answer=said)
         ),
-        settings=settings,
+        policy=tapes.policy(),
+        settings=SimpleNamespace(secrets=Secrets()),
         upstream_key_names={},
         cache_of=lambda _label: "probe",
         write=written.append,
@@ -346,7 +347,6 @@ def building(store: NixStore, folder: Path, written: list[say.Record], installab
     return SimpleNamespace(
         nix=store,
         policy=tapes.policy(installable=installable, push_set="closure"),
-        settings=SimpleNamespace(attic_cache="main"),
         directory=folder,
         secrets=(),
         cache_urls=lambda _cache: (OURS,),

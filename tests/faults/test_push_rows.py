@@ -16,6 +16,7 @@ from gate.clock import SystemClock
 from gate.errors import RefusedError
 from gate.model import records as say
 from gate.model.basics import EXIT_CODES, Claim, Label, Word
+from gate.model.policy import Secrets
 from gate.net import Http
 from gate.parse.push_log import PushLogParser, parse_push_log
 from gate.probe.identify import identify_caches
@@ -328,15 +329,14 @@ def test_a_cache_that_sends_its_clients_elsewhere_is_refused_before_any_push(fie
         for place, refused in ((told[field], False), ("https://evil.example/main", True)):
             body = json.dumps({**told, field: place})
             site: Any = SimpleNamespace(
-                caches=("main",),
                 read_tokens={"main": None},
-                settings=SimpleNamespace(push_token=None),
+                settings=SimpleNamespace(secrets=Secrets()),
                 attic=SimpleNamespace(
                     cache_config=lambda *_, body=body: say.CacheConfigSeen(cache="main", answer=tapes.answer(body=body))
                 ),
                 write=seen.append,
                 http=http,
-                policy=SimpleNamespace(hosts=("127.0.0.1:8",)),
+                policy=tapes.policy(probe_cache=""),
                 public_keys={},
                 upstream_key_names={},
                 substituter_urls={},

@@ -32,8 +32,10 @@ GATE_TOML = """
 [cache]
 attic-server = "http://127.0.0.1:8"
 attic-cache = "main"
+plain-http-hosts = ["127.0.0.1:8", "127.0.0.1:9"]
 [sampling]
 samples = 2
+sample-spacing = 0.5
 [profiles.medium-check]
 require-cache-push = false
 [require]

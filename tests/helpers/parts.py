@@ -16,9 +16,9 @@ from gate.model import records as say
 from gate.model.basics import Label, Phase, Truth
 from gate.model.document import Evidence, ManifestEntry
 from gate.model.part_records import GIVEN, LogStood, PartBegun, PartJoined, PartName, Previous
+from gate.model.policy import Tools
 from gate.probe import Quiet, World, join
 from gate.probe.identify import identity
-from gate.probe.site import policy_of
 from gate.process import CancelToken
 from gate.seal import assemble
 from gate.settings import Settings, resolve
@@ -39,11 +39,14 @@ TOML = {
         "attic-cache": "main",
         "probe-cache": "probe",
         "plain-http-hosts": ["127.0.0.1:8", "127.0.0.1:9"],
+        "cache-workload": "file:///c.pid",
+        "server-log": "file:///c.log",
     },
     "store": {
         "s3-endpoint": "http://127.0.0.1:9",
         "state-key": "runners/terraform.tfstate",
         "markers": ["file:///data"],
+        "store-workload": "file:///s.pid",
     },
     "sampling": {"samples": 2},
 }
@@ -141,7 +144,7 @@ class Split:
     def joined(self, chosen: Settings | None = None) -> tuple[list[say.Record], dict[str, bytes]]:
         """The records and the files of the joined folder."""
         made = self.made(chosen)
-        start = say.RunStarted(run=identity(world(), {}), policy=policy_of(chosen or settings()))
+        start = say.RunStarted(run=identity(world(), {}), policy=(chosen or settings()).policy, tools=Tools())
         records: list[say.Record] = [start]
         records += [
             PartJoined(part=name, digest=part.digest, told=part.digest, document=part.document.decode())
@@ -207,7 +210,7 @@ def heads(
     name: PartName, previous: tuple[Previous, ...] = (), chosen: Settings | None = None
 ) -> tuple[say.RunStarted, PartBegun]:
     """The first two records of a part."""
-    start = say.RunStarted(run=identity(world(), {}), policy=policy_of(chosen or settings()))
+    start = say.RunStarted(run=identity(world(), {}), policy=(chosen or settings()).policy, tools=Tools())
     return start, PartBegun(part=name, previous=previous)
 
 

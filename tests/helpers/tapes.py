@@ -16,7 +16,7 @@ from gate.model import records as say
 from gate.model.basics import Kind, Label, Phase, Truth
 from gate.model.document import Facts, Finding, Verdict
 from gate.model.nar_read import NarRead
-from gate.model.policy import Identity, Policy
+from gate.model.policy import Identity, Policy, Tools
 from gate.parse.nix_hash import to_nix32
 from gate.parse.signature import fingerprint
 
@@ -64,24 +64,23 @@ def policy(**changes: object) -> Policy:
         min_paths=5,
         max_paths=100,
         max_bytes=10**9,
-        representative=True,
         min_fresh=10,
         twin="auto",
         samples=2,
-        sample_spacing_millis=500,
+        sample_spacing=0.5,
         buckets=("attic", "tofu-state"),
         state_bucket="tofu-state",
         state_key="runners/terraform.tfstate",
-        cache="main",
+        attic_cache="main",
         probe_cache="probe",
         cache_public=False,
-        endpoint="http://127.0.0.1:8",
-        store_endpoint="http://127.0.0.1:9",
-        hosts=("127.0.0.1:8", "127.0.0.1:9"),
+        attic_server="http://127.0.0.1:8",
+        plain_http_hosts=("127.0.0.1:8", "127.0.0.1:9"),
+        s3_endpoint="http://127.0.0.1:9",
         markers=("file:///data",),
         read_attempts=3,
-        read_spacing_millis=100,
-        read_jobs=4,
+        read_spacing=0.1,
+        jobs=4,
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # test
 
@@ -329,7 +328,7 @@ def healthy() -> Run:
         "server.log": SERVER_LOG,
     }
     records: list[say.Record] = [
-        say.RunStarted(run=identity(), policy=policy()),
+        say.RunStarted(run=identity(), policy=policy(), tools=Tools()),
         say.StageMark(name="identify", state="started"),
         cache_config("main"),
         cache_config("probe"),

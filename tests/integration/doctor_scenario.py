@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from gate.probe.world import Quiet
 from gate.process import CancelToken
 from gate.render.examination import examination_text
 from gate.settings import SETTINGS, Settings
+from tests.helpers.changed import changed
 from tests.helpers.kube_api import KubeApi, kube_api
 from tests.helpers.kubectl_tool import real_kubectl
 
@@ -55,7 +56,7 @@ class Clinic:
         self.data = stack.store.data
 
     def see(self, changes: dict[str, Any] | None = None, environ: dict[str, str] | None = None) -> dict[str, Any]:
-        settings = replace(self.stack.settings_for("medium-check"), **(changes or {}))
+        settings = changed(self.stack.settings_for("medium-check"), **(changes or {}))
         env = {**self.stack.environ(), "KUBECONFIG": self.kubeconfig, **(environ or {})}
         world = World(environ=env, cancel=CancelToken(), progress=Quiet(), clock=SystemClock())
         made = examine(visit(settings, world))
@@ -125,7 +126,7 @@ class Clinic:
 def environment_of(settings: Settings) -> dict[str, str]:
     made: dict[str, str] = {}
     for row in SETTINGS:
-        given = getattr(settings, row.name)
+        given = settings.value_of(row)
         if not row.env or given is None:
             continue
         if isinstance(given, Secret):
@@ -181,13 +182,15 @@ def nobody() -> Iterator[str]:
 def elsewhere(stack: Stack, host: str) -> dict[str, Any]:
     """Settings with another S3 server that may be asked."""
     settings = stack.settings_for("medium-check")
-    return {"s3_endpoint": f"http://{host}", "plain_http_hosts": (*settings.plain_http_hosts, host)}
+    return {"s3_endpoint": f"http://{host}", "plain_http_hosts": (*settings.policy.plain_http_hosts, host)}
 
 
 def no_attic(clinic: Clinic) -> dict[str, Any]:
     settings = clinic.stack.settings_for("medium-check")
     with nobody() as host:
-        return clinic.see({"attic_server": f"http://{host}", "plain_http_hosts": (*settings.plain_http_hosts, host)})
+        return clinic.see(
+            {"attic_server": f"http://{host}", "plain_http_hosts": (*settings.policy.plain_http_hosts, host)}
+        )
 
 
 def no_s3(clinic: Clinic) -> dict[str, Any]:
@@ -291,7 +294,9 @@ def main() -> None:
     with Stack(os.environ, cancel=CancelToken(), clock=SystemClock()) as stack, kube_api() as api:
         api.add("statefulset", "rustfs", 1, "rustfs")
         (attic,) = api.add("deployment", "attic", 1, "attic")
-        api.followed[attic.name, "attic"] = Path(stack.settings_for("synthetic").server_log.removeprefix("file://"))
+        api.followed[attic.name, "attic"] = Path(
+            stack.settings_for("synthetic").policy.server_log.removeprefix("file://")
+        )
         work = Path(sys.argv[1])
         made = {name: act() for name, act in visits(Clinic(stack, api, work), work).items()}
         posts = sorted({request[5:] for request in api.requests if request.startswith("POST ")})

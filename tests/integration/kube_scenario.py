@@ -92,9 +92,9 @@ def main() -> None:
         api.add("statefulset", "rustfs", 1, "rustfs")
         api.log("rustfs-0", '{"level":"ERROR","fields":{"message":"drive is faulty"}}', "rustfs", ago=60)
         settings = stack.settings_for("synthetic")
-        changes = {"ports": [{"containerPort": 8080}], "serves": serves(settings.attic_server)}
+        changes = {"ports": [{"containerPort": 8080}], "serves": serves(settings.policy.attic_server)}
         for attic in api.add("deployment", "attic", 2, "attic", **changes):
-            api.followed[attic.name, "attic"] = Path(settings.server_log.removeprefix("file://"))
+            api.followed[attic.name, "attic"] = Path(settings.policy.server_log.removeprefix("file://"))
         work = Path(sys.argv[1])
         facts = {
             "healthy": once(stack, api, work / "healthy", Quiet()),

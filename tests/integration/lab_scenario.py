@@ -38,15 +38,15 @@ def pids(stack: Stack) -> dict[str, int | None]:
 def healthy(stack: Stack) -> dict[str, Any]:
     objects = stack.store.objects
     state = json.loads(objects.get(STATE_BUCKET, STATE_KEY))
-    settings = stack.settings_for("medium-check", finish_push=True)
+    rules = stack.settings_for("medium-check", finish_push=True).policy
     return {
         "buckets": sorted(objects.buckets()),
         "state_version": state["version"],
         "markers": [marker(stack.store.data, bucket).is_dir() for bucket in (BUCKET, STATE_BUCKET)],
         "known_nars": [path.nar_size for path in stored_paths(stack.attic.database, MAIN)],
-        "settings": {"finish_push": settings.finish_push, "kind": settings.kind.value, "samples": settings.samples},
+        "settings": {"finish_push": rules.finish_push, "kind": rules.kind.value, "samples": rules.samples},
         "client_runs": os.access(stack.client, os.X_OK),
-        "substituter": f"substituters = {settings.attic_server}{MAIN}" in stack.environ()["NIX_CONFIG"].split("\n"),
+        "substituter": f"substituters = {rules.attic_server}{MAIN}" in stack.environ()["NIX_CONFIG"].split("\n"),
         "public_key": stack.attic.public_key(MAIN).split(":")[0],
     }
 

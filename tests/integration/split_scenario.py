@@ -23,7 +23,7 @@ from gate.lab.attic_stack import MAIN, PROBE
 from gate.lab.place import enter
 from gate.lab.stack import BUCKETS, Stack
 from gate.process import CancelToken
-from gate.settings import SETTINGS, Settings
+from gate.settings import BY_NAME, SETTINGS, Settings
 
 PATIENCE = 200.0  # seconds; a quiet machine needs a tenth
 PROFILE = "medium-check"
@@ -76,7 +76,7 @@ class Site:
 def toml(stack: Stack, wrapper: Path) -> str:
     """The lab's settings as a gate.toml."""
     settings = stack.settings_for(PROFILE, attic_bin=str(wrapper))
-    changed = [row for row in SETTINGS if row.type != "secret" and getattr(settings, row.name) != row.default]
+    changed = [row for row in SETTINGS if row.type != "secret" and settings.value_of(row) != row.default]
     return as_toml(settings, [(row.table, row.name.replace("_", "-")) for row in changed])
 
 
@@ -84,7 +84,7 @@ def as_toml(settings: Settings, names: Sequence[tuple[str, str]]) -> str:
     """These settings, by table and key."""
     tables: dict[str, list[str]] = {}
     for table, key in names:
-        value = getattr(settings, key.replace("-", "_"))
+        value = settings.value_of(BY_NAME[key.replace("-", "_")])
         text = json.dumps(list(value) if isinstance(value, tuple) else value)
         tables.setdefault(table, []).append(f"{key} = {text}")
     return "".join(f"[{name}]\n" + "\n".join(rows) + "\n" for name, rows in tables.items())

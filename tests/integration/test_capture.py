@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from gate.model.document import Evidence
 from gate.probe import Quiet, World, capture
 from gate.process import CancelToken
 from gate.seal import verify
+from tests.helpers.changed import changed
 
 pytestmark = [pytest.mark.lab, pytest.mark.nix, pytest.mark.xdist_group("lab-stack")]
 BUCKETS = ("attic", "tofu-state")
@@ -42,7 +42,7 @@ def captured(at: Path, *, lost: bool) -> tuple[Evidence, int]:
         before = paths(stack)
         log = at.with_name("rustfs.log")
         log.write_text('{"level":"ERROR","fields":{"message":"erasure read quorum"}}\n')  # before the window
-        settings = replace(stack.settings_for("synthetic"), store_log=f"file://{log}" if lost else "")
+        settings = changed(stack.settings_for("synthetic"), store_log=f"file://{log}" if lost else "")
         progress = Store(log) if lost else Quiet()
         world = World(environ=stack.environ(), cancel=cancel, progress=progress, clock=clock)
         evidence = capture(settings, at, world)

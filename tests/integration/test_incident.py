@@ -183,9 +183,9 @@ def test_a_capture_records_all_of_it_and_closes_its_log(
     api.log(cache.name, f"{line} {KEY}", "attic", previous=True)
     written: list[say.Record] = []
     attic = "kubectl://nix-cache/deployment/attic"
-    settings = SimpleNamespace(markers=(place(drive), f"file://{drive}"), store_workload=STORE, cache_workload=attic)
+    policy = tapes.policy(markers=(place(drive), f"file://{drive}"), store_workload=STORE, cache_workload=attic)
     site: Any = SimpleNamespace(
-        settings=settings, kubectl=kubectl, directory=tmp_path, secrets=(Secret(KEY),), write=written.append
+        policy=policy, kubectl=kubectl, directory=tmp_path, secrets=(Secret(KEY),), write=written.append
     )
     look_deeper(site)
     assert [record.kind for record in written] == [

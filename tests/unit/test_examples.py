@@ -150,10 +150,10 @@ def test_a_gate_toml_of_an_example_and_the_four_secrets_are_the_settings_of_a_ru
         table: {**README_TOML.get(table, {}), **written.get(table, {})} for table in {*README_TOML, *written}
     }
     settings = resolve("medium-check", toml=whole, environ=SECRETS, flags={}, read_file=no_file)
-    names = {(row.table, row.name.replace("_", "-")): row.name for row in SETTINGS}
+    names = {(row.table, row.name.replace("_", "-")): row for row in SETTINGS}
     for table, keys in written.items():
         for key, value in keys.items():
-            taken = getattr(settings, names[(table, key)])
+            taken = settings.value_of(names[(table, key)])
             assert (list(taken) if isinstance(taken, tuple) else taken) == value, key
 
 

@@ -55,5 +55,5 @@ def _masked(facts: Facts, ledger: BuildLedger) -> Iterator[Finding]:
 
 def _ours(facts: Facts, row: Masked) -> bool:
     ours = {cache.substituter_endpoint for cache in facts.subject.caches if cache.substituter_endpoint}
-    ours.add(f"{facts.policy.endpoint.rstrip('/')}/{facts.policy.cache}")
+    ours.add(f"{facts.policy.attic_server.rstrip('/')}/{facts.policy.attic_cache}")
     return row.cache is not None and row.cache.rstrip("/") in {url.rstrip("/") for url in ours}

@@ -30,7 +30,7 @@ def _place(facts: Facts, number: int, cache: CacheFacts) -> Iterator[Finding]:
     (attic b7c9056 client/src/command/use.rs, ``cache_config.substituter_endpoint``)
     """
     told = cache.substituter_endpoint
-    read = f"{facts.policy.endpoint.rstrip('/')}/{cache.name}"
+    read = f"{facts.policy.attic_server.rstrip('/')}/{cache.name}"
     if told and not same_cache(told, read):
         yield finding(
             "cache-served-elsewhere",
@@ -41,8 +41,8 @@ def _place(facts: Facts, number: int, cache: CacheFacts) -> Iterator[Finding]:
 
 
 def _key(facts: Facts) -> Finding:
-    subject = key_subject(facts.policy.cache)
-    key = next((cache.public_key for cache in facts.subject.caches if cache.name == facts.policy.cache), None)
+    subject = key_subject(facts.policy.attic_cache)
+    key = next((cache.public_key for cache in facts.subject.caches if cache.name == facts.policy.attic_cache), None)
     trusted = facts.build.trusted_public_keys if facts.build else None
     if key is None or trusted is None:
         what = "the cache's key" if key is None else "what keys Nix trusts on this machine"

@@ -13,7 +13,7 @@ PUBLISH = "publish"
 def check_caches(facts: Facts) -> Iterator[Finding]:
     """One row a cache: it described itself, with its key."""
     known = {cache.name: (number, cache) for number, cache in enumerate(facts.subject.caches)}
-    for name in dict.fromkeys((facts.policy.cache, facts.policy.probe_cache or facts.policy.cache)):
+    for name in facts.policy.caches:
         number, cache = known.get(name, (None, None))
         if cache is not None and cache.truth is Truth.PRESENT:
             yield finding("cache-identified", name, f"key {cache.public_key}", evidence=(f"/subject/caches/{number}",))

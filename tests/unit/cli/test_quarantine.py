@@ -28,7 +28,8 @@ def bad(run: tapes.Run) -> tapes.Run:
 
 def run_folder(tmp_path: Path, name: str, ago: timedelta, tape: tapes.Run | None = None) -> Path:
     made = (tape or tapes.healthy()).change(
-        say.RunStarted, lambda row: say.RunStarted(run=replace(row.run, run_id=name), policy=row.policy)
+        say.RunStarted,
+        lambda row: replace(row, run=replace(row.run, run_id=name)),
     )
     return gh.evidence_folder(tmp_path / name, made, NOW - ago)
 

@@ -18,10 +18,13 @@ attic-server = "http://127.0.0.1:8"
 attic-cache = "main"
 probe-cache = "probe"
 plain-http-hosts = ["127.0.0.1:8", "127.0.0.1:9"]
+cache-workload = "file:///c.pid"
+server-log = "file:///c.log"
 [store]
 s3-endpoint = "http://127.0.0.1:9"
 state-key = "runners/terraform.tfstate"
 markers = ["file:///data"]
+store-workload = "file:///s.pid"
 [sampling]
 samples = 2
 """
@@ -147,8 +150,10 @@ def given(folders: Folders, name: str, digest: str | None = None) -> list[str]:
 
 
 def test_a_part_that_is_given_must_be_genuine_and_of_this_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("GATE_S3_ACCESS_KEY_ID", "GATE_S3_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "a-secret-value")
     during = ["capture", "--phase", "during", "--seconds", "1", *PROFILE, "--output", str(tmp_path / "out")]
     folders = healthy().write(tmp_path / "parts")
     cases = [

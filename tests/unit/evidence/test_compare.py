@@ -613,12 +613,12 @@ def test_tools_are_of_no_weight() -> None:
 
 
 def test_settings() -> None:
-    policy = replace(LATER.policy, samples=9, markers=("file:///data", "file:///data1"), absent=(), probe_cache=None)
+    policy = replace(LATER.policy, samples=9, markers=("file:///data", "file:///data1"), absent=(), probe_cache="")
     rows = list(setting_rows(HEALTHY, replace(LATER, policy=policy)))
     assert [(row.subject, row.before, row.after, row.weight.value) for row in rows[:-1]] == [
-        ("samples", "2", "9", "note"),
-        ("probe-cache", "probe", "none", "note"),
+        ("probe-cache", "probe", "none", "unsure"),
         ("markers", "file:///data", "file:///data, file:///data1", "unsure"),
+        ("samples", "2", "9", "note"),
     ]
     assert (rows[-1].subject, rows[-1].weight.value) == ("all others", "same")
     bare = replace(LATER, policy=replace(LATER.policy, absent=("state",)))

@@ -25,20 +25,24 @@ PLACE = TrustedPlace(
     workflow_id=gh.WORKFLOW_ID,
     events=("workflow_dispatch",),
 )
+SILENT: dict[str, Any] = {
+    "push_set": "build-closure",
+    "installable": ".#checks.{system}.deadnix",
+    "require_cache_push": False,
+    "absent": (),
+    "buckets": ("attic", "tofu-state"),
+    "samples": 2,
+    "min_paths": 5,
+    "min_fresh": 10,
+    "cache_public": False,
+    "upstream_keys": (),
+    "publish_anyway": False,
+}
 DEMAND = Demand(
     profile="medium-check",
-    push_set="build-closure",
-    installable=".#checks.{system}.deadnix",
-    require_cache_push=False,
-    stated={},
+    stated=SILENT,
     cache="main",
     endpoint="http://127.0.0.1:8/",
-    absent=(),
-    buckets=("attic", "tofu-state"),
-    samples=2,
-    min_paths=5,
-    min_fresh=10,
-    cache_public=False,
     max_age_seconds=86400,
     min_gate_version="0.1",
 )
@@ -152,14 +156,14 @@ def policy_objections(demand: Demand, **policy: object) -> list[str]:
 
 STATED: dict[str, Any] = {
     "probe_cache": "probe",
-    "store_endpoint": "http://127.0.0.1:9/",
+    "s3_endpoint": "http://127.0.0.1:9/",
     "state_bucket": "tofu-state",
     "state_key": "runners/terraform.tfstate",
     "state_contents": True,
     "markers": ("file:///data2", "file:///data"),
     "volumes": ("a", "b"),
     "store_log": "file:///s.log",
-    "sample_spacing_millis": 500,
+    "sample_spacing": 0.5,
     "twin": "auto",
 }
 
@@ -169,10 +173,10 @@ STATED: dict[str, Any] = {
     [
         ("installable", ".#checks.x86_64-linux.statix", "installable '.#checks.x86_64-linux.statix'"),
         ("installable", ".#hello", "(expected '.#checks.{system}.deadnix')"),
-        ("push_set", "delta", "push-set delta (expected build-closure)"),
+        ("push_set", "delta", "push-set 'delta' (expected 'build-closure')"),
         ("require_cache_push", False, "require-cache-push false (expected true)"),
-        ("probe_cache", None, "probe-cache none (expected 'probe')"),
-        ("store_endpoint", "http://b", "store-endpoint 'http://b' (expected 'http://127.0.0.1:9/')"),
+        ("probe_cache", "", "probe-cache none (expected 'probe')"),
+        ("s3_endpoint", "http://b", "s3-endpoint 'http://b' (expected 'http://127.0.0.1:9/')"),
         ("state_bucket", "other", "state-bucket 'other' (expected 'tofu-state')"),
         ("state_key", "k", "state-key 'k' (expected 'runners/terraform.tfstate')"),
         ("state_contents", False, "state-contents false (expected true)"),
@@ -180,13 +184,13 @@ STATED: dict[str, Any] = {
         ("markers", ("file:///data",), "markers 'file:///data' (expected 'file:///data2, file:///data')"),
         ("volumes", (), "volumes none (expected 'a, b')"),
         ("store_log", "", "store-log none (expected 'file:///s.log')"),
-        ("sample_spacing_millis", 50, "sample-spacing-millis 50 (expected 500)"),
+        ("sample_spacing", 0.05, "sample-spacing 0.05 (expected 0.5)"),
         ("twin", "never", "twin 'never' (expected 'auto')"),
     ],
 )
 def test_a_run_by_other_rules_than_the_base_branch_states_is_not_taken(field: str, got: object, told: str) -> None:
     as_stated = {**STATED, "require_cache_push": True}
-    demand = replace(DEMAND, require_cache_push=True, stated=STATED)
+    demand = replace(DEMAND, stated={**SILENT, **as_stated})
     assert policy_objections(demand, **as_stated) == []
     (found,) = policy_objections(demand, **{**as_stated, field: got})
     assert found.startswith("the evidence was made with ")
@@ -194,12 +198,12 @@ def test_a_run_by_other_rules_than_the_base_branch_states_is_not_taken(field: st
 
 
 def test_what_the_base_branch_does_not_state_may_be_given_by_the_environment() -> None:
-    given: dict[str, object] = {**STATED, "markers": ("file:///elsewhere",), "probe_cache": None}
+    given: dict[str, object] = {**STATED, "markers": ("file:///elsewhere",), "probe_cache": ""}
     assert policy_objections(DEMAND, **given) == []
 
 
 def test_places_in_another_order_are_the_same_places() -> None:
-    demand = replace(DEMAND, stated={"markers": ("file:///b", "file:///a")})
+    demand = replace(DEMAND, stated={**SILENT, "markers": ("file:///b", "file:///a")})
     assert policy_objections(demand, markers=("file:///a", "file:///b")) == []
 
 
@@ -218,4 +222,6 @@ def test_places_in_another_order_are_the_same_places() -> None:
     ],
 )
 def test_an_installable_is_compared_by_its_template(template: str, installable: str, *, taken: bool) -> None:
-    assert (policy_objections(replace(DEMAND, installable=template), installable=installable) == []) is taken
+    assert (
+        policy_objections(replace(DEMAND, stated={**SILENT, "installable": template}), installable=installable) == []
+    ) is taken

@@ -63,7 +63,7 @@ def test_another_spelling_of_the_place_or_none_is_no_other_place(url: str | None
 
 def test_a_default_port_and_the_case_of_the_host_make_no_other_place() -> None:
     run = told("main", substituter_endpoint="https://cache.example/main")
-    both = run.with_policy(endpoint="https://Cache.Example:443/")
+    both = run.with_policy(attic_server="https://Cache.Example:443/")
     assert [row.subject for row in both.judged()[0] if row.code == "cache-served-elsewhere"] == ["probe"]
 
 

@@ -96,7 +96,7 @@ def test_a_push_set_beyond_the_policys_bounds_is_no_representative_one(bounds: d
 
 @pytest.mark.row("CFG-07")
 def test_one_path_at_least_is_written_whatever_the_policy_wants() -> None:
-    run = cached().with_policy(representative=False, min_fresh=0, twin="never")
+    run = cached().with_policy(min_fresh=0, twin="never")
     bare = tapes.Run(
         tuple(
             row

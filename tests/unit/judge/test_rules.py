@@ -152,7 +152,7 @@ def test_a_public_cache_drops_one_claim_and_says_so() -> None:
     [
         (healthy().with_policy(kind=Kind.LAB), "none"),
         (healthy(), "counts-toward-release"),
-        (healthy().with_policy(representative=False), "neutral"),
+        (healthy().with_policy(min_fresh=1), "neutral"),
         (healthy().with_record(say.Trouble(stage="a", message="b")), "counts-against"),
         (healthy().with_record(tapes.lost(tapes.sample(Phase.POST, 3))), "holds"),
         (tapes.Run((*healthy().records[:1], say.RunRefused(reason="r"), say.RunComplete()), {}), "neutral"),

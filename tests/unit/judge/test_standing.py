@@ -272,7 +272,7 @@ def test_what_evidence_means_for_the_standing() -> None:
     assert (good.stores, good.epochs) == (("1:2",), ("1:2", "3:4"))
     bad = past_of(evidence_of(lost_after(tapes.healthy())), "d")
     assert (bad.word, bad.toward, bad.against, bad.indexed, bad.lost) == (Word.QUARANTINE, False, True, False, True)
-    synthetic = past_of(evidence_of(tapes.healthy().with_policy(profile="synthetic", representative=False)), "d")
+    synthetic = past_of(evidence_of(tapes.healthy().with_policy(profile="synthetic", min_fresh=1)), "d")
     assert (synthetic.toward, synthetic.against) == (False, False)
     row = gh.run_row(5, NOW)
     assert past_of(evidence_of(gh.of_run(tapes.healthy(), row)), "d").label == "5.1"

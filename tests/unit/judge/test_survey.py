@@ -41,6 +41,7 @@ HARMLESS = {
     "*.note": "words for people",
     "run-started.run.*": "who ran it: `require` holds it to GitHub's own word",
     "run-started.policy.*": "the rules: `require` holds them to the base branch's",
+    "run-started.tools.*": "what this job works with: what it found by them decides",
     "cache-config.answer.error": "an answer with a status has no error: it is not read",
     "log-canary.answer.*": "the log decides whether the canary is in it",
     "stage.*": "the course for people; a trouble has a record of its own",

@@ -148,15 +148,13 @@ def test_a_twin_that_is_always_wanted_is_missed() -> None:
     fresh = healthy().with_policy(twin="always")
     assert fresh.rows() == {("push-not-run", "inconclusive")}
     assert [row.subject for row in fresh.judged()[0] if row.code == "push-not-run"] == ["twin"]
-    assert healthy().with_policy(twin="always", representative=False).word() == "inconclusive"
+    assert healthy().with_policy(twin="always", min_fresh=1).word() == "inconclusive"
     assert cached().with_policy(twin="always").word() == "pass"
 
 
 def test_a_profile_that_is_not_representative_needs_no_twin() -> None:
-    assert healthy().with_policy(representative=False, min_fresh=1).word() == "pass"
-    assert without_twin(cached()).with_policy(representative=False).rows() == {
-        ("push-not-representative", "inconclusive")
-    }
+    assert healthy().with_policy(min_fresh=1).word() == "pass"
+    assert without_twin(cached()).with_policy(min_fresh=1).rows() == {("push-not-representative", "inconclusive")}
 
 
 def test_a_profile_that_was_fresh_and_failed_does_not_call_for_a_twin() -> None:

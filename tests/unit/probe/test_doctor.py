@@ -39,7 +39,7 @@ def test_each_place_needs_its_own_rights() -> None:
             cache_workload=f"kubectl://{NS}/pod/attic-0",
             server_log=f"kubectl://{NS}/pod/attic-0",
             store_log=f"kubectl://{NS}/statefulset/rustfs",
-        )
+        ).policy
     )
     assert made == {
         (NS, "get", "statefulsets", "rustfs"): ("markers", "store-workload", "store-log"),
@@ -57,10 +57,9 @@ def test_each_place_needs_its_own_rights() -> None:
 def test_what_the_site_states_as_absent_needs_none() -> None:
     place = f"kubectl://{NS}/deployment/attic"
     kept = settings(cache_workload=place, server_log=place, absent=("server-log",))
-    assert set(rights_needed(kept)) == {(NS, "get", "deployments", "attic"), (NS, "list", "pods", "")}
-    assert (
-        rights_needed(settings(cache_workload=place, server_log=place, absent=("server-log", "cache-workload"))) == {}
-    )
+    assert set(rights_needed(kept.policy)) == {(NS, "get", "deployments", "attic"), (NS, "list", "pods", "")}
+    none = settings(cache_workload=place, server_log=place, absent=("server-log", "cache-workload"))
+    assert rights_needed(none.policy) == {}
 
 
 def world(home: Path, cancel: CancelToken | None = None) -> World:

@@ -20,6 +20,7 @@ from gate.probe.part_folder import seal_part, verify_part
 from gate.seal import finalize, verify
 from gate.tape import PART
 from tests.helpers import parts, tapes
+from tests.helpers.changed import changed
 from tests.helpers.parts import ORDER, Folders, Split, healthy
 
 
@@ -123,7 +124,7 @@ def test_a_foreign_pre_leaves_nothing_of_this_run(tmp_path: Path) -> None:
         ("pre", {"samples": 3}),
         ("publish", {"min_fresh": 1}),
         ("during", {"buckets": ("attic",)}),
-        ("post", {"read_jobs": 9}),
+        ("post", {"jobs": 9}),
     ],
 )
 def test_a_part_of_another_policy_is_refused(tmp_path: Path, name: PartName, changes: dict[str, object]) -> None:
@@ -262,7 +263,7 @@ def test_a_judging_job_holds_no_secret_and_leaves_what_is_there_alone(tmp_path: 
     from gate.model.basics import Secret
 
     folders = healthy().write(tmp_path)
-    held = replace(folders, settings=replace(folders.settings, read_token=Secret("x")))
+    held = replace(folders, settings=changed(folders.settings, read_token=Secret("x")))
     with pytest.raises(RefusedError, match="GATE_READ_TOKEN"):
         held.join()
     with pytest.raises(RefusedError, match="PART=SHA256"):

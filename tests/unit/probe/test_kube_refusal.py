@@ -51,18 +51,26 @@ def world(tools: Path) -> World:
     )
 
 
-def settings(**changes: Any) -> Settings:
+OBSERVING = {f"GATE_{name}": "x" for name in ("READ_TOKEN", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")}
+HELD = {**OBSERVING, "GATE_PUSH_TOKEN": "x"}
+
+
+def settings(environ: dict[str, str] | None = None, **changes: Any) -> Settings:
     flags: dict[str, Any] = {
         "attic_server": "https://attic.lab",
         "attic_cache": "main",
         "s3_endpoint": "https://s3.lab",
+        "state_key": "k",
         "markers": (PLACE,),
+        "store_workload": "file:///s.pid",
+        "cache_workload": "file:///c.pid",
+        "server_log": "file:///c.log",
         "kube_context": "lab",
         "kube_server": "https://kube.lab:6443",
         "kubectl_bin": "kubectl",
         **changes,
     }
-    return resolve("synthetic", toml={}, environ={}, flags=flags, read_file=str)
+    return resolve("synthetic", toml={}, environ=environ or HELD, flags=flags, read_file=str)
 
 
 def test_the_pinned_cluster_is_used(tools: Path) -> None:
@@ -148,7 +156,7 @@ def test_a_pod_name_that_is_none_refuses_the_run(
     monkeypatch.chdir(tmp_path)
     add_pod(tools, name)
     with pytest.raises(RefusedError, match="what answers kubectl is no Kubernetes API") as refused:
-        act(settings(), tmp_path / "evidence", world(tools))
+        act(settings(HELD if act is run else OBSERVING), tmp_path / "evidence", world(tools))
     assert refused.value.exit_code == 2
     assert ascii(name) in str(refused.value)
     assert not (tmp_path / "evidence").exists()

@@ -9,6 +9,7 @@ from gate.model import records as say
 from gate.model.basics import Phase
 from gate.model.log_records import ReplicaCanaries, ReplicaCanary, StoreLogRead
 from gate.model.part_records import LogStood
+from gate.model.policy import Policy
 from gate.observe.server_log import LogWindow
 from gate.probe.logs import capture_logs
 from gate.probe.parts import _open_logs, _stood
@@ -16,6 +17,7 @@ from gate.probe.site import Site, kubectl_of
 from gate.probe.world import Quiet, World
 from gate.process import CancelToken
 from tests.helpers import parts, tapes
+from tests.helpers.changed import changed
 
 WORLD = World(environ={}, cancel=CancelToken(), progress=Quiet(), clock=SystemClock())
 STORE = "kubectl://nix-cache/statefulset/rustfs"
@@ -26,7 +28,7 @@ class Hands:
     """What of a site the capture of logs needs."""
 
     directory: Path
-    settings: Any
+    policy: Policy
     log_window: LogWindow | None = None
     store_log_window: LogWindow | None = None
     secrets: tuple[()] = ()
@@ -48,12 +50,12 @@ class Hands:
 def hands(folder: Path, *, server: Path | None = None, store: Path | None = None) -> Hands:
     (folder / "evidence").mkdir()
     toml = {"absent": [] if server else ["server-log"]}
-    settings = replace(
+    settings = changed(
         parts.settings(sources=toml),
         server_log=f"file://{server}" if server else "",
         store_log=f"file://{store}" if store else "",
     )
-    return Hands(directory=folder / "evidence", settings=settings)
+    return Hands(directory=folder / "evidence", policy=settings.policy)
 
 
 def canaries(*nonces: str) -> list[say.Entry]:
@@ -141,4 +143,4 @@ def test_the_job_before_tells_where_each_log_stood_and_the_job_after_reads_on_fr
 def test_kubectl_is_used_where_the_stores_log_is_the_only_place_in_a_cluster() -> None:
     nowhere = parts.settings()
     assert kubectl_of(nowhere, WORLD) is None
-    assert kubectl_of(replace(nowhere, store_log=STORE), WORLD) is not None
+    assert kubectl_of(changed(nowhere, store_log=STORE), WORLD) is not None

@@ -11,6 +11,7 @@ from gate import limits
 from gate.clock import SystemClock
 from gate.model import records as say
 from gate.model.basics import Label
+from gate.model.policy import Secrets
 from gate.probe import parts
 from gate.probe.publishing import Publication, expect
 from gate.probe.reading import look_for_references
@@ -46,14 +47,8 @@ def site_of(attic: Attic, written: list[say.Record], attempts: int = 3) -> Any:
     return SimpleNamespace(
         attic=attic,
         nix=SimpleNamespace(path_facts=lambda paths: tuple(facts[path] for path in sorted(paths))),
-        policy=tapes.policy(),
-        settings=SimpleNamespace(
-            push_token=None,
-            upstream_keys=(),
-            read_attempts=attempts,
-            read_spacing=0.0,
-            profile=SimpleNamespace(name="p", min_paths=1, max_paths=100, max_bytes=10**9),
-        ),
+        policy=tapes.policy(read_attempts=attempts, read_spacing=0.0, min_paths=1),
+        settings=SimpleNamespace(secrets=Secrets()),
         upstream_key_names={"main": ("cache.nixos.org-1",)},
         read_tokens={"main": None},
         cache_of=lambda _label: "main",

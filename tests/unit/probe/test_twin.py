@@ -11,6 +11,7 @@ from gate.errors import InconclusiveError
 from gate.evidence.twin_plan import TwinFile
 from gate.model import records as say
 from gate.model.basics import Label
+from gate.model.policy import Secrets
 from gate.probe import plan, twin
 from gate.process import CancelToken
 from tests.helpers import tapes
@@ -47,9 +48,9 @@ class FakeSite:
 
     split = False
 
-    def __init__(self, fresh: int = 0, off: int = 0, publish_anyway: bool = False, **policy: object) -> None:
+    def __init__(self, fresh: int = 0, off: int = 0, **policy: object) -> None:
         self.policy = tapes.policy(**policy)
-        self.settings = SimpleNamespace(publish_anyway=publish_anyway, push_token=None, upstream_keys=())
+        self.settings = SimpleNamespace(secrets=Secrets())
         self.nix = FakeStore(off)
         self.attic = SimpleNamespace(missing_paths=lambda cache, token, paths, label: asked(label, paths, cache))
         self.upstream_key_names: dict[str, tuple[str, ...]] = {}
@@ -113,7 +114,7 @@ ALL = ["canary", "twin", "profile"]
     [
         (FakeSite(fresh=11), ALL),
         (FakeSite(fresh=11, twin="never"), ["canary", "profile"]),
-        (FakeSite(fresh=11, representative=False), ["canary", "profile"]),
+        (FakeSite(fresh=11, min_fresh=1), ["canary", "profile"]),
     ],
     ids=["fresh", "never", "not representative"],
 )

@@ -24,7 +24,7 @@ from gate.model.document import (
 )
 from gate.model.journal_facts import Captured, JournalFacts
 from gate.model.parsed import BuildLedger, LedgerPath, Masked
-from gate.model.policy import Identity
+from gate.model.policy import Identity, Tools
 from gate.model.push_facts import Push
 from tests.unit.render.parts import (
     BOUNDARY,
@@ -93,6 +93,7 @@ def passed() -> Evidence:
             epochs=("store uid 7c9f0d6e, restarts 0",),
         ),
         policy=policy(),
+        tools=Tools(),
         stages=stages(),
         pre=phase(3),
         during=During(

@@ -50,9 +50,9 @@ def test_a_marker_that_is_no_place_is_refused() -> None:
 
 
 def test_a_place_that_is_not_set_is_none() -> None:
-    assert settings("[store]\nmarkers = []\nstore-log = ''\n[cache]\nserver-log = ''\n").markers == ()
+    assert settings("[store]\nmarkers = []\nstore-log = ''\n[cache]\nserver-log = ''\n").policy.markers == ()
     places = "file:///a kubectl://n/statefulset/rustfs?container=c&path=/data&by=log"
-    assert settings(environ={"GATE_MARKERS": places}).markers == tuple(places.split())
+    assert settings(environ={"GATE_MARKERS": places}).policy.markers == tuple(places.split())
 
 
 TELLING = [
@@ -96,6 +96,6 @@ def test_an_installable_with_a_credential_is_refused_and_not_shown(installable: 
     ],
 )
 def test_an_installable_without_one_is_taken(installable: str) -> None:
-    assert settings(installable=installable).installable == installable
+    assert settings(installable=installable).policy.installable == installable
     toml = {"profiles": {"mine": {"installable": installable}}}
     assert find_profile("mine", toml).installable == installable

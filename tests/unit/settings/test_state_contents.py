@@ -32,8 +32,8 @@ def settings(toml: dict[str, object], **environ: str) -> Settings:
 
 
 def test_it_is_not_read_unless_gate_toml_says_so() -> None:
-    assert settings({}).state_contents is False
-    assert settings({"state": {"state-contents": True}}).state_contents is True
+    assert settings({}).policy.state_contents is False
+    assert settings({"state": {"state-contents": True}}).policy.state_contents is True
 
 
 def test_no_variable_no_flag_and_no_input_has_it_read() -> None:
