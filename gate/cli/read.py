@@ -135,6 +135,9 @@ def _nix_log(stream: BinaryIO, exit_code: int | None) -> dict[str, Any]:
     return {
         "paths": [{"store_path": row.store_path, "how": row.how, "cause": row.cause} for row in ledger.paths],
         "masked": [{"name": row.name, "cause": row.cause, "certainty": row.certainty} for row in ledger.masked],
+        "doubts": [asdict(doubt) for doubt in ledger.doubts],
+        "doubt_count": ledger.doubt_count,
+        "unread_lines": ledger.unread_lines,
     }
 
 

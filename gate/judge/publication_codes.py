@@ -75,6 +75,55 @@ PUBLICATION: tuple[Code, ...] = (
         "read that path with `attic-nar-integrity-check`; a green build is no health of the cache",
     ),
     code(
+        "build-cache-denied",
+        (INCONCLUSIVE,),
+        "Nix on this machine gets no answer of a binary cache there: mostly a private cache (HTTP 401) without a token "
+        "in Nix's netrc file",
+        "run `attic use` for this cache as the user who builds, or give its host a read token in the file that "
+        "`netrc-file` of nix.conf names; `nix store ping --store URL` shows that it works",
+        neutral=True,
+    ),
+    code(
+        "build-cache-unreachable",
+        (INCONCLUSIVE,),
+        "Nix on this machine could not reach a cache, or waited for it in vain",
+        "check name, port and proxy of that URL from this machine; if the cache is not yours to test, take it out of "
+        "`substituters`, or trust its key so that it is known as another cache",
+    ),
+    code(
+        "build-cache-tls",
+        (INCONCLUSIVE,),
+        "TLS to a cache, or to the host that it redirects to, failed",
+        "check the certificate of that host and `ssl-cert-file` of nix.conf on this machine; behind a redirect it is "
+        "the store's host that needs a certificate",
+    ),
+    code(
+        "build-cache-in-doubt",
+        (INCONCLUSIVE,),
+        "a substitute failed at the cache under test, or at one that is not known to be another, though another cache "
+        "or the local store made up for it",
+        "read that path with `attic-nar-integrity-check`; a green build is no health of the cache",
+    ),
+    code(
+        "build-other-cache",
+        (PASS,),
+        "another cache failed, one whose key this machine trusts by the name of its host; a note: its outage is no "
+        "word on the cache under test",
+    ),
+    code(
+        "build-log-not-understood",
+        (INCONCLUSIVE,),
+        "the build's log has an error, a warning or an event that this gate does not know: it may be about the cache",
+        "read it in build.log; if it has nothing to do with a cache, fix what it says or report the wording",
+    ),
+    code(
+        "build-green-in-doubt",
+        (INCONCLUSIVE,),
+        "the build is green, but its log leaves doubt, which the rows beside name",
+        "follow the rows beside",
+        rank=CONSEQUENCE,
+    ),
+    code(
         "build-substituter-disabled",
         (INCONCLUSIVE,),
         "the cache under test is not among the substituters, so the build can't tell of it",

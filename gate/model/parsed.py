@@ -105,8 +105,26 @@ class Masked:
 
 
 @value
+class BuildDoubt:
+    """Trouble in a build log that no masked substitute accounts for.
+
+    ``cause`` is a stable word, ``not-understood`` for an error or a warning of unknown wording and for an event that
+    can't be read. ``cache`` is the substituter, where the log names it, ``name`` the path or its hash; ``text`` is the
+    beginning of the message.
+    """
+
+    cause: str
+    text: str
+    cache: str | None = None
+    name: str | None = None
+
+
+@value
 class BuildLedger:
-    """What ``nix build`` did, by its internal-json log. A builder can forge lines, so it may only lower a verdict."""
+    """What ``nix build`` did, by its internal-json log. A builder can forge lines, so it may only lower a verdict.
+
+    ``doubts`` are the first `limits.NIX_DOUBTS` of ``doubt_count``.
+    """
 
     paths: tuple[LedgerPath, ...]
     masked: tuple[Masked, ...]
@@ -114,6 +132,8 @@ class BuildLedger:
     errors: tuple[str, ...]
     events: int
     unread_lines: int
+    doubts: tuple[BuildDoubt, ...] = ()
+    doubt_count: int = 0
 
 
 @value

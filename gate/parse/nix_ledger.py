@@ -10,12 +10,19 @@ that could not be asked may never have had the path. The rules were worked out o
 2. A path of the list "these paths will be fetched" was never begun, and its derivation was built without being in the
    list "these derivations will be built".
 3. Something was built, and a cache could not be asked, or its answer for a path that was then built was refused.
+
+All other trouble is a doubt: of a cache whose path then came from another one, of a cache that Nix stopped to ask, and
+every error or warning of unknown wording. A failure is put down to a cache only where the log leaves no other: by the
+message's own URL, by the path that it names, or because the whole log knows one cache alone.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
-from gate.model.parsed import BuildLedger, LedgerPath, Masked
+from gate import limits
+from gate.model.parsed import BuildDoubt, BuildLedger, LedgerPath, Masked
+from gate.parse.cache_place import cache_place
 from gate.parse.nix_messages import Trouble
 
 _OUTPUT_NAME = re.compile(r"-[A-Za-z0-9_]+$")
@@ -26,26 +33,38 @@ def _store_name(path: str) -> str:
     return path.rpartition("/")[2][33:]
 
 
-class Begun:
-    """One path whose substitution began: from where last, what went wrong first, and whether it went wrong last."""
+def _place(cache: str) -> object:
+    """What two spellings of one cache have in common."""
+    return cache_place(cache) or cache
 
-    __slots__ = ("cache", "cause", "failed")
+
+class Begun:
+    """One path whose substitution began: from which caches, what went wrong at each, and whether it went wrong last.
+
+    A cause without a cache, key None, is of a message that may mean any of them.
+    """
+
+    __slots__ = ("cache", "caches", "causes", "disabled", "failed")
 
     def __init__(self, cache: str) -> None:
         self.cache = cache
-        self.cause: str | None = None
+        self.caches: dict[object, str] = {_place(cache): cache}
+        self.causes: dict[object, str] = {}
         self.failed = False
+        self.disabled = False  # its cache was, while it was the path begun last
 
     def again(self, cache: str) -> None:
         """Another try, perhaps from another cache."""
         self.failed = False
-        self.cache = cache if self.cause is None else self.cache
+        self.cache = cache
+        self.caches.setdefault(_place(cache), cache)
 
-    def fail(self, cause: str) -> None:
-        """A message about this path; `cache-disabled` is only the echo of an earlier one."""
+    def fail(self, cause: str, cache: str | None) -> None:
+        """A message about this path."""
         self.failed = True
-        if self.cause in {None, "cache-disabled"}:
-            self.cause = cause
+        self.causes.setdefault(None if cache is None else _place(cache), cause)
+        if cache is not None:
+            self.caches.setdefault(_place(cache), cache)
 
 
 class Ledger:
@@ -57,8 +76,18 @@ class Ledger:
         self.planned_fetches: dict[str, None] = {}
         self.planned_builds: dict[str, None] = {}
         self.copied: dict[int, int] = {}  # the last `done` of each CopyPaths activity
-        self.asked: dict[str, tuple[str, str]] = {}  # hash of a path: the path, and the cache that was asked last
-        self.troubles: list[Trouble] = []
+        self.asked: dict[
+            str, tuple[str, dict[str, None]]
+        ] = {}  # hash of a path: the path, and the caches that were asked
+        self.troubles: dict[Trouble, str] = {}  # of no body, with the first text of each
+        self.lost: dict[
+            tuple[Begun | None, Trouble], str
+        ] = {}  # of a body: whose it may be, with the first text of each
+        self.disabled: dict[
+            object, tuple[str, str]
+        ] = {}  # a cache that Nix stopped to ask, as it was named, and the text
+        self.unknown: dict[str, None] = {}  # the beginnings of texts that are not understood
+        self.unknown_count = 0
         self.last: Begun | None = None  # whom a message means that names neither path nor body
         self.bodies: dict[str, Begun] = {}  # URL of a body: whose it is
         self.counted = False  # the log has events, so that substitutions can be counted
@@ -73,24 +102,53 @@ class Ledger:
         self.last = entry
         return entry
 
-    def trouble(self, trouble: Trouble) -> None:
+    def ask(self, path: str, cache: str) -> None:
+        """A cache is asked whether it has a path."""
+        self.asked.setdefault(path.rpartition("/")[2][:32], (path, {}))[1][cache] = None
+
+    def doubt(self, text: str) -> None:
+        """An error, a warning or an event that is not understood."""
+        self.unknown_count += 1
+        if len(self.unknown) < limits.NIX_DOUBTS:
+            self.unknown[text[: limits.NIX_DOUBT_CHARS]] = None
+
+    def trouble(self, trouble: Trouble, text: str) -> None:
         """A final message about a cache."""
-        if trouble.about != "nar":
-            if trouble not in self.troubles:
-                self.troubles.append(trouble)
-            return
-        entry = self.begun.get(trouble.path or "") or self.bodies.get(trouble.url or "") or self.last
-        if entry is not None:
-            entry.fail(trouble.cause)
+        text = text[: limits.NIX_DOUBT_CHARS]
+        if trouble.about == "disabled":
+            self.disabled.setdefault(_place(trouble.cache or ""), (trouble.cache or "", text))
+            if self.last is not None and _place(self.last.cache) in self.disabled:
+                self.last.disabled = True
+        elif trouble.about != "nar":
+            self.troubles.setdefault(trouble, text)
+        else:
+            named = self.begun.get(trouble.path or "") or self.bodies.get(trouble.url or "")
+            entry = named or self.last
+            cache = trouble.cache or (named.cache if named else self._only_cache())
+            if entry is not None:
+                entry.fail(trouble.cause, cache)
+            self.lost.setdefault((entry, replace(trouble, cache=cache)), text)
+
+    def _only_cache(self) -> str | None:
+        """The cache of all substitutions so far, where it is one alone."""
+        caches = {place: cache for entry in self.begun.values() for place, cache in entry.caches.items()}
+        return next(iter(caches.values())) if len(caches) == 1 else None
 
     def failed_paths(self, builds: "_Builds") -> list[str]:
         """Begun, and not copied in the end. Events tell how many; which ones, the messages and the builds tell best."""
         if not self.counted:
-            troubled = any(entry.cause for entry in self.begun.values())
+            troubled = any(entry.causes or self._is_disabled(entry) for entry in self.begun.values())
             return [path for path, entry in self.begun.items() if entry.failed or (troubled and builds.made(path))]
         count = max(0, len(self.begun) - sum(self.copied.values()))
-        likely = sorted(self.begun, key=lambda path: (-self.begun[path].failed, -builds.made(path)))
-        return likely[:count]
+
+        def likely(path: str) -> tuple[bool, bool, bool]:
+            entry = self.begun[path]
+            return not entry.failed, not builds.made(path), not entry.disabled
+
+        return sorted(self.begun, key=likely)[:count]
+
+    def _is_disabled(self, entry: Begun) -> bool:
+        return not self.disabled.keys().isdisjoint(entry.caches)
 
     def settle(
         self, exit_code: int | None, outputs: Mapping[str, tuple[str, ...]], errors: tuple[str, ...], lines: "Lines"
@@ -102,6 +160,7 @@ class Ledger:
         unplanned = _Builds({drv: None for drv in self.builds if drv not in self.planned_builds}, outputs)
         skipped = [path for path in unbegun if unplanned.made(path)]
         masked = self._masked(failed, skipped, builds) if self.builds and exit_code in {0, None} else ()
+        doubts = self._doubts(masked)
         return BuildLedger(
             paths=self._paths(failed, skipped, builds, masked),
             masked=masked,
@@ -109,38 +168,77 @@ class Ledger:
             errors=errors,
             events=lines.events,
             unread_lines=lines.unread,
+            doubts=doubts[: limits.NIX_DOUBTS],
+            doubt_count=len(doubts) + self.unknown_count - len(self.unknown),
         )
 
     def _masked(self, failed: list[str], skipped: list[str], builds: "_Builds") -> tuple[Masked, ...]:
-        found: dict[str, Masked] = {}
-        for path in failed:
-            entry = self.begun[path]
-            found[path] = Masked(
-                name=path, cause=entry.cause or "unknown", certainty="proven", cache=entry.cache or None
-            )
+        found = {path: self._failures(path) for path in failed}
         suspected = {one.name: one for trouble in self.troubles if (one := self._suspect(trouble, builds))}
         for path in skipped:
             cause = suspected[path].cause if path in suspected else "not-asked"
-            found.setdefault(path, Masked(name=path, cause=cause, certainty="proven", cache=self._asked(path)))
-        return (*found.values(), *(one for name, one in suspected.items() if name not in found))
+            row = Masked(name=path, cause=cause, certainty="proven", cache=self._asked(path))
+            found.setdefault(path, [row])
+        proven = [row for rows in found.values() for row in rows]
+        return (*proven, *(one for name, one in suspected.items() if name not in found))
+
+    def _failures(self, path: str) -> list[Masked]:
+        """A row for each cache that was tried for a path which none of them gave."""
+        entry = self.begun[path]
+        rows = []
+        for place, cache in entry.caches.items():
+            echo = "cache-disabled" if place in self.disabled else "unknown"
+            cause = entry.causes.get(place) or entry.causes.get(None) or echo
+            rows.append(Masked(name=path, cause=cause, certainty="proven", cache=cache or None))
+        return rows
 
     def _suspect(self, trouble: Trouble, builds: "_Builds") -> Masked | None:
         """Rule 3, for one message. A refused signature counts only where the path was then built."""
-        path, cache = self.asked.get(trouble.path_hash or "", ("", None))
-        name = trouble.path or path or trouble.path_hash or trouble.cache or "unknown"
+        name, cache = self._named(trouble)
         if trouble.about == "signature" and not builds.made(name):
             return None
-        return Masked(name=name, cause=trouble.cause, certainty="suspected", cache=trouble.cache or cache)
+        return Masked(name=name, cause=trouble.cause, certainty="suspected", cache=cache)
+
+    def _named(self, trouble: Trouble) -> tuple[str, str | None]:
+        """What a message is about, a path if it can be, and the cache that it means."""
+        path, caches = self.asked.get(trouble.path_hash or "", ("", {}))
+        name = trouble.path or path or trouble.path_hash or trouble.cache or "unknown"
+        return name, trouble.cache or (next(iter(caches)) if len(caches) == 1 else None)
+
+    def _doubts(self, masked: tuple[Masked, ...]) -> tuple[BuildDoubt, ...]:
+        """All trouble that no masked substitute accounts for."""
+        doubts: dict[BuildDoubt, None] = {}
+        names = {row.name for row in masked}
+        paths = {id(entry): path for path, entry in self.begun.items()}
+        for (entry, trouble), text in self.lost.items():
+            path = paths.get(id(entry))
+            if path not in names:
+                doubts[BuildDoubt(cause=trouble.cause, text=text, cache=trouble.cache, name=path)] = None
+        for trouble, text in self.troubles.items():
+            name, cache = self._named(trouble)
+            if Masked(name=name, cause=trouble.cause, certainty="suspected", cache=cache) not in masked and not any(
+                row.name == name and row.certainty == "proven" and row.cache == cache for row in masked
+            ):
+                doubts[BuildDoubt(cause=trouble.cause, text=text, cache=cache, name=name)] = None
+        caches = [*(row.cache for row in masked), *(doubt.cache for doubt in doubts)]
+        known = {_place(cache) for cache in caches if cache}
+        for place, (cache, text) in self.disabled.items():
+            if place not in known:
+                doubts[BuildDoubt(cause="cache-disabled", text=text, cache=cache)] = None
+        for text in self.unknown:
+            doubts[BuildDoubt(cause="not-understood", text=text)] = None
+        return tuple(doubts)
 
     def _asked(self, path: str) -> str | None:
-        return self.asked.get(path.rpartition("/")[2][:32], (path, None))[1]
+        caches = self.asked.get(path.rpartition("/")[2][:32], (path, {}))[1]
+        return next(iter(caches)) if len(caches) == 1 else None
 
     def _paths(
         self, failed: list[str], skipped: list[str], builds: "_Builds", masked: tuple[Masked, ...]
     ) -> tuple[LedgerPath, ...]:
         lost = set(failed)
         paths = [
-            LedgerPath(store_path=path, how="substitute-failed", cause=entry.cause or "unknown")
+            LedgerPath(store_path=path, how="substitute-failed", cause=self._failures(path)[0].cause)
             if path in lost
             else LedgerPath(store_path=path, how="substituted")
             for path, entry in self.begun.items()

@@ -18,7 +18,7 @@ from gate import limits
 from gate.model.parsed import BuildLedger
 from gate.parse.lines import LineSplitter, decode, strip_escapes
 from gate.parse.nix_ledger import Begun, Ledger, Lines
-from gate.parse.nix_messages import is_retry, read_trouble
+from gate.parse.nix_messages import ends_retry, is_harmless, is_retry, read_trouble, severity, without_severity
 
 _TRANSFER, _COPIES, _BUILD, _SUBSTITUTE, _QUERY = 101, 103, 105, 108, 109
 _PROGRESS = 105
@@ -29,6 +29,7 @@ _RESULT = re.compile(
     rb'(?:@nix )?\{"action":"result","fields":\[([0-9]{1,18})(?:,[0-9]{1,18})*\],'
     rb'"id":([0-9]{1,18}),"type":([0-9]{1,9})\}'
 )
+_CUT_RESULT = re.compile(rb'(?:@nix )?\{"action":"result",')  # a builder's line that is too long: no message of Nix's
 _PATH = r"(/[^'\s]{1,400}/[0-9a-z]{32}-[0-9A-Za-z+\-._?=]{1,211})"
 _WHOLE_PATH = re.compile(_PATH)
 _COPYING = re.compile(rf"copying path '{_PATH}' from '([^']{{1,2000}})'")
@@ -36,15 +37,19 @@ _BUILDING = re.compile(rf"building '{_PATH}'")
 _PLANNED = re.compile(rf"  {_PATH}$")
 _FETCHES = re.compile(r"(?:these (?:[0-9]+ )?paths|this path) will be fetched ")
 _BUILDS = re.compile(r"(?:these (?:[0-9]+ )?derivations|this derivation) will be built:")
-_SEVERITY = re.compile(r"(?:(error|warning): (?:error: )?)")
 _ABORT = "terminate called after throwing an instance of "
-# Lines of Nix's own that tell nothing here.
-_CHATTER = re.compile(
-    r"(?:disabling binary cache|downloading|querying info about|evaluating|don't know how to build) ?'?"
+# Of a line that is no event any of these words is doubt: no program's wording of its own trouble is known.
+_SUSPICIOUS = re.compile(
+    r"\b(?:errors?|warnings?|fatal|fail(?:ed|ure|s)?|exception|panic(?:ked)?|denied|refused)\b", re.IGNORECASE
 )
+_ACTIONS = frozenset({"start", "stop", "result", "msg", "setPhase"})
+_WARN = 1  # nix src/libutil/error.hh, Verbosity: 0 is an error, 1 a warning
+# Lines of Nix's own that tell nothing here.
+_CHATTER = re.compile(r"(?:downloading|querying info about|evaluating|don't know how to build) ?'?")
 # How a line begins that ends the unindented body of an answer.
 _OWN = re.compile(
-    r"(?:error|warning): |copying path '|building '|(?:these|this) [^:]{0,40} will be (?:built|fetched)"
+    r"(?:error|warning)(?: \([^()]{1,60}\))?: |disabling binary cache '|copying path '|building '"
+    r"|(?:these|this) [^:]{0,40} will be (?:built|fetched)"
     rf"|{_ABORT}|{_CHATTER.pattern}"
 )
 
@@ -87,8 +92,10 @@ class NixLogParser:
             self._progress(int(match[2]), int(match[3]), int(match[1]))
         elif raw.startswith((b"@nix {", b'{"action":')):
             event = _read_event(raw)
-            if event is None:
+            if event is None or event.get("action") not in _ACTIONS:
                 self._lines.unread += 1
+                if not _CUT_RESULT.match(raw):
+                    self._ledger.doubt(decode(raw[: limits.NIX_DOUBT_CHARS]))
             else:
                 self._lines.events += 1
                 self._event(event)
@@ -98,8 +105,8 @@ class NixLogParser:
     # --- internal-json ----------------------------------------------------------------------------------------------
     def _event(self, event: dict[str, Any]) -> None:
         action, number = event.get("action"), event.get("id")
-        if action == "msg" and isinstance(text := event.get("msg"), str):
-            self._whole_message(decode(strip_escapes(text.encode("utf-8", "backslashreplace"))))
+        if action == "msg":
+            self._message_event(event)
         elif action == "start" and isinstance(number, int):
             self._start(number, event.get("type"), event.get("parent"), _texts(event.get("fields")))
         elif action == "result":
@@ -125,7 +132,7 @@ class NixLogParser:
         elif kind == _BUILD and fields:
             ledger.builds[fields[0]] = None
         elif kind == _QUERY and len(fields) > 1:
-            ledger.asked[fields[0].rpartition("/")[2][:32]] = (fields[0], fields[1])
+            ledger.ask(fields[0], fields[1])
         elif isinstance(parent, int) and parent in self._active:  # `parent` exists from 2.26 on
             owner = self._active[number] = self._active[parent]
             if kind == _TRANSFER and fields:
@@ -133,27 +140,35 @@ class NixLogParser:
         elif kind == _TRANSFER and fields and "/nar/" in fields[0] and ledger.last is not None:
             ledger.bodies[fields[0]] = ledger.last
 
-    def _whole_message(self, text: str) -> None:
-        if not self._told(text):
-            self._message_ends(text)
+    def _message_event(self, event: dict[str, Any]) -> None:
+        """A message; ``raw_msg`` is the same without severity and trace, where Nix gives it."""
+        level = event.get("level")
+        serious = not isinstance(level, int) or level <= _WARN
+        text, raw = (_plain_text(event.get(name)) for name in ("msg", "raw_msg"))
+        if text is None and raw is None:
+            self._ledger.doubt("a message without text")
+        elif text is None or not self._told(text, events=True):
+            self._message_ends(text or "", raw or "", serious=serious)
 
     # --- plain text -------------------------------------------------------------------------------------------------
     def _plain(self, line: str) -> None:
         if self._message is not None and self._continues(line):
             if len(self._message) < limits.NIX_MESSAGES:
                 self._message.append(line)
-            if is_retry(line):
+            if ends_retry(line):
                 self._end_message()
-        elif self._told(line):
-            self._end_message()
-        elif _SEVERITY.match(line) or read_trouble(line):
-            self._end_message()
+            return
+        self._end_message()
+        if self._told(line):
+            return
+        if severity(line) or read_trouble(line):
             self._message, self._body = [line], False
-            if is_retry(line):
+            if ends_retry(line):
                 self._end_message()
-        else:
-            self._end_message()
-            self._lines.unread += bool(line.strip()) and not _CHATTER.match(line)
+        elif line.strip() and not _CHATTER.match(line):
+            self._lines.unread += 1
+            if _SUSPICIOUS.search(line) and not is_harmless(line):
+                self._ledger.doubt(line)
 
     def _continues(self, line: str) -> bool:
         """Whether the line belongs to the message before it: blank, indented, or of the body of an answer.
@@ -173,15 +188,19 @@ class NixLogParser:
             self._message_ends(text)
 
     # --- both -------------------------------------------------------------------------------------------------------
-    def _told(self, text: str) -> bool:
-        """Whether the text is one of Nix's lines about its work; what it tells is taken down."""
+    def _told(self, text: str, *, events: bool = False) -> bool:
+        """Whether the text is one of Nix's lines about its work; what it tells is taken down.
+
+        In events a substitution is told by an activity, which no builder can begin, and never by a message.
+        """
         ledger = self._ledger
         if self._plan is not None and (match := _PLANNED.match(text)):
             self._plan[match[1]] = None
             return True
         self._plan = None
         if match := _COPYING.match(text):
-            ledger.begin(match[1], match[2])
+            if not events:
+                ledger.begin(match[1], match[2])
         elif match := _BUILDING.match(text):
             ledger.builds[match[1]] = None
         elif _FETCHES.match(text):
@@ -194,15 +213,18 @@ class NixLogParser:
             return False
         return True
 
-    def _message_ends(self, text: str) -> None:
-        match = _SEVERITY.match(text)
-        said = text[match.end() :] if match else text
-        if is_retry(text):
+    def _message_ends(self, text: str, raw: str = "", *, serious: bool = False) -> None:
+        """A whole message. ``serious``: Nix itself gives it as an error or a warning, whatever its wording is."""
+        trouble = read_trouble(raw) or read_trouble(text)
+        if is_retry(text) or (is_harmless(text or raw) and trouble is None):
             return
-        if trouble := read_trouble(said):
-            self._ledger.trouble(trouble)
-        if match and match[1] == "error" and len(self._errors) < limits.NIX_MESSAGES:
-            self._errors[said[: limits.ERROR_TEXT_CHARS]] = None
+        kind = severity(text)
+        if kind == "error" and len(self._errors) < limits.NIX_MESSAGES:
+            self._errors[without_severity(text)[: limits.ERROR_TEXT_CHARS]] = None
+        if trouble is not None:
+            self._ledger.trouble(trouble, text or raw)
+        elif kind or serious:
+            self._ledger.doubt(text or raw)
 
 
 def _read_event(raw: bytes) -> dict[str, Any] | None:
@@ -211,6 +233,11 @@ def _read_event(raw: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
+
+
+def _plain_text(text: object) -> str | None:
+    """A text of an event without terminal escapes, None for what is none."""
+    return decode(strip_escapes(text.encode("utf-8", "backslashreplace"))) if isinstance(text, str) else None
 
 
 def _texts(fields: object) -> list[str]:

@@ -150,6 +150,7 @@ def ledger(evidence: Evidence) -> str:
     return (
         f"{ended}; {how.count('substituted')} substituted, {how.count('built')} built, {how.count('rebuilt')} rebuilt, "
         f"{how.count('substitute-failed')} substitutes failed; masked failures: {proven} proven, {suspected} suspected"
+        f"{f'; {build.ledger.doubt_count} doubts' if build.ledger.doubt_count else ''}"
     )
 
 

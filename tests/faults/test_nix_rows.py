@@ -228,10 +228,15 @@ def test_workflow_commands_of_a_builder_change_nothing_and_are_not_told_raw(
     run = log(
         healthy(),
         *(event(action="result", id=1, type=101, fields=[command]) for command in commands),
+    )
+    assert (run.rows(), run.word()) == (set(), P)
+    run = log(
+        run,
         *(event(action="msg", level=0, msg=f"error: {command}\n{command}") for command in commands),
         *(command.encode() + b"\n" for command in commands),
     )
-    assert (run.rows(), run.word()) == (set(), P)
+    assert ("build-log-not-understood", "inconclusive") in run.rows(), "an error of unknown wording is doubt"
+    assert run.word() == U
     (tmp_path / "build.log").write_bytes(run.files["build.log"])
     assert main(["read", "nix-log", str(tmp_path / "build.log"), "--exit-code", "0"]) == 0
     said = capsys.readouterr()

@@ -1,32 +1,35 @@
 """The build and its ledger. A green build is no health: `--fallback` masks a failing cache by design."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from gate.judge.finding import finding, how_ended
 from gate.model.basics import Status, Truth
 from gate.model.document import Build, Facts, Finding
-from gate.model.parsed import BuildLedger, Masked
+from gate.model.parsed import BuildLedger
+from gate.parse.cache_place import cache_place, same_cache
+from gate.parse.quoting import shown
 
 
 def check_build(facts: Facts) -> Iterator[Finding]:
-    """The build's rows: one that says how it went, and one for each masked substitute."""
+    """The build's own row, one for each masked substitute, and one for each doubt that its log leaves."""
     build = facts.build
     if build is None:
         yield finding("build-not-run", "build", "no build was begun")
         return
-    masked = tuple(_masked(facts, build.ledger)) if build.ledger else ()
-    yield from masked
-    code, summary = _outcome(build)
-    if code != "build-clean" or not masked:
-        yield finding(code, "build", summary, evidence=("/build",))
+    rows = (*_masked(facts, build.ledger), *_doubts(facts, build.ledger)) if build.ledger else ()
+    yield from rows
+    blocking = sum(row.status is not Status.PASS for row in rows)
+    code, summary = _outcome(build, blocking)
+    yield finding(code, "build", summary, evidence=("/build",))
 
 
-def _outcome(build: Build) -> tuple[str, str]:
+def _outcome(build: Build, blocking: int) -> tuple[str, str]:
     told = how_ended(build)
     ledger = build.ledger
     if ledger is not None and ledger.aborted:
         return "build-aborted", f"nix aborted ({told})"
-    if build.exit != 0 or build.ended_by is not None or not build.outputs:
+    if not _is_green(build):
         return "build-failed", f"nix build of {build.installable} gave {len(build.outputs)} outputs ({told})"
     if ledger is None or ledger.events == 0:
         return "build-log-unread", "the build's log has no event that could be read"
@@ -36,24 +39,95 @@ def _outcome(build: Build) -> tuple[str, str]:
             "build-substituter-disabled",
             f"the cache under test among the substituters: {build.cache_among_substituters.value} (they are: {asked})",
         )
+    ending = f"{ledger.unread_lines} lines not read ({told})"
+    if blocking:
+        return (
+            "build-green-in-doubt",
+            f"green, {len(ledger.masked)} substitutes failed, {ledger.doubt_count} doubts in its log, {ending}",
+        )
     return (
         "build-clean",
-        f"{len(build.outputs)} outputs, {len(ledger.paths)} paths in the ledger, no failed substitute ({told})",
+        f"{len(build.outputs)} outputs, {len(ledger.paths)} paths, no failed substitute of this cache, {ending}",
     )
+
+
+def _is_green(build: Build | None) -> bool:
+    return build is not None and build.exit == 0 and build.ended_by is None and bool(build.outputs)
+
+
+# Causes that have a code and so a remedy of their own, where nothing is proven.
+_BY_CAUSE: Final = {
+    "cache-info": "build-cache-denied",
+    "auth": "build-cache-denied",
+    "connect": "build-cache-unreachable",
+    "timeout": "build-cache-unreachable",
+    "tls": "build-cache-tls",
+}
 
 
 def _masked(facts: Facts, ledger: BuildLedger) -> Iterator[Finding]:
     for number, row in enumerate(ledger.masked):
+        summary = f"a substitute failed ({row.cause}, {row.certainty}) at {row.cache or 'an unnamed cache'}; built here"
+        evidence = (f"/build/ledger/masked/{number}",)
+        if _is_other(facts, row.cache):
+            yield finding("build-other-cache", row.name, summary, evidence=evidence)
+        elif row.certainty == "proven":
+            status = Status.FAIL if _is_ours(facts, row.cache) else Status.INCONCLUSIVE
+            yield finding("build-fallback-masked", row.name, summary, status=status, evidence=evidence)
+        elif row.cause in _BY_CAUSE:
+            yield finding(_BY_CAUSE[row.cause], row.name, summary, evidence=evidence)
+        else:
+            status = Status.INCONCLUSIVE
+            yield finding("build-fallback-masked", row.name, summary, status=status, evidence=evidence)
+
+
+def _doubts(facts: Facts, ledger: BuildLedger) -> Iterator[Finding]:
+    for number, doubt in enumerate(ledger.doubts):
+        subject = doubt.name or doubt.cache or "build log"
+        where = doubt.cache or "an unnamed cache"
+        evidence = (f"/build/ledger/doubts/{number}",)
+        if doubt.cause == "not-understood":
+            if not _is_green(facts.build):  # such a build has errors of its own
+                continue
+            yield finding("build-log-not-understood", subject, f"Nix said: {shown(doubt.text)}", evidence=evidence)
+        elif _is_other(facts, doubt.cache):
+            yield finding("build-other-cache", subject, f"{where} failed ({doubt.cause})", evidence=evidence)
+        else:
+            code = _BY_CAUSE.get(doubt.cause, "build-cache-in-doubt")
+            yield finding(code, subject, f"{where} failed ({doubt.cause}): {shown(doubt.text)}", evidence=evidence)
+    if ledger.doubt_count > len(ledger.doubts) and _is_green(facts.build):
         yield finding(
-            "build-fallback-masked",
-            row.name,
-            f"a substitute failed ({row.cause}, {row.certainty}) at {row.cache or 'an unnamed cache'}; built here",
-            status=Status.FAIL if row.certainty == "proven" and _ours(facts, row) else Status.INCONCLUSIVE,
-            evidence=(f"/build/ledger/masked/{number}",),
+            "build-log-not-understood",
+            "build log",
+            f"{ledger.doubt_count - len(ledger.doubts)} doubts more than the evidence lists",
+            evidence=("/build/ledger/doubt_count",),
         )
 
 
-def _ours(facts: Facts, row: Masked) -> bool:
-    ours = {cache.substituter_endpoint for cache in facts.subject.caches if cache.substituter_endpoint}
-    ours.add(f"{facts.policy.attic_server.rstrip('/')}/{facts.policy.attic_cache}")
-    return row.cache is not None and row.cache.rstrip("/") in {url.rstrip("/") for url in ours}
+def _own_places(facts: Facts) -> tuple[str, ...]:
+    ours = (cache.substituter_endpoint for cache in facts.subject.caches)
+    return (f"{facts.policy.attic_server.rstrip('/')}/{facts.policy.attic_cache}", *(place for place in ours if place))
+
+
+def _is_ours(facts: Facts, cache: str | None) -> bool:
+    return cache is not None and any(same_cache(cache, place) for place in _own_places(facts))
+
+
+def _is_other(facts: Facts, cache: str | None) -> bool:
+    """Whether a cache is known to be another one than the cache under test, so that its outage is no word on that.
+
+    The machine's own Nix must say so: it is among the substituters, on no host of ours, and named after that host is a
+    key that this machine trusts (as ``cache.nixos.org-1`` is), which is not our cache's. The word of the cache under
+    test on its upstreams does not count. What is not known stays doubt.
+    """
+    place = cache_place(cache) if cache is not None else None
+    build = facts.build
+    if cache is None or place is None or build is None or place[1] is None:
+        return False
+    if not any(same_cache(cache, substituter) for substituter in build.substituters):
+        return False
+    if place[1] in {own[1] for url in _own_places(facts) if (own := cache_place(url))}:
+        return False
+    ours = {row.public_key for row in facts.subject.caches}
+    keys = [key for key in build.trusted_public_keys or () if key not in ours]
+    return any(key.partition(":")[0].rpartition("-")[0].lower() == place[1] for key in keys)

@@ -351,7 +351,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
         U,
         ("build-fallback-masked", "inconclusive"),
     ),
-    "perhaps masked, ours": (masked(OURS, "suspected"), U, ("build-fallback-masked", "inconclusive")),
+    "perhaps masked, ours": (masked(OURS, "suspected"), U, ("build-cache-denied", "inconclusive")),
     # push
     "storage error": (
         pushed(failing("InternalServerError: The server encountered an internal error or misconfiguration."), exit=1),
@@ -648,6 +648,12 @@ def test_each_break_has_its_code_and_verdict(name: str) -> None:
         assert row in run.rows()
     else:
         assert run.rows() == set()
+
+
+@pytest.mark.parametrize("name", list(BREAKS))
+def test_no_state_that_a_check_knows_makes_the_gate_accuse_itself(name: str) -> None:
+    findings, _ = BREAKS[name][0](healthy()).judged()
+    assert [row.subject for row in findings if row.code == "run-claim-missing"] == []
 
 
 def test_the_healthy_run_passes_with_every_claim_proved() -> None:
