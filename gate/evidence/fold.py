@@ -14,6 +14,7 @@ from gate.evidence.drives import fold_drives
 from gate.evidence.incident import PREVIOUS_LOG, fold_incident
 from gate.evidence.log_join import failures_of
 from gate.evidence.logs import fold_build, fold_server_log
+from gate.evidence.machine import fold_machine
 from gate.evidence.origin import origin_entries
 from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push
 from gate.evidence.references import fold_references
@@ -28,6 +29,7 @@ from gate.model.document import CacheFacts, Canary, Control, Facts, PhaseFacts, 
 from gate.model.incident_records import DiskSeen, EventsSeen, PreviousLogSeen
 from gate.model.journal_facts import Captured, JournalFacts
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
+from gate.model.machine import ToolsFound
 from gate.model.policy import Policy
 from gate.model.push_facts import Push
 from gate.model.references import References
@@ -110,6 +112,7 @@ def fold(tape: Tape, captures: Captures) -> Facts:
         references=tuple(_references(tape, push, {cache.name: cache.public_key for cache in caches})),
         journal=journal,
         store_log=fold_store_log(tape.of(StoreLogRead), _chunks(captures, STORE_LOG), cut=_cut(journal, STORE_LOG)),
+        machine=fold_machine(tape.of(ToolsFound)),
         incident=fold_incident(
             tape.of(DiskSeen), tape.of(EventsSeen), tape.of(PreviousLogSeen), _chunks(captures, PREVIOUS_LOG)
         ),

@@ -23,6 +23,7 @@ from gate.model import records as say
 from gate.model.basics import Claim, Label
 from gate.model.document import Facts, ManifestEntry
 from gate.model.log_records import StoreLogRead
+from gate.model.machine import ToolsFound
 from gate.model.part import PartDocument
 from gate.model.part_facts import PartFacts
 from gate.model.part_records import DURING, PARTS, POST, PRE, PUBLISH, LogStood, PartBegun, PartJoined, PartRejected
@@ -30,7 +31,7 @@ from gate.model.part_records import DURING, PARTS, POST, PRE, PUBLISH, LogStood,
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 JOINED, MISSING, REJECTED = "joined", "missing", "rejected"
 _FRAME: Final = (say.RunStarted, PartBegun, say.RunComplete)
-_ANYONE: Final = (say.StageMark, say.Trouble, say.Cancelled, say.RunRefused)
+_ANYONE: Final = (ToolsFound, say.StageMark, say.Trouble, say.Cancelled, say.RunRefused)
 _PUBLISHING: Final = (
     say.CacheConfigSeen,
     say.BuildFacts,

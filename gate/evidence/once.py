@@ -7,7 +7,7 @@ from gate.model import records as say
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
 
 # Each kind, and what tells two of it apart. Reads of bodies, descriptions of caches, and looks for references and for
-# open uploads may come again: all are folded.
+# open uploads may come again, and each job of a split run names its programs: all are folded.
 _TOLD_BY: Final[dict[type, tuple[str, ...]]] = {
     say.RunStarted: (),
     say.RunComplete: (),

@@ -15,7 +15,7 @@ from gate.clock import Clock
 from gate.github.evidence import Attest
 from gate.model.basics import Secret
 from gate.model.gating import RequirePolicy, TrustedPlace
-from gate.process import CancelToken, output, scrubbed_environment
+from gate.process import CancelToken, SearchPath, output, scrubbed_environment
 
 _GITHUB: Final = "github.com"
 _TOLD_CHARS: Final = 200
@@ -48,7 +48,14 @@ def attester(
 
     def attest(evidence: Path) -> str | None:
         argv = [
-            *("gh", "attestation", "verify", str(evidence), "--repo", place.repository),
+            *(
+                SearchPath(environ, shut=(evidence.parent,)).find("gh") or "gh",
+                "attestation",
+                "verify",
+                str(evidence),
+                "--repo",
+                place.repository,
+            ),
             *("--signer-workflow", signer, "--source-ref", f"refs/heads/{place.default_branch}"),
         ]
         with TemporaryDirectory(prefix="publication-gate-gh-") as empty:  # its own settings can name a socket to ask

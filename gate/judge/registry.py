@@ -8,12 +8,13 @@ from collections.abc import Collection
 from typing import Final
 
 from gate.judge.code import CONSEQUENCE, Code
+from gate.judge.machine_codes import MACHINE
 from gate.judge.publication_codes import PUBLICATION
 from gate.judge.run_codes import RUN
 from gate.judge.store_codes import STORE
 from gate.judge.witness_codes import WITNESS
 
-CODES: tuple[Code, ...] = (*STORE, *PUBLICATION, *WITNESS, *RUN)
+CODES: tuple[Code, ...] = (*STORE, *PUBLICATION, *WITNESS, *MACHINE, *RUN)
 BY_CODE: Final = {row.code: row for row in CODES}
 
 

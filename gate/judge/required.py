@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from gate.judge.checks.builders import key_subject
 from gate.judge.checks.controls import CONTROLS
 from gate.judge.checks.epochs import ROLES
+from gate.judge.checks.machine import TOOLS
 from gate.judge.checks.push import REPRESENTATIVE, labels_due
 from gate.judge.checks.store_log import SUBJECT as STORE_LOG
 from gate.judge.finding import RUN, finding
@@ -27,6 +28,7 @@ def required_claims(facts: Facts) -> tuple[Claim, ...]:
     claims += [("epoch", role, Phase.POST.value) for role in ROLES]
     claims += [("cache", name, RUN) for name in policy.caches]
     claims += [("cache", key_subject(policy.attic_cache), RUN)]
+    claims += [("tool", TOOLS, RUN)]
     claims += [("control", name, RUN) for name in CONTROLS]
     claims += [("push", label.value, RUN) for label in labels_due(facts)]
     claims += [("push", REPRESENTATIVE, RUN)]

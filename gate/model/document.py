@@ -13,6 +13,7 @@ from gate.model.incident_records import Incident
 from gate.model.journal_facts import JournalFacts
 from gate.model.listening import Listening
 from gate.model.log_records import ReplicaLog, StoreLog
+from gate.model.machine import Machine
 from gate.model.parsed import BuildLedger, LogEvent
 from gate.model.part_facts import PartFacts
 from gate.model.policy import Identity, Policy, Tools
@@ -368,6 +369,7 @@ class Facts:
     parts: tuple[PartFacts, ...] = ()
     uploads: tuple[Uploads, ...] = ()
     references: tuple[References, ...] = ()
+    machine: Machine = Machine()
 
 
 @value

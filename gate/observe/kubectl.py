@@ -24,7 +24,7 @@ from gate.model.records import ChildEnded
 from gate.parse.kube_events import parse_events
 from gate.parse.kube_json import parse_kubeconfig, parse_pod, parse_pods, parse_secret, parse_workload
 from gate.parse.kube_words import complaint, is_foreign_500
-from gate.process import CancelToken, output, scrubbed_environment
+from gate.process import CancelToken, SearchPath, output, scrubbed_environment
 
 _T = TypeVar("_T")
 _KEPT: Final = ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
@@ -46,6 +46,7 @@ def kubectl_environment(source: Mapping[str, str]) -> dict[str, str]:
 class Kubectl:
     """Questions to one cluster. ``program`` is a name on PATH or an absolute path, ``context`` that of the kubeconfig.
 
+    Raises `RefusedError` for a program that the checkout decides (see `SearchPath`).
     Every method raises `InconclusiveError`, one sentence, for whatever kept it from an answer.
     """
 
@@ -59,7 +60,7 @@ class Kubectl:
         context: str = "",
     ) -> None:
         self.environ = kubectl_environment(environ) | _FIXED | {"KUBECACHEDIR": self._cache()}
-        self.program = program
+        self.program = SearchPath(environ).find(program) or program
         self.clock = clock
         self.context = context
         self._cancel = cancel

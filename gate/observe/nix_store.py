@@ -22,7 +22,7 @@ from gate.parse.nix_json import parse_path_info, parse_settings
 from gate.parse.quoting import shown
 from gate.parse.store_path import store_path
 from gate.parse.strict_json import as_texts, loads
-from gate.process import CancelToken, output, scrubbed_environment
+from gate.process import CancelToken, SearchPath, output, scrubbed_environment
 
 if TYPE_CHECKING:
     from gate.evidence.twin_plan import TwinFile
@@ -48,22 +48,33 @@ def nix_environment(source: Mapping[str, str]) -> dict[str, str]:
 class NixStore:
     """The store that ``nix`` on this machine uses.
 
-    ``folder`` holds ``nix`` and ``nix-store``; None: they are looked up on the PATH of ``env``, which is the children's
-    whole environment (see `nix_environment`). Every method raises `InconclusiveError` when Nix can't be asked or says
-    something else than documented, and `CancelledError` when the run was cancelled.
+    ``programs``: the absolute paths of ``nix`` and ``nix-store``. What is not among them is in ``folder`` or, without
+    it, on the PATH of ``env``, which is the children's whole environment (see `nix_environment`). Every method raises
+    `InconclusiveError` when Nix can't be asked or says something else than documented, and `CancelledError` when the
+    run was cancelled.
     """
 
     def __init__(
-        self, *, folder: Path | None = None, env: Mapping[str, str], cancel: CancelToken, clock: Clock
+        self,
+        *,
+        folder: Path | None = None,
+        programs: Mapping[str, str] | None = None,
+        env: Mapping[str, str],
+        cancel: CancelToken,
+        clock: Clock,
     ) -> None:
         self.env = env
         self.cancel = cancel
         self.clock = clock
         self._folder = folder
+        self._programs = dict(programs or {})
 
     def program(self, name: str) -> str:
         """``nix`` or ``nix-store`` as argv has it."""
-        return name if self._folder is None else str(self._folder / name)
+        if name not in self._programs:
+            found = SearchPath(self.env).find(name) if self._folder is None else str(self._folder / name)
+            self._programs[name] = found or name
+        return self._programs[name]
 
     def version(self) -> str:
         """The version alone, such as ``2.8.0``."""

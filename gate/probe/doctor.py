@@ -5,7 +5,6 @@ there is. The one trace of it is a line in the Attic server's log: the canary, a
 """
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -18,14 +17,15 @@ from gate.journal import Journal
 from gate.model.basics import Phase, Secret
 from gate.model.examination import ClockOf, ClockSeen, Examined, LogSeen, NixSeen, TokenSeen, TokenUse
 from gate.model.log_records import ReplicaCanaries
-from gate.model.records import BucketSampled, Entry, HttpAnswer, LogCanarySent, Record, RunStarted, StateSeen
+from gate.model.records import BucketSampled, Entry, HttpAnswer, LogCanarySent, Record, StateSeen
 from gate.parse.cache_place import same_cache
 from gate.parse.signature import trusts
 from gate.probe.cleanliness import facts_so_far
 from gate.probe.doctor_cluster import visit_cluster
-from gate.probe.identify import identify_caches, started
+from gate.probe.identify import identify_caches, start
 from gate.probe.phases import observe_phase
 from gate.probe.site import Site
+from gate.probe.tools import NIX_PROGRAMS
 from gate.probe.trials import try_access_controls
 from gate.probe.world import World
 from gate.process import Capture
@@ -77,7 +77,7 @@ def visit(settings: Settings, world: World) -> Examined:
 
 def _visit(site: Site, world: World) -> Examined:
     world.progress.stage("tools")
-    site.write(RunStarted(run=started(site, world), policy=site.policy, tools=site.settings.tools))
+    start(site, world)
     world.progress.stage("cluster")
     cluster = visit_cluster(site, world)
     world.progress.stage("cache")
@@ -96,7 +96,7 @@ def _visit(site: Site, world: World) -> Examined:
     return Examined(
         facts=facts_so_far(site.entries),
         keys_given=None not in (site.settings.secrets.s3_access_key_id, site.settings.secrets.s3_secret_access_key),
-        missing_tools=_missing_tools(site.settings, world),
+        missing_tools=tuple(name for name in (*NIX_PROGRAMS, "attic") if name not in site.programs.paths),
         nix=nix,
         refusal=refusal,
         reached=reached,
@@ -112,12 +112,6 @@ def _visit(site: Site, world: World) -> Examined:
         clocks=(cache_clock, store_clock, cluster.clock),
         store_log=_store_log(site, world),
     )
-
-
-def _missing_tools(settings: Settings, world: World) -> tuple[str, ...]:
-    wanted = {"nix": "nix", "nix-store": "nix-store", "attic": settings.tools.attic_bin}
-    path = world.environ.get("PATH")
-    return tuple(name for name, program in wanted.items() if shutil.which(program, path=path) is None)
 
 
 def _nix(site: Site) -> NixSeen:

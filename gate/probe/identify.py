@@ -1,46 +1,53 @@
 """Steps 0 and 1: the tools, who runs, and what the caches say of themselves."""
 
 import platform
-import shutil
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
-from gate import __version__, limits
-from gate.errors import ForeignTextError, GateError, InconclusiveError, NoNameError, RefusedError
+from gate import __version__
+from gate.errors import ForeignTextError, InconclusiveError, NoNameError, RefusedError
 from gate.model.parsed import CacheConfig, KubectlLocator
 from gate.model.policy import Identity, Policy
-from gate.model.records import CacheConfigSeen
+from gate.model.records import CacheConfigSeen, RunStarted
 from gate.observe.kube_trust import distrust
 from gate.observe.kubectl import kubectl_environment
 from gate.observe.nix_store import nix_environment
 from gate.parse.attic_json import parse_attic_error, parse_cache_config
 from gate.parse.locator import parse_locator
-from gate.probe.site import Site, hosts_of, kubectl_of, places_of
+from gate.probe.site import Site, hosts_of, kubectl_of
+from gate.probe.tools import NIX_PROGRAMS, find_programs, identify_programs, places_of
 from gate.probe.world import World
 from gate.settings import Settings
 
 _OK = 200
 _NOT_FOUND = 404
+_NAMED_VERSIONS: Final = ("attic", "nix")
+_NIX_VERSION: Final = re.compile(r"nix \([^()\n]{1,60}\) ([0-9]+\.[0-9]+[0-9A-Za-z.+_-]*)")
 
 
-def refuse_missing_tools(settings: Settings, world: World) -> None:
+def refuse_missing_tools(settings: Settings, world: World, *, shut: Iterable[Path] = ()) -> None:
     """Raise `RefusedError` naming the first tool that is missing, or that leads elsewhere: nothing was done."""
-    refuse_missing_programs(settings, world)
-    refuse_other_cluster(settings, world)
+    refuse_missing_programs(settings, world, shut=shut)
+    refuse_other_cluster(settings, world, shut=shut)
 
 
-def refuse_missing_programs(settings: Settings, world: World) -> None:
+def refuse_missing_programs(settings: Settings, world: World, *, shut: Iterable[Path] = ()) -> None:
     """Raise `RefusedError` naming the first program of a publication that is missing: nothing was done."""
-    path = world.environ.get("PATH")
-    for tool in ("nix", "nix-store", settings.tools.attic_bin):
-        if shutil.which(tool, path=path) is None:
-            message = f"{tool} is not on PATH: install it, or name the attic client by GATE_ATTIC_BIN; nothing was done"
-            raise RefusedError(message)
+    programs = find_programs(settings, world, shut=shut)
+    for note in programs.passed_over:
+        world.progress.note(note)
+    for name, program in (*((name, name) for name in NIX_PROGRAMS), ("attic", settings.tools.attic_bin)):
+        if name not in programs.paths:
+            message = f"{program} is not on PATH: install it, or name the attic client by GATE_ATTIC_BIN"
+            raise RefusedError(f"{message}; nothing was done")
 
 
-def refuse_other_cluster(settings: Settings, world: World) -> None:
+def refuse_other_cluster(settings: Settings, world: World, *, shut: Iterable[Path] = ()) -> None:
     """Raise `RefusedError` when kubectl leads to another cluster than the settings state."""
-    kubectl = kubectl_of(settings, world)
+    kubectl = kubectl_of(settings, world, find_programs(settings, world, shut=shut))
     if kubectl is None:
         return
     trouble = distrust(
@@ -59,7 +66,7 @@ def refuse_impossible_names(settings: Settings, world: World) -> None:
     What answers there is no Kubernetes, and its names would come to stand in commands. That none of them does is
     `gate.parse.kube_json`'s matter; here nothing is begun. A cluster that can't be asked is told of later, as unknown.
     """
-    kubectl = kubectl_of(settings, world)
+    kubectl = kubectl_of(settings, world, find_programs(settings, world))
     if kubectl is None:
         return
     try:
@@ -85,9 +92,14 @@ def _workloads(policy: Policy) -> Iterator[KubectlLocator]:
     yield from seen.values()
 
 
-def started(site: Site, world: World) -> Identity:
-    """Who runs what, where, with the versions of its tools."""
-    return identity(world, _versions(site))
+def start(site: Site, world: World) -> None:
+    """Write the first records: who runs what by which policy, and with which programs."""
+    found = identify_programs(site.programs, site.settings, world)
+    versions = {tool.name: tool.version or "unknown" for tool in found.tools if tool.name in _NAMED_VERSIONS}
+    nix = _NIX_VERSION.fullmatch(versions["nix"])
+    run = identity(world, versions | {"nix": nix[1] if nix else "unknown"})
+    site.write(RunStarted(run=run, policy=site.policy, tools=site.settings.tools))
+    site.write(found)
 
 
 def identity(world: World, versions: Mapping[str, str]) -> Identity:
@@ -119,20 +131,6 @@ def _run_id(world: World) -> str:
     run = world.environ.get("GITHUB_RUN_ID")
     attempt = world.environ.get("GITHUB_RUN_ATTEMPT", "1")
     return f"{run}.{attempt}-{world.nonce[:8]}" if run else f"local-{world.nonce[:16]}"
-
-
-def _versions(site: Site) -> dict[str, str]:
-    try:
-        nix = site.nix.version()
-    except GateError:
-        nix = "unknown"
-    attic = "unknown"
-    try:
-        argv = (site.settings.tools.attic_bin, "--version")
-        attic = site.nix.ask(argv, name="attic-version", cap=limits.ANSWER_BODY_BYTES).decode("ascii", "replace")
-    except GateError:
-        pass
-    return {"attic": attic.strip()[:80], "nix": nix}
 
 
 def identify_caches(site: Site) -> None:

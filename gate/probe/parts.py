@@ -5,7 +5,7 @@ pushes; it holds the push token and nothing else, and its own reads, by that tok
 failure.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,6 @@ from gate.model.records import (
     ReferencesKnown,
     RunComplete,
     RunRefused,
-    RunStarted,
     Trouble,
 )
 from gate.parse.store_path import store_path
@@ -37,7 +36,7 @@ from gate.probe.identify import (
     refuse_impossible_names,
     refuse_missing_programs,
     refuse_other_cluster,
-    started,
+    start,
 )
 from gate.probe.logs import capture_logs
 from gate.probe.part_folder import SealedPart, seal_part, verify_part
@@ -105,7 +104,14 @@ def take_during(
         raise RefusedError(message)
     refuse_other_cluster(settings, world)
     mine, parts = _given(settings, world, given, GIVEN[DURING])
-    return _part(settings, directory, mine, _begun(DURING, parts), lambda site: _watch(site, mine, seconds, over))
+    return _part(
+        settings,
+        directory,
+        mine,
+        _begun(DURING, parts),
+        lambda site: _watch(site, mine, seconds, over),
+        shut=_folders(given),
+    )
 
 
 def publish_part(settings: Settings, directory: Path, world: World, given: Sequence[Given]) -> SealedPart:
@@ -115,9 +121,16 @@ def publish_part(settings: Settings, directory: Path, world: World, given: Seque
     """
     refuse_rights(settings, world, PUBLISH)
     refuse_incomplete(settings, PUBLISH)
-    refuse_missing_programs(settings, world)
+    refuse_missing_programs(settings, world, shut=(directory, *_folders(given)))
     mine, parts = _given(settings, world, given, GIVEN[PUBLISH])
-    return _part(settings, directory, mine, _begun(PUBLISH, parts), lambda site: _publish(site, mine, parts[PRE]))
+    return _part(
+        settings,
+        directory,
+        mine,
+        _begun(PUBLISH, parts),
+        lambda site: _publish(site, mine, parts[PRE]),
+        shut=_folders(given),
+    )
 
 
 def take_post(settings: Settings, directory: Path, world: World, given: Sequence[Given]) -> SealedPart:
@@ -133,7 +146,14 @@ def take_post(settings: Settings, directory: Path, world: World, given: Sequence
     doubts: list[str] = []
     publishing = _publishing(settings, mine, given, doubts)
     known = {**parts, **({PUBLISH: publishing} if publishing is not None else {})}
-    return _part(settings, directory, mine, _begun(POST, known), lambda site: _post(site, mine, known, doubts))
+    return _part(
+        settings,
+        directory,
+        mine,
+        _begun(POST, known),
+        lambda site: _post(site, mine, known, doubts),
+        shut=_folders(given),
+    )
 
 
 # --- what a job was given ---------------------------------------------------------------------------------------------
@@ -183,6 +203,11 @@ def _publishing(settings: Settings, world: World, given: Sequence[Given], doubts
     return None
 
 
+def _folders(given: Sequence[Given]) -> tuple[Path, ...]:
+    """The folders of other jobs' parts: no program of theirs is run."""
+    return tuple(each.folder for each in given)
+
+
 def _refuse_foreign(settings: Settings, world: World, part: SealedPart) -> None:
     wrong = list(run_differences(identity(world, {}), part.document.run))
     if part.document.policy != policy_digest(settings.policy):
@@ -206,10 +231,12 @@ def _part(
     world: World,
     begun: PartBegun,
     act: Callable[[Site], None],
+    *,
+    shut: Iterable[Path] = (),
 ) -> SealedPart:
     """Write the part that ``act`` sees, and seal it, however that ended."""
-    with open_site(settings, directory, world) as site, ending_after(settings.tools.deadline, world):
-        site.write(RunStarted(run=started(site, world), policy=site.policy, tools=site.settings.tools))
+    with open_site(settings, directory, world, shut=shut) as site, ending_after(settings.tools.deadline, world):
+        start(site, world)
         site.write(begun)
         try:
             act(site)

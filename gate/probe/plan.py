@@ -12,7 +12,7 @@ from pathlib import Path
 from gate.errors import CancelledError, RefusedError
 from gate.model.basics import Label, Phase
 from gate.model.document import Evidence
-from gate.model.records import Cancelled, RunComplete, RunRefused, RunStarted
+from gate.model.records import Cancelled, RunComplete, RunRefused
 from gate.probe.building import build_profile
 from gate.probe.cleanliness import facts_so_far, unclean
 from gate.probe.identify import (
@@ -20,7 +20,7 @@ from gate.probe.identify import (
     refuse_impossible_names,
     refuse_missing_tools,
     refuse_other_cluster,
-    started,
+    start,
 )
 from gate.probe.incident import look_deeper
 from gate.probe.logs import capture_logs
@@ -45,7 +45,7 @@ def run(settings: Settings, directory: Path, world: World) -> Evidence:
     `InconclusiveError` when the evidence itself can't be written. Everything else ends in sealed evidence.
     """
     refuse_incomplete(settings, "run")  # (0)
-    refuse_missing_tools(settings, world)
+    refuse_missing_tools(settings, world, shut=(directory,))
     refuse_impossible_names(settings, world)
     return _recorded(settings, directory, world, _publish_when_clean)
 
@@ -57,13 +57,13 @@ def capture(settings: Settings, directory: Path, world: World) -> Evidence:
     Raises as `run` does, but needs neither Nix nor the Attic client.
     """
     refuse_incomplete(settings, "capture")
-    refuse_other_cluster(settings, world)
+    refuse_other_cluster(settings, world, shut=(directory,))
     return _recorded(settings, directory, world, _look_only)
 
 
 def _recorded(settings: Settings, directory: Path, world: World, middle: Callable[[Site, World], None]) -> Evidence:
     with open_site(settings, directory, world) as site, ending_after(settings.tools.deadline, world):
-        site.write(RunStarted(run=started(site, world), policy=site.policy, tools=site.settings.tools))
+        start(site, world)
         try:
             _steps(site, world, middle)
         except CancelledError as error:

@@ -146,7 +146,7 @@ def publish(site: Site, world: World, what: Publication) -> None:
         ended = push(
             tuple(what.facts),
             name=child_name(what.label),
-            attic=site.settings.tools.attic_bin,
+            attic=site.programs.paths.get("attic", site.settings.tools.attic_bin),
             endpoint=site.policy.attic_server,
             cache=what.cache,
             token=site.settings.secrets.push_token,

@@ -1,6 +1,6 @@
 """Everything that one run talks to: folder, journal, servers, Nix, tokens; opened once, closed whatever happens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +20,7 @@ from gate.observe.nar_bodies import Access
 from gate.observe.nix_store import NixStore, nix_environment
 from gate.observe.s3 import S3
 from gate.observe.server_log import Window, open_window
+from gate.probe.tools import Programs, find_programs, uses_cluster
 from gate.probe.world import World
 from gate.settings import Settings
 from gate.token import mint
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 class Site:
     """The run's own hands. ``entries`` are the journal's entries so far; ``published`` what was pushed, in order."""
 
-    def __init__(self, settings: Settings, directory: Path, world: World, journal: Journal) -> None:
+    def __init__(
+        self, settings: Settings, directory: Path, world: World, journal: Journal, *, shut: Iterable[Path] = ()
+    ) -> None:
         self.settings = settings
         self.directory = directory
         self.policy = settings.policy
@@ -44,7 +47,8 @@ class Site:
         self.store_log_window: Window | None = None
         self.during_samples = 0
         self.split = False  # this is the publishing job of a split run: others observe
-        self.nix_environment = nix_environment(world.environ)
+        self.programs = find_programs(settings, world, shut=(directory, *shut))
+        self.nix_environment = nix_environment(self.programs.environ(world.environ))
         # kubelet tells each pod where its cluster is; with a kubeconfig the places may be in another one.
         self.in_cluster = "KUBERNETES_SERVICE_HOST" in world.environ and not settings.tools.kube_context
         self._world = world
@@ -60,8 +64,10 @@ class Site:
             self.http,
         )
         self.attic = AtticApi(self.http, self.policy.attic_server)
-        self.kubectl = kubectl_of(settings, world)
-        self.nix = NixStore(env=self.nix_environment, cancel=world.cancel, clock=world.clock)
+        self.kubectl = kubectl_of(settings, world, self.programs)
+        self.nix = NixStore(
+            programs=self.programs.paths, env=self.nix_environment, cancel=world.cancel, clock=world.clock
+        )
 
     @property
     def read_token(self) -> Secret | None:
@@ -139,34 +145,28 @@ class Site:
 
 
 @contextmanager
-def open_site(settings: Settings, directory: Path, world: World) -> Iterator[Site]:
-    """Make the folder and its journal, and the hands; close them all at the end."""
+def open_site(settings: Settings, directory: Path, world: World, *, shut: Iterable[Path] = ()) -> Iterator[Site]:
+    """Make the folder and its journal, and the hands; close them all at the end. No program of ``shut`` is run."""
     make_folder(directory)
     journal = Journal(directory, world.clock)
-    site = Site(settings, directory, world, journal)
+    site = Site(settings, directory, world, journal, shut=shut)
     try:
         yield site
     finally:
         site.close()
 
 
-def kubectl_of(settings: Settings, world: World) -> Kubectl | None:
+def kubectl_of(settings: Settings, world: World, programs: Programs) -> Kubectl | None:
     """kubectl, where a place of the settings is in a cluster."""
-    if not any(place.startswith("kubectl://") for place in places_of(settings.policy)):
+    if not uses_cluster(settings.policy):
         return None
     return Kubectl(
-        environ=world.environ,
+        environ=programs.environ(world.environ),
         cancel=world.cancel,
         clock=world.clock,
-        program=settings.tools.kubectl_bin,
+        program=programs.paths.get("kubectl", settings.tools.kubectl_bin),
         context=settings.tools.kube_context,
     )
-
-
-def places_of(policy: Policy) -> tuple[str, ...]:
-    """The locators of all that is looked at beside the servers' answers; an empty one is not set."""
-    logs = (policy.server_log, policy.store_log)
-    return (*policy.markers, policy.store_workload, policy.cache_workload, *logs)
 
 
 def hosts_of(policy: Policy) -> tuple[str, ...]:

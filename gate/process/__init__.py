@@ -6,12 +6,14 @@ from gate.process.children import EndedBy, output, run
 from gate.process.environment import scrubbed_environment
 from gate.process.private import keep_memory_private
 from gate.process.redact import Redactor
+from gate.process.tools import SearchPath
 
 __all__ = [
     "CancelToken",
     "Capture",
     "EndedBy",
     "Redactor",
+    "SearchPath",
     "keep_memory_private",
     "output",
     "run",

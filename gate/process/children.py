@@ -26,6 +26,7 @@ from gate.model.basics import value
 from gate.model.records import ChildEnded
 from gate.process.cancel import CancelToken
 from gate.process.capture import Capture
+from gate.process.tools import absolute_entries
 
 EndedBy = Literal["deadline", "cancelled", "loss", "limit", "missing"]
 _Sink = Callable[[bytes], bool]  # takes a piece of output; False: no more, please
@@ -262,9 +263,9 @@ def _spawn(
     argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None, fed: bool, merged: bool, handles: Sequence[int]
 ) -> subprocess.Popen[bytes] | None:
     """Start a child in a session of its own, or None when there is no such program or folder."""
-    path = env.get("PATH", os.defpath)
+    path = absolute_entries(env.get("PATH", os.defpath))
     program = shutil.which(argv[0], path=path)
-    if program is None:
+    if program is None or not Path(program).is_absolute():
         return None
     try:
         child = subprocess.Popen(  # this is the one door for children: argv lists, never a shell
@@ -291,7 +292,7 @@ def dying_with_us(path: str) -> tuple[str, ...]:
     util-linux's setpriv takes 1 ms, Python 20. busybox's has no ``--pdeathsig``. A ``preexec_fn`` can deadlock in a
     program with threads (https://docs.python.org/3/library/subprocess.html#subprocess.Popen).
     """
-    setpriv = shutil.which("setpriv", path=path)
+    setpriv = shutil.which("setpriv", path=absolute_entries(path))
     if setpriv and Path(setpriv).resolve().name == "setpriv":
         return (setpriv, "--pdeathsig", "KILL", "--")
     return (sys.executable, "-I", "-S", "-c", _TRAMPOLINE, str(os.getpid()))

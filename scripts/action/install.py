@@ -65,6 +65,18 @@ def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in environ.items() if not key.startswith(FOREIGN)}
 
 
+def clean_path(environ: Mapping[str, str]) -> str:
+    """PATH without relative entries and what leads into the workspace: a pull request writes what is there."""
+    entries = environ.get("PATH", os.defpath).split(os.pathsep)
+    workspace = Path(environ.get("GITHUB_WORKSPACE") or ROOT / "none").resolve()
+    kept = [
+        entry
+        for entry in entries
+        if Path(entry).is_absolute() and workspace not in {*(found := Path(entry).resolve()).parents, found}
+    ]
+    return os.pathsep.join(kept) or os.defpath
+
+
 def site_packages(home: Path) -> Path:
     """Where the environment's packages lie."""
     return home / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
@@ -72,7 +84,7 @@ def site_packages(home: Path) -> Path:
 
 def install(home: Path, python: Path, environ: Mapping[str, str]) -> str:
     """Install the lock with uv, else with this Python's pip, else with the one it can unpack; empty when that fails."""
-    uv = shutil.which("uv")
+    uv = shutil.which("uv", path=clean_path(environ))
     if uv:
         command = [uv, "pip", "install", "--quiet", "--python", str(python), *HASHED]
         return "made by uv" if ran(command, home, environ) else ""

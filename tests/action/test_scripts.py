@@ -38,11 +38,15 @@ def real_python(folder: Path, name: str) -> Path:
     return program(folder, name, f'exec "{sys.executable}" "$@"\n')
 
 
-def find(tmp_path: Path, bin_folder: Path, **environ: str) -> tuple[int, dict[str, str], str]:
+def find(
+    tmp_path: Path, bin_folder: Path, *, cwd: str | None = None, **environ: str
+) -> tuple[int, dict[str, str], str]:
     outputs = tmp_path / "outputs"
     outputs.touch()
     env = {"PATH": str(bin_folder), "RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(outputs), **environ}
-    done = subprocess.run([SCRIPTS / "find.sh"], env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [SCRIPTS / "find.sh"], env=env, cwd=cwd or tmp_path, capture_output=True, text=True, check=False
+    )
     pairs = (line.split("=", 1) for line in outputs.read_text(encoding="utf-8").split("\n") if line)
     return done.returncode, dict(pairs), done.stderr
 
@@ -75,6 +79,41 @@ def test_an_input_that_is_no_python_ends_the_action(given: str, tmp_path: Path, 
     code, told, said = find(tmp_path, bin_folder, GATE_ACTION_PYTHON=given)
     assert (code, said) == (2, "python: the input python names no Python of 3.11 to 3.14\n")
     assert "python" not in told
+
+
+@pytest.mark.row("KUBE-18")
+@pytest.mark.parametrize("entry", ["", ".", "./tools", "{workspace}", "{workspace}/tools", "{link}"])
+def test_no_python_of_the_checkout_is_run(entry: str, tmp_path: Path, bin_folder: Path) -> None:
+    """Nor is its mktemp, nor its uv: PATH is cleaned before anything is started."""
+    workspace = tmp_path / "workspace"
+    (workspace / "tools").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(workspace / "tools")
+    for folder in (workspace, workspace / "tools"):
+        for name in ("python3", "python3.13", "mktemp", "uv"):
+            program(folder, name, f"touch {tmp_path}/ran\nexit 0\n")
+    good = real_python(bin_folder, "python3")
+    path = f"{entry.format(workspace=workspace, link=tmp_path / 'link')}:{bin_folder}"
+    code, told, said = find(tmp_path, bin_folder, cwd=str(workspace), PATH=path, GITHUB_WORKSPACE=str(workspace))
+    assert (code, told["python"], (tmp_path / "ran").exists()) == (0, str(good), False)
+    assert "is of the checkout, or relative: passed over" in said
+
+
+@pytest.mark.parametrize("given", ["./python3", "tools/python3", "{workspace}/python3", "linked"])
+def test_the_input_names_no_python_of_the_checkout(given: str, tmp_path: Path, bin_folder: Path) -> None:
+    workspace = tmp_path / "workspace"
+    (workspace / "tools").mkdir(parents=True)
+    for folder in (workspace, workspace / "tools"):
+        real_python(folder, "python3")
+    (bin_folder / "linked").symlink_to(workspace / "python3")
+    found = shutil.which("readlink")
+    assert found
+    (bin_folder / "readlink").symlink_to(found)
+    named = given.format(workspace=workspace)
+    code, told, said = find(
+        tmp_path, bin_folder, cwd=str(workspace), GATE_ACTION_PYTHON=named, GITHUB_WORKSPACE=str(workspace)
+    )
+    assert (code, "python" in told) == (2, False)
+    assert "of the checkout" in said
 
 
 def test_uv_is_asked_last_and_without_the_callers_settings(tmp_path: Path, bin_folder: Path) -> None:

@@ -262,6 +262,7 @@ def _publish() -> Part:
         trusted_public_keys=(tapes.PUBLIC_KEY,),
     )
     records: list[say.Record] = [
+        tapes.TOOLS,
         say.StageMark(name="identify", state="started"),
         tapes.cache_config("main"),
         tapes.cache_config("probe"),

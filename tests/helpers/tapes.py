@@ -15,6 +15,7 @@ from gate.judge.verdict import judge
 from gate.model import records as say
 from gate.model.basics import Kind, Label, Phase, Truth
 from gate.model.document import Facts, Finding, Verdict
+from gate.model.machine import ToolIdentity, ToolsFound
 from gate.model.nar_read import NarRead
 from gate.model.policy import Identity, Policy, Tools
 from gate.parse.nix_hash import to_nix32
@@ -95,6 +96,14 @@ def identity() -> Identity:
         commit="c" * 40,
         versions={"nix": "2.8.0"},
     )
+
+
+TOOLS = ToolsFound(
+    tools=tuple(
+        ToolIdentity(name=name, path=f"/usr/bin/{name}", version="2.8.0", sha256="a" * 64)
+        for name in ("nix", "nix-store", "attic")
+    )
+)
 
 
 def sample(phase: Phase, number: int) -> say.BucketSampled:
@@ -329,6 +338,7 @@ def healthy() -> Run:
     }
     records: list[say.Record] = [
         say.RunStarted(run=identity(), policy=policy(), tools=Tools()),
+        TOOLS,
         say.StageMark(name="identify", state="started"),
         cache_config("main"),
         cache_config("probe"),

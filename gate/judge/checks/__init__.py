@@ -10,6 +10,7 @@ from gate.judge.checks.closure import check_closure
 from gate.judge.checks.controls import check_controls
 from gate.judge.checks.epochs import check_epochs
 from gate.judge.checks.incident import check_incident
+from gate.judge.checks.machine import check_machine
 from gate.judge.checks.push import check_push
 from gate.judge.checks.run import check_caches, check_captures, check_run
 from gate.judge.checks.server_log import check_server_log
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     check_epochs,
     check_caches,
     check_builders,
+    check_machine,
     check_build,
     check_push,
     check_bodies,

@@ -17,6 +17,7 @@ from gate.evidence.wire import adapter, read_entry
 from gate.judge.verdict import judge
 from gate.model import records as say
 from gate.model.basics import Label, Phase
+from gate.model.machine import ToolsFound
 from tests.helpers import tapes
 from tests.helpers.tapes import Run, healthy
 
@@ -44,6 +45,10 @@ HARMLESS = {
     "run-started.tools.*": "what this job works with: what it found by them decides",
     "cache-config.answer.error": "an answer with a status has no error: it is not read",
     "log-canary.answer.*": "the log decides whether the canary is in it",
+    "tools.tools.*.path": "which path it is, `diff` shows; that there is one is what counts",
+    "tools.tools.*.version": "told for people",
+    "tools.tools.*.sha256": "which file it is, `diff` shows; that it is known is what counts",
+    "tools.passed_over*": "what was not used",
     "stage.*": "the course for people; a trouble has a record of its own",
     "bucket-sample.number": "but for one that comes twice",
     "bucket-sample.ready*": "a server without this route says nothing",
@@ -170,5 +175,5 @@ def test_each_record_is_needed_once(number: int) -> None:
     if isinstance(ENTRIES[number].record, say.StageMark):
         return
     assert word([*ENTRIES[:number], *ENTRIES[number + 1 :]]) != "pass"
-    kept = isinstance(ENTRIES[number].record, say.BodyRead | say.CacheConfigSeen)
+    kept = isinstance(ENTRIES[number].record, say.BodyRead | say.CacheConfigSeen | ToolsFound)
     assert (word([*ENTRIES[: number + 1], *ENTRIES[number:]]) == "pass") is kept

@@ -13,6 +13,7 @@ from gate.probe.identify import refuse_impossible_names, refuse_missing_tools
 from gate.probe.parts import take_pre
 from gate.probe.plan import run
 from gate.probe.site import kubectl_of
+from gate.probe.tools import find_programs
 from gate.probe.world import Quiet, World
 from gate.process import CancelToken
 from gate.settings import Settings, resolve
@@ -77,9 +78,9 @@ def test_the_pinned_cluster_is_used(tools: Path) -> None:
     add_kubectl(tools, CONFIG)
     refuse_missing_tools(settings(), world(tools))
     assert (tools / "calls").read_text() == "config view --output=json\n"
-    kubectl = kubectl_of(settings(), world(tools))
+    kubectl = kubectl_of(settings(), world(tools), find_programs(settings(), world(tools)))
     assert kubectl is not None
-    assert (kubectl.program, kubectl.context) == ("kubectl", "lab")
+    assert (kubectl.program, kubectl.context) == (str(tools / "kubectl"), "lab")
 
 
 @pytest.mark.row("KUBE-01", "KUBE-05")
@@ -210,4 +211,5 @@ def test_the_certificate_authority_is_compared(tools: Path) -> None:
 
 def test_without_a_place_in_a_cluster_kubectl_is_not_needed(tools: Path) -> None:
     refuse_missing_tools(settings(markers=("file:///data",), kubectl_bin="none"), world(tools))
-    assert kubectl_of(settings(markers=("file:///data",)), world(tools)) is None
+    here = settings(markers=("file:///data",))
+    assert kubectl_of(here, world(tools), find_programs(here, world(tools))) is None

@@ -14,6 +14,7 @@ from gate.observe.server_log import LogWindow
 from gate.probe.logs import capture_logs
 from gate.probe.parts import _open_logs, _stood
 from gate.probe.site import Site, kubectl_of
+from gate.probe.tools import find_programs
 from gate.probe.world import Quiet, World
 from gate.process import CancelToken
 from tests.helpers import parts, tapes
@@ -142,5 +143,6 @@ def test_the_job_before_tells_where_each_log_stood_and_the_job_after_reads_on_fr
 
 def test_kubectl_is_used_where_the_stores_log_is_the_only_place_in_a_cluster() -> None:
     nowhere = parts.settings()
-    assert kubectl_of(nowhere, WORLD) is None
-    assert kubectl_of(changed(nowhere, store_log=STORE), WORLD) is not None
+    there = changed(nowhere, store_log=STORE)
+    assert kubectl_of(nowhere, WORLD, find_programs(nowhere, WORLD)) is None
+    assert kubectl_of(there, WORLD, find_programs(there, WORLD)) is not None

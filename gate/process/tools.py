@@ -1,0 +1,169 @@
+"""Where programs are looked for: absolute folders of PATH, outside of the checkout and of every folder that is shut.
+
+Whoever can write to the checkout, such as the author of a pull request, must not choose what the gate runs: not by
+``./nix`` with an empty PATH entry, not by a folder of the checkout on PATH, not by a link that leads there. So folders
+are compared by identity (device and inode) as well as by name, and children get what is left of PATH.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import file_digest
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Final
+
+from gate.errors import RefusedError
+from gate.parse.quoting import shown
+
+_LINKS: Final = 40  # as many as Linux follows (path_resolution(7))
+
+
+class SearchPath:
+    """The PATH of an environment without what the checkout decides.
+
+    ``text`` is what children get; ``passed_over`` has a sentence for each entry that was left out.
+    """
+
+    def __init__(self, environ: Mapping[str, str], *, shut: Iterable[Path] = ()) -> None:
+        self._shut = frozenset(_names((*checkouts(environ), *shut)))
+        self._folders: list[str] = []
+        self._left_out: list[str] = []
+        notes: list[str] = []
+        for entry in environ.get("PATH", os.defpath).split(os.pathsep):
+            why = self._why_not(entry)
+            if why:
+                notes.append(f"PATH: {why}")
+                self._left_out.append(entry)
+            else:
+                self._folders.append(entry)
+        self.passed_over = tuple(dict.fromkeys(notes))
+        self.text = os.pathsep.join(self._folders) or os.defpath  # an empty PATH would mean the working directory
+
+    def find(self, name: str) -> str | None:
+        """The absolute path of a program on PATH, or of one that is named by its absolute path; None: there is none.
+
+        Raises `RefusedError` for a relative path, and for what is in the checkout and nowhere else.
+        """
+        if os.sep in name and not Path(name).is_absolute():
+            message = (
+                f"the program {shown(name)} is named by a relative path: expected a name on PATH or an absolute path"
+            )
+            raise RefusedError(f"{message}; nothing was done")
+        places = [Path(name)] if os.sep in name else [Path(folder) / name for folder in self._folders]
+        programs = [place for place in places if _is_program(place)]
+        for program in programs:
+            if not self.leads_inside(program):
+                return str(real_path(program))
+        others = [] if os.sep in name else [Path(folder or os.curdir) / name for folder in self._left_out]
+        inside = [*programs, *(place for place in others if _is_program(place))]
+        if inside:
+            message = (
+                f"{shown(name)} was found only at {shown(str(inside[0]))}, where the checkout, an evidence folder or a "
+                "relative PATH entry decides what it is: install it elsewhere, in an absolute folder of PATH"
+            )
+            raise RefusedError(f"{message}; nothing was done")
+        return None
+
+    def leads_inside(self, path: Path) -> bool:
+        """Whether a folder on the way to a path, through every link, is shut or is in one that is shut."""
+        return any(
+            not self._shut.isdisjoint(_names((each,)))
+            for folder in _folders_on_the_way(path)
+            for each in (folder, *folder.parents)
+        )
+
+    def _why_not(self, entry: str) -> str:
+        """Why an entry is passed over; empty where it is not."""
+        if not entry:
+            return "an empty entry means the working directory"
+        if not Path(entry).is_absolute():
+            return f"{shown(entry)} is relative"
+        return f"{shown(entry)} leads into the checkout or an evidence folder" if self.leads_inside(Path(entry)) else ""
+
+
+def checkouts(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Folders whose content the change under test decides: the runner's workspace, this folder, its work tree of git.
+
+    A person's home is none, for it has the person's own programs; nor is a folder like ``/tmp`` by itself.
+    """
+    workspace = environ.get("GITHUB_WORKSPACE")
+    if workspace and Path(workspace).is_absolute():
+        yield Path(workspace)
+    here = Path.cwd()
+    home = _with_parents(environ.get("HOME") or os.sep)
+    shared = _with_parents(environ.get("TMPDIR") or gettempdir())
+    for folder in (here, *here.parents):
+        if folder not in home and ((folder == here and folder not in shared) or (folder / ".git").exists()):
+            yield folder
+
+
+def absolute_entries(path: str) -> str:
+    """A PATH without its empty and relative entries, which mean the working directory; never empty itself."""
+    return os.pathsep.join(entry for entry in path.split(os.pathsep) if Path(entry).is_absolute()) or os.defpath
+
+
+def real_path(program: Path) -> Path:
+    """A program's path without links, as far as its name stays: ``nix-store`` is a link to ``nix``, and acts by it."""
+    real = _real(program.parent) / program.name
+    for _ in range(_LINKS):
+        try:
+            target = real.parent / real.readlink()
+        except OSError:
+            break
+        if target.name != program.name:
+            break
+        real = _real(target.parent) / target.name
+    return real
+
+
+def digest_of(path: str) -> str | None:
+    """sha256, in hex, of the file that a path leads to; None where it can't be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _folders_on_the_way(path: Path) -> Iterator[Path]:
+    """Each real folder that the kernel looks into for an absolute path, from the root on, and where the path ends."""
+    left = list(reversed(path.parts[1:]))
+    here, links = Path(os.sep), 0
+    while left and links <= _LINKS:
+        yield here
+        part = left.pop()
+        step = here.parent if part == os.pardir else here / part
+        try:
+            target = step.readlink()
+        except OSError:
+            here = step
+            continue
+        links += 1
+        here = Path(os.sep) if target.is_absolute() else here
+        left += [each for each in reversed(target.parts) if each != os.sep]
+    yield here
+
+
+def _is_program(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)
+
+
+def _names(folders: Iterable[Path]) -> Iterator[str | tuple[int, int]]:
+    """What a folder is known by: its name without links and, where it is there, its identity."""
+    for folder in folders:
+        yield str(_real(folder))
+        try:
+            status = folder.stat()
+        except OSError:
+            continue
+        yield status.st_dev, status.st_ino
+
+
+def _with_parents(text: str) -> tuple[Path, ...]:
+    folder = _real(Path(text))
+    return (folder, *folder.parents)
+
+
+def _real(path: Path) -> Path:
+    """The path without links; unlike `Path.resolve` it raises nothing for links that lead in circles."""
+    return Path(os.path.realpath(path))
