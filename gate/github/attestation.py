@@ -49,7 +49,7 @@ def attester(
     def attest(evidence: Path) -> str | None:
         argv = [
             *(
-                SearchPath(environ, shut=(evidence.parent,)).find("gh") or "gh",
+                SearchPath(environ).find("gh") or "gh",
                 "attestation",
                 "verify",
                 str(evidence),

@@ -183,7 +183,7 @@ def test_verify_show_and_finalize_on_a_real_folder(tmp_path: Path, capsys: pytes
 
 
 def test_finalize_gives_the_verdicts_own_code(tmp_path: Path) -> None:
-    at = folder(tmp_path / "run", tapes.healthy().cut_after(7))
+    at = folder(tmp_path / "run", tapes.healthy().cut_after(8))
     assert main(["finalize", str(at)]) == 3
     assert main(["verify", str(at)]) == 0
 
@@ -226,7 +226,7 @@ def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("redirect", [">&-", "| true", "2>&-", "<&- >/dev/full"])
 def test_a_stream_that_is_closed_or_full_changes_no_answer(redirect: str, tmp_path: Path) -> None:
-    at = folder(tmp_path / "run", tapes.healthy().cut_after(9))
+    at = folder(tmp_path / "run", tapes.healthy().cut_after(10))
     for command, code in (("finalize", 3), ("verify", 0)):
         line = f"{{ {sys.executable} -m gate {command} {at}; echo $? >{tmp_path}/code; }} {redirect}"
         subprocess.run(["bash", "-c", line], cwd=ROOT, timeout=60, check=False)

@@ -595,7 +595,7 @@ def unsure_tape() -> tapes.Run:
 
 
 def refused_tape() -> tapes.Run:
-    start = tapes.healthy().cut_after(5)
+    start = tapes.healthy().cut_after(6)
     return tapes.Run((*start.records, say.RunRefused(reason="a mistyped phrase"), say.RunComplete()), {})
 
 
@@ -652,7 +652,7 @@ def test_a_refused_attempt_does_not_count(scene: Scene) -> None:
 
 def refused_by_a_server() -> tapes.Run:
     """The probe was told that there is no such cache, and said so."""
-    start = tapes.healthy().cut_after(2)
+    start = tapes.healthy().cut_after(3)
     return tapes.Run((*start.records, say.RunRefused(reason="the server has no cache main"), say.RunComplete()), {})
 
 

@@ -104,7 +104,7 @@ def test_an_unjudged_run_is_no_pass() -> None:
 
 
 def test_a_refused_run_stands_alone_until_something_was_published() -> None:
-    start = healthy().cut_after(5)
+    start = healthy().cut_after(6)
     refused = tapes.Run((*start.records, say.RunRefused(reason="too many paths"), say.RunComplete()), {})
     findings, verdict = refused.judged()
     assert (verdict.word, verdict.exit_code, verdict.codes) == (Word.REFUSED, 2, ("run-refused",))

@@ -305,7 +305,7 @@ def test_only_a_closed_list_of_inconclusive_codes_counts_neither_way(run: tapes.
 
 def test_a_run_that_a_server_refused_counts_against() -> None:
     """There was no such cache, or it led its clients elsewhere; a refusal of the gate's own settings says nothing."""
-    for kept, against in ((2, True), (5, False)):
+    for kept, against in ((3, True), (6, False)):
         start = tapes.healthy().cut_after(kept)
         run = tapes.Run((*start.records, say.RunRefused(reason="r"), say.RunComplete()), {})
         made = past_of(evidence_of(run), "d")
