@@ -21,6 +21,7 @@ from gate.evidence.references import fold_references
 from gate.evidence.states import fold_state
 from gate.evidence.store_log import STORE_LOG, fold_store_log
 from gate.evidence.uploads import fold_uploads
+from gate.evidence.upstream import upstream_entries
 from gate.evidence.watched import fold_during
 from gate.model import records as say
 from gate.model.basics import Claim, Label, Phase, Truth
@@ -70,7 +71,8 @@ def fold(tape: Tape, captures: Captures) -> Facts:
     journal = _journal(tape, captures)
     tape = replace(tape, entries=origin_entries(tape.entries))
     caches = tuple(_caches(tape))
-    push = fold_push(_pushes(tape, captures, {cache.name: cache.public_key for cache in caches}))
+    tape = replace(tape, entries=upstream_entries(tape.entries, first.policy, caches))
+    push = fold_push(_pushes(tape, captures))
     bodies = tuple(_bodies(tape, push, {cache.name: cache.public_key for cache in caches}))
     server_log, canaries, replicas = fold_server_log(
         _chunks(captures, SERVER_LOG),
@@ -174,7 +176,7 @@ def _cut(journal: JournalFacts, name: str) -> bool:
     return any(capture.cut for capture in journal.captures if capture.name == name)
 
 
-def _pushes(tape: Tape, captures: Captures, keys: Mapping[str, str | None]) -> list[PushSeen]:
+def _pushes(tape: Tape, captures: Captures) -> list[PushSeen]:
     asked = {record.label: record for record in tape.of(say.MissingAsked)}
     cut = {record.name for record in tape.of(say.CaptureClosed) if record.cut}
     return [
@@ -184,7 +186,6 @@ def _pushes(tape: Tape, captures: Captures, keys: Mapping[str, str | None]) -> l
             ended=_child(tape, child_name(record.label)),
             log=_chunks(captures, capture_name(record.label)) or (),
             cut=capture_name(record.label) in cut,
-            own_key=key_name(keys.get(record.cache) or ""),
         )
         for record in sorted(
             _last_by(tape.of(say.PushSetKnown), lambda record: record.label.value),

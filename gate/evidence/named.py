@@ -4,7 +4,6 @@ The yardstick is the local Nix database where the path is valid in it. Without, 
 signature by the cache's key: an unsigned narinfo proves no more than that the cache agrees with itself.
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
 from gate.errors import ForeignTextError
@@ -12,7 +11,6 @@ from gate.evidence.bodies import Expected, fold_body
 from gate.model.basics import Claim, Status, Truth, value
 from gate.model.records import BodyRead, PathFacts
 from gate.parse.narinfo import parse_narinfo
-from gate.parse.signature import fingerprint, key_name, verify
 from gate.parse.store_path import STORE_DIR, hash_part, store_hash, store_path
 
 Yardstick = Literal["local-nix", "signed-narinfo", "none"]
@@ -97,12 +95,6 @@ def judge_read(asked: Asked, read: BodyRead, *, public_key: str | None, attic: b
         millis=read.narinfo.millis + (nar.millis if nar else 0),
         references=expected.facts.references if asked.local or signed is Truth.PRESENT else (),
     )
-
-
-def is_upstream(fact: PathFacts, names: Sequence[str], keys: Sequence[str]) -> bool:
-    """Whether the local store has a signature by one of the upstreams that verifies by a key that was given."""
-    signed = fingerprint(fact.store_path, fact.nar_hash, fact.nar_size, fact.references)
-    return any(key_name(signature) in names and verify(signed, signature, keys) for signature in fact.signatures)
 
 
 def not_read(asked: Asked) -> Named:

@@ -22,17 +22,13 @@ from gate.parse.store_path import hash_part
 
 @dataclass(frozen=True, kw_only=True)
 class PushSeen:
-    """All that the journal and the capture tell of one publication; ``ended`` is None when no push was begun.
-
-    ``own_key`` is the name of the cache's own key: what that signed is no upstream's, whatever the cache says.
-    """
+    """All that the journal and the capture tell of one publication; ``ended`` is None when no push was begun."""
 
     push_set: PushSetKnown
     asked: MissingAsked | None
     ended: ChildEnded | None
     log: Iterable[bytes]
     cut: bool
-    own_key: str | None = None
 
 
 def child_name(label: Label) -> str:
@@ -160,13 +156,9 @@ def _path(
 
 
 def _silent_claim(seen: PushSeen, facts: PathFacts, before: Truth) -> Claim:
-    """A path without a line. The client's upstream filter goes by key name, ours wants the signature verified.
-
-    A cache that names its own key as an upstream's would have everything left out that it ever signed.
-    """
+    """A path without a line. The client's upstream filter goes by key name, ours has the signatures verified."""
     push_set = seen.push_set
-    others = set(push_set.upstream_key_names) - {seen.own_key}
-    if facts.store_path in push_set.upstream and any(key_name(signature) in others for signature in facts.signatures):
+    if facts.store_path in push_set.upstream:
         return Claim.IN_UPSTREAM
     skipped = _left_out(push_set, facts)
     return Claim.ALREADY_CACHED if before is Truth.PRESENT and not skipped else Claim.UNACCOUNTED

@@ -43,18 +43,16 @@ def is_served(path: str, answer: HttpAnswer) -> bool:
 def fold_references(
     plan: PushSetKnown, known: ReferencesKnown | None, looks: Iterable[ReferenceLooked], *, own_key: str | None
 ) -> References:
-    """The references of one publication. ``own_key`` is the name of the cache's key: what that signed was its own."""
+    """The references of one publication, of records that `gate.evidence.upstream` has verified.
+
+    ``own_key`` is the name of the cache's key: what that signed was its own.
+    """
     wanted = outside(plan.paths, plan.upstream)
     facts = {path.store_path: path for path in known.paths} if known is not None else {}
-    others = set(known.upstream_key_names) - {own_key} if known is not None else set()
     answers: dict[str, list[HttpAnswer]] = {}
     for look in looks:
         answers.setdefault(look.store_path, []).append(look.narinfo)
-    upstream = {
-        path
-        for path in (known.upstream if known is not None else ())
-        if path in facts and any(key_name(signature) in others for signature in facts[path].signatures)
-    }
+    upstream = set(known.upstream) if known is not None else set()
     told = {path: _told(path, answers.get(path, ())) for path in wanted if path not in upstream}
     return References(
         label=plan.label,

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from gate import limits
 from gate.errors import GateError, InconclusiveError, RefusedError
 from gate.evidence.buckets import WRONG_STATES, read_sample
-from gate.evidence.named import is_upstream
 from gate.evidence.origin import of_origin
 from gate.evidence.pushes import capture_name, child_name, missing_hashes
 from gate.evidence.references import outside
+from gate.evidence.upstream import is_upstream
 from gate.model.basics import Label, Phase
 from gate.model.records import BucketSampled, ChildEnded, MissingAsked, PathFacts, PushSetKnown, ReferencesKnown
 from gate.observe.attic_push import push

@@ -23,6 +23,8 @@ from gate.parse.signature import fingerprint
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 PUBLIC_KEY = "main:" + base64.b64encode(KEY.public_key().public_bytes_raw()).decode()
+UPSTREAM = "cache.nixos.org-1"
+UPSTREAM_KEY = f"{UPSTREAM}:{PUBLIC_KEY.partition(':')[2]}"
 PRE_NONCE, POST_NONCE = "gate-canary-pre-aa", "gate-canary-post-aa"
 LISTING = (
     '<?xml version="1.0" encoding="UTF-8"?><ListAllMyBucketsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
@@ -141,12 +143,22 @@ def phase_records(phase: Phase, nonce: str) -> list[say.Record]:
     ]
 
 
-def narinfo(facts: say.PathFacts) -> str:
+def signature(facts: say.PathFacts, name: str = UPSTREAM) -> str:
+    """A signature of the path, by the upstream's key or under another name."""
     sign = KEY.sign(fingerprint(facts.store_path, facts.nar_hash, facts.nar_size, facts.references))
+    return f"{name}:{base64.b64encode(sign).decode()}"
+
+
+def of_upstream(facts: say.PathFacts) -> say.PathFacts:
+    """The path as one that the upstream signed."""
+    return replace(facts, signatures=(signature(facts),))
+
+
+def narinfo(facts: say.PathFacts) -> str:
     hash_part = facts.store_path.removeprefix("/nix/store/")[:32]
     return (
         f"StorePath: {facts.store_path}\nURL: nar/{hash_part}.nar\nCompression: zstd\nNarHash: {facts.nar_hash}\n"
-        f"NarSize: {facts.nar_size}\nReferences: \nSig: main:{base64.b64encode(sign).decode()}\n"
+        f"NarSize: {facts.nar_size}\nReferences: \nSig: {signature(facts, 'main')}\n"
     )
 
 

@@ -43,14 +43,15 @@ def test_the_part_that_the_server_had_already_is_in_the_account_of_its_path() ->
 
 def test_paths_without_a_line_are_cached_upstream_or_unaccounted() -> None:
     cached, theirs, unverified, *rest = tapes.SOURCES
-    upstream = replace(theirs, signatures=("main:AAAA", "cache.nixos.org-1:AAAA"))
+    upstream = replace(theirs, signatures=("main:AAAA", tapes.signature(theirs)))
     signed = replace(unverified, signatures=("cache.nixos.org-1:AAAA",))
 
     def change(record: say.PushSetKnown) -> say.PushSetKnown:
         if record.label is Label.CANARY:
             return record
         paths = (cached, upstream, signed, *rest)
-        return replace(record, paths=paths, upstream=(upstream.store_path,), upstream_key_names=("cache.nixos.org-1",))
+        told = (upstream.store_path, signed.store_path)  # what the record says of it is not believed
+        return replace(record, paths=paths, upstream=told, upstream_key_names=("cache.nixos.org-1",))
 
     hashes = [facts.store_path[11:43] for facts in rest]
     head = f'⚙️ Pushing {len(rest)} paths to "main" on "gate" (1 already cached, 2 in upstream)...\n'.encode()
@@ -58,6 +59,7 @@ def test_paths_without_a_line_are_cached_upstream_or_unaccounted() -> None:
     asked = answer(body='{"missing_paths":["' + '","'.join(hashes) + '"]}')
     run = (
         healthy()
+        .with_policy(upstream_keys=(tapes.UPSTREAM_KEY,))
         .change(say.PushSetKnown, change)
         .change(
             say.MissingAsked, lambda record: record if record.label is Label.CANARY else replace(record, answer=asked)

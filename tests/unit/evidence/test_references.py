@@ -113,8 +113,8 @@ def test_ats_14_a_reference_out_of_the_set_that_nobody_can_have(needed: say.Path
 @pytest.mark.row("ATS-14")
 @pytest.mark.parametrize("names", [(UPSTREAM,), (UPSTREAM, "main")])
 def test_ats_14_a_reference_that_is_left_to_an_upstream_is_stated(names: tuple[str, ...]) -> None:
-    theirs = replace(NEEDED, signatures=(f"{UPSTREAM}:x",))
-    run = run_with([], theirs, upstream=(NEEDED.store_path,), upstream_key_names=names)
+    theirs = tapes.of_upstream(NEEDED)
+    run = run_with([], theirs, upstream_key_names=names).with_policy(upstream_keys=(tapes.UPSTREAM_KEY,))
     assert closure(run) == {("closure-complete", "pass", "profile")}
     assert run.word() == "pass"
     assert [(seen.outside, seen.upstream, seen.served) for seen in run.facts().references][1:] == [(1, 1, 0)]

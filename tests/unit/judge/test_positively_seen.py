@@ -44,17 +44,14 @@ def test_a_child_that_was_ended_did_not_end_well_though_it_says_0(name: str, end
 
 
 def test_a_profile_that_is_left_to_an_upstream_as_a_whole_proves_nothing_of_this_cache() -> None:
-    signature = "cache.nixos.org-1:AAAA"
-
     def change(row: say.PushSetKnown) -> say.PushSetKnown:
         if row.label is not Label.PROFILE:
             return row
-        paths = tuple(replace(path, signatures=(signature,)) for path in row.paths)
-        upstream = tuple(path.store_path for path in paths)
-        return replace(row, paths=paths, upstream=upstream, upstream_key_names=("cache.nixos.org-1",))
+        return replace(row, paths=tuple(map(tapes.of_upstream, row.paths)), upstream_key_names=(tapes.UPSTREAM,))
 
     log = f"✅ All done! (0 already cached, {len(tapes.SOURCES)} in upstream)\n".encode()
-    run = cached().change(say.PushSetKnown, change).with_file("push-profile.log", log)
+    run = cached().with_policy(upstream_keys=(tapes.UPSTREAM_KEY,))
+    run = run.change(say.PushSetKnown, change).with_file("push-profile.log", log)
     assert {path.claim for path in run.facts().push.paths if path.label is Label.PROFILE} == {Claim.IN_UPSTREAM}
     assert (run.word(), run.rows()) == (U, {("push-wrote-nothing", U)})
 

@@ -177,16 +177,15 @@ def test_paths_that_are_left_to_upstream_are_not_fresh() -> None:
     """The cache lacks all 11, and two of them it is never given."""
 
     def change(record: say.PushSetKnown) -> say.PushSetKnown:
-        upstream = tuple(path.store_path for path in tapes.SOURCES[:2])
-        signed = tuple(replace(path, signatures=("cache.nixos.org-1:AAAA",)) for path in record.paths[:2])
-        paths, names = (*signed, *record.paths[2:]), ("cache.nixos.org-1",)
-        told = replace(record, paths=paths, upstream=upstream, upstream_key_names=names)
+        signed = tuple(map(tapes.of_upstream, record.paths[:2]))
+        told = replace(record, paths=(*signed, *record.paths[2:]), upstream_key_names=(tapes.UPSTREAM,))
         return told if record.label is Label.PROFILE else record
 
     log = tapes.push_log(tapes.SOURCES[2:]).replace(b"0 in upstream", b"2 in upstream")
-    run = healthy().change(say.PushSetKnown, change).with_file("push-profile.log", log)
+    run = healthy().with_policy(upstream_keys=(tapes.UPSTREAM_KEY,))
+    run = run.change(say.PushSetKnown, change).with_file("push-profile.log", log)
     assert run.rows() == {("push-not-run", "inconclusive"), ("push-not-representative", "inconclusive")}
-    assert run.with_policy(min_fresh=9).word() == "pass"
+    assert run.with_policy(min_fresh=9, upstream_keys=(tapes.UPSTREAM_KEY,)).word() == "pass"
 
 
 def test_a_twin_is_not_asked_for_where_the_profile_was_not_pushed() -> None:
