@@ -7,7 +7,7 @@ from typing import Final
 from gate import limits
 from gate.evidence.compare_rows import NOT_LOOKED_AT, plain_row, row
 from gate.evidence.incident import is_full, percent
-from gate.evidence.store_log import is_trouble
+from gate.evidence.store_log import troubles_of
 from gate.model.basics import Status, Truth
 from gate.model.difference import DiffRow, Weight
 from gate.model.document import Evidence
@@ -134,7 +134,7 @@ def _store_log(a: StoreLog | None, b: StoreLog | None) -> Iterator[DiffRow]:
     why = "" if known else "not known on a side: no trouble told is not no trouble"
     yield row("log", "store log", (told[0], told[1]), Weight.SAME if known else Weight.UNSURE, why)
     one, two = (Counter(event.code for event in (log.events if log else ()) if event.code) for log in (a, b))
-    yield from _codes("store log", one, two, {event.code for event in (b.events if b else ()) if is_trouble(event)})
+    yield from _codes("store log", one, two, {event.code for event in troubles_of(b)} if b else set())
 
 
 def _codes(

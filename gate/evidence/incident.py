@@ -28,7 +28,12 @@ def fold_incident(
         parser.feed(chunk)
     codes = Counter(str(event.code) for event in parser.finish() if speaks_of_storage(event))
     return Incident(
-        disks=tuple(disks), events=tuple(events), previous_logs=tuple(logs), previous_codes=dict(sorted(codes.items()))
+        disks=tuple(disks),
+        events=tuple(events),
+        previous_logs=tuple(logs),
+        previous_codes=dict(sorted(codes.items())),
+        previous_unread=parser.unread_lines,
+        first_unread=parser.first_unread,
     )
 
 

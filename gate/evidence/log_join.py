@@ -100,11 +100,6 @@ def _failed(answer: say.HttpAnswer) -> bool:
     return answer.status is None or answer.status >= _SERVER_ERROR
 
 
-def is_of(event: LogEvent, nonce: str) -> bool:
-    """Whether an event is of the request for this canary."""
-    return nonce in (event.request or "") or nonce in event.message
-
-
 def measure_skew(canaries: Iterable[tuple[say.Entry, LogEvent]]) -> Skew | None:
     """By how much the server's clock is ahead, from what it logged of canaries that were answered when the entry says.
 

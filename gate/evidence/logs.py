@@ -1,9 +1,9 @@
 """Server log and build log captures → events and a ledger. Logs can be forged, so they may only lower a verdict."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from gate import limits
-from gate.evidence.log_join import Explained, Failure, Joined, is_of, measure_skew
+from gate.evidence.log_join import Explained, Failure, Joined, measure_skew
 from gate.evidence.replicas import fold_replicas, nonces_of
 from gate.model.basics import Phase, Truth
 from gate.model.document import Build, Canary, ServerEvent, ServerLog
@@ -11,7 +11,7 @@ from gate.model.log_records import ReplicaLog
 from gate.model.parsed import BuildLedger, LogEvent
 from gate.model.records import BuildFacts, ChildEnded, Entry, LogCanarySent
 from gate.parse.nix_log import NixLogParser
-from gate.parse.server_log import ServerLogParser, find_nonces, is_error, speaks_of_storage
+from gate.parse.server_log import ServerLogParser, find_nonces, is_doubt, is_of_canary, speaks_of_storage
 
 _CANARY_STATUS = 500
 
@@ -21,8 +21,9 @@ def fold_server_log(
 ) -> tuple[ServerLog, dict[Phase, Canary], dict[Phase, tuple[ReplicaLog, ...]]]:
     """The log of the window, the canaries, and what is known of each replica's own log.
 
-    It is present only when the nonces of both phases are in it, and those of the replicas in their own. ``entries`` are
-    the journal's, ``failures`` those of `failures_of`. The log is cut, too, where it has more events than are kept.
+    It is present only when the canaries of both phases are events of it, those of the replicas are events of their own,
+    and every line was understood. ``entries`` are the journal's, ``failures`` those of `failures_of`. The log is cut,
+    too, where it has more events than are kept.
     """
     data = b"".join(log or ())
     parser = ServerLogParser()
@@ -30,13 +31,16 @@ def fold_server_log(
     events = parser.finish()
     sent = [(entry, entry.record) for entry in entries if isinstance(entry.record, LogCanarySent)]
     logged = {record.nonce: _first(events, record.nonce) for _, record in sent}
-    by_phase = _canaries(sent, data, {nonce: events[at].at for nonce, at in logged.items() if at is not None}, log)
+    unread = (
+        frozenset(logged) if log is None else find_nonces(data, logged) if parser.unread_lines else frozenset[str]()
+    )
+    by_phase = _canaries(sent, {nonce: events[at] for nonce, at in logged.items() if at is not None}, unread)
     both = all(phase in by_phase and by_phase[phase].logged is Truth.PRESENT for phase in (Phase.PRE, Phase.POST))
     cut = cut or parser.dropped > 0
     skew = measure_skew((entry, events[at]) for entry, record in sent if (at := logged[record.nonce]) is not None)
     own = {nonce: _first(events, nonce) for nonce in nonces_of(entries)}
     own_at = {nonce: None if at is None else events[at].at for nonce, at in own.items()}
-    replicas = fold_replicas(entries, None if log is None else data, own_at)
+    replicas = fold_replicas(entries, None if log is None else events, own_at)
     silent = any(row.logged is Truth.ABSENT for rows in replicas.values() for row in rows)
     firsts = (*logged.values(), *own.values())
     ours = [at for at in firsts if at is not None and not speaks_of_storage(events[at])]
@@ -45,7 +49,7 @@ def fold_server_log(
     shown = _shown(events, explained)
     return (
         ServerLog(
-            truth=Truth.PRESENT if both and not cut and not silent else Truth.UNKNOWN,
+            truth=Truth.PRESENT if both and not (cut or silent or parser.unread_lines) else Truth.UNKNOWN,
             events=tuple(_event(events[at], explained[at]) for at in shown),
             event_count=len(events) + parser.dropped,
             cut=cut,
@@ -53,6 +57,9 @@ def fold_server_log(
             restarts=parser.starts,
             skew=skew,
             near=joined.near({index: number for number, index in enumerate(shown)}),
+            parsed_count=parser.seen,
+            unread_lines=parser.unread_lines,
+            first_unread=parser.first_unread,
         ),
         by_phase,
         replicas,
@@ -60,30 +67,29 @@ def fold_server_log(
 
 
 def _canaries(
-    sent: Sequence[tuple[Entry, LogCanarySent]],
-    data: bytes,
-    logged_at: Mapping[str, str | None],
-    log: Iterable[bytes] | None,
+    sent: Sequence[tuple[Entry, LogCanarySent]], logged: Mapping[str, LogEvent], unread: Container[str]
 ) -> dict[Phase, Canary]:
-    found = find_nonces(data, [record.nonce for _, record in sent])
+    """Each phase's canary; it is unknown, not absent, whether one was logged that may be in lines not understood."""
     return {
         record.phase: Canary(
             nonce=record.nonce,
             answered=_answered(record),
-            logged=Truth.UNKNOWN if log is None else _truth(there=record.nonce in found),
+            logged=Truth.UNKNOWN
+            if record.nonce in unread and record.nonce not in logged
+            else _truth(there=record.nonce in logged),
             answered_at=entry.at,
-            logged_at=logged_at.get(record.nonce),
+            logged_at=logged[record.nonce].at if record.nonce in logged else None,
         )
         for entry, record in sent
     }
 
 
 def _first(events: Sequence[LogEvent], nonce: str) -> int | None:
-    return next((index for index, event in enumerate(events) if nonce and is_of(event, nonce)), None)
+    return next((index for index, event in enumerate(events) if is_of_canary(event, nonce)), None)
 
 
 def _unexplained(event: LogEvent, explained: Explained | None) -> bool:
-    return explained is None and is_error(event) and not speaks_of_storage(event)
+    return explained is None and is_doubt(event)
 
 
 def _shown(events: Sequence[LogEvent], explained: Sequence[Explained | None]) -> list[int]:

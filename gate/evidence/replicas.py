@@ -6,9 +6,11 @@ from dataclasses import replace
 from gate.evidence.log_join import moment
 from gate.model.basics import Phase, Truth
 from gate.model.log_records import ReplicaCanaries, ReplicaCanary, ReplicaLog
+from gate.model.parsed import LogEvent
 from gate.model.records import Entry, LogCanarySent
-from gate.parse.server_log import find_pods
+from gate.parse.server_log import is_of_canary
 
+_PARTS = 2  # of `pod/NAME/CONTAINER`, after the first
 ONLY_ONE = "the only replica: the endpoint's canary must be in its log"
 
 
@@ -24,26 +26,37 @@ def nonces_of(entries: Sequence[Entry]) -> tuple[str, ...]:
 
 
 def fold_replicas(
-    entries: Sequence[Entry], data: bytes | None, logged_at: Mapping[str, str | None]
+    entries: Sequence[Entry], events: Sequence[LogEvent] | None, logged_at: Mapping[str, str | None]
 ) -> dict[Phase, tuple[ReplicaLog, ...]]:
-    """The replicas of each phase by the captured log; ``data`` is None where none was captured.
+    """The replicas of each phase by the events of the captured log; ``events`` is None where none was captured.
 
     ``logged_at`` has the server's own time of the event with each nonce.
     """
     looks = [entry.record for entry in entries if isinstance(entry.record, ReplicaCanaries)]
     endpoint = {entry.record.phase: entry.record.nonce for entry in entries if isinstance(entry.record, LogCanarySent)}
     nonces = [*endpoint.values(), *nonces_of(entries)]
-    pods = find_pods(data or b"", nonces) if looks else {}
+    pods = {nonce: pods_of_canary(events or (), nonce) for nonce in nonces} if looks else {}
     return {
         look.phase: tuple(
             replace(
-                _replica(replica, endpoint.get(look.phase, ""), None if data is None else pods),
+                _replica(replica, endpoint.get(look.phase, ""), None if events is None else pods),
                 skew=_skew(replica, logged_at.get(replica.nonce)),
             )
             for replica in look.replicas
         )
         for look in looks
     }
+
+
+def pods_of_canary(events: Sequence[LogEvent], nonce: str) -> frozenset[str]:
+    """The pods in whose log this canary is an event, by what ``kubectl logs --prefix`` put before each line.
+
+    kubectl writes that prefix itself, so no line of a pod can pass for one of another pod.
+    """
+    origins = (event.origin or "" for event in events if is_of_canary(event, nonce))
+    return frozenset(
+        origin.split("/")[1] for origin in origins if origin.startswith("pod/") and origin.count("/") == _PARTS
+    )
 
 
 def _replica(replica: ReplicaCanary, endpoint: str, pods: Mapping[str, frozenset[str]] | None) -> ReplicaLog:

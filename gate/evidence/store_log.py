@@ -1,20 +1,23 @@
 """The store's own log: what RustFS says of its drives while the cache is published to.
 
-RustFS logs at ERROR what is an answer to a client, too (an object that is not there: rustfs issue 1146), so of its
-lines those count that speak of its own trouble. One that names an absent key, or a refused access, is such an answer.
+RustFS logs at ERROR what is an answer to a client, too (an object that is not there: rustfs issue 1146). What is known
+to be such an answer is set aside (`gate.parse.known_events`); every other line at WARN and ERROR is its trouble.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from gate import limits
+from gate.evidence.log_join import moment
 from gate.model.basics import Truth
 from gate.model.log_records import StoreLog, StoreLogRead
 from gate.model.parsed import LogEvent
-from gate.parse.server_log import PANIC, ServerLogParser, speaks_of_storage
+from gate.parse.known_events import is_routine_of_store
+from gate.parse.server_log import ServerLogParser
 
 STORE_LOG: Final = "store.log"
-_ANSWERS: Final = frozenset({"NoSuchKey", "AccessDenied"})
+_START: Final = timedelta(seconds=limits.STORE_START_SECONDS)
 
 
 def fold_store_log(read: Sequence[StoreLogRead], log: Iterable[bytes] | None, *, cut: bool) -> StoreLog | None:
@@ -25,8 +28,10 @@ def fold_store_log(read: Sequence[StoreLogRead], log: Iterable[bytes] | None, *,
     for chunk in log or ():
         parser.feed(chunk)
     events = parser.finish()
-    troubles = [event for event in events if is_trouble(event)]
-    others = [event for event in events if not is_trouble(event)]
+    starts = [at for at in map(moment, parser.main_times) if at is not None]
+    routine = [is_routine_of_store(event, at_start=_is_at_start(event, starts)) for event in events]
+    troubles = [event for event, known in zip(events, routine, strict=True) if not known]
+    others = [event for event, known in zip(events, routine, strict=True) if known]
     cut = cut or parser.dropped > 0
     return StoreLog(
         place=read[-1].place,
@@ -36,9 +41,18 @@ def fold_store_log(read: Sequence[StoreLogRead], log: Iterable[bytes] | None, *,
         troubles=len(troubles),
         cut=cut,
         notes=read[-1].notes,
+        parsed_count=parser.seen,
+        unread_lines=parser.unread_lines,
+        first_unread=parser.first_unread,
     )
 
 
-def is_trouble(event: LogEvent) -> bool:
-    """Whether a line of the store's own log is one of its trouble, and no answer to a client."""
-    return event.code == PANIC or (speaks_of_storage(event) and event.code not in _ANSWERS)
+def _is_at_start(event: LogEvent, starts: Sequence[datetime]) -> bool:
+    """Whether RustFS started when it said this: its main thread logs at its start, and serves no request."""
+    at = moment(event.at)
+    return at is not None and any(abs(at - start) <= _START for start in starts)
+
+
+def troubles_of(log: StoreLog) -> tuple[LogEvent, ...]:
+    """Those events of the store's log that are shown and not known to be answers to clients."""
+    return log.events[: log.troubles]

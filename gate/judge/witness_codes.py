@@ -4,18 +4,33 @@ from gate.judge.code import AGAIN, CAPTURE_FIRST, FAIL, INCONCLUSIVE, LOOK, NOT_
 
 WITNESS: tuple[Code, ...] = (
     # --- server log
-    code("log-clean", (PASS,), "the log of the window has both canaries and no storage error"),
+    code(
+        "log-clean",
+        (PASS,),
+        "both canaries are events of the log, every line of it was understood, and nothing in it is doubt",
+    ),
     code(
         "log-storage-error",
         (INCONCLUSIVE,),
-        "the Attic server logged a storage error in the window, or the store itself logged trouble of its own",
+        "the Attic server logged a storage error in the window, or the store itself logged at WARN or ERROR what is "
+        "not known to be an answer to a client",
         CAPTURE_FIRST,
+    ),
+    code(
+        "log-unreadable",
+        (INCONCLUSIVE,),
+        "a log was captured, and lines of it are not understood, such as those with a collector's words before them: "
+        "an error may be in them, so it can't be called clean",
+        "look at the line that the finding shows (`publication-gate read server-log FILE` lists what is understood); "
+        "give the log as the server itself writes it: a file that the server appends to, `journalctl -o cat`, a "
+        "place in the cluster with `container=`",
     ),
     code(
         "log-unexplained-error",
         (INCONCLUSIVE,),
-        "the server logged an error, or an answer of 5xx, that no failed path, failed read or canary of this run "
-        "explains; on a shared cache it may be another client's, and is doubt all the same: the server failed somebody",
+        "the server logged an error, a warning or an answer of 5xx that no failed path, failed read or canary of this "
+        "run explains; on a shared cache it may be another client's, and is doubt all the same: the server failed "
+        "somebody",
         "read the event in server.log and find whose request it was; once that is known, run the probe again",
     ),
     code(
@@ -34,8 +49,8 @@ WITNESS: tuple[Code, ...] = (
     code(
         "log-canary-missing",
         (INCONCLUSIVE,),
-        "a canary is not in the captured log, or not in that of the replica that answered it: no errors seen is not no "
-        "errors",
+        "a canary is no event of the captured log, or none in that of the replica that answered it: no errors seen is "
+        "not no errors",
         LOOK,
     ),
     code(
@@ -49,12 +64,18 @@ WITNESS: tuple[Code, ...] = (
         "no canary is known to have come to this replica, so that its log has no errors proves nothing of it; a note",
         "let the runner reach the pod, or grant `pods/proxy` (docs/kubernetes/log-canary.yaml)",
     ),
-    code("log-store-clean", (PASS,), "the store's own log of the window was read, and tells no trouble of the store"),
+    code(
+        "log-store-clean",
+        (PASS,),
+        "the store's own log of the window was read and understood, and has nothing but answers to clients",
+    ),
     code(
         "log-store-unobservable",
         (INCONCLUSIVE,),
-        "gate.toml names the place of the store's log, and not all of it could be read",
-        LOOK,
+        "gate.toml names the place of the store's log, and not all of it could be read, or it has no event in the "
+        "window",
+        "fix what the finding names; a store that logs nothing needs its log at INFO (RustFS: `RUST_LOG=info`), and a "
+        "store that logs to files needs the place of the file that it writes to",
     ),
     code("log-unobservable", (INCONCLUSIVE,), "the server's log could not be captured", LOOK),
     code("log-not-here", (NOT_APPLICABLE,), "gate.toml says that the server's log can't be had here"),

@@ -234,8 +234,10 @@ class ServerLog:
 
     ``events`` are in the log's order, at most ``limits.LOG_EVENTS_SHOWN``: first choice those that speak of storage,
     second those that nothing of ours explains. ``event_count`` counts all at WARN and ERROR, ``unexplained`` the errors
-    that nothing of ours explains and that don't speak of storage, ``restarts`` how often a server that was there before
-    began anew. ``skew`` is None where no canary's own time could be told.
+    and warnings that nothing of ours explains, that don't speak of storage and that are not known to be harmless,
+    ``restarts`` how often a server that was there before began anew. ``skew`` is None where no canary's own time could
+    be told. ``parsed_count`` counts the events at all levels, ``unread_lines`` the lines that were not understood;
+    ``first_unread`` is the first of them, escaped and cut.
     """
 
     truth: Truth
@@ -246,6 +248,9 @@ class ServerLog:
     restarts: int = 0
     skew: Skew | None = None
     near: tuple[NearFailure, ...] = ()
+    parsed_count: int = 0
+    unread_lines: int = 0
+    first_unread: str = ""
 
 
 @value

@@ -90,9 +90,14 @@ class PreviousLogSeen:
 
 @value
 class Incident:
-    """Disk use, events and previous logs of one capture; ``previous_codes`` counts the storage errors in those logs."""
+    """Disk use, events and previous logs of one capture; ``previous_codes`` counts the storage errors in those logs.
+
+    ``previous_unread`` counts the lines of those logs that were not understood; ``first_unread`` is the first of them.
+    """
 
     disks: tuple[DiskSeen, ...]
     events: tuple[EventsSeen, ...]
     previous_logs: tuple[PreviousLogSeen, ...]
     previous_codes: Mapping[str, int]
+    previous_unread: int = 0
+    first_unread: str = ""

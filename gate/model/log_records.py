@@ -54,8 +54,9 @@ class StoreLogRead:
 class ReplicaLog:
     """Whether the log of one replica is known to be read, in one phase.
 
-    ``logged`` is present where a canary of the phase, its own or the endpoint's, stands in this very pod's log; absent
-    where it answered its own canary and the nonce is not there; unknown where no canary is known to have come to it.
+    ``logged`` is present where a canary of the phase, its own or the endpoint's, is an event of this very pod's log;
+    absent where it answered its own canary and there is no such event; unknown where no canary is known to have come to
+    it.
     ``skew``: its clock is ahead of ours by so many milliseconds, at least and at most, by its own canary.
     """
 
@@ -72,7 +73,9 @@ class StoreLog:
     """The store's own log of the window. ``truth`` is present when all of it was read, as far as can be told.
 
     A store has no canary: what it does not say proves nothing. ``events`` are those at WARN and ERROR, first those that
-    speak of the store's own trouble (``troubles`` counts them), at most ``limits.LOG_EVENTS_SHOWN`` of ``event_count``.
+    are not known to be answers to clients (``troubles`` counts them), at most ``limits.LOG_EVENTS_SHOWN`` of
+    ``event_count``. ``parsed_count`` counts the events at all levels, ``unread_lines`` the lines that were not
+    understood; ``first_unread`` is the first of them, escaped and cut.
     """
 
     place: str
@@ -82,3 +85,6 @@ class StoreLog:
     troubles: int
     cut: bool
     notes: tuple[str, ...]
+    parsed_count: int = 0
+    unread_lines: int = 0
+    first_unread: str = ""

@@ -9,33 +9,33 @@ lines of their own into it with `%0A` in a URL, so a log may only lower a verdic
        1: tokio::task::runtime.spawn
                with kind=task … loc.file="server/src/api/v1/upload_path.rs" loc.line=342 loc.col=13
 
-The indented lines belong to the event above them. `kubectl logs --timestamps --prefix` may stand before each line.
+The indented lines belong to the event above them. Collectors wrap lines (`gate.parse.log_heads`).
 RustFS writes JSON lines, `[<time>] <level> [<target>] [<file>:<line>] [<thread>] …`, or threads before the spans, by
 its version and settings. What begins with a time and a level is an event whatever follows: an unknown form must not
-hide an error.
+hide an error. Any other line must be one that is known, or it counts as not understood: it may be an error in a
+wrapping that nobody has listed.
 """
 
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gate import limits
 from gate.model.parsed import LogEvent
-from gate.parse.lines import LineSplitter, decode, strip_escapes
+from gate.parse.known_events import is_routine_of_server
+from gate.parse.lines import LineSplitter, decode
+from gate.parse.log_heads import TIME, Bare, LogFrames, unheaded, without_escapes
+from gate.parse.quoting import shown
 
 PANIC = "panic"
 KEPT_LEVELS = frozenset({"ERROR", "WARN"})
 _LEVELS = frozenset({"TRACE", "DEBUG", "INFO", "WARN", "ERROR"})
 
-_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}(?:\.[0-9]{1,9})?(?:Z| ?[+-][0-9]{2}:[0-9]{2})"
 _LEVEL = r"(?:TRACE|DEBUG|INFO|WARN|ERROR)"
-# kubectl's own prefix, `[pod/NAME/CONTAINER] ` and a time, each only when asked for. A time with a level behind it is
-# the event's own.
-_PREFIX = re.compile(rf"^(?:\[(pod/[^\]\s]{{1,320}})\] )?(?:{_TIME} (?! *{_LEVEL} ))?")
-_KUBECTL_TIME = re.compile(rf"(?:\[pod/[^\]\s]{{1,320}}\] )?({_TIME}) ")
-_POD = re.compile(rb"\[pod/([0-9a-z.-]{1,253})/[0-9a-z.-]{1,253}\] ")
-_EVENT = re.compile(rf" {{0,2}}(?:\[?({_TIME})\]? +)?({_LEVEL}) +(.*)", re.DOTALL)
+_KUBECTL_TIME = re.compile(rf"(?:\[pod/[^\]\s]{{1,320}}\] )?({TIME}) ")
+_EVENT = re.compile(rf" {{0,2}}(?:\[?({TIME})\]? +)?({_LEVEL}) +(.*)", re.DOTALL)
 _BRACKETS = re.compile(r"\[([^\[\]]{0,200})\] \[([^\[\]]{1,400}:[0-9]{1,7})\] (?:\[[^\[\]]{0,200}\] )?(.*)", re.DOTALL)
 _THREAD = re.compile(r"[\w.-]{1,100} +ThreadId\([0-9]{1,6}\) ")
 # the spans that the event stands in, with their fields; then a target with `::`
@@ -45,6 +45,23 @@ _REQUEST = re.compile(r"\bmethod=\"?([A-Z]{1,16})\"? uri=\"?([^\s\"?]{1,2000})")
 # Rust's own words for a thread that ended by a bug (library/std/src/panicking.rs); they are no event of tracing
 _PANIC = re.compile(r"thread '[^']{0,200}' (?:\([0-9]{1,20}\) )?panicked at (.*)", re.DOTALL)
 _STARTS = "Starting API server..."  # Attic, when it begins to serve (attic b7c9056 server/src/lib.rs)
+# Lines that are no events, and known: Attic's own at its start (attic b7c9056 server/src/main.rs, lib.rs), the head of
+# journalctl's output, and the fields beside the message in its export form.
+_PRINTS = re.compile(
+    r"Attic Server [\w.+-]{1,64} \((?:debug|release)\)|Running migrations\.\.\.|Starting API server\.\.\."
+    r"|Listening on \S{1,200}\.\.\.|-- (?:Journal begins|Logs begin) at [\w :.,;+-]{1,200} --"
+    r"|(?:_{1,2}[A-Z][A-Z0-9_]{0,63}|PRIORITY|SYSLOG_[A-Z]{1,32}|CODE_[A-Z]{1,32}|TID)=.*",
+    re.DOTALL,
+)
+# a span trace, as `tracing_error::SpanTrace` writes it; a collector may have taken its indentation away
+_TRACE = re.compile(
+    r" *(?:[0-9]{1,4}: [\w.:<>-]{1,400}|with [A-Za-z_][\w.]{0,100}=.*|at \S{1,1000}:[0-9]{1,7})", re.DOTALL
+)
+# what looks like an error's beginning, in a line that is none itself: a collector's own words before it
+_ERROR_WITHIN = re.compile(
+    r"\b(?:ERROR|WARN)\b\W{0,8}[A-Za-z_]\w{0,100}::|(?i:\blevel\W{1,8}(?:error|warn|fatal))|\bpanicked at "
+)
+_MAIN_THREAD = re.compile(r" +main ThreadId\(|\[main:ThreadId\(")
 _PLACE = re.compile(r'\bat (\S{1,400}\.rs:[0-9]{1,7})$|\bloc\.file="([^"]{1,400})" loc\.line=([0-9]{1,7})')
 _CODES = (
     (re.compile(r'\bcode: "([A-Za-z0-9]{1,64})"'), ""),  # aws-sdk-s3's Error { code: "…" }
@@ -70,6 +87,11 @@ _CODES = (
 )
 
 
+_JSON_KEYS = frozenset(
+    {"timestamp", "level", "target", "filename", "line_number", "threadName", "threadId", "span", "spans", "fields"}
+)
+
+
 class _Told(NamedTuple):
     at: str | None
     level: str
@@ -77,29 +99,42 @@ class _Told(NamedTuple):
     message: str
     source: str | None
     request: str | None
+    of_main_thread: bool = False
+
+
+@dataclass
+class _Open:
+    """An event and what the lines after it say of it."""
+
+    event: _Told
+    origin: str | None
+    place: str | None
+    request: str | None
 
 
 class ServerLogParser:
     """Reads a server log as it comes, in chunks of any size.
 
     Every event is counted in ``seen``; those at ERROR and WARN are kept, the first ``keep`` of them, and the rest of
-    them counted in ``dropped``. ``unread_lines`` counts the lines before the first event, which belong to none.
-    ``starts`` counts the times that a server said it starts after it had said something: a replica that came within
-    the log begins with that, one that was there before did it again.
+    them counted in ``dropped``. ``unread_lines`` counts the lines that are not understood, whatever is in them, and
+    ``first_unread`` shows the first. ``starts`` counts the times that a server said it starts after it had said
+    something: a replica that came within the log begins with that, one that was there before did it again.
+    ``main_times`` are the times of the events of a program's main thread, which RustFS has at its start and end alone.
     """
 
     def __init__(self, *, keep: int = limits.LOG_EVENTS) -> None:
         self.seen = 0
         self.dropped = 0
         self.unread_lines = 0
+        self.first_unread = ""
         self.starts = 0
+        self.main_times: list[str] = []
         self._keep = keep
         self._lines = LineSplitter()
-        self._events: list[LogEvent] = []
-        self._open: _Told | None = None  # the event whose lines are being read, if it is kept
-        self._place: str | None = None
-        self._request: str | None = None
-        self._origin: str | None = None
+        self._frames = LogFrames()
+        self._at_beginning = True
+        self._kept: list[_Open] = []
+        self._open: dict[str | None, _Open] = {}  # by origin the event whose lines are being read, if it is kept
         self._heard: set[str] = set()  # containers that said something before
 
     def feed(self, data: bytes) -> None:
@@ -111,55 +146,78 @@ class ServerLogParser:
         """The kept events, in the log's order. Call it once, at the end of the log."""
         if rest := self._lines.rest():
             self._line(rest)
-        self._close()
-        return tuple(self._events)
+        for line in self._frames.rest():
+            self._bare(line, cut=False)
+        return tuple(_log_event(kept) for kept in self._kept)
 
     def _line(self, raw: bytes) -> None:
-        line = decode(strip_escapes(raw[: limits.LINE_BYTES])).rstrip("\r")
-        prefix = _PREFIX.match(line)
-        origin = prefix[1] if prefix else None
-        line = line[prefix.end() :] if prefix else line
-        if origin != self._origin:
-            self._close()
-            self._origin = origin
-        told = _json_event(line) if line.startswith("{") else _panic(line) or _plain_event(line)
-        if told is not None:
-            self._close()
-            self._begin(told)
-        elif line.startswith(_STARTS):
-            self.starts += origin is None or origin in self._heard
-        elif self._open is not None:
-            self._place = _nearer(self._place, line)
-            self._request = self._request or _request(line)
-        elif self.seen == 0:
-            self.unread_lines += bool(line.strip())
-        self._heard.update([origin] if origin is not None else [])
+        text = decode(raw[: limits.LINE_BYTES])
+        if self._at_beginning:
+            self._at_beginning, text = False, text.removeprefix("\ufeff")
+        for line in self._frames.feed(without_escapes(text)):
+            self._bare(line, cut=len(raw) > limits.LINE_BYTES)
 
-    def _begin(self, told: _Told) -> None:
+    def _bare(self, line: Bare, *, cut: bool) -> None:
+        """Take a line by the first of its readings that is understood."""
+        cut = cut or len(line.text) > limits.LINE_BYTES
+        if not any(self._understand(reading, cut=cut) for reading in unheaded(line)):
+            self.unread_lines += 1
+            self.first_unread = self.first_unread or shown(line.text)
+            self._open.clear()
+
+    def _understand(self, line: Bare, *, cut: bool) -> bool:
+        """Whether the line is one of the log's, without any more head; then it counts."""
+        origin, text = line
+        told = _json_event(text) if text.startswith("{") else _panic(text) or _plain_event(text)
+        if told is not None:
+            if told.level not in KEPT_LEVELS and (cut or _ERROR_WITHIN.search(text)):
+                return False
+            self._begin(told, origin)
+        elif _PRINTS.fullmatch(text):
+            if cut or _ERROR_WITHIN.search(text):
+                return False
+            again = origin is None or not origin.startswith("pod/") or origin in self._heard
+            self.starts += text.startswith(_STARTS) and again
+        elif (opened := self._open.get(origin)) is not None and opened.event.target == PANIC:
+            pass  # what a panic says of itself has no form
+        elif _TRACE.fullmatch(text) and not cut and not _ERROR_WITHIN.search(text):
+            if opened is not None:
+                opened.place = _nearer(opened.place, text)
+                opened.request = opened.request or _request(text)
+        elif text.strip():
+            return False
+        self._heard.update([origin] if origin is not None and len(self._heard) < limits.LOG_ORIGINS else [])
+        return True
+
+    def _begin(self, told: _Told, origin: str | None) -> None:
         self.seen += 1
+        self._open.pop(origin, None)
+        if told.of_main_thread and told.at is not None and len(self.main_times) < self._keep:
+            self.main_times.append(told.at)
         if told.level not in KEPT_LEVELS:
             return
-        if len(self._events) < self._keep:
-            self._open, self._place, self._request = told, told.source, told.request
+        if len(self._kept) < self._keep:
+            if len(self._open) >= limits.LOG_ORIGINS:
+                self._open.clear()
+            opened = _Open(event=told, origin=origin, place=told.source, request=told.request)
+            self._open[origin] = opened
+            self._kept.append(opened)
         else:
             self.dropped += 1
 
-    def _close(self) -> None:
-        if self._open is None:
-            return
-        told, self._open = self._open, None
-        self._events.append(
-            LogEvent(
-                at=told.at,
-                level=told.level,
-                target=told.target,
-                code=_code(told.message) if told.target != PANIC else PANIC,
-                message=told.message[: limits.ERROR_TEXT_CHARS],
-                source=self._place,
-                request=self._request,
-                origin=self._origin,
-            )
-        )
+
+def _log_event(kept: _Open) -> LogEvent:
+    told = kept.event
+    return LogEvent(
+        at=told.at,
+        level=told.level,
+        target=told.target,
+        code=_code(told.message) if told.target != PANIC else PANIC,
+        message=told.message[: limits.ERROR_TEXT_CHARS],
+        source=kept.place,
+        request=kept.request,
+        origin=kept.origin,
+    )
 
 
 def _plain_event(line: str) -> _Told | None:
@@ -168,15 +226,16 @@ def _plain_event(line: str) -> _Told | None:
         return None
     at, rest = match[1], match[3]
     at = at and at.replace(" ", "T", 1).replace(" ", "")
+    main = _MAIN_THREAD.search(rest) is not None
     if brackets := _BRACKETS.match(rest):
-        return _Told(at, match[2], brackets[1], brackets[3], brackets[2], None)
+        return _Told(at, match[2], brackets[1], brackets[3], brackets[2], None, main)
     rest = _THREAD.sub("", rest, count=1) if _THREAD.match(rest) else rest
     spans = _SPANS.match(rest)
     request = _request(spans[0]) if spans else None
     rest = rest[spans.end() :] if spans else rest
     target = _TARGET.match(rest)
     name, source, message = (target[1], target[2], target[3]) if target else ("", None, rest)
-    return _Told(at, match[2], name, message, source, request or _request(message))
+    return _Told(at, match[2], name, message, source, request or _request(message), main)
 
 
 def _panic(line: str) -> _Told | None:
@@ -197,12 +256,10 @@ def _json_event(line: str) -> _Told | None:
     if not isinstance(level, str) or level.upper() not in _LEVELS:
         return None
     fields = found.get("fields")
-    told = {**found, **fields} if isinstance(fields, dict) else found
-    message = " ".join(
-        text if name == "message" else f"{name}={text}"
-        for name in ("message", "error", "err", "e", "classification")
-        if isinstance(text := told.get(name), str)
-    )
+    own = fields if isinstance(fields, dict) else {key: of for key, of in found.items() if key not in _JSON_KEYS}
+    texts = {key: of if isinstance(of, str) else json.dumps(of, ensure_ascii=False) for key, of in own.items()}
+    first = [texts.pop("message")] if "message" in texts else []
+    message = " ".join([*first, *(f"{key}={text}" for key, text in texts.items())])
     at, target = found.get("timestamp"), found.get("target")
     file, number = found.get("filename"), found.get("line_number")
     return _Told(
@@ -212,6 +269,7 @@ def _json_event(line: str) -> _Told | None:
         message,
         f"{file}:{number}" if isinstance(file, str) and isinstance(number, int) else None,
         _json_request(found) or _request(message),
+        found.get("threadName") == "main",
     )
 
 
@@ -258,6 +316,15 @@ def is_error(event: LogEvent) -> bool:
     return event.level == "ERROR" or (event.code or "").startswith("HTTP 5")
 
 
+def is_doubt(event: LogEvent) -> bool:
+    """Whether an event of the Attic server needs an explanation: all but storage errors, which have a row of their own.
+
+    Set aside are those that are known: its answers of 4xx to clients, and routine warnings.
+    """
+    answer = (event.code or "").startswith("HTTP ") and not is_error(event)
+    return not (speaks_of_storage(event) or answer or is_routine_of_server(event))
+
+
 def parse_server_log(data: bytes, *, keep: int = limits.LOG_EVENTS) -> tuple[LogEvent, ...]:
     """The ERROR and WARN events of a whole log, the first ``keep`` of them; see `ServerLogParser`."""
     parser = ServerLogParser(keep=keep)
@@ -271,28 +338,19 @@ def kubectl_time(line: bytes) -> str | None:
     return match[1] if match else None
 
 
-def find_pods(data: bytes, nonces: Iterable[str]) -> dict[str, frozenset[str]]:
-    """For each nonce the pods in whose log it stands, by what ``kubectl logs --prefix`` put before each line.
-
-    kubectl writes that prefix itself, so no line of a pod can pass for one of another pod.
-    """
-    found: dict[str, frozenset[str]] = {}
-    for nonce in filter(None, nonces):
-        pods: set[str] = set()
-        at = data.find(nonce.encode())
-        while at >= 0:
-            prefix = _POD.match(data, data.rfind(b"\n", 0, at) + 1)
-            pods.update([prefix[1].decode("ascii")] if prefix else [])
-            end = data.find(b"\n", at)
-            at = data.find(nonce.encode(), end) if end >= 0 else -1
-        found[nonce] = frozenset(pods)
-    return found
-
-
 def find_nonces(data: bytes, nonces: Iterable[str]) -> frozenset[str]:
-    """Which of the nonces stand in the log; both canaries there prove that nothing between them was cut or filtered.
+    """Which of the nonces are in the bytes, whatever the lines mean: a reader waits for them, and proves nothing by it.
 
     An empty nonce is never found. Attic logs the canary's URL as it came (attic b7c9056
     server/src/nix_store/mod.rs:229), so no decoding is needed.
     """
     return frozenset(nonce for nonce in nonces if nonce and nonce.encode("utf-8", "backslashreplace") in data)
+
+
+def is_of_canary(event: LogEvent, nonce: str) -> bool:
+    """Whether an event is the server's error at the request for this canary, which alone proves that its log is read.
+
+    Attic answers it with 500, so it is one at ERROR whose request is that GET.
+    """
+    asked = event.request or ""
+    return bool(nonce) and event.level == "ERROR" and asked.startswith("GET ") and asked.endswith(f"/{nonce}.narinfo")

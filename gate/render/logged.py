@@ -22,12 +22,21 @@ def server_log(evidence: Evidence) -> str:
     said = {
         Truth.PRESENT: "read, both canaries in it",
         Truth.ABSENT: "there is none",
-        Truth.UNKNOWN: "unknown: not both canaries were found in it",
+        Truth.UNKNOWN: "unknown: it can't be relied on"
+        if log.unread_lines
+        else "unknown: not both canaries were found in it",
     }[log.truth]
-    alone = f", {log.unexplained} of them errors that nothing of this run explains" if log.unexplained else ""
+    alone = (
+        f", {log.unexplained} of them errors or warnings that nothing of this run explains" if log.unexplained else ""
+    )
     again = f"; the server started {log.restarts} × in it" if log.restarts else ""
     cut = ", cut at its cap" if log.cut else ""
-    return f"{said}; {_events(log.event_count)}{cut}{alone}{again}; {clock(log.skew)}{_replicas(evidence)}"
+    counted = f"{_events(log.event_count)}{cut}{alone}{_unread(log.unread_lines)}"
+    return f"{said}; {counted}{again}; {clock(log.skew)}{_replicas(evidence)}"
+
+
+def _unread(lines: int) -> str:
+    return f"; {lines} line{'' if lines == 1 else 's'} not understood" if lines else ""
 
 
 def replicas(evidence: Evidence) -> tuple[ReplicaRow, ...]:
@@ -63,7 +72,8 @@ def store_log(evidence: Evidence) -> str:
         return "not read" if evidence.policy.store_log else ""
     whole = {Truth.PRESENT: "read", Truth.ABSENT: "there is none", Truth.UNKNOWN: "not all of it was read"}[log.truth]
     cut = ", cut at its cap" if log.cut else ""
-    return f"{whole}; {_events(log.event_count)}{cut}, {log.troubles} of them of the store's own trouble"
+    doubts = f"{log.troubles} of them not known to be harmless"
+    return f"{whole}; {_events(log.event_count)}{cut}, {doubts}{_unread(log.unread_lines)}"
 
 
 def clock(skew: Skew | None) -> str:

@@ -31,6 +31,10 @@ def check_incident(facts: Facts) -> Iterator[Finding]:
         told = ", ".join(f"{count} × {code}" for code, count in sorted(incident.previous_codes.items()))
         summary = f"before their last restart containers logged {told}"
         yield finding("incident-storage-error", _PREVIOUS, summary, evidence=("/incident/previous_codes",))
+    if incident.previous_unread:
+        lines, are = ("a line", "is") if incident.previous_unread == 1 else (f"{incident.previous_unread} lines", "are")
+        summary = f"{lines} of what containers logged before {are} not understood, the first: {incident.first_unread}"
+        yield finding("log-unreadable", _PREVIOUS, summary, evidence=("/incident/previous_unread",))
 
 
 def _disk(disk: DiskSeen, where: str) -> Iterator[Finding]:

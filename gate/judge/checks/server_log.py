@@ -1,5 +1,7 @@
 """The server's log: it may only lower the verdict, and only with its canaries is its silence worth anything.
 
+A line that is not understood is doubt, and so is every error and warning that is not known to be harmless.
+
 Each replica that answered a canary of its own must have it in its own log. One that no canary is known to have come to
 is a note: what it logged is looked at all the same, and its silence proves nothing.
 """
@@ -10,9 +12,9 @@ from collections.abc import Iterator
 from gate import limits
 from gate.judge.finding import finding
 from gate.model.basics import Phase, Truth
-from gate.model.document import Facts, Finding, ServerEvent, Skew
-from gate.model.log_records import ReplicaLog
-from gate.parse.server_log import is_error, speaks_of_storage
+from gate.model.document import Facts, Finding, ServerEvent, ServerLog, Skew
+from gate.model.log_records import ReplicaLog, StoreLog
+from gate.parse.server_log import is_doubt, speaks_of_storage
 
 ABSENT_SOURCE = "server-log"
 _EVENTS = "/server_log/events"
@@ -20,7 +22,7 @@ _EVENTS = "/server_log/events"
 
 def check_server_log(facts: Facts) -> Iterator[Finding]:
     """One row for the window, and one more for each thing in it that lowers the verdict."""
-    doubts = (*_storage(facts), *_unexplained(facts), *_restarted(facts), *_skewed(facts))
+    doubts = (*_unread(facts), *_storage(facts), *_unexplained(facts), *_restarted(facts), *_skewed(facts))
     yield from doubts
     if ABSENT_SOURCE in facts.policy.absent:
         yield finding("log-not-here", "server-log", "the policy lists the server's log as absent")
@@ -35,13 +37,29 @@ def check_server_log(facts: Facts) -> Iterator[Finding]:
                 "log-clean", "server-log", f"both canaries found, {facts.server_log.event_count} events", evidence=where
             )
         return
+    silent = [f"{row.pod} ({phase.value})" for phase, row in _rows(facts) if row.logged is Truth.ABSENT]
+    absent = any(canary is None or canary.logged is Truth.ABSENT for canary in canaries)
+    if facts.server_log.unread_lines and not (absent or silent or facts.server_log.cut):
+        return  # what is not understood may be the canaries
     seen = any(canary is not None and canary.logged is not Truth.UNKNOWN for canary in canaries)
     code = "log-canary-missing" if seen else "log-unobservable"
     summary = f"canaries in the captured log: before {logged[0]}, after {logged[1]}; cut: {facts.server_log.cut}"
-    silent = [f"{row.pod} ({phase.value})" for phase, row in _rows(facts) if row.logged is Truth.ABSENT]
     if silent:
         summary += f"; not in the log of the replica that answered it: {', '.join(silent)}"
     yield finding(code, "server-log", summary, evidence=where)
+
+
+def unreadable(log: ServerLog | StoreLog, subject: str, where: str) -> Finding:
+    """The row for a log with lines that are not understood: an error may be in them."""
+    lines = "a line that is" if log.unread_lines == 1 else f"{log.unread_lines} lines that are"
+    events = "no event at all" if log.parsed_count == 0 else f"{log.parsed_count} events"
+    summary = f"the log of the window has {events}, and {lines} not understood, the first: {log.first_unread}"
+    return finding("log-unreadable", subject, summary, evidence=(where,))
+
+
+def _unread(facts: Facts) -> Iterator[Finding]:
+    if facts.server_log.unread_lines:
+        yield unreadable(facts.server_log, "server-log", "/server_log/unread_lines")
 
 
 def _rows(facts: Facts) -> Iterator[tuple[Phase, ReplicaLog]]:
@@ -88,18 +106,14 @@ def _storage(facts: Facts) -> Iterator[Finding]:
 def _unexplained(facts: Facts) -> Iterator[Finding]:
     log = facts.server_log
     if log.unexplained:
-        events = [
-            event
-            for event in log.events
-            if event.explained is None and is_error(event) and not speaks_of_storage(event)
-        ]
+        events = [event for event in log.events if event.explained is None and is_doubt(event)]
         first = events[0]
         asked = f" ({first.request})" if first.request else ""
         yield finding(
             "log-unexplained-error",
             "server-log",
-            f"the server logged {log.unexplained} × an error that no failed path, failed read or canary of this run "
-            f"explains, the first at {first.at or 'an unknown time'}{asked}: {first.message}",
+            f"the server logged {log.unexplained} × an error or a warning that no failed path, failed read or canary "
+            f"of this run explains, the first at {first.at or 'an unknown time'}{asked}: {first.message}",
             evidence=(_EVENTS,),
         )
 

@@ -549,16 +549,16 @@ def test_a_log_that_is_unknown_equals_nothing() -> None:
     assert logs(absent[0], LATER)[0][3] == "unsure"
 
 
-def store_log(*codes: str | None, truth: Truth = Truth.PRESENT) -> StoreLog:
+def store_log(*codes: str | None, truth: Truth = Truth.PRESENT, troubles: int = 0) -> StoreLog:
     events = tuple(LogEvent(at=None, level="ERROR", target="t", code=code, message="m") for code in codes)
     return StoreLog(
-        place="file:///l", truth=truth, events=events, event_count=len(events), troubles=0, cut=False, notes=()
+        place="file:///l", truth=truth, events=events, event_count=len(events), troubles=troubles, cut=False, notes=()
     )
 
 
 def test_codes_of_the_stores_log() -> None:
     a = replace(HEALTHY, store_log=store_log("timeout", "NoSuchKey", None))
-    b = replace(LATER, store_log=store_log("timeout", "drive-faulty", "AccessDenied"))
+    b = replace(LATER, store_log=store_log("timeout", "drive-faulty", "AccessDenied", troubles=2))
     assert logs(a, b)[1:] == [
         ("store log", "present", "present", "same"),
         ("store log AccessDenied", "none", "1 time", "note"),

@@ -261,7 +261,7 @@ def test_answers_belong_to_errors_of_their_own_replica() -> None:
 
 
 def test_warnings_need_no_explanation() -> None:
-    warning = f"{at(9)}  WARN sqlx::query: slow statement\n"
+    warning = f"{at(9)}  WARN sqlx::query: slow statement: execution time exceeded alert threshold elapsed=2s\n"
     panic = f"{at(9)}  WARN a::on_failure: Status code: 500\n"
     assert folded(healthy(), log(warning)).unexplained == 0
     assert folded(healthy(), log(panic)).unexplained == 1
@@ -330,7 +330,8 @@ def test_the_difference_is_taken_away_before_events_are_joined(ahead: float) -> 
 
 
 def test_a_log_without_times_is_joined_to_nothing() -> None:
-    text = f"ERROR a::b: {tapes.PRE_NONCE}\nERROR a::b: {tapes.POST_NONCE}\nERROR a::b: oops\n".encode()
+    asked = "ERROR a::b: x\n   with method=GET uri=/main/{}.narinfo version=HTTP/1.1\n"
+    text = (asked.format(tapes.PRE_NONCE) + asked.format(tapes.POST_NONCE) + "ERROR a::b: oops\n").encode()
     found = folded(failed_push(), text)
     assert (found.skew, whose(found.events), found.unexplained) == (None, ["canary", "canary", None], 1)
     assert found.truth.value == "present"

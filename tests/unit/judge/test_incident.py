@@ -85,5 +85,20 @@ def test_storage_errors_before_a_restart() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "summary"),
+    [
+        (b"unable to retrieve\n", "a line of what containers logged before is not understood, the first: 'unable to"),
+        (b"x\n" * 2, "2 lines of what containers logged before are not understood, the first: 'x'"),
+    ],
+)
+def test_a_previous_log_that_is_not_understood_is_doubt(line: bytes, summary: str) -> None:
+    run = tapes.healthy().with_record(LOG).with_file("previous.log", line)
+    findings, verdict = run.with_record(tapes.closed("previous.log", line)).judged()
+    (row,) = [row for row in findings if row.code == "log-unreadable"]
+    assert (verdict.word.value, row.subject) == ("inconclusive", "previous logs")
+    assert row.summary.startswith(summary)
+
+
 def test_a_run_that_is_no_capture_has_no_row() -> None:
     assert judged() == ("pass", [])

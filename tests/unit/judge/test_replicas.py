@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from gate.evidence.replicas import ONLY_ONE
+from gate.evidence.replicas import ONLY_ONE, pods_of_canary
 from gate.judge.verdict import judge
 from gate.model import records as say
 from gate.model.basics import Phase, Status, Truth
 from gate.model.document import Finding
 from gate.model.log_records import ReplicaCanaries, ReplicaCanary
-from gate.parse.server_log import find_pods
+from gate.parse.server_log import parse_server_log
 from tests.helpers import tapes
 from tests.helpers.tapes import Run, healthy
 
@@ -18,6 +18,7 @@ PLACE = "kubectl://nix-cache/deployment/attic?container=attic"
 PODS = ("attic-a", "attic-b")
 Lines = dict[str, list[str]]  # of each pod the nonces in its log
 MISSING = ("log-canary-missing", "inconclusive")
+UNREADABLE = ("log-unreadable", "inconclusive")
 
 
 def nonce(phase: Phase, number: int) -> str:
@@ -71,6 +72,10 @@ def run(pre: ReplicaCanaries | None, post: ReplicaCanaries | None, lines: Lines)
     closed = tapes.closed("server.log", log(lines))
     kept = (closed if isinstance(row, say.CaptureClosed) and row.name == "server.log" else row for row in records)
     return Run(tuple(kept), made.files)
+
+
+def healthy_with(looks: tuple[ReplicaCanaries, ReplicaCanaries], text: bytes) -> Run:
+    return run(*looks, whole()).with_file("server.log", text)
 
 
 def found(of: Run, code: str) -> dict[str, Finding]:
@@ -215,17 +220,26 @@ def test_a_canary_record_out_of_order_proves_nothing() -> None:
     assert late.rows() >= {("run-disordered", "inconclusive")}
 
 
-def test_pods_of_a_nonce_are_those_before_whose_lines_kubectl_wrote_their_name() -> None:
+def test_pods_of_a_canary_are_those_before_whose_lines_kubectl_wrote_their_name() -> None:
+    asked = "ERROR a::b: with method=GET uri=/main/NONCE.narinfo version=1\n"
     data = (
-        b"[pod/a-1/attic] 2026 x NONCE y NONCE\n"
-        b"[pod/a-2/attic] [pod/a-3/attic] NONCE\n"  # a line of a-2 that says what it likes
-        b" [pod/a-4/attic] NONCE\n"
-        b"NONCE in a line of no pod\n"
-        b"[pod/A/attic] NONCE\n"
-        b"[pod/a-5/attic] other\n[pod/a-5/attic] no line end NONCE"
+        f"[pod/a-1/attic] 2026-11-24T00:00:05Z {asked}"
+        f"[pod/a-2/attic] [pod/a-3/attic] {asked}"  # a line of a-2 that says what it likes
+        f"pod/a-6/attic | {asked}"
+        f"{asked}"
+        "[pod/a-4/attic] 2026-11-24T00:00:05Z  INFO a::b: with method=GET uri=/main/NONCE.narinfo version=1\n"
+        "[pod/a-5/attic] NONCE\n"
     )
-    assert find_pods(data, ["NONCE", "other", "gone", ""]) == {
-        "NONCE": frozenset({"a-1", "a-2", "a-5"}),
-        "other": frozenset({"a-5"}),
-        "gone": frozenset(),
-    }
+    events = parse_server_log(data.encode())
+    assert pods_of_canary(events, "NONCE") == {"a-1", "a-2"}
+    assert pods_of_canary(events, "other") == pods_of_canary(events, "") == frozenset()
+
+
+def test_a_replica_whose_lines_are_not_understood_is_no_clean_log() -> None:
+    """The nonce is in the bytes of its log, and no event of it is."""
+    looks = sent(Phase.PRE, *PODS), sent(Phase.POST, *PODS)
+    text = log(whole()).replace(b"] 2026-11-24T00:00:38.000799Z ERROR attic_server", b"] severity=err attic_server")
+    made = healthy_with(looks, text)
+    assert made.rows() >= {UNREADABLE, MISSING}
+    assert made.word() == "inconclusive"
+    assert made.facts().server_log.first_unread.startswith("'[pod/attic-a/attic] severity=err attic_server::error: E")

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gate import limits
 from gate.judge.registry import BY_CODE
@@ -88,16 +90,19 @@ def test_the_first_unexplained_error_is_told_with_its_request() -> None:
     run = logged(error("oops"), UPLOAD, FAILED, error("again"))
     found = row(run, "log-unexplained-error")
     assert found.summary == (
-        "the server logged 2 × an error that no failed path, failed read or canary of this run explains, the first at "
-        "2026-11-24T00:00:20.000000Z (PUT /_api/v1/upload-path): oops"
+        "the server logged 2 × an error or a warning that no failed path, failed read or canary of this run explains, "
+        "the first at 2026-11-24T00:00:20.000000Z (PUT /_api/v1/upload-path): oops"
     )
     assert found.evidence == ("/server_log/events",)
     timeless = logged(json.dumps({"level": "ERROR", "message": "oops"}) + "\n")
     assert "the first at an unknown time: oops" in row(timeless, "log-unexplained-error").summary
 
 
-def test_warnings_and_other_levels_are_no_errors() -> None:
-    run = logged(error("slow statement", level=" WARN"), error("fine", level=" INFO"))
+def test_a_warning_of_a_slow_database_and_other_levels_are_no_doubt() -> None:
+    slow = (
+        "2026-11-24T00:00:20Z  WARN sqlx::query: slow statement: execution time exceeded alert threshold elapsed=2s\n"
+    )
+    run = logged(slow, error("fine", level=" INFO"))
     assert run.rows() == set()
     assert run.word() == "pass"
     assert run.facts().server_log.event_count == 3
@@ -248,3 +253,109 @@ def test_a_log_that_the_site_does_not_have_is_not_held_against_it_but_what_is_th
 def test_the_codes_never_fail_and_say_what_to_do(code: str) -> None:
     assert BY_CODE[code].statuses == (Status.INCONCLUSIVE,)
     assert BY_CODE[code].remedy != "none needed"
+
+
+UNREADABLE = ("log-unreadable", "inconclusive")
+BETWEEN = error("Storage error: service error: unhandled error (NoSuchBucket)") + UPLOAD + FAILED
+HEADS = {
+    "journald": "Feb 03 19:30:32 mini atticd[7]: ",
+    "CRI": "2026-11-24T00:00:20.000000001Z stdout F ",
+    "compose": "attic-1  | ",
+}
+
+
+def headed(head: str, *lines: str) -> Run:
+    """A run whose log has these lines between the canaries, and a collector's words before each line."""
+    made = logged(*lines)
+    text = made.files["server.log"].decode()
+    return made.with_file("server.log", "".join(f"{head}{line}\n" for line in text.splitlines()).encode())
+
+
+@pytest.mark.row("TRU-01")
+@pytest.mark.parametrize("name", HEADS)
+def test_a_log_behind_usual_heads_is_read(name: str) -> None:
+    assert (headed(HEADS[name]).word(), headed(HEADS[name]).rows()) == ("pass", set())
+    assert headed(HEADS[name], BETWEEN).rows() == {STORAGE}
+
+
+@pytest.mark.row("TRU-01")
+@settings(max_examples=60, deadline=None)
+@given(
+    head=st.text(st.characters(exclude_characters="\n", codec="utf-8"), max_size=40),
+    lines=st.sampled_from(["", BETWEEN]),
+)
+def test_no_head_makes_a_log_clean_that_has_an_error(head: str, lines: str) -> None:
+    made = headed(head, lines)
+    if made.word() == "pass":
+        assert (lines, made.facts().server_log.unread_lines) == ("", 0)
+        assert made.facts().server_log.parsed_count == 2
+    else:
+        assert {code for code, _ in made.rows()} & {"log-unreadable", "log-storage-error", "log-canary-missing"}
+
+
+@pytest.mark.row("TRU-01")
+@pytest.mark.parametrize("head", ["severity=error ", "\t", '{"date":1,"log":"', "INFO ", "11/24/26 00:00:20 "])
+def test_canaries_that_are_in_the_bytes_alone_prove_nothing(head: str) -> None:
+    for lines in ("", BETWEEN):
+        made = headed(head, lines)
+        assert made.word() == "inconclusive"
+        assert "log-clean" not in {row.code for row in made.judged()[0]}
+        assert {code for code, _ in made.rows()} <= {"log-unreadable", "log-canary-missing", "log-unexplained-error"}
+
+
+def test_a_log_that_is_not_understood_says_how_to_give_it() -> None:
+    made = headed("severity=error ")
+    assert made.rows() == {UNREADABLE}
+    found = row(made, "log-unreadable")
+    assert found.summary == (
+        "the log of the window has no event at all, and 4 lines that are not understood, the first: "
+        "'severity=error 2026-11-24T00:00:05.000799Z ERROR attic_server::error: Error from'… (103 characters)"
+    )
+    assert "`journalctl -o cat`" in BY_CODE["log-unreadable"].remedy
+    assert made.facts().server_log.truth.value == "unknown"
+    canary = made.facts().pre.canary
+    assert canary is not None
+    assert canary.logged.value == "unknown"
+
+
+@pytest.mark.parametrize("line", ["unable to retrieve container logs\n", "x: ERROR a::b: Storage error\n"])
+def test_one_line_that_is_not_understood_is_doubt(line: str) -> None:
+    made = logged(line)
+    assert (made.word(), made.rows()) == ("inconclusive", {UNREADABLE})
+    assert "has 2 events, and a line that is not understood" in row(made, "log-unreadable").summary
+    assert made.facts().post.canary is not None
+    missing = made.with_file("server.log", line.encode())
+    assert missing.rows() == {UNREADABLE, ("log-canary-missing", "inconclusive")}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        error("Error occurred - Cleaning up uploaded file", level=" WARN"),
+        "2026-11-24T00:00:20Z  WARN a::b: a wording of next year\n",
+        "2026-11-24T00:00:20Z ERROR sqlx::query: slow statement: execution time exceeded alert threshold\n",
+    ],
+)
+def test_a_warning_that_is_not_known_is_doubt(line: str) -> None:
+    assert logged(line).rows() == {UNEXPLAINED}
+
+
+def test_an_answer_of_4xx_is_no_doubt() -> None:
+    assert logged(error("response classification=Status code: 404 Not Found", level=" WARN")).rows() == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-24T00:00:05Z  INFO a::b: x\n           with method=GET uri=/main/{}.narinfo version=HTTP/1.1\n",
+        "2026-11-24T00:00:05Z  WARN a::b: x\n           with method=GET uri=/main/{}.narinfo version=HTTP/1.1\n",
+        "2026-11-24T00:00:05Z ERROR a::b: x\n           with method=HEAD uri=/main/{}.narinfo version=HTTP/1.1\n",
+        "2026-11-24T00:00:05Z ERROR a::b: x\n           with method=GET uri=/main/{}.nar version=HTTP/1.1\n",
+        "2026-11-24T00:00:05Z ERROR a::b: {} x\n",
+    ],
+)
+def test_a_canary_is_an_error_at_that_request(line: str) -> None:
+    text = tapes.SERVER_LOG.decode()
+    second = text[text.index("2026-11-24T00:00:38") :]
+    made = healthy().with_file("server.log", (line.format(tapes.PRE_NONCE) + second).encode())
+    assert ("log-canary-missing", "inconclusive") in made.rows()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -15,22 +16,39 @@ from gate.parse.server_log import ServerLogParser
 from tests.helpers import tapes
 from tests.helpers.tapes import Run, healthy
 
+RECORDED = Path(__file__).parents[3] / "fixtures/recordings/rustfs-log"
+SET_DISK = "rustfs_ecstore::set_disk"
+DISK = "rustfs_ecstore::disk::disk_store"
 PLACE = "kubectl://nix-cache/statefulset/rustfs?container=rustfs"
 TROUBLE = ("log-storage-error", "inconclusive")
+UNREADABLE = ("log-unreadable", "inconclusive")
 UNREAD = ("log-store-unobservable", "inconclusive")
 
 
-def told(message: str, level: str = "ERROR", **fields: str) -> str:
+def told(message: str, level: str = "ERROR", *, target: str = DISK, **fields: str) -> str:
     """A line of RustFS's JSON log (rustfs-obs 1.0.1 src/telemetry/local.rs)."""
     made = {
         "timestamp": "2026-11-24T00:00:20.000001+00:00",
         "level": level,
         "fields": {"message": message, **fields},
-        "target": "rustfs_ecstore::disk::disk_store",
+        "target": target,
         "filename": "crates/ecstore/src/disk/disk_store.rs",
         "line_number": 1571,
     }
     return json.dumps(made) + "\n"
+
+
+HEADER_TIMEOUT = told(
+    "The HTTP connection timed out (HeaderTimeout): read header from client timeout",
+    "WARN",
+    target="rustfs::server::http",
+)
+
+
+def answered(code: str, source: str = "None") -> str:
+    """As s3s 0.13 logs an answer to a client (rustfs issues 2047 and 7044)."""
+    inner = f'code: {code}, message: Some("x"), request_id: None, status_code: None, source: {source}, headers: None'
+    return told("op returns error", target="s3s::ops", op="HeadObject", err=f"S3Error(Inner {{ {inner} }})")
 
 
 def run(*lines: str, notes: Sequence[str] = (), place: str = PLACE, cut: bool = False) -> Run:
@@ -49,13 +67,96 @@ def row(of: Run, code: str) -> Finding:
 
 
 def test_a_quiet_store_is_no_obstacle() -> None:
-    made = run(told("started", "INFO"), told("slow scan", "WARN"))
+    made = run(told("started", "INFO"), HEADER_TIMEOUT)
     assert (made.word(), made.rows()) == ("pass", set())
     found = row(made, "log-store-clean")
-    assert found.summary == "1 events at WARN and ERROR, none of the store's own trouble"
+    assert found.summary == (
+        "2 events, 1 of them at WARN and ERROR, and all of those are known to be no trouble of the store"
+    )
     log = made.facts().store_log
     assert log is not None
     assert (log.place, log.truth, log.event_count, log.troubles, log.cut) == (PLACE, Truth.PRESENT, 1, 0, False)
+    assert (log.parsed_count, log.unread_lines, log.first_unread) == (2, 0, "")
+
+
+def test_a_store_that_logs_nothing_in_the_window_proves_nothing() -> None:
+    made = run()
+    assert (made.word(), made.rows()) == ("inconclusive", {UNREAD})
+    assert row(made, "log-store-unobservable").summary == (
+        f"{PLACE}: the store logged nothing in the window, which proves nothing"
+    )
+
+
+@pytest.mark.row("TRU-02")
+@pytest.mark.parametrize("line", (RECORDED / "disk-errors.jsonl").read_text("utf-8").splitlines())
+@pytest.mark.parametrize("head", ["", "Aug 24 16:43:26 mini rustfs[7]: ", "2026-08-24T16:43:26.300000000Z stdout F "])
+def test_each_of_rustfs_own_disk_errors_is_doubt(line: str, head: str) -> None:
+    made = run(told("fine", "INFO"), head + line + "\n")
+    assert (made.word(), made.rows()) == ("inconclusive", {TROUBLE})
+
+
+@pytest.mark.row("TRU-02")
+@pytest.mark.parametrize("level", ["ERROR", "WARN"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "FileCorrupt",
+        "DiskNotFound",
+        "ErasureReadQuorum",
+        "DiskFull",
+        "VolumeNotFound",
+        'Io(Os { code: 30, kind: ReadOnlyFilesystem, message: "Read-only file system" })',
+        "scrub state=quorum_failed",
+        "a wording of next year",
+        "",
+        (
+            "op returns error err=S3Error(Inner { code: AccessDenied, message: None, request_id: None, "
+            "status_code: None, source: Some(ErasureReadQuorum), headers: None })"
+        ),
+    ],
+)
+def test_no_list_of_words_decides_what_is_trouble(message: str, level: str) -> None:
+    plain = f"2026-11-24T00:00:20.1Z {level:>5} s3s::ops: crates/x.rs:1: {message}\n"
+    for line in (told(message, level), told("failed", level, error=message), plain):
+        assert run(told("fine", "INFO"), line).rows() == {TROUBLE}
+
+
+def test_the_recorded_store_with_a_stalled_disk_and_its_healthy_start() -> None:
+    """Its start is routine, but for what says that the disk is empty; a list of buckets that fails is not."""
+    lines = (RECORDED / "rustfs.log").read_text("utf-8").splitlines(keepends=True)
+    start = [line for line in lines if "VolumeNotFound" in line]
+    assert len(start) == 3
+    assert run(*start).rows() == set()
+    assert run(*start[:2]).rows() == {TROUBLE}  # nothing says that it started
+    later = start[0].replace("00:29:59", "00:30:59")
+    assert run(*start, later).rows() == {TROUBLE}
+    routine = [line for line in lines if "HeaderTimeout" in line or "olumeExists" in line or "already exists" in line]
+    assert len(routine) == 31
+    assert run(*routine).rows() == set()
+    log = run(*lines).facts().store_log
+    assert log is not None
+    assert (log.event_count, log.unread_lines) == (220, 0)
+    assert log.troubles == 220 - len(routine) - len(start) - 1  # the list's own warning at the start
+
+
+@pytest.mark.parametrize(
+    ("lines", "unread"),
+    [
+        (['severity=error msg="erasure read quorum"\n'], 1),
+        (["unable to retrieve container logs for containerd://77\n"], 1),
+        (['{"date":1,"log":"ERROR rustfs: drive is faulty"}\n', "x\n"], 2),
+        ([told('vector: {"level":"ERROR","message":"drive is faulty"}', "INFO")], 1),
+    ],
+)
+def test_what_is_not_understood_is_doubt(lines: list[str], unread: int) -> None:
+    made = run(told("fine", "INFO"), *lines)
+    assert (made.word(), made.rows()) == ("inconclusive", {UNREADABLE})
+    log = made.facts().store_log
+    assert log is not None
+    assert (log.parsed_count, log.unread_lines) == (1, unread)
+    alone = run(*lines)
+    assert alone.rows() == {UNREADABLE}
+    assert "has no event at all, and" in row(alone, "log-unreadable").summary
 
 
 @pytest.mark.parametrize(
@@ -98,37 +199,74 @@ def test_a_store_that_tells_of_its_own_trouble_is_no_pass(line: str, code: str) 
 @pytest.mark.parametrize(
     "line",
     [
-        told("get_object_with_fileinfo tema/x.hbs err NoSuchKey"),
-        told("get_object_with_fileinfo tema/x.hbs err ObjectNotFound"),
-        told("create_bitrot_reader reduce_read_quorum_errs [Some(FileNotFound)]"),
-        told("HTTP user-custom error: user body write aborted"),
-        told("denied", err="AccessDenied"),
+        told("get_object_with_fileinfo  tema/x.hbs err NoSuchKey", target=SET_DISK),
+        told('get_object_with_fileinfo  tema/x.hbs err ObjectNotFound("tema", "x.hbs")', target=SET_DISK),
+        answered("AccessDenied"),
+        answered("NoSuchKey"),
+        answered("NoSuchKey", 'Some(ObjectNotFound("attic", "x"))'),
+        told(
+            "request denied by authorization layer",
+            "WARN",
+            target="rustfs::storage::access",
+            event="s3_authorization_denied",
+            reason="no_policy_allows_action",
+            action="S3Action(ListBucketAction)",
+        ),
+        told("Failed to propagate tracing context: `SpanDisabled`", "WARN", target="rustfs::server::http"),
+        (
+            '2026-11-24T00:00:20Z ERROR s3s::ops: op returns error op="GetObject" '
+            'err=S3Error(Inner { code: AccessDenied, message: Some("Access Denied"), request_id: None, '
+            "status_code: None, source: None, headers: None })\n"
+        ),
         told("health is faulty", "INFO"),
     ],
 )
 def test_an_answer_to_a_client_is_no_trouble(line: str) -> None:
-    """What RustFS logs of objects that are not there: rustfs issue 1146; of clients that go away: issue 769."""
+    """What RustFS logs of objects that are not there: rustfs issue 1146; of refused access: issues 2047 and 7044."""
     assert (run(line).word(), run(line).rows()) == ("pass", set())
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        told("create_bitrot_reader reduce_read_quorum_errs [Some(FileNotFound)]", target=SET_DISK),
+        told("HTTP user-custom error: user body write aborted", target="rustfs::server::http"),
+        told("get_object_with_fileinfo  tema/x.hbs err NoSuchKey"),
+        answered("NoSuchBucket"),
+        answered("NoSuchKey", "Some(FileCorrupt)"),
+        told(
+            "request denied by authorization layer",
+            "WARN",
+            target="rustfs::storage::access",
+            event="s3_authorization_denied",
+            reason="public_access_block_unavailable",
+            action="x",
+        ),
+    ],
+)
+def test_what_is_near_an_answer_to_a_client_is_doubt(line: str) -> None:
+    """A part that is not there, and a body that the server ends early (hyper `User::BodyWriteAborted`), are damage."""
+    assert run(line).rows() == {TROUBLE}
+
+
 def test_trouble_comes_first_and_is_counted_by_its_code() -> None:
-    noise = [told(f"noise {number}") for number in range(3)]
+    noise = [answered("NoSuchKey")] * 3
     made = run(*noise, told("health is faulty"), told("operation timed out"), told("health is faulty"))
     assert "2 × drive-faulty, 1 × timeout" in row(made, "log-storage-error").summary
     log = made.facts().store_log
     assert log is not None
-    assert [event.code for event in log.events] == ["drive-faulty", "timeout", "drive-faulty", None, None, None]
+    assert [event.code for event in log.events] == ["drive-faulty", "timeout", "drive-faulty", *["NoSuchKey"] * 3]
 
 
 def test_only_so_many_events_are_shown_and_all_are_counted() -> None:
     many = limits.LOG_EVENTS_SHOWN + 5
-    log = run(*(told("noise") for _ in range(many)), told("health is faulty")).facts().store_log
+    log = run(*[answered("NoSuchKey")] * many, told("health is faulty")).facts().store_log
     assert log is not None
     assert (len(log.events), log.event_count, log.events[0].code) == (limits.LOG_EVENTS_SHOWN, many + 1, "drive-faulty")
 
 
 def test_more_events_than_are_kept_are_a_log_that_was_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = run(told("one"), told("two"))
+    made = run(*[answered("NoSuchKey")] * 2)
     monkeypatch.setattr("gate.evidence.store_log.ServerLogParser", partial(ServerLogParser, keep=1))
     log = made.facts().store_log
     assert log is not None
@@ -165,6 +303,7 @@ def test_trouble_counts_where_the_policy_names_no_place() -> None:
     made = run(told("health is faulty"), place="")
     assert made.rows() == {TROUBLE}
     assert run(place="").rows() == set()
+    assert run("x\n", place="").rows() == {UNREADABLE}
 
 
 def test_a_log_that_was_read_before_the_push_ended_proves_nothing() -> None:

@@ -398,7 +398,7 @@ def test_lines_of_two_containers_are_not_mixed() -> None:
         (["Starting API server..."], 1),
         (["[pod/a/attic] Starting API server..."], 0),
         (["[pod/a/attic] 2026-01-22T12:15:57Z Starting API server..."] * 2, 1),
-        (["[pod/a/attic] Attic Server 0.1.0", "[pod/a/attic] Starting API server..."], 1),
+        (["[pod/a/attic] Attic Server 0.1.0 (release)", "[pod/a/attic] Starting API server..."], 1),
         (["[pod/a/attic] x", "[pod/b/attic] Starting API server..."], 0),
         (["2026-01-22T12:15:57Z ERROR a::b: Starting API server..."], 0),
     ],

@@ -196,9 +196,12 @@ def test_what_a_server_log_says_of_itself() -> None:
     good = samples.passed()
     log = replace(good.server_log, event_count=7, unexplained=2, restarts=1, skew=Skew(low_millis=-1500, high_millis=4))
     assert (
-        "server log:  read, both canaries in it; 7 events, 2 of them errors that nothing of this run explains; "
-        "the server started 1 × in it; server's clock -1.500 to +0.004 s off ours"
+        "server log:  read, both canaries in it; 7 events, 2 of them errors or warnings that nothing of this run "
+        "explains; the server started 1 × in it; server's clock -1.500 to +0.004 s off ours"
     ) in lines(replace(good, server_log=log))
+    unread = replace(good.server_log, truth=Truth.UNKNOWN, event_count=1, unread_lines=3)
+    shown = "server log:  unknown: it can't be relied on; 1 event; 3 lines not understood; clock skew not measured"
+    assert shown in lines(replace(good, server_log=unread))
 
 
 def replica(pod: str, *, logged: Truth = Truth.PRESENT, note: str = "") -> ReplicaLog:
@@ -221,11 +224,12 @@ def test_the_stores_log_has_a_line_where_it_is_named() -> None:
     named = replace(good, policy=replace(good.policy, store_log="file:///l"))
     assert "store log:   not read" in lines(named)
     log = StoreLog(place="file:///l", truth=Truth.PRESENT, events=(), event_count=3, troubles=0, cut=False, notes=())
-    whole = "store log:   read; 3 events, 0 of them of the store's own trouble"
+    whole = "store log:   read; 3 events, 0 of them not known to be harmless"
     assert whole in lines(replace(named, store_log=log))
     cut = replace(log, truth=Truth.UNKNOWN, cut=True, troubles=1)
-    told = "store log:   not all of it was read; 3 events, cut at its cap, 1 of them of the store's own trouble"
+    told = "store log:   not all of it was read; 3 events, cut at its cap, 1 of them not known to be harmless"
     assert told in lines(replace(named, store_log=cut))
+    assert f"{whole}; 1 line not understood" in lines(replace(named, store_log=replace(log, unread_lines=1)))
 
 
 def test_a_failing_path_has_the_events_of_its_time_and_no_cause() -> None:
