@@ -83,6 +83,11 @@ BLIND_SPOTS: Final = (
         applies=lambda facts: bool({"store-workload", "cache-workload"} & set(facts.policy.absent)),
     ),
     BlindSpot(
+        name="forge",
+        sentence="Which runs there are, and when they ran, is GitHub's word: a run that it does not list is not known.",
+        applies=lambda facts: facts.run.workflow_run is not None,
+    ),
+    BlindSpot(
         name="yardstick",
         sentence="The yardstick of every body is the Nix database of the machine that built it: what that machine "
         "built wrongly is published, and read back as it is.",
