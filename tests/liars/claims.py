@@ -36,7 +36,7 @@ CLAIMS: tuple[Claim, ...] = (
             "the store's own readiness",
         ),
         pair="The S3 server's answers and the names on its disk: one is asked over HTTP, the other is read by lstat.",
-        parties=(Party.S3, Party.DISK, Party.CDN, Party.DNS, Party.CLUSTER),
+        parties=(Party.S3, Party.DISK, Party.CDN, Party.DNS, Party.CLUSTER, Party.JOB),
     ),
     Claim(
         name="state",
@@ -56,7 +56,7 @@ CLAIMS: tuple[Claim, ...] = (
             "the bodies that come back afterwards",
         ),
         pair="The client's words and the read-back of names that did not exist before the run.",
-        parties=(Party.CLIENT, Party.ATTIC, Party.JOB, Party.EARLIER_JOB),
+        parties=(Party.CLIENT, Party.ATTIC, Party.CDN, Party.JOB, Party.EARLIER_JOB),
     ),
     Claim(
         name="bodies",
@@ -64,7 +64,7 @@ CLAIMS: tuple[Claim, ...] = (
         families=("body",),
         vouchers=("the gate's own reader", "the machine's own Nix, for a part of the paths", "the local Nix database"),
         pair="The gate's reader and Nix's: two programs, two sets of credentials, two sets of certificate authorities.",
-        parties=(Party.ATTIC, Party.CDN, Party.S3),
+        parties=(Party.ATTIC, Party.CDN, Party.S3, Party.CLIENT, Party.DNS, Party.NIX, Party.JOB),
     ),
     Claim(
         name="stored",
@@ -112,7 +112,7 @@ CLAIMS: tuple[Claim, ...] = (
         families=("build",),
         vouchers=("Nix's log of the build", "Nix's own answer about its settings"),
         pair="Nix's log, and the read-back of what was built.",
-        parties=(Party.NIX, Party.RUNNER, Party.JOB),
+        parties=(Party.NIX, Party.RUNNER, Party.JOB, Party.EARLIER_JOB),
     ),
     Claim(
         name="log",
@@ -120,7 +120,7 @@ CLAIMS: tuple[Claim, ...] = (
         families=("log",),
         vouchers=("the server's log between two canaries", "the store's own log, where its place is named"),
         pair="The canaries that this run sent and the log's own events; whoever collects the log stands between them.",
-        parties=(Party.ATTIC, Party.CLUSTER),
+        parties=(Party.ATTIC, Party.CLUSTER, Party.JOB),
     ),
     Claim(
         name="epoch",
@@ -128,7 +128,7 @@ CLAIMS: tuple[Claim, ...] = (
         families=("epoch",),
         vouchers=("the kernel's start time of each process, or the pod's identity", "the servers' own logs"),
         pair="The kernel, and the socket that listens on the endpoint's port.",
-        parties=(Party.RUNNER, Party.CLUSTER),
+        parties=(Party.RUNNER, Party.CLUSTER, Party.EARLIER_JOB),
     ),
     Claim(
         name="tools",
