@@ -30,11 +30,15 @@ _TIMES: Final = ("iat", "nbf", "exp")
 
 @value
 class TokenFacts:
-    """What a token says of itself. ``rights`` are those of any of its caches."""
+    """What a token says of itself. ``rights`` are those of any of its caches, ``grants`` those of each.
+
+    The names of ``caches`` may be patterns.
+    """
 
     caches: tuple[str, ...]
     rights: tuple[str, ...]
     expires: datetime | None
+    grants: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -138,8 +142,11 @@ def _facts(claims: dict[str, Any]) -> TokenFacts:
     caches = _mapping(_mapping(claims.get(CLAIM)).get("caches"))
     if not caches:
         raise RefusedError(f"The token is no token of Attic: expected a JWT with the claim {CLAIM}.")
-    rights = {right for granted in caches.values() for right, given in _mapping(granted).items() if given}
-    return TokenFacts(caches=tuple(sorted(caches)), rights=tuple(sorted(rights)), expires=_moment(claims.get("exp")))
+    names = sorted(caches)
+    grants = tuple(tuple(sorted(right for right, given in _mapping(caches[name]).items() if given)) for name in names)
+    rights = {right for granted in grants for right in granted}
+    expires = _moment(claims.get("exp"))
+    return TokenFacts(caches=tuple(names), rights=tuple(sorted(rights)), expires=expires, grants=grants)
 
 
 def _key(secret_base64: Secret) -> _Key:

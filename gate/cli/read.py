@@ -169,7 +169,12 @@ def _nar(stream: BinaryIO, codec: str | None, nar_size: int | None) -> dict[str,
     first = next(pieces, b"")
     declared = codec or sniff(first[:SNIFF_BYTES])
     if declared is None:
-        message = "the first bytes are of no known codec: give --codec, such as br"
+        page = first.lstrip()[:1] in (b"<", b"{")
+        message = (
+            "it is a page (HTML, XML or JSON), not a NAR: look at what the server or a proxy answered"
+            if page
+            else "the first bytes are of no known codec: give --codec, such as br"
+        )
         raise ForeignTextError(message)
     meter = NarMeter(declared, limits.NAR_BYTES if nar_size is None else nar_size)
     more = meter.feed(first)

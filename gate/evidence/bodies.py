@@ -16,7 +16,7 @@ from gate.model.parsed import NarInfo
 from gate.model.records import BodyRead, HttpAnswer, PathFacts
 from gate.parse.attic_json import parse_attic_error
 from gate.parse.http_cache import from_a_cache
-from gate.parse.narinfo import check_url, parse_narinfo
+from gate.parse.narinfo import check_url, leads_elsewhere, parse_narinfo
 from gate.parse.s3 import parse_fault
 from gate.parse.signature import fingerprint, verify
 from gate.parse.store_path import STORE_DIR
@@ -24,6 +24,7 @@ from gate.parse.store_path import STORE_DIR
 WHOLE: Final = "body-whole"
 NON_REPRODUCIBLE: Final = "body-non-reproducible"
 MISFRAMED: Final = "body-misframed"
+REFUSED: Final = ("refused-redirect", "refused-host", "too-many-redirects")  # redirects that were not followed
 # The class of a read and what it is worth; the registry of codes gives the same statuses with their reasons.
 STATUS_OF: Final = {
     WHOLE: Status.PASS,
@@ -43,6 +44,7 @@ STATUS_OF: Final = {
     "body-signature-unknown": Status.INCONCLUSIVE,
     "body-not-published": Status.INCONCLUSIVE,
     "body-codec-mismatch": Status.INCONCLUSIVE,
+    "body-codec-unread": Status.INCONCLUSIVE,
     "body-encoded": Status.INCONCLUSIVE,
     "body-from-a-cache": Status.INCONCLUSIVE,
     "body-redirect-denied": Status.INCONCLUSIVE,
@@ -198,7 +200,7 @@ def _narinfo_code(expected: Expected, info: NarInfo) -> str | None:
     try:
         check_url(info, store_path=facts.store_path, attic=expected.attic)
     except ForeignTextError:
-        return "body-url-denied"
+        return "body-url-denied" if leads_elsewhere(info.url) else "body-narinfo-unreadable"
     return None
 
 
@@ -223,12 +225,12 @@ def _signature_code(info: NarInfo | None, signed: Truth) -> str:
 def _nar(expected: Expected, nar: NarRead | None) -> str:
     if nar is None:
         return "body-unread"
-    if nar.error in ("refused-redirect", "refused-host", "too-many-redirects"):
+    if nar.error in REFUSED:
         return "body-redirect-denied"
     if nar.curl == _CURL_TIMED_OUT or nar.error == "timeout":
         return "body-timed-out"
     if nar.error == "codec":
-        return "body-codec-mismatch"
+        return "body-codec-unread"
     if nar.status != _OK:
         return _status_code(nar, attic=expected.attic)
     if nar.curl not in (0, *_CURL_CUT) and nar.error not in (None, "overrun", "decompress"):

@@ -7,8 +7,9 @@ signature by the cache's key: an unsigned narinfo proves no more than that the c
 from typing import Literal
 
 from gate.errors import ForeignTextError
-from gate.evidence.bodies import Expected, fold_body
+from gate.evidence.bodies import REFUSED, Expected, fold_body
 from gate.model.basics import Claim, Status, Truth, value
+from gate.model.nar_read import NarRead
 from gate.model.records import BodyRead, PathFacts
 from gate.parse.narinfo import parse_narinfo
 from gate.parse.store_path import STORE_DIR, hash_part, store_hash, store_path
@@ -88,7 +89,7 @@ def judge_read(asked: Asked, read: BodyRead, *, public_key: str | None, attic: b
         signed=signed if trust else None,
         http_status=nar.status if nar else read.narinfo.status,
         curl=nar.curl if nar else None,
-        error=nar.error if nar else read.narinfo.error,
+        error=_error(nar) if nar else read.narinfo.error,
         said=nar.curl_text if nar else "",
         wire_bytes=nar.wire_bytes if nar else 0,
         nar_bytes=nar.nar_bytes if nar else 0,
@@ -149,3 +150,10 @@ def _unknown(path: str) -> PathFacts:
 def named_path(text: str) -> str:
     """``/nix/store/<hash>-<name>`` as it is, the hash alone as ``/nix/store/<hash>``; `ForeignTextError` otherwise."""
     return store_path(text) if text.startswith(STORE_DIR) else f"{STORE_DIR}/{store_hash(text)}"
+
+
+def _error(nar: NarRead) -> str | None:
+    """The read's own word; for a redirect that was not followed with the place where it leads."""
+    if nar.error not in REFUSED or not nar.hops:
+        return nar.error
+    return f"{nar.error}: {nar.hops[-1]} is not among the hosts that may be asked (`hosts` in gate.toml)"

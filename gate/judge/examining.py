@@ -135,13 +135,24 @@ def _token(seen: Examined, token: TokenSeen, now: datetime) -> Check:
         return _bad(name, token.error)
     rights = ", ".join(token.rights) or "none"
     told = f"{token.origin}; by its own words {rights} on {', '.join(map(shown, token.caches))}; {_life(token, now)}"
-    lacking = [
-        cache for cache in seen.facts.policy.caches if not any(fnmatchcase(cache, name) for name in token.caches)
-    ]
-    if token.origin == "minted":  # one each, all alike; this one is the cache's under test
-        lacking = []
+    minted = token.origin == "minted"  # one each, all alike; this one is the cache's under test
+    caches = () if minted else seen.facts.policy.caches
+    lacking = [cache for cache in caches if not _RIGHTS[token.use] <= _granted(token, cache)]
     good = not lacking and _RIGHTS[token.use] <= set(token.rights) and not _over(token, now)
     return _check(name, told + (f"; lacks {', '.join(lacking)}" if lacking else ""), good=good)
+
+
+def _granted(token: TokenSeen, cache: str) -> frozenset[str]:
+    """The rights on one cache: Attic takes the entry of its very name, else that of one pattern that matches.
+
+    Which one, where several match, is chance (attic token/src/lib.rs ``get_permission_for_cache`` goes through a hash
+    map), so only what all of them grant is sure.
+    """
+    grants = dict(zip(token.caches, map(frozenset, token.grants), strict=True))
+    if cache in grants:
+        return grants[cache]
+    patterns = [rights for name, rights in grants.items() if fnmatchcase(cache, name)]
+    return frozenset.intersection(*patterns) if patterns else frozenset()
 
 
 def _over(token: TokenSeen, now: datetime) -> bool:

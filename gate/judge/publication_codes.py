@@ -267,6 +267,11 @@ PUBLICATION: tuple[Code, ...] = (
         AGAIN,
     ),
     _body(
+        "body-codec-unread",
+        "the narinfo names a compression that the gate can't read, so the body was not measured; Nix may read it",
+        "publish with zstd, xz, bzip2, gzip, br or none, or check this path with `nix store verify`",
+    ),
+    _body(
         "body-encoded",
         "the body came whole, with a Content-Encoding that nobody asked for: Nix would undo it and get something else",
         "find what on the way to the cache compresses its answers, and take that out",
@@ -285,11 +290,11 @@ PUBLICATION: tuple[Code, ...] = (
     _body(
         "body-redirect-denied",
         "the body redirects to a host that is not allowed",
-        "add the host to hosts if it is yours",
+        "if the host that the row names is yours, add it to `hosts` in gate.toml, and for http to `plain-http-hosts`",
     ),
     _body(
         "body-narinfo-unreadable",
-        "the narinfo does not have its documented form",
+        "the narinfo, or the URL in it, does not have its documented form",
         AGAIN,
     ),
     _body("body-timed-out", "the body did not come to its end in time", AGAIN),

@@ -17,13 +17,14 @@ class TokenSeen:
     """What one token says of itself, unverified, and nothing else of it.
 
     ``origin``: given by the settings, minted by ourselves, or missing. ``expires`` is RFC 3339, None for a token that
-    names no end; ``error`` says why it can't be read.
+    names no end; ``error`` says why it can't be read. ``grants`` are the rights on each of ``caches``, in their order.
     """
 
     use: TokenUse
     origin: Literal["given", "minted", "missing"]
     caches: tuple[str, ...] = ()
     rights: tuple[str, ...] = ()
+    grants: tuple[tuple[str, ...], ...] = ()
     expires: str | None = None
     error: str | None = None
 

@@ -271,8 +271,11 @@ _INFLATERS: Final[dict[str, Callable[[], Inflater]]] = {
 
 
 def inflater(codec: str) -> Inflater:
-    """The decompressor for a narinfo's ``Compression``; raises `InflateError` for a codec that Nix does not read."""
+    """The decompressor for a narinfo's ``Compression``; raises `InflateError` for a codec that the gate can't read.
+
+    Nix reads more: since 2.4 whatever libarchive does (lzip, lz4, lzma, …).
+    """
     made = _INFLATERS.get(codec)
     if made is None:
-        raise InflateError("the compression is none that Nix reads")
+        raise InflateError("the gate can't read this compression")
     return made()

@@ -8,6 +8,7 @@ Attic's own writer is attic b7c9056 server/src/narinfo/mod.rs. Nix keeps the las
 import re
 from functools import lru_cache
 from typing import Final
+from urllib.parse import unquote
 
 from gate.errors import ForeignTextError
 from gate.limits import NARINFO_BYTES, NARINFOS_KEPT
@@ -24,7 +25,12 @@ _LINES: Final = re.compile(r"^([A-Za-z][A-Za-z0-9-]*): (.*)$", re.MULTILINE)
 _TEXT: Final = bytes(byte for byte in range(256) if byte == 0x0A or (byte >= 0x20 and byte != 0x7F))
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _CODEC: Final = re.compile(r"[a-z0-9]{1,16}")
-_RELATIVE_URL: Final = re.compile(r"(?!\.\.?(?:/|\Z))[0-9A-Za-z._+=~-]+(?:/(?!\.\.?(?:/|\Z))[0-9A-Za-z._+=~-]+)*")
+_RELATIVE_URL: Final = re.compile(
+    r"(?!\.\.?(?:[/?]|\Z))[0-9A-Za-z._+=~-]+(?:/(?!\.\.?(?:[/?]|\Z))[0-9A-Za-z._+=~-]+)*"
+    r"(?:\?[0-9A-Za-z._+=~&%:/-]*)?"  # harmonia writes nar/<hash>.nar?hash=<hash>
+)
+# A scheme, a host, an absolute path, or a segment of dots: Nix would ask somewhere else than below the cache.
+_ELSEWHERE: Final = re.compile(r"[^/?#]*:|[/\\]|(?:[^?#]*[/\\])?\.\.?(?:[/\\?#]|\Z)")
 
 
 @lru_cache(maxsize=NARINFOS_KEPT)
@@ -57,14 +63,19 @@ def check_url(info: NarInfo, *, store_path: str, attic: bool = True) -> str:
     """The URL of a narinfo, relative to its cache, known to lead nowhere else; `ForeignTextError` otherwise.
 
     Attic always writes ``nar/<hash of the store path>.nar`` (attic b7c9056 server/src/database/entity/object.rs:130),
-    so for it nothing else is taken. For another cache it is a plain relative path: no scheme, host, query, escape,
-    empty or dotted segment.
+    so for it nothing else is taken. For another cache it is a plain relative path, perhaps with a query: no scheme,
+    host, escape, empty or dotted segment.
     """
     if attic and info.url != (expected := f"nar/{hash_part(store_path)}.nar"):
         raise ForeignTextError(f"The narinfo's URL is {shown(info.url)}: expected {expected}, as Attic writes it.")
     if not attic and not _RELATIVE_URL.fullmatch(info.url):
         raise ForeignTextError(f"The narinfo's URL is {shown(info.url)}: expected a plain path relative to its cache.")
     return info.url
+
+
+def leads_elsewhere(url: str) -> bool:
+    """Whether a narinfo's URL leads out of its cache: what else `check_url` refuses is only spelled oddly."""
+    return _ELSEWHERE.match(url) is not None or _ELSEWHERE.match(unquote(url)) is not None
 
 
 def _text(data: bytes) -> str:

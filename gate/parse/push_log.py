@@ -14,8 +14,9 @@ on stderr:
 Three things make it unsafe to believe line by line.
 
 - `<error>` may be the raw body of an answer, with line ends of its own, so any text can follow a ❌. Where an error is
-  one of Attic's or the client's own fixed sentences and the next line is again one of the client's, the error has
-  ended. After any other error nothing tells its text from the client's next line. From there on to the end of the log,
+  one of Attic's or the client's own sentences, whole in its line, and the next line is again one of the client's, the
+  error has ended. After any other error nothing tells its text from the client's next line. From there on to the end of
+  the log,
   and after `Error:`, failures still count and successes don't: they are listed as ``doubted``. Nothing is lost by that:
   a log with an error in it never leads to a pass, and the read-back decides about each body. A server could forge a
   fixed sentence too, but gains nothing by it, since any answer with status 200 already makes the client print a ✅.
@@ -99,6 +100,18 @@ _SENTENCES = frozenset(
         b"AccessError: Access error: User does not have permission to complete this action.",
         b"HTTP 500 Internal Server Error: Service panicked",
     }
+)
+# The same where a part of the sentence varies (attic server/src/error.rs, attic/src/error.rs and token/src/lib.rs):
+# that part has nothing of what the client's own lines begin with.
+_SENTENCE_WITH_DETAIL = re.compile(
+    rb"(?:RequestError: General request error|AccessError: Access error"
+    rb"|InvalidCompressionType: Invalid compression type|CacheAlreadyExists: The cache already exists"
+    rb"|StoreConnectError: Failed to connect to the Nix store|InvalidStorePath: Invalid store path"
+    rb"|InvalidStorePathName: Invalid store path base name|InvalidStorePathHash: Invalid store path hash"
+    rb"|InvalidCacheName: Invalid cache name|SigningError: Signing error|HashError: Hashing error|IoError: I/O error"
+    rb"|InvalidPathInfo: Invalid path info)\b(?:(?!"
+    + b"|".join((_TICK, _CROSS, _GEAR, _SHRUG))
+    + rb"|Error: )[^\x00-\x1f\x7f]){0,1000}"
 )
 
 
@@ -308,7 +321,8 @@ class PushLogParser:
         self._error = failure = _Failure(text)
         if not self._doubt and path is not None:
             self._surely_failed.add(path)
-        if not self._doubt and text not in _SENTENCES and not _NO_ANSWER.fullmatch(text):
+        own = text in _SENTENCES or _NO_ANSWER.fullmatch(text) or _SENTENCE_WITH_DETAIL.fullmatch(text)
+        if not self._doubt and not own:
             self._doubt = True
         if path is None:
             noted = whole and name and self._note_foreign(name)

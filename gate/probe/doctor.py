@@ -165,6 +165,7 @@ def _token(use: TokenUse, token: Secret | None, *, minted: bool) -> TokenSeen:
         origin="minted" if minted else "given",
         caches=claims.caches,
         rights=claims.rights,
+        grants=claims.grants,
         expires=None if claims.expires is None else rfc3339(claims.expires),
     )
 

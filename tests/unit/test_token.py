@@ -30,7 +30,7 @@ AT = int(NOW.timestamp())
 RSA = rsa.generate_private_key(65537, 2048)
 TRADITIONAL, PKCS8 = PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8
 PUBLIC_PEM = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-FACTS = TokenFacts(caches=("main",), rights=("r",), expires=datetime(2026, 11, 24, 5, 15, tzinfo=UTC))
+FACTS = TokenFacts(caches=("main",), rights=("r",), expires=datetime(2026, 11, 24, 5, 15, tzinfo=UTC), grants=(("r",),))
 
 
 def secret_of(raw: bytes) -> Secret:
@@ -325,7 +325,7 @@ def test_what_a_token_says_of_itself() -> None:
 def test_a_foreign_token_with_several_caches() -> None:
     claims = {CLAIM: {"caches": {"b-*": {"r": 1, "w": 0}, "a": {"cc": 1}, "odd": 7}}, "exp": 10**30, "nbf": 10**12}
     assert read_claims(Secret(jwt.encode(claims, KEY, algorithm="HS256"))) == TokenFacts(
-        caches=("a", "b-*", "odd"), rights=("cc", "r"), expires=None
+        caches=("a", "b-*", "odd"), rights=("cc", "r"), expires=None, grants=(("cc",), ("r",), ())
     )
 
 

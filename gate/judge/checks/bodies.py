@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import groupby
 
-from gate.evidence.bodies import NON_REPRODUCIBLE
+from gate.evidence.bodies import NON_REPRODUCIBLE, REFUSED
 from gate.judge.finding import finding
 from gate.model.body import Body, Read
 from gate.model.document import Facts, Finding
@@ -38,4 +38,6 @@ def _told(read: Read) -> str:
     nar = read.nar
     if nar is None:
         return f"{read.code} (narinfo {read.narinfo_error or f'HTTP {read.narinfo_status}'})"
+    if nar.error in REFUSED:
+        return f"{read.code} (HTTP {nar.status} to {nar.hops[-1] if nar.hops else 'no URL'}, which was not followed)"
     return f"{read.code} (HTTP {nar.status}, curl {nar.curl}, {nar.wire_bytes} bytes came, {nar.nar_bytes} of the NAR)"

@@ -137,6 +137,9 @@ def test_recorded_builds_are_shown_as_the_parser_reads_them(
         assert seen(capsys, "nix-log", tmp_path / "log", exit_code=exit_code) == {
             "paths": [{"store_path": row.store_path, "how": row.how, "cause": row.cause} for row in ledger.paths],
             "masked": [{"name": row.name, "cause": row.cause, "certainty": row.certainty} for row in ledger.masked],
+            "doubts": [asdict(doubt) for doubt in ledger.doubts],
+            "doubt_count": ledger.doubt_count,
+            "unread_lines": ledger.unread_lines,
         }
         rows += len(ledger.paths)
         masked += len(ledger.masked)
@@ -195,12 +198,6 @@ def test_a_nar_is_read_no_further_than_its_size(tmp_path: Path, capsys: pytest.C
     assert said["bytes"] == limits.READ_CHUNK_BYTES
 
 
-def test_bytes_of_no_codec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "nar").write_bytes(b"<html>")
-    assert main(["read", "nar", str(tmp_path / "nar")]) == 3
-    assert "give --codec" in capsys.readouterr().err
-
-
 def test_too_much_and_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,3 +216,21 @@ def test_many_rows_are_cut_in_the_text_alone(tmp_path: Path, capsys: pytest.Capt
     paths = seen(capsys, "push-log", tmp_path / "log")["paths"]
     assert isinstance(paths, list)
     assert len(paths) == 1001
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<!DOCTYPE html><html>sign in</html>", "it is a page"),
+        (b'\n {"code":404,"error":"NoSuchObject"}', "it is a page"),
+        (b"<?xml version='1.0'?><Error/>", "it is a page"),
+        (b"\x0b\x02\x80", "give --codec"),
+        (b"", "give --codec"),
+    ],
+)
+def test_a_page_in_the_place_of_a_nar_is_called_one(
+    body: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "nar").write_bytes(body)
+    assert main(["read", "nar", str(tmp_path / "nar")]) != 0
+    assert words in capsys.readouterr().err

@@ -126,7 +126,7 @@ def test_another_cache_without_a_key_is_held_against_the_local_store_alone() -> 
     row = judge(asked, seen, key=None, attic=False)
     assert (row.code, row.signed, row.yardstick) == ("body-whole", None, "local-nix")
     assert judge(asked, seen, key=KEY, attic=False).code == "body-untrusted"
-    assert judge(asked, seen, key=KEY).code == "body-url-denied", "Attic writes one form of URL"
+    assert judge(asked, seen, key=KEY).code == "body-narinfo-unreadable", "Attic writes one form of URL"
     attics = read(info(signature="x:y"), nar())
     assert judge(asked, attics, key=None).code == "body-signature-unknown", "Attic always has a key"
 
@@ -207,3 +207,13 @@ def test_how_a_path_is_named() -> None:
     for text in ("", BARE, "e" * 32, f"{HASH}-name", "/tmp/x", f"{PATH}\n"):
         with pytest.raises(ForeignTextError):
             named_path(text)
+
+
+@pytest.mark.parametrize("error", ["refused-host", "refused-redirect", "too-many-redirects"])
+def test_a_redirect_that_was_not_followed_names_its_host_and_the_setting(error: str) -> None:
+    hops = ("http://cache/main/nar/x.nar", "https://s3.example:9000/attic/x")
+    row = judge(Asked(store_path=PATH, local=LOCAL), read(info(), nar(status=307, error=error, hops=hops)))
+    assert row.code == "body-redirect-denied"
+    assert row.error == f"{error}: {hops[1]} is not among the hosts that may be asked (`hosts` in gate.toml)"
+    bare = judge(Asked(store_path=PATH, local=LOCAL), read(info(), nar(status=307, error=error, hops=())))
+    assert bare.error == error

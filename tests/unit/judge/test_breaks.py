@@ -482,7 +482,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
         U,
         ("body-from-a-cache", "inconclusive"),
     ),
-    "codec of no decoder": (nar(curl=23, error="codec"), U, ("body-codec-mismatch", "inconclusive")),
+    "codec of no decoder": (nar(curl=23, error="codec"), U, ("body-codec-unread", "inconclusive")),
     "redirect denied": (nar(status=307, error="refused-redirect"), U, ("body-redirect-denied", "inconclusive")),
     "stalled": (nar(curl=28), U, ("body-timed-out", "inconclusive")),
     "refused connection": (nar(curl=7, status=None), U, ("body-unread", "inconclusive")),
@@ -654,6 +654,17 @@ def test_each_break_has_its_code_and_verdict(name: str) -> None:
 def test_no_state_that_a_check_knows_makes_the_gate_accuse_itself(name: str) -> None:
     findings, _ = BREAKS[name][0](healthy()).judged()
     assert [row.subject for row in findings if row.code == "run-claim-missing"] == []
+
+
+@pytest.mark.parametrize(
+    ("hops", "place"), [((), "no URL"), (("http://a/x", "https://s3.example/y"), "https://s3.example/y")]
+)
+def test_a_redirect_that_was_not_followed_names_its_place(hops: tuple[str, ...], place: str) -> None:
+    findings, _ = nar(status=307, error="refused-host", hops=hops)(healthy()).judged()
+    rows = [row for row in findings if row.code == "body-redirect-denied"]
+    assert rows
+    assert all(f"HTTP 307 to {place}, which was not followed" in row.summary for row in rows)
+    assert all("`hosts`" in row.remedy for row in rows)
 
 
 def test_the_healthy_run_passes_with_every_claim_proved() -> None:

@@ -37,9 +37,14 @@ GRANTED = RightSeen(
 )
 CLUSTER = ClusterSeen(client="v1.35.2", client_error="", distrust=None, server="v1.35.0", error="", rights=(GRANTED,))
 READ = TokenSeen(
-    use="read", origin="given", caches=("main", "probe"), rights=("r",), expires="2026-11-24T01:00:10.000Z"
+    use="read",
+    origin="given",
+    caches=("main", "probe"),
+    rights=("r",),
+    grants=(("r",), ("r",)),
+    expires="2026-11-24T01:00:10.000Z",
 )
-PUSH = replace(READ, use="push", rights=("r", "w"))
+PUSH = replace(READ, use="push", rights=("r", "w"), grants=(("r", "w"), ("r", "w")))
 NO_PATHS = answer(body='{"missing_paths":[]}')
 
 
@@ -223,8 +228,12 @@ MARKED = {"bucket:attic", "bucket:tofu-state"}
         ({"reached": no_answer("cut")}, "cache-reachable", "no whole answer (cut)"),
         ({"tokens": (TokenSeen(use="read", origin="missing"), PUSH)}, "read-token", "no token is given"),
         ({"tokens": (READ, TokenSeen(use="push", origin="given", error="no JWT"))}, "push-token", "no JWT"),
-        ({"tokens": (READ, replace(PUSH, rights=("r",)))}, "push-token", "by its own words r on"),
-        ({"tokens": (READ, replace(PUSH, rights=()))}, "push-token", "by its own words none on"),
+        (
+            {"tokens": (READ, replace(PUSH, rights=("r",), grants=(("r",), ("r",))))},
+            "push-token",
+            "by its own words r on",
+        ),
+        ({"tokens": (READ, replace(PUSH, rights=(), grants=((), ())))}, "push-token", "by its own words none on"),
         ({"tokens": (replace(READ, caches=("other", "ma*")), PUSH)}, "read-token", "lacks probe"),
         (
             {"tokens": (replace(READ, expires="2026-11-24T00:00:10.000Z"), PUSH)},
@@ -484,9 +493,12 @@ def test_the_state_is_read_where_the_policy_says_so() -> None:
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        (replace(READ, origin="minted", caches=("main",)), "minted; by its own words r on 'main'; expires in 3600 s"),
+        (
+            replace(READ, origin="minted", caches=("main",), grants=(("r",),)),
+            "minted; by its own words r on 'main'; expires in 3600 s",
+        ),
         (replace(READ, expires=None), "given; by its own words r on 'main', 'probe'; it names no end"),
-        (replace(READ, caches=("*",)), "given; by its own words r on '*'; expires in 3600 s"),
+        (replace(READ, caches=("*",), grants=(("r",),)), "given; by its own words r on '*'; expires in 3600 s"),
     ],
 )
 def test_tokens_that_do(token: TokenSeen, words: str) -> None:
@@ -587,3 +599,29 @@ def test_a_further_fault_never_makes_it_better() -> None:
             after = examine(examined(**{**start, **fault}))
             assert order.index(after.verdict.word) <= order.index(before.verdict.word)
             assert unknown(after) >= unknown(before)
+
+
+R, W, RW, NONE = ("r",), ("w",), ("r", "w"), ()
+
+
+@pytest.mark.parametrize(
+    ("caches", "grants", "lacks"),
+    [
+        (("main", "probe"), (RW, RW), None),
+        (("*", "main"), (RW, R), "main"),  # the very name counts, and no pattern beside it (attic issue 133)
+        (("*", "main"), (R, RW), "probe"),
+        (("m*", "p*"), (RW, RW), None),
+        (("*", "m*"), (RW, RW), None),
+        (("*", "m*"), (RW, R), "main"),  # which pattern Attic takes is chance
+        (("*", "m*"), (R, W), "main, probe"),
+        (("main", "p*"), (NONE, RW), "main"),
+        (("other",), (RW,), "main, probe"),
+    ],
+)
+def test_the_rights_on_a_cache_are_those_of_its_name_else_of_each_pattern(
+    caches: tuple[str, ...], grants: tuple[tuple[str, ...], ...], lacks: str | None
+) -> None:
+    push = replace(PUSH, caches=caches, grants=grants)
+    made = examine(examined(tokens=(READ, push)))
+    assert told(made, "push-token").endswith(f"; lacks {lacks}") == (lacks is not None)
+    assert ("push-token" in bad(made)) == (lacks is not None)

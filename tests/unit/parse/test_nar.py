@@ -171,7 +171,7 @@ def test_an_unknown_codec(codec: str) -> None:
     meter = NarMeter(codec, 10)
     assert not meter.feed(b"x" * 30)
     got = meter.finish()
-    assert got.error == "the compression is none that Nix reads"
+    assert got.error == "the gate can't read this compression"
     assert (got.wire_bytes, got.nar_bytes, got.clean_end) == (30, 0, False)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError
 from gate.model.parsed import NarInfo
-from gate.parse.narinfo import check_url, parse_narinfo
+from gate.parse.narinfo import check_url, leads_elsewhere, parse_narinfo
 
 RECORDED = Path("fixtures/recordings/attic/narinfo-multi-chunk/body").read_bytes()
 HASH = "bpp32kp401f40ggfd62nfhnws7q301ki"
@@ -165,7 +165,9 @@ def test_attic_has_one_url_for_a_path(url: str) -> None:
         check_url(narinfo_at(url), store_path=PATH)
 
 
-@pytest.mark.parametrize("url", ["nar/0skg.nar.xz", "x", "a/b-c_d.e+f=g~h", "nar/.hidden/..x"])
+@pytest.mark.parametrize(
+    "url", ["nar/0skg.nar.xz", "x", "a/b-c_d.e+f=g~h", "nar/.hidden/..x", "nar/x?hash=0", "nar/x?"]
+)
 def test_other_caches_have_plain_relative_paths(url: str) -> None:
     assert check_url(narinfo_at(url), store_path=PATH, attic=False) == url
 
@@ -186,7 +188,9 @@ def test_other_caches_have_plain_relative_paths(url: str) -> None:
         "nar/./x",
         "nar/%2e%2e/x",
         "nar/%2E%2E/x",
-        "nar/x?sha256=0",
+        "nar/x?sha 256=0",
+        "?x",
+        "nar/..?x",
         "nar/x#y",
         "user@host/x",
         "nar\\x",
@@ -198,6 +202,61 @@ def test_other_caches_have_plain_relative_paths(url: str) -> None:
 def test_urls_that_lead_elsewhere(url: str) -> None:
     with pytest.raises(ForeignTextError, match="expected a plain path relative to its cache"):
         check_url(narinfo_at(url), store_path=PATH, attic=False)
+
+
+OUTSIDE = (
+    *(
+        "http://other/nar",
+        "HTTPS://other",
+        "file:x",
+        "http:x",
+        "//other/nar",
+        "/nar/x",
+        "..",
+        "../x",
+        "nar/../x",
+        "nar/..",
+    ),
+    *(
+        "nar/./x",
+        ".",
+        "nar/%2e%2e/x",
+        "%2E%2e",
+        "%2f%2fh/x",
+        "..%2fx",
+        "..?x",
+        "nar/..#x",
+        "\\\\h\\x",
+        "nar\\..\\x",
+        ":x",
+    ),
+)
+ODD = (
+    "nar//x",
+    "nar/",
+    "nar/x#y",
+    "user@host/x",
+    "nar\\x",
+    "nar/x y",
+    "nar/é",
+    "nar%2fx",
+    "nar/x?a b",
+    "?x",
+    "x..",
+    "..x/a",
+)
+
+
+def test_only_what_leads_out_of_the_cache_is_the_servers_fault() -> None:
+    assert [url for url in (*OUTSIDE, *ODD, "nar/x", "nar/x?hash=http://other/..") if leads_elsewhere(url)] == list(
+        OUTSIDE
+    )
+
+
+def test_the_narinfo_of_harmonia() -> None:
+    info = parse_narinfo((Path(__file__).parents[3] / "fixtures/cases/narinfo/harmonia-query.narinfo").read_bytes())
+    assert check_url(info, store_path=info.store_path, attic=False) == info.url
+    assert info.url.endswith(".nar?hash=rcdwq1bsh5lwbvcm6x01fxx5nph90nc6")
 
 
 @pytest.mark.parametrize("attic", [True, False])

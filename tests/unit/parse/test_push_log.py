@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from gate.model.basics import Claim
 from gate.model.parsed import Announced, PushError, PushLine, PushReport
 from gate.parse.push_log import CONTRADICTED, PushLogParser, ResultNames, parse_push_log, read_error
 
+CASES = Path(__file__).parents[3] / "fixtures/cases/push-log"
 SUCCESSES = {Claim.UPLOADED, Claim.DEDUPLICATED}
 SENTENCE = "InternalServerError: The server encountered an internal error or misconfiguration."
 INTERNAL = PushError(
@@ -88,6 +90,65 @@ def test_a_request_that_got_no_answer_is_the_clients_own_line() -> None:
     assert claims(report) == {FULL_A: Claim.FAILED, FULL_B: Claim.UPLOADED}
     assert report.lines[0].error == PushError(code="request", message=text)
     assert report.fatal is None
+
+
+def test_a_bad_nar_hash_is_one_line_and_the_log_goes_on() -> None:
+    """attic issues 281 and 290: the commonest error of the reports."""
+    log = (CASES / "bad-nar-hash.stderr").read_bytes()
+    names = ResultNames()
+    names.feed(log)
+    report = parse_push_log(log, names.finish())
+    claims_of = sorted(line.claim.value for line in report.lines)
+    assert claims_of == ["deduplicated", "failed", "failed", "uploaded", "uploaded"]
+    assert (report.doubted, report.unread_lines, report.contradicted, report.fatal) == ((), 0, (), None)
+    errors = [line.error for line in report.lines if line.error]
+    assert errors[0] == PushError(code="RequestError", message="General request error: Bad NAR Hash or Size")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RequestError: General request error: Bad NAR Hash or Size",
+        "RequestError: General request error: error reading a body from connection: unexpected EOF",
+        "RequestError: General request error: missing field `nar_hash` at line 1 column 20",
+        'InvalidCompressionType: Invalid compression type "lzip".',
+        "CacheAlreadyExists: The cache already exists.",
+        'InvalidStorePath: Invalid store path "/nix/store/x": Path is not in store directory',
+        'InvalidStorePathName: Invalid store path base name "x": Name is too short',
+        'InvalidStorePathHash: Invalid store path hash "x": Hash is of invalid length',
+        'InvalidCacheName: Invalid cache name "x y"',
+        "SigningError: Signing error: Signature error",
+        "HashError: Hashing error: The string lacks a colon",
+        "IoError: I/O error: unexpected end of file.",
+        "InvalidPathInfo: Invalid path info: expected value at line 1 column 1",
+        "AccessError: Access error: JWT error: Clock drift detected",
+        "RequestError: General request error: größer",
+    ],
+)
+def test_each_error_that_attic_can_give_is_one_line(text: str) -> None:
+    report = read(f"❌ {A}: {text}\n✅ {B} (1 B/s)\n❌ {C}: {text}\nError: {text}\n")
+    assert claims(report) == {FULL_A: Claim.FAILED, FULL_B: Claim.UPLOADED, FULL_C: Claim.FAILED}
+    assert (report.fatal, report.doubted) == (None, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RequestErrors: General request error: x",
+        "RequestError: something else",
+        "RequestError: General request error: x\nmore of it",
+        "RequestError: General request error: x\r\nmore of it",
+        f"RequestError: General request error: x ✅ {B} (1 B/s)",
+        "RequestError: General request error: Error: x",
+        "RequestError: General request error: " + "x" * 1001,
+        "NewError: A sentence of tomorrow",
+        "HTTP 400 Bad Request: RequestError: General request error: x",
+    ],
+)
+def test_an_error_that_is_not_surely_one_line_of_attics_leaves_what_follows_in_doubt(text: str) -> None:
+    report = read(f"❌ {A}: {text}\n✅ {B} (1 B/s)\n")
+    assert claims(report) == {FULL_A: Claim.FAILED}
+    assert report.doubted == (FULL_B,)
 
 
 def test_a_progress_bar_after_an_error_does_not_open_it() -> None:
