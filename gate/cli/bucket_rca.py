@@ -85,13 +85,20 @@ def _run(flags: dict[str, Any], config: Path | None, *, scratch: bool, strict: b
         Lines(sys.stderr, clock) as progress,
         open_door(site, clock=clock, cancel=cancel) as door,
     ):
-        samples = take_samples(door, site, buckets, clock=clock, cancel=cancel, progress=progress)
+        samples = take_samples(site, buckets, clock=clock, cancel=cancel, progress=progress)
         seen = (
             _scratch(site, door, samples, buckets, strict=strict, clock=clock, cancel=cancel, progress=progress)
             if scratch
             else None
         )
-    rca = judge_rca(samples, buckets, endpoint=site.endpoint, wanted=site.values["samples"], scratch=seen)
+    rca = judge_rca(
+        samples,
+        buckets,
+        endpoint=site.endpoint,
+        wanted=site.values["samples"],
+        spacing_millis=site.spacing_millis,
+        scratch=seen,
+    )
     text = rca_text(rca)
     return Outcome(exit_code=rca.verdict.exit_code, text=text, markdown=fenced(text), data=_data(rca))
 
@@ -99,7 +106,7 @@ def _run(flags: dict[str, Any], config: Path | None, *, scratch: bool, strict: b
 def _scratch(
     site: Site,
     door: "Door",
-    samples: Sequence[tuple[str, BucketSampled]],
+    samples: Sequence[BucketSampled],
     buckets: tuple[str, ...],
     *,
     strict: bool,

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from gate import limits
 from gate.cli.probing import read_config, read_secret_file
 from gate.cli.progress import Lines
-from gate.clock import Clock, rfc3339
+from gate.clock import Clock
 from gate.errors import RefusedError
 from gate.model.basics import Phase
 from gate.model.operators import Decision
@@ -54,6 +54,11 @@ class Site:
         """The S3 endpoint that is asked."""
         return str(self.values["s3_endpoint"]).rstrip("/")
 
+    @property
+    def spacing_millis(self) -> int:
+        """Milliseconds from the beginning of a sample to that of the next."""
+        return round(float(self.values["sample_spacing"]) * 1000)
+
 
 def read_site(names: Sequence[str], flags: Mapping[str, Any], config: Path | None) -> Site:
     """The named settings, with those of the store. Raises `RefusedError` for what is wrong or missing."""
@@ -71,7 +76,12 @@ def read_site(names: Sequence[str], flags: Mapping[str, Any], config: Path | Non
 
 @contextmanager
 def open_door(
-    site: Site, *, clock: Clock, cancel: CancelToken | None, seconds: float = limits.ANSWER_SECONDS
+    site: Site,
+    *,
+    clock: Clock,
+    cancel: CancelToken | None,
+    seconds: float = limits.ANSWER_SECONDS,
+    connections: int = 2 * limits.READ_JOBS,
 ) -> "Iterator[Door]":
     """The store of a site; `RefusedError` when it may not be asked.
 
@@ -85,7 +95,7 @@ def open_door(
     host = urlsplit(site.endpoint).netloc
     hosts = (host, *values["hosts"]) if "@" not in host else values["hosts"]
     plain = (host, *values["plain_http_hosts"]) if _is_loopback(site.endpoint) else values["plain_http_hosts"]
-    with Http(hosts, plain, clock=clock, cancel=cancel, seconds=seconds) as http:
+    with Http(hosts, plain, clock=clock, cancel=cancel, seconds=seconds, connections=connections) as http:
         if http.hosts.read(f"{site.endpoint}/") is None:
             message = (
                 f"the S3 endpoint {ascii(host.rpartition('@')[2])[:100]} can't be asked: expected https://host[:port], "
@@ -125,37 +135,35 @@ def kubectl_of(site: Site, *, clock: Clock, cancel: CancelToken) -> "Kubectl | N
 
 
 def take_samples(
-    door: "Door",
     site: Site,
     buckets: Sequence[str],
     *,
     clock: Clock,
     cancel: CancelToken,
     progress: Lines,
-) -> tuple[tuple[str, BucketSampled], ...]:
-    """The spaced samples with their times; fewer when the command was cancelled."""
-    from gate.observe.bucket_index import sample_buckets
+) -> tuple[BucketSampled, ...]:
+    """The spaced samples; fewer when the command was cancelled."""
+    from gate.observe.bucket_index import SampleSeries, Sources, begin_sample
 
     kubectl = kubectl_of(site, clock=clock, cancel=cancel)
-    taken: list[tuple[str, BucketSampled]] = []
-    for number in range(1, site.values["samples"] + 1):
-        if number > 1 and cancel.wait(site.values["sample_spacing"]):
-            break
-        progress.stage(f"sample {number} of {site.values['samples']}")
-        at = rfc3339(clock.now())
-        sample = sample_buckets(
-            door.s3,
-            buckets,
-            site.values["markers"],
-            phase=Phase.PRE,
-            number=number,
+    taken: list[BucketSampled] = []
+    count = site.values["samples"]
+    with open_door(
+        site, clock=clock, cancel=cancel, seconds=limits.SAMPLE_SECONDS, connections=limits.SAMPLE_CONNECTIONS
+    ) as door:
+        sources = Sources(
+            s3=door.s3,
             http=door.http,
+            buckets=tuple(buckets),
+            places=site.values["markers"],
+            clock=clock,
             kubectl=kubectl,
         )
-        if cancel.cancelled:
-            break
-        taken.append((at, sample))
-    return tuple(taken)
+        series = SampleSeries(lambda number: begin_sample(sources, phase=Phase.PRE, number=number), taken.append)
+        for number in series.take(range(1, count + 1), site.values["sample_spacing"], cancel):
+            progress.stage(f"sample {number} of {count}")
+    whole = sorted(taken, key=lambda sample: sample.number)
+    return tuple(whole[:-1] if cancel.cancelled else whole)  # the last one was cut short by the signal
 
 
 def as_json(of: Any, made: object) -> dict[str, Any]:  # noqa: ANN401  # any class of the model

@@ -96,7 +96,7 @@ def _look(site: Site, prefix: str | None) -> ReadinessSeen:
         Lines(sys.stderr, clock) as progress,
         open_door(site, clock=clock, cancel=cancel) as door,
     ):
-        samples = take_samples(door, site, (bucket,), clock=clock, cancel=cancel, progress=progress)
+        samples = take_samples(site, (bucket,), clock=clock, cancel=cancel, progress=progress)
         progress.stage("state objects")
         if prefix is None:
             trouble = None
@@ -111,6 +111,7 @@ def _look(site: Site, prefix: str | None) -> ReadinessSeen:
             cache_buckets=tuple(name for name in site.values["buckets"] if name != bucket),
             places=site.values["markers"],
             wanted=site.values["samples"],
+            spacing_millis=site.spacing_millis,
             samples=samples,
             versioning=door.s3.get_versioning(bucket),
             reads=reads,

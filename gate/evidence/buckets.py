@@ -1,49 +1,110 @@
-"""Bucket truth: raw answers of one sample → what list, head, get and markers say → the state of a phase.
+"""Bucket truth: raw answers of one sample → what list, head, get and markers say → the class of a phase.
 
 Only documented answers are classed: 200 and 404 of HeadBucket, a whole ListAllMyBucketsResult, the fault NoSuchBucket.
 RustFS filters ListBuckets by IAM and leaves out buckets under quorum in a 200 answer (rustfs local.rs
-``list_volumes``),
-so absence from the list alone is not loss.
+``list_volumes``), so absence from the list alone is not loss.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from itertools import pairwise
 from typing import Final
 
+from gate import limits
 from gate.errors import ForeignTextError
+from gate.evidence.log_join import moment
 from gate.model.basics import BucketState, Truth
-from gate.model.document import Bucket, BucketSample
+from gate.model.document import Bucket, BucketSample, SamplePace
 from gate.model.records import BucketSampled, HttpAnswer, PlaceSeen
+from gate.parse.disk_words import NO_ANSWER
 from gate.parse.s3 import parse_fault, parse_listing
 from gate.parse.strict_json import loads
 
 _OK = 200
 _NOT_FOUND = 404
 _UNAVAILABLE = 503
+_SERVER_ERROR = 500
+_NO_ANSWER: Final = "timeout"
+_DARK: Final = re.compile(rf"(?:[^;]*: )?(?:the disk|kubectl) {NO_ANSWER} [0-9.]+ s")
+_MESSAGE_CHARS: Final = 200
 # The states that speak of a wrong index; all but the first need the disk only to tell them from one another.
+_LOST: Final = (BucketState.INDEX_LOST, BucketState.DATA_MISSING)
 WRONG_STATES: Final = frozenset(
-    {BucketState.INDEX_LOST, BucketState.UNSERVED, BucketState.UNLISTED, BucketState.MISSING}
+    {
+        BucketState.INDEX_LOST,
+        BucketState.DATA_MISSING,
+        BucketState.UNSERVED,
+        BucketState.UNLISTED,
+        BucketState.MISSING,
+    }
 )
 
 
-def fold_buckets(samples: Sequence[tuple[str, BucketSampled]], buckets: Iterable[str]) -> Mapping[str, Bucket]:
-    """The buckets of a phase by name, from its samples with their times; a bucket without samples is unobservable."""
-    return {bucket: _fold_bucket(samples, bucket) for bucket in sorted(set(buckets))}
+def fold_buckets(
+    samples: Sequence[BucketSampled],
+    buckets: Iterable[str],
+    *,
+    wanted: int,
+    spacing_millis: int,
+    seconds: float = limits.SAMPLE_SECONDS,
+) -> Mapping[str, Bucket]:
+    """The buckets before or after a publication by name; one without samples is unobservable.
+
+    The policy wants so many samples, their beginnings so far apart, and gives each source so many seconds.
+    """
+    ordered = in_order(samples)
+    doubts = tuple(_too_few_or_close(ordered, wanted, spacing_millis))
+    found = {}
+    for name in sorted(set(buckets)):
+        seen = tuple(read_sample(sample, name, seconds=seconds) for sample in ordered)
+        state = phase_state([row.state for row in seen])
+        if doubts and state is BucketState.INDEXED:
+            state = BucketState.UNOBSERVABLE
+        found[name] = bucket_of(name, ordered, seen, state, doubts)
+    return found
 
 
-def _fold_bucket(samples: Sequence[tuple[str, BucketSampled]], bucket: str) -> Bucket:
-    seen = tuple(read_sample(at, sample, bucket) for at, sample in samples)
-    last = samples[-1][1] if samples else None
+def in_order(samples: Iterable[BucketSampled]) -> list[BucketSampled]:
+    """Samples by their beginning: those that overlap are recorded in the order of their ends."""
+    return sorted(samples, key=lambda sample: (sample.began_at, sample.number))
+
+
+def bucket_of(
+    name: str,
+    samples: Sequence[BucketSampled],
+    seen: tuple[BucketSample, ...],
+    state: BucketState,
+    doubts: tuple[str, ...],
+) -> Bucket:
+    """A bucket over the samples of a phase."""
     return Bucket(
-        state=phase_state([row.state for row in seen]),
-        index_lost_seen=any(row.state is BucketState.INDEX_LOST for row in seen),
+        state=state,
+        index_lost_seen=any(row.state in _LOST for row in seen),
         samples=seen,
-        places=_places_of(last, bucket),
+        places=places_of(samples[-1], name) if samples else (),
+        doubts=doubts,
     )
 
 
-def _places_of(sample: BucketSampled | None, bucket: str) -> tuple[PlaceSeen, ...]:
-    if sample is None:
-        return ()
+def _too_few_or_close(samples: Sequence[BucketSampled], wanted: int, spacing_millis: int) -> Iterator[str]:
+    """What keeps the samples from showing a bucket over the time that the policy wants."""
+    if len(samples) < wanted:
+        yield f"{len(samples)} of {wanted} samples were taken"
+    for one, other in pairwise(samples):
+        apart = _millis_between(one.began_at, other.began_at)
+        if apart is None or apart < spacing_millis * limits.SPACING_TOLERANCE:
+            when = "at an unknown time" if apart is None else f"{apart} ms"
+            yield f"sample {other.number} began {when} after sample {one.number}, expected {spacing_millis} ms"
+
+
+def _millis_between(begin: str, end: str) -> int | None:
+    one, other = moment(begin), moment(end)
+    return None if one is None or other is None else (other - one) // timedelta(milliseconds=1)
+
+
+def places_of(sample: BucketSampled, bucket: str) -> tuple[PlaceSeen, ...]:
+    """What each drive showed of one bucket in a sample."""
     return tuple(
         PlaceSeen(
             place=place.place,
@@ -53,6 +114,33 @@ def _places_of(sample: BucketSampled | None, bucket: str) -> tuple[PlaceSeen, ..
         )
         for place in sample.places
     )
+
+
+def fold_pace(samples: Sequence[BucketSampled], buckets: Mapping[str, Bucket]) -> SamplePace | None:
+    """How promptly the store answered the samples of a phase; None without a sample."""
+    timed = [(answer.millis, source, sample.began_at) for sample in samples for source, answer in _answers(sample)]
+    if not timed:
+        return None
+    slowest, source, at = max(timed)
+    rows = [row for bucket in buckets.values() for row in bucket.samples]
+    dark = {row.number for row in rows if row.state is BucketState.UNOBSERVABLE}
+    whole = sorted(at for at in (moment(row.at) for row in rows if row.number not in dark) if at is not None)
+    gaps = (later - earlier for earlier, later in pairwise(whole))
+    return SamplePace(
+        slowest_millis=slowest,
+        slowest=source,
+        slowest_at=at,
+        gap_millis=max(gaps, default=timedelta()) // timedelta(milliseconds=1),
+        stalled=tuple(sorted({row.number for row in rows if row.unanswered})),
+    )
+
+
+def _answers(sample: BucketSampled) -> Iterator[tuple[str, HttpAnswer]]:
+    """Every answer of a sample with the name of its source."""
+    yield from (("list", page) for page in sample.listing)
+    yield from ((f"head of {bucket}", answer) for bucket, answer in sample.heads.items())
+    yield from ((f"get of {bucket}", answer) for bucket, answer in sample.gets.items())
+    yield from (("readiness", answer) for answer in (sample.ready, sample.writable) if answer is not None)
 
 
 def phase_state(states: Sequence[BucketState]) -> BucketState:
@@ -65,33 +153,56 @@ def phase_state(states: Sequence[BucketState]) -> BucketState:
     return known.pop()
 
 
-def read_sample(at: str, sample: BucketSampled, bucket: str) -> BucketSample:
-    """One bucket in one sample, classed."""
+def read_sample(sample: BucketSampled, bucket: str, *, seconds: float = limits.SAMPLE_SECONDS) -> BucketSample:
+    """One bucket in one sample, classed. ``seconds`` was the deadline of each source."""
     notes: list[str] = []
     names = _listed_names(sample.listing, notes)
     listed = Truth.UNKNOWN if names is None else _truth(there=bucket in names)
     head = _head(sample.heads.get(bucket), notes)
     get = _get(sample.gets.get(bucket), notes)
-    marker, trace = _markers(sample.places, bucket, notes)
+    marker, trace, data = _markers(sample.places, bucket, notes)
     ready = _readiness(sample, notes)
+    unanswered = tuple(_unanswered(sample, bucket))
+    if "ready" in unanswered:
+        notes.append("ready: no answer in time")
+    state = sample_state(listed=listed, head=head, get=get, marker=marker, trace=trace, data=data, ready=ready)
+    millis = _millis_between(sample.began_at, sample.ended_at)
+    longest = round((seconds + limits.SAMPLE_SLACK_SECONDS) * 1000)
+    if millis is None or not 0 <= millis <= longest:
+        took = "an unknown time" if millis is None else f"{millis} ms"
+        notes.append(f"the sample took {took}, expected at most {longest} ms: its answers are not of one moment")
+        unanswered = (*unanswered, "sample")
+    if unanswered and state not in WRONG_STATES:
+        state = BucketState.UNOBSERVABLE
     return BucketSample(
         number=sample.number,
-        at=at,
+        at=sample.began_at,
+        ended_at=sample.ended_at,
         listed=listed,
         head=head,
         get=get,
         marker=marker,
         trace=trace,
+        data=data,
         ready=ready,
-        state=sample_state(listed=listed, head=head, get=get, marker=marker, trace=trace, ready=ready),
+        state=state,
         notes=tuple(notes),
+        unanswered=unanswered,
     )
 
 
-def sample_state(*, listed: Truth, head: Truth, get: Truth, marker: Truth, trace: Truth, ready: Truth) -> BucketState:
-    """The class of one sample (design section 4). Loss is told first: it rests on three positive answers."""
-    if listed is Truth.ABSENT and head is Truth.ABSENT and trace is Truth.PRESENT:
-        return BucketState.INDEX_LOST
+def sample_state(
+    *, listed: Truth, head: Truth, get: Truth, marker: Truth, trace: Truth, data: Truth, ready: Truth
+) -> BucketState:
+    """The class of one sample (design section 4). Loss is told first: it rests on three positive answers.
+
+    Those are the list, HeadBucket and the disk; where the list is unknown, a GET that says NoSuchBucket stands in for
+    it beside a whole marker. Without any data folder no restart brings the bucket back: a class of its own.
+    """
+    unserved = head is Truth.ABSENT and get is Truth.ABSENT
+    hidden = listed is Truth.UNKNOWN and unserved and marker is Truth.PRESENT
+    if hidden or (listed is Truth.ABSENT and head is Truth.ABSENT and trace is Truth.PRESENT):
+        return BucketState.DATA_MISSING if data is Truth.ABSENT else BucketState.INDEX_LOST
     if Truth.UNKNOWN in (listed, head, get, marker):
         return BucketState.UNOBSERVABLE
     if listed is Truth.ABSENT and head is Truth.ABSENT:
@@ -103,6 +214,30 @@ def sample_state(*, listed: Truth, head: Truth, get: Truth, marker: Truth, trace
     if marker is Truth.ABSENT:
         return BucketState.MARKER_MISSING
     return BucketState.NOT_READY if ready is Truth.ABSENT else BucketState.INDEXED
+
+
+def is_slow(sample: BucketSample) -> bool:
+    """Whether a sample is not whole for one reason alone: sources gave no answer in time, and none said anything bad.
+
+    A refused connection, an error and an absence are answers.
+    """
+    truths = {"list": sample.listed, "head": sample.head, "get": sample.get, "markers": sample.marker}
+    unknown = {source for source, truth in truths.items() if truth is Truth.UNKNOWN}
+    bad = Truth.ABSENT in (*truths.values(), sample.ready)
+    return bool(sample.unanswered) and unknown <= set(sample.unanswered) and not bad
+
+
+def _unanswered(sample: BucketSampled, bucket: str) -> Iterator[str]:
+    """The sources of a sample that gave no answer in time."""
+    if any(page.error == _NO_ANSWER for page in sample.listing):
+        yield "list"
+    for source, answers in (("head", sample.heads), ("get", sample.gets)):
+        if bucket in answers and answers[bucket].error == _NO_ANSWER:
+            yield source
+    if any(_DARK.fullmatch(place.error or "") for place in sample.places):
+        yield "markers"
+    if any(answer is not None and answer.error == _NO_ANSWER for answer in (sample.ready, sample.writable)):
+        yield "ready"
 
 
 def _truth(*, there: bool) -> Truth:
@@ -160,16 +295,23 @@ def _is_whole_list(answer: HttpAnswer) -> bool:
 
 
 def _why(answer: HttpAnswer | None) -> str:
-    if answer is None:
-        return "not asked"
+    return "not asked" if answer is None else answer_words(answer)
+
+
+def answer_words(answer: HttpAnswer) -> str:
+    """What an S3 answer says, in words: its status and fault, and of a server in trouble its own message."""
     if answer.error:
-        return answer.error
+        return "no answer in time" if answer.error == _NO_ANSWER else answer.error
     fault = parse_fault(answer.body.encode())
-    return f"HTTP {answer.status}" + (f" {fault.code}" if fault else "")
+    words = f"HTTP {answer.status}" + (f" {fault.code}" if fault else "")
+    if (answer.status or 0) < _SERVER_ERROR:
+        return words
+    message = " ".join((fault.message if fault else answer.body).split())
+    return f"{words}, {ascii(message)[1:-1][:_MESSAGE_CHARS]}" if message else words
 
 
-def _markers(places: Sequence[PlaceSeen], bucket: str, notes: list[str]) -> tuple[Truth, Truth]:
-    """Whether a drive has the whole marker, and whether any drive has a part of it.
+def _markers(places: Sequence[PlaceSeen], bucket: str, notes: list[str]) -> tuple[Truth, Truth, Truth]:
+    """Whether a drive has the whole marker, whether any drive has a part of it, and whether any has the data folder.
 
     A drive that gave an error is unknown as a whole, whatever was seen on it, and one unknown drive makes the whole
     marker unknown: a disk that fails with EIO is no healthy one. A part that was seen stays seen: it is what tells a
@@ -177,17 +319,21 @@ def _markers(places: Sequence[PlaceSeen], bucket: str, notes: list[str]) -> tupl
     """
     whole: list[Truth] = []
     parts: list[Truth] = []
+    folders: list[Truth] = []
     for place in places:
         found = [marker for marker in place.markers if marker.bucket == bucket]
         both = (found[0].data, found[0].meta) if len(found) == 1 else (Truth.UNKNOWN, Truth.UNKNOWN)
         error = place.error or (found[0].error if len(found) == 1 else "not looked at")
         if error:
             notes.append(f"markers at {place.place}: {error}")
+        elif both == (Truth.PRESENT, Truth.ABSENT):
+            notes.append(f"markers at {place.place}: the data folder is there, and .metadata.bin is not")
         parts.extend(both)
+        folders.append(both[0])
         whole.append(Truth.UNKNOWN if error else _all_of(both))
     if not places:
         notes.append("markers: no place is known")
-    return Truth.UNKNOWN if Truth.UNKNOWN in whole else _any_of(whole), _any_of(parts)
+    return Truth.UNKNOWN if Truth.UNKNOWN in whole else _any_of(whole), _any_of(parts), _any_of(folders)
 
 
 def _all_of(truths: Sequence[Truth]) -> Truth:

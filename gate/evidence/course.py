@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from gate import limits
+from gate.evidence.log_join import moment
 from gate.evidence.once import doubled
 from gate.evidence.pushes import child_name
 from gate.model import records as say
@@ -18,6 +20,7 @@ PHASED = (  # what is seen before and after, and says of which it is
     say.LogCanarySent,
     ReplicaCanaries,
 )
+_EARLY_SECONDS = 0.01  # both times are cut to milliseconds
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PUSHES = frozenset(child_name(label) for label in Label)
 
@@ -42,6 +45,7 @@ def _disorder(entries: Sequence[say.Entry]) -> Iterator[str]:
     planned = next((place for place, row in enumerate(rows) if isinstance(row, say.PushSetKnown)), len(rows))
     yield from doubled(rows)
     yield from _around_pushes(rows)
+    yield from _untimely(entries)
     for place, row in enumerate(rows):
         if isinstance(row, PHASED):
             if row.phase is Phase.PRE and place > planned:
@@ -50,6 +54,20 @@ def _disorder(entries: Sequence[say.Entry]) -> Iterator[str]:
                 yield f"a record of kind {row.kind} of the phase post stands before the end of a push"
         elif isinstance(row, StoreLogRead) and ended and place < ended[-1]:
             yield "the store's log was read before the end of a push"
+
+
+def _untimely(entries: Sequence[say.Entry]) -> Iterator[str]:
+    """Samples whose own times are not those of their place in the journal: what they say of their spacing is void."""
+    for entry in entries:
+        if not isinstance(entry.record, say.BucketSampled):
+            continue
+        ended, written = moment(entry.record.ended_at), moment(entry.at)
+        late = None if ended is None or written is None else (written - ended).total_seconds()
+        if late is None or not -_EARLY_SECONDS <= late <= limits.RECORDING_SECONDS:
+            yield (
+                f"sample {entry.record.number} of the phase {entry.record.phase.value} ended at "
+                f"{ascii(entry.record.ended_at)[1:-1][:40]} by its own word, and was recorded at {entry.at}"
+            )
 
 
 def _around_pushes(rows: Sequence[say.Record]) -> Iterator[str]:

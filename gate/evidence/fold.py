@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from gate.errors import ForeignTextError
 from gate.evidence.bodies import Expected, fold_body
-from gate.evidence.buckets import fold_buckets
+from gate.evidence.buckets import fold_buckets, fold_pace
 from gate.evidence.course import clock_jump_millis, disorder
 from gate.evidence.coverage import fold_coverage
 from gate.evidence.drives import fold_drives
@@ -95,10 +95,11 @@ def fold(tape: Tape, captures: Captures) -> Facts:
         stages=_stages(tape),
         pre=phases[Phase.PRE],
         during=fold_during(
-            [(at, record) for at, record in tape.timed(say.BucketSampled) if record.phase is Phase.DURING],
+            [record for record in tape.of(say.BucketSampled) if record.phase is Phase.DURING],
             tape.timed(say.ChildEnded),
             tape.timed(say.StageMark),
             first.policy.buckets,
+            (attempt.label for attempt in push.attempts if attempt.started),
         ),
         post=phases[Phase.POST],
         build=fold_build(builds[-1] if builds else None, _child(tape, BUILD_CHILD), _chunks(captures, BUILD_LOG)),
@@ -271,11 +272,15 @@ def _unidentified(cache: str, note: str) -> CacheFacts:
 
 
 def _phase(tape: Tape, phase: Phase, policy: Policy, canary: Canary | None) -> PhaseFacts:
-    samples = [(at, record) for at, record in tape.timed(say.BucketSampled) if record.phase is phase]
+    samples = [record for record in tape.of(say.BucketSampled) if record.phase is phase]
+    buckets = fold_buckets(
+        samples, policy.buckets, wanted=policy.samples, spacing_millis=round(policy.sample_spacing * 1000)
+    )
     states = [record for record in tape.of(say.StateSeen) if record.phase is phase]
     return PhaseFacts(
-        buckets=fold_buckets(samples, policy.buckets),
-        drives=fold_drives(sample for _, sample in samples),
+        buckets=buckets,
+        pace=fold_pace(samples, buckets),
+        drives=fold_drives(samples),
         state=fold_state(states[-1]) if states else None,
         workloads=tuple(
             Workload(

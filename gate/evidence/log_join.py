@@ -73,6 +73,8 @@ def failures_of(entries: Iterable[say.Entry], push: Push, bodies: Iterable[Body]
         if ended is None:
             continue
         if isinstance(record, say.ChildEnded):
+            own = moment(record.ended_at)
+            ended = ended if own is None else min(own, ended)
             began = _before(ended, record.millis)
             found += [
                 Failure(what="push", began=began, ended=ended, label=label, store_path=path)

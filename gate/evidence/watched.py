@@ -1,16 +1,18 @@
-"""The bucket samples of the time of each push → how well each bucket was watched while it ran.
+"""The bucket samples of the time of each push → the class of each bucket while it ran, and how well it was watched.
 
 A sample belongs to a push by its time: the watch may stand in another process than the push.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from gate.evidence.buckets import WRONG_STATES, fold_buckets
+from gate import limits
+from gate.evidence.buckets import WRONG_STATES, bucket_of, fold_pace, in_order, is_slow, read_sample
 from gate.evidence.drives import fold_drives
+from gate.evidence.log_join import moment
 from gate.evidence.pushes import child_name
-from gate.model.basics import BucketState, Label
+from gate.model.basics import BucketState, Label, Truth
 from gate.model.document import Bucket, BucketSample, During, PushWatch, Watched
 from gate.model.records import BucketSampled, ChildEnded, StageMark
 
@@ -18,29 +20,82 @@ _LONGEST_MILLIS = 10**12  # 32 years: a journal that claims more is none of ours
 
 
 def fold_during(
-    samples: Sequence[tuple[str, BucketSampled]],
+    samples: Sequence[BucketSampled],
     ended: Sequence[tuple[str, ChildEnded]],
     marks: Sequence[tuple[str, StageMark]],
     buckets: Sequence[str],
+    begun: Iterable[Label],
+    *,
+    seconds: float = limits.SAMPLE_SECONDS,
 ) -> During:
-    """The samples of the phase ``during``, the ended children and the marks of the stages, each with its time."""
-    seen = fold_buckets(samples, buckets) if samples else {}
-    losses = [sample.at for bucket in seen.values() for sample in bucket.samples if sample.state in WRONG_STATES]
+    """The samples of the phase ``during``, the ended children and the marks of the stages with their times.
+
+    ``begun`` are the publications whose push began. Each source of a sample had so many seconds to answer.
+    """
+    ordered = in_order(samples)
+    rows = {name: tuple(read_sample(sample, name, seconds=seconds) for sample in ordered) for name in sorted(buckets)}
+    pushes = tuple(_watches(rows, ended, marks))
+    labels = tuple(begun)
+    seen: dict[str, Bucket] = {}
+    for name, row in rows.items() if ordered else ():
+        watches = {watch.label: watch.buckets[name] for watch in pushes}
+        state, doubts = _during_state(row, {label: watches.get(label) for label in labels})
+        seen[name] = bucket_of(name, ordered, row, state, doubts)
+    losses = [sample.at for row in rows.values() for sample in row if sample.state in WRONG_STATES]
     return During(
         buckets=seen,
         first_loss_at=min(losses, default=None),
-        pushes=tuple(_watches(seen, ended, marks, buckets)),
-        drives=fold_drives(sample for _, sample in samples),
+        pushes=pushes,
+        drives=fold_drives(ordered),
+        pace=fold_pace(ordered, seen),
     )
 
 
+def _during_state(
+    samples: Sequence[BucketSample], watches: Mapping[Label, Watched | None]
+) -> tuple[BucketState, tuple[str, ...]]:
+    """The worst that was seen of a bucket while pushes ran, else whether each begun push was watched; and the doubts.
+
+    Samples of several pushes differ when a bucket is lost in one, so each counts by itself.
+    """
+    wrong = {sample.state for sample in samples} - {BucketState.INDEXED, BucketState.UNOBSERVABLE}
+    if wrong:
+        return min(wrong, key=list(BucketState).index), ()
+    doubts = (*_unread(samples), *_unwatched(watches))
+    return (BucketState.UNOBSERVABLE if doubts else BucketState.INDEXED), doubts
+
+
+def _unread(samples: Sequence[BucketSample]) -> Iterator[str]:
+    """Samples that could not be read for another reason than a slow answer."""
+    for sample in samples:
+        if sample.state is BucketState.UNOBSERVABLE and not is_slow(sample):
+            absent = Truth.ABSENT in (sample.listed, sample.head, sample.get, sample.marker)
+            said = "says absent, and not all of it could be read" if absent else "could not be read"
+            yield f"sample {sample.number} {said}"
+
+
+def _unwatched(watches: Mapping[Label, Watched | None]) -> Iterator[str]:
+    """Each begun push without a whole sample, or with too long a time between two of them."""
+    if not watches:
+        yield "no push ran"
+    for label, watch in watches.items():
+        if watch is None or not watch.whole:
+            yield f"the push of the {label.value} has no whole sample"
+        elif watch.gap_millis > limits.STALL_BRIDGE_SECONDS * 1000:
+            yield (
+                f"the push of the {label.value} has {watch.gap_millis} ms without a whole sample, expected at most "
+                f"{limits.STALL_BRIDGE_SECONDS:g} s"
+            )
+        elif not watch.bridged:
+            yield f"the push of the {label.value} begins or ends with a sample that the store did not answer in time"
+
+
 def _watches(
-    seen: Mapping[str, Bucket],
+    seen: Mapping[str, Sequence[BucketSample]],
     ended: Sequence[tuple[str, ChildEnded]],
     marks: Sequence[tuple[str, StageMark]],
-    buckets: Sequence[str],
 ) -> Iterator[PushWatch]:
-    """A push lasts from the mark of its stage to the record of its end, which is written when its watch is over.
+    """A push lasts from the mark of its stage to the record of its end, which no sample holds back.
 
     Without a mark it is as long as its client says.
     """
@@ -56,18 +111,22 @@ def _watches(
                 label=label,
                 began_at=_written(begin),
                 ended_at=at,
-                buckets={
-                    name: _watched(begin, end, seen[name].samples if name in seen else ()) for name in sorted(buckets)
-                },
+                buckets={name: _watched(begin, end, rows) for name, rows in seen.items()},
             )
 
 
 def _watched(begin: datetime, end: datetime, samples: Sequence[BucketSample]) -> Watched:
-    timed = sorted((datetime.fromisoformat(sample.at), sample.state) for sample in samples)
+    timed = [(at, sample.state) for sample in samples if (at := moment(sample.at)) is not None]
     inside = [(at, state) for at, state in timed if begin <= at <= end]
     whole = [at for at, state in inside if state is not BucketState.UNOBSERVABLE]
     gaps = (later - earlier for earlier, later in pairwise([begin, *whole, end]))
-    return Watched(samples=len(inside), whole=len(whole), gap_millis=max(gaps) // timedelta(milliseconds=1))
+    edges = (inside[0][0], inside[-1][0]) if inside else ()
+    return Watched(
+        samples=len(inside),
+        whole=len(whole),
+        gap_millis=max(gaps) // timedelta(milliseconds=1),
+        bridged=set(edges) <= set(whole),
+    )
 
 
 def _written(moment: datetime) -> str:

@@ -2,30 +2,32 @@
 
 from collections.abc import Iterable, Sequence
 
-from gate.evidence.buckets import fold_buckets
+from gate.evidence.buckets import fold_buckets, fold_pace, in_order, places_of
 from gate.evidence.origin import of_origin
+from gate.judge.checks.buckets import bucket_status
 from gate.judge.command_verdict import decide, worst
-from gate.judge.registry import BY_CODE
 from gate.judge.scratch import judge_scratch, leftovers
-from gate.model.basics import BucketState, Status
+from gate.model.basics import Status
 from gate.model.document import Bucket
 from gate.model.operators import BucketCause, Rca, RcaSample, ScratchResult, ScratchSeen
-from gate.model.records import BucketSampled, PlaceSeen
+from gate.model.records import BucketSampled
 
 
 def judge_rca(
-    samples: Sequence[tuple[str, BucketSampled]],
+    samples: Sequence[BucketSampled],
     buckets: Iterable[str],
     *,
     endpoint: str,
     wanted: int,
+    spacing_millis: int,
     scratch: ScratchSeen | None,
 ) -> Rca:
-    """Judge the samples, each with its time, of some buckets; ``wanted`` samples were to be taken."""
-    samples, scratch = of_origin(samples), of_origin(scratch)
-    causes = {name: _cause(name, bucket, samples, wanted) for name, bucket in fold_buckets(samples, buckets).items()}
+    """Judge the samples of some buckets; ``wanted`` samples were to be taken, ``spacing_millis`` apart."""
+    ordered, scratch = of_origin(in_order(samples)), of_origin(scratch)
+    folded = fold_buckets(ordered, buckets, wanted=wanted, spacing_millis=spacing_millis)
+    causes = {name: _cause(name, bucket, ordered) for name, bucket in folded.items()}
     result = judge_scratch(scratch) if scratch else None
-    left = leftovers([sample for _, sample in samples], scratch.bucket if scratch else None)
+    left = leftovers(ordered, scratch.bucket if scratch else None)
     status = worst([*(cause.status for cause in causes.values()), *([result.status] if result else [])])
     return Rca(
         endpoint=endpoint,
@@ -34,47 +36,27 @@ def judge_rca(
         buckets=causes,
         scratch=result,
         leftovers=left,
+        pace=fold_pace(ordered, folded),
         verdict=decide(status, _headline(status, causes, result)),
     )
 
 
-def any_failed(samples: Sequence[tuple[str, BucketSampled]], buckets: Iterable[str]) -> tuple[str, ...]:
+def any_failed(samples: Sequence[BucketSampled], buckets: Iterable[str]) -> tuple[str, ...]:
     """The buckets that are of the failure class by these samples."""
-    folded = fold_buckets(of_origin(samples), buckets).items()
-    return tuple(name for name, bucket in folded if _status(bucket.state, bucket) is Status.FAIL)
+    folded = fold_buckets(of_origin(samples), buckets, wanted=0, spacing_millis=0).items()
+    return tuple(name for name, bucket in folded if bucket_status(bucket) is Status.FAIL)
 
 
-def _cause(name: str, bucket: Bucket, samples: Sequence[tuple[str, BucketSampled]], wanted: int) -> BucketCause:
-    state = bucket.state
-    if state is BucketState.INDEXED and len(samples) < wanted:
-        state = BucketState.UNOBSERVABLE
+def _cause(name: str, bucket: Bucket, samples: Sequence[BucketSampled]) -> BucketCause:
     return BucketCause(
-        state=state,
-        status=_status(state, bucket),
+        state=bucket.state,
+        status=bucket_status(bucket),
+        doubts=bucket.doubts,
         samples=tuple(
-            RcaSample(seen=seen, places=_places(sample, name))
-            for seen, (_, sample) in zip(bucket.samples, samples, strict=True)
+            RcaSample(seen=seen, places=places_of(sample, name))
+            for seen, sample in zip(bucket.samples, samples, strict=True)
         ),
     )
-
-
-def _places(sample: BucketSampled, bucket: str) -> tuple[PlaceSeen, ...]:
-    return tuple(
-        PlaceSeen(
-            place=place.place,
-            markers=tuple(mark for mark in place.markers if mark.bucket == bucket),
-            volume=place.volume,
-            error=place.error,
-        )
-        for place in sample.places
-    )
-
-
-def _status(state: BucketState, bucket: Bucket) -> Status:
-    """The registry's status; without a look before, nobody knows whether a missing bucket was ever there."""
-    if state is BucketState.FLAPPING:
-        return Status.FAIL if bucket.index_lost_seen else Status.INCONCLUSIVE
-    return Status.INCONCLUSIVE if state is BucketState.MISSING else BY_CODE[f"bucket-{state.value}"].statuses[0]
 
 
 def _headline(status: Status, causes: dict[str, BucketCause], scratch: ScratchResult | None) -> str:

@@ -12,6 +12,7 @@ from gate.errors import ForeignTextError
 from gate.evidence.buckets import WRONG_STATES
 from gate.evidence.origin import of_origin
 from gate.judge.check_kinds import kind_of
+from gate.judge.checks.buckets import sample_in_words
 from gate.judge.checks.controls import BIT_FLIP, check_controls
 from gate.judge.checks.epochs import ROLES, misnamed
 from gate.judge.checks.run import check_caches
@@ -199,8 +200,7 @@ def _store(seen: Examined) -> Iterator[Check]:
 def _bucket(facts: Facts, name: str) -> Check:
     """The class in this one sample; the classes that a run fails by fail here too."""
     sample = facts.pre.buckets[name].samples[0]
-    said = f"list {sample.listed.value}, head {sample.head.value}, get {sample.get.value}, marker {sample.marker.value}"
-    told = f"{sample.state.value}: {said}" + (f" ({'; '.join(sample.notes)})" if sample.notes else "")
+    told = f"{sample.state.value}: {sample_in_words(sample)}"
     if sample.state in WRONG_STATES - {BucketState.MISSING}:  # what never was here is a wrong name
         return Check(name=f"bucket:{name}", status=Status.FAIL, told=told, hint=kind_of("bucket").hint)
     return _check(f"bucket:{name}", told, good=sample.state is BucketState.INDEXED)

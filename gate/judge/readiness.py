@@ -12,7 +12,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from gate.errors import ForeignTextError
-from gate.evidence.buckets import fold_buckets, read_sample
+from gate.evidence.buckets import WRONG_STATES, fold_buckets, read_sample
 from gate.evidence.origin import of_origin
 from gate.judge.command_verdict import decide
 from gate.model.basics import BucketState, Status, Truth
@@ -24,7 +24,7 @@ from gate.parse.s3 import parse_versioning
 _OK = 200
 _NOT_FOUND = 404
 _PORTS: Final = {"http": 80, "https": 443}
-_BROKEN: Final = frozenset({BucketState.INDEX_LOST, BucketState.UNSERVED, BucketState.UNLISTED})
+_BROKEN: Final = WRONG_STATES - {BucketState.MISSING}
 _GRADES: Final = list(Level)  # the worst first
 _Grade = tuple[Level | None, str]  # None: nothing against it
 
@@ -37,7 +37,7 @@ NOT_HA: Final = (
 def judge_readiness(seen: ReadinessSeen, *, expect_interim: bool) -> Readiness:
     """Judge what was seen; with ``expect_interim`` the level ``interim`` passes too."""
     seen = of_origin(seen)
-    bucket = fold_buckets(seen.samples, [seen.bucket])[seen.bucket]
+    bucket = _bucket(seen)
     grade = _bucket_grade(seen, bucket)
     beside, beside_why = _beside_cache(seen)
     good = Level.HA if seen.statement and beside is Truth.ABSENT else Level.INTERIM
@@ -62,6 +62,11 @@ def judge_readiness(seen: ReadinessSeen, *, expect_interim: bool) -> Readiness:
         notes=(*_notes(seen, objects, beside), *(f"{read.key} was passed over: {read.problem}" for read in others)),
         verdict=_decision(level, why, expect_interim=expect_interim),
     )
+
+
+def _bucket(seen: ReadinessSeen) -> Bucket:
+    folded = fold_buckets(seen.samples, [seen.bucket], wanted=seen.wanted, spacing_millis=seen.spacing_millis)
+    return folded[seen.bucket]
 
 
 def _overall(seen: ReadinessSeen, objects: Sequence[StateObject], bucket: _Grade) -> tuple[Level, str]:
@@ -206,9 +211,7 @@ def _beside_cache(seen: ReadinessSeen) -> tuple[Truth, str]:
     """Whether the state lives on the cache's store: by the endpoint, and by the cache's buckets in its list."""
     if seen.cache_endpoint and _origin(seen.endpoint) == _origin(seen.cache_endpoint):
         return Truth.PRESENT, "the same S3 endpoint as the cache's"
-    listed = {
-        name: {read_sample(at, sample, name).listed for at, sample in seen.samples} for name in seen.cache_buckets
-    }
+    listed = {name: {read_sample(sample, name).listed for sample in seen.samples} for name in seen.cache_buckets}
     shared = [name for name, truths in listed.items() if Truth.PRESENT in truths]
     if shared:
         return Truth.PRESENT, f"its endpoint also lists {', '.join(shared)} of the cache"

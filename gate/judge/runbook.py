@@ -59,9 +59,18 @@ _DATA_LOSS: Final = (
     "If it was there before, it is data loss, not index loss: stop trusted writes, take the evidence with "
     "`publication-gate capture`, and restore from a backup. A restart brings nothing back."
 )
+_DATA_GONE: Final = (
+    "The bucket's data folder is gone: no restart brings it back. Find out what removed or moved it (a rename, an "
+    "unmounted volume, a wrong mount), put it back where that is possible, else restore from a backup."
+)
+_HALF: Final = (
+    "Where a note says that the data folder is there and .metadata.bin is not, this is no loss: an older RustFS wrote "
+    "none, and an upgrade that broke off leaves such a bucket (rustfs#8003, #2227; #8008 repairs it). Bring RustFS to "
+    "a version with that repair and ask again."
+)
 _FROM_MEMORY: Final = (
-    "If they are, the store serves what is not on its disks: don't restart it, which could lose the bucket. Copy out "
-    "what matters, the state first, then treat it as data loss."
+    "If they are, and no data folder is on any drive, the store serves what is not on its disks: don't restart it, "
+    "which could lose the bucket. Copy out what matters, the state first, then treat it as data loss."
 )
 _SOURCES: Final = (
     "Mend what the notes of the samples name: the key's rights (403), the endpoint, the markers' place, the clocks "
@@ -78,6 +87,10 @@ RUNBOOK: Final[Mapping[BucketState, Runbook]] = {
     BucketState.INDEX_LOST: Runbook(
         meaning="ListBuckets and HeadBucket lack the bucket while its marker is on disk: the incident's failure class",
         steps=(_STOP, _KEEP, _WAIT, _DISK, _LAST, _AFTER),
+    ),
+    BucketState.DATA_MISSING: Runbook(
+        meaning="ListBuckets and HeadBucket lack the bucket, its metadata is on disk, and its data folder is gone",
+        steps=(_STOP, _KEEP, _DATA_GONE, _AFTER),
     ),
     BucketState.UNSERVED: Runbook(
         meaning="ListBuckets names the bucket, and HeadBucket or a GET says that there is none: a stalled drive",
@@ -105,6 +118,7 @@ RUNBOOK: Final[Mapping[BucketState, Runbook]] = {
         meaning="the bucket is served, and no drive has both of its markers",
         steps=(
             "Check the markers' places: is each the data folder of this very store, and are all of its drives named?",
+            _HALF,
             _FROM_MEMORY,
         ),
     ),

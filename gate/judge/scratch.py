@@ -70,7 +70,7 @@ def _found(seen: ScratchSeen) -> Step:
     name = "find in the index"
     if seen.sample is None:
         return Step(name=name, status=Status.INCONCLUSIVE, told="not reached")
-    row = read_sample("", seen.sample, seen.bucket)
+    row = read_sample(seen.sample, seen.bucket)
     said = (row.listed, row.head, row.get)
     told = f"list {row.listed.value}, head {row.head.value}, get {row.get.value} (look {row.number})"
     if set(said) == {Truth.PRESENT}:
@@ -115,7 +115,7 @@ def _removed(seen: ScratchSeen) -> tuple[bool, Step]:
     if not seen.removals:
         return True, Step(name=name, status=Status.PASS, told="nothing was made")
     last = seen.removals[-1]
-    row = read_sample("", seen.after, seen.bucket) if seen.after else None
+    row = read_sample(seen.after, seen.bucket) if seen.after else None
     there = row is None or row.listed is not Truth.ABSENT or row.head is not Truth.ABSENT
     told = _told(last) + (f"; then list {row.listed.value}, head {row.head.value}" if row else "")
     marks = [mark for place in seen.places_after for mark in place.markers]

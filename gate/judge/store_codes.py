@@ -8,8 +8,17 @@ STORE: tuple[Code, ...] = (
     code(
         "bucket-index-lost",
         (FAIL,),
-        "ListBuckets and HeadBucket lack the bucket while its marker is on disk: the incident's failure class",
+        "HeadBucket and ListBuckets, or a GET where the list is unknown, lack the bucket while its marker is on disk: "
+        "the incident's failure class",
         CAPTURE_FIRST,
+        index_loss=True,
+    ),
+    code(
+        "bucket-data-missing",
+        (FAIL,),
+        "ListBuckets and HeadBucket lack the bucket, its metadata is on disk, and its data folder is gone",
+        "capture first; no restart brings the bucket's data folder back: find out what removed or moved it, and put it "
+        "back or restore it from a backup",
         index_loss=True,
     ),
     code(
@@ -37,7 +46,8 @@ STORE: tuple[Code, ...] = (
         "bucket-marker-missing",
         (INCONCLUSIVE,),
         "the bucket is served but no drive has its whole marker",
-        "check the markers' place: is it the data folder of this store?",
+        "check the markers' place: is it the data folder of this store? A data folder without .metadata.bin is an "
+        "older RustFS's, or of an upgrade that broke off (rustfs#8003): no loss",
     ),
     code(
         "bucket-flapping",
@@ -51,6 +61,21 @@ STORE: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "a source of bucket truth could not be read: unknown is not absent",
         LOOK,
+    ),
+    code(
+        "store-stalled",
+        (INCONCLUSIVE,),
+        "the store or a drive did not answer in time: while a push runs a short stall may pass between whole samples, "
+        "a longer one may hide a loss",
+        "look at the drive's latency, at the kernel's log and at the store's (`health is faulty`, `operation timed "
+        "out`); then run the probe again",
+    ),
+    code(
+        "store-slow",
+        (INCONCLUSIVE,),
+        "an answer of the store took longer than the 5 s after which RustFS itself gives up a disk operation",
+        "look at the drive's latency, at the kernel's log and at the store's (`health is faulty`, `operation timed "
+        "out`); then run the probe again",
     ),
     code(
         "volume-foreign",

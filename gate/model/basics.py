@@ -96,6 +96,7 @@ class BucketState(StrEnum):
 
     INDEXED = "indexed"
     INDEX_LOST = "index-lost"
+    DATA_MISSING = "data-missing"
     UNSERVED = "unserved"
     UNLISTED = "unlisted"
     MISSING = "missing"

@@ -42,30 +42,56 @@ class Stage:
 class BucketSample:
     """One bucket in one sample, classified: what list, head, get and markers say.
 
-    ``marker`` is the whole marker (data and metadata) on at least one drive, ``trace`` any part of it on any drive.
-    ``at`` is when the sample was recorded; ``notes`` name what made a source unknown.
+    ``marker`` is the whole marker (data and metadata) on at least one drive, ``trace`` any part of it on any drive,
+    ``data`` the bucket's data folder on any drive. ``at`` is when its sources were asked, ``ended_at`` when the last
+    one had answered or its time was over. ``unanswered`` are the sources that gave no answer in time, ``sample`` among
+    them when the whole took too long; ``notes`` name what made a source unknown.
     """
 
     number: int
     at: str
+    ended_at: str
     listed: Truth
     head: Truth
     get: Truth
     marker: Truth
     trace: Truth
+    data: Truth
     ready: Truth
     state: BucketState
     notes: tuple[str, ...]
+    unanswered: tuple[str, ...]
 
 
 @value
 class Bucket:
-    """A bucket over the samples of a phase. ``index_lost_seen``: one sample at least was index-lost with markers."""
+    """A bucket over the samples of a phase, classed by `gate.evidence.buckets`.
+
+    ``index_lost_seen``: one sample at least was index-lost, or data-missing, with markers. ``doubts`` are the reasons
+    beside the samples' own for which the bucket is unobservable, one sentence each.
+    """
 
     state: BucketState
     index_lost_seen: bool
     samples: tuple[BucketSample, ...]
     places: tuple[PlaceSeen, ...]
+    doubts: tuple[str, ...] = ()
+
+
+@value
+class SamplePace:
+    """How promptly the store answered the samples of a phase.
+
+    ``slowest_millis`` is the longest answer, or the time after which none was waited for any more; ``slowest`` names
+    its source, ``slowest_at`` when it was asked. ``gap_millis`` is the longest time from one whole sample to the next,
+    ``stalled`` the numbers of the samples in which a source gave no answer in time.
+    """
+
+    slowest_millis: int
+    slowest: str
+    slowest_at: str
+    gap_millis: int
+    stalled: tuple[int, ...]
 
 
 @value
@@ -133,18 +159,21 @@ class PhaseFacts:
     replicas: tuple[ReplicaLog, ...] = ()
     replicas_error: str = ""
     drives: tuple[DriveTrouble, ...] = ()
+    pace: SamplePace | None = None
 
 
 @value
 class Watched:
     """One bucket while one push ran: its samples, how many told all that was asked, and the longest silence.
 
-    ``gap_millis``: the longest stretch of the push, its begin and end included, without a whole sample.
+    ``gap_millis``: the longest stretch of the push, its begin and end included, without a whole sample. ``bridged``:
+    each sample that was not whole, because a source was slow, has a whole one before and after it in this push.
     """
 
     samples: int
     whole: int
     gap_millis: int
+    bridged: bool = True
 
 
 @value
@@ -165,6 +194,7 @@ class During:
     first_loss_at: str | None
     pushes: tuple[PushWatch, ...] = ()
     drives: tuple[DriveTrouble, ...] = ()
+    pace: SamplePace | None = None
 
 
 @value

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Literal
 
 from gate.model.basics import BucketState, Status, Truth, Word, value
-from gate.model.document import BucketSample
+from gate.model.document import BucketSample, SamplePace
 from gate.model.parsed import StateFacts
 from gate.model.records import BucketSampled, HttpAnswer, PlaceSeen
 
@@ -63,8 +63,8 @@ class StateRead:
 class ReadinessSeen:
     """Everything that a readiness check saw.
 
-    ``wanted`` samples were to be taken, of the state's bucket ``bucket``; each has its time. ``reads`` are the state
-    objects, ``trouble`` why there may be more of them. ``cache_buckets`` are the cache's on its own store,
+    ``wanted`` samples were to be taken of the state's bucket ``bucket``, ``spacing_millis`` apart. ``reads`` are the
+    state objects, ``trouble`` why there may be more of them. ``cache_buckets`` are the cache's on its own store,
     ``cache_endpoint`` that store's URL, empty where none is set. ``now`` is RFC 3339. ``statement`` is the operator's.
     """
 
@@ -74,7 +74,8 @@ class ReadinessSeen:
     cache_buckets: tuple[str, ...]
     places: tuple[str, ...]
     wanted: int
-    samples: tuple[tuple[str, BucketSampled], ...]
+    spacing_millis: int
+    samples: tuple[BucketSampled, ...]
     versioning: HttpAnswer
     reads: tuple[StateRead, ...]
     trouble: str | None
@@ -117,6 +118,7 @@ class BucketCause:
     state: BucketState
     status: Status
     samples: tuple[RcaSample, ...]
+    doubts: tuple[str, ...] = ()
 
 
 @value
@@ -152,6 +154,7 @@ class Rca:
     buckets: Mapping[str, BucketCause]
     scratch: ScratchResult | None
     leftovers: tuple[str, ...]
+    pace: SamplePace | None
     verdict: Decision
 
 

@@ -116,11 +116,17 @@ class PlaceSeen:
 
 @value
 class BucketSampled:
-    """One sample of bucket truth: list, heads, one harmless GET a bucket, markers, readiness to read and to write."""
+    """One sample of bucket truth: list, heads, one harmless GET a bucket, markers, readiness to read and to write.
+
+    All sources were asked at ``began_at``; ``ended_at`` is when the last one had answered, or its time was over. Both
+    are RFC 3339. A source without an answer in time has the error ``timeout``, a place of markers says so in words.
+    """
 
     kind: Literal["bucket-sample"] = "bucket-sample"
     phase: Phase
     number: int
+    began_at: str
+    ended_at: str
     listing: tuple[HttpAnswer, ...]
     heads: Mapping[str, HttpAnswer]
     gets: Mapping[str, HttpAnswer]
@@ -220,7 +226,10 @@ class ControlTried:
 
 @value
 class ChildEnded:
-    """A child process is over. ``exit`` is None when a signal ended it; ``ended_by`` says who ended it early."""
+    """A child process is over. ``exit`` is None when a signal ended it; ``ended_by`` says who ended it early.
+
+    ``ended_at`` is when it ended, RFC 3339, which can be before this record was written.
+    """
 
     kind: Literal["child"] = "child"
     name: str
@@ -230,6 +239,7 @@ class ChildEnded:
     ended_by: Literal["deadline", "cancelled", "loss", "limit", "missing"] | None = None
     capture: str | None = None
     millis: int
+    ended_at: str | None = None
 
 
 @value

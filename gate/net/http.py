@@ -34,8 +34,9 @@ class Http:
     """Asks servers. ``hosts`` and ``plain_http_hosts`` are those of `HostList`; a plain one must be among both.
 
     ``seconds`` bounds a whole exchange, from the connection to the last byte. ``ca_file`` is a PEM file of further
-    certificate authorities beside the system's and certifi's; `RefusedError` when it can't be read. Threads may share
-    an ``Http``. httpcore is used in place of httpx: it sends a path exactly as it was signed.
+    certificate authorities beside the system's and certifi's; `RefusedError` when it can't be read. ``connections``
+    may be open at a time. Threads may share an ``Http``. httpcore is used in place of httpx: it sends a path exactly as
+    it was signed.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Http:
         cancel: CancelToken | None = None,
         seconds: float = limits.ANSWER_SECONDS,
         ca_file: str | None = None,
+        connections: int = _CONNECTIONS,
     ) -> None:
         self.hosts = HostList(hosts, plain_http_hosts)
         self._clock = clock
         self._cancel = cancel or CancelToken()
         self._seconds = seconds
+        self._connections = connections
         self._tls = _tls(ca_file)
         self._lock = Lock()
         self._made: tuple[httpcore.ConnectionPool, Patience] | None = None
@@ -150,7 +153,7 @@ class Http:
                 patience = Patience(self._clock, self._cancel)
                 pool = httpcore.ConnectionPool(
                     ssl_context=self._tls,
-                    max_connections=_CONNECTIONS,
+                    max_connections=self._connections,
                     keepalive_expiry=_IDLE_SECONDS,
                     network_backend=BoundedBackend(patience),
                 )

@@ -23,7 +23,7 @@ from gate.model.basics import Truth
 from gate.model.parsed import FileLocator
 from gate.model.records import MarkerSeen, PlaceSeen
 from gate.observe.small_file import read_small
-from gate.parse.disk_words import OTHER_FILE_SYSTEM
+from gate.parse.disk_words import NO_ANSWER, OTHER_FILE_SYSTEM
 from gate.parse.locator import parse_locator
 from gate.parse.strict_json import loads
 
@@ -60,7 +60,7 @@ def look(place: str, buckets: Sequence[str], *, seconds: float = limits.MARKER_S
     )
     thread.start()
     thread.join(seconds)
-    return found[0] if found else unknown_place(place, buckets, f"the disk did not answer within {seconds:g} s")
+    return found[0] if found else unknown_place(place, buckets, f"the disk {NO_ANSWER} {seconds:g} s")
 
 
 def _look(place: str, drive: Path, buckets: Sequence[str]) -> PlaceSeen:

@@ -21,6 +21,7 @@ from gate.model.incident_records import KubeEvent
 from gate.model.kube import ContainerSeen, KubeContext, PodSeen, Selected
 from gate.model.parsed import KubectlLocator, SecretLocator
 from gate.model.records import ChildEnded
+from gate.parse.disk_words import NO_ANSWER
 from gate.parse.kube_events import parse_events
 from gate.parse.kube_json import parse_kubeconfig, parse_pod, parse_pods, parse_secret, parse_workload
 from gate.parse.kube_words import complaint, is_foreign_500
@@ -236,7 +237,7 @@ class Kubectl:
         """What it printed, when it came to its own good end."""
         early = {
             "missing": f"{self.program} is not on PATH, or can't be run",
-            "deadline": f"kubectl did not answer within {seconds:g} s",
+            "deadline": f"kubectl {NO_ANSWER} {seconds:g} s",
             "limit": f"kubectl printed more than {cap} bytes",
             "cancelled": "the run was cancelled",
         }

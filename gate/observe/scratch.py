@@ -18,7 +18,7 @@ from gate.model.basics import Phase, Truth
 from gate.model.operators import SCRATCH_PREFIX, ScratchSeen
 from gate.model.records import BucketSampled, HttpAnswer, PlaceSeen
 from gate.net import Http
-from gate.observe.bucket_index import sample_buckets
+from gate.observe.bucket_index import Sources, sample_buckets
 from gate.observe.kube_markers import look_at
 from gate.observe.kubectl import Kubectl
 from gate.observe.s3 import S3
@@ -169,7 +169,7 @@ class _Run:
             sample = self._sample(self.door, Phase.PRE, number)
             places = self._look()
             self.seen = replace(self.seen, sample=sample, places=places)
-            row = read_sample("", sample, self.seen.bucket)
+            row = read_sample(sample, self.seen.bucket)
             indexed = row.listed is row.head is row.get is Truth.PRESENT
             marked = all(mark.data is mark.meta is Truth.PRESENT for place in places for mark in place.markers)
             if (indexed and marked) or self.clock.monotonic() >= until:
@@ -178,7 +178,8 @@ class _Run:
                 return
 
     def _sample(self, door: Door, phase: Phase, number: int) -> BucketSampled:
-        return sample_buckets(door.s3, [self.seen.bucket], (), phase=phase, number=number, http=door.http)
+        sources = Sources(s3=door.s3, http=door.http, buckets=(self.seen.bucket,), places=(), clock=self.clock)
+        return sample_buckets(sources, phase=phase, number=number)
 
     def _look(self) -> tuple[PlaceSeen, ...]:
         bucket = [self.seen.bucket]

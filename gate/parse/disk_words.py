@@ -5,6 +5,7 @@ They stand in the records of what was seen: ours by errno (`os.strerror`), a con
 
 from typing import Final
 
+NO_ANSWER: Final = "did not answer within"
 OTHER_FILE_SYSTEM: Final = "is on another file system than"
 # EIO, ESTALE, EUCLEAN and EREMOTEIO in the C locale: glibc sysdeps/gnu/errlist.h, musl src/errno/__strerror.h.
 _IO_ERRORS: Final = (

@@ -40,7 +40,7 @@ from gate.probe.identify import (
 )
 from gate.probe.logs import capture_logs
 from gate.probe.part_folder import SealedPart, seal_part, verify_part
-from gate.probe.phases import observe_phase, take_sample
+from gate.probe.phases import observe_phase, watch_buckets
 from gate.probe.plan import ending_after, publish_all
 from gate.probe.publishing import Publication, know_references
 from gate.probe.reading import look_for_references, read_back, read_once_more
@@ -274,11 +274,12 @@ def _watch(site: Site, world: World, seconds: float, over: Callable[[], bool]) -
 
 def _sample_for(site: Site, world: World, seconds: float, over: Callable[[], bool]) -> None:
     until = world.clock.monotonic() + seconds
-    number = 0
-    while world.clock.monotonic() < until and not over() and not world.cancel.cancelled:
-        number += 1
-        take_sample(site, world, Phase.DURING, number)
-        world.cancel.wait(limits.DURING_SPACING_SECONDS)
+
+    def wait(pause: float) -> bool:
+        return world.cancel.wait(pause) or over() or world.clock.monotonic() >= until
+
+    if not over():
+        watch_buckets(site, world, wait)
 
 
 def _publish(site: Site, world: World, pre: SealedPart) -> None:

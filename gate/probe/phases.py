@@ -4,9 +4,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
+from gate import limits
 from gate.model.basics import Phase
 from gate.model.records import BucketSampled, UploadsSeen, WorkloadSeen
-from gate.observe.bucket_index import sample_buckets
+from gate.observe.bucket_index import SampleSeries, begin_sample
 from gate.observe.kube_workload import Role, look_at_replicas
 from gate.observe.replica_canary import Asking, send_to_replicas
 from gate.observe.server_log import send_canary
@@ -34,10 +35,11 @@ def observe_phase(site: Site, world: World, phase: Phase, *, open_logs: Callable
     if phase is Phase.PRE:
         _observe_state(site, phase)
     _observe_uploads(site, phase)
-    for number in range(1, site.policy.samples + 1):
-        if number > 1 and world.cancel.wait(site.policy.sample_spacing):
-            return
-        take_sample(site, world, phase, number)
+    numbers = range(1, site.policy.samples + 1)
+    for number in sample_series(site, phase).take(numbers, site.policy.sample_spacing, world.cancel):
+        world.progress.sample(phase, number)
+    if world.cancel.cancelled:
+        return
     if phase is Phase.POST:
         _observe_uploads(site, phase)
         _observe_state(site, phase)
@@ -93,17 +95,34 @@ def _workloads(site: Site, phase: Phase) -> tuple[WorkloadSeen, ...]:
         return tuple(chain.from_iterable(looks))
 
 
-def take_sample(site: Site, world: World, phase: Phase, number: int) -> BucketSampled:
-    """One bucket sample, recorded."""
-    world.progress.sample(phase, number)
-    sample = sample_buckets(
-        site.s3,
-        site.policy.buckets,
-        site.policy.markers,
-        phase=phase,
-        number=number,
-        http=site.http,
-        kubectl=site.kubectl,
-    )
-    site.write(sample)
-    return sample
+def sample_series(site: Site, phase: Phase, notice: Callable[[BucketSampled], None] | None = None) -> SampleSeries:
+    """The bucket samples of a phase, each recorded when it is over and then shown to ``notice``."""
+
+    def keep(sample: BucketSampled) -> None:
+        site.write(sample)
+        if notice is not None:
+            notice(sample)
+
+    return SampleSeries(lambda number: begin_sample(site.sources, phase=phase, number=number), keep)
+
+
+def watch_buckets(
+    site: Site,
+    world: World,
+    over: Callable[[float], bool],
+    notice: Callable[[BucketSampled], None] | None = None,
+) -> None:
+    """Sample while pushes run, until ``over``, which waits so many seconds, says so; one sample is taken at least.
+
+    A sample that hangs is left to its deadline, and the next one begins beside it.
+    """
+    series = sample_series(site, Phase.DURING, notice)
+    try:
+        ended = world.cancel.cancelled
+        while not ended:
+            site.during_samples += 1
+            world.progress.sample(Phase.DURING, site.during_samples)
+            series.begin(site.during_samples)
+            ended = over(limits.DURING_SPACING_SECONDS if series.over(limits.DURING_OVERLAP_SECONDS) else 0.0)
+    finally:
+        series.finish()

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gate import limits
 from gate.errors import GateError, InconclusiveError, RefusedError
@@ -12,11 +12,11 @@ from gate.evidence.origin import of_origin
 from gate.evidence.pushes import capture_name, child_name, missing_hashes
 from gate.evidence.references import outside
 from gate.evidence.upstream import is_upstream
-from gate.model.basics import Label, Phase
-from gate.model.records import BucketSampled, ChildEnded, MissingAsked, PathFacts, PushSetKnown, ReferencesKnown
+from gate.model.basics import Label
+from gate.model.records import BucketSampled, MissingAsked, PathFacts, PushSetKnown, ReferencesKnown
 from gate.observe.attic_push import push
 from gate.parse.store_path import hash_part
-from gate.probe.phases import take_sample
+from gate.probe.phases import watch_buckets
 from gate.probe.site import Site
 from gate.probe.world import World
 from gate.process import Capture
@@ -157,15 +157,10 @@ def publish(site: Site, world: World, what: Publication) -> None:
             stop=_stopper(site, world, what.label, lost, begun),
             clock=world.clock,
         )
-    site.write(_linger(ended, world) if site.split else ended)
+        if site.split:  # another job looks at the buckets now and then, and must see this push too
+            world.cancel.wait(limits.PUSH_LINGER_SECONDS)
+        site.write(ended)  # a sample that hangs must not put off the record of the end
     site.write(capture.close())
-
-
-def _linger(ended: ChildEnded, world: World) -> ChildEnded:
-    """Wait, as a part of the push: another job looks at the buckets now and then, and must see this one too."""
-    began = world.clock.monotonic()
-    world.cancel.wait(limits.PUSH_LINGER_SECONDS)
-    return replace(ended, millis=ended.millis + int((world.clock.monotonic() - began) * 1000))
 
 
 @contextmanager
@@ -194,16 +189,14 @@ def _watching(site: Site, world: World) -> Iterator[tuple[threading.Event, threa
     """
     lost, begun, over = threading.Event(), threading.Event(), threading.Event()
 
+    def notice(sample: BucketSampled) -> None:
+        if any(_lost(sample, bucket) for bucket in site.policy.buckets):
+            lost.set()
+
     def watch() -> None:
         begun.wait()
         with suppress(GateError):  # a journal that can't be written ends the run itself
-            ended = world.cancel.cancelled
-            while not ended:
-                site.during_samples += 1
-                sample = take_sample(site, world, Phase.DURING, site.during_samples)
-                if any(_lost(sample, bucket) for bucket in site.policy.buckets):
-                    lost.set()
-                ended = over.wait(limits.DURING_SPACING_SECONDS)
+            watch_buckets(site, world, over.wait, notice)
 
     watcher = threading.Thread(target=watch, name="bucket-watch", daemon=True)
     watcher.start()
@@ -216,4 +209,4 @@ def _watching(site: Site, world: World) -> Iterator[tuple[threading.Event, threa
 
 
 def _lost(sample: BucketSampled, bucket: str) -> bool:
-    return read_sample("", of_origin(sample), bucket).state in WRONG_STATES
+    return read_sample(of_origin(sample), bucket).state in WRONG_STATES

@@ -1,5 +1,6 @@
 """Everything that one run talks to: folder, journal, servers, Nix, tokens; opened once, closed whatever happens."""
 
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from gate.model.policy import Policy, Secrets
 from gate.model.records import Entry, Record
 from gate.net import Http
 from gate.observe.attic import AtticApi
+from gate.observe.bucket_index import Sources
 from gate.observe.kubectl import Kubectl
 from gate.observe.nar_bodies import Access
 from gate.observe.nix_store import NixStore, nix_environment
@@ -56,18 +58,29 @@ class Site:
         self._ends = world.clock.monotonic() + settings.tools.deadline
         self.read_tokens = {name: _read_token(settings.secrets, name, world) for name in self.policy.caches}
         self.http = Http(hosts_of(self.policy), self.policy.plain_http_hosts, clock=world.clock, cancel=world.cancel)
-        self.s3 = S3(
-            self.policy.s3_endpoint,
-            settings.secrets.s3_access_key_id or Secret(""),
-            settings.secrets.s3_secret_access_key or Secret(""),
-            self.policy.s3_region,
-            self.http,
+        self.sampling_http = Http(
+            hosts_of(self.policy),
+            self.policy.plain_http_hosts,
+            clock=world.clock,
+            cancel=world.cancel,
+            seconds=limits.SAMPLE_SECONDS,
+            connections=limits.SAMPLE_CONNECTIONS,
         )
+        self.s3 = _s3(settings, self.http)
         self.attic = AtticApi(self.http, self.policy.attic_server)
         self.kubectl = kubectl_of(settings, world, self.programs)
         self.nix = NixStore(
             programs=self.programs.paths, env=self.nix_environment, cancel=world.cancel, clock=world.clock
         )
+        self.sources = Sources(
+            s3=_s3(settings, self.sampling_http),
+            http=self.sampling_http,
+            buckets=self.policy.buckets,
+            places=self.policy.markers,
+            clock=world.clock,
+            kubectl=self.kubectl,
+        )
+        self._writing = threading.Lock()
 
     @property
     def read_token(self) -> Secret | None:
@@ -88,9 +101,10 @@ class Site:
         return tuple(secret for secret in known if secret is not None)
 
     def write(self, record: Record) -> Entry:
-        """Journal a record."""
-        entry = self._journal.write(record)
-        self.entries.append(entry)
+        """Journal a record, from any thread."""
+        with self._writing:
+            entry = self._journal.write(record)
+            self.entries.append(entry)
         return entry
 
     def cache_of(self, label: Label) -> str:
@@ -141,6 +155,7 @@ class Site:
             if window is not None:
                 window.close()
         self.http.close()
+        self.sampling_http.close()
         self._journal.close()
 
 
@@ -154,6 +169,16 @@ def open_site(settings: Settings, directory: Path, world: World, *, shut: Iterab
         yield site
     finally:
         site.close()
+
+
+def _s3(settings: Settings, http: Http) -> S3:
+    return S3(
+        settings.policy.s3_endpoint,
+        settings.secrets.s3_access_key_id or Secret(""),
+        settings.secrets.s3_secret_access_key or Secret(""),
+        settings.policy.s3_region,
+        http,
+    )
 
 
 def kubectl_of(settings: Settings, world: World, programs: Programs) -> Kubectl | None:

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import IO, Final, Literal, Self
 
 from gate import limits
-from gate.clock import Clock
+from gate.clock import Clock, rfc3339
 from gate.model.basics import value
 from gate.model.records import ChildEnded
 from gate.process.cancel import CancelToken
@@ -138,6 +138,7 @@ class _Bounds:
             ended_by=ended_by,
             capture=capture,
             millis=round((self.clock.monotonic() - self.began) * 1000),
+            ended_at=rfc3339(self.clock.now()),
         )
 
 

@@ -249,9 +249,7 @@ def test_a_clock_that_the_server_calls_skewed(tmp_path: Path) -> None:
     with store(script) as (_server, door):
         seen = samples(door, [drive(tmp_path)])
     expect(judged(seen), UNSEEN, Word.INCONCLUSIVE, "list: HTTP 403 RequestTimeTooSkewed")
-    assert [(at, sample.listing[0].date) for at, sample in seen] == [
-        (f"2026-11-24T00:00:0{number}.000Z", date) for number in (1, 2)
-    ]
+    assert [sample.listing[0].date for sample in seen] == [date] * 2
     assert script.hits == 2
 
 
@@ -295,6 +293,7 @@ def readiness(script: Script, place: str) -> tuple[Readiness, Sequence[str]]:
             cache_buckets=("attic",),
             places=(place,),
             wanted=2,
+            spacing_millis=0,
             samples=tuple(samples(door, [place])),
             versioning=door.s3.get_versioning("tofu-state"),
             reads=read_states(door.s3, "tofu-state", keys),

@@ -147,8 +147,8 @@ def every_call(log: Path) -> Iterator[tuple[str, int]]:
             yield name, counts[name]
 
 
-def with_place(seen: Sequence[tuple[str, BucketSampled]], place: PlaceSeen) -> Found:
-    return judged([(at, replace(each, places=(place,))) for at, each in seen])
+def with_place(seen: Sequence[BucketSampled], place: PlaceSeen) -> Found:
+    return judged([replace(each, places=(place,)) for each in seen])
 
 
 def scan_io(found: Found) -> set[str]:
@@ -427,7 +427,7 @@ def test_a_tree_without_end_is_not_walked(tmp_path: Path, monkeypatch: pytest.Mo
         (root / ".rustfs.sys/buckets/tofu-state/.metadata.bin/cycle").symlink_to(root)
         looks.clear()
         with deep(root / "attic", 1000):
-            found = judged([("", sample(door, [place], number)) for number in (1, 2)])
+            found = judged([sample(door, [place], number) for number in (1, 2)])
     assert len(looks) == 2 * flat
     assert list((root / "attic").iterdir()) == []
     for bucket in BUCKETS:
@@ -436,10 +436,10 @@ def test_a_tree_without_end_is_not_walked(tmp_path: Path, monkeypatch: pytest.Mo
 
 def change(place: Path, door: Door, *steps: Callable[[], Any]) -> Found:
     """One sample, then one after each step."""
-    seen = [("t", sample(door, [f"file://{place}"]))]
+    seen = [sample(door, [f"file://{place}"])]
     for number, step in enumerate(steps, 2):
         step()
-        seen.append(("t", sample(door, [f"file://{place}"], number)))
+        seen.append(sample(door, [f"file://{place}"], number))
     return judged(seen)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from gate.judge.bucket_rca import judge_rca
 from gate.model.basics import EXIT_CODES, BucketState, Phase, Word
@@ -11,7 +12,7 @@ from gate.model.records import BucketSampled
 from tests.helpers import tapes
 from tests.helpers.scripted_s3 import BUCKETS, Script, samples, store
 
-Samples = Sequence[tuple[str, BucketSampled]]
+Samples = Sequence[BucketSampled]
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,18 @@ class Found:
 
 def judged(seen: Samples) -> Found:
     """Both readings. The samples are taken before the publication of a run that is healthy but for them."""
-    rca = judge_rca(seen, BUCKETS, endpoint="http://s3", wanted=len(seen), scratch=None)
-    assert {sample.phase for _, sample in seen} == {Phase.PRE}
+    rca = judge_rca(seen, BUCKETS, endpoint="http://s3", wanted=len(seen), spacing_millis=0, scratch=None)
+    assert {sample.phase for sample in seen} == {Phase.PRE}
     rest = list(seen)
     run = tapes.healthy().with_policy(samples=2)
 
     def change(record: BucketSampled) -> BucketSampled:
         if record.phase is not Phase.PRE:
             return record
-        return replace(rest[min(record.number, len(rest)) - 1][1], number=record.number)
+        of = rest[min(record.number, len(rest)) - 1]
+        took = datetime.fromisoformat(of.ended_at) - datetime.fromisoformat(of.began_at)
+        # A sample as long as the real one, at the place in the run's own time that `entries` gives it.
+        return replace(of, number=record.number, began_at="", ended_at=f"{took.total_seconds()}")
 
     findings, verdict = run.change(BucketSampled, change).judged()
     return Found(rca=rca, findings=findings, run=verdict)

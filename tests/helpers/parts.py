@@ -48,7 +48,7 @@ TOML = {
         "markers": ["file:///data"],
         "store-workload": "file:///s.pid",
     },
-    "sampling": {"samples": 2},
+    "sampling": {"samples": 2, "sample-spacing": 0.5},
 }
 SERVER_LOG = (
     f"2026-11-24T00:00:05.000799Z ERROR attic_server::error: Error from the common components.\n"
@@ -225,7 +225,7 @@ def chained(records: Sequence[say.Record], start: int, *, step: int) -> list[tup
     for seq, record in enumerate(records):
         seconds = start + seq * step
         at = f"2026-11-24T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.000Z"
-        entry = say.Entry(seq=seq, at=at, mono_millis=seq * step * 1000, prev=prev, record=record)
+        entry = say.Entry(seq=seq, at=at, mono_millis=seq * step * 1000, prev=prev, record=tapes.stamped(record, at))
         line = entry_line(entry)
         made.append((entry, line))
         prev = sha256(line).hexdigest()

@@ -9,7 +9,7 @@ from gate.clock import SystemClock
 from gate.model.basics import Phase, Secret
 from gate.model.records import BucketSampled
 from gate.net import Http
-from gate.observe.bucket_index import sample_buckets
+from gate.observe.bucket_index import Sources, sample_buckets
 from gate.observe.s3 import S3
 from gate.observe.scratch import Door
 from gate.process import CancelToken
@@ -109,14 +109,23 @@ def drive(root: Path, buckets: Sequence[str] = BUCKETS) -> str:
     return f"file://{root}"
 
 
-def sample(door: Door, places: Sequence[str], number: int = 1, buckets: Sequence[str] = BUCKETS) -> BucketSampled:
+def sample(
+    door: Door,
+    places: Sequence[str],
+    number: int = 1,
+    buckets: Sequence[str] = BUCKETS,
+    seconds: float = limits.SAMPLE_SECONDS,
+) -> BucketSampled:
     """One sample of the real senses."""
-    return sample_buckets(door.s3, buckets, places, phase=Phase.PRE, number=number, http=door.http)
+    sources = Sources(
+        s3=door.s3, http=door.http, buckets=tuple(buckets), places=tuple(places), clock=SystemClock(), seconds=seconds
+    )
+    return sample_buckets(sources, phase=Phase.PRE, number=number)
 
 
-def samples(door: Door, places: Sequence[str], count: int = 2) -> list[tuple[str, BucketSampled]]:
+def samples(door: Door, places: Sequence[str], count: int = 2) -> list[BucketSampled]:
     """Some samples, one right after the other."""
-    return [(f"2026-11-24T00:00:0{n}.000Z", sample(door, places, n)) for n in range(1, count + 1)]
+    return [sample(door, places, n) for n in range(1, count + 1)]
 
 
 TOO_LARGE = limits.S3_BODY_BYTES + 1

@@ -4,11 +4,13 @@ import base64
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gate.clock import rfc3339
 from gate.evidence.fold import Captures, Tape, fold
 from gate.evidence.wire import entry_line
 from gate.judge.verdict import judge
@@ -113,6 +115,8 @@ def sample(phase: Phase, number: int) -> say.BucketSampled:
     return say.BucketSampled(
         phase=phase,
         number=number,
+        began_at="",  # `entries` stamps a sample with the time of its place
+        ended_at="",
         listing=(answer(body=LISTING),),
         heads={"attic": answer(), "tofu-state": answer()},
         gets={"attic": answer(body=OBJECTS), "tofu-state": answer(body=OBJECTS)},
@@ -305,16 +309,19 @@ def entries(records: Sequence[say.Record], *, chained: bool = True) -> list[say.
     made: list[say.Entry] = []
     prev = "0" * 64
     for seq, record in enumerate(records):
-        entry = say.Entry(
-            seq=seq,
-            at=f"2026-11-24T00:{seq // 60:02}:{seq % 60:02}.000Z",
-            mono_millis=seq * 1000,
-            prev=prev,
-            record=record,
-        )
+        at = f"2026-11-24T00:{seq // 60:02}:{seq % 60:02}.000Z"
+        entry = say.Entry(seq=seq, at=at, mono_millis=seq * 1000, prev=prev, record=stamped(record, at))
         made.append(entry)
         prev = sha256(entry_line(entry)).hexdigest() if chained else prev
     return made
+
+
+def stamped(record: say.Record, at: str) -> say.Record:
+    """A sample without times of its own ended when it was recorded; ``ended_at`` is the seconds that it took."""
+    if isinstance(record, say.BucketSampled) and not record.began_at:
+        began = datetime.fromisoformat(at) - timedelta(seconds=float(record.ended_at or 0))
+        return replace(record, began_at=rfc3339(began), ended_at=at)
+    return record
 
 
 def cached() -> Run:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,9 @@ import pytest
 from gate.clock import SystemClock
 from gate.evidence.buckets import read_sample
 from gate.model.basics import BucketState, Phase, Secret, Truth
-from gate.model.records import HttpAnswer
+from gate.model.records import BucketSampled, HttpAnswer
 from gate.net import Http
-from gate.observe.bucket_index import sample_buckets
+from gate.observe.bucket_index import Sources, sample_buckets
 from gate.observe.s3 import S3
 from gate.observe.tofu_state import look
 from gate.parse.s3 import parse_fault, parse_listing
@@ -123,12 +123,17 @@ def test_a_bucket_that_left_the_index_while_its_data_stayed(store: Store, http: 
     assert s3.head_bucket("tofu-state").status == 200
 
 
+def sampled(s3: S3, http: Http, buckets: Sequence[str], place: str) -> BucketSampled:
+    sources = Sources(s3=s3, http=http, buckets=tuple(buckets), places=(place,), clock=SystemClock())
+    return sample_buckets(sources, phase=Phase.PRE, number=1)
+
+
 def test_a_sample_tells_the_incident(store: Store, http: Http) -> None:
     s3, place = store.s3(http), f"file://{store.data}"
-    before = sample_buckets(s3, BUCKETS, [place], phase=Phase.PRE, number=1, http=http)
+    before = sampled(s3, http, BUCKETS, place)
     store.lose("attic")
-    after = sample_buckets(s3, BUCKETS, [place], phase=Phase.POST, number=1, http=http)
-    states = [[read_sample("2026-11-24T00:00:00Z", sample, bucket) for bucket in BUCKETS] for sample in (before, after)]
+    after = sampled(s3, http, BUCKETS, place)
+    states = [[read_sample(sample, bucket) for bucket in BUCKETS] for sample in (before, after)]
     assert [row.state for row in states[0]] == [BucketState.INDEXED, BucketState.INDEXED]
     assert [row.state for row in states[1]] == [BucketState.INDEX_LOST, BucketState.INDEXED]
     assert (states[1][0].listed, states[1][0].head, states[1][0].marker) == (Truth.ABSENT, Truth.ABSENT, Truth.PRESENT)
@@ -138,8 +143,8 @@ def test_a_bucket_that_is_gone_with_its_markers_is_no_index_loss(store: Store, h
     store.lose("attic")
     (store.data / "attic").rename(store.data.parent / "kept")
     (store.data / ".rustfs.sys/buckets/attic/.metadata.bin").rmdir()
-    sample = sample_buckets(store.s3(http), ["attic"], [f"file://{store.data}"], phase=Phase.POST, number=1, http=http)
-    assert read_sample("2026-11-24T00:00:00Z", sample, "attic").state is BucketState.MISSING
+    sample = sampled(store.s3(http), http, ["attic"], f"file://{store.data}")
+    assert read_sample(sample, "attic").state is BucketState.MISSING
 
 
 @pytest.mark.parametrize(("key", "secret"), [(KEY, "wrong" * 5), ("other-key-id", SECRET)], ids=["secret", "key"])
@@ -148,8 +153,8 @@ def test_a_wrong_key_is_never_read_as_absence(store: Store, http: Http, key: str
     answers = [*s3.list_buckets(), s3.head_bucket("attic"), s3.get_bucket("attic"), s3.head_object("attic", "x")]
     assert [answer.status for answer in answers] == [403] * 4
     assert secret not in repr(answers)
-    sample = sample_buckets(s3, ["attic"], [f"file://{store.data}"], phase=Phase.PRE, number=1, http=http)
-    assert read_sample("2026-11-24T00:00:00Z", sample, "attic").state is BucketState.UNOBSERVABLE
+    sample = sampled(s3, http, ["attic"], f"file://{store.data}")
+    assert read_sample(sample, "attic").state is BucketState.UNOBSERVABLE
 
 
 def test_objects_whose_names_must_be_quoted(store: Store, http: Http) -> None:

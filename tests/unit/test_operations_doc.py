@@ -22,18 +22,29 @@ ENDPOINT = "http://rustfs.nix-cache.svc:9000"
 DRIVE = "file:///data"
 
 
-def at_data(seen: list[tuple[str, BucketSampled]]) -> tuple[tuple[str, BucketSampled], ...]:
-    """The samples as if their drive stood at the documented place."""
-    return tuple(
-        (at, replace(sample, places=tuple(replace(place, place=DRIVE) for place in sample.places)))
-        for at, sample in seen
+def at_data(seen: list[BucketSampled]) -> tuple[BucketSampled, ...]:
+    """The samples as if their drive stood at the documented place, and at documented times."""
+    return tuple(_at(f"2026-11-24T00:00:{8 * sample.number:02}.000Z", sample) for sample in seen)
+
+
+def _at(began: str, sample: BucketSampled) -> BucketSampled:
+    return replace(
+        sample,
+        began_at=began,
+        ended_at=began,
+        listing=tuple(replace(page, millis=4) for page in sample.listing),
+        heads={name: replace(answer, millis=3) for name, answer in sample.heads.items()},
+        gets={name: replace(answer, millis=3) for name, answer in sample.gets.items()},
+        places=tuple(replace(place, place=DRIVE) for place in sample.places),
+        ready=None if sample.ready is None else replace(sample.ready, millis=3),
+        writable=None if sample.writable is None else replace(sample.writable, millis=3),
     )
 
 
 def rca_example(root: Path) -> str:
     with store(script("drive-stalled-after-push")) as (_server, door):
         seen = at_data(samples(door, [disk("drive-stalled-after-push", root)], 3))
-    return rca_text(judge_rca(seen, ["attic"], endpoint=ENDPOINT, wanted=3, scratch=None))
+    return rca_text(judge_rca(seen, ["attic"], endpoint=ENDPOINT, wanted=3, spacing_millis=8000, scratch=None))
 
 
 def readiness_example(root: Path) -> str:
@@ -45,6 +56,7 @@ def readiness_example(root: Path) -> str:
             cache_buckets=("attic",),
             places=(DRIVE,),
             wanted=3,
+            spacing_millis=8000,
             samples=at_data(samples(door, [disk("healthy", root)], 3)),
             versioning=door.s3.get_versioning("attic-versioning"),
             reads=read_states(door.s3, "tofu-state", [STATE_KEY]),

@@ -1,113 +1,113 @@
 """Bucket truth: one row for each bucket before the publication, while pushes ran, and after it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby
 
 from gate import limits
 from gate.judge.finding import finding, pointer
+from gate.judge.registry import BY_CODE
 from gate.model.basics import BucketState, Phase, Status, Truth
-from gate.model.document import Bucket, BucketSample, Facts, Finding
+from gate.model.document import Bucket, BucketSample, Facts, Finding, SamplePace
+
+STORE = "store"
 
 
 def check_buckets(facts: Facts) -> Iterator[Finding]:
-    """Judge every watched bucket in every phase."""
+    """Judge every watched bucket in every phase, and how promptly the store answered."""
     for name in facts.policy.buckets:
         for phase, seen in ((Phase.PRE, facts.pre), (Phase.POST, facts.post)):
-            yield _row(facts, name, phase, seen.buckets[name])
+            before = facts.pre.buckets[name] if phase is Phase.POST else None
+            yield _row(facts, name, phase, seen.buckets[name], before)
         yield _during(facts, name)
+    for phase, pace in ((Phase.PRE, facts.pre.pace), (Phase.DURING, facts.during.pace), (Phase.POST, facts.post.pace)):
+        if pace is not None:
+            yield from _stalls(facts, phase, pace)
 
 
-def _row(facts: Facts, name: str, phase: Phase, bucket: Bucket) -> Finding:
-    state = bucket.state
-    if len(bucket.samples) < facts.policy.samples and state is BucketState.INDEXED:
-        state = BucketState.UNOBSERVABLE
+def _row(facts: Facts, name: str, phase: Phase, bucket: Bucket, before: Bucket | None) -> Finding:
+    told = "; ".join((*bucket.doubts, samples_in_words(bucket)))
     return finding(
-        f"bucket-{state.value}",
+        f"bucket-{bucket.state.value}",
         name,
-        f"{state.value}: {_told(bucket)} ({len(bucket.samples)} of {facts.policy.samples} samples)",
+        f"{bucket.state.value}: {told} ({len(bucket.samples)} of {facts.policy.samples} samples)",
         phase=phase,
-        status=_status(facts, name, phase, bucket, state),
+        status=bucket_status(bucket, before),
         evidence=(pointer(phase.value, "buckets", name),),
     )
 
 
 def _during(facts: Facts, name: str) -> Finding:
-    """The worst that was seen of a bucket while a push ran, else whether every push was watched.
-
-    Samples of several pushes differ when a bucket is lost in one, so each counts by itself. One that could not be read
-    may pass between good ones, unless a source of it said that the bucket is absent.
-    """
+    """What `gate.evidence.watched` made of the samples while pushes ran; without any the bucket is unobservable."""
     bucket = facts.during.buckets.get(name)
-    samples = bucket.samples if bucket else ()
-    told = _told(bucket) if bucket else "no sample"
-    wrong = {sample.state for sample in samples} - {BucketState.INDEXED, BucketState.UNOBSERVABLE}
-    if wrong:
-        state = min(wrong, key=list(BucketState).index)
-        summary = f"{state.value} while a push ran: {told}"
-    elif unwatched := [*_doubts(samples), *_unwatched(facts, name)]:
-        state, summary = BucketState.UNOBSERVABLE, f"{'; '.join(unwatched)}: {told}"
+    if bucket is None:
+        return finding("bucket-unobservable", name, "no sample was taken while a push ran", phase=Phase.DURING)
+    if bucket.state is BucketState.INDEXED:
+        summary = f"indexed in {_number(bucket)} while {len(facts.during.pushes)} pushes ran{_pace(facts.during.pace)}"
+    elif bucket.doubts:
+        summary = f"{'; '.join(bucket.doubts)}: {samples_in_words(bucket)}"
     else:
-        state = BucketState.INDEXED
-        summary = f"indexed in {_number(samples)} while {len(facts.during.pushes)} pushes ran"
+        summary = f"{bucket.state.value} while a push ran: {samples_in_words(bucket)}"
     return finding(
-        f"bucket-{state.value}",
+        f"bucket-{bucket.state.value}",
         name,
         summary,
         phase=Phase.DURING,
-        status=Status.FAIL if state is BucketState.MISSING else None,
-        evidence=(pointer("during", "buckets", name),) if bucket else (),
+        status=Status.FAIL if bucket.state is BucketState.MISSING else None,
+        evidence=(pointer("during", "buckets", name),),
     )
 
 
-def _doubts(samples: Sequence[BucketSample]) -> Iterator[str]:
-    for sample in samples:
-        absent = Truth.ABSENT in (sample.listed, sample.head, sample.get, sample.marker)
-        if sample.state is BucketState.UNOBSERVABLE and absent:
-            yield f"sample {sample.number} says absent, and not all of it could be read"
+def _stalls(facts: Facts, phase: Phase, pace: SamplePace) -> Iterator[Finding]:
+    """A store that did not answer in time, but for a short time between whole samples of a push; and a slow answer."""
+    seen = {Phase.PRE: facts.pre.buckets, Phase.POST: facts.post.buckets, Phase.DURING: facts.during.buckets}[phase]
+    where = (pointer(phase.value, "pace"),)
+    unbridged = any(bucket.state is not BucketState.INDEXED for bucket in seen.values())
+    if pace.stalled and unbridged:
+        numbers = ", ".join(f"#{number}" for number in pace.stalled)
+        summary = f"a source gave no answer in time in {numbers}{_pace(pace)}"
+        yield finding("store-stalled", STORE, summary, phase=phase, evidence=where)
+    elif pace.slowest_millis > limits.STORE_SLOW_SECONDS * 1000:
+        yield finding("store-slow", STORE, _pace(pace).removeprefix("; "), phase=phase, evidence=where)
 
 
-def _unwatched(facts: Facts, name: str) -> Iterator[str]:
-    """Each begun push without a whole sample, or with too long a silence."""
-    watches = {watch.label: watch.buckets.get(name) for watch in facts.during.pushes}
-    begun = [attempt.label for attempt in facts.push.attempts if attempt.started]
-    if not begun:
-        yield "no push ran"
-    for label in begun:
-        seen = watches.get(label)
-        if seen is None or not seen.whole:
-            yield f"the push of the {label.value} has no whole sample"
-        elif seen.gap_millis > limits.DURING_GAP_SECONDS * 1000:
-            yield (
-                f"the push of the {label.value} has {seen.gap_millis} ms without a whole sample, "
-                f"at most {limits.DURING_GAP_SECONDS:.0f} s may be"
-            )
+def _pace(pace: SamplePace | None) -> str:
+    if pace is None:
+        return ""
+    longest = f"the longest answer took {pace.slowest_millis} ms ({pace.slowest}, asked at {pace.slowest_at})"
+    return f"; {longest}, the longest time between two whole samples is {pace.gap_millis} ms"
 
 
-def _number(samples: Sequence[BucketSample]) -> str:
-    whole = sum(sample.state is BucketState.INDEXED for sample in samples)
-    return f"{whole} of {len(samples)} samples"
+def _number(bucket: Bucket) -> str:
+    whole = sum(sample.state is BucketState.INDEXED for sample in bucket.samples)
+    return f"{whole} of {len(bucket.samples)} samples"
 
 
-def _status(facts: Facts, name: str, phase: Phase, bucket: Bucket, state: BucketState) -> Status | None:
-    if state is BucketState.FLAPPING:
+def bucket_status(bucket: Bucket, before: Bucket | None = None) -> Status:
+    """The status of a bucket's class over the samples of a phase; ``before`` is the same bucket before a publication.
+
+    Samples that differ fail only with a loss among them. A bucket that is nowhere fails only where it was seen before:
+    else its name may be wrong.
+    """
+    if bucket.state is BucketState.FLAPPING:
         return Status.FAIL if bucket.index_lost_seen else Status.INCONCLUSIVE
-    if state is BucketState.MISSING:
-        before = facts.pre.buckets[name].samples
-        was_there = phase is Phase.POST and any(sample.state is BucketState.INDEXED for sample in before)
+    if bucket.state is BucketState.MISSING:
+        was_there = before is not None and any(row.state is BucketState.INDEXED for row in before.samples)
         return Status.FAIL if was_there else Status.INCONCLUSIVE
-    return None
+    return BY_CODE[f"bucket-{bucket.state.value}"].statuses[0]
 
 
-def _told(bucket: Bucket) -> str:
-    """The samples in words, equal ones in a row told once."""
+def samples_in_words(bucket: Bucket) -> str:
+    """The samples in words, equal ones in a row once."""
     told = []
-    for words, group in groupby(bucket.samples, key=_words):
+    for words, group in groupby(bucket.samples, key=sample_in_words):
         numbers = [sample.number for sample in group]
         which = f"#{numbers[0]}" if len(numbers) == 1 else f"#{numbers[0]}-{numbers[-1]}"
         told.append(f"{which} {words}")
     return "; ".join(told) or "no sample"
 
 
-def _words(sample: BucketSample) -> str:
+def sample_in_words(sample: BucketSample) -> str:
+    """What the sources of one sample say; the store's own readiness where it says that it is not ready."""
     told = f"list {sample.listed.value}, head {sample.head.value}, get {sample.get.value}, marker {sample.marker.value}"
+    told += ", not ready" if sample.ready is Truth.ABSENT else ""
     return told + (f" ({'; '.join(sample.notes)})" if sample.notes else "")

@@ -99,7 +99,7 @@ def _wrong_before(facts: Facts) -> bool:
     """Whether a bucket or a body was seen wrong before the post phase: then the restart may have healed it."""
     phases = (*facts.pre.buckets.values(), *facts.during.buckets.values())
     bodies = any(body.status is Status.FAIL for body in facts.bodies)
-    lost = (BucketState.INDEX_LOST, BucketState.UNSERVED, BucketState.UNLISTED)
+    lost = (BucketState.INDEX_LOST, BucketState.DATA_MISSING, BucketState.UNSERVED, BucketState.UNLISTED)
     return bodies or any(bucket.index_lost_seen or bucket.state in lost for bucket in phases)
 
 

@@ -143,7 +143,8 @@ def test_the_first_loss_during_a_push_is_dated() -> None:
 )
 def test_the_state_of_one_sample(told: tuple[Truth, ...], state: BucketState) -> None:
     listed, head, get, marker, trace, ready = told
-    assert sample_state(listed=listed, head=head, get=get, marker=marker, trace=trace, ready=ready) is state
+    made = sample_state(listed=listed, head=head, get=get, marker=marker, trace=trace, data=P, ready=ready)
+    assert made is state
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ MARKER = say.MarkerSeen(bucket="attic", data=P, meta=P)
             U,
             "list: HTTP 403 AccessDenied",
         ),
-        ({"listing": (answer(None, error="timeout"),)}, "listed", U, "list: timeout"),
+        ({"listing": (answer(None, error="timeout"),)}, "listed", U, "list: no answer in time"),
         ({"listing": (answer(body="<html></html>"),)}, "listed", U, "list: "),
         ({"listing": (answer(body=tapes.LISTING, body_cut=True),)}, "listed", U, "list: HTTP 200"),
         (

@@ -33,6 +33,9 @@ def test_pages_that_do_not() -> None:
 
 def test_a_page_of_buckets_that_repeats_another_makes_the_list_unknown() -> None:
     pages = (page(listing(["a", "b"], "t")), page(listing(["b", "c"])))
-    sample = BucketSampled(phase=Phase.PRE, number=1, listing=pages, heads={}, gets={}, places=())
-    row = read_sample("", sample, "c")
+    at = "2026-11-24T00:00:00.000Z"
+    sample = BucketSampled(
+        phase=Phase.PRE, number=1, began_at=at, ended_at=at, listing=pages, heads={}, gets={}, places=()
+    )
+    row = read_sample(sample, "c")
     assert (row.listed, row.notes[0]) == (Truth.UNKNOWN, "list: a page names a bucket that an earlier one has")

@@ -201,7 +201,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
         U,
         ("bucket-unobservable", "inconclusive"),
     ),
-    "a long silence": (slow_push(limits.DURING_GAP_SECONDS * 3), U, ("bucket-unobservable", "inconclusive")),
+    "a long silence": (slow_push(limits.STALL_BRIDGE_SECONDS * 9), U, ("bucket-unobservable", "inconclusive")),
     "half absent while pushing": (
         lambda run: run.with_record(markers(Truth.UNKNOWN)(tapes.lost(tapes.sample(Phase.DURING, 9)))),
         U,

@@ -47,6 +47,7 @@ SEEN = ReadinessSeen(
     cache_buckets=("attic",),
     places=("file:///data",),
     wanted=2,
+    spacing_millis=500,
     samples=tuple(timed(sampled(), sampled())),
     versioning=answer(200, "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
     reads=(READ,),
@@ -138,6 +139,7 @@ def test_each_class_of_the_bucket(state: BucketState) -> None:
     expected = {
         BucketState.INDEXED: Level.HA,
         BucketState.INDEX_LOST: Level.BROKEN,
+        BucketState.DATA_MISSING: Level.BROKEN,
         BucketState.UNSERVED: Level.BROKEN,
         BucketState.UNLISTED: Level.BROKEN,
     }.get(state, Level.UNKNOWN)

@@ -50,7 +50,9 @@ def test_a_run_is_neutral_when_all_its_causes_are() -> None:
 
 def test_only_an_index_loss_is_an_index_loss() -> None:
     losses = {row.code for row in CODES if row.index_loss}
-    assert losses == {"bucket-index-lost", "bucket-unserved", "bucket-unlisted", "bucket-missing"}
+    assert losses == {
+        *("bucket-index-lost", "bucket-data-missing", "bucket-unserved", "bucket-unlisted", "bucket-missing"),
+    }
     for row in CODES:
         assert not row.neutral or Status.FAIL not in row.statuses, "a failure is never neutral"
 

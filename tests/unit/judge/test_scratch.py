@@ -30,6 +30,8 @@ def index(*names: str, head: HttpAnswer | None = None, get: HttpAnswer | None = 
     return BucketSampled(
         phase=Phase.PRE,
         number=3,
+        began_at="2026-11-24T00:00:00.000Z",
+        ended_at="2026-11-24T00:00:00.010Z",
         listing=(said(200, listing(names).decode()),),
         heads={NAME: head or said(200 if there else 404)},
         gets={NAME: get or (said(200, objects([]).decode()) if there else fault("NoSuchBucket"))},
@@ -151,10 +153,10 @@ def test_a_run_that_was_ended_says_by_what() -> None:
 
 def test_a_failed_scratch_probe_fails_the_whole() -> None:
     lost = replace(WELL, sample=index())
-    rca = judge_rca(timed(sampled()), ["b"], endpoint="e", wanted=1, scratch=lost)
+    rca = judge_rca(timed(sampled()), ["b"], endpoint="e", wanted=1, spacing_millis=0, scratch=lost)
     assert rca.verdict.exit_code == 4
     assert "the scratch probe failed" in rca.verdict.headline
-    good = judge_rca(timed(sampled()), ["b"], endpoint="e", wanted=1, scratch=WELL)
+    good = judge_rca(timed(sampled()), ["b"], endpoint="e", wanted=1, spacing_millis=0, scratch=WELL)
     assert good.verdict.exit_code == 0
     assert "a scratch bucket was made, used and removed" in good.verdict.headline
 

@@ -69,6 +69,7 @@ HARMLESS = {
     "build.nix_version": "told for people",
     "child.argv*": "the gate's own",
     "child.signal": "of a child that ended by 0",
+    "child.ended_at": "of a push in which nothing failed: it says which of the log's events belong to a failed one",
     "child.capture": "the capture is found by its name",
     "push-set.outputs*": "told for people",
     "push-set.upstream*": "of a path that has a result: an upstream needs a signature, as other tests show",

@@ -66,7 +66,7 @@ def test_each_recording_is_classed_as_its_readme_says(name: str, state: BucketSt
     scripted = script(name)
     with store(scripted) as (_server, door):
         seen = samples(door, [disk(name, tmp_path)])
-    rca = judge_rca(seen, ["attic", "tofu-state"], endpoint="http://s3", wanted=2, scratch=None)
+    rca = judge_rca(seen, ["attic", "tofu-state"], endpoint="http://s3", wanted=2, spacing_millis=0, scratch=None)
     assert {bucket: cause.state for bucket, cause in rca.buckets.items()} == {"attic": state, "tofu-state": state}
     assert rca.verdict.word is (Word.PASS if state is BucketState.INDEXED else Word.QUARANTINE)
     stalled = state is not BucketState.INDEXED
@@ -78,8 +78,8 @@ def test_each_recording_is_classed_as_its_readme_says(name: str, state: BucketSt
 @pytest.mark.parametrize("name", ["drive-stalled", "drive-stalled-after-push"])
 def test_without_its_markers_the_same_answers_are_no_loss(name: str, tmp_path: Path) -> None:
     with store(script(name)) as (_server, door):
-        ((at, sample), *_) = samples(door, [f"file://{tmp_path}"], 1)
-    assert read_sample(at, sample, "attic").state is BucketState.UNOBSERVABLE
+        (sample, *_) = samples(door, [f"file://{tmp_path}"], 1)
+    assert read_sample(sample, "attic").state is BucketState.UNOBSERVABLE
 
 
 @pytest.mark.parametrize(("name", "state"), STATES.items())
@@ -93,6 +93,7 @@ def test_the_readiness_of_each_recording(name: str, state: BucketState, tmp_path
             cache_buckets=("attic",),
             places=(place,),
             wanted=2,
+            spacing_millis=0,
             samples=tuple(samples(door, [place])),
             versioning=door.s3.get_versioning("tofu-state"),
             reads=read_states(door.s3, "tofu-state", [STATE_KEY]),
@@ -113,6 +114,6 @@ def test_the_readiness_of_each_recording(name: str, state: BucketState, tmp_path
         assert judge_readiness(early, expect_interim=True).level is Level.BROKEN
 
 
-def samples_of_health(place: str) -> list[tuple[str, BucketSampled]]:
+def samples_of_health(place: str) -> list[BucketSampled]:
     with store(script("healthy")) as (_server, door):
         return samples(door, [place])

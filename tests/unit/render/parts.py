@@ -50,8 +50,10 @@ def nar_size(number: int) -> int:
 
 
 def sample(number: int, second: int, **truths: Any) -> BucketSample:
-    seen = dict.fromkeys(("listed", "head", "get", "marker", "trace", "ready"), Truth.PRESENT)
-    return BucketSample(number=number, at=at(second), **{**seen, "notes": (), **truths})
+    seen = dict.fromkeys(("listed", "head", "get", "marker", "trace", "data", "ready"), Truth.PRESENT)
+    return BucketSample(
+        number=number, at=at(second), ended_at=at(second), **{**seen, "notes": (), "unanswered": (), **truths}
+    )
 
 
 def bucket(state: BucketState, first: int, **truths: Any) -> Bucket:

@@ -22,7 +22,9 @@ HOSTILE = "x\n::set-output name=verdict::pass\r##[add-mask]pass\x1b[31m\u202e~~~
 
 def told(*states: BucketState, scratch: ScratchSeen | None = None) -> str:
     samples = timed(*(ONE[state] for state in states))
-    return rca_text(judge_rca(samples, ["b"], endpoint="http://s3:9000", wanted=len(samples), scratch=scratch))
+    return rca_text(
+        judge_rca(samples, ["b"], endpoint="http://s3:9000", wanted=len(samples), spacing_millis=0, scratch=scratch)
+    )
 
 
 def test_a_loss_is_told_source_by_sample_with_what_to_do() -> None:
@@ -62,18 +64,18 @@ def test_notes_are_told_once_with_their_samples() -> None:
 def test_the_drive_is_named_by_its_own_name() -> None:
     sample = sampled()
     two = [replace(sample, places=(replace(sample.places[0], volume=name),)) for name in ("dep/one", "dep/two")]
-    text = rca_text(judge_rca(timed(*two), ["b"], endpoint="e", wanted=2, scratch=None))
+    text = rca_text(judge_rca(timed(*two), ["b"], endpoint="e", wanted=2, spacing_millis=0, scratch=None))
     assert "  drive at file:///data: dep/one, dep/two\n" in text
 
 
 def test_a_place_that_was_not_looked_at_is_unknown() -> None:
     empty = replace(sampled(), places=(replace(sampled().places[0], markers=()),))
-    text = rca_text(judge_rca(timed(empty), ["b"], endpoint="e", wanted=1, scratch=None))
+    text = rca_text(judge_rca(timed(empty), ["b"], endpoint="e", wanted=1, spacing_millis=0, scratch=None))
     assert "  data at file:///data      unknown" in text
 
 
 def test_no_samples_at_all() -> None:
-    text = rca_text(judge_rca([], ["b"], endpoint="e", wanted=2, scratch=None))
+    text = rca_text(judge_rca([], ["b"], endpoint="e", wanted=2, spacing_millis=0, scratch=None))
     assert "samples:      0 of 2" in text
     assert "bucket b: unobservable" in text
 
@@ -90,7 +92,7 @@ def test_the_scratch_probe_step_by_step() -> None:
 
 def test_leftovers_are_named() -> None:
     samples = timed(sampled(extra=(NAME,)))
-    text = rca_text(judge_rca(samples, ["b"], endpoint="e", wanted=1, scratch=None))
+    text = rca_text(judge_rca(samples, ["b"], endpoint="e", wanted=1, spacing_millis=0, scratch=None))
     assert (
         f"left over by other runs, to be looked at and removed by hand if no other probe is running:\n  - {NAME}\n"
         in text
@@ -134,7 +136,7 @@ def test_no_samples_of_the_states_bucket() -> None:
 def test_foreign_text_can_not_act() -> None:
     odd = HttpAnswer(url="u", status=None, error=HOSTILE)
     sample = replace(sampled(), listing=(odd,), heads={"b": odd})
-    rca = rca_text(judge_rca(timed(sample), ["b"], endpoint=HOSTILE, wanted=1, scratch=None))
+    rca = rca_text(judge_rca(timed(sample), ["b"], endpoint=HOSTILE, wanted=1, spacing_millis=0, scratch=None))
     state = replace(READ, key=HOSTILE, head=replace(READ.head, etag=HOSTILE))
     ready = readiness_text(
         judge_readiness(replace(SEEN, reads=(state,), statement=HOSTILE, trouble=HOSTILE), expect_interim=False)
@@ -149,7 +151,7 @@ def test_foreign_text_can_not_act() -> None:
 
 
 def test_a_pass_without_markers_comes_without_a_runbook() -> None:
-    samples = tuple((at, replace(sample, places=())) for at, sample in SEEN.samples)
+    samples = tuple(replace(sample, places=()) for sample in SEEN.samples)
     ready = judge_readiness(replace(SEEN, samples=samples, places=(), statement=""), expect_interim=True)
     text = readiness_text(ready)
     assert (ready.bucket_state, text.startswith("PASS: ")) == (BucketState.UNOBSERVABLE, True)
