@@ -15,6 +15,7 @@ from gate.model.document import Evidence
 from gate.model.gating import Answer, Demand, Looked, Reason, Run, Standing, TrustedPlace
 from gate.model.policy import POLICY_SETTINGS, Policy
 from gate.model.setting import Setting
+from gate.parse.cache_place import plain_place
 from gate.parse.quoting import shown
 
 _WORST: Final = (Word.QUARANTINE, Word.REFUSED, Word.INCONCLUSIVE, Word.PASS)
@@ -205,8 +206,8 @@ def _subject(demand: Demand, evidence: Evidence) -> list[Reason]:
     if policy.profile != demand.profile:
         told = f"the evidence is of profile {policy.profile}; expected {demand.profile}"
         found.append(reason("require-other-profile", told))
-    got = (evidence.subject.cache, evidence.subject.endpoint.rstrip("/"))
-    if got != (demand.cache, demand.endpoint.rstrip("/")):
+    got = (evidence.subject.cache, plain_place(evidence.subject.endpoint))
+    if got != (demand.cache, plain_place(demand.endpoint)):
         told = f"the evidence is of cache {got[0]} at {got[1]}; expected {demand.cache} at {demand.endpoint}"
         found.append(reason("require-other-cache", told))
     return found
@@ -293,7 +294,7 @@ def _plain(given: object) -> object:
     """A value without what means nothing: the order of places, and the last slash of an endpoint."""
     if isinstance(given, tuple):
         return sorted(given)
-    return given.rstrip("/") if isinstance(given, str) else given
+    return plain_place(given) if isinstance(given, str) else given
 
 
 def _told(given: object) -> str:

@@ -15,6 +15,7 @@ from gate.judge.registry import BY_CODE, is_neutral
 from gate.model.basics import BucketState, Kind, Word
 from gate.model.document import Evidence
 from gate.model.gating import BreakGlass, Condition, Past, QuarantinePolicy, Run, Standing, Statement, StatementKind
+from gate.parse.cache_place import plain_place
 
 _FAR: Final = datetime.max.replace(tzinfo=UTC)
 _SKEW: Final = timedelta(seconds=limits.SKEW_SECONDS)
@@ -42,7 +43,7 @@ def past_of(evidence: Evidence, digest: str) -> Past:
         started_at=evidence.started_at,
         ended_at=evidence.ended_at,
         cache=evidence.subject.cache,
-        endpoint=evidence.subject.endpoint.rstrip("/"),
+        endpoint=plain_place(evidence.subject.endpoint),
         epochs=evidence.subject.epochs,
         stores=tuple(sorted(stores)),
         against=word is Word.QUARANTINE
@@ -86,7 +87,7 @@ def fold_standing(
     now: datetime,
 ) -> Standing:
     """The standing decision at ``now`` for one cache. ``history`` may be in any order; what doesn't count is named."""
-    subject = (cache, endpoint.rstrip("/"))
+    subject = (cache, plain_place(endpoint))
     counted, left_out = _counted(history, policy, subject, now)
     streak = _streak(counted)
     conditions = (
@@ -139,7 +140,7 @@ def _left_out(run: Past, subject: tuple[str, str], since: datetime | None, now: 
         return "lab evidence never counts"
     if run.word is Word.REFUSED and not run.against:
         return "refused before any publication"
-    if run.cache is not None and (run.cache, run.endpoint) != subject:
+    if run.cache is not None and (run.cache, plain_place(run.endpoint or "")) != subject:
         return f"of cache {run.cache} at {run.endpoint}"
     if since is not None and _time(run.ended_at) < since:
         return "before the incident"
@@ -229,7 +230,7 @@ def _repair(counted: Sequence[Past], streak: Sequence[Past], statements: Sequenc
 def _about(row: Statement, policy: QuarantinePolicy, subject: tuple[str, str], now: datetime) -> bool:
     at = moment(row.at)
     since = moment(policy.since) if policy.since else None
-    same = (row.cache, row.endpoint.rstrip("/")) == subject and row.incident == policy.incident
+    same = (row.cache, plain_place(row.endpoint)) == subject and row.incident == policy.incident
     return same and at is not None and at - now <= _SKEW and (since is None or at >= since)
 
 

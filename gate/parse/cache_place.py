@@ -26,3 +26,12 @@ def same_cache(one: str, other: str) -> bool:
     """Whether two substituter URLs are one place, whatever their letters' case, last slash and ``?priority=…`` are."""
     first = cache_place(one)
     return first is not None and first == cache_place(other)
+
+
+def plain_place(url: str) -> str:
+    """One spelling for all of a place's, to compare by; what is no HTTP URL loses only its last slashes."""
+    scheme, host, port, path = cache_place(url) or ("", None, None, "")
+    if scheme not in _PORTS or host is None:
+        return url.rstrip("/")
+    named = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{named}{'' if port == _PORTS[scheme] else f':{port}'}{path}"

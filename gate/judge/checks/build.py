@@ -117,8 +117,8 @@ def _is_other(facts: Facts, cache: str | None) -> bool:
     """Whether a cache is known to be another one than the cache under test, so that its outage is no word on that.
 
     The machine's own Nix must say so: it is among the substituters, on no host of ours, and named after that host is a
-    key that this machine trusts (as ``cache.nixos.org-1`` is), which is not our cache's. The word of the cache under
-    test on its upstreams does not count. What is not known stays doubt.
+    key that this machine or gate.toml's `upstream-keys` trusts (as ``cache.nixos.org-1`` is), which is not our cache's.
+    The word of the cache under test on its upstreams does not count. What is not known stays doubt.
     """
     place = cache_place(cache) if cache is not None else None
     build = facts.build
@@ -129,5 +129,5 @@ def _is_other(facts: Facts, cache: str | None) -> bool:
     if place[1] in {own[1] for url in _own_places(facts) if (own := cache_place(url))}:
         return False
     ours = {row.public_key for row in facts.subject.caches}
-    keys = [key for key in build.trusted_public_keys or () if key not in ours]
+    keys = {*(build.trusted_public_keys or ()), *facts.policy.upstream_keys} - ours
     return any(key.partition(":")[0].rpartition("-")[0].lower() == place[1] for key in keys)

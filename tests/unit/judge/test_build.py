@@ -122,6 +122,11 @@ def test_the_outage_of_a_cache_that_is_not_known_to_be_another_is_doubt(run: Run
     assert log(failed, run=run).word() == "inconclusive"
 
 
+def test_an_upstream_of_the_policy_is_another_cache() -> None:
+    run = with_substituters(OTHER, keys=(PUBLIC_KEY,)).with_policy(upstream_keys=(OTHER_KEY,))
+    assert log(error(f"disabling binary cache '{OTHER}' for 60 seconds"), run=run).word() == "pass"
+
+
 @pytest.mark.parametrize("keys", [(PUBLIC_KEY, f"127.0.0.1-1:{OTHER_KEY[18:]}"), (f"127.0.0.1-1:{OTHER_KEY[18:]}",)])
 def test_no_key_makes_our_own_host_another_cache(keys: tuple[str, ...]) -> None:
     assert key_name(f"{keys[-1]}") == "127.0.0.1-1"

@@ -155,6 +155,15 @@ def test_what_does_not_count_is_named(run: Past, why: str) -> None:
     assert not standing.held
 
 
+@pytest.mark.parametrize("endpoint", ["http://attic", "http://ATTIC/", "HTTP://attic:80", "http://attic:80//"])
+def test_a_loss_at_another_spelling_of_the_endpoint_counts(endpoint: str) -> None:
+    standing = stand((*GOOD, past("x", 1, Word.QUARANTINE, endpoint=endpoint)))
+    assert standing.left_out == ()
+    assert standing.held
+    said = fold_standing(GOOD, policy(), (statement(endpoint=endpoint),), cache="main", endpoint=endpoint, now=NOW)
+    assert (said.held, said.left_out) == (False, ())
+
+
 def test_a_pass_given_twice_counts_once() -> None:
     assert unmet(stand((LOSS, past("a", 5), past("a", 5), past("c", 2)))) == ["3"]
 

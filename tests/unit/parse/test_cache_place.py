@@ -1,6 +1,6 @@
 import pytest
 
-from gate.parse.cache_place import cache_place, same_cache
+from gate.parse.cache_place import cache_place, plain_place, same_cache
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,22 @@ def test_another_place(url: str) -> None:
 def test_what_is_no_url_is_no_place_not_even_its_own(url: str) -> None:
     assert cache_place(url) is None
     assert not same_cache(url, url)
+
+
+@pytest.mark.parametrize(
+    ("url", "plain"),
+    [
+        ("HTTPS://Cache.Example:443/main//", "https://cache.example/main"),
+        ("http://cache.example:80", "http://cache.example"),
+        ("http://cache.example:8080/Main/?priority=3", "http://cache.example:8080/Main"),
+        ("http://[FD00::1]:80/", "http://[fd00::1]"),
+        ("s3://Bucket/x/", "s3://Bucket/x"),
+        ("https:///x/", "https:///x"),
+        ("main/", "main"),
+        ("https://cache.example:x/", "https://cache.example:x"),
+        ("", ""),
+    ],
+)
+def test_one_spelling_stands_for_all(url: str, plain: str) -> None:
+    assert plain_place(url) == plain
+    assert plain_place(plain) == plain
