@@ -62,13 +62,18 @@ def settings() -> str:
         "",
         "Precedence, highest first: flag, environment, `gate.toml`, default. An unknown key in `gate.toml` is refused.",
         "A secret comes from its variable or from a file named by the variable with `_FILE`; it has no flag and no",
-        "`gate.toml` key, because argv and a repository are public. Lists are parted by blanks or commas.",
+        "`gate.toml` key, because argv and a repository are public. Lists are separated by spaces or commas.",
         "",
-        "| environment | flag | `gate.toml` | default | meaning |",
-        "|---|---|---|---|---|",
+        "`require` compares what a run was made with to the base branch's `gate.toml`. *Stated or default*: a file",
+        "that is silent demands the default, so the environment of the job can't set it unnoticed. *Stated*: a silent",
+        "file leaves it to the environment. In the evidence, each setting is a field of `policy` or of `tools`.",
+        "",
+        "| environment | flag | `gate.toml` | default | `require` | meaning |",
+        "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {_code(row.env)} | {_code(row.flag)} | {_code(row.key)} | {_default(row.default)} | {_cell(row.meaning)} |"
+        f"| {_code(row.env)} | {_code(row.flag)} | {_code(row.key)} | {_default(row.default)}"
+        f"{f' {row.unit}' if row.unit else ''} | {_compared(row)} | {_cell(row.meaning)} |"
         for row in SETTINGS
     ]
     lines += [
@@ -226,11 +231,28 @@ def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
+def _compared(row: Setting) -> str:
+    if row.name in ("attic_server", "attic_cache"):
+        return "the same: they are the subject"
+    rules = {
+        "same": "the same",
+        "template": "the same",
+        "at-least": "at least that",
+        "all-of": "all of them",
+        "none-beyond": "nothing beyond",
+        "never": "never true",
+    }
+    when = "stated or default" if row.default_counts else "stated"
+    return f"{rules[row.compared]} ({when})" if row.compared else ""
+
+
 def _default(value: object) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, tuple):
         return _code(" ".join(value))
+    if isinstance(value, float):
+        return _code(f"{value:g}")
     return _code("" if value is None else str(value))
 
 

@@ -14,7 +14,7 @@ from gate.cli.signals import cancelling
 from gate.cli.streams import progress_stream
 from gate.clock import SystemClock
 from gate.errors import RefusedError
-from gate.settings import check_confirm, find_profile, resolve
+from gate.settings import check_config, check_confirm, find_profile, resolve
 
 if TYPE_CHECKING:
     from gate.cli.publishing import Split
@@ -27,7 +27,7 @@ NO_PROFILE = "synthetic"  # a capture publishes nothing; the smallest profile st
 
 
 def read_config(config: Path | None) -> dict[str, Any]:
-    """``gate.toml``, parsed; {} where none was named and none is here. Raises `RefusedError`."""
+    """``gate.toml``, parsed and checked; {} where none was named and none is here. Raises `RefusedError`."""
     path = config or CONFIG
     if config is None and not path.exists():
         return {}
@@ -38,10 +38,12 @@ def read_config(config: Path | None) -> dict[str, Any]:
     content = read_whole(path, limits.CONFIG_BYTES)
     _refuse_others_file(path)
     try:
-        return tomllib.loads(content.decode())
+        toml = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"{path} is no TOML: {ascii(str(error))[1:-1][:200]}"
         raise RefusedError(message) from None
+    check_config(toml)
+    return toml
 
 
 def _refuse_others_file(path: Path) -> None:

@@ -255,12 +255,12 @@ def _differing(demand: Demand, policy: Policy) -> Iterator[tuple[str, str]]:
     for row in POLICY_SETTINGS:
         if row.name in demand.stated:
             got, expected = getattr(policy, row.name), demand.stated[row.name]
-            told = _weaker(row, got, expected)
+            told = weaker(row, got, expected)
             if told:
                 yield row.name, f"{row.toml_key} {told}"
 
 
-def _weaker(row: Setting, got: Any, expected: Any) -> str:  # noqa: ANN401  # values of any setting's type
+def weaker(row: Setting, got: Any, expected: Any) -> str:  # noqa: ANN401  # values of any setting's type
     """In what the value of a run is less than what is expected, by the setting's own rule; empty: in nothing."""
     match row.compared:
         case "same":

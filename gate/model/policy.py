@@ -97,14 +97,14 @@ class Policy:
         str, Setting(meaning="URL of the Attic server.", table="cache", form="url", subject=True)
     ] = ""
     attic_cache: Annotated[
-        str, Setting(meaning="Name of the cache under test.", table="cache", form="name", subject=True)
+        str, Setting(meaning="Name of the cache under test.", table="cache", form="cache", subject=True)
     ] = ""
     probe_cache: Annotated[
         str,
         Setting(
             meaning="Cache on the same server for canaries and twins; without it they go to the cache under test.",
             table="cache",
-            form="name",
+            form="cache",
             compared="same",
             subject=True,
         ),
@@ -160,7 +160,7 @@ class Policy:
         Setting(
             meaning="Buckets whose index is watched.",
             table="store",
-            form="name",
+            form="bucket",
             compared="all-of",
             default_counts=True,
             subject=True,
@@ -169,7 +169,7 @@ class Policy:
     state_bucket: Annotated[
         str,
         Setting(
-            meaning="Bucket that holds the OpenTofu state.", table="store", form="name", compared="same", subject=True
+            meaning="Bucket that holds the OpenTofu state.", table="store", form="bucket", compared="same", subject=True
         ),
     ] = "tofu-state"
     state_key: Annotated[

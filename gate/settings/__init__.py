@@ -7,7 +7,7 @@ must not weaken the gate.
 from gate.model.setting import Setting
 from gate.settings.needed import Act, refuse_incomplete
 from gate.settings.profiles import PROFILES, Profile, check_confirm, find_profile
-from gate.settings.resolve import resolve, resolve_named
+from gate.settings.resolve import check_config, resolve, resolve_named
 from gate.settings.table import BY_NAME, SETTINGS, Settings
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Profile",
     "Setting",
     "Settings",
+    "check_config",
     "check_confirm",
     "find_profile",
     "refuse_incomplete",

@@ -10,6 +10,7 @@ from gate.model.policy import Policy, Secrets, Tools
 from gate.model.setting import PROFILES, Setting
 from gate.parse.address import odd_host
 from gate.parse.locator import parse_locator
+from gate.parse.names import BUCKET_RULE, CACHE_RULE, is_bucket_name, is_cache_name
 from gate.parse.signature import key_name, public_key
 from gate.settings.checked import QUARANTINE_KEYS, REQUIRE_KEYS, Table
 from gate.settings.installable import refuse_credentials
@@ -22,7 +23,6 @@ _HOST = r"(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\]
 _HOST_ENTRY = re.compile(_HOST)
 _ENDPOINT = re.compile(rf"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://{_HOST}(?:/[!\"$->@-\[\]-~]*)?")
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-_NAME_CHARS = 63  # of an S3 bucket; Attic's cache names have at most 50
 
 
 def resolve(
@@ -80,6 +80,11 @@ def resolve_named(
     if "buckets" in values:
         _refuse_no_buckets(values["buckets"])
     return values
+
+
+def check_config(toml: Mapping[str, Any]) -> None:
+    """Raise one `RefusedError` for all that is wrong with the settings of a ``gate.toml``, whatever it is read for."""
+    _values((), toml=toml, environ={}, flags={}, read_file=str)
 
 
 def system() -> str:
@@ -305,16 +310,16 @@ def _refuse_odd_hosts(entries: Iterable[str], source: str) -> None:
             raise RefusedError(message)
 
 
-def _refuse_odd_names(names: Iterable[str], source: str) -> None:
+def _refuse_odd_caches(names: Iterable[str], source: str) -> None:
     for name in names:
-        if not _plain_name(name):
-            message = f"{source}: {_shown(name)} is no bucket or cache name: expected letters, digits, '-', '_' and '.'"
-            raise RefusedError(message)
+        if not is_cache_name(name):
+            raise RefusedError(f"{source}: {_shown(name)} is no cache name: expected {CACHE_RULE}")
 
 
-def _plain_name(name: str) -> bool:
-    allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
-    return len(name) <= _NAME_CHARS and name not in (".", "..") and all(char in allowed for char in name)
+def _refuse_odd_buckets(names: Iterable[str], source: str) -> None:
+    for name in names:
+        if not is_bucket_name(name):
+            raise RefusedError(f"{source}: {_shown(name)} is no bucket name: expected {BUCKET_RULE}")
 
 
 # An endpoint's own form, "url", is checked with the hosts that plain http is allowed for.
@@ -323,7 +328,8 @@ _FORMS: dict[str, Callable[[Sequence[str], str], None]] = {
     "installable": _refuse_installables,
     "public-key": _refuse_odd_keys,
     "host": _refuse_odd_hosts,
-    "name": _refuse_odd_names,
+    "cache": _refuse_odd_caches,
+    "bucket": _refuse_odd_buckets,
 }
 
 

@@ -248,7 +248,7 @@ def test_stdin_takes_hashes_and_paths_each_once(tmp_path: Path, monkeypatch: pyt
         (["--closure", HASH], "--closure has a hash"),
         (["--store-hash", HASH, "--cache-url", "http://x/y", "--cache", "main"], "name one cache"),
         (["--store-hash", HASH], "no cache is named"),
-        (["--store-hash", HASH, "--server", "http://x", "--cache", "a/b"], "is no bucket or cache name"),
+        (["--store-hash", HASH, "--server", "http://x", "--cache", "a/b"], "is no cache name"),
         (["--store-hash", HASH, "--cache-url", "http://x/y", "--public-key", "x"], "is not a public key"),
         (["--store-hash", HASH, "--cache-url", "ftp://x/y"], "The cache's URL is"),
         (["--store-hash", HASH, "--cache-url", "http://x/y", "--token-file", "/nowhere"], "can't be read"),

@@ -186,4 +186,4 @@ def test_a_pattern_in_place_of_a_cache_is_refused(
         argv = ["attic-nar-integrity-check", "--store-hash", HASH, "--server", server.url, "--cache", cache]
         assert main(argv) == 2
         assert server.requests == []
-    assert "is no bucket or cache name" in capsys.readouterr().err
+    assert "is no cache name" in capsys.readouterr().err

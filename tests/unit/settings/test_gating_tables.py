@@ -42,7 +42,7 @@ def test_a_demand_is_what_gate_toml_says_and_the_environment_can_not_change_it()
     toml = tomllib.loads(
         LEAST
         + "[cache]\nattic-server='http://a'\nattic-cache='main'\n[sources]\nabsent=['state']\n"
-        + "[store]\nbuckets=['b','a']\n[profiles.medium-check]\nmin-fresh=20\n"
+        + "[store]\nbuckets=['bbb','aaa']\n[profiles.medium-check]\nmin-fresh=20\n"
     )
     environ = {"GATE_BUCKETS": "x", "GATE_ABSENT": "server-log", "GATE_ATTIC_CACHE": "y", "GATE_SAMPLES": "2"}
     demand = demand_of("medium-check", read_require(toml), toml, environ)
@@ -51,7 +51,7 @@ def test_a_demand_is_what_gate_toml_says_and_the_environment_can_not_change_it()
         "main",
         "http://a",
         ("state",),
-        ("b", "a"),
+        ("bbb", "aaa"),
     )
     assert (stated["samples"], stated["min_fresh"], demand.max_age_seconds) == (3, 20, 86400)
 
