@@ -16,6 +16,8 @@ from gate.judge.checks.buckets import sample_in_words
 from gate.judge.checks.controls import BIT_FLIP, check_controls
 from gate.judge.checks.epochs import ROLES, misnamed
 from gate.judge.checks.run import check_caches
+from gate.judge.checks.server_log import unreadable_summary
+from gate.judge.checks.store_log import check_store_log
 from gate.model.basics import BucketState, Status, Truth
 from gate.model.document import Facts
 from gate.model.examination import Check, ClockSeen, Examined, RightSeen, TokenSeen
@@ -281,17 +283,29 @@ def _log(seen: Examined) -> Iterator[Check]:
         yield _unused("server-log", "gate.toml states it as absent")
         yield _unused("log-canary", "gate.toml states the log as absent")
         return
-    yield _check("server-log", "; ".join(log.lacking) or "it can be read", good=not log.lacking)
+    server_log = seen.facts.server_log
+    unread = [unreadable_summary(server_log)] if server_log.unread_lines else []
+    told = "; ".join([*log.lacking, *unread]) or "it can be read"
+    yield _check("server-log", told, good=not (log.lacking or unread))
     answered = canary is not None and canary.answered is Truth.PRESENT
-    told = "the log can't be read" if log.lacking else "it is not in the log" if log.late else "it is in the log"
+    logged = canary is not None and canary.logged is Truth.PRESENT
+    if log.lacking:
+        told = "the log can't be read"
+    elif canary is None:
+        told = "none was sent"
+    elif log.late:
+        told = "it is not in the log"
+    else:
+        told = "it is in the log" if logged else "its name is in the log, and no event of the log is its"
     told += "" if answered else ", and the server did not answer it with its 500"
-    yield _check("log-canary", told, good=answered and not log.lacking and not log.late)
+    yield _check("log-canary", told, good=answered and logged and not log.lacking and not log.late)
 
 
 def _replicas(seen: Examined) -> Check:
     """Of the replicas that no canary came to a run can't say that their logs are whole; it may pass all the same."""
     rows, error = seen.facts.pre.replicas, seen.facts.pre.replicas_error
-    silent = seen.log.silent if seen.log else ()
+    absent = [row.pod for row in rows if row.answered and row.logged is Truth.ABSENT]
+    silent = dict.fromkeys([*(seen.log.silent if seen.log else ()), *absent])
     if silent:
         return _bad("log-replicas", f"not in the log of the replica that answered it: {', '.join(silent)}")
     if error:
@@ -308,7 +322,14 @@ def _replicas(seen: Examined) -> Check:
 def _store_log(seen: Examined) -> Check:
     if seen.store_log is None:
         return _unused("store-log", "none is named: what the store says of its own drives would be unknown")
-    return _check("store-log", "; ".join(seen.store_log) or "it can be read", good=not seen.store_log)
+    log = seen.facts.store_log
+    if log is not None and log.truth is Truth.PRESENT and not (log.parsed_count or log.unread_lines):
+        told = "it can be read; the store logged nothing during this visit, and in a run that proves nothing"
+        return _unused("store-log", told)
+    wrong = list(seen.store_log) or [
+        row.summary for row in check_store_log(seen.facts) if row.status is not Status.PASS
+    ]
+    return _check("store-log", "; ".join(wrong) or "it can be read", good=not wrong)
 
 
 # --- cluster, clocks, profile -----------------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ from gate.parse.disk_words import NO_ANSWER
 from gate.parse.kube_events import parse_events
 from gate.parse.kube_json import parse_kubeconfig, parse_pod, parse_pods, parse_secret, parse_workload
 from gate.parse.kube_words import complaint, is_foreign_500
+from gate.parse.quoting import shown
+from gate.parse.server_log import line_without_time
 from gate.process import CancelToken, SearchPath, output, scrubbed_environment
 
 _T = TypeVar("_T")
@@ -131,14 +133,22 @@ class Kubectl:
     def logs(
         self, namespace: str, pod: str, container: str, options: Sequence[str], *, cap: int, seconds: float
     ) -> tuple[bytes, str]:
-        """A container's log, and why it is not all of what was asked for (empty when it is)."""
+        """A container's log, and why it is not all of what was asked for (empty when it is).
+
+        A kubelet whose runtime lost the container answers 200 with a sentence in place of the log (kubernetes#142258).
+        With ``--timestamps`` each line of a log has a time, and that sentence has none.
+        """
         what = f"the log of {container} of pod {namespace}/{pod}"
         argv = ("logs", f"--namespace={namespace}", f"--container={container}", *options, f"pod/{pod}")
         ended, out, err = self._run(argv, cap=cap, seconds=seconds)
         try:
-            return self._whole(what, cap, seconds, ended=ended, out=out, err=err), ""
+            whole = self._whole(what, cap, seconds, ended=ended, out=out, err=err)
         except InconclusiveError as error:
             return out, str(error)
+        line = line_without_time(whole) if "--timestamps" in options else None
+        if line is not None:
+            return whole, f"{what}: the answer has a line without a time, so it is not the log: {shown(line)}"
+        return whole, ""
 
     def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> None:
         """Ask a pod for a path through the API server (``pods/proxy``), and see it answer with HTTP 500.

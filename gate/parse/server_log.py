@@ -35,6 +35,7 @@ _LEVELS = frozenset({"TRACE", "DEBUG", "INFO", "WARN", "ERROR"})
 
 _LEVEL = r"(?:TRACE|DEBUG|INFO|WARN|ERROR)"
 _KUBECTL_TIME = re.compile(rf"(?:\[pod/[^\]\s]{{1,320}}\] )?({TIME}) ")
+_TIMELESS = re.compile(rb"^(?!(?:\[pod/[^\]\s]{1,320}\] )?" + TIME.encode() + rb" ).+", re.MULTILINE)
 _EVENT = re.compile(rf" {{0,2}}(?:\[?({TIME})\]? +)?({_LEVEL}) +(.*)", re.DOTALL)
 _BRACKETS = re.compile(r"\[([^\[\]]{0,200})\] \[([^\[\]]{1,400}:[0-9]{1,7})\] (?:\[[^\[\]]{0,200}\] )?(.*)", re.DOTALL)
 _THREAD = re.compile(r"[\w.-]{1,100} +ThreadId\([0-9]{1,6}\) ")
@@ -336,6 +337,12 @@ def kubectl_time(line: bytes) -> str | None:
     """The time that `kubectl logs --timestamps` put before a line, behind the prefix of ``--prefix`` if it has one."""
     match = _KUBECTL_TIME.match(decode(line[: limits.LINE_BYTES]))
     return match[1] if match else None
+
+
+def line_without_time(log: bytes) -> str | None:
+    """The first line of what `kubectl logs --timestamps` printed that has no time; None where each line has one."""
+    match = _TIMELESS.search(log)
+    return decode(match[0][: limits.LINE_BYTES]) if match else None
 
 
 def find_nonces(data: bytes, nonces: Iterable[str]) -> frozenset[str]:

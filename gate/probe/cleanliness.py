@@ -1,6 +1,7 @@
 """Whether the evidence before is clean enough to publish: the last push of the incident left both buckets absent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from gate.evidence.fold import Tape, fold
 from gate.judge.checks.buckets import check_buckets
@@ -10,9 +11,14 @@ from gate.model.document import Facts
 from gate.model.records import Entry
 
 
-def facts_so_far(entries: Sequence[Entry]) -> Facts:
-    """The facts of what is journalled so far, without captures."""
-    return fold(Tape(entries=tuple(entries), torn=False), {})
+def facts_so_far(entries: Sequence[Entry], logs: Mapping[str, bytes] | None = None) -> Facts:
+    """The facts of what is journalled so far, with these logs as captures, and without any other."""
+    captures = {name: partial(_one, text) for name, text in (logs or {}).items()}
+    return fold(Tape(entries=tuple(entries), torn=False), captures)
+
+
+def _one(text: bytes) -> Iterable[bytes]:
+    return (text,)
 
 
 def unclean(facts: Facts) -> tuple[str, ...]:

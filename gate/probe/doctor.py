@@ -11,12 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from gate import limits
 from gate.clock import Clock, rfc3339
 from gate.errors import CancelledError, InconclusiveError, RefusedError
+from gate.evidence.fold import SERVER_LOG
+from gate.evidence.store_log import STORE_LOG
 from gate.journal import Journal
 from gate.model.basics import Phase, Secret
 from gate.model.examination import ClockOf, ClockSeen, Examined, LogSeen, NixSeen, TokenSeen, TokenUse
-from gate.model.log_records import ReplicaCanaries
+from gate.model.log_records import ReplicaCanaries, StoreLogRead
 from gate.model.records import BucketSampled, Entry, HttpAnswer, LogCanarySent, Record, StateSeen
 from gate.parse.cache_place import same_cache
 from gate.parse.signature import trusts
@@ -53,16 +56,25 @@ class _Unwritten(Journal):
         """Nothing is held."""
 
 
-class _Unkept(Capture):
-    """A capture that keeps no byte: only whether a log can be read, and has its canary, is asked."""
+class _InMemory(Capture):
+    """A capture in memory, up to a cap: no file is made by a doctor."""
 
-    def __init__(self) -> None:
-        self.name = "server.log"
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.cut = False
         self.trouble = None
+        self._text = bytearray()
 
     def write(self, piece: bytes) -> bytes:
+        room = limits.POD_LOG_BYTES - len(self._text)
+        self._text += piece[:room]
+        if len(piece) > room:
+            self.cut, self.trouble = True, f"the log of the visit has more than {limits.POD_LOG_BYTES} bytes"
         return piece
+
+    def text(self) -> bytes:
+        """What was taken."""
+        return bytes(self._text)
 
 
 def visit(settings: Settings, world: World) -> Examined:
@@ -89,12 +101,14 @@ def _visit(site: Site, world: World) -> Examined:
     observe_phase(site, world, Phase.PRE, open_logs=lambda began: site.open_log_windows(since=began))
     _, store_clock = _timed(world, "store", lambda: site.s3.head_bucket(site.policy.buckets[0]))
     world.progress.stage("server log")
-    log = _log(site, world)
+    texts: dict[str, bytes] = {}
+    log = _log(site, world, texts)
+    store_log = _store_log(site, world, texts)
     sample = _last(site, BucketSampled)
     if sample is None:  # it was cancelled before
         raise CancelledError(world.cancel.reason or "cancelled")
     return Examined(
-        facts=facts_so_far(site.entries),
+        facts=facts_so_far(site.entries, texts),
         keys_given=None not in (site.settings.secrets.s3_access_key_id, site.settings.secrets.s3_secret_access_key),
         missing_tools=tuple(name for name in (*NIX_PROGRAMS, "attic") if name not in site.programs.paths),
         nix=nix,
@@ -110,7 +124,7 @@ def _visit(site: Site, world: World) -> Examined:
         log=log,
         cluster=cluster.seen,
         clocks=(cache_clock, store_clock, cluster.clock),
-        store_log=_store_log(site, world),
+        store_log=store_log,
     )
 
 
@@ -176,13 +190,15 @@ def _push(site: Site) -> dict[str, HttpAnswer]:
     return {} if token is None else {cache: site.attic.may_push(cache, token) for cache in site.policy.caches}
 
 
-def _log(site: Site, world: World) -> LogSeen | None:
+def _log(site: Site, world: World, texts: dict[str, bytes]) -> LogSeen | None:
     if site.log_window is None:
         return None
     canary, sent = _last(site, LogCanarySent), _last(site, ReplicaCanaries)
     nonces = [] if canary is None else [canary.nonce]
     replicas = {row.nonce: row.pod for row in (sent.replicas if sent else ()) if row.answered}
-    notes = site.log_window.capture(_Unkept(), [*nonces, *replicas], clock=world.clock)
+    capture = _InMemory(SERVER_LOG)
+    notes = site.log_window.capture(capture, [*nonces, *replicas], clock=world.clock)
+    texts[SERVER_LOG] = capture.text()
     late = {nonce: note for nonce in (*nonces, *replicas) for note in notes if nonce in note}
     return LogSeen(
         lacking=tuple(note for note in notes if note not in late.values()),
@@ -191,9 +207,15 @@ def _log(site: Site, world: World) -> LogSeen | None:
     )
 
 
-def _store_log(site: Site, world: World) -> tuple[str, ...] | None:
+def _store_log(site: Site, world: World, texts: dict[str, bytes]) -> tuple[str, ...] | None:
     window = site.store_log_window
-    return None if window is None else window.capture(_Unkept(), (), clock=world.clock)
+    if window is None:
+        return None
+    capture = _InMemory(STORE_LOG)
+    notes = window.capture(capture, (), clock=world.clock)
+    texts[STORE_LOG] = capture.text()
+    site.write(StoreLogRead(place=site.policy.store_log, notes=notes))
+    return notes
 
 
 def _last(site: Site, kind: type[_R]) -> _R | None:

@@ -91,6 +91,7 @@ class KubeApi:
         self.workloads: dict[tuple[str, str], dict[str, Any]] = {}
         self.logs: dict[tuple[str, str, bool], list[tuple[datetime, bytes]]] = {}
         self.secrets: dict[str, dict[str, str]] = {}  # name: data, each value as the API gives it, in base64
+        self.sentences: dict[tuple[str, str], bytes] = {}  # what a kubelet says in place of a container's log
         self.followed: dict[tuple[str, str], Path] = {}  # a container whose log is a file on this machine
         self.events: list[dict[str, Any]] = []
         self.forbidden: set[str] = set()
@@ -318,6 +319,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._status(
                 400, "BadRequest", f'previous terminated container "{container}" in pod "{pod.name}" not found'
             )
+            return
+        if (sentence := self.api.sentences.get((pod.name, container))) is not None:
+            self._answer(200, "text/plain", sentence)
             return
         self._follow(pod.name, container)
         with self.api.lock:

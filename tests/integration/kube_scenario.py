@@ -36,6 +36,9 @@ class At(Quiet):
             self.act()
 
 
+LIVES = '{"level":"INFO","fields":{"message":"data scanner cycle done"},"target":"rustfs_scanner"}'
+
+
 def trouble(api: KubeApi) -> None:
     api.pods["rustfs-0"].uid = "uid-replaced"
     api.log("rustfs-0", '{"level":"WARN","fields":{"message":"Disk health check marked disk faulty"}}', "rustfs")
@@ -97,7 +100,7 @@ def main() -> None:
             api.followed[attic.name, "attic"] = Path(settings.policy.server_log.removeprefix("file://"))
         work = Path(sys.argv[1])
         facts = {
-            "healthy": once(stack, api, work / "healthy", Quiet()),
+            "healthy": once(stack, api, work / "healthy", At("post", lambda: api.log("rustfs-0", LIVES, "rustfs"))),
             "replaced": once(stack, api, work / "replaced", At("post", lambda: trouble(api))),
             "execs": len(api.commands),
             "proxied": len(api.proxied),

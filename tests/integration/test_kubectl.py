@@ -436,6 +436,29 @@ def test_kube_12_an_empty_log(api: KubeApi, kubectl: Kubectl, tmp_path: Path) ->
     assert (text, rows) == ("", {("log-canary-missing", "inconclusive"), ("run-trouble", "inconclusive")})
 
 
+@pytest.mark.row("TRU-14")
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_tru_14_a_sentence_in_place_of_a_log(api: KubeApi, kubectl: Kubectl, tmp_path: Path, end: bytes) -> None:
+    """The kubelet answers 200 where the runtime lost the container (kubernetes#142258): in the window, or before it."""
+    (pod,) = api.add("deployment", "attic", 1, "attic")
+    api.log(pod.name, "before", "attic", ago=5)
+    sentence = b"unable to retrieve container logs for containerd://3bb6fd00e2a1" + end
+    for name in ("in it", "before it", "all along"):
+        folder = tmp_path / name
+        folder.mkdir()
+        if name != "in it":
+            api.sentences[pod.name, "attic"] = sentence
+        window = Window(api, kubectl, folder)
+        api.sentences.pop((pod.name, "attic"), None)
+        api.log(pod.name, attic(PRE) + attic(POST), "attic")
+        if name != "before it":
+            api.sentences[pod.name, "attic"] = sentence
+        notes, _text, rows = window.captured()
+        assert any(f"so it is not the log: '[pod/{pod.name}/attic] unable to retr" in note for note in notes), notes
+        assert ("run-trouble", "inconclusive") in rows
+        api.sentences.clear()
+
+
 def test_a_restart_in_the_window(api: KubeApi, kubectl: Kubectl, tmp_path: Path) -> None:
     (pod,) = api.add("deployment", "attic", 1, "attic")
     api.log(pod.name, "before", "attic", ago=5)

@@ -51,10 +51,14 @@ def check_server_log(facts: Facts) -> Iterator[Finding]:
 
 def unreadable(log: ServerLog | StoreLog, subject: str, where: str) -> Finding:
     """The row for a log with lines that are not understood: an error may be in them."""
+    return finding("log-unreadable", subject, unreadable_summary(log), evidence=(where,))
+
+
+def unreadable_summary(log: ServerLog | StoreLog) -> str:
+    """What is said of such a log, by a run and by doctor."""
     lines = "a line that is" if log.unread_lines == 1 else f"{log.unread_lines} lines that are"
     events = "no event at all" if log.parsed_count == 0 else f"{log.parsed_count} events"
-    summary = f"the log of the window has {events}, and {lines} not understood, the first: {log.first_unread}"
-    return finding("log-unreadable", subject, summary, evidence=(where,))
+    return f"the log of the window has {events}, and {lines} not understood, the first: {log.first_unread}"
 
 
 def _unread(facts: Facts) -> Iterator[Finding]:

@@ -25,7 +25,8 @@ from gate.model.examination import (
     TokenSeen,
 )
 from gate.model.listening import Listening
-from gate.model.log_records import ReplicaLog
+from gate.model.log_records import ReplicaLog, StoreLog
+from gate.model.parsed import LogEvent
 from tests.helpers import tapes
 from tests.helpers.tapes import answer
 
@@ -179,10 +180,15 @@ def state(**changes: Any) -> dict[str, Any]:
     return {"facts": replace(seen, pre=replace(seen.pre, state=replace(seen.pre.state, **changes)))}
 
 
-def canary(answered: Truth | None) -> dict[str, Any]:
+def unreadable() -> dict[str, Any]:
+    seen = facts()
+    return {"facts": replace(seen, server_log=replace(seen.server_log, unread_lines=1, first_unread="'x'"))}
+
+
+def canary(answered: Truth | None, logged: Truth = P) -> dict[str, Any]:
     seen = facts()
     assert seen.pre.canary is not None
-    made = replace(seen.pre.canary, answered=answered) if answered else None
+    made = replace(seen.pre.canary, answered=answered, logged=logged) if answered else None
     return {"facts": replace(seen, pre=replace(seen.pre, canary=made))}
 
 
@@ -282,8 +288,10 @@ MARKED = {"bucket:attic", "bucket:tofu-state"}
         (not_listening(), "store-workload", "another process answers at the endpoint: process 9 listens"),
         ({"log": LogSeen(lacking=("it was rotated",), late=False)}, "server-log", "it was rotated"),
         ({"log": LogSeen(lacking=(), late=True)}, "log-canary", "it is not in the log"),
+        (unreadable(), "server-log", "has 2 events, and a line that is not understood, the first: 'x'"),
+        (canary(P, U), "log-canary", "its name is in the log, and no event of the log is its"),
         (canary(A), "log-canary", "it is in the log, and the server did not answer it with its 500"),
-        (canary(None), "log-canary", "it is in the log, and the server did not answer it with its 500"),
+        (canary(None), "log-canary", "none was sent, and the server did not answer it with its 500"),
         (cluster(distrust="another cluster"), "cluster-trust", "another cluster"),
         (cluster(server=None, error="no route"), "cluster-reachable", "no route"),
         (
@@ -449,6 +457,8 @@ def test_each_replicas_canary_is_looked_for() -> None:
     assert bad(silent) == {"log-replicas": Status.INCONCLUSIVE}
     assert told(silent, "log-replicas") == "not in the log of the replica that answered it: b"
     assert unknown(silent) == {"log:server-log:run"}
+    unparsed = examine(examined(facts=replicas(replica("a"), replace(replica("b"), logged=A))))
+    assert told(unparsed, "log-replicas") == told(silent, "log-replicas")
 
 
 def test_a_replica_that_can_not_be_reached_is_told_and_does_not_keep_a_run_from_passing() -> None:
@@ -467,9 +477,23 @@ def test_a_replica_that_can_not_be_reached_is_told_and_does_not_keep_a_run_from_
 
 def test_the_stores_log_is_looked_at_where_one_is_named() -> None:
     assert "would be unknown" in told(examine(examined()), "store-log")
-    named = facts(store_log="file:///l")
+    log = StoreLog(
+        place="file:///l", truth=P, events=(), event_count=0, troubles=0, cut=False, notes=(), parsed_count=1
+    )
+    named = replace(facts(store_log="file:///l"), store_log=log)
     made = examine(examined(facts=named, store_log=()))
     assert (check(made, "store-log").status, made.unknown) == (Status.PASS, ())
+    quiet = examine(examined(facts=replace(named, store_log=replace(log, parsed_count=0)), store_log=()))
+    assert (check(quiet, "store-log").status, quiet.unknown) == (Status.NOT_APPLICABLE, ())
+    assert "in a run that proves nothing" in told(quiet, "store-log")
+    event = LogEvent(at=None, level="WARN", target="t", code="timeout", message="m")
+    for changed, words in (
+        (replace(log, unread_lines=2, first_unread="'x'"), "2 lines that are not understood, the first: 'x'"),
+        (replace(log, events=(event,), troubles=1), "the store logged 1 × timeout in the window"),
+    ):
+        made = examine(examined(facts=replace(named, store_log=changed), store_log=()))
+        assert bad(made) == {"store-log": Status.INCONCLUSIVE}
+        assert words in told(made, "store-log")
     made = examine(examined(facts=named, store_log=("it can't be read",)))
     assert bad(made) == {"store-log": Status.INCONCLUSIVE}
     assert told(made, "store-log") == "it can't be read"

@@ -526,7 +526,8 @@ def test_the_part_after_the_remembered_line(log: Log) -> None:
 @pytest.mark.row("KUBE-09")
 def test_kube_09_a_rotated_log_is_seen_by_the_line_that_is_gone(log: Log) -> None:
     log.fake.says("tail", stamped("last"))
-    text = f"[pod/attic-0/attic] 2026-11-24T00:00:09.000000000Z uri=/main/{POST}.narinfo\n"
+    asked = f"ERROR a::b: with method=GET uri=/main/{POST}.narinfo"
+    text = f"[pod/attic-0/attic] 2026-11-24T00:00:09.000000000Z {asked}\n"
     log.fake.says("logs", text)
     notes, captured = log.captured(log.window())
     assert "the log of attic of pod attic-0 was rotated or cut" in notes[0]
@@ -538,8 +539,12 @@ def test_kube_09_a_rotated_log_is_seen_by_the_line_that_is_gone(log: Log) -> Non
 def test_kube_09_a_rotation_that_only_hides_a_replica_without_canaries(log: Log) -> None:
     log.fake.pods(pod("attic-0"), pod("attic-1", "u2"))
     log.fake.does("tail", 'case "$*" in *attic-1*) echo "[pod/attic-1/attic] 2026-11-24T00:00:00Z x" ;; esac')
-    log.fake.says("both", stamped(PRE, POST))
-    log.fake.does("logs", 'case "$*" in *attic-0*) cat "$HOME/both" ;; *) echo "later" ;; esac')
+    log.fake.says("both", stamped(*(f"ERROR a::b: with method=GET uri=/main/{nonce}.narinfo" for nonce in (PRE, POST))))
+    log.fake.says("later", stamped(" INFO a::b: later", pod_name="attic-1"))
+    log.fake.does(
+        "logs",
+        'case "$*" in *attic-0*) cat "$HOME/both" ;; *) cat "$HOME/later" ;; esac',
+    )
     notes, captured = log.captured(log.window())
     assert [note.split(":")[0] for note in notes] == ["the log of attic of pod attic-1 was rotated or cut"]
     assert judged(captured, notes) == {("run-trouble", "inconclusive")}
@@ -570,11 +575,25 @@ def test_kube_12_empty_with_exit_0(log: Log) -> None:
 @pytest.mark.row("KUBE-15")
 def test_kube_15_a_log_without_end(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "POD_LOG_BYTES", 100_000)
-    log.fake.does("logs", f"yes {PRE} {POST}")
+    log.fake.says("both", stamped(PRE, POST))
+    log.fake.does("logs", 'cat "$HOME/both"; yes "[pod/attic-0/attic] 2026-11-24T00:00:09Z  INFO a::b: x"')
     notes, captured = log.captured(log.window())
     assert "kubectl printed more than 100000 bytes" in notes[0]
     assert len(captured) == 100_000
-    assert judged(captured, notes) == {("run-trouble", "inconclusive")}
+    assert ("run-trouble", "inconclusive") in judged(captured, notes)
+
+
+@pytest.mark.row("TRU-14")
+@pytest.mark.parametrize("where", ["logs", "tail"])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_tru_14_a_sentence_in_place_of_a_log(log: Log, where: str, end: str) -> None:
+    """The kubelet answers 200 where the runtime lost the container (kubernetes#142258), in the window or before it."""
+    log.fake.says("tail", stamped("last"))
+    log.fake.says("logs", stamped("last", PRE, POST))
+    log.fake.says(where, f"[pod/attic-0/attic] unable to retrieve container logs for containerd://3bb6fd00e2a1{end}")
+    notes, captured = log.captured(log.window())
+    assert "answer has a line without a time, so it is not the log: '[pod/attic-0/attic] unable to retr" in notes[0]
+    assert ("run-trouble", "inconclusive") in judged(captured, notes)
 
 
 def test_the_previous_container_is_read_after_a_restart(log: Log) -> None:
@@ -616,7 +635,10 @@ def test_a_replica_that_came_is_read_whole_and_one_that_went_is_told(log: Log) -
     window = log.window()
     log.fake.pods(pod("attic-0"), pod("attic-2", "u3"))
     log.fake.says("one", stamped("last", PRE))
-    log.fake.does("logs", f'case "$*" in *attic-0*) cat "$HOME/one" ;; *) echo {POST} ;; esac')
+    log.fake.does(
+        "logs",
+        f'case "$*" in *attic-0*) cat "$HOME/one" ;; *) echo "[pod/attic-2/attic] 2026-11-24T00:00:09Z {POST}" ;; esac',
+    )
     notes, captured = log.captured(window)
     assert notes == ("pod attic-1 is gone: what attic logged there in the window is lost",)
     assert PRE.encode() in captured
