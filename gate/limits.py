@@ -27,6 +27,7 @@ OPEN_UPLOADS: Final = 200  # multipart uploads of a bucket that are looked at, a
 STATE_OBJECTS: Final = 200  # states below one prefix: a state a workspace, some tens at most
 STATE_BYTES: Final = 64 * 1024 * 1024  # OpenTofu advises against states beyond some tens of MB
 LINE_BYTES: Final = 64 * 1024  # one line of a log; the rest of a longer line is counted, not read
+ERROR_MESSAGE_CHARS: Final = 200  # of what a server in trouble says of itself, in a note
 ERROR_TEXT_CHARS: Final = 2048  # foreign error text kept in a finding or a push path
 FOREIGN_PATHS: Final = 1000  # paths in a push log that are not of the plan; more are counted as unread lines
 LOG_EVENTS: Final = 10_000  # events of a server log that are kept; all are counted

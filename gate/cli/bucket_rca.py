@@ -97,6 +97,7 @@ def _run(flags: dict[str, Any], config: Path | None, *, scratch: bool, strict: b
         endpoint=site.endpoint,
         wanted=site.values["samples"],
         spacing_millis=site.spacing_millis,
+        seconds=site.values["sample_deadline"],
         scratch=seen,
     )
     text = rca_text(rca)

@@ -36,7 +36,7 @@ Spacing = Annotated[float | None, Parameter(help="Seconds between samples [gate.
 
 STORE: tuple[str, ...] = (
     *("s3_endpoint", "s3_region", "s3_access_key_id", "s3_secret_access_key"),
-    *("hosts", "plain_http_hosts", "buckets", "markers", "samples", "sample_spacing"),
+    *("hosts", "plain_http_hosts", "buckets", "markers", "samples", "sample_spacing", "sample_deadline"),
     *("kubectl_bin", "kube_context", "kube_server", "kube_authority", "kube_plugins"),
 )
 _NEEDED = ("s3_endpoint", "s3_access_key_id", "s3_secret_access_key")
@@ -92,7 +92,12 @@ def open_door(
     from gate.observe.scratch import Door
 
     values = site.values
-    host = urlsplit(site.endpoint).netloc
+    host, path = urlsplit(site.endpoint)[1:3]
+    if path:
+        message = (
+            f"the S3 endpoint has the path {ascii(path)[:100]}: S3 endpoints have none; expected https://host[:port]"
+        )
+        raise RefusedError(message)
     hosts = (host, *values["hosts"]) if "@" not in host else values["hosts"]
     plain = (host, *values["plain_http_hosts"]) if _is_loopback(site.endpoint) else values["plain_http_hosts"]
     with Http(hosts, plain, clock=clock, cancel=cancel, seconds=seconds, connections=connections) as http:
@@ -149,7 +154,7 @@ def take_samples(
     taken: list[BucketSampled] = []
     count = site.values["samples"]
     with open_door(
-        site, clock=clock, cancel=cancel, seconds=limits.SAMPLE_SECONDS, connections=limits.SAMPLE_CONNECTIONS
+        site, clock=clock, cancel=cancel, seconds=site.values["sample_deadline"], connections=limits.SAMPLE_CONNECTIONS
     ) as door:
         sources = Sources(
             s3=door.s3,
@@ -158,6 +163,7 @@ def take_samples(
             places=site.values["markers"],
             clock=clock,
             kubectl=kubectl,
+            seconds=site.values["sample_deadline"],
         )
         series = SampleSeries(lambda number: begin_sample(sources, phase=Phase.PRE, number=number), taken.append)
         for number in series.take(range(1, count + 1), site.values["sample_spacing"], cancel):

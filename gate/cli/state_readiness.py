@@ -112,6 +112,7 @@ def _look(site: Site, prefix: str | None) -> ReadinessSeen:
             places=site.values["markers"],
             wanted=site.values["samples"],
             spacing_millis=site.spacing_millis,
+            sample_seconds=site.values["sample_deadline"],
             samples=samples,
             versioning=door.s3.get_versioning(bucket),
             reads=reads,

@@ -27,7 +27,6 @@ _UNAVAILABLE = 503
 _SERVER_ERROR = 500
 _NO_ANSWER: Final = "timeout"
 _DARK: Final = re.compile(rf"(?:[^;]*: )?(?:the disk|kubectl) {NO_ANSWER} [0-9.]+ s")
-_MESSAGE_CHARS: Final = 200
 # The states that speak of a wrong index; all but the first need the disk only to tell them from one another.
 _LOST: Final = (BucketState.INDEX_LOST, BucketState.DATA_MISSING)
 WRONG_STATES: Final = frozenset(
@@ -133,6 +132,12 @@ def fold_pace(samples: Sequence[BucketSampled], buckets: Mapping[str, Bucket]) -
         gap_millis=max(gaps, default=timedelta()) // timedelta(milliseconds=1),
         stalled=tuple(sorted({row.number for row in rows if row.unanswered})),
     )
+
+
+def pace_in_words(pace: SamplePace) -> str:
+    """How promptly the store answered, in words."""
+    longest = f"the longest answer took {pace.slowest_millis} ms ({pace.slowest}, asked at {pace.slowest_at})"
+    return f"{longest}, the longest time between two whole samples is {pace.gap_millis} ms"
 
 
 def _answers(sample: BucketSampled) -> Iterator[tuple[str, HttpAnswer]]:
@@ -307,7 +312,7 @@ def answer_words(answer: HttpAnswer) -> str:
     if (answer.status or 0) < _SERVER_ERROR:
         return words
     message = " ".join((fault.message if fault else answer.body).split())
-    return f"{words}, {ascii(message)[1:-1][:_MESSAGE_CHARS]}" if message else words
+    return f"{words}, {ascii(message)[1:-1][: limits.ERROR_MESSAGE_CHARS]}" if message else words
 
 
 def _markers(places: Sequence[PlaceSeen], bucket: str, notes: list[str]) -> tuple[Truth, Truth, Truth]:

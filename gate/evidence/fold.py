@@ -100,6 +100,7 @@ def fold(tape: Tape, captures: Captures) -> Facts:
             tape.timed(say.StageMark),
             first.policy.buckets,
             (attempt.label for attempt in push.attempts if attempt.started),
+            seconds=first.policy.sample_deadline,
         ),
         post=phases[Phase.POST],
         build=fold_build(builds[-1] if builds else None, _child(tape, BUILD_CHILD), _chunks(captures, BUILD_LOG)),

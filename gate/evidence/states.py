@@ -28,9 +28,26 @@ def fold_state(record: say.StateSeen) -> State:
         size=head.content_length if truth is Truth.PRESENT else None,
         version_id=head.version_id,
         locked=_there(record.lock),
-        note=head.error or ("" if head.status == _OK else f"HTTP {head.status}"),
+        note=head.error or ("" if head.status == _OK else f"HTTP {head.status}{_deletion(head)}"),
         told=None if record.contents is None else _told(head, record.contents),
     )
+
+
+def _deletion(head: say.HttpAnswer) -> str:
+    return f": a delete marker{_version(head)} hides an older version" if head.deleted else ""
+
+
+def _version(head: say.HttpAnswer) -> str:
+    return f" {head.version_id}" if head.version_id else ""
+
+
+def same_etag(one: say.HttpAnswer, other: say.HttpAnswer) -> bool:
+    """Whether two answers name one ETag; a proxy that touches an answer makes it weak (RFC 9110, 8.8.3.2)."""
+    return one.etag is not None and other.etag is not None and _opaque(one.etag) == _opaque(other.etag)
+
+
+def _opaque(etag: str) -> str:
+    return etag.strip().removeprefix("W/")
 
 
 def _there(answer: say.HttpAnswer) -> Truth:
@@ -72,6 +89,6 @@ def _unread(seen: say.StateContents, why: str) -> str:
 
 def _one_object(head: say.HttpAnswer, seen: say.StateContents) -> bool:
     """Whether all three answers name one ETag; a whole state must also have the size that HEAD names."""
-    same = {head.etag} == {seen.get.etag} == {seen.again.etag} and head.etag is not None
+    same = same_etag(head, seen.get) and same_etag(head, seen.again)
     served = head.status == seen.again.status == _OK and head.error is None and seen.again.error is None
     return same and served and (seen.content != "state" or head.content_length in (None, seen.size))

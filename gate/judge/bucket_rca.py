@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from gate import limits
 from gate.evidence.buckets import fold_buckets, fold_pace, in_order, places_of
 from gate.evidence.origin import of_origin
 from gate.judge.checks.buckets import bucket_status
@@ -20,11 +21,15 @@ def judge_rca(
     endpoint: str,
     wanted: int,
     spacing_millis: int,
+    seconds: float = limits.SAMPLE_SECONDS,
     scratch: ScratchSeen | None,
 ) -> Rca:
-    """Judge the samples of some buckets; ``wanted`` samples were to be taken, ``spacing_millis`` apart."""
+    """Judge the samples of some buckets.
+
+    ``wanted`` samples were to be taken, ``spacing_millis`` apart; each source had so many seconds to answer.
+    """
     ordered, scratch = of_origin(in_order(samples)), of_origin(scratch)
-    folded = fold_buckets(ordered, buckets, wanted=wanted, spacing_millis=spacing_millis)
+    folded = fold_buckets(ordered, buckets, wanted=wanted, spacing_millis=spacing_millis, seconds=seconds)
     causes = {name: _cause(name, bucket, ordered) for name, bucket in folded.items()}
     result = judge_scratch(scratch) if scratch else None
     left = leftovers(ordered, scratch.bucket if scratch else None)

@@ -12,17 +12,20 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from gate.errors import ForeignTextError
-from gate.evidence.buckets import WRONG_STATES, fold_buckets, read_sample
+from gate.evidence.buckets import WRONG_STATES, answer_words, fold_buckets, read_sample
 from gate.evidence.origin import of_origin
+from gate.evidence.states import same_etag
 from gate.judge.command_verdict import decide
 from gate.model.basics import BucketState, Status, Truth
 from gate.model.document import Bucket, BucketSample
 from gate.model.operators import Decision, Level, Readiness, ReadinessSeen, StateObject, StateRead
 from gate.model.records import HttpAnswer
-from gate.parse.s3 import parse_versioning
+from gate.parse.s3 import parse_fault, parse_versioning
 
 _OK = 200
+_FORBIDDEN = 403
 _NOT_FOUND = 404
+_DENIED = "AccessDenied"
 _PORTS: Final = {"http": 80, "https": 443}
 _BROKEN: Final = WRONG_STATES - {BucketState.MISSING}
 _GRADES: Final = list(Level)  # the worst first
@@ -40,9 +43,9 @@ def judge_readiness(seen: ReadinessSeen, *, expect_interim: bool) -> Readiness:
     bucket = _bucket(seen)
     grade = _bucket_grade(seen, bucket)
     beside, beside_why = _beside_cache(seen)
-    good = Level.HA if seen.statement and beside is Truth.ABSENT else Level.INTERIM
+    good = Level.HA if seen.statement and _apart(seen, beside) else Level.INTERIM
     traced = any(sample.trace is Truth.PRESENT for sample in bucket.samples)
-    others = tuple(read for read in seen.reads if read.content == "other-file" and _steady(read))
+    others = tuple(read for read in seen.reads if read.content == "other-file" and _unsteady(read) is None)
     reads = (read for read in seen.reads if read not in others)
     objects = tuple(_object(read, grade, good, seen.now, traced=traced) for read in reads)
     level, why = _overall(seen, objects, grade)
@@ -65,7 +68,9 @@ def judge_readiness(seen: ReadinessSeen, *, expect_interim: bool) -> Readiness:
 
 
 def _bucket(seen: ReadinessSeen) -> Bucket:
-    folded = fold_buckets(seen.samples, [seen.bucket], wanted=seen.wanted, spacing_millis=seen.spacing_millis)
+    folded = fold_buckets(
+        seen.samples, [seen.bucket], wanted=seen.wanted, spacing_millis=seen.spacing_millis, seconds=seen.sample_seconds
+    )
     return folded[seen.bucket]
 
 
@@ -98,15 +103,33 @@ def _bucket_grade(seen: ReadinessSeen, bucket: Bucket) -> _Grade:
         return Level.BROKEN, f"bucket {seen.bucket} is {bucket.state.value}"
     if len(seen.samples) < seen.wanted:
         return Level.UNKNOWN, f"only {len(seen.samples)} of {seen.wanted} samples were taken"
-    if bucket.state is BucketState.INDEXED or (not seen.places and all(map(_served, bucket.samples))):
+    if bucket.doubts:
+        return Level.UNKNOWN, f"bucket {seen.bucket} is {bucket.state.value}: {'; '.join(bucket.doubts)}"
+    may_list = not _list_denied(seen)
+    served = all(_served(sample, may_list=may_list, marked=bool(seen.places)) for sample in bucket.samples)
+    if bucket.state is BucketState.INDEXED or (bucket.samples and served):
         return None, ""
-    return Level.UNKNOWN, f"bucket {seen.bucket} is {bucket.state.value}"
+    told = f": {'; '.join(dict.fromkeys(note for row in bucket.samples for note in row.notes))}"
+    return Level.UNKNOWN, f"bucket {seen.bucket} is {bucket.state.value}" + (told if len(told) > 2 else "")  # noqa: PLR2004
 
 
-def _served(sample: BucketSample) -> bool:
-    """Whether S3 serves the bucket, for a site that named no place of the markers."""
-    known = (sample.listed, sample.head, sample.get)
-    return set(known) == {Truth.PRESENT} and sample.ready is not Truth.ABSENT
+def _list_denied(seen: ReadinessSeen) -> bool:
+    """Whether the key is one of the state's bucket alone, as OpenTofu's documents make it: no sample has a list."""
+    return bool(seen.samples) and all(_denied(sample.listing) for sample in seen.samples)
+
+
+def _denied(pages: Sequence[HttpAnswer]) -> bool:
+    faults = [parse_fault(page.body.encode()) for page in pages]
+    return [page.status for page in pages] == [_FORBIDDEN] and [fault and fault.code for fault in faults] == [_DENIED]
+
+
+def _served(sample: BucketSample, *, may_list: bool, marked: bool) -> bool:
+    """Whether S3 serves the bucket, for a key that may not list buckets, or a site that named no place of the markers.
+
+    HEAD and GET of the bucket suffice for a state; every source that may be asked must have answered.
+    """
+    known = [sample.head, sample.get, *([sample.listed] if may_list else []), *([sample.marker] if marked else [])]
+    return set(known) == {Truth.PRESENT} and sample.ready is not Truth.ABSENT and not sample.unanswered
 
 
 def _object(read: StateRead, bucket: _Grade, good: Level, now: str, *, traced: bool) -> StateObject:
@@ -139,14 +162,17 @@ def _object_grade(read: StateRead, *, traced: bool) -> _Grade:
         return Level.BROKEN, "S3 says NoSuchBucket, and the bucket's marker is on disk"
     if read.get.status != _OK:
         return _refused_grade(read)
-    if not _steady(read):
-        return Level.UNKNOWN, "it changed while it was read, or its answers don't fit together: read it again"
+    unsteady = _unsteady(read)
+    if unsteady is not None:
+        return Level.UNKNOWN, unsteady
+    if read.content == "no-state" and read.head.content_length is read.again.content_length is None:
+        return Level.UNKNOWN, f"its {read.size} bytes are no state, and HEAD gives no length to hold them to"
     if read.content == "no-state":
         return Level.BROKEN, f"its {read.size} bytes are no state ({read.problem})"
     if read.content != "state":
         return Level.UNKNOWN, f"it was not read whole as a state: {read.problem or 'it was cut'}"
     if _there(read.lock) is Truth.UNKNOWN:
-        return Level.UNKNOWN, f"its lock could not be looked for ({_told(read.lock)})"
+        return Level.UNKNOWN, f"its lock could not be looked for ({answer_words(read.lock)})"
     return None, ""
 
 
@@ -155,29 +181,48 @@ def _refused_grade(read: StateRead) -> _Grade:
         if _same_object(read.head, read.again):
             return Level.BROKEN, "HEAD serves it and GET says NoSuchKey, both before and after"
         if read.head.status == read.again.status == _NOT_FOUND:
-            return Level.UNKNOWN, "there is no such object, and S3 can't say whether there ever was: check the key"
-    return Level.UNKNOWN, f"it could not be read ({_told(read.get)}{f' {read.fault}' if read.fault else ''})"
+            return Level.UNKNOWN, _absence(read)
+    said = answer_words(read.get) + (f" {read.fault}" if read.fault else "")
+    return Level.UNKNOWN, f"it could not be read ({said}{f', {read.message}' if read.message else ''})"
 
 
-def _steady(read: StateRead) -> bool:
-    """Whether one and the same object of S3 was read to its end: a page of a proxy has no such ETag and size."""
+def _absence(read: StateRead) -> str:
+    marker = next((answer for answer in (read.get, read.head, read.again) if answer.deleted), None)
+    if marker is None:
+        return "there is no such object, and S3 can't say whether there ever was: check the key"
+    which = f"version {marker.version_id}" if marker.version_id else "the newest version"
     return (
-        _same_object(read.head, read.get)
-        and _same_object(read.head, read.again)
-        and read.head.content_length == read.size
+        f"it was deleted: a delete marker ({which}) hides its older versions; who removes that marker brings back the "
+        "newest of them (aws s3api delete-object with that --version-id), once it is known who deleted it"
     )
 
 
+def _unsteady(read: StateRead) -> str | None:
+    """Why it is not known that one and the same object was read to its end; None when it is.
+
+    A page of a proxy has no such ETag and size. Some stores give HEAD no length (R2, Cloudflare).
+    """
+    for when, head in (("before", read.head), ("after", read.again)):
+        if head.status != _OK:
+            return f"HEAD {when} it was read gave {answer_words(head)}, and GET gave HTTP 200"
+    if None in (read.head.etag, read.get.etag, read.again.etag):
+        return "an answer names no ETag, so it is not known to be of one object"
+    if not same_etag(read.head, read.again):
+        return f"it changed while it was read: ETag {read.head.etag} before, {read.again.etag} after; read it again"
+    if not same_etag(read.head, read.get):
+        return f"HEAD names the ETag {read.head.etag}, and GET {read.get.etag}: read it again"
+    lengths = {length for length in (read.head.content_length, read.again.content_length) if length is not None}
+    if lengths - {read.size}:
+        return f"HEAD says {', '.join(map(str, sorted(lengths)))} bytes, and {read.size} bytes came"
+    return None
+
+
 def _same_object(one: HttpAnswer, other: HttpAnswer) -> bool:
-    return one.status == other.status == _OK and one.etag is not None and one.etag == other.etag
+    return one.status == other.status == _OK and same_etag(one, other)
 
 
 def _there(answer: HttpAnswer) -> Truth:
     return {_OK: Truth.PRESENT, _NOT_FOUND: Truth.ABSENT}.get(answer.status or 0, Truth.UNKNOWN)
-
-
-def _told(answer: HttpAnswer) -> str:
-    return answer.error or f"HTTP {answer.status}"
 
 
 def _age(answer: HttpAnswer, now: str) -> int | None:
@@ -222,6 +267,15 @@ def _beside_cache(seen: ReadinessSeen) -> tuple[Truth, str]:
     return Truth.ABSENT, "another endpoint than the cache's, without the cache's buckets"
 
 
+def _apart(seen: ReadinessSeen, beside: Truth) -> bool:
+    """Whether nothing speaks against a statement that the state's store is another than the cache's.
+
+    A key of the state's bucket alone can't list the cache's; then the other endpoint and the statement are enough, and
+    a note says so.
+    """
+    return beside is Truth.ABSENT or (beside is Truth.UNKNOWN and bool(seen.cache_endpoint) and _list_denied(seen))
+
+
 def _origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
     try:
@@ -237,8 +291,13 @@ def _notes(seen: ReadinessSeen, objects: Sequence[StateObject], beside: Truth) -
         if seen.statement
         else "no operator states that this store is HA ([state] state-ha-statement in gate.toml is empty)"
     ]
-    if seen.statement and beside is not Truth.ABSENT:
+    if seen.statement and not _apart(seen, beside):
         notes.append("the statement alone gives no ha: nothing shows that the state lives apart from the cache")
+    if _list_denied(seen):
+        notes.append(
+            "the key may not list buckets (s3:ListAllMyBuckets): HEAD and GET of the state's bucket were heard alone, "
+            "and whether the cache's buckets are on this store too is unknown"
+        )
     if not seen.places:
         notes.append("no place of the disk markers is set, so only S3's own word for the bucket was heard")
     if _versioning(seen.versioning) != "enabled":

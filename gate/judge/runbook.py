@@ -73,8 +73,9 @@ _FROM_MEMORY: Final = (
     "which could lose the bucket. Copy out what matters, the state first, then treat it as data loss."
 )
 _SOURCES: Final = (
-    "Mend what the notes of the samples name: the key's rights (403), the endpoint, the markers' place, the clocks "
-    "(RequestTimeTooSkewed), a proxy that answers in S3's place."
+    "Read the notes of the samples. A 5xx has the server's own words: wait until it is ready, or fix what it names. A "
+    "source without an answer in time is a stalled store or drive: look at its latency. Else fix the key's rights "
+    "(403), the endpoint, the markers' place, the clocks (RequestTimeTooSkewed), or a proxy that answers in S3's place."
 )
 
 RUNBOOK: Final[Mapping[BucketState, Runbook]] = {

@@ -43,7 +43,8 @@ class StateRead:
 
     ``head`` and ``again`` are HEAD before and after the GET. ``content`` says what the bytes are: a state, one of
     another version, whole bytes that are ``no-state``, an ``other-file`` of OpenTofu's, or ``unread``. ``problem`` is
-    one sentence on it. ``fault`` is the error code of a GET that was refused. ``size`` counts the bytes that came.
+    one sentence on it. ``fault`` is the error code of a GET that was refused, ``message`` what the server says of its
+    own trouble (5xx). ``size`` counts the bytes that came.
     """
 
     bucket: str
@@ -57,6 +58,7 @@ class StateRead:
     facts: StateFacts | None = None
     problem: str | None = None
     fault: str | None = None
+    message: str | None = None
 
 
 @value
@@ -66,6 +68,7 @@ class ReadinessSeen:
     ``wanted`` samples were to be taken of the state's bucket ``bucket``, ``spacing_millis`` apart. ``reads`` are the
     state objects, ``trouble`` why there may be more of them. ``cache_buckets`` are the cache's on its own store,
     ``cache_endpoint`` that store's URL, empty where none is set. ``now`` is RFC 3339. ``statement`` is the operator's.
+    ``sample_seconds`` is what each source of a sample had to answer.
     """
 
     endpoint: str
@@ -81,6 +84,7 @@ class ReadinessSeen:
     trouble: str | None
     statement: str
     now: str
+    sample_seconds: float = 3.0
 
 
 class Level(StrEnum):

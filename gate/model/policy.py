@@ -299,6 +299,16 @@ class Policy:
             default_counts=True,
         ),
     ] = 8.0
+    sample_deadline: Annotated[
+        float,
+        Setting(
+            meaning="Seconds that each source of a bucket sample has to answer; what does not is unknown. At most the "
+            "5 s after which RustFS gives up a disk operation.",
+            table="sampling",
+            least=0.5,
+            most=limits.STORE_SLOW_SECONDS,
+        ),
+    ] = limits.SAMPLE_SECONDS
     read_attempts: Annotated[
         int,
         Setting(

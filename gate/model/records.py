@@ -27,7 +27,8 @@ class HttpAnswer:
     that names a further page in circles, ``other``). ``body`` is decoded as UTF-8 with backslash escapes and cut at
     the cap of its kind (``body_cut``). ``location`` has its query removed. ``headers`` are the lines that say whose
     answer it is, as ``name: value``: every line of a cache's headers, and what the server says of itself (see
-    `gate.parse.http_cache`). ``peer`` is the address and port that was connected to.
+    `gate.parse.http_cache`). ``peer`` is the address and port that was connected to. ``deleted``: S3 says that a
+    delete marker hides older versions of the object (``x-amz-delete-marker``); ``version_id`` is then the marker's.
     """
 
     url: str
@@ -39,6 +40,7 @@ class HttpAnswer:
     content_length: int | None = None
     last_modified: str | None = None
     version_id: str | None = None
+    deleted: bool = False
     date: str | None = None
     headers: tuple[str, ...] = ()
     peer: str | None = None

@@ -119,7 +119,7 @@ class Http:
         url = httpcore.URL(
             scheme=target.scheme, host=target.host.encode(), port=target.port, target=target.path.encode()
         )
-        sent = _on_the_wire(target, headers)
+        sent = _on_the_wire(exchange.method, target, headers)
         waits = {"timeout": {"pool": self._seconds}}  # for a free connection; all other waits are the patience's
         try:
             with pool.stream(exchange.method, url, headers=sent, content=content, extensions=waits) as response:
@@ -216,6 +216,7 @@ class _Exchange:
             content_length=int(length) if _COUNT.fullmatch(length) else None,
             last_modified=got.get("last-modified"),
             version_id=got.get("x-amz-version-id"),
+            deleted=got.get("x-amz-delete-marker", "").lower() == "true",
             date=got.get("date"),
             headers=tuple(clean(line.encode()) for line in kept_lines(self._lines)),
             peer=self.peer,
@@ -225,7 +226,12 @@ class _Exchange:
         )
 
 
-def _on_the_wire(target: Target, headers: Mapping[str, str | Secret]) -> list[tuple[bytes, bytes]]:
+def _on_the_wire(method: str, target: Target, headers: Mapping[str, str | Secret]) -> list[tuple[bytes, bytes]]:
+    """The header lines of a request.
+
+    The connection of a HEAD is not used again: some servers send a body after its answer all the same, as OpenStack
+    Swift ends a 404 with a zero chunk, and that would be read as the next answer's status line.
+    """
     ours = {
         "Host": target.authority,
         "User-Agent": f"publication-gate/{__version__}",
@@ -234,6 +240,8 @@ def _on_the_wire(target: Target, headers: Mapping[str, str | Secret]) -> list[tu
         "Cache-Control": "no-cache",  # a cache on the way is to ask the origin (RFC 9111, 5.2.1.4)
         "Pragma": "no-cache",  # the same, for those of HTTP/1.0
     }
+    if method == "HEAD":
+        ours["Connection"] = "close"
     sent = ours | {name: text.reveal() if isinstance(text, Secret) else text for name, text in headers.items()}
     return [(name.encode(), text.encode("utf-8", "surrogateescape")) for name, text in sent.items()]
 

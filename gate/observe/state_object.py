@@ -12,7 +12,7 @@ from gate import limits
 from gate.errors import BeyondLimitError, ForeignTextError
 from gate.evidence.objects import fold_keys
 from gate.model.operators import StateRead
-from gate.model.parsed import StateFacts
+from gate.model.parsed import S3Fault, StateFacts
 from gate.model.records import HttpAnswer
 from gate.observe.s3 import S3
 from gate.parse.s3 import parse_fault
@@ -20,6 +20,7 @@ from gate.parse.tofu_state import has_other_version, other_file, parse_state
 
 LOCK_SUFFIX: Final = ".tflock"  # https://opentofu.org/docs/language/settings/backends/s3/
 _OK: Final = 200
+_SERVER_ERROR: Final = 500
 _STATE_NAME: Final = ".tfstate"  # by OpenTofu's documents and habit; a key may have any name
 Content = Literal["state", "other-version", "no-state", "other-file", "unread"]
 
@@ -76,7 +77,15 @@ def read_state(s3: S3, bucket: str, key: str, *, guess: bool = False) -> StateRe
         facts=facts,
         problem=problem,
         fault=fault.code if fault else None,
+        message=_trouble(got, fault),
     )
+
+
+def _trouble(got: HttpAnswer, fault: S3Fault | None) -> str | None:
+    """The message of a server in trouble, such as one that starts; of other errors only the code is kept."""
+    if fault is None or got.status is None or got.status < _SERVER_ERROR:
+        return None
+    return ascii(" ".join(fault.message.split()))[1:-1][: limits.ERROR_MESSAGE_CHARS] or None
 
 
 def _content(got: HttpAnswer, body: bytes) -> tuple[Content, StateFacts | None, str | None]:

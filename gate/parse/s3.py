@@ -16,7 +16,6 @@ from gate.limits import ERROR_TEXT_CHARS, S3_BODY_BYTES, XML_DEPTH
 from gate.model.parsed import BucketListing, ObjectListing, OpenUpload, S3Fault, UploadListing
 from gate.parse.quoting import shown
 
-_NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 _BUCKET_NAME: Final = re.compile(
     r"[!-.0-~]{1,255}"
 )  # printable ASCII but the slash: old stores allow more than AWS does
@@ -121,10 +120,13 @@ def parse_fault(body: bytes) -> S3Fault | None:
 
 
 class _Element:
-    """An XML element: its name without S3's namespace, its own text, its children."""
+    """An XML element: its local name, its own text, its children.
+
+    Stores name S3's namespace in several ways (``http://doc.s3.amazonaws.com/2006-03-01``: GCS, s3rver), or not at all.
+    """
 
     def __init__(self, name: str) -> None:
-        self.name = name.removeprefix(f"{_NAMESPACE} ")
+        self.name = name.rpartition(" ")[2]
         self.texts: list[str] = []
         self.children: list[_Element] = []
 

@@ -190,7 +190,9 @@ def _watching(site: Site, world: World) -> Iterator[tuple[threading.Event, threa
     lost, begun, over = threading.Event(), threading.Event(), threading.Event()
 
     def notice(sample: BucketSampled) -> None:
-        if any(_lost(sample, bucket) for bucket in site.policy.buckets):
+        seen = of_origin(sample)
+        rows = (read_sample(seen, name, seconds=site.policy.sample_deadline) for name in site.policy.buckets)
+        if any(row.state in WRONG_STATES for row in rows):
             lost.set()
 
     def watch() -> None:
@@ -206,7 +208,3 @@ def _watching(site: Site, world: World) -> Iterator[tuple[threading.Event, threa
         over.set()
         begun.set()
         watcher.join(limits.ANSWER_SECONDS * 4)
-
-
-def _lost(sample: BucketSampled, bucket: str) -> bool:
-    return read_sample(of_origin(sample), bucket).state in WRONG_STATES

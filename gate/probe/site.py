@@ -63,7 +63,7 @@ class Site:
             self.policy.plain_http_hosts,
             clock=world.clock,
             cancel=world.cancel,
-            seconds=limits.SAMPLE_SECONDS,
+            seconds=self.policy.sample_deadline,
             connections=limits.SAMPLE_CONNECTIONS,
         )
         self.s3 = _s3(settings, self.http)
@@ -79,6 +79,7 @@ class Site:
             places=self.policy.markers,
             clock=world.clock,
             kubectl=self.kubectl,
+            seconds=self.policy.sample_deadline,
         )
         self._writing = threading.Lock()
 

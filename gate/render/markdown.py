@@ -104,6 +104,9 @@ def _buckets(evidence: Evidence) -> Iterator[str]:
     if evidence.during.first_loss_at:
         yield f"First loss during a push: {_name(evidence.during.first_loss_at)}"
         yield ""
+    for phase, pace in view.paces(evidence):
+        yield f"- {phase}: {_name(pace)}"
+    yield ""
 
 
 def _findings(evidence: Evidence, status: Status, title: str) -> Iterator[_Section]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
+from gate.evidence.buckets import pace_in_words
 from gate.judge.runbook import RUNBOOK
 from gate.model.basics import BucketState, Status, Truth, Word
 from gate.model.document import BucketSample
@@ -29,6 +30,8 @@ def rca_text(rca: Rca) -> str:
         _row("endpoint", rca.endpoint),
         _row("samples", f"{rca.taken} of {rca.wanted}"),
     ]
+    if rca.pace is not None:
+        lines.append(_row("answers", pace_in_words(rca.pace)))
     for name, cause in rca.buckets.items():
         lines += ["", *_bucket(name, cause)]
     if rca.scratch is not None:
@@ -90,6 +93,8 @@ def _bucket(name: str, cause: BucketCause) -> Iterator[str]:
         rows.append((f"metadata at {place}", [_mark(row, place, lambda mark: mark.meta) for row in cause.samples]))
     rows.append(("class", [row.seen.state.value for row in cause.samples]))
     yield from _table([(plain(source, _CELL_CHARS), cells) for source, cells in rows])
+    for doubt in cause.doubts:
+        yield f"  {plain(doubt, _SENTENCE_CHARS)}"
     for note, numbers in _notes(cause.samples).items():
         yield f"  {numbers}: {plain(note, _SENTENCE_CHARS)}"
     yield from _volumes(cause.samples)

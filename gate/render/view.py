@@ -5,6 +5,7 @@ Nothing here judges: verdict, classes and codes are the document's own.
 
 from collections.abc import Iterable
 
+from gate.evidence.buckets import pace_in_words
 from gate.model.basics import Label, Status, Truth, value
 from gate.model.body import Body, Read
 from gate.model.document import Bucket, BucketSample, Evidence, Finding, Workload
@@ -204,6 +205,12 @@ def buckets(evidence: Evidence) -> tuple[BucketRow, ...]:
         lost = any(bucket.index_lost_seen for bucket in seen if bucket)
         rows.append(BucketRow(name=name, pre=pre, during=during, post=post, lost=lost))
     return tuple(rows)
+
+
+def paces(evidence: Evidence) -> tuple[tuple[str, str], ...]:
+    """For each phase with samples how promptly the store answered."""
+    seen = (("pre", evidence.pre.pace), ("during", evidence.during.pace), ("post", evidence.post.pace))
+    return tuple((phase, pace_in_words(pace)) for phase, pace in seen if pace is not None)
 
 
 def samples(evidence: Evidence, name: str) -> tuple[SampleRow, ...]:

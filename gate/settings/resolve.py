@@ -343,6 +343,13 @@ def _refuse_odd_endpoint(row: Setting, url: str, plain: Sequence[str]) -> None:
         message = f"{row.env} is no plain URL: expected https://host[:port] without user, query or fragment"
         raise RefusedError(message)
     host, port = match["host"].lower(), match["port"]
+    path = "/" + url.partition("://")[2].partition("/")[2]
+    if row.name == "s3_endpoint" and path != "/":
+        message = (
+            f"{row.env} has the path {_shown(path)}: S3 endpoints have none, and buckets are asked for below the host; "
+            "expected https://host[:port], such as the host of a Ceph or Swift gateway alone"
+        )
+        raise RefusedError(message)
     if why := odd_host(host):
         message = f"the host of {row.env}, {_shown(host)}, {why}: expected a name, or the plain address of one server"
         raise RefusedError(message)

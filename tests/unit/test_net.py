@@ -189,6 +189,33 @@ def test_a_head_answer_has_no_body() -> None:
     assert (answer.status, answer.content_length, answer.body, body) == (200, 77, "", b"")
 
 
+def test_what_a_server_sends_after_a_head_spoils_no_other_answer() -> None:
+    """OpenStack Swift ends a HEAD 404 with a zero chunk: the state's HEAD always came right after the lock's."""
+    swift = Path("fixtures/cases/s3/head-404-with-zero-chunk.http").read_bytes()
+
+    def serve(connection: socket.socket, head: bytes) -> None:
+        while head:
+            good = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
+            connection.sendall(swift if head.startswith(b"HEAD /lock") else good + b"body" * head.startswith(b"GET"))
+            head = connection.recv(65536)
+
+    with raw_server(serve) as server, Http([server.host], [server.host], clock=SystemClock()) as http:
+        asked = [("HEAD", "/lock"), ("HEAD", "/state"), ("GET", "/state"), ("HEAD", "/lock"), ("GET", "/state")]
+        seen = [http.ask(method, f"{server.url}{path}", cap=100, keep_body=True)[0] for method, path in asked]
+    assert [(answer.status, answer.error) for answer in seen] == [
+        *((404, None), (200, None), (200, None)),
+        *((404, None), (200, None)),
+    ]
+    assert [answer.body for answer in seen] == ["", "", "body", "", "body"]
+
+
+def test_a_delete_marker_is_recorded() -> None:
+    head = b"HTTP/1.1 404 Not Found\r\nx-amz-delete-marker: true\r\nx-amz-version-id: v9\r\nContent-Length: 0\r\n\r\n"
+    with raw_server(head) as server, Http([server.host], [server.host], clock=SystemClock()) as http:
+        answer, _ = http.ask("HEAD", f"{server.url}/b/k", cap=0, keep_body=False)
+    assert (answer.status, answer.deleted, answer.version_id) == (404, True, "v9")
+
+
 def test_secrets_that_a_server_echoes_are_not_recorded() -> None:
     raw = (
         b"HTTP/1.1 500 E\r\nContent-Length: 38\r\nLocation: http://h/token-token?q\r\n\r\n"

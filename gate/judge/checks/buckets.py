@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from gate import limits
+from gate.evidence.buckets import pace_in_words
 from gate.judge.finding import finding, pointer
 from gate.judge.registry import BY_CODE
 from gate.model.basics import BucketState, Phase, Status, Truth
@@ -42,7 +43,8 @@ def _during(facts: Facts, name: str) -> Finding:
     if bucket is None:
         return finding("bucket-unobservable", name, "no sample was taken while a push ran", phase=Phase.DURING)
     if bucket.state is BucketState.INDEXED:
-        summary = f"indexed in {_number(bucket)} while {len(facts.during.pushes)} pushes ran{_pace(facts.during.pace)}"
+        summary = f"indexed in {_number(bucket)} while {len(facts.during.pushes)} pushes ran"
+        summary += f"; {pace_in_words(facts.during.pace)}" if facts.during.pace else ""
     elif bucket.doubts:
         summary = f"{'; '.join(bucket.doubts)}: {samples_in_words(bucket)}"
     else:
@@ -64,17 +66,10 @@ def _stalls(facts: Facts, phase: Phase, pace: SamplePace) -> Iterator[Finding]:
     unbridged = any(bucket.state is not BucketState.INDEXED for bucket in seen.values())
     if pace.stalled and unbridged:
         numbers = ", ".join(f"#{number}" for number in pace.stalled)
-        summary = f"a source gave no answer in time in {numbers}{_pace(pace)}"
+        summary = f"a source gave no answer in time in {numbers}; {pace_in_words(pace)}"
         yield finding("store-stalled", STORE, summary, phase=phase, evidence=where)
     elif pace.slowest_millis > limits.STORE_SLOW_SECONDS * 1000:
-        yield finding("store-slow", STORE, _pace(pace).removeprefix("; "), phase=phase, evidence=where)
-
-
-def _pace(pace: SamplePace | None) -> str:
-    if pace is None:
-        return ""
-    longest = f"the longest answer took {pace.slowest_millis} ms ({pace.slowest}, asked at {pace.slowest_at})"
-    return f"; {longest}, the longest time between two whole samples is {pace.gap_millis} ms"
+        yield finding("store-slow", STORE, pace_in_words(pace), phase=phase, evidence=where)
 
 
 def _number(bucket: Bucket) -> str:

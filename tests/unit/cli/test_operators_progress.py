@@ -16,7 +16,14 @@ from tests.helpers.scripted_s3 import Script, store
 def test_the_heartbeat_names_the_sample_that_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", 0.02)
     stream = io.StringIO()
-    values = {"markers": (), "samples": 2, "sample_spacing": 0.3, "hosts": (), "plain_http_hosts": ()}
+    values = {
+        "markers": (),
+        "samples": 2,
+        "sample_spacing": 0.3,
+        "sample_deadline": 3.0,
+        "hosts": (),
+        "plain_http_hosts": (),
+    }
     keys = {"s3_region": "r", "s3_access_key_id": Secret("keykeykey"), "s3_secret_access_key": Secret("secretsecret")}
     with store(Script({})) as (server, _door), Lines(stream, SystemClock()) as lines:
         site = Site(values={**values, **keys, "s3_endpoint": server.url}, cache_endpoint="")

@@ -9,7 +9,7 @@ from gate.judge.readiness import judge_readiness
 from gate.model.basics import BucketState, Truth, Word
 from gate.model.operators import Level, Readiness, ReadinessSeen, StateObject, StateRead
 from gate.model.parsed import StateFacts
-from gate.model.records import HttpAnswer
+from gate.model.records import BucketSampled, HttpAnswer
 from tests.unit.judge.test_bucket_rca import ONE, answer, sampled, timed
 
 P, A, U = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
@@ -181,12 +181,17 @@ NO_STATE: dict[str, Any] = {"content": "no-state", "facts": None, "problem": "Th
     ("changes", "expected", "told"),
     [
         (NO_STATE, Level.BROKEN, "its 161 bytes are no state (The state is not JSON.)"),
-        ({**NO_STATE, "head": there(etag=None)}, Level.UNKNOWN, "changed while it was read"),
-        ({**NO_STATE, "get": there(etag=None)}, Level.UNKNOWN, "changed while it was read"),
+        ({**NO_STATE, "head": there(etag=None)}, Level.UNKNOWN, "names no ETag"),
+        ({**NO_STATE, "get": there(etag=None)}, Level.UNKNOWN, "names no ETag"),
         ({**NO_STATE, "again": there(etag='"f"')}, Level.UNKNOWN, "changed while it was read"),
-        ({**NO_STATE, "head": there(size=None)}, Level.UNKNOWN, "don't fit together"),
-        ({"size": 160}, Level.UNKNOWN, "don't fit together"),
-        ({"head": GONE}, Level.UNKNOWN, "don't fit together"),
+        ({**NO_STATE, "head": there(size=None)}, Level.BROKEN, "its 161 bytes are no state (The state is not JSON.)"),
+        (
+            {**NO_STATE, "head": there(size=None), "again": there(size=None)},
+            Level.UNKNOWN,
+            "HEAD gives no length to hold them to",
+        ),
+        ({"size": 160}, Level.UNKNOWN, "HEAD says 161 bytes, and 160 bytes came"),
+        ({"head": GONE}, Level.UNKNOWN, "HEAD before it was read gave HTTP 404, and GET gave HTTP 200"),
         ({**NO_STATE, "content": "other-version"}, Level.UNKNOWN, "not read whole as a state: The state is not JSON."),
         ({"content": "unread", "facts": None}, Level.UNKNOWN, "state: it was cut"),
         ({**NO_KEY, "fault": "NoSuchBucket"}, Level.BROKEN, "NoSuchBucket, and the bucket's marker is on disk"),
@@ -197,7 +202,7 @@ NO_STATE: dict[str, Any] = {"content": "no-state", "facts": None, "problem": "Th
         ({**NO_KEY, "fault": None, "get": answer(None, error="cut")}, Level.UNKNOWN, "could not be read (cut)"),
         ({**NO_KEY, "fault": None}, Level.UNKNOWN, "could not be read (HTTP 404)"),
         ({"lock": answer(403)}, Level.UNKNOWN, "its lock could not be looked for (HTTP 403)"),
-        ({"lock": answer(None, error="timeout")}, Level.UNKNOWN, "(timeout)"),
+        ({"lock": answer(None, error="timeout")}, Level.UNKNOWN, "(no answer in time)"),
     ],
 )
 def test_each_way_in_which_an_object_is_not_relied_on(changes: Any, expected: Level, told: str) -> None:
@@ -279,3 +284,75 @@ def test_another_file_beside_a_good_state_is_passed_over_with_a_note() -> None:
     assert (alone.level, alone.why) == (Level.UNKNOWN, "no state object was found, so nothing is proved")
     unsteady = judged(reads=(READ, replace(plan, again=there(etag='"other"'))))
     assert unsteady.level is Level.UNKNOWN
+
+
+DENIED = answer(403, "<Error><Code>AccessDenied</Code></Error>")
+
+
+def denied(*samples: BucketSampled) -> tuple[BucketSampled, ...]:
+    """The same samples for a key of the state's bucket alone."""
+    return tuple(replace(sample, listing=(DENIED,)) for sample in samples)
+
+
+@pytest.mark.parametrize("places", [("file:///data",), ()])
+def test_a_key_of_the_states_bucket_alone_is_enough(places: tuple[str, ...]) -> None:
+    """False alarms C: OpenTofu's documents make such a key; HEAD and GET of the bucket suffice."""
+    samples = denied(*SEEN.samples)
+    if not places:
+        samples = tuple(replace(sample, places=()) for sample in samples)
+    ready = judged(samples=samples, places=places)
+    assert (ready.level, ready.beside_cache) == (Level.HA, U)
+    assert "whether the cache's buckets are on this store too is unknown" in " ".join(ready.notes)
+    assert judged(samples=samples, places=places, statement="").level is Level.INTERIM
+    assert judged(samples=samples, places=places, cache_endpoint=SEEN.endpoint).level is Level.INTERIM
+
+
+@pytest.mark.parametrize("listing", [answer(None, error="timeout"), answer(500), answer(403), answer(403, "<html>")])
+def test_a_list_that_was_not_denied_by_s3_is_still_unknown(listing: HttpAnswer) -> None:
+    samples = tuple(replace(sample, listing=(listing,)) for sample in SEEN.samples)
+    assert judged(samples=samples).level is Level.UNKNOWN
+    mixed = (denied(SEEN.samples[0])[0], replace(SEEN.samples[1], listing=(listing,)))
+    assert judged(samples=mixed).level is Level.UNKNOWN
+
+
+@pytest.mark.parametrize("changes", [{"head": A, "get": A}, {"get": U}, {"marks": (A, A)}, {"ready": A}])
+def test_without_the_list_every_other_source_counts(changes: Any) -> None:
+    seen = tuple(timed(sampled(**changes), sampled(**changes)))
+    assert judged(samples=denied(*seen)).level in (Level.UNKNOWN, Level.BROKEN)
+
+
+def test_a_head_without_a_length_and_a_weak_etag_are_one_object() -> None:
+    """False alarms B: R2 and Cloudflare give HEAD no length, and a proxy that touches an answer makes its ETag weak."""
+    bare = replace(READ.head, content_length=None)
+    assert read(head=bare, again=bare).level is Level.HA
+    weak = replace(READ.get, etag=f"W/{READ.get.etag}")
+    assert read(get=weak).level is Level.HA
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"again": replace(READ.again, etag='"other"')}, 'it changed while it was read: ETag "'),
+        ({"get": replace(READ.get, etag='"other"')}, "HEAD names the ETag"),
+        ({"get": replace(READ.get, etag=None)}, "names no ETag"),
+        ({"head": replace(READ.head, content_length=5)}, "HEAD says 5, 161 bytes, and 161 bytes came"),
+        ({"head": answer(None, error="connect")}, "HEAD before it was read gave connect, and GET gave HTTP 200"),
+        ({"again": answer(503)}, "HEAD after it was read gave HTTP 503, and GET gave HTTP 200"),
+    ],
+)
+def test_what_came_is_said_where_the_answers_are_not_of_one_object(changes: Any, told: str) -> None:
+    level(read(**changes), Level.UNKNOWN, told)
+
+
+def test_a_deleted_state_is_named_with_the_marker_that_hides_it() -> None:
+    gone = replace(answer(404), deleted=True, version_id="v9")
+    ready = read(head=gone, again=gone, get=gone, fault="NoSuchKey", content="unread", facts=None, size=0)
+    level(ready, Level.UNKNOWN, "it was deleted: a delete marker (version v9) hides its older versions")
+    bare = replace(gone, version_id=None)
+    ready = read(head=bare, again=bare, get=bare, fault="NoSuchKey", content="unread", facts=None, size=0)
+    level(ready, Level.UNKNOWN, "a delete marker (the newest version)")
+
+
+def test_a_store_that_starts_is_named_by_its_own_words() -> None:
+    ready = read(get=answer(503), fault="ServiceUnavailable", message="waiting for storage_quorum", content="unread")
+    level(ready, Level.UNKNOWN, "it could not be read (HTTP 503 ServiceUnavailable, waiting for storage_quorum)")

@@ -8,6 +8,7 @@ import pytest
 from gate.errors import RefusedError
 from gate.settings import resolve, resolve_named
 from gate.settings.profiles import find_profile
+from tests.helpers import parts
 
 LEAST = {"GATE_ATTIC_SERVER": "https://a", "GATE_ATTIC_CACHE": "main", "GATE_S3_ENDPOINT": "https://s"}
 
@@ -99,3 +100,26 @@ def test_an_installable_without_one_is_taken(installable: str) -> None:
     assert settings(installable=installable).policy.installable == installable
     toml = {"profiles": {"mine": {"installable": installable}}}
     assert find_profile("mine", toml).installable == installable
+
+
+STORE: dict[str, Any] = dict(parts.TOML["store"])  # type: ignore[call-overload]  # a table
+
+
+def test_an_s3_endpoint_with_a_path_is_refused_by_its_path() -> None:
+    """Buckets are asked for below the host; a path was signed and sent in the place of a bucket."""
+    for endpoint in ("http://127.0.0.1:9/s3", "http://127.0.0.1:9/swift/v1/", "http://127.0.0.1:9//"):
+        store = {**STORE, "s3-endpoint": endpoint}
+        with pytest.raises(RefusedError, match="GATE_S3_ENDPOINT has the path '/"):
+            parts.settings(store=store)
+    slash = {**STORE, "s3-endpoint": "http://127.0.0.1:9/"}
+    assert parts.settings(store=slash).policy.s3_endpoint == "http://127.0.0.1:9/"
+
+
+@pytest.mark.parametrize(("given", "ok"), [(0.5, True), (5, True), (5.1, False), (0.4, False)])
+def test_the_deadline_of_a_sample_is_at_most_the_stores_own(given: float, *, ok: bool) -> None:
+    sampling = {"samples": 2, "sample-deadline": given}
+    if ok:
+        assert parts.settings(sampling=sampling).policy.sample_deadline == given
+    else:
+        with pytest.raises(RefusedError, match="sample-deadline"):
+            parts.settings(sampling=sampling)
