@@ -19,6 +19,7 @@ from gate.evidence.origin import origin_entries
 from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push
 from gate.evidence.references import fold_references
 from gate.evidence.states import fold_state
+from gate.evidence.store_identity import fold_store
 from gate.evidence.store_log import STORE_LOG, fold_store_log
 from gate.evidence.uploads import fold_uploads
 from gate.evidence.upstream import upstream_entries
@@ -113,6 +114,7 @@ def fold(tape: Tape, captures: Captures) -> Facts:
         ),
         coverage=fold_coverage(push, bodies),
         uploads=fold_uploads(tape.of(say.UploadsSeen)),
+        store=fold_store(tape.entries, first.policy.buckets),
         references=tuple(_references(tape, push, {cache.name: cache.public_key for cache in caches})),
         journal=journal,
         store_log=fold_store_log(tape.of(StoreLogRead), _chunks(captures, STORE_LOG), cut=_cut(journal, STORE_LOG)),

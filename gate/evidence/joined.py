@@ -55,6 +55,7 @@ _MAY: Final[Mapping[str, tuple[type, ...]]] = {
         say.ReferencesKnown,
         say.ReferenceLooked,
         say.BodyRead,
+        say.CanaryObject,
     ),
     PUBLISH: _PUBLISHING,
 }

@@ -21,6 +21,7 @@ _TOLD_BY: Final[dict[type, tuple[str, ...]]] = {
     say.ReferencesKnown: ("label",),
     say.MissingAsked: ("label",),
     say.ChildEnded: ("name",),
+    say.CanaryObject: (),
     say.CaptureClosed: ("name",),
     ReplicaCanaries: ("phase",),
     StoreLogRead: (),

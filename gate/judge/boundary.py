@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from gate.model.basics import Truth
 from gate.model.document import Facts
 
 BOUNDARY: Final = (
@@ -86,6 +87,19 @@ BLIND_SPOTS: Final = (
         name="forge",
         sentence="Which runs there are, and when they ran, is GitHub's word: a run that it does not list is not known.",
         applies=lambda facts: facts.run.workflow_run is not None,
+    ),
+    BlindSpot(
+        name="objects-unseen",
+        sentence="No object was seen on the disk of the store: that cache, bucket and disk are of one store rests on "
+        "what the bucket and the settings say.",
+        applies=lambda facts: (
+            facts.store is not None and facts.store.canary is not None and facts.store.canary.on_disk is Truth.UNKNOWN
+        ),
+    ),
+    BlindSpot(
+        name="cache-without-headers",
+        sentence="An HTTP cache before the servers that says nothing of itself and changes what it keeps is not seen.",
+        applies=lambda facts: facts.store is not None and facts.store.network is not None,
     ),
     BlindSpot(
         name="yardstick",

@@ -7,6 +7,7 @@ from gate.judge.checks.controls import CONTROLS
 from gate.judge.checks.epochs import ROLES
 from gate.judge.checks.machine import TOOLS
 from gate.judge.checks.push import REPRESENTATIVE, labels_due
+from gate.judge.checks.store import CANARY, IDENTITY, canary_is_due
 from gate.judge.checks.store_log import SUBJECT as STORE_LOG
 from gate.judge.finding import RUN, finding
 from gate.judge.parts import PLAN
@@ -26,6 +27,8 @@ def required_claims(facts: Facts) -> tuple[Claim, ...]:
     claims += [("bucket", name, phase.value) for name in policy.buckets for phase in Phase]
     claims += [("state", f"{policy.state_bucket}/{policy.state_key}", Phase.POST.value)]
     claims += [("epoch", role, Phase.POST.value) for role in ROLES]
+    claims += [("store", IDENTITY, RUN)] if facts.store is not None and facts.store.samples else []
+    claims += [("store", CANARY, RUN)] if canary_is_due(facts) else []
     claims += [("cache", name, RUN) for name in policy.caches]
     claims += [("cache", key_subject(policy.attic_cache), RUN)]
     claims += [("tool", TOOLS, RUN)]

@@ -97,6 +97,54 @@ STORE: tuple[Code, ...] = (
         "index, and can hide one, or become one",
         "look at the drive (`dmesg`, `smartctl -a`) and keep what it has before anything is restarted or repaired",
     ),
+    # --- one store
+    code(
+        "store-identity-same",
+        (PASS,),
+        "the S3 endpoint said the same of itself in every sample, as far as it says anything: owner, dates of the "
+        "buckets, server, form of its request ids, deployment",
+    ),
+    code(
+        "store-identity-differs",
+        (INCONCLUSIVE,),
+        "what the S3 endpoint says of itself differs between samples, or from the drives: another store may have "
+        "answered, and what one says proves nothing of the other",
+        "look where the endpoint's name leads (DNS, load balancer, fail-over); run the probe again when one store "
+        "answers",
+    ),
+    code(
+        "store-canary-on-disk",
+        (PASS,),
+        "the object that the cache serves the canary from is on a disk of the markers: cache, bucket and disk are of "
+        "one store, and the push wrote to it",
+    ),
+    code(
+        "store-canary-in-bucket",
+        (PASS,),
+        "the object that the cache serves the canary from is in the bucket of the S3 endpoint; the disk could not be "
+        "looked at for objects",
+    ),
+    code(
+        "store-canary-unseen",
+        (NOT_APPLICABLE,),
+        "neither the markers' places nor the S3 key let objects be looked for here: nothing shows that cache, bucket "
+        "and disk are of one store",
+        "grant the key s3:GetObject on the cache's bucket, or give the markers a place where objects can be seen",
+    ),
+    code(
+        "store-canary-absent",
+        (INCONCLUSIVE,),
+        "the object that the cache serves the canary from is not in the bucket of the S3 endpoint, or on no disk of "
+        "the markers: the three are not one store, or not all of its drives are named",
+        "check that [store] endpoint and markers are of the store that Attic writes to, and that markers name all of "
+        "its drives",
+    ),
+    code(
+        "store-canary-unlocated",
+        (INCONCLUSIVE,),
+        "where the canary's object is could not be determined, so nothing shows that the push wrote to this store",
+        "look at the note: Attic must redirect small NARs to its bucket, and the key or the markers must show objects",
+    ),
     # --- open uploads
     code("upload-none", (PASS,), "the store lists no multipart upload that was begun and not ended"),
     code(

@@ -379,6 +379,45 @@ class ManifestEntry:
 
 
 @value
+class SelfDescription:
+    """What the S3 endpoint said of itself under one name, over the samples: each value once, in order.
+
+    ``changed`` says why the values are not of one store; empty where they may be.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    changed: str = ""
+
+
+@value
+class StoredCanary:
+    """The small canary's object: where the cache says that it is, and whether it is there.
+
+    ``place`` is ``<bucket>/<key>``, None where the cache did not name it; ``note`` says why something is unknown, and
+    ``looked`` whether any disk could be looked at.
+    """
+
+    place: str | None
+    in_bucket: Truth
+    on_disk: Truth
+    disks: int
+    looked: bool
+    note: str
+
+
+@value
+class Store:
+    """Whether endpoint, bucket and disk are of one store, and the addresses that the endpoint's name led to."""
+
+    samples: int
+    said: tuple[SelfDescription, ...]
+    peers: tuple[str, ...]
+    network: str | None
+    canary: StoredCanary | None
+
+
+@value
 class Facts:
     """The evidence before it is judged: everything that was seen, nothing of what it means."""
 
@@ -405,6 +444,7 @@ class Facts:
     uploads: tuple[Uploads, ...] = ()
     references: tuple[References, ...] = ()
     machine: Machine = Machine()
+    store: Store | None = None
 
 
 @value

@@ -346,6 +346,37 @@ class BodyRead:
 
 
 @value
+class ObjectPlace:
+    """Whether one place of the store's disk has an object, by lstat; ``error`` says why that is unknown.
+
+    ``denied``: objects can't be looked for there at all, as by the log of a marker sidecar.
+    """
+
+    place: str
+    truth: Truth
+    error: str | None = None
+    denied: bool = False
+
+
+@value
+class CanaryObject:
+    """The object of the small canary, looked for in the bucket and on the disks of the markers.
+
+    Attic redirects a NAR of one chunk to the object that holds it (attic b7c9056 server/src/api/binary_cache.rs), so
+    the place that ``hop`` names is where the push wrote. ``bucket`` and ``key`` are None where it names none.
+    """
+
+    kind: Literal["canary-object"] = "canary-object"
+    cache: str
+    store_path: str
+    hop: str | None
+    bucket: str | None = None
+    key: str | None = None
+    head: HttpAnswer | None = None
+    places: tuple[ObjectPlace, ...] = ()
+
+
+@value
 class CaptureClosed:
     """A capture file is complete. ``cut`` says that its cap was reached; ``redactions`` counts replaced secrets."""
 
@@ -401,6 +432,7 @@ Record = (
     | MissingAsked
     | BuildFacts
     | BodyRead
+    | CanaryObject
     | DiskSeen
     | EventsSeen
     | PreviousLogSeen

@@ -4,7 +4,7 @@ The script of `markers.sh` looks at all of a drive in one go and frames its answ
 loop (docs/kubernetes/marker-sidecar.yaml): reading its log needs no right to run anything beside the store's data.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from errno import EIO
@@ -99,6 +99,38 @@ def _look_in(
     return look_through(see, place, drive, buckets, volume=lambda: _volume(frame, drive))
 
 
+def look_at_names(
+    kubectl: Kubectl, locator: KubectlLocator, names: Sequence[str], *, seconds: float = limits.MARKER_SECONDS
+) -> tuple[tuple[str, Mapping[str, str], str | None], ...]:
+    """What is at some names below a drive, by exec: one row a pod, with its place, the kinds by path, and any trouble.
+
+    The marker script looks at a name of this kind as it does at a bucket's.
+    """
+    try:
+        pods = kubectl.pods(locator, seconds=seconds)
+    except InconclusiveError as error:
+        return ((f"kubectl://{locator.namespace}/{locator.workload}/{locator.name}", {}, str(error)),)
+    with ThreadPoolExecutor(limits.READ_JOBS) as threads:
+        looks = [threads.submit(_kinds_in, kubectl, locator, pod, names, seconds) for pod in pods]
+        return tuple(look.result() for look in looks)
+
+
+def _kinds_in(
+    kubectl: Kubectl, locator: KubectlLocator, pod: PodSeen, names: Sequence[str], seconds: float
+) -> tuple[str, Mapping[str, str], str | None]:
+    place = pod_place(locator, pod, locator.container)
+    try:
+        container = container_of(pod, locator.container)
+        if container.started is None:
+            return place, {}, f"{container.name} of pod {pod.name} {container.trouble}"
+        target = _Target(namespace=locator.namespace, pod=pod.name, container=container.name, seconds=seconds)
+        frame = _framed(kubectl, target, Path(locator.path or "/"), names)
+    except (InconclusiveError, ForeignTextError) as error:
+        return place, {}, str(error)
+    texts = {looked.path: f"error {ascii(looked.text)[1:-1]}" for looked in frame.looks if looked.kind == "error"}
+    return place, {looked.path: looked.kind for looked in frame.looks} | texts, None
+
+
 def _volume(frame: MarkerFrame, drive: Path) -> str | None:
     """The volume by the frame's format.json. Raises `OSError` for an error of the disk, as a look by ourselves does."""
     if frame.format is not None:
@@ -121,8 +153,11 @@ class _Target:
 
 
 def _asked(kubectl: Kubectl, at: _Target, drive: Path, buckets: Sequence[str]) -> MarkerFrame:
+    return _framed(kubectl, at, drive, [bucket for bucket in buckets if _askable(bucket)])
+
+
+def _framed(kubectl: Kubectl, at: _Target, drive: Path, names: Sequence[str]) -> MarkerFrame:
     nonce = token_hex(16)
-    names = [bucket for bucket in buckets if _askable(bucket)]
     command = ("sh", "-c", marker_script(), "gate-markers", nonce, str(drive), *names)
     cap = limits.MARKER_FRAME_BYTES
     return parse_frame(kubectl.exec(at.namespace, at.pod, at.container, command, cap=cap, seconds=at.seconds), nonce)

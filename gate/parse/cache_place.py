@@ -1,8 +1,11 @@
-"""Where a binary cache is, by its URL: two spellings of one place are one place."""
+"""Where a binary cache is, by its URL: two spellings of one place are one place. And which object a URL names."""
 
+import re
+from collections.abc import Iterable
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+_KEY: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}")
 _PORTS: Final = {"https": 443, "http": 80}
 
 
@@ -35,3 +38,21 @@ def plain_place(url: str) -> str:
         return url.rstrip("/")
     named = f"[{host}]" if ":" in host else host
     return f"{scheme}://{named}{'' if port == _PORTS[scheme] else f':{port}'}{path}"
+
+
+def object_place(url: str, buckets: Iterable[str]) -> tuple[str, str] | None:
+    """The bucket and the key of an object's URL, by path or by host; None when it is in none of these buckets.
+
+    Only a plain key is read, such as Attic's ``<uuid>.chunk``: it becomes a name on a disk.
+    """
+    try:
+        split = urlsplit(url)
+        host = split.hostname or ""
+    except ValueError:
+        return None
+    path = unquote(split.path).removeprefix("/")
+    for bucket in buckets:
+        key = path.removeprefix(f"{bucket}/")
+        if (key != path or host.startswith(f"{bucket}.")) and _KEY.fullmatch(key):
+            return bucket, key
+    return None

@@ -6,6 +6,7 @@ XML says nothing: an HTML page with status 200, a cut body or an error in place 
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Literal, NoReturn
 from urllib.parse import unquote_plus
@@ -43,6 +44,22 @@ def parse_listing(body: bytes) -> BucketListing:
         raise ForeignTextError("The list of buckets names a bucket twice: expected each once.")
     token = root.only("ContinuationToken")
     return BucketListing(names=names, next_token=token.text or None if token else None)
+
+
+def parse_owner(body: bytes) -> tuple[str | None, Mapping[str, str]]:
+    """Who owns the buckets of a page of ListBuckets, and when each was made; `ForeignTextError` as `parse_listing`."""
+    parse_listing(body)
+    root = _read(body)
+    owner, buckets = root.only("Owner"), root.only("Buckets")
+    number = owner.only("ID") if owner is not None else None
+    dates = {
+        _bucket_name(bucket): made.text
+        for bucket in (buckets.children if buckets is not None else ())
+        if (made := bucket.only("CreationDate")) is not None
+        and _MOMENT.fullmatch(made.text)
+        and _is_a_moment(made.text)
+    }
+    return (number.text[:ERROR_TEXT_CHARS] or None if number is not None else None), dates
 
 
 def parse_objects(body: bytes) -> ObjectListing:

@@ -43,7 +43,7 @@ from gate.probe.part_folder import SealedPart, seal_part, verify_part
 from gate.probe.phases import observe_phase, watch_buckets
 from gate.probe.plan import ending_after, publish_all
 from gate.probe.publishing import Publication, know_references
-from gate.probe.reading import look_for_references, read_back, read_once_more
+from gate.probe.reading import look_for_canary, look_for_references, read_back, read_once_more
 from gate.probe.site import Site, open_site
 from gate.probe.stages import skip, stage
 from gate.probe.trials import try_access_controls, try_bit_flip
@@ -327,6 +327,7 @@ def _read_one(site: Site, world: World, plan: PushSetKnown, known: ReferencesKno
     if what.references:
         stage(site, world, f"references:{name}", lambda: look_for_references(site, world, what))
     if plan.label is Label.CANARY:
+        stage(site, world, "canary-object", lambda: look_for_canary(site, world, what))
         stage(site, world, "bit-flip", lambda: try_bit_flip(site, world, what))
 
 

@@ -26,7 +26,7 @@ from gate.probe.incident import look_deeper
 from gate.probe.logs import capture_logs
 from gate.probe.phases import observe_phase
 from gate.probe.publishing import Publication, canaries, expect, publish
-from gate.probe.reading import look_for_references, read_back, read_once_more
+from gate.probe.reading import look_for_canary, look_for_references, read_back, read_once_more
 from gate.probe.site import Site, open_site
 from gate.probe.stages import skip, stage
 from gate.probe.trials import try_access_controls, try_bit_flip
@@ -149,6 +149,7 @@ def _publish_one(site: Site, world: World, what: Publication) -> bool:
     if what.references and not site.split:
         stage(site, world, f"references:{label}", lambda: look_for_references(site, world, what))
     if what.label is Label.CANARY and not site.split:
+        stage(site, world, "canary-object", lambda: look_for_canary(site, world, what))
         stage(site, world, "bit-flip", lambda: try_bit_flip(site, world, what))
     return good is True
 

@@ -10,6 +10,7 @@ from gate.model.basics import Claim
 from gate.model.records import BodyRead
 from gate.observe.nar_bodies import Target, read_bodies
 from gate.observe.references import look_at_references
+from gate.observe.stored_object import find_canary
 from gate.probe.publishing import Publication
 from gate.probe.site import Site
 from gate.probe.world import World
@@ -44,6 +45,28 @@ def look_for_references(site: Site, world: World, what: Publication) -> None:
             if is_served(look.store_path, look.narinfo):
                 good.add(look.store_path)
         left = [path for path in left if path not in good]
+
+
+def look_for_canary(site: Site, world: World, what: Publication) -> None:
+    """Look for what the push of the canary pair wrote: the small one's object, in the bucket and on the disks."""
+    small = min(what.served, key=lambda path: what.facts[path].nar_size, default=None)
+    reads = [
+        entry.record
+        for entry in site.entries
+        if isinstance(entry.record, BodyRead)
+        and entry.record.label is what.label
+        and entry.record.store_path == small
+        and not world.cancel.cancelled
+    ]
+    seen = find_canary(
+        reads[-1] if reads else None,
+        site.policy.buckets,
+        site.policy.markers,
+        head=site.s3.head_object,
+        kubectl=site.kubectl,
+    )
+    if seen is not None:
+        site.write(seen)
 
 
 def read_once_more(site: Site, world: World) -> None:

@@ -271,7 +271,7 @@ def _publish() -> Part:
     ]
     for label, paths in SETS.items():
         made = tapes.publication(label, paths)
-        records += [record for record in made if not isinstance(record, say.BucketSampled)]
+        records += [record for record in made if not isinstance(record, say.BucketSampled | say.CanaryObject)]
     closed = (tapes.closed(name, data) for name, data in files.items())
     return Part((*records, *closed, say.RunComplete()), files)
 
@@ -289,7 +289,7 @@ def _post() -> Part:
     after = tapes.phase_records(Phase.POST, tapes.POST_NONCE)
     closed = tapes.closed("server.log", SERVER_LOG)
     mark = say.StageMark(name="identify", state="started")
-    records = (mark, *caches, *sets, *reads, flip, *after, closed, say.RunComplete())
+    records = (mark, *caches, *sets, *reads, tapes.canary_object(), flip, *after, closed, say.RunComplete())
     return Part(records, {"server.log": SERVER_LOG})
 
 

@@ -201,6 +201,19 @@ def push_log(paths: Sequence[say.PathFacts], *, announced: int | None = None) ->
     return (head + "".join(f"✅ {name} (8.31 KiB/s)\n" for name in names)).encode()
 
 
+def canary_object(**changes: object) -> say.CanaryObject:
+    made = say.CanaryObject(
+        cache="probe",
+        store_path=CANARIES[0].store_path,
+        hop="http://127.0.0.1:9/attic/0a1b.chunk",
+        bucket="attic",
+        key="0a1b.chunk",
+        head=answer(),
+        places=(say.ObjectPlace(place="file:///data", truth=Truth.PRESENT),),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # test
+
+
 def publication(label: Label, paths: tuple[say.PathFacts, ...]) -> list[say.Record]:
     cache = "main" if label is Label.PROFILE else "probe"
     hashes = [facts.store_path.removeprefix("/nix/store/")[:32] for facts in paths]
@@ -212,6 +225,7 @@ def publication(label: Label, paths: tuple[say.PathFacts, ...]) -> list[say.Reco
         sample(Phase.DURING, list(Label).index(label) + 1),
         child(f"push:{label.value}", f"push-{label.value}.log", millis=2500),
         *(body_read(label, facts) for facts in paths),
+        *([canary_object()] if label is Label.CANARY else []),
     ]
 
 

@@ -29,7 +29,7 @@ CLAIMS: tuple[Claim, ...] = (
         name="index",
         says="Each watched bucket was listed and served before, during and after the pushes, and its markers were on "
         "disk.",
-        families=("bucket",),
+        families=("bucket", "store"),
         vouchers=(
             "ListBuckets, HeadBucket and a GET of the bucket, asked at once and each with a deadline",
             "the markers on the disks of the store",

@@ -15,6 +15,7 @@ from gate.judge.checks.push import check_push
 from gate.judge.checks.run import check_caches, check_captures, check_run
 from gate.judge.checks.server_log import check_server_log
 from gate.judge.checks.state import check_state
+from gate.judge.checks.store import check_store
 from gate.judge.checks.store_log import check_store_log
 from gate.judge.checks.uploads import check_uploads
 from gate.judge.checks.volumes import check_drives, check_volumes
@@ -26,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     check_buckets,
     check_volumes,
     check_drives,
+    check_store,
     check_uploads,
     check_state,
     check_epochs,

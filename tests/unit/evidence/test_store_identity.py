@@ -1,0 +1,179 @@
+"""Endpoint, bucket and disk are one store, or the run says that they may not be."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate.model import records as say
+from gate.model.basics import Phase, Truth
+from gate.parse.cache_place import object_place
+from tests.helpers import tapes
+from tests.helpers.tapes import Run, answer, canary_object, healthy
+
+DIFFERS = {("store-identity-differs", "inconclusive")}
+OWNER = "<Owner><ID>{}</ID></Owner></ListAllMyBucketsResult>"
+
+
+def after(edit: Callable[[say.BucketSampled], say.BucketSampled]) -> Run:
+    """The healthy run whose samples after the publication are edited."""
+    return healthy().change(say.BucketSampled, lambda seen: edit(seen) if seen.phase is Phase.POST else seen)
+
+
+def with_headers(seen: say.BucketSampled, *headers: str) -> say.BucketSampled:
+    def edit(name: str, old: say.HttpAnswer) -> say.HttpAnswer:
+        return replace(old, headers=headers, url=f"http://s3/{seen.phase}/{seen.number}/{name}")
+
+    return replace(
+        seen,
+        listing=tuple(edit("", page) for page in seen.listing),
+        heads={name: edit(f"head/{name}", head) for name, head in seen.heads.items()},
+        gets={name: edit(f"get/{name}", got) for name, got in seen.gets.items()},
+    )
+
+
+def with_list(seen: say.BucketSampled, owner: str, date: str) -> say.BucketSampled:
+    body = seen.listing[0].body.replace("</ListAllMyBucketsResult>", OWNER.format(owner))
+    body = body.replace("<Name>attic", f"<CreationDate>{date}</CreationDate><Name>attic")
+    return replace(seen, listing=(replace(seen.listing[0], body=body),))
+
+
+@pytest.mark.row("S3-29")
+@pytest.mark.parametrize(
+    ("before", "later"),
+    [
+        (("server: RustFS",), ("server: MinIO",)),
+        (("server: RustFS",), ()),
+        ((), ("server: RustFS",)),
+        (("x-request-id: a0f4c4d3-5453-4498-840a-e4db7db99a81",), ("x-request-id: 17D3CDA338BC4FAE",)),
+        (("x-request-id: a0f4c4d3-5453-4498-840a-e4db7db99a81",), ("x-amz-request-id: 17D3CDA338BC4FAE",)),
+        (("x-minio-deployment-id: d1",), ("x-minio-deployment-id: d2",)),
+    ],
+)
+def test_another_server_after_the_publication(before: tuple[str, ...], later: tuple[str, ...]) -> None:
+    def edit(seen: say.BucketSampled) -> say.BucketSampled:
+        return with_headers(seen, *(later if seen.phase is Phase.POST else before))
+
+    assert healthy().change(say.BucketSampled, edit).rows() == DIFFERS
+    assert healthy().change(say.BucketSampled, lambda seen: with_headers(seen, *before)).word() == "pass"
+
+
+@pytest.mark.row("S3-29")
+def test_a_deployment_that_is_not_that_of_the_drives() -> None:
+    def edit(seen: say.BucketSampled, name: str) -> say.BucketSampled:
+        places = tuple(replace(place, volume="d1/drive-1") for place in seen.places)
+        return replace(with_headers(seen, f"x-minio-deployment-id: {name}"), places=places)
+
+    assert healthy().change(say.BucketSampled, lambda seen: edit(seen, "d2")).rows() == DIFFERS
+    assert healthy().change(say.BucketSampled, lambda seen: edit(seen, "d1")).word() == "pass"
+
+
+@pytest.mark.row("S3-29")
+@pytest.mark.parametrize(
+    ("owner", "date", "rows"),
+    [
+        ("me", "2026-11-01T00:00:00.000Z", set()),
+        ("you", "2026-11-01T00:00:00.000Z", DIFFERS),
+        ("me", "2026-11-02T00:00:00.000Z", DIFFERS),  # another bucket of that name, made before the run
+        ("me", "2026-10-02T00:00:00.000Z", DIFFERS),
+        ("me", "2026-11-24T00:00:30.000Z", set()),  # the folder's own time, since the run wrote to it
+        ("me", "soon", set()),
+        ("me", "2026-11-24T00:00:30", set()),
+    ],
+)
+def test_owner_and_dates_of_the_buckets(owner: str, date: str, rows: set[tuple[str, str]]) -> None:
+    def edit(seen: say.BucketSampled) -> say.BucketSampled:
+        if seen.phase is Phase.POST:
+            return with_list(seen, owner, date)
+        return with_list(seen, "me", "2026-11-01T00:00:00.000Z")
+
+    assert healthy().change(say.BucketSampled, edit).rows() == rows
+
+
+def test_a_date_that_comes_and_goes_is_of_two_stores() -> None:
+    def edit(seen: say.BucketSampled) -> say.BucketSampled:
+        new = seen.phase is not Phase.DURING
+        return with_list(seen, "me", "2026-11-24T00:00:01.000Z" if new else "2026-11-24T00:00:09.000Z")
+
+    assert healthy().change(say.BucketSampled, edit).rows() == DIFFERS
+
+
+def test_what_is_told_of_a_store() -> None:
+    def edit(seen: say.BucketSampled) -> say.BucketSampled:
+        heads = {name: replace(head, peer="10.0.0.1:9") for name, head in seen.heads.items()}
+        return replace(with_headers(seen, "x-served-by: edge"), heads=heads)
+
+    store = healthy().change(say.BucketSampled, edit).facts().store
+    assert store is not None
+    assert (store.peers, store.network) == (("10.0.0.1:9",), "x-served-by: edge")
+    unread = after(lambda seen: replace(seen, listing=(answer(body="<html>"),)))
+    assert DIFFERS.isdisjoint(unread.rows())
+
+
+UNKNOWN = say.ObjectPlace(place="file:///data", truth=Truth.UNKNOWN, error="EIO")
+ABSENT = say.ObjectPlace(place="file:///data", truth=Truth.ABSENT)
+THERE = say.ObjectPlace(place="file:///data", truth=Truth.PRESENT)
+SIDECAR = say.ObjectPlace(place="kubectl://a", truth=Truth.UNKNOWN, error="no", denied=True)
+DENIED = answer(403)
+
+
+@pytest.mark.row("S3-29")
+@pytest.mark.parametrize(
+    ("changes", "code", "word"),
+    [
+        ({}, "store-canary-on-disk", "pass"),
+        ({"places": (ABSENT, THERE)}, "store-canary-on-disk", "pass"),
+        ({"head": DENIED}, "store-canary-on-disk", "pass"),
+        ({"head": None}, "store-canary-on-disk", "pass"),
+        ({"head": answer(404)}, "store-canary-absent", "inconclusive"),
+        ({"places": (ABSENT,)}, "store-canary-absent", "inconclusive"),
+        ({"places": (ABSENT,), "head": DENIED}, "store-canary-absent", "inconclusive"),
+        ({"places": (ABSENT, UNKNOWN)}, "store-canary-unlocated", "inconclusive"),
+        ({"places": (UNKNOWN,)}, "store-canary-unlocated", "inconclusive"),
+        ({"places": (SIDECAR,)}, "store-canary-in-bucket", "pass"),
+        ({"places": (SIDECAR,), "head": answer(404)}, "store-canary-absent", "inconclusive"),
+        ({"places": (SIDECAR,), "head": DENIED}, "store-canary-unseen", "pass"),
+        ({"places": (SIDECAR,), "head": answer(headers=("age: 9",))}, "store-canary-unseen", "pass"),
+        ({"places": (SIDECAR, UNKNOWN)}, "store-canary-unlocated", "inconclusive"),
+        ({"bucket": None, "key": None, "head": None, "places": ()}, "store-canary-unlocated", "inconclusive"),
+    ],
+)
+def test_the_canarys_object(changes: dict[str, object], code: str, word: str) -> None:
+    run = healthy().change(say.CanaryObject, lambda _seen: canary_object(**changes))
+    rows = [row.code for row in run.judged()[0] if row.subject == "canary" and row.code.startswith("store")]
+    assert (rows, run.word()) == ([code], word)
+
+
+@pytest.mark.row("S3-29")
+def test_a_canary_that_was_not_looked_for_is_no_pass() -> None:
+    run = healthy().change(say.CanaryObject, lambda _seen: None)
+    assert run.rows() == {("store-canary-unlocated", "inconclusive")}
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("http://s3:9/attic/4e78-5c.chunk", ("attic", "4e78-5c.chunk")),
+        ("http://attic.s3/4e78.chunk", ("attic", "4e78.chunk")),
+        ("http://s3/other/4e78.chunk", None),
+        ("http://s3/attic/a/b", None),
+        ("http://s3/attic/..", None),
+        ("http://s3/attic/%2e%2e", None),
+        ("http://s3/attic/a%2Fb", None),
+        ("http://s3/attic/a%00", None),
+        ("http://s3/attic/", None),
+        ("http://[s3/attic/a", None),
+    ],
+)
+def test_which_object_a_url_names(url: str, place: tuple[str, str] | None) -> None:
+    assert object_place(url, ("attic", "tofu-state")) == place
+
+
+@settings(max_examples=200, deadline=None)
+@given(url=st.text(max_size=80) | st.text(max_size=40).map(lambda key: f"http://s3/attic/{key}"))
+def test_a_key_is_a_plain_name_on_a_disk(url: str) -> None:
+    found = object_place(url, ("attic",))
+    assert found is None or ("/" not in found[1] and not found[1].startswith(".") and found[1].isascii())
+    assert tapes.answer().ok
