@@ -183,6 +183,22 @@ DRILLS: tuple[Drill, ...] = (
         commanded=True,
     ),
     Drill(
+        name="store-stalled-before",
+        title="the S3 server answers nothing for 4 s before the publication: nothing is published",
+        word=Word.INCONCLUSIVE,
+        codes=(("store-stalled", _I), ("bucket-unobservable", _I), ("run-publish-skipped", _I)),
+        fault=inject.StoreStalledBefore,
+        commanded=True,
+    ),
+    Drill(
+        name="store-stalled-during-push",
+        title="the S3 server answers nothing for 12 s of the push, and all comes back whole",
+        word=Word.INCONCLUSIVE,
+        codes=(("store-stalled", _I), ("bucket-unobservable", _I)),
+        fault=inject.StoreStalledDuringPush,
+        commanded=True,
+    ),
+    Drill(
         name="masked-fallback",
         title="the build is green only because a substitute of this cache failed",
         word=Word.QUARANTINE,

@@ -5,6 +5,7 @@ processes, tokens, files. So the same faults work on a real atticd. Each proves 
 did not act says nothing, and is void.
 """
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -20,6 +21,9 @@ from gate.probe import Progress, Quiet
 
 SAMPLES_WHILE_STALLED: Final = 6  # after so many samples a push that nobody ended is let go on
 SIGNED_BY_UPSTREAM: Final = 4
+STALLED_SAMPLE: Final = 2
+SHORT_STALL_SECONDS: Final = 4.0  # longer than a source of a sample has to answer
+LONG_STALL_SECONDS: Final = 12.0  # longer than whole samples around it may bridge
 TOKEN_SECONDS: Final = 10  # enough for the first step of a run on a busy machine
 
 
@@ -242,6 +246,38 @@ class StoreDown(Fault):
             self.stack.store.objects.buckets()
         except InconclusiveError:
             self.acted = f"nothing answered at {self.stack.store.objects.endpoint}"
+
+
+class StoreStalled(Fault):
+    """The S3 server takes connections and answers nothing for a while, as over a stalled disk. Subclasses say when."""
+
+    def stall(self, seconds: float) -> None:
+        """Freeze it, and let it go on after so many seconds."""
+        store = self.stack.store
+        pid = store.pid if isinstance(store, RcloneStore) else None
+        if self.acted or pid is None:
+            return
+        os.kill(pid, signal.SIGSTOP)
+        threading.Timer(seconds, os.kill, (pid, signal.SIGCONT)).start()
+        self.acted = f"the S3 server was frozen for {seconds:g} s"
+
+
+class StoreStalledBefore(StoreStalled):
+    """A short stall at the second sample before the publication."""
+
+    def sample(self, phase: Phase, number: int) -> None:
+        """Freeze it once."""
+        if phase is Phase.PRE and number == STALLED_SAMPLE:
+            self.stall(SHORT_STALL_SECONDS)
+
+
+class StoreStalledDuringPush(StoreStalled):
+    """A long stall from the moment when the profile's client runs."""
+
+    def push_running(self, label: Label) -> None:
+        """Freeze it once."""
+        if label is Label.PROFILE:
+            self.stall(LONG_STALL_SECONDS)
 
 
 class RestartInWindow(Fault):

@@ -12,7 +12,14 @@ NAMES = [
     *("healthy", "index-lost-during-push", "push-ended-at-loss", "index-lost-before", "index-lost-after"),
     *("index-flapping", "body-empty", "body-short", "chunk-missing", "chunk-bitflip", "foreign-body", "proxy-200-html"),
     *("already-cached-bucket-lost", "twin-of-cached-profile", "twin-finds-the-loss", "cached-profile-no-twin"),
-    *("push-auth-expired", "s3-down", "masked-fallback", "restart-in-window"),
+    *(
+        "push-auth-expired",
+        "s3-down",
+        "store-stalled-before",
+        "store-stalled-during-push",
+        "masked-fallback",
+        "restart-in-window",
+    ),
     *("pre-not-clean", "upstream-paths", "check-fails-to-build", "state-lineage-changed"),
     *("state-serial-moved", "cancelled"),
 ]
