@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -316,9 +317,15 @@ class OtherProcess(OneProcess):
     """The store's pid file names a process that serves nothing; the store starts anew while the profile is pushed."""
 
     def settings(self) -> dict[str, Any]:
+        self.other = subprocess.Popen(["sleep", "600"], start_new_session=True)
         pid = Path(self.stack.work) / "other.pid"
-        pid.write_text(f"{os.getpid()}\n", encoding="ascii")
+        pid.write_text(f"{self.other.pid}\n", encoding="ascii")
         return {"store_workload": f"file://{pid}"}
+
+    def end(self) -> None:
+        if hasattr(self, "other"):
+            self.other.kill()
+            self.other.wait()
 
 
 class OwnUpstreamKey(Liar):
