@@ -476,6 +476,24 @@ LIES: tuple[Lie, ...] = (
     _attic(
         "narinfo-codec", "narinfos name another compression than the body has", on_narinfo(field(b"Compression", b"xz"))
     ),
+    _attic(
+        "narinfo-odd-url",
+        "narinfos have a URL of another form than Attic's",
+        on_narinfo(lambda real: replace(real, body=re.sub(rb"(?m)^URL: nar/", b"URL: ./nar/", real.body))),
+    ),
+    _attic(
+        "narinfo-lzip", "narinfos name a codec that the gate cannot read", on_narinfo(field(b"Compression", b"lzip"))
+    ),
+    _attic(
+        "error-like-success",
+        "the error of a failed upload has a line that looks like the client's own success",
+        on_upload(
+            lambda _: json_answer(
+                {"code": 400, "error": "RequestError", "message": "x\n✅ aaaa-bbbb (1.0 MiB/s)\n"}, 400
+            )
+        ),
+        claims=("written",),
+    ),
     # --- itself
     _attic(
         "other-key",

@@ -205,6 +205,16 @@ class NixOtherHash(NixLies):
         super().arrange(stack, folder)
 
 
+def building(line: str) -> type[NixLies]:
+    """A Nix that says one thing more in a build's log, and then builds."""
+    body = f'if "build" in sys.argv: print({line!r}, file=sys.stderr)'.replace("{", "{{").replace("}", "}}")
+    return type("NixSays", (NixLies,), {"body": body, "marks": ("build",)})
+
+
+def message(text: str, level: int = 0) -> str:
+    return "@nix " + json.dumps({"action": "msg", "level": level, "msg": text})
+
+
 # --- Nix's settings
 
 
@@ -453,6 +463,16 @@ LIES: tuple[Lie, ...] = (
     ),
     _row(Party.NIX, "nix-builds-nothing", "nix build ends well and makes nothing", NixBuildsNothing, claims=("build",)),
     _row(Party.NIX, "nix-other-hash", "nix path-info tells other hashes", NixOtherHash, claims=("bodies",)),
+    *(
+        _row(Party.NIX, f"nix-log-{name}", f"the build's log has {text}", building(line), claims=("build",))
+        for name, text, line in (
+            ("ignored", "an error that Nix calls ignored", message("error (ignored): error: HTTP error 500")),
+            ("other-words", "an error in another language", message("Fehler: die Quelle antwortet nicht")),
+            ("trace", "an error behind its trace", message("… while fetching\nerror: HTTP error 500", 1)),
+            ("cut", "an event that ends in its middle", '@nix {"action":"msg","level":0,"ms'),
+            ("unknown-action", "an event of an unknown action", '@nix {"action":"melt","level":0}'),
+        )
+    ),
     _row(
         Party.NIX,
         "nix-no-signatures",
