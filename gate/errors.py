@@ -6,6 +6,7 @@
     ├── InconclusiveError   3   it could not be told
     │   ├── NoNameError     3   a cluster names what no cluster can; before a run it refuses the run
     │   ├── UnsealedError   3   an evidence folder was never sealed
+    │   ├── StoppedError    3   a run found, after its first question to a server, that it must not go on
     │   └── CancelledError  3   a signal or a deadline ended the run
     └── ForeignTextError    3   a parser met text that it does not know
         ├── BeyondLimitError 3  it may be what it should be, and is more than this gate reads
@@ -23,7 +24,7 @@ class GateError(Exception):
 
 
 class RefusedError(GateError):
-    """Wrong settings, identity or confirm phrase; raised before any publication."""
+    """Wrong settings, identity or confirm phrase; raised before anything is asked of a server."""
 
     exit_code = 2
 
@@ -42,6 +43,17 @@ class NoNameError(InconclusiveError):
 
 class UnsealedError(InconclusiveError):
     """An evidence folder has a journal but was never sealed; ``finalize`` does that."""
+
+
+class StoppedError(InconclusiveError):
+    """A run found, after its first question to a server, that it must not go on; ``code`` of the registry says why.
+
+    It is no refusal: what a server answered has a part in it, or may have.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class CancelledError(InconclusiveError):

@@ -7,24 +7,25 @@ the trusted workflow · 4 its evidence, verified and judged again · 5 the stand
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from gate import limits
-from gate.clock import Clock
+from gate.clock import rfc3339
 from gate.errors import ForeignTextError, InconclusiveError, RefusedError
 from gate.evidence.statement import read_statement
 from gate.github.api import GitHub
-from gate.github.artifacts import blob, branch_commit, file_at, merge_base, repository_facts, tree
+from gate.github.artifacts import blob, branch_commit, file_at, last_change, merge_base, repository_facts, tree
 from gate.github.event import read_event
 from gate.github.evidence import Attest, Finder
 from gate.github.history import Attempts, Governing, trusted_place
-from gate.judge.acceptance import blocked, conclude, not_needed, objections, reason
+from gate.judge.acceptance import blocked, conclude, moment, not_needed, objections, reason
 from gate.judge.guarded import guarded_changes, must_be_read, relies
 from gate.judge.standing import fold_standing
 from gate.model.gating import Answer, Change, QuarantinePolicy, Reason, RequirePolicy, Standing, Statement, TrustedPlace
+from gate.parse.cache_place import plain_place
 from gate.settings.profiles import find_profile
 from gate.settings.quarantine import read_quarantine
 from gate.settings.require import demand_of, read_require, subject_of
@@ -49,21 +50,21 @@ class Ask:
     attester: Callable[[TrustedPlace, RequirePolicy], Attest]
 
 
-def require(ask: Ask, github: GitHub, clock: Clock) -> Answer:
-    """The answer; it blocks on anything that could not be had or read.
+def require(ask: Ask, github: GitHub) -> Answer:
+    """The answer; it blocks on anything that could not be had or read. Every time in it is the forge's.
 
     Raises `RefusedError` for settings or an event that nothing can be decided by.
     """
     commands: list[str] = []
     try:
-        return _decided(ask, github, clock, commands)
+        return _decided(ask, github, commands)
     except (InconclusiveError, ForeignTextError) as error:
         return blocked((reason("require-api-unreadable", str(error)),), commands)
 
 
-def _decided(ask: Ask, github: GitHub, clock: Clock, commands: list[str]) -> Answer:
-    now = clock.now()
+def _decided(ask: Ask, github: GitHub, commands: list[str]) -> Answer:
     number, name, default = repository_facts(github)
+    now = github.now()
     change = None if ask.push_follows else _change(ask, number, name)
     base = branch_commit(github, default)
     toml = read_toml(github, ask.config, base)  # (1)
@@ -73,6 +74,7 @@ def _decided(ask: Ask, github: GitHub, clock: Clock, commands: list[str]) -> Ans
         told = _why(ask, github, change, base, policy)
         if told is None:
             return not_needed(f"no changed file matches a guard of {ask.config} on {change.base}")
+    subject = subject_of(toml, ask.environ)
     demands = {profile: demand_of(profile, policy, toml, ask.environ) for profile in policy.profiles}
     place = trusted_place(github, policy)
     attest = ask.attester(place, policy) if policy.attested else None
@@ -85,16 +87,16 @@ def _decided(ask: Ask, github: GitHub, clock: Clock, commands: list[str]) -> Ans
         min_gate_version=policy.min_gate_version,
     )
     settled: dict[str, tuple[Reason, ...]] = {}
-    for profile, found in attempts.govern(policy.profiles).items():  # (3), (4)
+    for profile, found in attempts.govern(policy.profiles, (subject[0], plain_place(subject[1]))).items():  # (3), (4)
         if isinstance(found, Governing):
-            settled[profile] = objections(demands[profile], place, found.run, found.evidence, now)
+            older = attempts.older(found.run, found.evidence)
+            settled[profile] = older or objections(demands[profile], place, found.run, found.evidence, now)
         else:
             settled[profile] = found
     standing = None
     if quarantine.held:  # (5)
-        subject = subject_of(toml, ask.environ)
         statements = [_statement(github, path, base) for path in quarantine.statements]
-        standing = stand(attempts, quarantine, statements, subject, clock)
+        standing = stand(attempts, quarantine, statements, subject, now)
     return conclude(settled, standing, commands)  # (6)
 
 
@@ -103,13 +105,11 @@ def stand(
     policy: QuarantinePolicy,
     statements: list[Statement],
     subject: tuple[str, str],
-    clock: Clock,
+    now: datetime,
 ) -> Standing:
-    """The standing decision over the repository's own artifacts."""
-    since = clock.now() - timedelta(days=policy.history_days)
-    return fold_standing(
-        attempts.past(since), policy, statements, cache=subject[0], endpoint=subject[1], now=clock.now()
-    )
+    """The standing decision over the repository's own artifacts, at ``now`` by the forge."""
+    since = now - timedelta(days=policy.history_days)
+    return fold_standing(attempts.past(since), policy, statements, cache=subject[0], endpoint=subject[1], now=now)
 
 
 def read_toml(github: GitHub, path: str, commit: str) -> dict[str, Any]:
@@ -168,7 +168,11 @@ def _statement(github: GitHub, path: str, commit: str) -> Statement:
     if data is None:
         message = f"gate.toml [quarantine] statements names {path[:200]!a}, which the base branch does not have"
         raise RefusedError(message)
-    return read_statement(data)
+    statement = read_statement(data)
+    written = last_change(github, path, commit)
+    at = moment(statement.at)
+    # A person may not say today what they are to have said tomorrow: nothing that comes after counts as before it.
+    return replace(statement, at=rfc3339(written)) if at is None or at > written else statement
 
 
 def _command(name: str, branch: str, policy: RequirePolicy, profile: str, toml: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ Nothing stored is believed: findings and verdict are made anew from the journal 
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,10 +20,11 @@ from gate.judge.boundary import boundary
 from gate.judge.quarantine import effect
 from gate.judge.verdict import judge
 from gate.model.document import JUDGE_REVISION, SCHEMA, Evidence, Facts, ManifestEntry
-from gate.tape import EVIDENCE, PART, captures_of, hold, names, read_tape, read_whole, stream
+from gate.tape import EVIDENCE, FINALIZED, PART, captures_of, hold, names, read_tape, read_whole, stream
 
 REPORT: Final = "report.html"
 SUMMARY: Final = "summary.md"
+_FINALIZED_TEXT: Final = b"A person sealed this evidence with `publication-gate finalize`; the run itself did not.\n"
 
 
 def seal(directory: Path) -> Evidence:
@@ -38,12 +40,19 @@ def seal(directory: Path) -> Evidence:
 
 
 def finalize(directory: Path) -> Evidence:
-    """Seal what a dead run left, or seal again; a run that still writes is refused."""
+    """Seal what a dead run left; a run that still writes is refused, and what the run itself sealed is left as it is.
+
+    The evidence says that a person sealed it: the run did not come to the end at which it would have told its verdict.
+    """
     release = hold(directory)
     try:
+        if EVIDENCE in names(directory):
+            with suppress(RefusedError):
+                return verify(directory)[0]
         for name in names(directory):
             if name.startswith(".") and name.endswith(".new"):
                 (directory / name).unlink()
+        write_file(directory / FINALIZED, _FINALIZED_TEXT)
         return seal(directory)
     finally:
         release()
@@ -54,6 +63,8 @@ def seal_in_memory(directory: Path) -> tuple[Evidence, bytes, Mapping[str, bytes
     tape = read_tape(directory)
     captures = captures_of(directory)
     facts = fold_any(tape, captures)
+    if FINALIZED in names(directory):
+        facts = replace(facts, journal=replace(facts.journal, finalized=True))
     evidence = assemble(facts, _recorded(directory, captures))
     renderings = _render(evidence)
     listed = tuple(
@@ -74,7 +85,7 @@ def assemble(facts: Facts, manifest: tuple[ManifestEntry, ...]) -> Evidence:
         judge_revision=JUDGE_REVISION,
         findings=findings,
         verdict=verdict,
-        quarantine=effect(facts, verdict),
+        quarantine=effect(facts, findings, verdict),
         boundary=boundary(facts),
         manifest=manifest,
     )
@@ -82,6 +93,7 @@ def assemble(facts: Facts, manifest: tuple[ManifestEntry, ...]) -> Evidence:
 
 def _recorded(directory: Path, captures: Captures) -> tuple[ManifestEntry, ...]:
     rows = [_entry(directory, NAME, "journal")]
+    rows += [_entry(directory, name, "mark") for name in names(directory) if name == FINALIZED]
     rows += [_entry(directory, name, "part" if is_part(name) else "capture") for name in sorted(captures)]
     return tuple(rows)
 

@@ -19,6 +19,7 @@ from gate.journal import NAME
 _CAPTURE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,60}\.log|part-(pre|publish|during|post)\.jsonl")
 EVIDENCE: Final = "evidence.json"
 PART: Final = "part.json"  # of a part of a split run
+FINALIZED: Final = "finalized.txt"  # its presence says that a person, and not the run, sealed the folder
 
 
 def read_tape(directory: Path) -> Tape:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,8 @@ from gate.cli.flags import Flags, given
 from gate.cli.outcome import Outcome, report
 from gate.cli.parameters import AsFormat, Config, Digests, JsonInto, OutputFolder
 from gate.cli.publishing import digests_given, part_outcome
-from gate.errors import ForgedError
+from gate.errors import ForgedError, InconclusiveError
+from gate.model.basics import Word
 from gate.settings import resolve
 
 
@@ -60,10 +62,18 @@ def run_judge(
 
 
 def finalize_folder(folder: Path) -> Outcome:
-    """Seal what a dead run, or a dead job of a split run, has left."""
+    """Seal what a dead run, or a dead job of a split run, has left. It never ends in 0: no run tells its verdict."""
     from gate.probe import finalize_part, is_part_folder
     from gate.seal import finalize
 
     if is_part_folder(folder):
-        return part_outcome(finalize_part(folder))
-    return Outcome.of_evidence(finalize(folder), folder)
+        made = part_outcome(finalize_part(folder))
+    else:
+        made = Outcome.of_evidence(finalize(folder), folder)
+    if made.exit_code != 0:
+        return made
+    code = InconclusiveError.exit_code
+    told = "a person sealed this or looked at what the run had sealed, so it ends in 3: only the run itself ends in 0"
+    verdict = {"word": Word.INCONCLUSIVE.value, "outcome": "fail", "exit_code": code, "blocks": True}
+    data = {**made.data, "verdict": verdict, "error": told} if "verdict" in made.data else {**made.data, "error": told}
+    return replace(made, exit_code=code, text=f"{made.text}{told}\n", data=data)

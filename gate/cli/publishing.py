@@ -133,14 +133,14 @@ def parts_given(folders: Sequence[Path], digests: Sequence[str]) -> "tuple[Given
 
 def part_outcome(part: "SealedPart") -> Outcome:
     """The end of a part: 0 when it is whole and its job did what it was there for; it never says pass."""
-    from gate.model.records import Cancelled, RunRefused, StageMark
+    from gate.model.records import Cancelled, RunStopped, StageMark
 
     document = part.document
-    refused = [record.reason for record in part.tape.of(RunRefused)]
+    stopped = [record.reason for record in part.tape.of(RunStopped)]
     ended = [record.reason for record in part.tape.of(Cancelled)]
     skipped = [record.note for record in part.tape.of(StageMark) if (record.name, record.state) == _SKIPPED]
-    code = 2 if refused else 3 if ended or skipped or not document.complete else 0
-    told = "".join(f"{line}\n" for line in (*refused, *ended, *skipped))
+    code = 3 if stopped or ended or skipped or not document.complete else 0
+    told = "".join(f"{line}\n" for line in (*stopped, *ended, *skipped))
     text = f"part {document.part} of run {document.run.run_id}: {document.records} records, sealed in {part.folder}\n"
     text += (
         f"digest {part.digest}\n{told}This is a part of a run, and no verdict: `publication-gate judge` joins them.\n"
@@ -153,7 +153,7 @@ def part_outcome(part: "SealedPart") -> Outcome:
             "part": document.part,
             "part_digest": part.digest,
             "evidence": str(part.folder),
-            "error": (*refused, *ended, *skipped, None)[0],
+            "error": (*stopped, *ended, *skipped, None)[0],
         },
     )
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -105,14 +105,16 @@ def _status(folders: Sequence[Path], given: Sequence[Path], config: Path | None,
     if bool(folders) == from_artifacts:
         message = "quarantine status needs a history: give evidence folders, or --from-artifacts, and not both"
         raise RefusedError(message)
-    clock = SystemClock()
+    now = SystemClock().now()
     toml = read_config(config)
-    policy = read_quarantine(toml, clock.now())
+    policy = read_quarantine(toml, now)
     cache, endpoint = subject_of(toml, os.environ)
     statements = _statements((*(Path(name) for name in policy.statements), *given))
-    past = _from_artifacts(toml, policy) if from_artifacts else _from_folders(folders)
-    standing = fold_standing(past, policy, statements, cache=cache, endpoint=endpoint, now=clock.now())
-    return _outcome(standing)
+    if from_artifacts:
+        past, now = _from_artifacts(toml, policy)
+    else:
+        past = _from_folders(folders)
+    return _outcome(fold_standing(past, policy, statements, cache=cache, endpoint=endpoint, now=now))
 
 
 def _from_folders(folders: Sequence[Path]) -> list[Past]:
@@ -122,17 +124,17 @@ def _from_folders(folders: Sequence[Path]) -> list[Past]:
     return [past_of(*verify(folder)) for folder in folders]
 
 
-def _from_artifacts(toml: Mapping[str, Any], policy: QuarantinePolicy) -> list[Past]:
+def _from_artifacts(toml: Mapping[str, Any], policy: QuarantinePolicy) -> tuple[list[Past], datetime]:
+    """The repository's own history, and the time by the forge."""
     from gate.cli.requiring import github_of, read_token
-    from gate.clock import SystemClock
     from gate.github.evidence import Finder
     from gate.github.history import Attempts, trusted_place
     from gate.settings.require import read_require
 
-    since = SystemClock().now() - timedelta(days=policy.history_days)
     with TemporaryDirectory(prefix="publication-gate-") as scratch, github_of(read_token()) as github:
         require = read_require(toml)
         place = trusted_place(github, require)
+        since = github.now() - timedelta(days=policy.history_days)
         attempts = Attempts(
             github=github,
             place=place,
@@ -140,7 +142,7 @@ def _from_artifacts(toml: Mapping[str, Any], policy: QuarantinePolicy) -> list[P
             since=since - timedelta(days=31),  # a run may be started again for 30 days
             min_gate_version=require.min_gate_version,
         )
-        return attempts.past(since)
+        return attempts.past(since), github.now()
 
 
 def _statements(paths: Sequence[Path]) -> list[Statement]:

@@ -61,7 +61,7 @@ def run_require(*, push_follows: bool, config: str) -> Outcome:
                 place, policy, token=token, environ=os.environ, clock=clock, cancel=CancelToken()
             ),
         )
-        return outcome_of(require(ask, github, clock))
+        return outcome_of(require(ask, github))
 
 
 def read_token() -> Secret:

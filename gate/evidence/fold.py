@@ -29,7 +29,7 @@ from gate.model.basics import Claim, Label, Phase, Truth
 from gate.model.body import Body
 from gate.model.document import CacheFacts, Canary, Control, Facts, PhaseFacts, Stage, Subject, Workload
 from gate.model.incident_records import DiskSeen, EventsSeen, PreviousLogSeen
-from gate.model.journal_facts import Captured, JournalFacts
+from gate.model.journal_facts import Captured, JournalFacts, Stopped
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
 from gate.model.machine import ToolsFound
 from gate.model.policy import Policy
@@ -122,6 +122,7 @@ def fold(tape: Tape, captures: Captures) -> Facts:
         incident=fold_incident(
             tape.of(DiskSeen), tape.of(EventsSeen), tape.of(PreviousLogSeen), _chunks(captures, PREVIOUS_LOG)
         ),
+        capture=first.capture,
     )
 
 
@@ -144,13 +145,13 @@ def _journal(tape: Tape, captures: Captures) -> JournalFacts:
         )
         for record in tape.of(say.CaptureClosed)
     )
-    refused = tape.of(say.RunRefused)
+    stopped = tape.of(say.RunStopped)
     cancelled = tape.of(say.Cancelled)
     return JournalFacts(
         records=len(tape.entries),
         complete=isinstance(tape.entries[-1].record, say.RunComplete),
         torn=tape.torn,
-        refused=refused[0].reason if refused else None,
+        stopped=Stopped(code=stopped[0].code, reason=stopped[0].reason) if stopped else None,
         cancelled=cancelled[0].reason if cancelled else None,
         troubles=tuple(f"{record.stage}: {record.message}" for record in tape.of(say.Trouble)),
         captures=closed,

@@ -31,7 +31,7 @@ from gate.model.part_records import DURING, PARTS, POST, PRE, PUBLISH, LogStood,
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 JOINED, MISSING, REJECTED = "joined", "missing", "rejected"
 _FRAME: Final = (say.RunStarted, PartBegun, say.RunComplete)
-_ANYONE: Final = (ToolsFound, say.StageMark, say.Trouble, say.Cancelled, say.RunRefused)
+_ANYONE: Final = (ToolsFound, say.StageMark, say.Trouble, say.Cancelled, say.RunStopped)
 _PUBLISHING: Final = (
     say.CacheConfigSeen,
     say.BuildFacts,
@@ -164,9 +164,9 @@ def _kept(part: Part, parts: Mapping[str, Part]) -> tuple[list[say.Entry], tuple
         why = _stray(name, record)
         if why is not None:
             strays[why] = None
-        elif isinstance(record, say.RunRefused):
-            # A refusal excuses a run from counting: no job of a split run may do that after others have acted.
-            kept.append(replace(entry, record=say.Trouble(stage=name, message=f"refused: {record.reason}")))
+        elif isinstance(record, say.RunStopped):
+            # Some stops count neither way: no job of a split run may say that after others have acted.
+            kept.append(replace(entry, record=say.Trouble(stage=name, message=f"stopped: {record.reason}")))
         elif name != PUBLISH or not _mere_claim(record, parts):
             kept.append(entry)
     strays |= dict.fromkeys(_contradictions(part, parts))

@@ -7,6 +7,8 @@ earlier step of a job could lead the token, and the answers, to a server of its 
 
 import ssl
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -65,6 +67,7 @@ class GitHub:
         self._clock = clock
         self._ends = clock.monotonic() + limits.API_TOTAL_SECONDS
         self._client: httpx.Client | None = None
+        self._date: datetime | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -107,6 +110,16 @@ class GitHub:
             message = f"the artifact at {path} has {made}, GitHub says {digest}"
             raise ForgedError(message)
         return data
+
+    def now(self) -> datetime:
+        """The forge's own time, by the latest ``Date`` of its answers: the machine's clock may be set to anything.
+
+        Raises `InconclusiveError` before any answer, or when none of them had one.
+        """
+        if self._date is None:
+            message = "GitHub's answers have no Date: how old evidence is can't be told"
+            raise InconclusiveError(message)
+        return self._date
 
     def _need(
         self, path: str, query: Mapping[str, str | int] | None, accept: str, cap: int, *, elsewhere: bool = False
@@ -192,6 +205,8 @@ class GitHub:
             if answer.status_code in _SERVER_ERRORS or answer.status_code == _TOO_MANY:
                 message = f"status {answer.status_code}"
                 raise _AgainError(message)
+            if self._is_interface(url):
+                self._keep_date((answer.headers.get_list("date") or [""])[-1])
             data = bytearray()
             for piece in answer.iter_raw(limits.READ_CHUNK_BYTES):
                 data += piece
@@ -202,6 +217,14 @@ class GitHub:
                     message = "deadline"
                     raise _AgainError(message)
             return answer.status_code, answer.headers.get("location", ""), bytes(data)
+
+    def _keep_date(self, text: str) -> None:
+        try:
+            date = parsedate_to_datetime(text)
+        except ValueError:
+            return
+        if date.tzinfo is not None and (self._date is None or date > self._date):
+            self._date = date
 
     def _open(self) -> "httpx.Client":
         if self._client is None:

@@ -78,6 +78,15 @@ def file_at(github: GitHub, path: str, commit: str, cap: int) -> bytes | None:
     return github.raw(f"/contents/{quote(path)}", {"ref": commit}, cap=cap)
 
 
+def last_change(github: GitHub, path: str, commit: str) -> datetime:
+    """When a file was last changed on the way to a commit, by the time that git has of it."""
+    found = shapes.changes_of(github.json("/commits", {"path": path, "sha": commit, "per_page": 1}))
+    if not found:
+        message = f"GitHub knows no commit that changed {path[:200]!a}: when it was written can't be told"
+        raise InconclusiveError(message)
+    return found[0]
+
+
 def blob(github: GitHub, number: str, cap: int) -> bytes | None:
     """A blob by its id, None when it has more than ``cap`` bytes."""
     try:

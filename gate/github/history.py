@@ -9,10 +9,31 @@ from gate import limits
 from gate.errors import InconclusiveError
 from gate.evidence.wire import canonical, digest
 from gate.github.api import GitHub
-from gate.github.artifacts import attempt_of, branch_commit, is_part_of, repository_facts, runs_of, workflow_number
+from gate.github.artifacts import (
+    attempt_of,
+    branch_commit,
+    file_at,
+    is_part_of,
+    repository_facts,
+    runs_of,
+    workflow_number,
+)
 from gate.github.evidence import Finder
-from gate.judge.acceptance import SUCCESS, foreign, governed, moment, newest_first, older_gate, other_run, reason
-from gate.judge.standing import past_of, past_without_evidence
+from gate.judge.acceptance import (
+    SUCCESS,
+    ended,
+    foreign,
+    governed,
+    looked_until,
+    losses,
+    newest_first,
+    older_gate,
+    other_run,
+    outside_run,
+    reason,
+)
+from gate.judge.standing import past_of_run, past_without_evidence
+from gate.model.basics import Word
 from gate.model.document import Evidence
 from gate.model.gating import Past, Reason, RequirePolicy, Run, TrustedPlace
 
@@ -87,35 +108,58 @@ class Attempts:
     def _trusted(self, runs: Iterable[Run]) -> list[Run]:
         return newest_first(run for run in runs if not foreign(run, self.place))
 
-    def govern(self, profiles: Sequence[str]) -> dict[str, Governing | tuple[Reason, ...]]:
-        """For each profile the evidence of its newest attempt that counts, or why there is none to believe."""
-        left = list(profiles)
+    def govern(self, profiles: Sequence[str], subject: tuple[str, str]) -> dict[str, Governing | tuple[Reason, ...]]:
+        """For each profile the evidence of its newest attempt that counts, or why there is none to believe.
+
+        No attempt that may have looked later than that evidence is passed over: a failure class that another profile
+        saw in the same cache (``subject`` is its name and endpoint) blocks too.
+        """
         settled: dict[str, Governing | tuple[Reason, ...]] = {}
         for count, run in enumerate(self.newest()):
-            if count >= limits.ATTEMPTS_WALKED:
-                told = f"the newest {limits.ATTEMPTS_WALKED} attempts say nothing of {', '.join(left)}"
-                settled |= dict.fromkeys(left, (reason("require-too-many-runs", told),))
+            open_ones = [profile for profile in profiles if not self._is_past(run, settled.get(profile))]
+            if not open_ones:
                 break
+            if count >= limits.ATTEMPTS_WALKED:
+                told = f"the newest {limits.ATTEMPTS_WALKED} attempts say nothing of {', '.join(open_ones)}"
+                settled |= dict.fromkeys(open_ones, (reason("require-too-many-runs", told),))
+                break
+            left = [profile for profile in open_ones if profile not in settled]
             if not self.is_on_default(run):
                 told = f"run {run.label} is of commit {run.head_sha}, which is not on {self.place.default_branch}"
                 settled |= dict.fromkeys(left, (reason("require-off-default-branch", told),))
-                break
-            for profile, found in governed(self.finder.look(run), left, self.place).items():
+                continue
+            looked = self.finder.look(run)
+            for profile, found in governed(looked, left, self.place).items():
                 settled[profile] = Governing(run=run, evidence=found) if isinstance(found, Evidence) else found
-            left = [profile for profile in left if profile not in settled]
-            if not left:
-                break
+            lost = losses(looked, subject)
+            if lost:
+                others = [profile for profile in open_ones if not self._says_so(run, settled.get(profile))]
+                settled |= dict.fromkeys(others, lost)
         missing = [profile for profile in profiles if profile not in settled]
         if missing:
             none = tuple(self.foreign()) or (self._none(missing),)
             settled |= dict.fromkeys(missing, none)
         return settled
 
+    @staticmethod
+    def _says_so(run: Run, found: Governing | tuple[Reason, ...] | None) -> bool:
+        """Whether a profile is settled by evidence of this very attempt that itself saw the failure class."""
+        if not isinstance(found, Governing) or found.run.label != run.label:
+            return False
+        return found.evidence.verdict.word is Word.QUARANTINE
+
+    @staticmethod
+    def _is_past(run: Run, found: Governing | tuple[Reason, ...] | None) -> bool:
+        """Whether a profile is settled, and this attempt ended before the evidence that settles it."""
+        if isinstance(found, Governing):
+            return ended(run) < looked_until(found.run, found.evidence)
+        return found is not None
+
     def past(self, since: datetime) -> list[Past]:
         """Every attempt since then, for the standing decision: what can't be read counts against a release."""
         found: list[Past] = []
         for count, run in enumerate(self.newest()):
-            if (moment(run.started_at) or since) < since:
+            if ended(run) < since:
                 break
             if count >= limits.HISTORY_RUNS:
                 message = f"there are more than {limits.HISTORY_RUNS} attempts: shorten [quarantine] history-days"
@@ -132,6 +176,8 @@ class Attempts:
             return
         for row in looked.reasons:
             yield past_without_evidence(run, row.code)
+        if looked.refused:
+            yield past_without_evidence(run, "require-refused", refused=True)
         if not looked.evidences and not looked.reasons and not looked.refused:
             yield past_without_evidence(run, "require-no-evidence")
         for evidence in looked.evidences:
@@ -139,9 +185,32 @@ class Attempts:
             if wrong:
                 yield past_without_evidence(run, wrong[0].code)
                 continue
-            made = past_of(evidence, digest(canonical(Evidence, evidence)))  # the bytes that it was verified to have
-            taken = run.conclusion == SUCCESS and not older_gate(evidence, self.min_gate_version)
-            yield replace(made, toward=made.toward and taken)
+            made = digest(canonical(Evidence, evidence))  # the bytes that it was verified to have
+            past = past_of_run(evidence, made, run, wrong=bool(outside_run(run, evidence)))
+            taken = run.conclusion == SUCCESS and not self.older(run, evidence)
+            yield replace(past, toward=past.toward and taken)
+
+    def older(self, run: Run, evidence: Evidence) -> tuple[Reason, ...]:
+        """Why the gate that made this evidence is older than what the default branch asks for; none when it is not.
+
+        A run that is started again has a new date and its old commit's workflow, which names the gate by commit.
+        """
+        if older_gate(evidence, self.min_gate_version):
+            told = f"the evidence is of gate {evidence.run.tool_version}; expected {self.min_gate_version} or later"
+            return (reason("require-gate-too-old", told),)
+        if run.attempt == 1 or self._workflow(run.head_sha) == self._workflow(self._tip):
+            return ()
+        told = f"run {run.label} was started again by the {self.place.workflow} of commit {run.head_sha}"
+        return (reason("require-gate-too-old", f"{told}; the default branch has another one"),)
+
+    def _workflow(self, commit: str) -> bytes | None:
+        if commit not in self._workflows:
+            self._workflows[commit] = file_at(self.github, self.place.workflow, commit, limits.GUARDED_FILE_BYTES)
+        return self._workflows[commit]
+
+    @cached_property
+    def _workflows(self) -> dict[str, bytes | None]:
+        return {}
 
     def is_on_default(self, run: Run) -> bool:
         """Whether the run's commit is part of the default branch: a tag may have the branch's name."""

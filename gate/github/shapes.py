@@ -6,9 +6,11 @@ git/trees, commits/compare. Unknown fields are left alone: GitHub adds some ever
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final, TypeVar
 
 from gate.errors import ForeignTextError
+from gate.judge.acceptance import moment
 from gate.model.gating import Artifact, Run, TreeEntry
 from gate.parse.strict_json import as_count, as_flag, as_object, as_text
 
@@ -97,6 +99,21 @@ def commit_of(parsed: object) -> str:
     if not _COMMIT.fullmatch(found):
         raise ForeignTextError("sha is no commit id: expected 40 or 64 hex digits")
     return found
+
+
+def changes_of(parsed: object) -> tuple[datetime, ...]:
+    """The times of a list of commits, the newest first: when each was made part of its branch, as git has it."""
+    if not isinstance(parsed, list):
+        raise ForeignTextError("The list of commits is no list: expected commits")
+    found = []
+    for row in parsed:
+        commit = as_object(as_object(row, "A commit").get("commit"), "commit")
+        text = as_text(as_object(commit.get("committer"), "committer").get("date"), "committer.date")
+        made = moment(text)
+        if made is None:
+            raise ForeignTextError("committer.date is no time with a zone: expected RFC 3339")
+        found.append(made)
+    return tuple(found)
 
 
 def comparison_of(parsed: object) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Which attempt governs, whether its evidence may be believed, and the answer. Values in, decision with reasons out.
 
-The newest *attempt* of a profile governs, not the newest success: starting another must not hide what one found.
+The newest *attempt* of a profile governs, not the newest success: starting another must not hide what one found. The
+newest is the one that ended last, by the forge's clock: a run that began earlier may have looked later.
 """
 
 import re
@@ -22,7 +23,7 @@ _WORST: Final = (Word.QUARANTINE, Word.REFUSED, Word.INCONCLUSIVE, Word.PASS)
 _NUMBERS: Final = re.compile(r"\d{1,6}(?:\.\d{1,6}){0,3}", re.ASCII)
 _SYSTEM: Final = re.compile(r"[a-z0-9_]{1,40}-[a-z0-9]{1,40}")  # a Nix system double, such as x86_64-linux
 SUCCESS: Final = "success"  # the conclusion of a run whose every job ended well
-IDENTIFY: Final = "identify"  # the step of a run in which the caches are asked who they are
+_NOT_BEGUN: Final = ("queued", "requested", "waiting", "pending")  # such an attempt has not looked at anything yet
 _NEWEST: Final = datetime.max.replace(tzinfo=UTC)
 _SKEW: Final = timedelta(seconds=limits.SKEW_SECONDS)
 
@@ -67,8 +68,24 @@ def foreign(run: Run, place: TrustedPlace) -> tuple[Reason, ...]:
 
 
 def newest_first(runs: Iterable[Run]) -> list[Run]:
-    """Attempts by the time they began, then by number: a total order, whatever order the list came in."""
-    return sorted(runs, key=lambda run: (_begun(run), run.id, run.attempt), reverse=True)
+    """Attempts by the time they ended, then by number: a total order, whatever order the list came in."""
+    return sorted(runs, key=lambda run: (ended(run), run.id, run.attempt), reverse=True)
+
+
+def ended(run: Run) -> datetime:
+    """When an attempt ended, by the forge.
+
+    One that still runs may yet look, so it counts as the newest; so does one whose time can't be read. One that has not
+    begun is placed by the time at which it was started.
+    """
+    if run.status in _NOT_BEGUN:
+        return moment(run.started_at) or _NEWEST
+    return (moment(run.updated_at) or _NEWEST) if run.status == "completed" else _NEWEST
+
+
+def looked_until(run: Run, evidence: Evidence) -> datetime:
+    """The end of what evidence can have seen: its own last time, or the end of its run where that is earlier."""
+    return min(ended(run), moment(evidence.ended_at) or ended(run))
 
 
 def governed(
@@ -76,8 +93,8 @@ def governed(
 ) -> Mapping[str, Evidence | tuple[Reason, ...]]:
     """What this attempt settles, for those of the profiles that it governs: its evidence, or why it blocks.
 
-    A refused attempt and one of which no step ever ran settle nothing; an attempt that is not over, or whose evidence
-    is missing, damaged or another run's, settles every profile, since its own is not known.
+    One of which no step ever ran settles nothing. An attempt that is not over or was refused, or whose evidence is
+    missing, damaged or another run's, settles every profile, since its own is not known.
     """
     run = looked.run
     if run.status != "completed":
@@ -86,7 +103,10 @@ def governed(
     if looked.reasons:
         return dict.fromkeys(profiles, looked.reasons)
     if not looked.evidences:
-        if looked.refused or not looked.began:
+        if looked.refused:
+            told = f"run {run.label} was refused: it asked no server, and published nothing"
+            return dict.fromkeys(profiles, (reason("require-refused", told),))
+        if not looked.began:
             return {}
         told = f"run {run.label} ended in {run.conclusion} and left no evidence"
         return dict.fromkeys(profiles, (reason("require-no-evidence", told),))
@@ -98,19 +118,20 @@ def governed(
         of_it = [evidence for evidence in looked.evidences if evidence.policy.profile == profile]
         if len(of_it) > 1:
             found[profile] = (reason("require-doubled", f"run {run.label} has {len(of_it)} evidences of {profile}"),)
-        elif of_it and (of_it[0].verdict.word is not Word.REFUSED or refused_by_servers(of_it[0])):
+        elif of_it:
             found[profile] = of_it[0]
     return found
 
 
-def refused_by_servers(evidence: Evidence) -> bool:
-    """Whether a refused run was refused for what a server said of the cache: that is a word on the cache.
-
-    It is so where the caches were being asked who they are: one was not there, or led its clients elsewhere. All other
-    refusals are of settings, of the tree or of the push set.
-    """
-    asked = any(stage.name == IDENTIFY and stage.state != "ended" for stage in evidence.stages)
-    return evidence.verdict.word is Word.REFUSED and asked
+def losses(looked: Looked, subject: tuple[str, str]) -> tuple[Reason, ...]:
+    """What this attempt saw of the failure class in a cache at an endpoint, whatever its profile and its times."""
+    return tuple(
+        reason("require-quarantine", _gave(looked.run, evidence))
+        for evidence in looked.evidences
+        if evidence.verdict.word is Word.QUARANTINE
+        and evidence.policy.kind is Kind.PRODUCTION
+        and (evidence.subject.cache, plain_place(evidence.subject.endpoint)) == subject
+    )
 
 
 def objections(demand: Demand, place: TrustedPlace, run: Run, evidence: Evidence, now: datetime) -> tuple[Reason, ...]:
@@ -193,11 +214,6 @@ def blocked(reasons: tuple[Reason, ...], commands: Sequence[str] = ()) -> Answer
     return Answer(word=word, exit_code=EXIT_CODES[word], headline=headline, reasons=reasons, commands=tuple(commands))
 
 
-def _begun(run: Run) -> datetime:
-    """When it began; an attempt of which that can't be read counts as the newest, so that it is never passed over."""
-    return moment(run.started_at) or _NEWEST
-
-
 def _subject(demand: Demand, evidence: Evidence) -> list[Reason]:
     policy = evidence.policy
     found = []
@@ -214,32 +230,37 @@ def _subject(demand: Demand, evidence: Evidence) -> list[Reason]:
 
 
 def _times(demand: Demand, run: Run, evidence: Evidence, now: datetime) -> list[Reason]:
-    began, ended = moment(evidence.started_at), moment(evidence.ended_at)
-    opened, closed = moment(run.started_at), moment(run.updated_at)
-    if began is None or ended is None or opened is None or closed is None:
-        told = f"a time of run {run.label} or of its evidence can't be read"
-        return [reason("require-outside-run", told)]
-    if max(began, ended) - now > _SKEW:
+    began, over, closed = moment(evidence.started_at), moment(evidence.ended_at), moment(run.updated_at)
+    if began is None or over is None or closed is None:
+        return [*outside_run(run, evidence)]
+    if max(began, over) - now > _SKEW:
         told = f"the evidence is of {evidence.ended_at}, now is {now.isoformat(timespec='seconds')}"
         return [reason("require-future", told)]
-    found = []
-    if began > ended or began < opened - _SKEW or ended > closed + _SKEW:
-        told = f"the evidence is of {evidence.started_at} to {evidence.ended_at}"
-        told += f", its run {run.label} of {run.started_at} to {run.updated_at}"
-        found.append(reason("require-outside-run", told))
-    age = (now - ended).total_seconds()
+    found = [*outside_run(run, evidence)]
+    age = (now - min(over, closed)).total_seconds()
     if age > demand.max_age_seconds:
         told = f"the evidence of run {run.label} is {age / 3600:.1f} hours old"
         found.append(reason("require-too-old", f"{told}; at most {demand.max_age_seconds / 3600:g} are taken"))
     return found
 
 
+def outside_run(run: Run, evidence: Evidence) -> tuple[Reason, ...]:
+    """Whether a time of the evidence is none of its run's, by the forge's clock."""
+    began, over = moment(evidence.started_at), moment(evidence.ended_at)
+    opened, closed = moment(run.started_at), moment(run.updated_at)
+    if began is None or over is None or opened is None or closed is None:
+        told = f"a time of run {run.label} or of its evidence can't be read"
+        return (reason("require-outside-run", told),)
+    if began > over or began < opened - _SKEW or over > closed + _SKEW:
+        told = f"the evidence is of {evidence.started_at} to {evidence.ended_at}"
+        told += f", its run {run.label} of {run.started_at} to {run.updated_at}"
+        return (reason("require-outside-run", told),)
+    return ()
+
+
 def _rules(demand: Demand, evidence: Evidence) -> list[Reason]:
     policy = evidence.policy
     found = []
-    if older_gate(evidence, demand.min_gate_version):
-        told = f"the evidence is of gate {evidence.run.tool_version}; expected {demand.min_gate_version} or later"
-        found.append(reason("require-gate-too-old", told))
     differing = dict(_differing(demand, policy))
     absent = differing.pop("absent", "")
     if absent:
@@ -324,5 +345,9 @@ def _verdict(run: Run, evidence: Evidence) -> tuple[Reason, ...]:
         told = f"run {run.label} ended in {run.conclusion}, so the pass that it left is not taken"
         return (reason("require-inconclusive", told),)
     code = "require-quarantine" if word is Word.QUARANTINE else "require-inconclusive"
-    told = f"run {run.label} of {evidence.policy.profile} gave {word.value}: {', '.join(evidence.verdict.codes)}"
-    return (reason(code, told),)
+    return (reason(code, _gave(run, evidence)),)
+
+
+def _gave(run: Run, evidence: Evidence) -> str:
+    verdict = evidence.verdict
+    return f"run {run.label} of {evidence.policy.profile} gave {verdict.word}: {', '.join(verdict.codes)}"

@@ -51,6 +51,12 @@ DECISION_CODES: Final = (
     _row("require-unfinished", _I, "the newest attempt is not over; an older pass never stands in for it", "wait"),
     _row("require-too-many-runs", _I, "more attempts than may be looked at do not count", _DISPATCH),
     _row("require-api-unreadable", _I, "GitHub's answer could not be had or read", "run this check again"),
+    _row(
+        "require-refused",
+        _I,
+        "the newest attempt was refused before it asked any server; an older pass never stands in for it",
+        "correct what its log names, then " + _DISPATCH,
+    ),
     # --- what it left
     _row("require-no-evidence", _I, "the newest attempt left no evidence", _DISPATCH),
     _row("require-evidence-expired", _I, "the newest attempt's artifact has expired", _DISPATCH),

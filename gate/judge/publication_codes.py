@@ -25,6 +25,18 @@ def _body(name: str, why: str, remedy: str = "none needed", *, rank: Rank = CAUS
 PUBLICATION: tuple[Code, ...] = (
     # --- cache
     code("cache-identified", (PASS,), "the cache names its key and an allowed endpoint"),
+    code(
+        "cache-missing",
+        (INCONCLUSIVE,),
+        "the server says that it has no cache of that name",
+        "check attic-server, attic-cache and probe-cache; where they are right, the cache is gone: look at the server",
+    ),
+    code(
+        "cache-leads-elsewhere",
+        (INCONCLUSIVE,),
+        "the cache sends its clients, with their token, to a host that the settings don't allow",
+        "find out who set `api-endpoint` or `substituter-endpoint`; add the host to `hosts` only if it is yours",
+    ),
     code("cache-unidentified", (INCONCLUSIVE,), "the cache's own description could not be read", LOOK),
     code(
         "cache-served-elsewhere",
@@ -53,6 +65,20 @@ PUBLICATION: tuple[Code, ...] = (
     ),
     # --- build
     code("build-clean", (PASS,), "the build is green and no substitute failed behind it"),
+    code(
+        "build-other-tree",
+        (INCONCLUSIVE,),
+        "the flake is not what the run's commit has, so nothing was built",
+        "commit the changes or undo them, check out the run's commit, then run the probe again",
+        neutral=True,
+    ),
+    code(
+        "build-unclear",
+        (INCONCLUSIVE,),
+        "what Nix names as built is no store path, or more than one thing, so nothing was published",
+        "correct the profile's installable in gate.toml, then run the probe again",
+        neutral=True,
+    ),
     code(
         "build-failed",
         (INCONCLUSIVE,),
@@ -215,6 +241,13 @@ PUBLICATION: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "too few fresh paths were written: what Attic's database knows it does not write",
         "publish fresh paths: leave twin at auto, or run on a commit whose build is not in the cache yet",
+        neutral=True,
+    ),
+    code(
+        "push-set-out-of-bounds",
+        (INCONCLUSIVE,),
+        "the profile's push set is over its cap or under its floor, so nothing was published",
+        "set the profile's bounds in gate.toml if the size is right, then run the probe again",
         neutral=True,
     ),
     # --- bodies

@@ -103,7 +103,23 @@ RUN: tuple[Code, ...] = (
         rank=CONSEQUENCE,
     ),
     code(
-        "run-refused", (INCONCLUSIVE,), "the run was refused before any publication", "correct what the sentence names"
+        "run-stopped",
+        (INCONCLUSIVE,),
+        "the run found, after its first question to a server, that it must not go on",
+        "correct what the sentence names, then run the probe again",
+    ),
+    code(
+        "run-finalized",
+        (INCONCLUSIVE,),
+        "the run died before it had sealed its evidence; a person sealed it with `publication-gate finalize`",
+        AGAIN,
+    ),
+    code(
+        "run-captured",
+        (INCONCLUSIVE,),
+        "a capture looks and publishes nothing, so it is never a pass",
+        "read its headline; for a verdict on publication run the probe",
+        neutral=True,
     ),
     code(
         "run-claim-missing",

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gate import limits
-from gate.judge.acceptance import moment, refused_by_servers
-from gate.judge.registry import BY_CODE, is_neutral
+from gate.judge.acceptance import moment
+from gate.judge.registry import BY_CODE
 from gate.model.basics import BucketState, Kind, Word
 from gate.model.document import Evidence
 from gate.model.gating import BreakGlass, Condition, Past, QuarantinePolicy, Run, Standing, Statement, StatementKind
@@ -46,23 +46,37 @@ def past_of(evidence: Evidence, digest: str) -> Past:
         endpoint=plain_place(evidence.subject.endpoint),
         epochs=evidence.subject.epochs,
         stores=tuple(sorted(stores)),
-        against=word is Word.QUARANTINE
-        or (word is Word.INCONCLUSIVE and not is_neutral(codes))
-        or refused_by_servers(evidence),
-        toward=word is Word.PASS and policy.representative,
+        against=evidence.quarantine.effect in ("holds", "counts-against"),
+        toward=evidence.quarantine.effect == "counts-toward-release",
+        attempt=not evidence.capture,
         lost=word is Word.QUARANTINE and any(BY_CODE[code].index_loss for code in codes),
         indexed=bool(after) and all(bucket.state is BucketState.INDEXED for bucket in after.values()),
     )
 
 
-def past_without_evidence(run: Run, code: str) -> Past:
-    """An attempt of the trusted workflow that left no evidence: what it saw is not known, so it counts against."""
+def past_of_run(evidence: Evidence, digest: str, run: Run, *, wrong: bool) -> Past:
+    """The same, dated by the forge: a run's own clock may be set. Evidence with something ``wrong`` counts against."""
+    made = past_of(evidence, digest)
+    return replace(
+        made,
+        started_at=run.started_at,
+        ended_at=run.updated_at,
+        against=made.against or wrong,
+        toward=made.toward and not wrong,
+    )
+
+
+def past_without_evidence(run: Run, code: str, *, refused: bool = False) -> Past:
+    """An attempt of the trusted workflow that left no evidence: what it saw is not known, so it counts against.
+
+    One that was ``refused`` asked no server. It counts neither way, and is the newest attempt all the same.
+    """
     return Past(
         label=run.label,
         digest=None,
         profile=None,
         kind=Kind.PRODUCTION,
-        word=Word.INCONCLUSIVE,
+        word=Word.REFUSED if refused else Word.INCONCLUSIVE,
         codes=(code,),
         started_at=run.started_at,
         ended_at=run.updated_at,
@@ -70,7 +84,7 @@ def past_without_evidence(run: Run, code: str) -> Past:
         endpoint=None,
         epochs=(),
         stores=(),
-        against=True,
+        against=not refused,
         toward=False,
         lost=False,
         indexed=False,
@@ -138,11 +152,9 @@ def _counted(
 def _left_out(run: Past, subject: tuple[str, str], since: datetime | None, now: datetime) -> str | None:
     if run.kind is Kind.LAB:
         return "lab evidence never counts"
-    if run.word is Word.REFUSED and not run.against:
-        return "refused before any publication"
     if run.cache is not None and (run.cache, plain_place(run.endpoint or "")) != subject:
         return f"of cache {run.cache} at {run.endpoint}"
-    if since is not None and _time(run.ended_at) < since:
+    if since is not None and _time(run.started_at if run.toward else run.ended_at) < since:
         return "before the incident"
     if run.word is Word.PASS and _time(run.ended_at) - now > _SKEW:
         return "dated in the future"
@@ -156,8 +168,9 @@ def _streak(counted: Sequence[Past]) -> list[Past]:
 
 
 def _newest(counted: Sequence[Past]) -> Condition:
-    profiles = sorted({run.profile for run in counted if run.profile is not None})
-    newest = {profile: [run for run in counted if run.profile in (profile, None)][-1] for profile in profiles}
+    attempts = [run for run in counted if run.attempt]
+    profiles = sorted({run.profile for run in attempts if run.profile is not None})
+    newest = {profile: [run for run in attempts if run.profile in (profile, None)][-1] for profile in profiles}
     bad = [f"{profile} in {run.label} gave {run.word.value}" for profile, run in newest.items() if not _passed(run)]
     told = "; ".join(bad) or (f"of {', '.join(profiles)}" if profiles else "there is no run")
     return Condition(
@@ -182,8 +195,8 @@ def _passes(streak: Sequence[Past], policy: QuarantinePolicy) -> Condition:
 
 
 def _days(streak: Sequence[Past], policy: QuarantinePolicy) -> Condition:
-    span = _time(streak[-1].ended_at) - _time(streak[0].ended_at) if streak else timedelta()
-    days = span / timedelta(days=1)
+    span = _time(streak[-1].started_at) - _time(streak[0].ended_at) if streak else timedelta()
+    days = max(span, timedelta()) / timedelta(days=1)
     return Condition(
         name=f"they span {policy.days} days",
         met=bool(streak) and days >= policy.days,

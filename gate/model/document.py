@@ -419,7 +419,10 @@ class Store:
 
 @value
 class Facts:
-    """The evidence before it is judged: everything that was seen, nothing of what it means."""
+    """The evidence before it is judged: everything that was seen, nothing of what it means.
+
+    ``capture``: the run only looked, and published nothing.
+    """
 
     run: Identity
     started_at: str
@@ -445,6 +448,7 @@ class Facts:
     references: tuple[References, ...] = ()
     machine: Machine = Machine()
     store: Store | None = None
+    capture: bool = False
 
 
 @value

@@ -66,7 +66,7 @@ class Artifact:
 
 @value
 class Looked:
-    """What was found of one attempt. ``began``: a step of it ran. ``refused``: it says itself that it was refused.
+    """What was found of one attempt. ``began``: a step of it ran. ``refused``: it says itself that it asked no server.
 
     ``reasons`` are what is wrong with its artifacts; ``evidences`` were verified and judged again.
     """
@@ -215,7 +215,7 @@ class Past:
 
     ``label`` is what people call it. ``against`` says that it counts against a release, ``toward`` for one. ``stores``
     are the identities of the store's processes, ``epochs`` of all. ``lost`` and ``indexed``: whether a bucket was seen
-    out of the index, and whether all were in it after the publication.
+    out of the index, and whether all were in it after the publication. ``attempt``: it was to publish.
     """
 
     label: str
@@ -234,6 +234,7 @@ class Past:
     toward: bool
     lost: bool
     indexed: bool
+    attempt: bool = True
 
 
 @value

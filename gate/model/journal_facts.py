@@ -15,9 +15,18 @@ class Captured:
 
 
 @value
+class Stopped:
+    """Why a run did not go on after its first question to a server: a code of the registry, and one sentence."""
+
+    code: str
+    reason: str
+
+
+@value
 class JournalFacts:
     """Whether the record is whole: ``complete`` record present, no torn tail, no trouble, not cancelled.
 
+    ``finalized``: a person, and not the run, sealed it.
     ``disorder``: what stands where it proves nothing. ``clock_jump_millis``: how far the clock of the day moved against
     the steady one.
     """
@@ -25,10 +34,11 @@ class JournalFacts:
     records: int
     complete: bool
     torn: bool
-    refused: str | None
+    stopped: Stopped | None
     cancelled: str | None
     troubles: tuple[str, ...]
     captures: tuple[Captured, ...]
     missing_captures: tuple[str, ...]
     disorder: tuple[str, ...] = ()
     clock_jump_millis: int = 0
+    finalized: bool = False

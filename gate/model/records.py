@@ -5,7 +5,7 @@ and from the captures that they name. Times and order are the journal's own (``j
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from gate.model.basics import Label, Phase, Truth, value
 from gate.model.incident_records import DiskSeen, EventsSeen, PreviousLogSeen
@@ -56,19 +56,36 @@ class HttpAnswer:
 
 @value
 class RunStarted:
-    """The first record: from here every death leaves evidence that says ``inconclusive``."""
+    """The first record: from here every death leaves evidence that says ``inconclusive``.
+
+    ``capture``: the run only looks, and publishes nothing.
+    """
 
     kind: Literal["run-started"] = "run-started"
     run: Identity
     policy: Policy
     tools: Tools
+    capture: bool = False
+
+
+OWN_DEADLINE: Final = "the run's own deadline"  # the reason of a run that was cancelled because it took too long
+StopCode = Literal[
+    "build-other-tree",
+    "build-unclear",
+    "cache-leads-elsewhere",
+    "cache-missing",
+    "push-nonce-known",
+    "push-set-out-of-bounds",
+    "run-stopped",
+]
 
 
 @value
-class RunRefused:
-    """The run was refused before any publication; ``reason`` is one sentence."""
+class RunStopped:
+    """The run found, after its first question to a server, that it must not go on; ``reason`` is one sentence."""
 
-    kind: Literal["run-refused"] = "run-refused"
+    kind: Literal["run-stopped"] = "run-stopped"
+    code: StopCode
     reason: str
 
 
@@ -414,7 +431,7 @@ class RunComplete:
 
 Record = (
     RunStarted
-    | RunRefused
+    | RunStopped
     | StageMark
     | CacheConfigSeen
     | BucketSampled

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gate import limits
-from gate.errors import ForeignTextError, RefusedError
+from gate.errors import ForeignTextError, StoppedError
 from gate.evidence.fold import BUILD_CHILD, BUILD_LOG
 from gate.observe.nix_build import build, evaluate
 from gate.observe.nix_store import FEATURES
@@ -28,10 +28,10 @@ class Built:
 def build_profile(site: Site, world: World) -> Built | None:
     """Build the profile with the machine's own settings and `--fallback`; its push set, or None when it failed.
 
-    Raises `RefusedError` when the flake is not what the run's commit has, or when Nix names as built what is no store
+    Raises `StoppedError` when the flake is not what the run's commit has, or when Nix names as built what is no store
     path, or more than one thing.
     """
-    _refuse_other_tree(site, world)
+    _check_tree(site, world)
     before = site.nix.valid_paths_now() if site.policy.push_set == "delta" else frozenset()
     installable = _installable(site, world)
     capture = Capture(site.directory, BUILD_LOG, secrets=site.secrets)
@@ -47,14 +47,14 @@ def build_profile(site: Site, world: World) -> Built | None:
     site.write(facts)
     site.write(capture.close())
     if facts.problem is not None:
-        message = f"what was built can't be told: {facts.problem.rstrip('.')}; nothing was published"
-        raise RefusedError(message)
+        message = f"what was built could not be determined: {facts.problem.rstrip('.')}; nothing was published"
+        raise StoppedError("build-unclear", message)
     if ended.exit != 0 or not facts.outputs:
         return None
     return Built(paths=_push_set(site, installable, facts.outputs, before), outputs=facts.outputs)
 
 
-def _refuse_other_tree(site: Site, world: World) -> None:
+def _check_tree(site: Site, world: World) -> None:
     tree = tree_of(site.nix, site.policy.installable) if site.policy.installable else None
     if tree is None:
         return
@@ -63,12 +63,12 @@ def _refuse_other_tree(site: Site, world: World) -> None:
         message = (
             f"the flake of {shown(site.policy.installable)} has changes that no commit has: commit them, or undo them"
         )
-        raise RefusedError(f"{message}; nothing was published")
+        raise StoppedError("build-other-tree", f"{message}; nothing was published")
     if commit and tree.revision != commit:
         message = (
             f"the flake of {shown(site.policy.installable)} is at commit {tree.revision}, expected {shown(commit)}"
         )
-        raise RefusedError(f"{message}, the commit of this run; nothing was published")
+        raise StoppedError("build-other-tree", f"{message}, the commit of this run; nothing was published")
 
 
 def _installable(site: Site, world: World) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ def _installable(site: Site, world: World) -> tuple[str, ...]:
         return (store_path(said.decode("ascii", "replace").strip()),)
     except ForeignTextError as error:
         message = f"nix eval of a builtins.toFile gave no store path: {str(error).rstrip('.')}; nothing was published"
-        raise RefusedError(message) from None
+        raise StoppedError("build-unclear", message) from None
 
 
 def _push_set(

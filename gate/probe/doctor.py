@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from gate import limits
 from gate.clock import Clock, rfc3339
-from gate.errors import CancelledError, InconclusiveError, RefusedError
+from gate.errors import CancelledError, InconclusiveError, RefusedError, StoppedError
 from gate.evidence.fold import SERVER_LOG
 from gate.evidence.store_log import STORE_LOG
 from gate.journal import Journal
@@ -146,7 +146,7 @@ def _nix(site: Site) -> NixSeen:
 def _refusal(site: Site) -> str | None:
     try:
         identify_caches(site)
-    except RefusedError as error:
+    except StoppedError as error:
         return str(error)
     return None
 

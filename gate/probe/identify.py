@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from gate import __version__
-from gate.errors import ForeignTextError, InconclusiveError, NoNameError, RefusedError
+from gate.errors import ForeignTextError, InconclusiveError, NoNameError, RefusedError, StoppedError
 from gate.model.parsed import CacheConfig, KubectlLocator
 from gate.model.policy import Identity, Policy
 from gate.model.records import CacheConfigSeen, RunStarted
@@ -92,13 +92,13 @@ def _workloads(policy: Policy) -> Iterator[KubectlLocator]:
     yield from seen.values()
 
 
-def start(site: Site, world: World) -> None:
+def start(site: Site, world: World, *, capture: bool = False) -> None:
     """Write the first records: who runs what by which policy, and with which programs."""
     found = identify_programs(site.programs, site.settings, world)
     versions = {tool.name: tool.version or "unknown" for tool in found.tools if tool.name in _NAMED_VERSIONS}
     nix = _NIX_VERSION.fullmatch(versions["nix"])
     run = identity(world, versions | {"nix": nix[1] if nix else "unknown"})
-    site.write(RunStarted(run=run, policy=site.policy, tools=site.settings.tools))
+    site.write(RunStarted(run=run, policy=site.policy, tools=site.settings.tools, capture=capture))
     site.write(found)
 
 
@@ -134,7 +134,7 @@ def _run_id(world: World) -> str:
 
 
 def identify_caches(site: Site) -> None:
-    """Ask each cache for its description; a host that is not allowed, or no such cache, refuses the run.
+    """Ask each cache for its description; a host that is not allowed, or no such cache, stops the run.
 
     The client follows the endpoint that the description names, with the token (attic b7c9056
     client/src/command/push.rs:156), so it must be one of ours.
@@ -156,7 +156,7 @@ def _config(cache: str, seen: CacheConfigSeen) -> CacheConfig | None:
     said = parse_attic_error(answer.body.encode())
     if answer.status == _NOT_FOUND and said is not None and said[1] == "NoSuchCache":
         message = f"the server has no cache {cache}: check attic-cache and probe-cache; nothing was published"
-        raise RefusedError(message)
+        raise StoppedError("cache-missing", message)
     if answer.status != _OK:
         return None
     try:
@@ -173,4 +173,4 @@ def _check_endpoints(site: Site, cache: str, config: CacheConfig) -> None:
                 f"cache {cache} sends its clients to {host}, expected one of {', '.join(hosts_of(site.policy))}: "
                 "nothing was published; add the host to hosts if it is yours"
             )
-            raise RefusedError(message)
+            raise StoppedError("cache-leads-elsewhere", message)

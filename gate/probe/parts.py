@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from gate import limits
-from gate.errors import CancelledError, ForgedError, GateError, InconclusiveError, RefusedError
+from gate.errors import CancelledError, ForgedError, GateError, InconclusiveError, RefusedError, StoppedError
 from gate.evidence.parts import policy_digest, run_differences
 from gate.evidence.pushes import child_name
 from gate.evidence.references import outside
@@ -25,7 +25,6 @@ from gate.model.records import (
     PushSetKnown,
     ReferencesKnown,
     RunComplete,
-    RunRefused,
     Trouble,
 )
 from gate.parse.store_path import store_path
@@ -45,7 +44,7 @@ from gate.probe.plan import ending_after, publish_all
 from gate.probe.publishing import Publication, know_references
 from gate.probe.reading import look_for_canary, look_for_references, read_back, read_once_more
 from gate.probe.site import Site, open_site
-from gate.probe.stages import skip, stage
+from gate.probe.stages import skip, stage, stopped
 from gate.probe.trials import try_access_controls, try_bit_flip
 from gate.probe.world import World
 from gate.settings import Settings, refuse_incomplete
@@ -242,8 +241,8 @@ def _part(
             act(site)
         except CancelledError as error:
             site.write(Cancelled(reason=str(error)))
-        except RefusedError as error:
-            site.write(RunRefused(reason=str(error)))
+        except (StoppedError, RefusedError) as error:
+            site.write(stopped(error))
         site.write(RunComplete())
         world.progress.stage("seal")
         return seal_part(directory)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gate.errors import CancelledError, RefusedError
+from gate.errors import CancelledError, RefusedError, StoppedError
 from gate.model.basics import Label, Phase
 from gate.model.document import Evidence
-from gate.model.records import Cancelled, RunComplete, RunRefused
+from gate.model.records import OWN_DEADLINE, Cancelled, RunComplete
 from gate.probe.building import build_profile
 from gate.probe.cleanliness import facts_so_far, unclean
 from gate.probe.identify import (
@@ -28,7 +28,7 @@ from gate.probe.phases import observe_phase
 from gate.probe.publishing import Publication, canaries, expect, publish
 from gate.probe.reading import look_for_canary, look_for_references, read_back, read_once_more
 from gate.probe.site import Site, open_site
-from gate.probe.stages import skip, stage
+from gate.probe.stages import skip, stage, stopped
 from gate.probe.trials import try_access_controls, try_bit_flip
 from gate.probe.twin import twin, why_not
 from gate.probe.world import World
@@ -47,7 +47,7 @@ def run(settings: Settings, directory: Path, world: World) -> Evidence:
     refuse_incomplete(settings, "run")  # (0)
     refuse_missing_tools(settings, world, shut=(directory,))
     refuse_impossible_names(settings, world)
-    return _recorded(settings, directory, world, _publish_when_clean)
+    return _recorded(settings, directory, world, _publish_when_clean, capture=False)
 
 
 def capture(settings: Settings, directory: Path, world: World) -> Evidence:
@@ -58,18 +58,20 @@ def capture(settings: Settings, directory: Path, world: World) -> Evidence:
     """
     refuse_incomplete(settings, "capture")
     refuse_other_cluster(settings, world, shut=(directory,))
-    return _recorded(settings, directory, world, _look_only)
+    return _recorded(settings, directory, world, _look_only, capture=True)
 
 
-def _recorded(settings: Settings, directory: Path, world: World, middle: Callable[[Site, World], None]) -> Evidence:
+def _recorded(
+    settings: Settings, directory: Path, world: World, middle: Callable[[Site, World], None], *, capture: bool
+) -> Evidence:
     with open_site(settings, directory, world) as site, ending_after(settings.tools.deadline, world):
-        start(site, world)
+        start(site, world, capture=capture)
         try:
             _steps(site, world, middle)
         except CancelledError as error:
             site.write(Cancelled(reason=str(error)))
-        except RefusedError as error:
-            site.write(RunRefused(reason=str(error)))
+        except (StoppedError, RefusedError) as error:
+            site.write(stopped(error))
         site.write(RunComplete())
         world.progress.stage("seal")
         return seal(directory)  # (9)
@@ -157,7 +159,7 @@ def _publish_one(site: Site, world: World, what: Publication) -> bool:
 @contextmanager
 def ending_after(seconds: float, world: World) -> Iterator[None]:
     """Cancel the run when it takes longer."""
-    timer = threading.Timer(seconds, world.cancel.cancel, args=(f"the run's own deadline of {seconds:g} s",))
+    timer = threading.Timer(seconds, world.cancel.cancel, args=(f"{OWN_DEADLINE} of {seconds:g} s",))
     timer.daemon = True
     timer.start()
     try:

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from gate import limits
-from gate.errors import GateError, InconclusiveError, RefusedError
+from gate.errors import GateError, InconclusiveError, StoppedError
 from gate.evidence.buckets import WRONG_STATES, read_sample
 from gate.evidence.origin import of_origin
 from gate.evidence.pushes import capture_name, child_name, missing_hashes
@@ -39,7 +39,7 @@ class Publication:
 def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str]) -> Publication:
     """Record the push set, its local facts, and what the cache's database claims of it before the push.
 
-    Raises `RefusedError`, with the numbers, when the profile's push set is over its cap or under its floor, and when
+    Raises `StoppedError`, with the numbers, when the profile's push set is over its cap or under its floor, and when
     the cache says that it has a canary already.
     """
     if label is Label.PROFILE:
@@ -65,7 +65,7 @@ def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str
     )
     site.write(asked)
     if label is Label.CANARY:
-        _refuse_known(asked, facts)
+        _check_nonce(asked, facts)
     needed = tuple(outside(facts, upstream))[: limits.REFERENCES]
     return Publication(
         label=label,
@@ -89,8 +89,8 @@ def know_references(site: Site, label: Label, facts: Sequence[PathFacts]) -> tup
     return tuple(path.store_path for path in facts if path.store_path not in upstream)
 
 
-def _refuse_known(asked: MissingAsked, canaries: Sequence[PathFacts]) -> None:
-    """Refuse a nonce that is not fresh: with a name that was used before a cache's old word would pass for a new one.
+def _check_nonce(asked: MissingAsked, canaries: Sequence[PathFacts]) -> None:
+    """Stop at a nonce that is not fresh: with a name that was used before a cache's old word would pass for a new one.
 
     The canaries are the first that is published, so nothing was yet; a twin that is known is judged instead.
     """
@@ -102,7 +102,7 @@ def _refuse_known(asked: MissingAsked, canaries: Sequence[PathFacts]) -> None:
             "own random ones: nothing was published; look whether something answers in the cache's place, or whether "
             "this machine's random numbers come again, as after a snapshot was restored"
         )
-        raise RefusedError(message)
+        raise StoppedError("push-nonce-known", message)
 
 
 def _check_count(site: Site, count: int) -> None:
@@ -112,7 +112,7 @@ def _check_count(site: Site, count: int) -> None:
             f"the push set of {policy.profile} has {count} paths, expected {policy.min_paths} to {policy.max_paths}: "
             "nothing was published; set the profile's bounds in gate.toml if this is right"
         )
-        raise RefusedError(message)
+        raise StoppedError("push-set-out-of-bounds", message)
 
 
 def _check_bytes(site: Site, total: int) -> None:
@@ -122,7 +122,7 @@ def _check_bytes(site: Site, total: int) -> None:
             f"the push set of {policy.profile} has {total} bytes, expected at most {policy.max_bytes}: "
             "nothing was published; set max-bytes in gate.toml if this is right"
         )
-        raise RefusedError(message)
+        raise StoppedError("push-set-out-of-bounds", message)
 
 
 def canaries(site: Site, world: World) -> Publication:

@@ -6,7 +6,7 @@ Nothing here judges: verdict, classes and codes are the document's own.
 from collections.abc import Iterable
 
 from gate.evidence.buckets import pace_in_words
-from gate.model.basics import Label, Status, Truth, value
+from gate.model.basics import Label, Status, Truth, Word, value
 from gate.model.body import Body, Read
 from gate.model.document import Bucket, BucketSample, Evidence, Finding, Workload
 from gate.model.push_facts import Counts, PushAttempt
@@ -68,6 +68,8 @@ class Group:
 
 def advice(evidence: Evidence) -> str:
     """The first line of every summary: the verdict's word, then the judge's sentence on what to do and what not."""
+    if evidence.capture and evidence.verdict.word is Word.INCONCLUSIVE:
+        return evidence.verdict.headline  # a capture has a word of its own
     return f"{evidence.verdict.word.upper()}: {evidence.verdict.headline}"
 
 
@@ -187,8 +189,10 @@ def record(evidence: Evidence) -> str:
         said.append("torn tail")
     if journal.cancelled is not None:
         said.append(f"cancelled: {journal.cancelled}")
-    if journal.refused is not None:
-        said.append(f"refused: {journal.refused}")
+    if journal.stopped is not None:
+        said.append(f"stopped: {journal.stopped.reason}")
+    if journal.finalized:
+        said.append("sealed by a person, not by the run")
     if journal.missing_captures:
         said.append(f"captures missing: {', '.join(journal.missing_captures)}")
     said.extend(f"trouble: {trouble}" for trouble in journal.troubles)

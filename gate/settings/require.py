@@ -13,6 +13,7 @@ from gate.settings.resolve import resolve_named
 from gate.settings.table import BY_NAME, SETTINGS
 
 TABLE: Final = "require"
+SCHEMA_VERSION: Final = "0.1.0"  # the first that reads gate.toml as it is now: no older one's evidence is taken
 _EVENTS: Final = ("workflow_dispatch", "schedule")  # both run the default branch's own workflow file
 _WORKFLOW: Final = re.compile(r"\.github/workflows/[A-Za-z0-9._-]{1,200}\.ya?ml")
 _SIGNER: Final = re.compile(r"[A-Za-z0-9-]{1,100}/[A-Za-z0-9._-]{1,100}/" + _WORKFLOW.pattern)
@@ -41,7 +42,7 @@ def read_require(toml: Mapping[str, Any]) -> RequirePolicy:
         raise table.wrong("profiles", profiles, "at least one profile")
     for profile in profiles:
         find_profile(profile, toml)
-    version = table.text("min-gate-version", "0")
+    version = table.text("min-gate-version", SCHEMA_VERSION)
     if not _VERSION.fullmatch(version):
         raise table.wrong("min-gate-version", version, "a version such as 0.1.0")
     return RequirePolicy(

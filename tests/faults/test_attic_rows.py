@@ -18,7 +18,7 @@ import pytest
 
 from gate import limits
 from gate.clock import SystemClock
-from gate.errors import RefusedError
+from gate.errors import StoppedError
 from gate.model import records as say
 from gate.model.basics import Claim, Label, Secret, Truth, Word
 from gate.net import HostList, Http
@@ -28,6 +28,7 @@ from gate.observe.nar_bodies import Access, Target, read_bodies
 from gate.parse.narinfo import leads_elsewhere
 from gate.parse.nix_hash import to_nix32
 from gate.probe.identify import identify_caches
+from gate.probe.stages import stopped
 from gate.process import CancelToken
 from tests.helpers import tapes
 from tests.helpers.nars import zstd_frames
@@ -566,7 +567,7 @@ def test_ats_22_a_server_that_has_everything() -> None:
 
 
 @pytest.mark.row("ATS-31")
-def test_ats_31_a_cache_that_does_not_exist_refuses_before_the_push() -> None:
+def test_ats_31_a_cache_that_does_not_exist_stops_the_run_before_the_push() -> None:
     class Site:
         """What `identify_caches` needs of a run."""
 
@@ -585,13 +586,13 @@ def test_ats_31_a_cache_that_does_not_exist_refuses_before_the_push() -> None:
     assert b"NoSuchCache" in b"".join(file.read_bytes() for file in recorded.iterdir())
     with attic_of(lambda request: request.answer(404, text)) as (attic, server):
         site = Site(attic)
-        with pytest.raises(RefusedError, match="the server has no cache main: check attic-cache") as refused:
+        with pytest.raises(StoppedError, match="the server has no cache main: check attic-cache") as stop:
             identify_caches(site)  # type: ignore[arg-type]  # a stand-in of what it needs
-    assert (refused.value.exit_code, len(server.requests), len(site.written)) == (2, 1, 1)
+    assert (stop.value.exit_code, len(server.requests), len(site.written)) == (3, 1, 1)
     run = healthy()
     first = run.records[0]
     assert isinstance(first, say.RunStarted)
-    ended = Run((first, site.written[0], say.RunRefused(reason=str(refused.value)), say.RunComplete()), {})
+    ended = Run((first, site.written[0], stopped(stop.value), say.RunComplete()), {})
     verdict = ended.judged()[1]
-    assert (verdict.word, verdict.exit_code) == (Word.REFUSED, 2)
-    assert ("run-refused", "inconclusive") in ended.rows()
+    assert (verdict.word, verdict.exit_code) == (Word.INCONCLUSIVE, 3)
+    assert ("cache-missing", "inconclusive") in ended.rows()

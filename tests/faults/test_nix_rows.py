@@ -18,7 +18,7 @@ import pytest
 
 from gate.cli.main import main
 from gate.clock import SystemClock
-from gate.errors import RefusedError
+from gate.errors import StoppedError
 from gate.model import records as say
 from gate.model.basics import Label, Word
 from gate.model.policy import Secrets
@@ -26,6 +26,7 @@ from gate.observe.nix_build import build
 from gate.observe.nix_store import NixStore, nix_environment
 from gate.probe.building import build_profile
 from gate.probe.publishing import expect
+from gate.probe.stages import stopped
 from gate.probe.world import fresh_nonce
 from gate.process import CancelToken, Capture
 from tests.helpers import tapes
@@ -140,26 +141,25 @@ def told(*paths: say.PathFacts) -> say.HttpAnswer:
     return answer(body=json.dumps({"missing_paths": [path.store_path[11:43] for path in paths]}))
 
 
-@pytest.mark.row("NIX-04")
+@pytest.mark.row("NIX-04", "TRU-05")
 @pytest.mark.parametrize("lacked", [(), tapes.CANARIES[:1], tapes.CANARIES[1:], tapes.TWINS])
-def test_a_nonce_that_was_used_before_refuses_the_run(lacked: tuple[say.PathFacts, ...]) -> None:
+def test_a_nonce_that_was_used_before_stops_the_run(lacked: tuple[say.PathFacts, ...]) -> None:
     """The cache says before the first push that it has a canary: it was published under this nonce already."""
     nonces = {fresh_nonce() for _ in range(50)}
     assert len(nonces) == 50
     assert all(re.fullmatch("[0-9a-f]{32}", nonce) for nonce in nonces), "128 bits"
     paths = [path.store_path for path in tapes.CANARIES]
     written: list[say.Record] = []
-    with pytest.raises(
-        RefusedError, match=r"that it has /nix/store/.*-canary-.*own random ones: nothing was"
-    ) as refused:
+    with pytest.raises(StoppedError, match=r"that it has /nix/store/.*-canary-.*own random ones: nothing was") as stop:
         expect(site_of(told(*lacked), written), Label.CANARY, paths, paths)
-    assert refused.value.exit_code == 2
+    assert (stop.value.exit_code, stop.value.code) == (3, "push-nonce-known")
     assert [record.kind for record in written] == ["push-set", "missing-paths"], "the fault is in the record"
     before = healthy().records[: [*map(type, healthy().records)].index(say.PushSetKnown)]
-    records = (*before, *written, say.RunRefused(reason=str(refused.value)), say.RunComplete())
+    records = (*before, *written, stopped(stop.value), say.RunComplete())
     run = Run(records, {"build.log": healthy().files["build.log"]})
     verdict = run.judged()[1]
-    assert (verdict.word, verdict.exit_code, verdict.codes) == (Word.REFUSED, 2, ("run-refused",))
+    assert (verdict.word, verdict.exit_code) == (Word.INCONCLUSIVE, 3)
+    assert "push-nonce-known" in verdict.codes
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_fresh_nonce_and_an_unknown_one_refuse_nothing(said: say.HttpAnswer) -
     assert expect(site_of(said, []), Label.CANARY, paths, paths).served == tuple(paths)
 
 
-@pytest.mark.row("NIX-04")
+@pytest.mark.row("NIX-04", "TRU-05")
 def test_a_twin_that_the_cache_knows_is_judged_since_the_canaries_are_out() -> None:
     """Nothing can be refused any more; that of the canaries is what the judge says where a run was not refused."""
     twins = [path.store_path for path in tapes.TWINS]
@@ -323,26 +323,29 @@ def test_what_is_no_output_path_refuses_the_run(outputs: dict[str, str | None], 
 
 @pytest.mark.row("NIX-10")
 @pytest.mark.parametrize("count", [0, 2])
-def test_more_or_less_than_one_root_refuses_the_run(count: int, tmp_path: Path) -> None:
+def test_more_or_less_than_one_root_stops_the_run(count: int, tmp_path: Path) -> None:
     roots = [{"drvPath": f"/nix/store/{'b' * 32}-x.drv", "outputs": {"out": OUTPUT}}] * count
     refuses(roots, tmp_path, f"nix build named {count} things as built: expected the one")
 
 
 def refuses(results: Sequence[Mapping[str, object]], folder: Path, why: str = "expected") -> None:
-    """Nix is content with the build, and says this of what it built: nothing is published, and the run is refused."""
+    """Nix is content with the build, and says this of what it built: nothing is published, and the run stops."""
     script = f"*--log-format*) {LOG};;\n*--json*--no-link*) cat <<'END'\n{json.dumps(results)}\nEND\n;;\n*) exit 1;;"
     written: list[say.Record] = []
-    with pytest.raises(RefusedError, match=r"what was built can't be told: .*; nothing was published") as refused:
+    with pytest.raises(
+        StoppedError, match=r"what was built could not be determined: .*; nothing was published"
+    ) as stop:
         build_profile(building(shim(folder, script), folder, written), WORLD)
-    assert refused.value.exit_code == 2
-    assert why in str(refused.value)
+    assert (stop.value.exit_code, stop.value.code) == (3, "build-unclear")
+    assert why in str(stop.value)
     ended = next(row for row in written if isinstance(row, say.ChildEnded))
     facts = next(row for row in written if isinstance(row, say.BuildFacts))
     assert (ended.exit, facts.outputs, facts.problem is not None) == (0, (), True), "the fault was active"
     before = healthy().records[: [*map(type, healthy().records)].index(say.BuildFacts)]
-    records = (*before, *written, say.RunRefused(reason=str(refused.value)), say.RunComplete())
+    records = (*before, *written, stopped(stop.value), say.RunComplete())
     verdict = Run(records, {"build.log": (folder / "build.log").read_bytes()}).judged()[1]
-    assert (verdict.word, verdict.exit_code, verdict.codes) == (Word.REFUSED, 2, ("run-refused",))
+    assert (verdict.word, verdict.exit_code) == (Word.INCONCLUSIVE, 3)
+    assert "build-unclear" in verdict.codes
 
 
 WORLD: Any = SimpleNamespace(environ={}, nonce="aa" * 16)
@@ -365,7 +368,7 @@ def building(store: NixStore, folder: Path, written: list[say.Record], installab
 def test_a_fresh_file_that_is_no_store_path_refuses_the_run(said: str, tmp_path: Path) -> None:
     written: list[say.Record] = []
     store = shim(tmp_path, f"*eval*--raw*) printf '%s' '{said}';;\n*) exit 1;;")
-    with pytest.raises(RefusedError, match=r"gave no store path: .*; nothing was published"):
+    with pytest.raises(StoppedError, match=r"gave no store path: .*; nothing was published"):
         build_profile(building(store, tmp_path, written, installable=""), WORLD)
     assert written == []
 

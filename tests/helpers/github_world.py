@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,8 @@ class World:
     trees: dict[str, dict[str, bytes | str]] = field(default_factory=dict)
     on_default: set[str] = field(default_factory=lambda: {HEAD})
     merge_bases: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, str] = field(default_factory=dict)  # when a file was last changed
+    now: datetime = NOW
     truncated: bool = False
     per_page: int = 100
     broken: Callable[[str], Response | None] = lambda _path: None
@@ -218,6 +221,12 @@ class World:
         return row
 
     def answer(self, request: Request) -> Response:
+        """An answer with GitHub's own time in it."""
+        answer = self._answer(request)
+        answer.headers.setdefault("Date", format_datetime(self.now, usegmt=True))
+        return answer
+
+    def _answer(self, request: Request) -> Response:
         self.asked.append(request)
         self.tokens.append(request.headers.get("Authorization"))
         path = unquote(request.path)
@@ -238,6 +247,7 @@ class World:
             ("", lambda _r: _json({"id": NUMBER, "full_name": REPOSITORY, "default_branch": "main", "fork": False})),
             (r"/branches/(.+)", self._branch),
             (r"/contents/(.+)", self._contents),
+            (r"/commits", self._commits),
             (r"/git/trees/([0-9a-f]{40})", self._tree),
             (r"/git/blobs/([0-9a-f]{40})", self._blob),
             (r"/compare/([0-9a-f]{40})\.\.\.([0-9a-f]{40})", self._compare),
@@ -259,6 +269,11 @@ class World:
     def _contents(self, request: Request, path: str) -> Response:
         data = self.files.get((request.args["ref"], path))
         return _none() if data is None else Response(data, content_type="application/vnd.github.raw+json")
+
+    def _commits(self, request: Request) -> Response:
+        date = self.changes.get(request.args["path"], "2026-11-20T00:00:00Z")
+        who = {"name": "GitHub", "email": "noreply@github.com", "date": date}
+        return _json([{"sha": HEAD, "commit": {"author": who, "committer": who}}] if date else [])
 
     def _tree(self, _request: Request, commit: str) -> Response:
         rows = [

@@ -114,7 +114,7 @@ LIES: tuple[Lie, ...] = (
     _row(
         "refused",
         "the publishing job says that its run was refused",
-        lambda split: split.with_record("publish", records.RunRefused(reason="r")),
+        lambda split: split.with_record("publish", records.RunStopped(code="push-set-out-of-bounds", reason="r")),
         ("written",),
     ),
     _row("no-watch", "the watching job saw nothing", _drop("during", records.BucketSampled), ("index",)),

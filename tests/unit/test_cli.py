@@ -171,7 +171,8 @@ def test_verify_show_and_finalize_on_a_real_folder(tmp_path: Path, capsys: pytes
     at = folder(tmp_path / "run", tapes.healthy())
     assert main(["verify", str(at)]) == 3
     assert "finalize" in capsys.readouterr().out
-    assert main(["finalize", str(at)]) == 0
+    assert main(["finalize", str(at), "--json-into", str(tmp_path / "f.json")]) == 3
+    assert json.loads((tmp_path / "f.json").read_text())["verdict"]["codes"] == ["run-finalized"]
     capsys.readouterr()
     assert main(["verify", str(at), "--json-into", str(tmp_path / "v.json")]) == 0
     assert json.loads((tmp_path / "v.json").read_text())["verified"][0]["genuine"] is True
@@ -235,9 +236,22 @@ def test_a_stream_that_is_closed_or_full_changes_no_answer(redirect: str, tmp_pa
 
 def test_a_pass_whose_json_can_not_be_written_is_no_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     at = folder(tmp_path / "run", tapes.healthy())
-    assert main(["finalize", str(at), "--json-into", str(tmp_path / "no" / "such.json")]) == 3
+    seal(at)
+    assert main(["show", str(at), "--json-into", str(tmp_path / "no" / "such.json")]) == 3
     assert "--json-into" in capsys.readouterr().err
-    assert main(["finalize", str(at)]) == 0
+    assert main(["show", str(at)]) == 0
+
+
+@pytest.mark.row("RUN-04")
+def test_finalize_never_ends_in_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`probe || finalize` must not go on, not even where the run died after it had sealed a pass."""
+    at = folder(tmp_path / "run", tapes.healthy())
+    seal(at)
+    assert main(["finalize", str(at), "--json-into", str(tmp_path / "f.json")]) == 3
+    assert "only the run itself ends in 0" in capsys.readouterr().out
+    said = json.loads((tmp_path / "f.json").read_text())
+    assert (said["verdict"]["word"], said["verdict"]["blocks"]) == ("inconclusive", True)
+    assert main(["verify", str(at)]) == 0
 
 
 def test_foreign_text_in_an_error_is_no_runner_command(capsys: pytest.CaptureFixture[str]) -> None:

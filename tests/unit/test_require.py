@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import stamina
@@ -87,7 +87,7 @@ class Scene:
             attester=lambda _place, _policy: self.attest or (lambda _path: "nobody asked"),
         )
         with GitHub(gh.REPOSITORY, Secret(gh.TOKEN), api_url=self.world.url, clock=gh.Clock()) as github:
-            answer = require(ask, github, gh.Clock())
+            answer = require(ask, github)
         assert list(scratch.iterdir()) == []
         return answer
 
@@ -594,9 +594,9 @@ def unsure_tape() -> tapes.Run:
     return tapes.healthy().with_record(say.Trouble(stage="logs", message="the log could not be read"))
 
 
-def refused_tape() -> tapes.Run:
+def stopped_tape(code: say.StopCode = "push-nonce-known") -> tapes.Run:
     start = tapes.healthy().cut_after(6)
-    return tapes.Run((*start.records, say.RunRefused(reason="a mistyped phrase"), say.RunComplete()), {})
+    return tapes.Run((*start.records, say.RunStopped(code=code, reason="r"), say.RunComplete()), {})
 
 
 @pytest.mark.row("ART-23")
@@ -644,23 +644,12 @@ def test_an_attempt_that_never_left_the_queue_does_not_count(scene: Scene, concl
     assert told(scene.ask()) == (0, ["require-accepted"])
 
 
-def test_a_refused_attempt_does_not_count(scene: Scene) -> None:
+@pytest.mark.row("TRU-05", "ART-23")
+@pytest.mark.parametrize("code", get_args(say.StopCode))
+def test_an_attempt_that_stopped_governs(scene: Scene, code: say.StopCode) -> None:
+    """The server claims to know a fresh nonce, or has no such cache: an older pass must not stand in."""
     scene.probe(100, 3 * HOUR)
-    scene.probe(101, HOUR, tape=refused_tape(), row={"conclusion": "failure"})
-    assert told(scene.ask()) == (0, ["require-accepted"])
-
-
-def refused_by_a_server() -> tapes.Run:
-    """The probe was told that there is no such cache, and said so."""
-    start = tapes.healthy().cut_after(3)
-    return tapes.Run((*start.records, say.RunRefused(reason="the server has no cache main"), say.RunComplete()), {})
-
-
-@pytest.mark.row("ART-23")
-def test_an_attempt_that_a_server_refused_counts(scene: Scene) -> None:
-    """That the cache is gone is a word on the cache: a pass before it must not stand in."""
-    scene.probe(100, 3 * HOUR)
-    scene.probe(101, HOUR, tape=refused_by_a_server(), row={"conclusion": "failure"})
+    scene.probe(101, HOUR, tape=stopped_tape(code), row={"conclusion": "failure"})
     assert told(scene.ask()) == (3, ["require-inconclusive"])
 
 
@@ -707,16 +696,19 @@ def refusal_zip(tmp: Path) -> bytes:
     return out.getvalue()
 
 
-def test_a_run_refused_before_it_had_a_folder_does_not_count(scene: Scene) -> None:
+@pytest.mark.row("TRU-05")
+def test_a_run_refused_before_it_had_a_folder_blocks_until_the_next(scene: Scene) -> None:
     scene.probe(100, 3 * HOUR)
     run = scene.world.add_run(101, NOW - HOUR, conclusion="failure")
     assert told(scene.ask()) == (3, ["require-no-evidence"])
     made = refusal_zip(scene.tmp)
     row = scene.world.add_artifact(run, made)
-    assert told(scene.ask()) == (0, ["require-accepted"])
+    assert told(scene.ask()) == (3, ["require-refused"])
     scene.world.zips[row["id"]] = made.replace(b"refused", b"perhaps")  # the checksum tells
     row["digest"] = None
     assert told(scene.ask()) == (2, ["require-bundle-malformed"])
+    scene.probe(102, HOUR / 2)
+    assert told(scene.ask()) == (0, ["require-accepted"])
 
 
 def test_a_refusal_in_the_place_of_evidence_must_be_attested_where_evidence_must(scene: Scene) -> None:
@@ -729,7 +721,7 @@ def test_a_refusal_in_the_place_of_evidence_must_be_attested_where_evidence_must
     scene.world.add_artifact(run, refusal_zip(scene.tmp))
     assert told(scene.ask()) == (2, ["require-not-attested"])
     scene.attest = lambda _path: None
-    assert told(scene.ask()) == (0, ["require-accepted"])
+    assert told(scene.ask()) == (3, ["require-refused"])
 
 
 def test_a_result_alone_is_taken_only_of_a_refusal(scene: Scene) -> None:
@@ -1088,3 +1080,145 @@ def test_answers_of_people_and_machines_say_the_same(scene: Scene) -> None:
     glass = outcome_of(replace(scene.ask(), under_break_glass=True))
     assert glass.text.count("!" * 100) == 2
     assert glass.data["verdict"]["outcome"] == "fail"
+
+
+# ------------------------------------------------------------------------ the forge's times, and later quarantines
+def lost_small(scene: Scene, number: int, ago: timedelta, **row: Any) -> dict[str, Any]:
+    """A run of small-check, which the change does not ask for, that saw the failure class in the same cache."""
+    small = bad_tape().with_policy(profile="small-check")
+    name = f"publication-evidence-small-check-{number}-1"
+    return scene.probe(number, ago, tape=small, row={"conclusion": "failure", **row}, artifact={"name": name})
+
+
+@pytest.mark.row("TRU-07")
+def test_a_later_quarantine_of_another_profile_blocks(scene: Scene) -> None:
+    lost_small(scene, 99, 4 * HOUR)
+    scene.probe(100, 3 * HOUR)
+    assert told(scene.ask()) == (0, ["require-accepted"])
+    lost_small(scene, 101, HOUR)
+    assert told(scene.ask()) == (4, ["require-quarantine"])
+    scene.probe(102, HOUR / 2)
+    assert told(scene.ask()) == (0, ["require-accepted"])
+
+
+@pytest.mark.row("TRU-07")
+def test_a_quarantine_of_another_cache_does_not_block(scene: Scene) -> None:
+    scene.probe(100, 3 * HOUR)
+    run = scene.world.add_run(101, NOW - HOUR, conclusion="failure")
+    other = bad_tape().with_policy(profile="small-check", cache="other")
+    scene.evidence(run, HOUR, tape=other, artifact={"name": "publication-evidence-small-check-101-1"})
+    assert told(scene.ask()) == (0, ["require-accepted"])
+
+
+@pytest.mark.row("TRU-07")
+def test_a_run_that_began_earlier_and_looked_later_blocks(scene: Scene) -> None:
+    """It began four hours ago and ended one hour ago; the pass began and ended in between."""
+    scene.probe(100, 3 * HOUR)
+    late = lost_small(scene, 99, 4 * HOUR)
+    assert told(scene.ask()) == (0, ["require-accepted"])
+    late["updated_at"] = gh.github_time(NOW - HOUR)
+    assert told(scene.ask()) == (4, ["require-quarantine"])
+
+
+@pytest.mark.row("TRU-07")
+def test_a_pass_whose_run_was_touched_later_is_as_old_as_its_evidence(scene: Scene) -> None:
+    good = scene.probe(100, 3 * HOUR)
+    lost_small(scene, 101, 2 * HOUR)
+    good["updated_at"] = gh.github_time(NOW - HOUR)
+    assert told(scene.ask()) == (4, ["require-quarantine"])
+
+
+@pytest.mark.row("TRU-07")
+def test_two_profiles_of_one_run_are_judged_together(scene: Scene) -> None:
+    run = scene.probe(100, 3 * HOUR)
+    small = bad_tape().with_policy(profile="small-check")
+    scene.evidence(run, 3 * HOUR, tape=small, artifact={"name": "publication-evidence-small-check-100-1"})
+    assert told(scene.ask()) == (4, ["require-quarantine"])
+
+
+def test_an_attempt_that_began_earlier_and_still_runs_blocks(scene: Scene) -> None:
+    scene.probe(100, 2 * HOUR)
+    early = scene.world.add_run(99, NOW - 3 * HOUR, status="in_progress", conclusion=None)
+    assert told(scene.ask()) == (3, ["require-unfinished"])
+    early["status"] = "waiting"
+    assert told(scene.ask()) == (0, ["require-accepted"])
+
+
+@pytest.mark.row("TRU-06")
+def test_how_old_evidence_is_the_forge_says(scene: Scene) -> None:
+    """The clock of the machine that asks stands; GitHub's own answers say that two days have gone by."""
+    scene.probe(100)
+    assert told(scene.ask()) == (0, ["require-accepted"])
+    scene.world.now = NOW + timedelta(days=2)
+    assert told(scene.ask()) == (2, ["require-too-old"])
+    scene.world.now = NOW - timedelta(days=2)
+    assert told(scene.ask()) == (2, ["require-future"])
+
+
+@pytest.mark.row("TRU-06")
+def test_passes_within_hours_never_span_days_whatever_their_evidence_says(scene: Scene) -> None:
+    """Two passes an hour apart; the evidence of the first says that it is of the day before."""
+    scene.toml = scene.toml.replace("held = false\n", HELD)
+    with_repair(scene)
+    scene.probe(101, HOUR)
+    first = scene.world.add_run(100, NOW - 3 * HOUR)
+    scene.evidence(first, 30 * HOUR)
+    assert told(scene.ask()) == (4, ["require-quarantine-held"])
+    first["run_started_at"] = gh.github_time(NOW - 30 * HOUR)
+    first["updated_at"] = gh.github_time(NOW - 30 * HOUR + timedelta(minutes=10))
+    assert told(scene.ask()) == (0, ["require-accepted"])
+
+
+@pytest.mark.row("TRU-06")
+def test_a_backdated_loss_is_not_before_the_incident(scene: Scene) -> None:
+    scene.toml = scene.toml.replace("held = false\n", HELD + 'since = "2026-11-20T00:00:00Z"\n')
+    with_repair(scene)
+    scene.probe(99, 30 * HOUR)
+    scene.probe(101, HOUR)
+    assert told(scene.ask()) == (0, ["require-accepted"])
+    run = scene.world.add_run(100, NOW - 9 * HOUR, conclusion="failure")
+    scene.evidence(run, timedelta(days=9), tape=bad_tape())
+    assert told(scene.ask()) == (4, ["require-quarantine-held"])
+
+
+@pytest.mark.row("TRU-06")
+def test_a_statement_speaks_of_the_time_at_which_it_was_written(scene: Scene) -> None:
+    """It is dated after a loss that came after it was committed: it can't be about that loss."""
+    scene.toml = scene.toml.replace("held = false\n", HELD)
+    with_repair(scene)
+    text = scene.world.files[(gh.HEAD, "statements/a.json")]
+    scene.world.files[(gh.HEAD, "statements/a.json")] = text.replace(b"2026-11-20T00", b"2026-11-22T18")
+    scene.world.changes["statements/a.json"] = "2026-11-22T18:30:00Z"
+    lost = bad_tape().change(say.WorkloadSeen, lambda row: replace(row, identity="9:9") if row.role == "store" else row)
+    scene.probe(98, 45 * HOUR, tape=lost, row={"conclusion": "failure"})
+    scene.probe(99, 30 * HOUR)
+    scene.probe(101, HOUR)
+    assert told(scene.ask()) == (0, ["require-accepted"])
+    scene.world.changes["statements/a.json"] = "2026-11-21T00:00:00Z"
+    assert told(scene.ask()) == (4, ["require-quarantine-held"])
+    scene.world.changes["statements/a.json"] = ""
+    assert told(scene.ask()) == (3, ["require-api-unreadable"])
+
+
+@pytest.mark.row("ART-19")
+def test_a_run_started_again_by_an_old_workflow_is_not_taken(scene: Scene) -> None:
+    """A re-run has a new date and the workflow, and so the gate, of its old commit."""
+    old = gh.commit_id("old")
+    scene.world.on_default.add(old)
+    scene.world.attempts[(100, 1)] = gh.run_row(100, NOW - 9 * HOUR, conclusion="cancelled", head_sha=old)
+    run = scene.world.add_run(100, NOW - HOUR, run_attempt=2, head_sha=old)
+    scene.evidence(run, HOUR)
+    scene.world.files[(gh.HEAD, gh.WORKFLOW)] = b"uses: o/publication-gate@new"
+    scene.world.files[(old, gh.WORKFLOW)] = b"uses: o/publication-gate@old"
+    assert told(scene.ask()) == (2, ["require-gate-too-old"])
+    scene.world.files[(old, gh.WORKFLOW)] = b"uses: o/publication-gate@new"
+    assert told(scene.ask()) == (0, ["require-accepted"])
+
+
+@pytest.mark.row("ART-19")
+def test_without_a_stated_version_no_older_gate_than_the_schemas_is_taken(scene: Scene) -> None:
+    scene.toml = scene.toml.replace('min-gate-version = "0"\n', "")
+    scene.probe(100)
+    assert told(scene.ask()) == (0, ["require-accepted"])
+    scene.probe(101, HOUR, says={"tool_version": "0.0.9"})
+    assert told(scene.ask()) == (2, ["require-gate-too-old"])

@@ -234,6 +234,23 @@ def test_a_full_disk_is_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_leftovers_of_an_interrupted_seal_are_swept(tmp_path: Path) -> None:
     at = folder(tmp_path / "run", tapes.healthy())
     (at / ".evidence.json.new").write_bytes(b"half")
-    assert finalize(at).verdict.word is Word.PASS
-    verify(at)
+    made = finalize(at)
+    assert (made.verdict.word, made.verdict.codes) == (Word.INCONCLUSIVE, ("run-finalized",))
+    assert verify(at)[0] == made
+    assert finalize(at) == made
     assert read_evidence((at / "evidence.json").read_bytes()).schema == "publication-gate/evidence/v1"
+
+
+@pytest.mark.row("RUN-04")
+def test_what_a_run_has_sealed_is_left_as_it_is(tmp_path: Path) -> None:
+    """A person's finalize adds nothing to it; what somebody changed is sealed again, by a person, and is no pass."""
+    at = folder(tmp_path / "run", tapes.healthy())
+    seal(at)
+    before = {path.name: path.read_bytes() for path in at.iterdir()}
+    assert finalize(at).verdict.word is Word.PASS
+    assert {path.name: path.read_bytes() for path in at.iterdir()} == before
+    (at / "report.html").write_bytes(b"another")
+    assert finalize(at).verdict.word is Word.INCONCLUSIVE
+    (at / "finalized.txt").unlink()
+    with pytest.raises(ForgedError):
+        verify(at)

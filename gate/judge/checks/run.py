@@ -8,6 +8,7 @@ from gate.model.basics import Truth
 from gate.model.document import Facts, Finding
 
 PUBLISH = "publish"
+CAPTURED = "run-captured"
 
 
 def check_caches(facts: Facts) -> Iterator[Finding]:
@@ -41,8 +42,10 @@ def check_run(facts: Facts) -> Iterator[Finding]:
     """The end of the run, and everything that kept it from being whole."""
     journal = facts.journal
     where = ("/journal",)
-    if journal.refused is not None:
-        yield finding("run-refused", RUN, journal.refused, evidence=where)
+    if journal.stopped is not None:
+        yield finding(journal.stopped.code, RUN, journal.stopped.reason, evidence=where)
+    if journal.finalized:
+        yield finding("run-finalized", RUN, "a person sealed this evidence, not the run", evidence=where)
     if journal.cancelled is not None:
         yield finding("run-cancelled", RUN, f"the run was cancelled: {journal.cancelled}", evidence=where)
     for number, trouble in enumerate(journal.troubles):
@@ -51,10 +54,12 @@ def check_run(facts: Facts) -> Iterator[Finding]:
     skipped = [stage for stage in facts.stages if stage.name == PUBLISH and stage.state == "skipped"]
     if skipped:
         yield finding("run-publish-skipped", RUN, skipped[0].note, evidence=("/stages",))
+    if facts.capture:
+        yield finding(CAPTURED, RUN, "a capture looks, and publishes nothing", evidence=("/capture",))
     if not journal.complete or journal.torn:
         told = "a torn tail" if journal.torn else "no complete record"
         yield finding("run-incomplete", RUN, f"the journal has {journal.records} records and {told}", evidence=where)
-    elif not (skipped or journal.troubles or journal.refused or journal.cancelled):
+    elif not (skipped or journal.troubles or journal.stopped or journal.finalized or journal.cancelled):
         yield finding("run-complete", RUN, f"{journal.records} records, {len(facts.stages)} stages", evidence=where)
 
 

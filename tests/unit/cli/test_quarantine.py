@@ -149,7 +149,7 @@ def test_the_history_is_in_order_of_time(config: Path, capsys: pytest.CaptureFix
 def test_the_history_may_be_the_repositorys_own_artifacts(
     config: Path, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = World(url=httpserver.url_for("").rstrip("/"))
+    world = World(url=httpserver.url_for("").rstrip("/"), now=NOW)
     httpserver.expect_request(re.compile(".*")).respond_with_handler(world.answer)
     for name, text in (("GITHUB_TOKEN", gh.TOKEN), ("GITHUB_REPOSITORY", gh.REPOSITORY), ("GITHUB_API_URL", world.url)):
         monkeypatch.setenv(name, text)

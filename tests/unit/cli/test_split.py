@@ -56,7 +56,8 @@ def test_judge_gives_the_verdict_of_the_joined_run(tmp_path: Path) -> None:
     assert said["verdict"]["word"] == "pass"  # type: ignore[index]  # a mapping
     assert main(["verify", str(tmp_path / "parts" / "run")]) == 0
     assert main(["show", str(tmp_path / "parts" / "run")]) == 0
-    assert main(["finalize", str(tmp_path / "parts" / "run")]) == 0
+    assert main(["finalize", str(tmp_path / "parts" / "run")]) == 3
+    assert main(["finalize", str(tmp_path / "parts" / "pre")]) == 3
 
 
 def test_a_part_is_no_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,12 +182,12 @@ def test_finalize_seals_what_a_dead_job_left_of_a_part(tmp_path: Path, capsys: p
     assert code == 3
 
 
-def test_a_part_says_that_it_was_refused_cancelled_or_skipped(tmp_path: Path) -> None:
+def test_a_part_says_that_it_was_stopped_cancelled_or_skipped(tmp_path: Path) -> None:
     from gate.cli.publishing import part_outcome
     from gate.probe.part_folder import verify_part
 
     extras: list[tuple[say.Record, int]] = [
-        (say.RunRefused(reason="over its cap"), 2),
+        (say.RunStopped(code="push-set-out-of-bounds", reason="over its cap"), 3),
         (say.Cancelled(reason="a signal"), 3),
         (say.StageMark(name="publish", state="skipped", note="pre is not clean"), 3),
         (say.Trouble(stage="x", message="y"), 0),

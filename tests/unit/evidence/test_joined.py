@@ -205,13 +205,17 @@ def test_a_plan_that_post_did_not_take_over_is_unread() -> None:
 
 
 def test_no_job_can_excuse_the_run_from_counting() -> None:
-    """A refused run counts for nothing, so a publishing job that says so would hide what it did."""
+    """Some stops count neither way, so a publishing job that says so would hide what it did."""
     publish = healthy().parts["publish"]
-    only = replace(publish, records=(say.RunRefused(reason="over its cap"), say.RunComplete()), files={})
+    only = replace(
+        publish,
+        records=(say.RunStopped(code="push-set-out-of-bounds", reason="over its cap"), say.RunComplete()),
+        files={},
+    )
     split = replace(healthy(), parts={**healthy().parts, "publish": only})
     evidence = without_reads(split).judged()
     assert evidence.verdict.word is Word.INCONCLUSIVE
-    assert "run-refused" not in codes(evidence)
+    assert "push-set-out-of-bounds" not in codes(evidence)
     assert "run-trouble" in codes(evidence)
     lost = without_reads(split).change("post", say.BucketSampled, tapes.lost).judged()
     assert lost.verdict.word is Word.QUARANTINE

@@ -677,7 +677,7 @@ WORSE = {"pass": 0, "inconclusive": 1, "quarantine": 2}
 ADDITIONS: dict[str, say.Record] = {
     "trouble": say.Trouble(stage="x", message="y"),
     "cancelled": say.Cancelled(reason="z"),
-    "refused": say.RunRefused(reason="r"),
+    "stopped": say.RunStopped(code="push-set-out-of-bounds", reason="r"),
     "a loss while pushing": tapes.lost(tapes.sample(Phase.DURING, 9)),
     "a body gone later": tapes.body_read(
         Label.PROFILE, tapes.SOURCES[3], again_after_post=True, narinfo=answer(404, ATTIC_404), nar=None

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -12,11 +12,13 @@ from gate.judge.boundary import BLIND_SPOTS, BOUNDARY, boundary
 from gate.judge.finding import finding, pointer
 from gate.judge.quarantine import effect
 from gate.judge.registry import BY_CODE, CODES, by_cause, is_neutral
+from gate.judge.standing import past_of
 from gate.judge.verdict import fold_verdict
 from gate.model import records as say
 from gate.model.basics import EXIT_CODES, BucketState, Kind, Phase, Status, Word
+from gate.seal import assemble
 from tests.helpers import tapes
-from tests.helpers.tapes import healthy
+from tests.helpers.tapes import answer, healthy
 
 
 def test_codes_are_unique_kebab_case_and_carry_a_reason() -> None:
@@ -105,13 +107,49 @@ def test_an_unjudged_run_is_no_pass() -> None:
     assert fold_verdict(healthy().facts(), ()).word is Word.INCONCLUSIVE
 
 
-def test_a_refused_run_stands_alone_until_something_was_published() -> None:
+@pytest.mark.row("TRU-05")
+@pytest.mark.parametrize("code", get_args(say.StopCode))
+def test_a_run_that_stopped_is_inconclusive_and_hides_nothing(code: say.StopCode) -> None:
+    """A server was asked already, so that no refusal may excuse the run; what was seen lost stays a quarantine."""
     start = healthy().cut_after(6)
-    refused = tapes.Run((*start.records, say.RunRefused(reason="too many paths"), say.RunComplete()), {})
-    findings, verdict = refused.judged()
-    assert (verdict.word, verdict.exit_code, verdict.codes) == (Word.REFUSED, 2, ("run-refused",))
+    stop = say.RunStopped(code=code, reason="too many paths")
+    findings, verdict = tapes.Run((*start.records, stop, say.RunComplete()), {}).judged()
+    assert (verdict.word, verdict.exit_code) == (Word.INCONCLUSIVE, 3)
+    assert code in verdict.codes
     assert any(row.summary == "too many paths" for row in findings)
-    assert healthy().with_record(say.RunRefused(reason="late")).word() == "inconclusive"
+    assert healthy().with_record(stop).word() == "inconclusive"
+    lost = tapes.lost(tapes.sample(Phase.POST, 3))
+    assert tapes.Run((*start.records, stop, lost, say.RunComplete()), {}).word() == "quarantine"
+    unsure = (*start.records, stop, say.Trouble(stage="post", message="S3 did not answer"), say.RunComplete())
+    assert "run-trouble" in tapes.Run(unsure, {}).judged()[1].codes
+
+
+def stopped(code: say.StopCode) -> tapes.Run:
+    """A run that stopped before it published, and looked at everything afterwards."""
+    return unpublished().with_record(say.RunStopped(code=code, reason="r"))
+
+
+def unpublished() -> tapes.Run:
+    """A healthy run without build and publication, and without what belongs to them."""
+    kinds = (say.PushSetKnown, say.MissingAsked, say.BodyRead, say.BuildFacts, say.ChildEnded)
+    run = healthy()
+    kept = [
+        record
+        for record in run.records
+        if not isinstance(record, kinds)
+        and not (isinstance(record, say.BucketSampled) and record.phase is Phase.DURING)
+        and not (isinstance(record, say.ControlTried) and record.name == "bit-flip-caught")
+        and not (isinstance(record, say.CaptureClosed) and record.name != "server.log")
+    ]
+    return tapes.Run(tuple(kept), {"server.log": run.files["server.log"]})
+
+
+def capture() -> tapes.Run:
+    return unpublished().change(say.RunStarted, lambda row: replace(row, capture=True))
+
+
+def cancelled(kept: int, reason: str = "SIGINT") -> tapes.Run:
+    return tapes.Run((*healthy().records[:kept], say.Cancelled(reason=reason), say.RunComplete()), {})
 
 
 ABSENT = ("state", "store-workload", "cache-workload", "server-log")
@@ -157,12 +195,26 @@ def test_a_public_cache_drops_one_claim_and_says_so() -> None:
         (healthy().with_policy(min_fresh=1), "neutral"),
         (healthy().with_record(say.Trouble(stage="a", message="b")), "counts-against"),
         (healthy().with_record(tapes.lost(tapes.sample(Phase.POST, 3))), "holds"),
-        (tapes.Run((*healthy().records[:1], say.RunRefused(reason="r"), say.RunComplete()), {}), "neutral"),
+        (stopped("push-set-out-of-bounds"), "neutral"),
+        (stopped("build-other-tree"), "neutral"),
+        (stopped("push-nonce-known"), "counts-against"),
+        (stopped("cache-missing"), "counts-against"),
+        (cancelled(15), "neutral"),
+        (cancelled(2), "neutral"),
+        (cancelled(15, say.OWN_DEADLINE), "counts-against"),
+        (cancelled(21), "counts-against"),
+        (cancelled(15).change(say.BucketSampled, lambda row: replace(row, listing=(answer(None),))), "counts-against"),
+        (cancelled(15).with_record(say.Trouble(stage="pre", message="m")), "counts-against"),
+        (capture(), "neutral"),
+        (capture().with_record(say.Trouble(stage="pre", message="m")), "neutral"),
+        (capture().with_record(tapes.lost(tapes.sample(Phase.POST, 3))), "holds"),
     ],
 )
 def test_how_a_run_counts_in_the_standing_quarantine(run: tapes.Run, kind: str) -> None:
     facts = run.facts()
-    assert effect(facts, run.judged()[1]).effect == kind
+    assert effect(facts, *run.judged()).effect == kind
+    past = past_of(assemble(facts, ()), "d")
+    assert (past.against, past.toward) == (kind in ("holds", "counts-against"), kind == "counts-toward-release")
 
 
 def test_the_boundary_says_what_a_pass_is_not() -> None:

@@ -35,7 +35,7 @@ def past(label: str, day: float, word: Word = Word.PASS, **changes: object) -> P
         kind=Kind.PRODUCTION,
         word=word,
         codes=(),
-        started_at=at(day + 0.01),
+        started_at=at(day),
         ended_at=at(day),
         cache="main",
         endpoint="http://attic",
@@ -128,6 +128,13 @@ def test_each_condition_alone_keeps_it_held(history: tuple[Past, ...], missing: 
     assert unmet(stand(history)) == missing
 
 
+def test_the_span_is_from_the_end_of_the_first_to_the_begin_of_the_last() -> None:
+    """What the forge has of a run's end may move later, as when something of the run is changed afterwards."""
+    long = past("c", 0.5, started_at=at(4))
+    assert "1" not in unmet(stand((*GOOD[:3], long)))
+    assert unmet(stand((*GOOD[:3], long))) == ["they"]
+
+
 def test_the_newest_attempt_governs_not_the_newest_success() -> None:
     later = past("d", 1, Word.INCONCLUSIVE)
     standing = stand((*GOOD, later))
@@ -140,7 +147,6 @@ def test_the_newest_attempt_governs_not_the_newest_success() -> None:
     [
         (past("x", 1, Word.QUARANTINE, kind=Kind.LAB), "x: lab evidence never counts"),
         (past("x", 1, kind=Kind.LAB), "x: lab evidence never counts"),
-        (past("x", 1, Word.REFUSED), "x: refused before any publication"),
         (past("x", 1, Word.QUARANTINE, cache="other"), "x: of cache other at http://attic"),
         (past("x", 1, Word.QUARANTINE, endpoint="http://b"), "x: of cache main at http://b"),
         (past("x", -1), "x: dated in the future"),
@@ -312,16 +318,35 @@ def test_only_a_closed_list_of_inconclusive_codes_counts_neither_way(run: tapes.
     assert (made.word, made.against) == (Word.INCONCLUSIVE, against), made.codes
 
 
-def test_a_run_that_a_server_refused_counts_against() -> None:
-    """There was no such cache, or it led its clients elsewhere; a refusal of the gate's own settings says nothing."""
-    for kept, against in ((3, True), (6, False)):
-        start = tapes.healthy().cut_after(kept)
-        run = tapes.Run((*start.records, say.RunRefused(reason="r"), say.RunComplete()), {})
+@pytest.mark.row("TRU-05")
+def test_a_refused_attempt_is_the_newest_and_counts_neither_way() -> None:
+    """It left no evidence, so an older pass of any profile must not stand in for it; the next pass does."""
+    from gate.github.shapes import run_of
+
+    made = past_without_evidence(run_of(gh.run_row(5, NOW - timedelta(days=1))), "require-refused", refused=True)
+    assert (made.word, made.against, made.toward, made.profile) == (Word.REFUSED, False, False, None)
+    assert unmet(stand((*GOOD, made))) == ["the"]
+    assert unmet(stand((*GOOD, made, past("d", 0.5)))) == []
+
+
+@pytest.mark.row("TRU-05")
+def test_a_stop_for_what_a_server_said_counts_against() -> None:
+    """There was no such cache, or it led its clients elsewhere; what gate.toml itself sets says nothing."""
+    codes: dict[say.StopCode, bool] = {"cache-missing": True, "push-nonce-known": True}
+    for code, against in codes.items():
+        start = tapes.healthy().cut_after(3)
+        run = tapes.Run((*start.records, say.RunStopped(code=code, reason="r"), say.RunComplete()), {})
         made = past_of(evidence_of(run), "d")
-        assert (made.word, made.against, made.toward) == (Word.REFUSED, against, False)
+        assert (made.word, made.against, made.toward) == (Word.INCONCLUSIVE, against, False)
         told = stand((*GOOD, replace(made, label="x", cache="main", endpoint="http://attic", ended_at=at(1))))
-        assert told.held is against
-        assert ("x: refused before any publication" in told.left_out) is not against
+        assert told.held
+
+
+def test_a_capture_is_no_attempt() -> None:
+    """A routine capture neither blocks a release nor helps one, whatever its own word."""
+    look = past("look", 1, Word.INCONCLUSIVE, profile="synthetic", attempt=False)
+    assert unmet(stand((*GOOD, look))) == []
+    assert unmet(stand((*GOOD, replace(look, attempt=True)))) == ["the"]
 
 
 def test_an_attempt_without_evidence_counts_against() -> None:

@@ -319,7 +319,7 @@ def test_adding_a_fault_never_improves_the_verdict(tmp_path: Path) -> None:
     faults: list[Split] = [
         lost.with_run("publish", workflow_run="9"),
         lost.with_record("publish", tapes.sample(Phase.POST, 7)),
-        lost.with_record("publish", say.RunRefused(reason="no")),
+        lost.with_record("publish", say.RunStopped(code="build-other-tree", reason="no")),
         lost.with_record("publish", say.Cancelled(reason="no")),
         lost.with_record("publish", tapes.control("x", Truth.ABSENT)),
         lost.with_previous("publish"),

@@ -26,7 +26,6 @@ HEADLINES = {
     "pass": "main served every published byte in this run: medium-check passes.",
     "quarantine": "Do not let trusted builds write to main, do not push again.",
     "inconclusive": "Do not rely on this run: what medium-check had to prove could not be told.",
-    "refused": "Nothing was built or published to main: the run was refused.",
 }
 INTERNAL = PushError(
     code="InternalServerError", message="The server encountered an internal error or misconfiguration."

@@ -1,4 +1,4 @@
-"""Whole `Evidence` values to render: a pass, the incident, an inconclusive run, a refused one."""
+"""Whole `Evidence` values to render: a pass, the incident, an inconclusive run, one that stopped."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from gate.model.document import (
     Subject,
     Verdict,
 )
-from gate.model.journal_facts import Captured, JournalFacts
+from gate.model.journal_facts import Captured, JournalFacts, Stopped
 from gate.model.parsed import BuildLedger, LedgerPath, Masked
 from gate.model.policy import Identity, Tools
 from gate.model.push_facts import Push
@@ -168,7 +168,7 @@ def passed() -> Evidence:
             records=171,
             complete=True,
             torn=False,
-            refused=None,
+            stopped=None,
             cancelled=None,
             troubles=(),
             captures=(Captured(name="push-profile.log", bytes=1811, sha256=DIGEST, cut=False, redactions=0),),
@@ -352,11 +352,11 @@ def inconclusive() -> Evidence:
     )
 
 
-def refused() -> Evidence:
-    """A mistyped confirm phrase: there is a folder, and nothing in it but the refusal."""
+def stopped() -> Evidence:
+    """A server without the cache: there is a folder, and nothing in it but why the run stopped."""
     good = passed()
     nothing = PhaseFacts(buckets={}, state=None, workloads=(), canary=None)
-    reason = "the confirm phrase for profile medium-check is 'probe-attic-publication-medium-check', got 'yes'"
+    reason = "the server has no cache main: check attic-cache and probe-cache; nothing was published"
     return replace(
         good,
         subject=replace(good.subject, caches=(), push_set_digest=None, epochs=()),
@@ -370,19 +370,17 @@ def refused() -> Evidence:
         server_log=ServerLog(truth=Truth.UNKNOWN, events=(), event_count=0, cut=False),
         controls=(),
         coverage=Coverage(**dict.fromkeys(Coverage.__dataclass_fields__, 0)),
-        journal=replace(good.journal, records=3, captures=(), refused=reason),
-        findings=(
-            finding("run-refused", Status.INCONCLUSIVE, "run", reason, "Start again with the phrase.", phase="pre"),
-        ),
+        journal=replace(good.journal, records=3, captures=(), stopped=Stopped(code="cache-missing", reason=reason)),
+        findings=(finding("cache-missing", Status.INCONCLUSIVE, "run", reason, "Check attic-cache.", phase="pre"),),
         verdict=Verdict(
-            word=Word.REFUSED,
+            word=Word.INCONCLUSIVE,
             outcome="fail",
-            exit_code=2,
+            exit_code=3,
             blocks=True,
-            codes=("run-refused",),
-            headline=HEADLINES["refused"],
+            codes=("cache-missing",),
+            headline=HEADLINES["inconclusive"],
         ),
-        quarantine=QuarantineEffect(effect="neutral", why="the run was refused before any publication"),
+        quarantine=QuarantineEffect(effect="counts-against", why="not proved: cache-missing"),
         manifest=good.manifest[:1],
     )
 
@@ -394,7 +392,7 @@ def crowded() -> Evidence:
     journal = replace(
         bad.journal,
         cancelled="SIGTERM",
-        refused="a reason",
+        stopped=Stopped(code="run-stopped", reason="a reason"),
         troubles=("post: the index did not answer",),
         missing_captures=("server.log",),
     )
@@ -422,4 +420,4 @@ def crowded() -> Evidence:
     )
 
 
-ALL = {"pass": passed, "quarantine": quarantined, "inconclusive": inconclusive, "refused": refused}
+ALL = {"pass": passed, "quarantine": quarantined, "inconclusive": inconclusive}

@@ -12,7 +12,7 @@ from tests.unit.render import parts, samples
 
 @pytest.mark.parametrize(
     ("name", "alert"),
-    [("pass", "NOTE"), ("quarantine", "CAUTION"), ("inconclusive", "WARNING"), ("refused", "WARNING")],
+    [("pass", "NOTE"), ("quarantine", "CAUTION"), ("inconclusive", "WARNING")],
 )
 def test_the_verdict_comes_first(name: str, alert: str) -> None:
     first, second, third = markdown.summary(samples.ALL[name]()).split("\n")[:3]
@@ -41,7 +41,7 @@ def test_what_is_folded_is_closed_again() -> None:
         shown = markdown.summary(sample())
         assert shown.count("<details>") == shown.count("</details>")
     assert markdown.summary(samples.quarantined()).count("<details>") == 4
-    assert markdown.summary(samples.refused()).count("<details>") == 0
+    assert markdown.summary(samples.stopped()).count("<details>") == 0
 
 
 def test_a_path_that_this_cache_need_not_serve_is_not_read() -> None:

@@ -104,7 +104,7 @@ def test_a_server_seen_only_once_has_an_unknown_epoch() -> None:
 
 
 def test_what_was_not_looked_at_is_said_so() -> None:
-    shown = lines(samples.refused())
+    shown = lines(samples.stopped())
     assert "build:       none" in shown
     assert "state:       not looked at" in shown
     assert "server log:  unknown: not both canaries were found in it; 0 events; clock skew not measured" in shown
