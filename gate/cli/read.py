@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from gate import limits
 from gate.cli.outcome import Outcome, report
 from gate.cli.parameters import AsFormat, JsonInto
-from gate.errors import ForeignTextError, RefusedError
+from gate.errors import ForeignTextError, InconclusiveError, RefusedError
 
 if TYPE_CHECKING:
     from gate.model.parsed import PushReport
@@ -41,7 +41,10 @@ def read(
     format: AsFormat = "text",
     json_into: JsonInto = None,
 ) -> int:
-    """Show what the gate sees in a push log, a build log, a server log, a narinfo or a NAR; 0 whatever it is."""
+    """Show what the gate sees in a push log, a build log, a server log, a narinfo or a NAR.
+
+    0 whatever it is, and 3 where it has lines and none of them was understood.
+    """
 
     def make() -> Outcome:
         with _opened(file, twice=kind == "push-log") as stream:
@@ -85,27 +88,56 @@ def _feed(parser: _Parser, stream: BinaryIO) -> None:
         parser.feed(piece)
 
 
+def _feed_bare(parser: _Parser, stream: BinaryIO) -> tuple[int, int]:
+    """Feed a program's output without what a job's log has before its lines.
+
+    How many lines had that, and how many lines with a text there are.
+    """
+    from gate.parse.lines import LineSplitter
+    from gate.parse.log_heads import JobLogHeads
+
+    heads, splitter, lines = JobLogHeads(), LineSplitter(), 0
+    for piece in _pieces(stream, limits.LOG_FILE_BYTES):
+        bare = heads.feed(piece)
+        parser.feed(bare)
+        lines += sum(not line.isspace() for line in splitter.feed(bare) if line)
+    bare = heads.finish()
+    parser.feed(bare)
+    lines += sum(not line.isspace() for line in [*splitter.feed(bare), splitter.rest()] if line)
+    return heads.lines, lines
+
+
+def _understanding(unread: int, headed: int = 0, *, anything: bool, first: str = "") -> dict[str, Any]:
+    """What was not understood, which is shown first; and whether anything was."""
+    made: dict[str, Any] = {"unread_lines": unread}
+    made |= {"first_unread": first} if first else {}
+    made |= {"lines_behind_heads": headed} if headed else {}
+    return made if anything or not unread else {**made, "understood": "nothing"}
+
+
 # --- what is read: JSON of each kind --------------------------------------------------------------------------------
 def _push_log(stream: BinaryIO, exit_code: int | None) -> dict[str, Any]:
     """Without a plan every path that the log names may have a result in it."""
     from gate.parse.push_log import PushLogParser, ResultNames
 
     names = ResultNames()
-    _feed(names, stream)
+    _feed_bare(names, stream)
     stream.seek(0)
     parser = PushLogParser(names.finish())
-    _feed(parser, stream)
+    headed, _ = _feed_bare(parser, stream)
     told = parser.finish()
     doubted = [{"store_path": path, "claim": "unaccounted", "error": None} for path in told.doubted]
     paths = [
         {"store_path": line.store_path, "claim": line.claim.value, "error": asdict(line.error) if line.error else None}
         for line in told.lines
     ]
+    unread = told.unread_lines + names.left_out
+    anything = bool(told.announced or paths or doubted or told.foreign or told.fatal or told.done or told.vacuous)
     seen: dict[str, Any] = {
+        **_understanding(unread, headed, anything=anything),
         "announced": asdict(told.announced) if told.announced else None,
         "paths": paths + doubted,
         "fatal": asdict(told.fatal) if told.fatal else None,
-        "unread_lines": told.unread_lines + names.left_out,
     }
     return seen if exit_code is None else {**seen, "exit_code": exit_code, "codes": _ending(told, exit_code)}
 
@@ -130,14 +162,15 @@ def _nix_log(stream: BinaryIO, exit_code: int | None) -> dict[str, Any]:
     from gate.parse.nix_log import NixLogParser
 
     parser = NixLogParser(exit_code=exit_code)
-    _feed(parser, stream)
+    headed, lines = _feed_bare(parser, stream)
     ledger = parser.finish()
+    anything = lines > ledger.unread_lines
     return {
+        **_understanding(ledger.unread_lines, headed, anything=anything),
         "paths": [{"store_path": row.store_path, "how": row.how, "cause": row.cause} for row in ledger.paths],
         "masked": [{"name": row.name, "cause": row.cause, "certainty": row.certainty} for row in ledger.masked],
         "doubts": [asdict(doubt) for doubt in ledger.doubts],
         "doubt_count": ledger.doubt_count,
-        "unread_lines": ledger.unread_lines,
     }
 
 
@@ -148,9 +181,9 @@ def _server_log(stream: BinaryIO, _exit_code: int | None) -> dict[str, Any]:
     _feed(parser, stream)
     events = parser.finish()
     return {
+        **_understanding(parser.unread_lines, anything=parser.seen > 0, first=parser.first_unread),
         "events": [asdict(event) for event in events],
         "event_count": parser.seen,
-        "unread_lines": parser.unread_lines,
     }
 
 
@@ -219,7 +252,8 @@ def _shown(seen: dict[str, Any]) -> Outcome:
         lines.append(f"{name}: {len(rows)}")
         lines += [f"  {_one(row)}" for row in rows[:_ROWS]]
         lines += [f"  and {len(rows) - _ROWS} more; --format json has them all"] if len(rows) > _ROWS else []
-    return Outcome(exit_code=0, text=runner_safe("\n".join(lines)) + "\n", data=seen)
+    code = InconclusiveError.exit_code if seen.get("understood") == "nothing" else 0
+    return Outcome(exit_code=code, text=runner_safe("\n".join(lines)) + "\n", data=seen)
 
 
 def _one(found: object) -> str:

@@ -74,8 +74,8 @@ WITNESS: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "gate.toml names the place of the store's log, and not all of it could be read, or it has no event in the "
         "window",
-        "fix what the finding names; a store that logs nothing needs its log at INFO (RustFS: `RUST_LOG=info`), and a "
-        "store that logs to files needs the place of the file that it writes to",
+        "fix what the finding names; a store that logs nothing needs its log at INFO "
+        "(RustFS: `RUSTFS_OBS_LOGGER_LEVEL=info`), and one that logs to files needs the place of the file as store-log",
     ),
     code("log-unobservable", (INCONCLUSIVE,), "the server's log could not be captured", LOOK),
     code("log-not-here", (NOT_APPLICABLE,), "gate.toml says that the server's log can't be had here"),

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from gate import limits
-from gate.parse.lines import decode, strip_escapes
+from gate.parse.lines import LineSplitter, decode, strip_escapes
 
 _DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK: Final = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?"
@@ -129,6 +129,54 @@ def _journal_message(found: object) -> str | None:
         except (TypeError, ValueError):
             return None
     return found if isinstance(found, str) else None
+
+
+_JOB_HEAD: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:[^\t\n]{1,128}\t[^\t\n]{1,128}\t(?:\xef\xbb\xbf)?)?"
+    + TIME.encode()
+    + rb" (?:[0-9]{2}[OE][ +])?"
+)
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+class JobLogHeads:
+    """Takes off what GitHub and GitLab put before each line of a job's log, and a byte order mark.
+
+    The first line says whether there are such heads: a program's own times are not theirs. ``lines`` counts the lines
+    that had one.
+    """
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self._lines = LineSplitter(limits.NIX_EVENT_BYTES)
+        self._begun = b""
+        self._headed: bool | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """The same text without heads, as far as it has come."""
+        if self._headed is None:
+            self._begun += data
+            if b"\n" not in self._begun and len(self._begun) < limits.LINE_BYTES:
+                return b""
+            self._headed, data = self._begin()
+        if not self._headed:
+            return data
+        return b"".join(self._bare(line) + b"\n" for line in self._lines.feed(data))
+
+    def finish(self) -> bytes:
+        """The rest, a last line without its end."""
+        if self._headed is None:
+            self._headed, data = self._begin()
+            return self._bare(data) if self._headed else data
+        return self._bare(self._lines.rest())
+
+    def _begin(self) -> tuple[bool, bytes]:
+        return _JOB_HEAD.match(self._begun) is not None, self._begun.removeprefix(_BOM)
+
+    def _bare(self, line: bytes) -> bytes:
+        match = _JOB_HEAD.match(line)
+        self.lines += match is not None
+        return line[match.end() :] if match else line
 
 
 def unheaded(line: Bare) -> Iterator[Bare]:

@@ -7,7 +7,7 @@ import lzma
 import tarfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -22,6 +22,7 @@ from tests.unit.observe.nar_reading import narinfo
 from tests.unit.parse.test_push_recordings import PUSHES, recorded
 
 ROOT = Path(__file__).parents[3]
+WRAPPED = Path(__file__).parents[3] / "fixtures/recordings/wrapped"
 ATTIC = ROOT / "fixtures/recordings/attic"
 NIX = ROOT / "fixtures/recordings/nix"
 
@@ -31,8 +32,10 @@ def shown(capsys: pytest.CaptureFixture[str], *argv: str, code: int = 0) -> str:
     return capsys.readouterr().out
 
 
-def seen(capsys: pytest.CaptureFixture[str], kind: Kind, file: object, **choices: Any) -> dict[str, object]:
-    assert read(kind, str(file), format="json", **choices) == 0
+def seen(
+    capsys: pytest.CaptureFixture[str], kind: Kind, file: object, *, code: int | None = 0, **choices: Any
+) -> dict[str, object]:
+    assert read(kind, str(file), format="json", **choices) in ((0, 3) if code is None else (code,))
     said: dict[str, object] = json.loads(capsys.readouterr().out)
     return said
 
@@ -44,7 +47,9 @@ def test_recorded_pushes_are_shown_as_the_parser_reads_them(case: str, capsys: p
     names.feed(data)
     assert names.finish() == tuple(plan)
     told = parse_push_log(data, plan)
-    assert seen(capsys, "push-log", ATTIC / case / "stderr") == {
+    nothing: dict[str, object] = {"understood": "nothing"} if case == "cache-create" else {}  # another command's
+    assert seen(capsys, "push-log", ATTIC / case / "stderr", code=3 if nothing else 0) == {
+        **nothing,
         "announced": asdict(told.announced) if told.announced else None,
         "paths": [
             {
@@ -134,7 +139,11 @@ def test_recorded_builds_are_shown_as_the_parser_reads_them(
         exit_code = (None, 0, 1)[number % 3]
         (tmp_path / "log").write_bytes(data)
         ledger = parse_nix_log(data, exit_code=exit_code)
-        assert seen(capsys, "nix-log", tmp_path / "log", exit_code=exit_code) == {
+        found = seen(
+            capsys, "nix-log", tmp_path / "log", code=0 if ledger.unread_lines == 0 else None, exit_code=exit_code
+        )
+        found.pop("understood", None)
+        assert found == {
             "paths": [{"store_path": row.store_path, "how": row.how, "cause": row.cause} for row in ledger.paths],
             "masked": [{"name": row.name, "cause": row.cause, "certainty": row.certainty} for row in ledger.masked],
             "doubts": [asdict(doubt) for doubt in ledger.doubts],
@@ -144,6 +153,49 @@ def test_recorded_builds_are_shown_as_the_parser_reads_them(
         rows += len(ledger.paths)
         masked += len(ledger.masked)
     assert (len(nix_logs), rows > 50, masked > 10) == (90, True, True), (rows, masked)
+
+
+def test_a_push_log_out_of_a_job_of_github(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same paths as without its heads and its byte order mark; GitHub's own lines are counted."""
+    file = WRAPPED / "github-push.stderr"
+    said = seen(capsys, "push-log", file, exit_code=1)
+    assert said["lines_behind_heads"] == len(file.read_bytes().splitlines())
+    bare = tmp_path / "bare"
+    bare.write_bytes(b"".join(line.split(b"Z ", 1)[1] for line in file.read_bytes().splitlines(keepends=True)))
+    without = seen(capsys, "push-log", bare, exit_code=1)
+    assert {**without, "lines_behind_heads": said["lines_behind_heads"]} == said
+    claims = [path["claim"] for path in cast("list[dict[str, Any]]", said["paths"])]
+    assert (len(claims), claims.count("uploaded"), said["codes"]) == (5, 2, ["push-failed"])
+    assert shown(capsys, "push-log", str(file)).startswith("unread_lines: ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("push-log", b"12:06:04 \xe2\x9c\x85 5x9nmn51cszisf3gr829z2yq8y4hrnaa-beta-1.0 (1.20 MiB/s)\n"),
+        ("server-log", b"severity=error ERROR a::b: x\n"),
+        ("server-log", "2026-11-23T23:00:42Z ERROR a::b: x\n".encode("utf-16")),
+        ("nix-log", b"12:06:04 | copying path\n"),
+    ],
+)
+def test_a_log_of_which_nothing_is_understood_is_no_success(
+    kind: Kind, text: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "log").write_bytes(text)
+    out = shown(capsys, kind, str(tmp_path / "log"), code=3)
+    assert out.startswith("unread_lines: ")
+    assert "understood: nothing" in out
+    (tmp_path / "log").write_bytes(b"")
+    assert "understood" not in shown(capsys, kind, str(tmp_path / "log"))
+
+
+def test_a_line_of_a_server_log_that_is_not_understood_is_shown_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "log").write_bytes(b"2026-11-23T23:00:42Z ERROR a::b: x\n\x1b[31m::error::what\n")
+    assert shown(capsys, "server-log", str(tmp_path / "log")).startswith(
+        "unread_lines: 1\nfirst_unread: '::error::what'\nevents: 1\n"
+    )
 
 
 def test_server_logs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gate import limits
 from gate.model.parsed import LogEvent
-from gate.parse.log_heads import Bare, LogFrames, unheaded
+from gate.parse.log_heads import Bare, JobLogHeads, LogFrames, unheaded
 from gate.parse.server_log import ServerLogParser
 
 RECORDINGS = Path(__file__).parents[3] / "fixtures/recordings"
@@ -290,6 +290,42 @@ def test_the_origins_whose_events_are_kept_apart_are_bounded() -> None:
     assert parsed(many + asked)[0][0].request == "GET /x"
     events, parser = parsed(many + error.format("more") + asked)
     assert (events[0].request, len(events), parser.unread_lines) == (None, limits.LOG_ORIGINS + 1, 0)
+
+
+JOB = {
+    "GitHub": b"2026-09-07T12:06:00.1234567Z ",
+    "gh run view": b"job\tRun it\t\xef\xbb\xbf2026-09-07T12:06:00.1234567Z ",
+    "GitLab": b"2026-09-07T12:06:00.123456Z 00O ",
+}
+
+
+@pytest.mark.parametrize("name", JOB)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("size", [1, 50, 10_000])
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_what_a_job_has_before_its_lines(name: str, mark: bytes, size: int, end: bytes) -> None:
+    bare = b"one\r\n\n2026-09-07T12:06:00Z two\nthree" + end
+    text = mark + b"".join(JOB[name] + line for line in bare.splitlines(keepends=True))
+    heads = JobLogHeads()
+    out = b"".join(heads.feed(text[at : at + size]) for at in range(0, len(text), size)) + heads.finish()
+    assert (out, heads.lines) == (bare, 4)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"x", b"one\n2026-09-07T12:06:00Z two\n", b"x" * (limits.LINE_BYTES + 5) + b"\n"]
+)
+@pytest.mark.parametrize("size", [1000, 100_000])
+def test_a_text_whose_first_line_has_no_head_stays_as_it_is(text: bytes, size: int) -> None:
+    for mark in (b"", b"\xef\xbb\xbf"):
+        heads = JobLogHeads()
+        whole = mark + text
+        out = b"".join(heads.feed(whole[at : at + size]) for at in range(0, len(whole), size)) + heads.finish()
+        assert (out, heads.lines) == (text, 0)
+
+
+def test_a_lone_headed_line_without_its_end() -> None:
+    heads = JobLogHeads()
+    assert (heads.feed(JOB["GitHub"] + b"x"), heads.finish(), heads.lines) == (b"", b"x", 1)
 
 
 def test_hostile_heads_take_no_time() -> None:
