@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from gate.model.machine import Machine, ToolsFound
+from gate.model.machine import Machine, NixRead, ToolsFound
 
 
-def fold_machine(found: Sequence[ToolsFound]) -> Machine:
+def fold_machine(found: Sequence[ToolsFound], reads: Sequence[NixRead]) -> Machine:
     """The programs that were found, each once however many jobs used it."""
     tools = dict.fromkeys(tool for record in found for tool in record.tools if tool.path is not None)
     notes = dict.fromkeys(note for record in found for note in record.passed_over)
-    return Machine(tools=tuple(tools), passed_over=tuple(notes))
+    return Machine(tools=tuple(tools), passed_over=tuple(notes), nix_reads=tuple(reads))

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from gate.model.basics import value
+from gate.model.basics import Label, value
 
 
 @value
@@ -29,11 +29,33 @@ class ToolsFound:
 
 
 @value
+class NixRead:
+    """One reading of a published path by the machine's own Nix, with its settings, netrc and certificate authorities.
+
+    ``outcome``: ``whole`` (bytes and signature are good), ``wrong`` (another hash than its narinfo says), ``cut``,
+    ``untrusted``, ``absent``, ``denied``, ``tls``, ``connect``, ``deadline`` or ``other``; ``words`` is Nix's own line.
+    ``nar_hash`` is what the narinfo said to Nix, where that could be asked.
+    """
+
+    kind: Literal["nix-read"] = "nix-read"
+    label: Label
+    cache: str
+    store_path: str
+    attempt: int
+    outcome: Literal["whole", "wrong", "cut", "untrusted", "absent", "denied", "tls", "connect", "deadline", "other"]
+    words: str = ""
+    nar_hash: str | None = None
+    millis: int
+
+
+@value
 class Machine:
     """What the run used of the machine that it ran on; of a split run, of all its machines.
 
     ``tools`` are the programs that were found, each once; ``passed_over`` are the entries of PATH that were not used.
+    ``nix_reads`` are the readings by the machine's own Nix.
     """
 
     tools: tuple[ToolIdentity, ...] = ()
     passed_over: tuple[str, ...] = ()
+    nix_reads: tuple[NixRead, ...] = ()

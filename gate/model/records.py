@@ -11,7 +11,7 @@ from gate.model.basics import Label, Phase, Truth, value
 from gate.model.incident_records import DiskSeen, EventsSeen, PreviousLogSeen
 from gate.model.listening import Listening
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
-from gate.model.machine import ToolsFound
+from gate.model.machine import NixRead, ToolsFound
 from gate.model.nar_read import NarRead
 from gate.model.parsed import StateFacts
 from gate.model.part_records import LogStood, PartBegun, PartJoined, PartRejected
@@ -458,6 +458,7 @@ Record = (
     | PartJoined
     | PartRejected
     | ToolsFound
+    | NixRead
     | CaptureClosed
     | Trouble
     | Cancelled

@@ -34,6 +34,15 @@ def parse_path_info(body: bytes) -> tuple[PathFacts, ...]:
     return tuple(facts)
 
 
+def parse_narinfo_hashes(body: bytes) -> dict[str, str]:
+    """The NarHash of each path that a cache has, by ``nix path-info --json --store``; what it lacks is left out."""
+    hashes: dict[str, str] = {}
+    for path, given in _entries(loads(body, cap=NIX_JSON_BYTES, what="The path info")):
+        if isinstance(given, dict) and given.get("valid") is not False:
+            hashes[path] = sha256_nix32(as_text(given.get("narHash"), f"The narHash of {path}"))
+    return hashes
+
+
 def parse_settings(body: bytes) -> NixSettings:
     """``nix show-config --json`` (``nix config show --json`` since 2.20); `ForeignTextError` when it is none."""
     what = "The settings of Nix"

@@ -43,6 +43,7 @@ from gate.probe.phases import observe_phase, watch_buckets
 from gate.probe.plan import ending_after, publish_all
 from gate.probe.publishing import Publication, know_references
 from gate.probe.reading import look_for_canary, look_for_references, read_back, read_once_more
+from gate.probe.second_reader import nix_reading
 from gate.probe.site import Site, open_site
 from gate.probe.stages import skip, stage, stopped
 from gate.probe.trials import try_access_controls, try_bit_flip
@@ -292,6 +293,8 @@ def _publish(site: Site, world: World, pre: SealedPart) -> None:
         skip(site, PUBLISH, f"the evidence before is not clean: {'; '.join(reasons)}")
     else:
         publish_all(site, world)
+        with nix_reading(site, world):  # here, for this is the job that is known to have Nix
+            pass
 
 
 def _post(site: Site, world: World, known: Mapping[str, SealedPart], doubts: Sequence[str]) -> None:

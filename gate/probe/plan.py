@@ -27,6 +27,7 @@ from gate.probe.logs import capture_logs
 from gate.probe.phases import observe_phase
 from gate.probe.publishing import Publication, canaries, expect, publish
 from gate.probe.reading import look_for_canary, look_for_references, read_back, read_once_more
+from gate.probe.second_reader import nix_reading
 from gate.probe.site import Site, open_site
 from gate.probe.stages import skip, stage, stopped
 from gate.probe.trials import try_access_controls, try_bit_flip
@@ -107,8 +108,9 @@ def _pre(site: Site, world: World) -> None:
 
 
 def _post(site: Site, world: World) -> None:
-    observe_phase(site, world, Phase.POST)
-    read_once_more(site, world)
+    with nix_reading(site, world):
+        observe_phase(site, world, Phase.POST)
+        read_once_more(site, world)
 
 
 def publish_all(site: Site, world: World) -> None:

@@ -272,6 +272,8 @@ def _publish() -> Part:
     for label, paths in SETS.items():
         made = tapes.publication(label, paths)
         records += [record for record in made if not isinstance(record, say.BucketSampled | say.CanaryObject)]
+    records += [tapes.nix_read(Label.CANARY, facts) for facts in SETS[Label.CANARY]]
+    records += [tapes.nix_read(Label.PROFILE, facts) for facts in SETS[Label.PROFILE][:10]]
     closed = (tapes.closed(name, data) for name, data in files.items())
     return Part((*records, *closed, say.RunComplete()), files)
 

@@ -17,7 +17,7 @@ from gate.judge.verdict import judge
 from gate.model import records as say
 from gate.model.basics import Kind, Label, Phase, Truth
 from gate.model.document import Facts, Finding, Verdict
-from gate.model.machine import ToolIdentity, ToolsFound
+from gate.model.machine import NixRead, ToolIdentity, ToolsFound
 from gate.model.nar_read import NarRead
 from gate.model.policy import Identity, Policy, Tools
 from gate.parse.nix_hash import to_nix32
@@ -190,6 +190,19 @@ def body_read(label: Label, facts: say.PathFacts, **changes: object) -> say.Body
         attempt=1,
         narinfo=answer(body=narinfo(facts)),
         nar=good_nar(facts),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # test
+
+
+def nix_read(label: Label, facts: say.PathFacts, **changes: object) -> NixRead:
+    made = NixRead(
+        label=label,
+        cache="main" if label is Label.PROFILE else "probe",
+        store_path=facts.store_path,
+        attempt=1,
+        outcome="whole",
+        nar_hash=facts.nar_hash,
+        millis=9,
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # test
 
@@ -391,6 +404,8 @@ def healthy() -> Run:
         child("build", "build.log"),
         *publication(Label.CANARY, CANARIES),
         *publication(Label.PROFILE, SOURCES),
+        *(nix_read(Label.CANARY, facts) for facts in CANARIES),
+        *(nix_read(Label.PROFILE, facts) for facts in SOURCES),
         *phase_records(Phase.POST, POST_NONCE),
         *(closed(name, data) for name, data in files.items()),
         say.RunComplete(),

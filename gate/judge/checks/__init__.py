@@ -13,6 +13,7 @@ from gate.judge.checks.incident import check_incident
 from gate.judge.checks.machine import check_machine
 from gate.judge.checks.push import check_push
 from gate.judge.checks.run import check_caches, check_captures, check_run
+from gate.judge.checks.second_reader import check_second_reader
 from gate.judge.checks.server_log import check_server_log
 from gate.judge.checks.state import check_state
 from gate.judge.checks.store import check_store
@@ -37,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     check_build,
     check_push,
     check_bodies,
+    check_second_reader,
     check_closure,
     check_server_log,
     check_store_log,

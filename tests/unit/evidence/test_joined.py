@@ -42,7 +42,8 @@ def test_a_synthetic_run_is_held_to_the_nonce_too(nonce: str, wrong: set[str]) -
 
 def synthetic(own: tuple[say.PathFacts, ...]) -> Split:
     """The run of the smallest profile: no twin, one path."""
-    return replace_set(without(healthy(), Label.TWIN), Label.PROFILE, own)
+    split = replace_set(without(healthy(), Label.TWIN), Label.PROFILE, own)
+    return split.with_record("publish", *(tapes.nix_read(Label.PROFILE, facts) for facts in own))
 
 
 # --- order ------------------------------------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ def test_good_samples_of_another_phase_do_not_hide_a_loss() -> None:
 def test_reads_by_the_publishing_job_alone_prove_nothing() -> None:
     evidence = healthy().change("post", say.BodyRead, lambda record: None).judged()
     assert evidence.verdict.word is Word.INCONCLUSIVE
-    assert codes(evidence) == {"body-unread"}
+    assert codes(evidence) == {"body-unread", "reader-short"}
     assert evidence.coverage.proved_paths == 0
 
 
@@ -201,7 +202,7 @@ def test_a_plan_that_post_did_not_take_over_is_unread() -> None:
         .change("post", say.BodyRead, lambda record: None)
     )
     evidence = split.judged()
-    assert codes(evidence) == {"body-unread"}
+    assert codes(evidence) == {"body-unread", "reader-short"}
 
 
 def test_no_job_can_excuse_the_run_from_counting() -> None:

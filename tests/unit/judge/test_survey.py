@@ -17,7 +17,7 @@ from gate.evidence.wire import adapter, read_entry
 from gate.judge.verdict import judge
 from gate.model import records as say
 from gate.model.basics import Label, Phase
-from gate.model.machine import ToolsFound
+from gate.model.machine import NixRead, ToolsFound
 from tests.helpers import tapes
 from tests.helpers.tapes import Run, healthy
 
@@ -49,6 +49,11 @@ HARMLESS = {
     "tools.tools.*.path": "which path it is, `diff` shows; that there is one is what counts",
     "tools.tools.*.version": "told for people",
     "tools.tools.*.sha256": "which file it is, `diff` shows; that it is known is what counts",
+    "nix-read.cache": "told for people: the push set says where a path was published",
+    "nix-read.attempt": "the gate's own count",
+    "nix-read.words": "told for people",
+    "nix-read.millis": "told for people",
+    "nix-read.nar_hash": "None where Nix was not asked for it; another hash is doubt, as the tests of the reader show",
     "tools.passed_over*": "what was not used",
     "stage.*": "the course for people; a trouble has a record of its own",
     "bucket-sample.number": "but for one that comes twice",
@@ -102,10 +107,11 @@ def small() -> Run:
     """The healthy run with two sources and no record that says what another says: short enough to be folded often."""
     kept: list[say.Record] = []
     paths = tapes.SOURCES[:2]
+    others = {path.store_path for path in tapes.SOURCES[2:]}
     for record in healthy().records:
         if isinstance(record, say.PushSetKnown) and record.label is Label.PROFILE:
             kept.append(replace(record, paths=paths))
-        elif not (isinstance(record, say.BodyRead) and record.store_path in {p.store_path for p in tapes.SOURCES[2:]}):
+        elif not (isinstance(record, say.BodyRead | NixRead) and record.store_path in others):
             kept.append(record)
     run = Run(tuple(kept), healthy().files).with_policy(min_fresh=2, min_paths=2, samples=1)
     one = run.change(say.BucketSampled, lambda row: None if row.number > 1 and row.phase is not Phase.DURING else row)
@@ -186,5 +192,5 @@ def test_each_record_is_needed_once(number: int) -> None:
     if isinstance(ENTRIES[number].record, say.StageMark):
         return
     assert word([*ENTRIES[:number], *ENTRIES[number + 1 :]]) != "pass"
-    kept = isinstance(ENTRIES[number].record, say.BodyRead | say.CacheConfigSeen | ToolsFound)
+    kept = isinstance(ENTRIES[number].record, say.BodyRead | say.CacheConfigSeen | ToolsFound | NixRead)
     assert (word([*ENTRIES[: number + 1], *ENTRIES[number:]]) == "pass") is kept

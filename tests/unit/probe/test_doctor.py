@@ -91,6 +91,7 @@ def test_where_nothing_answers_nothing_is_good_and_nothing_is_left(host: str, tm
     assert made.verdict.exit_code == 3
     assert {claim.family for claim in made.unknown} == {
         *("run", "build", "log", "bucket", "state", "epoch", "cache", "control", "push", "body", "tool", "store"),
+        "reader",
     }
     assert list(tmp_path.iterdir()) == []
 
