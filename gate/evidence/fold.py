@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TypeVar
 
+from gate import limits
 from gate.errors import ForeignTextError
 from gate.evidence.bodies import Expected, fold_body
 from gate.evidence.buckets import fold_buckets, fold_pace
@@ -15,7 +16,7 @@ from gate.evidence.incident import PREVIOUS_LOG, fold_incident
 from gate.evidence.log_join import failures_of
 from gate.evidence.logs import fold_build, fold_server_log
 from gate.evidence.machine import fold_machine
-from gate.evidence.origin import origin_entries
+from gate.evidence.origin import answers_in, origin_entries
 from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push
 from gate.evidence.references import fold_references
 from gate.evidence.states import fold_state
@@ -27,7 +28,7 @@ from gate.evidence.watched import fold_during
 from gate.model import records as say
 from gate.model.basics import Claim, Label, Phase, Truth
 from gate.model.body import Body
-from gate.model.document import CacheFacts, Canary, Control, Facts, PhaseFacts, Stage, Subject, Workload
+from gate.model.document import CacheFacts, Canary, Control, Facts, PhaseFacts, SlowAnswer, Stage, Subject, Workload
 from gate.model.incident_records import DiskSeen, EventsSeen, PreviousLogSeen
 from gate.model.journal_facts import Captured, JournalFacts, Stopped
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
@@ -284,6 +285,7 @@ def _phase(tape: Tape, phase: Phase, policy: Policy, canary: Canary | None) -> P
     return PhaseFacts(
         buckets=buckets,
         pace=fold_pace(samples, buckets),
+        slow=tuple(_slow(tape.entries, phase)),
         drives=fold_drives(samples),
         state=fold_state(states[-1]) if states else None,
         workloads=tuple(
@@ -304,6 +306,16 @@ def _phase(tape: Tape, phase: Phase, policy: Policy, canary: Canary | None) -> P
         canary=canary,
         replicas_error=next((look.error for look in reversed(tape.of(ReplicaCanaries)) if look.phase is phase), ""),
     )
+
+
+def _slow(entries: Sequence[say.Entry], phase: Phase) -> Iterable[SlowAnswer]:
+    """Answers of the store beside the samples that took longer than it takes RustFS to give up a disk operation."""
+    for entry in entries:
+        record = entry.record
+        if isinstance(record, say.StateSeen | say.UploadsSeen) and record.phase is phase:
+            for answer in answers_in(record):
+                if answer.millis > limits.STORE_SLOW_SECONDS * 1000:
+                    yield SlowAnswer(source=record.kind, at=entry.at, millis=answer.millis)
 
 
 def _stages(tape: Tape) -> tuple[Stage, ...]:

@@ -95,6 +95,15 @@ class SamplePace:
 
 
 @value
+class SlowAnswer:
+    """An answer of the store beside the samples that took longer than `limits.STORE_SLOW_SECONDS`, when it had come."""
+
+    source: str
+    at: str
+    millis: int
+
+
+@value
 class State:
     """The OpenTofu state object by HEAD: whether it is there, its ETag, size and version, and the lock.
 
@@ -160,6 +169,7 @@ class PhaseFacts:
     replicas_error: str = ""
     drives: tuple[DriveTrouble, ...] = ()
     pace: SamplePace | None = None
+    slow: tuple[SlowAnswer, ...] = ()
 
 
 @value

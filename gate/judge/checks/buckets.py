@@ -23,6 +23,12 @@ def check_buckets(facts: Facts) -> Iterator[Finding]:
     for phase, pace in ((Phase.PRE, facts.pre.pace), (Phase.DURING, facts.during.pace), (Phase.POST, facts.post.pace)):
         if pace is not None:
             yield from _stalls(facts, phase, pace)
+    for phase, seen in ((Phase.PRE, facts.pre), (Phase.POST, facts.post)):
+        for number, row in enumerate(seen.slow):
+            told = f"an answer of the store ({row.source}) took {row.millis} ms and had come at {row.at}"
+            yield finding(
+                "store-slow", row.source, told, phase=phase, evidence=(pointer(phase.value, "slow", str(number)),)
+            )
 
 
 def _row(facts: Facts, name: str, phase: Phase, bucket: Bucket, before: Bucket | None) -> Finding:

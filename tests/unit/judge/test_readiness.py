@@ -356,3 +356,7 @@ def test_a_deleted_state_is_named_with_the_marker_that_hides_it() -> None:
 def test_a_store_that_starts_is_named_by_its_own_words() -> None:
     ready = read(get=answer(503), fault="ServiceUnavailable", message="waiting for storage_quorum", content="unread")
     level(ready, Level.UNKNOWN, "it could not be read (HTTP 503 ServiceUnavailable, waiting for storage_quorum)")
+
+
+def test_samples_closer_than_wanted_prove_nothing_of_the_bucket() -> None:
+    level(judged(spacing_millis=8000), Level.UNKNOWN, "sample 2 began 1000 ms after sample 1, expected 8000 ms")

@@ -231,3 +231,23 @@ def test_the_servers_own_message_is_told() -> None:
     assert "list: HTTP 503 ServiceUnavailable, waiting for storage_quorum" in words(run, "bucket-unobservable")
     bare = edited(Phase.PRE, lambda seen: replace(seen, listing=(answer(503, "waiting for\nstorage_quorum\x1b[31m"),)))
     assert r"list: HTTP 503, waiting for storage_quorum\x1b[31m" in words(bare, "bucket-unobservable")
+
+
+@pytest.mark.parametrize("phase", [Phase.PRE, Phase.POST])
+def test_a_slow_answer_beside_the_samples_is_doubt_too(phase: Phase) -> None:
+    def slow(record: say.StateSeen) -> say.StateSeen:
+        return replace(record, head=replace(record.head, millis=11_400)) if record.phase is phase else record
+
+    run = healthy().change(say.StateSeen, slow)
+    assert run.rows() == {("store-slow", "inconclusive")}
+    assert "an answer of the store (state) took 11400 ms" in words(run, "store-slow")
+
+
+def test_a_state_that_was_deleted_says_by_which_marker() -> None:
+    gone = replace(answer(404), deleted=True, version_id="v9")
+    run = healthy().change(
+        say.StateSeen, lambda record: replace(record, head=gone) if record.phase is Phase.POST else record
+    )
+    assert "HTTP 404: a delete marker v9 hides an older version" in words(run, "state-lost")
+    bare = healthy().change(say.StateSeen, lambda record: replace(record, head=replace(gone, version_id=None)))
+    assert "HTTP 404: a delete marker hides an older version" in words(bare, "state-absent")
