@@ -168,6 +168,7 @@ BUNDLE_MEMBERS: Final = 200  # an evidence folder has about a dozen files
 BUNDLE_NAME_BYTES: Final = 255
 BUNDLE_RATIO: Final = 200  # deflate gives 1,032 at most; journals and logs give 10 to 60
 BUNDLE_RATIO_FREE_BYTES: Final = 1024 * 1024  # members up to this size may have any ratio
+MASKED_CHARS: Final = 4  # a shorter piece of a secret would put stars all over a log
 SKEW_SECONDS: Final = 300  # a time further in the future than this is refused (sigstore: integrated time in future)
 STATEMENT_BYTES: Final = 64 * 1024
 BREAK_GLASS_DAYS: Final = 14  # a longer one is a policy, not an emergency

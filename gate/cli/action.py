@@ -7,13 +7,15 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
 from gate.cli.outcome import Outcome
 from gate.cli.streams import complain, say
 from gate.errors import GateError
+
+FORGE_TOKENS: Final = ("GATE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
 
 
 def action_run() -> int:
@@ -22,6 +24,7 @@ def action_run() -> int:
     from gate.github.told import say_ended
 
     try:
+        _mask(os.environ)
         outcome = _run(os.environ)
     except GateError as error:
         outcome = Outcome.of_error(error)
@@ -64,6 +67,23 @@ def action_finish(folder: Annotated[Path, Parameter(help="The evidence folder th
     # Last: what a step wrote here stands even when the step is killed (actions/runner ActionRunner.cs:282).
     outputs.append(runner.output, outputs.output_file(values, f"gate_{secrets.token_hex(16)}"))
     return 0
+
+
+def _mask(environ: Mapping[str, str]) -> None:
+    """Have the runner mask each secret before anything uses it: one from a file or a step's output is none of its own.
+
+    This is the one place that prints a secret, as the runner's command, which it takes out of the log.
+    """
+    if environ.get("GITHUB_ACTIONS") != "true":  # anywhere else it would stay in the log
+        return
+    from gate.cli.probing import read_secret_file
+    from gate.github.outputs import masks
+    from gate.settings import SETTINGS
+
+    names = [row.env for row in SETTINGS if row.type == "secret"]
+    values = [environ.get(name, "") for name in (*names, *FORGE_TOKENS)]
+    values += [read_secret_file(environ[f"{name}_FILE"]) for name in names if environ.get(f"{name}_FILE")]
+    say("".join(f"{line}\n" for line in masks(values)))
 
 
 def _run(environ: Mapping[str, str]) -> Outcome:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from gate.cli.action import FORGE_TOKENS
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.cli.parameters import AsFormat, JsonInto
 from gate.errors import RefusedError
@@ -66,7 +67,7 @@ def run_require(*, push_follows: bool, config: str) -> Outcome:
 
 def read_token() -> Secret:
     """The token for GitHub's interface; raises `RefusedError` where there is none."""
-    for name in ("GATE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"):
+    for name in FORGE_TOKENS:
         if os.environ.get(name, "").strip():
             return Secret(os.environ[name].strip())
     message = "GITHUB_TOKEN is not set: give it as `env: GITHUB_TOKEN: ${{ github.token }}` (actions: read)"

@@ -7,7 +7,7 @@ Formats: https://docs.github.com/en/actions/reference/workflows-and-actions/work
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -97,6 +97,21 @@ def annotations(ending: Ending) -> Iterator[str]:
     if level == "error":
         for code, told in ending.reasons[: left["error"]]:
             yield _command(level, code, told)
+
+
+def masks(secrets: Iterable[str]) -> Iterator[str]:
+    """The commands by which the runner leaves these values out of every log from then on, each once.
+
+    A value of several lines is masked line by line too: a log is read by lines. Pieces of under `limits.MASKED_CHARS`
+    characters are none of a secret's: every log would be full of stars.
+    """
+    found: dict[str, None] = {}
+    for secret in secrets:
+        for piece in (secret.strip(), *secret.splitlines()):
+            if len(piece.strip()) >= limits.MASKED_CHARS:
+                found[piece.strip()] = None
+    for piece in found:
+        yield f"::add-mask::{piece.translate(_DATA)}"
 
 
 def append(path: Path, data: bytes) -> None:

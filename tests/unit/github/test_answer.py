@@ -257,6 +257,29 @@ def test_the_same_pass_of_a_step_that_was_cancelled_blocks(steps: Callable[..., 
     assert ended(steps("cancelled")) == ("inconclusive", "fail", "3")
 
 
+def test_each_secret_is_masked_once_before_its_use_and_printed_nowhere_else(
+    steps: Callable[..., dict[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A secret out of a file, or out of another step's output, is none that the runner masks by itself."""
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "push").write_text("from-a-file\n")
+    given_ = {"GATE_PUSH_TOKEN_FILE": str(tmp_path / "secrets" / "push"), "GATE_READ_TOKEN": "of-another-step"}
+    steps(GITHUB_ACTIONS="true", **given_)
+    said = capsys.readouterr()
+    first = said.out.split("\n")[:3]
+    assert sorted(first) == ["::add-mask::from-a-file", f"::add-mask::{gh.TOKEN}", "::add-mask::of-another-step"]
+    rest = said.out.split("\n", 3)[3] + said.err
+    assert not [secret for secret in ("from-a-file", gh.TOKEN, "of-another-step") if secret in rest]
+
+
+def test_nothing_is_masked_where_no_runner_reads(
+    steps: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    steps()
+    assert "add-mask" not in capsys.readouterr().out
+
+
 def test_a_push_that_follows_needs_evidence(steps: Callable[..., dict[str, str]]) -> None:
     values = steps(GATE_ACTION_PUSH_FOLLOWS="true")
     assert ended(values) == ("inconclusive", "fail", "3")

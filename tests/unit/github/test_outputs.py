@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from gate import limits
 from gate.errors import RefusedError
 from gate.github.ending import Ending
-from gate.github.outputs import OUTPUTS, UPLOAD_PATH, annotations, append, output_file, output_values, step_summary
+from gate.github.outputs import (
+    OUTPUTS,
+    UPLOAD_PATH,
+    annotations,
+    append,
+    masks,
+    output_file,
+    output_values,
+    step_summary,
+)
 from gate.model.basics import Word
 from gate.model.document import Evidence
 from tests.unit.render import samples
@@ -222,3 +231,16 @@ def test_only_a_regular_file_is_written(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="can't be written"):
         append(tmp_path / "pipe", b"x")
     assert (tmp_path / "target").read_bytes() == b""
+
+
+def test_each_secret_is_masked_once_and_line_by_line() -> None:
+    made = list(masks(["topsecret", "", "abc", "-----BEGIN\nline one\n-----END\n", "topsecret", "50%\rmore"]))
+    assert made == [
+        "::add-mask::topsecret",
+        "::add-mask::-----BEGIN%0Aline one%0A-----END",
+        "::add-mask::-----BEGIN",
+        "::add-mask::line one",
+        "::add-mask::-----END",
+        "::add-mask::50%25%0Dmore",
+        "::add-mask::more",
+    ]
