@@ -1,4 +1,4 @@
-"""Write what is generated: settings, reason codes, and the marked parts of action.yml, docs/action.md and README.md.
+"""Write what is generated: settings, reason codes, trust, and the marked parts of action.yml and of other documents.
 
 ``python scripts/docs.py`` writes them; ``tests/unit/test_docs.py`` fails when they are out of date.
 """
@@ -21,28 +21,27 @@ NOTE = "<!-- Made by `make docs` from the code. Change the table there. -->"
 def documents() -> Mapping[str, str]:
     """Every generated document by its path below the project's root."""
     action = with_part(with_part(_read("action.yml"), "settings", action_inputs()), "variables", action_variables())
-    told = _read("docs/action.md")
-    for name, table in (("inputs", inputs_table(action)), ("outputs", outputs_table(action))):
-        told = with_part(told, name, table)
-    readme = _read("README.md")
     parts = {
-        "inputs": inputs_table(action),
-        "outputs": outputs_table(action),
-        "permissions": permissions_table(),
-        "templates": templates(),
-        "exit-codes": exit_codes_table(),
-        "profiles": profiles_table(),
+        "README.md": {"template": template(ROOT / "workflows" / "dispatched-probe.yml")},
+        "workflows/README.md": {"templates": templates()},
+        "docs/action.md": {
+            "inputs": inputs_table(action),
+            "outputs": outputs_table(action),
+            "permissions": permissions_table(),
+        },
+        "docs/exit-codes.md": {"exit-codes": exit_codes_table()},
     }
-    for name, lines in parts.items():
-        readme = with_part(readme, name, lines)
-    return {
+    made = {
         "docs/settings.md": settings(),
         "docs/reason-codes.md": reason_codes(),
         "docs/trust.md": trust(),
         "action.yml": action,
-        "docs/action.md": told,
-        "README.md": readme,
     }
+    for path, tables in parts.items():
+        made[path] = _read(path)
+        for name, lines in tables.items():
+            made[path] = with_part(made[path], name, lines)
+    return made
 
 
 def trust() -> str:
@@ -81,6 +80,10 @@ def settings() -> str:
         "## Profiles",
         "",
         "Further ones, or other bounds for these, come from `[profiles.<name>]` of `gate.toml` with the keys below.",
+        "",
+        *profiles_table(),
+        "",
+        "Their bounds, by the keys of `gate.toml`:",
         "",
         "| profile | confirm phrase | push-set | installable | min-paths | max-paths | max-bytes | min-fresh |",
         "|---|---|---|---|---|---|---|---|",
@@ -158,7 +161,7 @@ def permissions_table() -> list[str]:
     for path in sorted([*ROOT.glob("workflows/*.yml"), ROOT / ".github/workflows/trusted-publication-probe.yml"]):
         where = path.relative_to(ROOT)
         rows = _rights(path)
-        lines += [f"| [{where.name}]({where}) | {job} | `{right}` | {_cell(why)} |" for job, right, why in rows]
+        lines += [f"| [{where.name}](../{where}) | {job} | `{right}` | {_cell(why)} |" for job, right, why in rows]
     return lines
 
 
@@ -176,10 +179,15 @@ def templates() -> list[str]:
     """The workflows to copy, whole, each behind its first line."""
     lines = []
     for path in sorted((ROOT / "workflows").glob("*.yml")):
-        text = _read(str(path.relative_to(ROOT)))
-        lines += [f"<details><summary><code>workflows/{path.name}</code>: {_what(text)}</summary>", "", "```yaml"]
-        lines += [text.rstrip(), "```", "", "</details>", ""]
+        what = _what(_read(str(path.relative_to(ROOT))))
+        lines += [f"<details><summary><code>{path.name}</code>: {what}</summary>", ""]
+        lines += [*template(path), "", "</details>", ""]
     return lines[:-1]
+
+
+def template(path: Path) -> list[str]:
+    """One workflow to copy, whole."""
+    return ["```yaml", _read(str(path.relative_to(ROOT))).rstrip(), "```"]
 
 
 def _what(text: str) -> str:
@@ -191,7 +199,7 @@ def exit_codes_table() -> list[str]:
     told = {
         Word.PASS: "every claim that a pass needs was positively seen",
         Word.REFUSED: "wrong settings, tools, caps or confirm phrase; nothing of the profile was published",
-        Word.INCONCLUSIVE: "something that a pass needs could not be told",
+        Word.INCONCLUSIVE: "something that a pass needs could not be determined, or the run was cut short",
         Word.QUARANTINE: "the index or a published body is wrong",
     }
     rows = [f"| {word.value}: {told[word]} | {EXIT_CODES[word]} | {_blocks(word)} |" for word in told]

@@ -1,4 +1,4 @@
-"""Put the summary of a real run of the incident into README.md, between its marks.
+"""Write docs/example-summary.md from a real run of the incident, and its first lines into README.md.
 
 ``python scripts/readme.py`` runs the lab; ``tests/unit/render/test_readme_summary.py`` says when it is time to.
 """
@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 INCIDENT = ("--profile", "medium-check", "--fault", "index-lost-during-push", "--finish-push")
 MARKS = re.compile(r"(<!-- summary:begin -->\n).*?(<!-- summary:end -->)", re.DOTALL)
 SHOWN_FOLDER = "build/readme/incident"
+FIRST_LINES = 15
 
 
 def main() -> None:
@@ -20,15 +21,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "incident"
         argv = [sys.executable, "-m", "gate", "lab", *INCIDENT, "--output", str(out)]
-        said = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False).stdout  # noqa: S603  # our own command
-    summary, evidence, _ = said.partition(f"evidence: {out}\n")
+        result = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False).stdout  # noqa: S603  # our own command
+    summary, evidence, _ = result.partition(f"evidence: {out}\n")
     if not evidence:
         sys.exit("the run gave no summary: see what `make demo` says")
-    block = f"```text\n{summary}evidence: {SHOWN_FOLDER}\n```\n"
-    readme = ROOT / "README.md"
-    readme.write_text(
-        MARKS.sub(lambda match: match[1] + block + match[2], readme.read_text(encoding="utf-8")), encoding="utf-8"
-    )
+    lines = [*summary.splitlines(), f"evidence: {SHOWN_FOLDER}"]
+    for path, shown in (("docs/example-summary.md", lines), ("README.md", lines[:FIRST_LINES])):
+        block = "\n".join(("```text", *shown, "```", ""))
+        document = (ROOT / path).read_text(encoding="utf-8")
+        if not MARKS.search(document):
+            sys.exit(f"{path} has no marks <!-- summary:begin --> and <!-- summary:end -->: put them back")
+        changed = MARKS.sub(lambda match, block=block: match[1] + block + match[2], document)
+        (ROOT / path).write_text(changed, encoding="utf-8")
 
 
 if __name__ == "__main__":

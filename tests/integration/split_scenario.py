@@ -1,6 +1,7 @@
 """Runs a split run against the lab: five processes, each with an environment that holds its own secrets alone.
 
-The commands are those of docs/split-rights.md; afterwards a newcomer does what README.md says, and no more.
+The commands are those of docs/split-rights.md; afterwards a newcomer does what docs/getting-started.md and
+README.md say, and no more.
 A process of its own, because a private /nix is for a whole process. ``lose`` takes the buckets out of the index when
 the profile is about to be pushed. Prints what was seen as one JSON object.
 """
@@ -142,33 +143,53 @@ def split_run(site: Site, *, lose: bool) -> Mapping[str, Any]:
 
 
 def newcomer(site: Site) -> dict[str, Any]:
-    """README.md alone: its gate.toml with this site's places in it, the four secrets, its commands in a shell.
+    """The documents alone: each command of docs/getting-started.md and of README.md in a shell, with its exit code.
 
+    The gate.toml is the document's with this site's places in it, the secrets are the four.
     The folder is the checkout of a flake, and nothing is set beside but what a site on loopback needs.
     """
     from gate.seal import verify
 
-    text = ROOT.joinpath("README.md").read_text(encoding="utf-8")
-    written = re.search(r"(?s)```toml\n(.*?)```", text)
-    block = re.search(r"(?s)```console\n(publication-gate doctor\n.*?)```", text)
+    start = ROOT.joinpath("docs", "getting-started.md").read_text(encoding="utf-8")
+    readme = ROOT.joinpath("README.md").read_text(encoding="utf-8")
+    written = re.search(r"(?s)```toml\n(.*?)```", start)
     assert written is not None
-    assert block is not None
     folder = site.work / "newcomer"
     shutil.copytree(site.stack.work / "flake", folder)
+    environ = {**site.stack.environ(), **site.secrets, "PYTHONPATH": str(ROOT)}
+    environ |= {f"GIT_{who}_{what}": "lab@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    tools = (Path(sys.executable).parent, site.stack.client.parent)
+    environ["PATH"] = os.pathsep.join((*map(str, tools), environ["PATH"]))
+    for command in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", "flake")):
+        subprocess.run(["git", "-C", str(folder), *command], env=environ, check=True)
     settings = site.stack.settings_for(PROFILE)
     names = [(table, key) for table, keys in tomllib.loads(written[1]).items() for key in keys]
     beside = [("cache", "plain-http-hosts"), ("sampling", "samples"), ("sampling", "sample-spacing")]
     (folder / "gate.toml").write_text(as_toml(settings, [*names, *beside]), encoding="utf-8")
-    git = ["git", "-C", str(folder), "-c", "user.name=lab", "-c", "user.email=lab@example.org"]
-    for command in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", "flake")):
-        subprocess.run([*git, *command], check=True)
-    environ = {**site.stack.environ(), **site.secrets, "PYTHONPATH": str(ROOT)}
-    tools = (Path(sys.executable).parent, site.stack.client.parent)
-    environ["PATH"] = os.pathsep.join((*map(str, tools), environ["PATH"]))
-    shell = ["bash", "-euc", block[1]]
-    done = subprocess.run(shell, cwd=folder, env=environ, capture_output=True, text=True, check=False)
-    words = [verify(run)[0].verdict.word.value for run in folder.glob("evidence/*")]
-    return {"newcomer": [done.returncode, words], "newcomer_said": done.stdout + done.stderr}
+    lines = [
+        *console(start, "echo /evidence/"),
+        *console(start, "publication-gate"),
+        *console(readme, "publication-gate doctor"),
+        *console(readme, "publication-gate capture"),
+        *console(readme, "publication-gate explain"),
+    ]
+    codes, texts = {}, []
+    for line in (*lines, *console(readme, "publication-gate verify")):
+        medium = [run.parent for run in folder.glob("evidence/2*/evidence.json")]
+        shell = ["bash", "-euc", line.replace("evidence/RUN", str(medium[0]) if medium else "evidence/RUN")]
+        done = subprocess.run(shell, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+        codes[line] = done.returncode
+        texts.append(done.stdout + done.stderr)
+    words = {run.name: verify(run)[0].verdict.word.value for run in folder.glob("evidence/*-1")}
+    return {"newcomer": codes, "newcomer_words": words, "newcomer_texts": texts}
+
+
+def console(text: str, start: str) -> list[str]:
+    """The commands of each example for a console that begins so."""
+    blocks = re.findall(r"(?s)```console\n(.*?)```", text)
+    lines = [line for block in blocks if block.startswith(start) for line in block.splitlines()]
+    assert lines, start
+    return lines
 
 
 def looked(site: Site, run: Path, parts: Sequence[Path]) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """Every example of the documents is run: here, or by the test that stands beside it."""
 
+import configparser
 import hashlib
+import json
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +17,63 @@ import pytest
 import yaml
 
 from gate.cli.main import app, main
+from gate.judge.check_kinds import KINDS
+from gate.judge.registry import CODES
+from gate.judge.verdict import judge
 from gate.lab.tokens import CLAIM, Mint
-from gate.settings import SETTINGS, resolve
+from gate.settings import PROFILES, SETTINGS, resolve
 from tests.helpers import tapes
 from tests.unit.test_seal import folder
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *ROOT.glob("docs/**/*.md")])
+DOCUMENTS = sorted(
+    [
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "workflows/README.md")),
+        *ROOT.glob("docs/**/*.md"),
+    ]
+)
 BLOCK = re.compile(r"(?ms)^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```")
 GATE = "publication-gate "
+OPERATOR_TOKEN = "atticadm -f /etc/attic/server.toml make-token --sub operator"
+TOKENS = "atticadm -f /etc/attic/server.toml make-token --sub publication-gate-push"
+NEWCOMER = "tests/integration/test_split.py, against the lab"
 # Document, language, how the example begins, and what runs it.
 EXAMPLES = (
     ("README.md", "console", "make demo", "make itself: CI runs the suite, and scripts/demo.sh is two of its drills"),
     ("README.md", "text", "QUARANTINE: ", "tests/unit/render/test_readme_summary.py"),
-    ("README.md", "mermaid", "flowchart", "a picture"),
-    ("README.md", "toml", "[cache]", "below"),
-    ("README.md", "console", "publication-gate doctor", "tests/integration/test_split.py, against the lab"),
-    *(("README.md", "yaml", "# Copy th", "tests/action/test_act.py, tests/action/test_split_rights.py"),) * 5,
-    ("CONTRIBUTING.md", "console", "make setup", "make itself"),
-    (
-        "docs/action.md",
-        "console",
-        "attic cache create",
-        "Attic's own commands; below, that the tokens have these rights",
+    *(
+        ("README.md", "console", f"publication-gate {name}", NEWCOMER)
+        for name in ("doctor", "capture", "explain", "verify")
     ),
+    ("README.md", "yaml", "# Copy th", "tests/action/test_act.py"),
+    *(("workflows/README.md", "yaml", "# Copy th", "tests/action/test_act.py, tests/action/test_split_rights.py"),) * 5,
+    ("docs/architecture.md", "mermaid", "flowchart", "a picture"),
+    ("docs/example-summary.md", "text", "QUARANTINE: ", "tests/unit/render/test_readme_summary.py"),
+    ("docs/lab.md", "console", "publication-gate lab", "scripts/demo.sh, tests/faults/test_drills.py"),
+    ("CONTRIBUTING.md", "console", "make setup", "make itself"),
     ("docs/action.md", "yaml", "- name: Probe", "below; and so, in its template, tests/action/test_act.py"),
     ("docs/evidence.md", "json", '{"at":', "one line of a journal, cut"),
     ("docs/evidence.md", "console", "$ publication-gate verify DIR", "below"),
     ("docs/evidence.md", "python", "import hashlib", "below"),
+    *(
+        ("docs/getting-started.md", "console", f"publication-gate {start}", NEWCOMER)
+        for start in ("explain", "doctor", "probe --profile synthetic", "probe --profile small-check")
+    ),
+    ("docs/getting-started.md", "console", "echo /evidence/", NEWCOMER),
+    ("docs/getting-started.md", "toml", "[cache]", f"below; {NEWCOMER}"),
+    ("docs/getting-started.md", "text", "PASS: ", "below"),
+    ("docs/getting-started.md", "json", "{", "below"),
+    ("docs/getting-started.md", "ini", "# /etc/systemd", "below"),
+    ("docs/getting-started.md", "nix", "{", "below"),
+    ("docs/getting-started.md", "console", "export GATE_", "below"),
+    ("docs/getting-started.md", "console", OPERATOR_TOKEN, "Attic's own commands; below, which right each cache takes"),
+    ("docs/getting-started.md", "console", TOKENS, "Attic's own commands; below, that the tokens have these rights"),
+    ("docs/getting-started.md", "console", "attic login operator", "Attic's own commands"),
+    ("docs/getting-started.md", "console", "attic login site", "Attic's own commands"),
+    ("docs/getting-started.md", "console", "nix store ping", "Nix's own command"),
+    ("docs/getting-started.md", "console", "curl --fail", "curl's own command, to a real store"),
+    ("docs/getting-started.md", "console", "cat /run/attic/atticd.pid", "systemd's own command"),
+    ("docs/getting-started.md", "console", "docker inspect", "Docker's own command"),
     ("docs/kubernetes/README.md", "toml", "[store]", "below"),
     ("docs/kubernetes/README.md", "toml", "[kubernetes]", "below"),
     ("docs/kubernetes/README.md", "console", "kubectl config view", "tests/integration/test_examples.py"),
@@ -97,14 +129,16 @@ def test_what_is_said_to_run_an_example_is_there() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [
-        line
-        for path in DOCUMENTS
-        for language, text in blocks(path)
-        if language == "console"
-        for line in commands(text)
-        if line.startswith(GATE)
-    ],
+    sorted(
+        {
+            line
+            for path in DOCUMENTS
+            for language, text in blocks(path)
+            if language == "console"
+            for line in commands(text)
+            if line.startswith(GATE)
+        }
+    ),
 )
 def test_every_command_of_an_example_is_understood_with_all_its_flags(line: str) -> None:
     plain = re.sub(r"\[[^\]]*\]|&$", "", re.sub(r"\$\([^)]*\)", "now", line))
@@ -132,8 +166,8 @@ SECRETS = {
     "GATE_S3_ACCESS_KEY_ID": "id",
     "GATE_S3_SECRET_ACCESS_KEY": "key",
 }
-README_TOML = tomllib.loads(example("README.md", "toml", "[cache]"))
-TOMLS = [("README.md", "[cache]"), ("docs/operations.md", "[cache]")]
+SITE_TOML = tomllib.loads(example("docs/getting-started.md", "toml", "[cache]"))
+TOMLS = [("docs/getting-started.md", "[cache]"), ("docs/operations.md", "[cache]")]
 TOMLS += [("docs/kubernetes/README.md", start) for start in ("[store]", "[kubernetes]")]
 
 
@@ -143,11 +177,11 @@ def no_file(name: str) -> str:
 
 @pytest.mark.parametrize(("document", "start"), TOMLS)
 def test_a_gate_toml_of_an_example_and_the_four_secrets_are_the_settings_of_a_run(document: str, start: str) -> None:
-    """The README's is whole; what another example has takes the place of the README's."""
+    """The one of docs/getting-started.md is whole; what another example has takes the place of that one's."""
     text = example(document, "toml", start).replace('"…"', f'"{"ab" * 32}"')
     written = tomllib.loads(text)
     whole: dict[str, dict[str, Any]] = {
-        table: {**README_TOML.get(table, {}), **written.get(table, {})} for table in {*README_TOML, *written}
+        table: {**SITE_TOML.get(table, {}), **written.get(table, {})} for table in {*SITE_TOML, *written}
     }
     settings = resolve("medium-check", toml=whole, environ=SECRETS, flags={}, read_file=no_file)
     names = {(row.table, row.name.replace("_", "-")): row for row in SETTINGS}
@@ -218,24 +252,88 @@ def test_two_captures_are_compared_as_the_document_shows(
     assert (tmp_path / "told.json").exists()
 
 
+def rights(start: str) -> dict[str, dict[str, set[str]]]:
+    """The flags of each token that the example makes, by its subject and the caches."""
+    tokens: dict[str, dict[str, set[str]]] = {}
+    for line in commands(example("docs/getting-started.md", "console", start)):
+        words = shlex.split(line)
+        assert words[:4] == ["atticadm", "-f", "/etc/attic/server.toml", "make-token"]
+        pairs = list(zip(words[4::2], words[5::2], strict=True))
+        (subject,) = [value for flag, value in pairs if flag == "--sub"]
+        caches = tokens.setdefault(subject.removeprefix("publication-gate-"), {})
+        for flag, cache in pairs:
+            if flag not in ("--sub", "--validity"):
+                caches.setdefault(cache, set()).add(flag.removeprefix("--"))
+    return tokens
+
+
 def test_the_tokens_of_the_document_have_the_rights_that_the_labs_have() -> None:
     """`atticadm make-token` takes each right by its cache (attic server/src/adm/command/make_token.rs)."""
-    rights = {"--pull": "r", "--push": "w"}
-    made: dict[str, dict[str, dict[str, int]]] = {}
-    for line in commands(example("docs/action.md", "console", "attic cache create")):
-        words = shlex.split(line)
-        if words[:2] == ["atticadm", "make-token"]:
-            pairs = dict.fromkeys(zip(words[2::2], words[3::2], strict=True))
-            (subject,) = [value for flag, value in pairs if flag == "--sub"]
-            caches = made.setdefault(subject.removeprefix("publication-gate-"), {})
-            for flag, cache in pairs:
-                if flag in rights:
-                    caches.setdefault(cache, {})[rights[flag]] = 1
-    both = (README_TOML["cache"]["attic-cache"], README_TOML["cache"]["probe-cache"])
+    letters = {"pull": "r", "push": "w"}
+    both = (SITE_TOML["cache"]["attic-cache"], SITE_TOML["cache"]["probe-cache"])
+    shown = rights(TOKENS)
     mint = Mint()
     for name, token in (("push", mint.push(both)), ("read", mint.read(both))):
         claims = jwt.decode(token.reveal(), options={"verify_signature": False})
-        assert made[name] == claims[CLAIM]["caches"], name
+        assert {cache: {letters[each]: 1 for each in had} for cache, had in shown.pop(name).items()} == claims[CLAIM][
+            "caches"
+        ], name
+    assert shown == {}
+    retention = (
+        "configure-cache-retention"  # Attic's own right, without which the next example's last command is refused
+    )
+    assert rights(OPERATOR_TOKEN) == {"operator": {"*": {"pull", "push", "create-cache", "configure-cache", retention}}}
+
+
+# ------------------------------------------------------------------------------------------- docs/getting-started.md
+
+
+def test_the_policy_of_the_s3_key_has_each_right_that_a_run_needs_and_none_to_write() -> None:
+    policy = json.loads(example("docs/getting-started.md", "json", "{"))
+    granted = {action for row in policy["Statement"] for action in row["Action"]}
+    hints = {right for kind in KINDS for right in re.findall(r"s3:[A-Za-z]+", kind.hint)}
+    remedies = {right for row in CODES for right in re.findall(r"s3:[A-Za-z]+", row.remedy)}
+    assert hints | remedies <= granted
+    assert [action for action in granted if not action.startswith(("s3:List", "s3:Get"))] == []
+    places = {place.removeprefix("arn:aws:s3:::") for row in policy["Statement"] for place in row["Resource"]}
+    assert places == {"*", *SITE_TOML["store"]["buckets"], f"{SITE_TOML['store']['state-bucket']}/*"}
+
+
+def test_the_systemd_unit_writes_the_files_that_gate_toml_names() -> None:
+    unit = configparser.ConfigParser(interpolation=None, strict=True)
+    unit.optionxform = str  # type: ignore[method-assign,assignment]  # systemd's keys have capitals
+    unit.read_string(example("docs/getting-started.md", "ini", "# /etc/systemd"))
+    service = unit["Service"]
+    log, pid = (SITE_TOML["cache"][name].removeprefix("file://") for name in ("server-log", "cache-workload"))
+    assert {service["StandardOutput"], service["StandardError"]} == {f"append:{log}"}
+    assert shlex.split(service["ExecStartPost"]) == ["/bin/sh", "-c", f'echo "$MAINPID" > {pid}']
+    assert Path(pid).parent == Path("/run") / service["RuntimeDirectory"]
+    assert Path(log).parent == Path("/var/log") / service["LogsDirectory"]
+    store = SITE_TOML["store"]["store-workload"].removeprefix("file://")
+    assert store == pid.replace("atticd", "rustfs").replace("attic/", "rustfs/")
+
+
+def test_each_exported_file_is_one_of_a_secret() -> None:
+    text = example("docs/getting-started.md", "console", "export GATE_")
+    assert {f"{name}_FILE" for name in SECRETS} == set(re.findall(r"(GATE_[A-Z0-9_]+)=", text))
+
+
+@pytest.mark.nix
+def test_the_checks_of_the_flake_are_nix_and_have_the_names_of_the_profiles() -> None:
+    text = example("docs/getting-started.md", "nix", "{")
+    done = subprocess.run(
+        ["nix-instantiate", "--parse", "-"], input=f"pkgs: self: {text}", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for profile in PROFILES:
+        name = profile.installable.rpartition(".")[2]
+        assert not name or f"    {name} = " in text
+
+
+def test_a_pass_begins_as_the_document_shows() -> None:
+    facts = tapes.healthy().facts()
+    _, verdict = judge(replace(facts, policy=replace(facts.policy, profile="synthetic")))
+    assert example("docs/getting-started.md", "text", "PASS: ") == f"PASS: {verdict.headline}\n"
 
 
 def test_the_step_of_the_action_is_the_one_of_the_template_that_is_run() -> None:

@@ -1,7 +1,9 @@
-"""The summary in README.md is one of a real run of the incident, in the form that today's renderer gives."""
+"""docs/example-summary.md is one of a real run of the incident, in today's form; README.md has its first lines."""
 
 import re
 from pathlib import Path
+
+import pytest
 
 from gate.judge.boundary import BOUNDARY
 from gate.judge.registry import BY_CODE
@@ -10,15 +12,24 @@ from gate.model.basics import EXIT_CODES
 from gate.render import text
 from tests.unit.render import samples
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLE = (ROOT / "docs" / "example-summary.md").read_text(encoding="utf-8")
+EXIT_CODES_PAGE = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+FIRST_LINES = 15
 MAY_BE_LEFT_OUT = {"commit", "by", "flags", "sources said absent"}
 
 
+def block(document: str) -> list[str]:
+    """The lines of the example between the marks."""
+    marked = document.partition("<!-- summary:begin -->\n")[2].partition("<!-- summary:end -->")[0]
+    example = re.fullmatch(r"```text\n(.+)\n```\n", marked, re.DOTALL)
+    assert example is not None, "fill the block between the summary marks: run `make docs`"
+    return example[1].split("\n")
+
+
 def shown() -> list[str]:
-    block = README.partition("<!-- summary:begin -->\n")[2].partition("<!-- summary:end -->")[0]
-    found = re.fullmatch(r"```text\n(.+)\n```\n", block, re.DOTALL)
-    assert found is not None, "fill the block between the summary marks of README.md from a run of the incident's drill"
-    return found[1].split("\n")
+    return block(EXAMPLE)
 
 
 def row_names(lines: list[str]) -> list[str]:
@@ -37,6 +48,10 @@ def test_it_has_the_renderers_rows_and_headings() -> None:
         name for name in row_names(today) if name not in MAY_BE_LEFT_OUT
     ]
     assert headings(shown()) == headings(today)
+
+
+def test_the_readme_has_its_first_lines() -> None:
+    assert block(README) == shown()[:FIRST_LINES]
 
 
 def test_it_is_the_incident_of_the_lab() -> None:
@@ -60,10 +75,16 @@ def test_its_codes_and_its_boundary_are_todays() -> None:
     assert lines[start + 1 : start + 1 + len(BOUNDARY)] == [f"  - {sentence}" for sentence in BOUNDARY]
 
 
-def test_no_path_of_the_machine_that_made_it_is_told() -> None:
-    assert re.findall(r"(?<![\w.-])/(?:work|root|home)/[^\s]*", README) == []
+@pytest.mark.parametrize("document", [README, EXAMPLE], ids=["README.md", "example-summary.md"])
+def test_no_path_of_the_machine_that_made_it_is_shown(document: str) -> None:
+    assert re.findall(r"(?<![\w.-])/(?:work|root|home)/[^\s]*", document) == []
 
 
 def test_the_table_of_exit_codes_is_the_programs() -> None:
-    table = dict(re.findall(r"^\| (\w+)[^|]* \| (\d) \| (?:yes|no) \|$", README, re.MULTILINE))
+    table = dict(re.findall(r"^\| (\w+)[^|]* \| (\d) \| (?:yes|no) \|$", EXIT_CODES_PAGE, re.MULTILINE))
     assert table == {word.value: str(code) for word, code in EXIT_CODES.items()}
+
+
+def test_the_first_paragraph_of_the_readme_has_the_exit_codes_too() -> None:
+    words = dict(re.findall(r"\*\*(\w+)\*\* \((?:exit code )?(\d)\)", README))
+    assert words == {word.value: str(code) for word, code in EXIT_CODES.items()}

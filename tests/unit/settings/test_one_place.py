@@ -70,7 +70,7 @@ print(json.dumps({
     "refused": refused,
     "settings.md": [line for line in made["docs/settings.md"].split("\\n") if "drive-patience" in line],
     "action.yml": [line.strip() for line in made["action.yml"].split("\\n") if "drive-patience" in line.lower()],
-    "README.md": [line for line in made["README.md"].split("\\n") if "drive-patience" in line],
+    "docs/action.md": [line for line in made["docs/action.md"].split("\\n") if "drive-patience" in line],
     "demanded": [demanded(base), demanded(stated)],
     "weaker": weaker(BY_NAME["drive_patience"], 5.0, 7.0),
     "diff": [[row.subject, row.before, row.after, row.weight] for row in setting_rows(evidence, other)][0],
@@ -113,7 +113,7 @@ def test_a_setting_that_is_declared_once_is_everywhere(everywhere: dict[str, Any
     (row,) = everywhere["settings.md"]
     assert "`GATE_DRIVE_PATIENCE` | `--drive-patience` | `[store] drive-patience` | `7` s |" in row
     assert everywhere["action.yml"] == ["drive-patience:", "GATE_DRIVE_PATIENCE: ${{ inputs.drive-patience }}"]
-    assert len(everywhere["README.md"]) == 1
+    assert len(everywhere["docs/action.md"]) == 1
     assert everywhere["demanded"] == [7.0, 12.0]  # whatever the environment says
     assert everywhere["weaker"] == "5 (expected 7)"
     assert everywhere["diff"] == ["drive-patience", "7.0", "8.0", "unsure"]
