@@ -55,7 +55,8 @@ class Site:
             "GATE_S3_ACCESS_KEY_ID": stack.store.objects.access_key_id.reveal(),
             "GATE_S3_SECRET_ACCESS_KEY": stack.store.objects.secret_access_key.reveal(),
         }
-        wrapper = work / "attic"
+        wrapper = stack.work / "wrapper" / "attic"  # no program in the folder of a run is taken
+        wrapper.parent.mkdir()
         wrapper.write_text(WRAPPER.format(work=work, cache=MAIN, client=stack.client), encoding="utf-8")
         wrapper.chmod(0o755)
         (work / "gate.toml").write_text(toml(stack, wrapper), encoding="utf-8")

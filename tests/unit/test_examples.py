@@ -21,6 +21,7 @@ from gate.judge.check_kinds import KINDS
 from gate.judge.registry import CODES
 from gate.judge.verdict import judge
 from gate.lab.tokens import CLAIM, Mint
+from gate.seal import seal
 from gate.settings import PROFILES, SETTINGS, resolve
 from tests.helpers import tapes
 from tests.unit.test_seal import folder
@@ -195,10 +196,9 @@ def test_a_gate_toml_of_an_example_and_the_four_secrets_are_the_settings_of_a_ru
 
 
 @pytest.fixture
-def sealed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+def sealed(tmp_path: Path) -> Path:
     at = folder(tmp_path / "run", tapes.healthy())
-    assert main(["finalize", str(at)]) == 0
-    capsys.readouterr()
+    seal(at)
     return at
 
 
