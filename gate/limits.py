@@ -174,3 +174,5 @@ STATEMENT_BYTES: Final = 64 * 1024
 BREAK_GLASS_DAYS: Final = 14  # a longer one is a policy, not an emergency
 RESOLVE_SECONDS: Final = 2.0  # to learn the addresses of an endpoint's host: glibc asks again after 5 s
 PROC_NET_BYTES: Final = 32 * 1024 * 1024  # of /proc/net/tcp: 150 bytes a socket, so 200,000 of them
+AUTHORITY_BYTES: Final = 8 * 1024 * 1024  # of one file of certificate authorities; Debian's bundle has 220 kB
+AUTHORITY_FILES: Final = 2000  # of one folder of them; Debian's has 290

@@ -9,4 +9,5 @@ def fold_machine(found: Sequence[ToolsFound], reads: Sequence[NixRead]) -> Machi
     """The programs that were found, each once however many jobs used it."""
     tools = dict.fromkeys(tool for record in found for tool in record.tools if tool.path is not None)
     notes = dict.fromkeys(note for record in found for note in record.passed_over)
-    return Machine(tools=tuple(tools), passed_over=tuple(notes), nix_reads=tuple(reads))
+    authorities = dict.fromkeys(each for record in found for each in record.authorities)
+    return Machine(tools=tuple(tools), passed_over=tuple(notes), nix_reads=tuple(reads), authorities=tuple(authorities))

@@ -20,12 +20,28 @@ class ToolIdentity:
 
 
 @value
+class AuthorityFile:
+    """Certificate authorities that the run trusts: the variable that names them, or ``openssl`` for its own default.
+
+    ``sha256``, in hex, is of the file, or of the names and digests of a folder's files; None where it can't be read.
+    """
+
+    variable: str
+    path: str
+    sha256: str | None
+
+
+@value
 class ToolsFound:
-    """The programs that the run starts, and each PATH entry that was passed over, in one sentence each."""
+    """The programs that the run starts, and each PATH entry that was passed over, in one sentence each.
+
+    ``authorities`` are those beside certifi's, which is a locked dependency.
+    """
 
     kind: Literal["tools"] = "tools"
     tools: tuple[ToolIdentity, ...]
     passed_over: tuple[str, ...] = ()
+    authorities: tuple[AuthorityFile, ...] = ()
 
 
 @value
@@ -54,8 +70,10 @@ class Machine:
 
     ``tools`` are the programs that were found, each once; ``passed_over`` are the entries of PATH that were not used.
     ``nix_reads`` are the readings by the machine's own Nix.
+    ``authorities`` are the certificate authorities that its programs trusted.
     """
 
     tools: tuple[ToolIdentity, ...] = ()
     passed_over: tuple[str, ...] = ()
     nix_reads: tuple[NixRead, ...] = ()
+    authorities: tuple[AuthorityFile, ...] = ()

@@ -16,6 +16,7 @@ from gate.parse.lines import decode
 from gate.parse.quoting import shown
 from gate.probe.world import World
 from gate.process import SearchPath, output, scrubbed_environment
+from gate.process.authorities import authorities_of
 from gate.process.tools import digest_of
 from gate.settings import Settings
 
@@ -86,7 +87,7 @@ def identify_programs(programs: Programs, settings: Settings, world: World) -> T
             )
             for name in names
         )
-    return ToolsFound(tools=tools, passed_over=programs.passed_over)
+    return ToolsFound(tools=tools, passed_over=programs.passed_over, authorities=authorities_of(world.environ))
 
 
 def _version(name: str, programs: Programs, world: World) -> str | None:

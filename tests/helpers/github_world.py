@@ -79,7 +79,8 @@ def evidence_folder(at: Path, run: tapes.Run, start: datetime) -> Path:
         run = run.with_file("server.log", data)
     lines, prev = [], "0" * 64
     for entry in tapes.entries(run.records, chained=False):
-        moved = replace(entry, at=rfc3339(start + timedelta(seconds=entry.seq)), prev=prev)
+        at_start = start + timedelta(seconds=entry.seq)
+        moved = replace(entry, at=rfc3339(at_start), record=_sampled(entry, at_start), prev=prev)
         lines.append(entry_line(moved))
         prev = sha256(lines[-1]).hexdigest()
     (at / "journal.jsonl").write_bytes(b"".join(lines))
@@ -87,6 +88,16 @@ def evidence_folder(at: Path, run: tapes.Run, start: datetime) -> Path:
         (at / name).write_bytes(data)
     seal(at)
     return at
+
+
+def _sampled(entry: say.Entry, at: datetime) -> say.Record:
+    """A record whose own times, if it is a sample, are as far from the entry's as they were."""
+    record = entry.record
+    if not isinstance(record, say.BucketSampled):
+        return record
+    by = at - datetime.fromisoformat(entry.at)
+    began, ended = (rfc3339(datetime.fromisoformat(text) + by) for text in (record.began_at, record.ended_at))
+    return replace(record, began_at=began, ended_at=ended)
 
 
 _TAPE_TIME = re.compile(rb"2026-11-24T00:([0-9:.]+)Z")

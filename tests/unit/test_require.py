@@ -506,6 +506,23 @@ def attack_without_markers(scene: Scene) -> None:
     scene.probe(101, HOUR)
 
 
+def attack_own_upstream_key(scene: Scene) -> None:
+    """TRU-11: a key of the job's own exempts what it signed from being read; gate.toml names none."""
+    scene.probe(101, HOUR, tape=tapes.healthy().with_policy(upstream_keys=(tapes.UPSTREAM_KEY,)))
+
+
+def attack_plain_http(scene: Scene) -> None:
+    """A host of the job's own that may be asked without TLS."""
+    hosts = ("127.0.0.1:8", "127.0.0.1:9", "elsewhere:80")
+    scene.probe(101, HOUR, tape=tapes.healthy().with_policy(plain_http_hosts=hosts))
+
+
+def attack_quick_samples(scene: Scene) -> None:
+    """Samples so near to each other that a drive's re-probe falls between none of them."""
+    scene.toml = scene.toml.replace("sample-spacing = 0.5\n", "")  # then the default is demanded
+    scene.probe(101, HOUR)
+
+
 def attack_fewer_buckets(scene: Scene) -> None:
     tape = tapes.healthy().with_policy(buckets=("attic",))
     scene.probe(101, HOUR, tape=tape)
@@ -565,13 +582,16 @@ ATTACKS: list[tuple[Attack, int, str]] = [
     (attack_fewer_buckets, 2, "require-policy-weaker"),
     (attack_other_installable, 2, "require-policy-weaker"),
     (attack_without_markers, 2, "require-policy-weaker"),
+    (attack_own_upstream_key, 2, "require-policy-weaker"),
+    (attack_plain_http, 2, "require-policy-weaker"),
+    (attack_quick_samples, 2, "require-policy-weaker"),
     (attack_doubled, 2, "require-doubled"),
     (attack_secret, 2, "require-secret-found"),
     (attack_traversal, 2, "require-bundle-malformed"),
 ]
 
 
-@pytest.mark.row("ART-15", "ART-17", "ART-18", "ART-20", "ART-21", "ART-22", "ART-26")
+@pytest.mark.row("ART-15", "ART-17", "ART-18", "ART-20", "ART-21", "ART-22", "ART-26", "TRU-11")
 @pytest.mark.parametrize(("attack", "exit_code", "code"), ATTACKS)
 def test_an_attack_blocks_although_an_older_pass_is_there(
     scene: Scene, attack: Attack, exit_code: int, code: str

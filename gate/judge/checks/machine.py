@@ -23,4 +23,7 @@ def check_machine(facts: Facts) -> Iterator[Finding]:
     told = ", ".join(sorted({str(tool.path) for tool in tools}))
     if facts.machine.passed_over:
         told = f"{told}; passed over: {'; '.join(facts.machine.passed_over)}"
+    named = [f"{each.path} by {each.variable}" for each in facts.machine.authorities if each.variable != "openssl"]
+    if named:
+        told = f"{told}; certificate authorities of {', '.join(named)}"
     yield finding("tool-identified", TOOLS, told, evidence=where)

@@ -1,0 +1,58 @@
+"""Certificate authorities that an environment names: who they are is in the evidence, whoever they are."""
+
+import os
+import ssl
+import stat
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from gate import limits
+from gate.model.machine import AuthorityFile
+
+VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NIX_SSL_CERT_FILE")  # what OpenSSL and Nix read
+_DEFAULT: Final = "openssl"
+
+
+def authorities_of(environ: Mapping[str, str]) -> tuple[AuthorityFile, ...]:
+    """Each file or folder of authorities that a variable names, and OpenSSL's own file where there is one."""
+    places = {name: environ[name] for name in VARIABLES if environ.get(name)}
+    own = ssl.get_default_verify_paths().openssl_cafile
+    if "SSL_CERT_FILE" not in places and Path(own).exists():
+        places[_DEFAULT] = own
+    return tuple(
+        AuthorityFile(variable=variable, path=path, sha256=_digest(Path(path))) for variable, path in places.items()
+    )
+
+
+def _digest(path: Path) -> str | None:
+    """The digest of a file, or of the sorted names and digests of a folder's files."""
+    if not path.is_dir():
+        return _file_digest(path)
+    try:
+        names = sorted(each.name for each in path.iterdir())
+    except OSError:
+        return None
+    if len(names) > limits.AUTHORITY_FILES:
+        return None
+    lines = (f"{name}\0{_file_digest(path / name)}\n".encode("utf-8", "surrogateescape") for name in names)
+    return sha256(b"".join(lines)).hexdigest()
+
+
+def _file_digest(path: Path) -> str | None:
+    """sha256, in hex, of a regular file of at most `limits.AUTHORITY_BYTES`; nothing else is waited for."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        with open(handle, "rb", closefd=False) as file:  # a handle, which Path can't open
+            data = file.read(limits.AUTHORITY_BYTES + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    return sha256(data).hexdigest() if len(data) <= limits.AUTHORITY_BYTES else None
