@@ -21,7 +21,7 @@ from gate.model.basics import Claim, Label
 from gate.model.body import Body
 from gate.model.document import NearFailure, Skew
 from gate.model.parsed import LogEvent
-from gate.model.push_facts import Push
+from gate.model.push_facts import Push, PushPath
 from gate.parse.server_log import speaks_of_storage
 
 What = Literal["push", "read", "ask"]
@@ -56,11 +56,15 @@ def moment(at: str | None) -> datetime | None:
 
 
 def failures_of(entries: Iterable[say.Entry], push: Push, bodies: Iterable[Body]) -> tuple[Failure, ...]:
-    """Every failed path, failed read and unanswered question of the run; a push of a path lasts as its publication."""
-    failed: dict[str, list[tuple[Label, str]]] = {}
+    """Every failed path, failed read and unanswered question of the run.
+
+    Attic logs an error of an upload when it answers (attic b7c9056 server/src/error.rs), and the client prints it then:
+    the failure of a path is at the time of its line. Without that time it is as long as its publication.
+    """
+    failed: dict[str, list[PushPath]] = {}
     for path in push.paths:
         if path.claim is Claim.FAILED or path.error is not None:
-            failed.setdefault(child_name(path.label), []).append((path.label, path.store_path))
+            failed.setdefault(child_name(path.label), []).append(path)
     bad = {
         (body.label, body.store_path, read.attempt, read.after_post)
         for body in bodies
@@ -75,11 +79,7 @@ def failures_of(entries: Iterable[say.Entry], push: Push, bodies: Iterable[Body]
         if isinstance(record, say.ChildEnded):
             own = moment(record.ended_at)
             ended = ended if own is None else min(own, ended)
-            began = _before(ended, record.millis)
-            found += [
-                Failure(what="push", began=began, ended=ended, label=label, store_path=path)
-                for label, path in failed.get(record.name, ())
-            ]
+            found += [_failed_push(path, ended, record.millis) for path in failed.get(record.name, ())]
         elif isinstance(record, say.BodyRead):
             if (record.label, record.store_path, record.attempt, record.again_after_post) in bad:
                 began = _before(ended, record.narinfo.millis + (record.nar.millis if record.nar else 0))
@@ -89,6 +89,15 @@ def failures_of(entries: Iterable[say.Entry], push: Push, bodies: Iterable[Body]
         elif isinstance(record, say.MissingAsked | say.CacheConfigSeen) and _failed(record.answer):
             found.append(Failure(what="ask", began=_before(ended, record.answer.millis), ended=ended))
     return tuple(found)
+
+
+def _failed_push(path: PushPath, ended: datetime, millis: int) -> Failure:
+    """The failure of a path whose client ended then and ran for so long."""
+    began, over = _before(ended, millis), ended
+    if path.failure_millis is not None:
+        left = min(max(0, millis - path.failure_millis), millis)
+        began, over = _before(ended, left), _before(ended, max(0, left - limits.OUTPUT_TIME_MILLIS))
+    return Failure(what="push", began=began, ended=over, label=path.label, store_path=path.store_path)
 
 
 def _before(ended: datetime, millis: int) -> datetime:

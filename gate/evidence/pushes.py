@@ -5,9 +5,11 @@ push and
 from the local signatures, and must match the counts in the client's header.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gate import limits
 from gate.errors import ForeignTextError
 from gate.evidence.origin import of_origin
 from gate.model.basics import Claim, Label, Truth
@@ -46,8 +48,8 @@ def fold_push(pushes: Sequence[PushSeen]) -> Push:
     attempts: list[PushAttempt] = []
     paths: list[PushPath] = []
     for seen in pushes:
-        report = _report(seen)
-        own = _paths(seen, report) if seen.ended is not None else ()
+        report, failures = _report(seen)
+        own = _paths(seen, report, failures) if seen.ended is not None else ()
         attempts.append(_attempt(seen, report, own))
         paths.extend(own)
     return Push(attempts=tuple(attempts), paths=tuple(paths), counts=count(paths))
@@ -67,11 +69,35 @@ def count(paths: Iterable[PushPath]) -> Counts:
     )
 
 
-def _report(seen: PushSeen) -> PushReport:
+def _report(seen: PushSeen) -> tuple[PushReport, Mapping[str, int | None]]:
+    """The client's output, and for each failed path how long after the client's start its line was whole."""
     parser = PushLogParser(path.store_path for path in seen.push_set.paths)
+    failures: dict[str, int | None] = {}
+    millis: int | None = None
+    for millis, piece in _timed(seen):
+        parser.feed(piece)
+        failures.update(dict.fromkeys(parser.failures_after(len(failures)), millis))
+    report = parser.finish()  # the last line may have no end
+    failures.update(dict.fromkeys(parser.failures_after(len(failures)), millis))
+    return report, failures
+
+
+def _timed(seen: PushSeen) -> Iterator[tuple[int | None, bytes]]:
+    """The client's output in pieces, each with the milliseconds after which it came (`ChildEnded.output_times`)."""
+    times = deque(seen.ended.output_times if seen.ended else ())
+    full = len(times) >= limits.OUTPUT_TIMES
+    offset, millis = 0, None
     for chunk in seen.log:
-        parser.feed(chunk)
-    return parser.finish()
+        left = chunk
+        while left:
+            while times and times[0][0] <= offset:
+                millis = times.popleft()[1]
+                if full and not times:
+                    millis = None
+            piece = left[: times[0][0] - offset] if times else left
+            yield millis, piece
+            left = left[len(piece) :]
+            offset += len(piece)
 
 
 def _attempt(seen: PushSeen, report: PushReport, paths: Sequence[PushPath]) -> PushAttempt:
@@ -120,13 +146,17 @@ def fresh_before(push_set: PushSetKnown, asked: MissingAsked | None) -> int | No
     return sum(hash_part(facts.store_path) in missing and not _left_out(push_set, facts) for facts in push_set.paths)
 
 
-def _paths(seen: PushSeen, report: PushReport) -> tuple[PushPath, ...]:
+def _paths(seen: PushSeen, report: PushReport, failures: Mapping[str, int | None]) -> tuple[PushPath, ...]:
     missing = missing_hashes(seen.asked)
     lines = {line.store_path: line for line in report.lines}
     contradicted = {line.store_path for line in report.lines if line.error and line.error.code == CONTRADICTED}
     doubted = contradicted.union(report.doubted)
     return tuple(
-        replace(_path(seen, facts, missing, lines), doubted=facts.store_path in doubted)
+        replace(
+            _path(seen, facts, missing, lines),
+            doubted=facts.store_path in doubted,
+            failure_millis=failures.get(facts.store_path),
+        )
         for facts in seen.push_set.paths
     )
 

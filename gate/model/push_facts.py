@@ -12,6 +12,7 @@ class PushPath:
     error body may have forged it, or a failure does of a path with a success, so neither counts as a result, yet its
     body must be there. ``deduplicated_permille``: of an uploaded path, the part of the NAR in thousandths that the
     server had already by its own word (1000: it wrote nothing new); None where the client prints none.
+    ``failure_millis``: how long after the client's start the line of its failure came; None where that is unknown.
     """
 
     label: Label
@@ -24,6 +25,7 @@ class PushPath:
     error: PushError | None
     doubted: bool
     deduplicated_permille: int | None = None
+    failure_millis: int | None = None
 
 
 @value

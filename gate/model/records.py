@@ -247,7 +247,9 @@ class ControlTried:
 class ChildEnded:
     """A child process is over. ``exit`` is None when a signal ended it; ``ended_by`` says who ended it early.
 
-    ``ended_at`` is when it ended, RFC 3339, which can be before this record was written.
+    ``ended_at`` is when it ended, RFC 3339, which can be before this record was written. ``output_times`` are pairs:
+    the bytes of the capture from this offset on came so many milliseconds after the child's start, or up to
+    `limits.OUTPUT_TIME_MILLIS` later. There are at most `limits.OUTPUT_TIMES`; the last of so many has no end.
     """
 
     kind: Literal["child"] = "child"
@@ -259,6 +261,7 @@ class ChildEnded:
     capture: str | None = None
     millis: int
     ended_at: str | None = None
+    output_times: tuple[tuple[int, int], ...] = ()
 
 
 @value

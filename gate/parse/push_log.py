@@ -29,6 +29,7 @@ Three things make it unsafe to believe line by line.
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 from gate import limits
 from gate.model.basics import Claim
@@ -192,6 +193,10 @@ class PushLogParser:
                     self._line(raw, ended=True)
                 else:
                     self._bare_line(line, raw)
+
+    def failures_after(self, count: int) -> tuple[str, ...]:
+        """The store paths that failed so far, in the order of their lines, without the first ``count``."""
+        return tuple(islice(self._failures, count, None))
 
     def finish(self) -> PushReport:
         """The report. Call it once, at the end of the log."""

@@ -37,6 +37,11 @@ class Capture:
         self._digest = sha256()
         self._redactor = Redactor(secrets)
 
+    @property
+    def size(self) -> int:
+        """The bytes that the file has."""
+        return self._bytes
+
     def write(self, piece: bytes) -> bytes:
         """Take the next bytes; the answer is what can be shown of them, redacted."""
         return self._store(self._redactor.feed(piece))

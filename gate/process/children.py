@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -57,8 +58,11 @@ def run(
     recorded is not done). A program that can't be started is ``missing``. Nothing is raised for what the child does.
     The child inherits the open ``handles``, under their numbers, and no others.
     """
+    times: list[tuple[int, int]] = []
 
     def take(piece: bytes) -> bool:
+        if capture:
+            bounds.note_time(times, capture.size)
         shown = capture.write(piece) if capture else piece
         if tee and shown:
             tee(shown)
@@ -68,7 +72,8 @@ def run(
     ended_by, code = _supervise(argv, (take,), env=env, cwd=cwd, stdin=stdin, handles=handles, bounds=bounds)
     if capture and (rest := capture.flush()) and tee:
         tee(rest)
-    return bounds.record(argv, name, ended_by, code, capture.name if capture else None)
+    record = bounds.record(argv, name, ended_by, code, capture.name if capture else None)
+    return replace(record, output_times=tuple(times))
 
 
 def output(
@@ -126,6 +131,12 @@ class _Bounds:
         if self.cancel.cancelled:
             return "cancelled"
         return "deadline" if self.clock.monotonic() >= self.deadline else None
+
+    def note_time(self, times: list[tuple[int, int]], offset: int) -> None:
+        """Add the time at which the output from ``offset`` on came, unless the last time is of the same moment."""
+        millis = round((self.clock.monotonic() - self.began) * 1000)
+        if len(times) < limits.OUTPUT_TIMES and (not times or millis > times[-1][1] + limits.OUTPUT_TIME_MILLIS):
+            times.append((offset, millis))
 
     def record(
         self, argv: Sequence[str], name: str, ended_by: EndedBy | None, code: int | None, capture: str | None = None

@@ -275,6 +275,24 @@ def test_stdout_and_stderr_are_one_stream(tmp_path: Path) -> None:
     assert (tmp_path / "c").read_bytes() == b"out\nerr\n***hunt" == b"".join(seen)
 
 
+def test_output_has_the_time_at_which_it_came(tmp_path: Path) -> None:
+    capture = Capture(tmp_path, "x")
+    ended = sh("printf one; sleep 0.4; printf two; sleep 0.01; printf three", capture=capture)
+    capture.close()
+    (first, began), (second, later) = ended.output_times
+    assert (first, second) == (0, 3)
+    assert began + 300 <= later <= ended.millis
+
+
+def test_the_times_of_output_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "OUTPUT_TIMES", 2)
+    monkeypatch.setattr(limits, "OUTPUT_TIME_MILLIS", 10)
+    capture = Capture(tmp_path, "x")
+    ended = sh("for n in 1 2 3 4; do printf $n; sleep 0.1; done", capture=capture)
+    capture.close()
+    assert [offset for offset, _ in ended.output_times] == [0, 1]
+
+
 def test_without_a_capture_the_tee_gets_raw_bytes() -> None:
     seen: list[bytes] = []
     assert sh("echo hello", tee=seen.append).exit == 0

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from gate import limits
 from gate.evidence.log_join import Failure, Joined, What, failures_of, measure_skew, moment
+from gate.evidence.pushes import PushSeen, fold_push
 from gate.model import records as say
 from gate.model.basics import Label, Phase
 from gate.model.document import NearFailure, ServerEvent, ServerLog, Skew
@@ -278,6 +280,102 @@ def test_the_shown_events_are_the_stores_then_the_unexplained(monkeypatch: pytes
     found = folded(healthy(), log(line(9, "oops"), line(10, "again"), line(11, STORAGE)))
     assert [event.message for event in found.events] == ["oops", STORAGE]
     assert (found.unexplained, found.event_count) == (2, 7)
+
+
+# ------------------------------------------------------------------------------------------------- the time of a line
+
+
+def timed(run: Run, **changes: object) -> Run:
+    def change(record: say.ChildEnded) -> say.ChildEnded:
+        return replace(record, **changes) if record.name == "push:profile" else record  # type: ignore[arg-type]  # test
+
+    return run.change(say.ChildEnded, change)
+
+
+def test_a_failed_path_has_the_time_of_its_own_line() -> None:
+    run = failed_push(millis=20_000)
+    offset = run.files["push-profile.log"].index("❌".encode())
+    run = timed(run, output_times=((0, 40), (offset, 5000)))
+    line_at = time_of(run, say.ChildEnded, name="push:profile") - 15
+    found = folded(run, log(line(line_at, STORAGE, UPLOAD), line(line_at + 10, STORAGE, UPLOAD)))
+    (near,) = found.near
+    assert (near.began, near.ended) == (at(line_at)[:-4] + "Z", at(line_at + 0.1)[:-4] + "Z")
+    assert whose(found.events)[2:6] == ["push", "answer", None, "answer"]
+    assert run.facts().push.paths[-1].failure_millis == 5000
+
+
+def test_the_line_times_of_a_real_push_whose_end_a_sample_held_back() -> None:
+    """The record of the end came 9 s after the client's: the whole publication's time explains another's errors too."""
+    parser = ServerLogParser()
+    parser.feed(Path("fixtures/recordings/rustfs-live/stall-at-3.4.atticd.log").read_bytes())
+    events = parser.finish()
+    began = datetime.fromisoformat("2026-12-01T00:31:14.120Z")  # 2.11 s into the run
+    later = replace(events[2], at=(began + timedelta(seconds=9)).isoformat())
+    label, paths = Label.CANARY, tapes.CANARIES
+    text = (
+        tapes.push_log([], announced=2)
+        + "".join(f"❌ {facts.store_path.removeprefix('/nix/store/')}: {INTERNAL}\n" for facts in paths).encode()
+    )
+    ended = tapes.child(
+        "push:canary",
+        "push-canary.log",
+        exit=1,
+        millis=11_770,
+        output_times=((0, 12), (text.index("❌".encode()), 2225)),
+    )
+    over = (began + timedelta(milliseconds=11_770)).isoformat()
+    known = say.PushSetKnown(label=label, cache="probe", paths=paths, outputs=(), upstream=(), upstream_key_names=())
+    push = fold_push([PushSeen(push_set=known, asked=None, ended=ended, log=[text], cut=False)])
+    failures = failures_of([say.Entry(seq=0, at=over, mono_millis=0, prev="", record=ended)], push, ())
+    joined = Joined([*events, later], (), failures, None)
+    assert joined.explained()[2:6] == ("push", "answer", "push", "answer")
+    assert joined.explained()[-1] is None
+    assert [near.count for near in joined.near({})] == [4, 4]
+
+
+@pytest.mark.parametrize("size", [1, 7, 10**6])
+def test_the_pieces_of_the_log_say_nothing_of_its_times(size: int) -> None:
+    text = failed_push().files["push-profile.log"]
+    offset = text.index("❌".encode())
+    times = ((0, 1), (offset - 3, 9), (offset + 1, 300), (len(text), 800))
+    assert failure_millis(text, times, size) == 300
+
+
+def test_a_last_line_without_an_end_has_the_time_of_its_last_piece() -> None:
+    name = tapes.SOURCES[0].store_path.removeprefix("/nix/store/")
+    text = f"❌ {name}: {INTERNAL}".encode()
+    assert failure_millis(text, ((0, 1), (9, 70)), 10**6) == 70
+
+
+def test_without_times_and_after_the_last_of_too_many_a_failure_lasts_as_its_publication(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = failed_push().files["push-profile.log"]
+    assert failure_millis(text, (), 10**6) is None
+    monkeypatch.setattr(limits, "OUTPUT_TIMES", 2)
+    assert failure_millis(text, ((0, 1), (len(text) - 1, 900)), 10**6) == 1
+    assert failure_millis(text, ((0, 1), (2, 900)), 10**6) is None
+
+
+def failure_millis(text: bytes, times: tuple[tuple[int, int], ...], size: int) -> int | None:
+    ended = tapes.child("push:profile", "push-profile.log", exit=1, output_times=times)
+    known = say.PushSetKnown(
+        label=Label.PROFILE, cache="main", paths=tapes.SOURCES, outputs=(), upstream=(), upstream_key_names=()
+    )
+    chunks = [text[start : start + size] for start in range(0, len(text), size)]
+    push = fold_push([PushSeen(push_set=known, asked=None, ended=ended, log=chunks, cut=False)])
+    return next(path.failure_millis for path in push.paths if path.error is not None)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(-5, 3000), st.integers(-(10**15), 10**15)), max_size=6),
+    st.integers(-(10**15), 10**15),
+)
+def test_forged_times_stay_within_the_publication(times: list[tuple[int, int]], millis: int) -> None:
+    run = timed(failed_push(millis), output_times=tuple(times))
+    (near,) = folded(run, log()).near
+    assert moment(near.ended) is not None
 
 
 # --------------------------------------------------------------------------------------------------------- the clocks
