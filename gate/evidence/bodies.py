@@ -4,7 +4,7 @@ The yardstick is the local Nix database alone. HTTP 200 is no proof: Attic commi
 (attic b7c9056 server/src/api/binary_cache.rs ``get_nar``), and signs narinfos from its database at read time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -83,6 +83,21 @@ class Expected:
     trust: bool = True
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """A wait for something of a path; the read of it was over at ``at``."""
+
+    millis: int
+    what: str
+    store_path: str
+    at: str
+
+    @property
+    def text(self) -> str:
+        """The wait in words."""
+        return f"{self.what} took {self.millis} ms (the read was over at {self.at})"
+
+
 def fold_body(expected: Expected, reads: Iterable[tuple[str, BodyRead]]) -> Body:
     """A path with all its reads (and their times), classed; without a read it is ``body-unread``."""
     rows = tuple(_read(expected, at, read) for at, read in reads)
@@ -140,7 +155,23 @@ def _read(expected: Expected, at: str, read: BodyRead) -> Read:
         signed=signed,
         nar=read.nar,
         code=code,
+        narinfo_millis=read.narinfo.millis,
     )
+
+
+def longest_wait(bodies: Iterable[Body]) -> Wait | None:
+    """The longest wait for a narinfo, or for a byte of a body, among all reads; None where nothing was read."""
+    return max((wait for body in bodies for wait in waits(body)), key=lambda wait: wait.millis, default=None)
+
+
+def waits(body: Body) -> Iterator[Wait]:
+    """How long each read of a path waited for its narinfo, and at the longest for a byte of its body."""
+    for read in body.reads:
+        yield Wait(what="the narinfo", millis=read.narinfo_millis, store_path=body.store_path, at=read.at)
+        if read.nar is not None:
+            pause, first = read.nar.pause_millis, read.nar.first_byte_millis
+            what = "a further byte of the body" if first is not None and first < pause else "the body's first byte"
+            yield Wait(what=what, millis=pause, store_path=body.store_path, at=read.at)
 
 
 def _is_another_build(expected: Expected, info: NarInfo, nar: NarRead | None) -> bool:

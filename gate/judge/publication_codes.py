@@ -11,6 +11,7 @@ from gate.judge.code import (
     LOOK,
     PASS,
     REREAD,
+    STALLED,
     Code,
     Rank,
     code,
@@ -335,6 +336,13 @@ PUBLICATION: tuple[Code, ...] = (
         "body-unread",
         "the body could not be read, for a reason that says nothing of it",
         LOOK,
+    ),
+    code(
+        "body-slow",
+        (INCONCLUSIVE,),
+        "the narinfo, or a byte of the body, took longer than the 5 s after which RustFS itself gives up a disk "
+        "operation: a drive that stalls looks like this, even if every byte comes in the end",
+        STALLED,
     ),
     _body("body-flapping", "one read was whole and another was not", CAPTURE_FIRST),
     # --- what the published paths need beside themselves

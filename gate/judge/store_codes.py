@@ -1,6 +1,6 @@
 """What is said of the store: index and drives, what lies open in it, the OpenTofu state, and who the servers are."""
 
-from gate.judge.code import CAPTURE_FIRST, FAIL, INCONCLUSIVE, LOOK, NOT_APPLICABLE, PASS, Code, code
+from gate.judge.code import CAPTURE_FIRST, FAIL, INCONCLUSIVE, LOOK, NOT_APPLICABLE, PASS, STALLED, Code, code
 
 STORE: tuple[Code, ...] = (
     # --- bucket truth
@@ -67,15 +67,13 @@ STORE: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "the store or a drive did not answer in time: while a push runs a short stall may pass between whole samples, "
         "a longer one may hide a loss",
-        "look at the drive's latency, at the kernel's log and at the store's (`health is faulty`, `operation timed "
-        "out`); then run the probe again",
+        STALLED,
     ),
     code(
         "store-slow",
         (INCONCLUSIVE,),
         "an answer of the store took longer than the 5 s after which RustFS itself gives up a disk operation",
-        "look at the drive's latency, at the kernel's log and at the store's (`health is faulty`, `operation timed "
-        "out`); then run the probe again",
+        STALLED,
     ),
     code(
         "volume-foreign",

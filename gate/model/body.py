@@ -7,7 +7,7 @@ from gate.model.parsed import NarInfo
 
 @value
 class Read:
-    """One attempt to read a body back, and its class."""
+    """One attempt to read a body back, and its class. ``narinfo_millis``: how long the answer with the narinfo took."""
 
     attempt: int
     at: str
@@ -18,6 +18,7 @@ class Read:
     signed: Truth
     nar: NarRead | None
     code: str
+    narinfo_millis: int = 0
 
 
 @value

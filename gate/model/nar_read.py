@@ -13,7 +13,9 @@ class NarRead:
     bytes are. ``clean_end``: the decompressor reached the end of its last frame with nothing left over;
     ``well_formed``: what came out is one whole NAR. ``encoding`` is a Content-Encoding, which was not asked for and is
     not undone; ``cached`` the header by which a cache on the way says that it answered. ``skipped_bytes`` are those of
-    zstd's skippable frames, which no reader looks at.
+    zstd's skippable frames, which no reader looks at. ``first_byte_millis``: how long its first byte was waited for,
+    None where none came; ``pause_millis``: the longest time in which the gate waited and no byte of a body came, that
+    one included.
     """
 
     hops: tuple[str, ...]
@@ -34,3 +36,5 @@ class NarRead:
     body: str = ""
     skipped_bytes: int = 0
     millis: int
+    first_byte_millis: int | None = None
+    pause_millis: int = 0

@@ -81,7 +81,9 @@ class CurlHop:
     environment.
 
     ``status`` and ``headers`` (lower-case names, of those that records have a field for) are of the last answer;
-    header values are decoded with escapes and cut. The multi handle that ``handle`` is added to drives it.
+    header values are decoded with escapes and cut. The multi handle that ``handle`` is added to drives it; it says by
+    `wait` how long it had nothing to do. ``first_byte_millis`` and ``pause_millis`` count that time alone, so that a
+    gate that is slow itself is no pause of the server's.
     """
 
     def __init__(self, trusted: bytes, low_speed_seconds: int) -> None:
@@ -91,6 +93,8 @@ class CurlHop:
         self._lines: list[bytes] = []  # of all heads of the transfer; libcurl takes 300 kB of them at most
         self._sink: Callable[[int, bytes], bool] = lambda _status, _data: False
         self._sent: Sequence[str] = ()
+        self._waited = self._pause = 0.0  # seconds since the last piece of a body, and the longest such time
+        self._first: float | None = None
         self._curl = pycurl
         self.handle: Any = pycurl.Curl()
         for option, choice in (
@@ -127,6 +131,8 @@ class CurlHop:
         """
         self._lines.clear()
         self._status = None
+        self._waited = self._pause = 0.0
+        self._first = None
         self._sink = sink
         setopt, curl = self.handle.setopt, self._curl
         setopt(curl.URL, url)
@@ -139,6 +145,20 @@ class CurlHop:
         """How long the last transfer took, from its start."""
         seconds: float = self.handle.getinfo(self._curl.TOTAL_TIME)
         return round(seconds * 1000)
+
+    def wait(self, seconds: float) -> None:
+        """So long nothing came on any connection."""
+        self._waited += seconds
+
+    @property
+    def first_byte_millis(self) -> int | None:
+        """How long the first byte of the last answer's body was waited for; None where none came."""
+        return None if self._first is None else round(self._first * 1000)
+
+    @property
+    def pause_millis(self) -> int:
+        """The longest wait in the last transfer: for its first byte, between two pieces, or for its end."""
+        return round(max(self._pause, self._waited) * 1000)
 
     def close(self) -> None:
         """Give the handle back to libcurl."""
@@ -198,4 +218,6 @@ class CurlHop:
     def _data(self, piece: bytes) -> int:
         if self._status is None:
             self._status = self.status or 0
+            self._first = self._waited
+        self._pause, self._waited = max(self._pause, self._waited), 0.0
         return len(piece) if self._sink(self._status, piece) else -1

@@ -72,7 +72,7 @@ def read_bodies(
         ahead=jobs <= limits.READ_JOBS or len(targets) == 1,
     )
     waiting = iter(targets)
-    with _Multi(access, min(jobs, len(targets))) as multi:
+    with _Multi(access, min(jobs, len(targets)), clock) as multi:
         for hop in multi.hops:
             multi.start(session.next_reading(waiting, hop))
         while multi.busy and not cancel.cancelled:
@@ -209,10 +209,11 @@ class _Reading:
 class _Multi:
     """libcurl's multi interface: some transfers at once, in one thread, over connections that are kept."""
 
-    def __init__(self, access: Access, jobs: int) -> None:
+    def __init__(self, access: Access, jobs: int, clock: Clock) -> None:
         import pycurl  # noqa: PLC0415  # a C library: only where it is used
 
         self._multi = pycurl.CurlMulti()
+        self._clock = clock
         self._multi.setopt(pycurl.M_MAXCONNECTS, 2 * jobs + 1)  # one to Attic and one to S3 for each
         trusted = authorities(access.ca_file)
         self.hops = [CurlHop(trusted, access.low_speed_seconds) for _ in range(jobs)]
@@ -254,4 +255,8 @@ class _Multi:
         """Wait until something can move, at most `limits.POLL_SECONDS`."""
         wanted = self._multi.timeout()
         seconds = limits.POLL_SECONDS if wanted < 0 else min(wanted / 1000, limits.POLL_SECONDS)
+        began = self._clock.monotonic()
         self._multi.select(seconds)
+        waited = self._clock.monotonic() - began
+        for reading in self.busy.values():
+            reading.hop.wait(waited)

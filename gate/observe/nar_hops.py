@@ -170,7 +170,8 @@ class NarHops:
         self._content_type: str | None = None
         self._encoding: str | None = None
         self._cached: str | None = None
-        self._millis = 0
+        self._millis = self._pause_millis = 0
+        self._first_byte_millis: int | None = None
         if not self._meter.readable:  # a codec that can't be read: there is nothing to measure
             self._end("codec")
 
@@ -218,6 +219,8 @@ class NarHops:
         self._encoding = headers.get("content-encoding")
         self._cached = self._cached or from_a_cache(hop.kept_lines)
         self._millis += hop.millis()
+        self._first_byte_millis = hop.first_byte_millis
+        self._pause_millis = max(self._pause_millis, hop.pause_millis)
         if self._ahead is not None:
             if not self._ahead.settle():
                 self._stop()
@@ -266,6 +269,8 @@ class NarHops:
             body=clean(self._page),
             skipped_bytes=measure.skipped_bytes,
             millis=self._millis,
+            first_byte_millis=self._first_byte_millis,
+            pause_millis=self._pause_millis,
         )
 
     def _keep(self, piece: bytes) -> None:

@@ -60,7 +60,7 @@ def _buckets(evidence: Evidence) -> Iterator[str]:
     if evidence.during.first_loss_at:
         yield f"first loss during a push: {plain(evidence.during.first_loss_at, NAME_CHARS)}"
     for phase, pace in view.paces(evidence):
-        yield f"store {phase}: {plain(pace, NAME_CHARS)}"
+        yield f"{phase}: {plain(pace, NAME_CHARS)}"
 
 
 def _epochs(evidence: Evidence) -> Iterator[str]:

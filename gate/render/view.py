@@ -5,6 +5,7 @@ Nothing here judges: verdict, classes and codes are the document's own.
 
 from collections.abc import Iterable
 
+from gate.evidence.bodies import longest_wait
 from gate.evidence.buckets import pace_in_words
 from gate.model.basics import Label, Status, Truth, Word, value
 from gate.model.body import Body, Read
@@ -212,9 +213,11 @@ def buckets(evidence: Evidence) -> tuple[BucketRow, ...]:
 
 
 def paces(evidence: Evidence) -> tuple[tuple[str, str], ...]:
-    """For each phase with samples how promptly the store answered."""
+    """For each phase with samples how promptly the store answered, and for the bodies the longest wait."""
     seen = (("pre", evidence.pre.pace), ("during", evidence.during.pace), ("post", evidence.post.pace))
-    return tuple((phase, pace_in_words(pace)) for phase, pace in seen if pace is not None)
+    rows = [(f"store {phase}", pace_in_words(pace)) for phase, pace in seen if pace is not None]
+    wait = longest_wait(evidence.bodies)
+    return (*rows, *([("bodies", f"the longest wait: {wait.text} of {wait.store_path}")] if wait else []))
 
 
 def samples(evidence: Evidence, name: str) -> tuple[SampleRow, ...]:

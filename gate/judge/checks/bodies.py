@@ -3,16 +3,20 @@
 from collections.abc import Iterator
 from itertools import groupby
 
-from gate.evidence.bodies import NON_REPRODUCIBLE, REFUSED
+from gate import limits
+from gate.evidence.bodies import NON_REPRODUCIBLE, REFUSED, waits
 from gate.judge.finding import finding
 from gate.model.body import Body, Read
 from gate.model.document import Facts, Finding
 
 
 def check_bodies(facts: Facts) -> Iterator[Finding]:
-    """The class of each body, as it was folded from its reads."""
+    """The class of each body, as it was folded from its reads, and what of it was long in coming."""
     for number, body in enumerate(facts.bodies):
         yield finding(body.code, body.store_path, _summary(body), evidence=(f"/bodies/{number}",))
+        slow = [wait.text for wait in waits(body) if wait.millis > limits.STORE_SLOW_SECONDS * 1000]
+        if slow:
+            yield finding("body-slow", body.store_path, "; ".join(slow), evidence=(f"/bodies/{number}",))
 
 
 def _summary(body: Body) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from gate.evidence.bodies import longest_wait
 from gate.evidence.buckets import is_slow, read_sample
 from gate.judge.bucket_rca import judge_rca
 from gate.model import records as say
@@ -251,3 +252,50 @@ def test_a_state_that_was_deleted_says_by_which_marker() -> None:
     assert "HTTP 404: a delete marker v9 hides an older version" in words(run, "state-lost")
     bare = healthy().change(say.StateSeen, lambda record: replace(record, head=replace(gone, version_id=None)))
     assert "HTTP 404: a delete marker hides an older version" in words(bare, "state-absent")
+
+
+# ------------------------------------------------------------------------------------------------------ slow bodies
+
+
+def waited(narinfo: int = 3, first: int | None = 3, pause: int = 3) -> Run:
+    slow = tapes.SOURCES[0].store_path
+
+    def change(record: say.BodyRead) -> say.BodyRead:
+        if record.store_path != slow or record.nar is None:
+            return record
+        nar = replace(record.nar, first_byte_millis=first, pause_millis=pause)
+        return replace(record, narinfo=replace(record.narinfo, millis=narinfo), nar=nar)
+
+    return healthy().change(say.BodyRead, change)
+
+
+@pytest.mark.parametrize(
+    ("choices", "text"),
+    [
+        ({"narinfo": 5001}, "the narinfo took 5001 ms (the read was over at 2026-11-24T00:00:"),
+        ({"first": 7000, "pause": 7000}, "the body's first byte took 7000 ms (the read was over at 2026-11-24T00:00:"),
+        ({"first": 3, "pause": 12_000}, "a further byte of the body took 12000 ms (the read was over"),
+        ({"first": None, "pause": 6000}, "the body's first byte took 6000 ms"),
+    ],
+)
+def test_a_stall_while_a_body_is_read_is_seen_though_every_byte_comes(choices: dict[str, int], text: str) -> None:
+    run = waited(**choices)
+    assert run.rows() == {("body-slow", "inconclusive")}
+    assert run.word() == "inconclusive"
+    assert text in words(run, "body-slow")
+    assert next(row for row in run.judged()[0] if row.code == "body-slow").subject == tapes.SOURCES[0].store_path
+
+
+def test_a_body_that_is_no_slower_than_a_disk_operation_may_be_is_whole() -> None:
+    assert waited(narinfo=5000, first=5000, pause=5000).word() == "pass"
+
+
+def test_the_longest_wait_of_all_reads_is_known_and_of_none_there_is_none() -> None:
+    wait = longest_wait(waited(first=3, pause=4000).facts().bodies)
+    assert wait is not None
+    assert (wait.millis, wait.store_path, wait.what) == (
+        4000,
+        tapes.SOURCES[0].store_path,
+        "a further byte of the body",
+    )
+    assert longest_wait(()) is None

@@ -85,6 +85,8 @@ HARMLESS = {
     "push-set.paths.*.content_addressed": "of a path whose body is whole",
     "missing-paths.answer.body": "its own tests",
     "body-read.attempt": "the gate's own count",
+    "body-read.nar.first_byte_millis": "which byte was waited for, for people: the longest wait decides",
+    "body-read.nar.pause_millis": "below five seconds; a longer one has tests of its own",
     "body-read.nar.hops*": "those that may not be are refused while reading",
     "body-read.nar.curl_text": "told for people",
     "body-read.nar.well_formed": "it is told by its hash, where that is right",

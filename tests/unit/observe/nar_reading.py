@@ -49,7 +49,9 @@ def cache(
 
 
 def read(server: RawServer, *more_hosts: str, **choices: object) -> BodyRead:
-    bounds = {name: choices.pop(name) for name in ("deadline_seconds", "jobs", "attempt", "clock") if name in choices}
+    bounds = {
+        name: choices.pop(name) for name in ("deadline_seconds", "jobs", "attempt", "clock", "tap") if name in choices
+    }
     hosts = (server.host, *more_hosts)
     size = choices.pop("nar_size", len(NAR))
     access = {"cache_url": f"{server.url}/main", "token": TOKEN, "hosts": HostList(hosts, hosts), **choices}

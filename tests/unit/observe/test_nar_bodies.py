@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -68,6 +69,37 @@ def test_chunked_transfer_of_many_frames_is_whole(codec: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------ cut bodies
+
+
+@pytest.mark.parametrize(("before", "within", "after"), [(0.6, 0, 0), (0, 0.6, 0), (0.2, 0.6, 0), (0, 0, 0.6)])
+def test_a_pause_of_the_server_is_measured(before: float, within: float, after: float) -> None:
+    half = len(ZSTD) // 2
+    framed = [f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in (ZSTD[:half], ZSTD[half:])]
+
+    def handler(request: Request) -> None:
+        request.raw(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for pause, piece in zip((before, within, after), (*framed, b"0\r\n\r\n"), strict=True):
+            time.sleep(pause)
+            request.raw(piece)
+
+    with serving(cache(handler)) as server:
+        nar = body(server)
+    assert measured(nar) == WHOLE
+    assert nar.first_byte_millis is not None
+    assert before * 1000 - 20 <= nar.first_byte_millis <= before * 1000 + 400
+    assert 580 <= nar.pause_millis <= 1500
+
+
+def test_a_gate_that_is_slow_itself_is_no_pause_of_the_server() -> None:
+    with serving(cache(lambda request: request.answer(200, ZSTD))) as server:
+        nar = body(server, tap=lambda _piece: time.sleep(0.8))
+    assert nar.millis >= 700
+    assert nar.pause_millis < 400
+
+
+def test_without_a_byte_there_is_no_first_byte() -> None:
+    with serving(cache(lambda request: request.answer(404))) as server:
+        assert body(server).first_byte_millis is None
 
 
 def broken(data: bytes, *, reset: bool = False) -> NarRead:
