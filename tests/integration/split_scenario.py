@@ -174,12 +174,13 @@ def newcomer(site: Site) -> dict[str, Any]:
         *console(readme, "publication-gate capture"),
         *console(readme, "publication-gate explain"),
     ]
-    codes, texts = {}, []
+    codes: list[tuple[str, int]] = []
+    texts = []
     for line in (*lines, *console(readme, "publication-gate verify")):
         medium = [run.parent for run in folder.glob("evidence/2*/evidence.json")]
         shell = ["bash", "-euc", line.replace("evidence/RUN", str(medium[0]) if medium else "evidence/RUN")]
         done = subprocess.run(shell, cwd=folder, env=environ, capture_output=True, text=True, check=False)
-        codes[line] = done.returncode
+        codes.append((line, done.returncode))
         texts.append(done.stdout + done.stderr)
     words = {run.name: verify(run)[0].verdict.word.value for run in folder.glob("evidence/*-1")}
     return {"newcomer": codes, "newcomer_words": words, "newcomer_texts": texts}
