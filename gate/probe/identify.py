@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from gate import __version__
 from gate.errors import ForeignTextError, InconclusiveError, NoNameError, RefusedError, StoppedError
 from gate.model.parsed import CacheConfig, KubectlLocator
+from gate.model.part_records import PartBegun
 from gate.model.policy import Identity, Policy
 from gate.model.records import CacheConfigSeen, RunStarted
 from gate.observe.kube_trust import distrust
@@ -92,13 +93,15 @@ def _workloads(policy: Policy) -> Iterator[KubectlLocator]:
     yield from seen.values()
 
 
-def start(site: Site, world: World, *, capture: bool = False) -> None:
-    """Write the first records: who runs what by which policy, and with which programs."""
+def start(site: Site, world: World, *, capture: bool = False, part: PartBegun | None = None) -> None:
+    """Write the first records: who runs what by which policy, which part of a split run it is, and the programs."""
     found = identify_programs(site.programs, site.settings, world)
     versions = {tool.name: tool.version or "unknown" for tool in found.tools if tool.name in _NAMED_VERSIONS}
     nix = _NIX_VERSION.fullmatch(versions["nix"])
     run = identity(world, versions | {"nix": nix[1] if nix else "unknown"})
     site.write(RunStarted(run=run, policy=site.policy, tools=site.settings.tools, capture=capture))
+    if part is not None:
+        site.write(part)
     site.write(found)
 
 

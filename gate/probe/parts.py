@@ -236,8 +236,7 @@ def _part(
 ) -> SealedPart:
     """Write the part that ``act`` sees, and seal it, however that ended."""
     with open_site(settings, directory, world, shut=shut) as site, ending_after(settings.tools.deadline, world):
-        start(site, world)
-        site.write(begun)
+        start(site, world, part=begun)
         try:
             act(site)
         except CancelledError as error:
