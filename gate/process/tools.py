@@ -9,12 +9,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import file_digest
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Final
 
 from gate.errors import RefusedError
 from gate.parse.quoting import shown
 
+_TEMPORARY: Final = "/tmp"  # noqa: S108  # `tempfile.gettempdir` writes a file to find it, and raises where a disk is full
 _LINKS: Final = 40  # as many as Linux follows (path_resolution(7))
 
 
@@ -91,7 +91,7 @@ def checkouts(environ: Mapping[str, str]) -> Iterator[Path]:
         yield Path(workspace)
     here = Path.cwd()
     home = _with_parents(environ.get("HOME") or os.sep)
-    shared = _with_parents(environ.get("TMPDIR") or gettempdir())
+    shared = _with_parents(environ.get("TMPDIR") or _TEMPORARY)
     for folder in (here, *here.parents):
         if folder not in home and ((folder == here and folder not in shared) or (folder / ".git").exists()):
             yield folder

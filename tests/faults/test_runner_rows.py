@@ -35,6 +35,8 @@ SITE = {
     "GATE_ATTIC_SERVER": CLOSED,
     "GATE_ATTIC_CACHE": "main",
     "GATE_S3_ENDPOINT": CLOSED,
+    "GATE_S3_ACCESS_KEY_ID": "k" * 8,
+    "GATE_S3_SECRET_ACCESS_KEY": "s" * 8,
     "GATE_PLAIN_HTTP_HOSTS": "127.0.0.1:9",
     "GATE_SAMPLES": "2",
     "GATE_SAMPLE_SPACING": "0.05",
@@ -281,9 +283,9 @@ from pathlib import Path
 from gate.cli.main import main
 from gate.probe import phases
 
-def hungry(site, world, phase, number):
+def hungry(sources, *, phase, number):
     if phase.value == "post":
-        return real(site, world, phase, number)
+        return real(sources, phase=phase, number=number)
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + 64 * 2**20, resource.RLIM_INFINITY))
     hoard = []
@@ -297,7 +299,7 @@ def hungry(site, world, phase, number):
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         raise
 
-real, phases.take_sample = phases.take_sample, hungry
+real, phases.begin_sample = phases.begin_sample, hungry
 raise SystemExit(main(["capture", "--output", sys.argv[2]]))
 """
 
@@ -317,7 +319,7 @@ def test_memory_that_ends_in_a_step_is_told_and_the_run_goes_on_to_its_seal(tmp_
     out = tmp_path / "run"
     done = hungry("given-back", out)
     assert done.returncode == InconclusiveError.exit_code, done.stderr
-    assert done.stdout.startswith("INCONCLUSIVE: ")
+    assert done.stdout.startswith("CAPTURED: 0 of 2 buckets indexed")
     assert "Traceback" not in done.stderr
     evidence, _ = verify(out)
     assert (evidence.verdict.word, evidence.journal.complete) == (Word.INCONCLUSIVE, True)
@@ -341,7 +343,7 @@ def test_what_a_run_saw_before_it_was_killed_for_its_memory_can_be_sealed(tmp_pa
     assert records[0]["kind"] == "run-started"
     assert [row["name"] for row in records if row["kind"] == "stage"][-1] == "pre"
     done = gate("finalize", str(out))
-    assert (done.returncode, done.stdout.startswith("INCONCLUSIVE: ")) == (3, True), done.stderr
+    assert (done.returncode, done.stdout.startswith("CAPTURED: 0 of 2 buckets indexed")) == (3, True), done.stderr
     evidence, _ = verify(out)
     assert (evidence.verdict.word, evidence.journal.complete) == (Word.INCONCLUSIVE, False)
     assert "run-incomplete" in evidence.verdict.codes
@@ -442,7 +444,7 @@ def test_a_defect_in_a_step_of_a_run_leaves_sealed_evidence(
     def broken(*_arguments: object, **_more: object) -> None:
         raise ZeroDivisionError("a secret hunter2")
 
-    monkeypatch.setattr("gate.probe.phases.take_sample", broken)
+    monkeypatch.setattr("gate.probe.phases.begin_sample", broken)
     assert main(["capture", "--output", str(tmp_path / "run")]) == 3
     evidence, _ = verify(tmp_path / "run")
     assert evidence.verdict.word is Word.INCONCLUSIVE

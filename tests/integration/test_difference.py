@@ -13,7 +13,8 @@ from gate.clock import SystemClock
 from gate.lab.stack import Stack
 from gate.probe import Quiet, World, capture
 from gate.process import CancelToken
-from gate.seal import finalize
+from gate.seal import finalize, seal
+from gate.tape import FINALIZED
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.lab, pytest.mark.nix, pytest.mark.xdist_group("lab-stack")]
@@ -143,6 +144,9 @@ def test_a_folder_that_is_not_genuine_is_refused(captures: dict[str, Path], tmp_
     document.unlink()
     unsealed = diff(copy, captures["before"])
     assert (unsealed.returncode, "was never sealed" in unsealed.stderr, unsealed.stdout) == (2, True, "")
-    finalize(copy)
+    assert "run-finalized" in finalize(copy).verdict.codes
+    assert document.read_bytes() != sealed  # it says that a person sealed it, and not the run
+    (copy / FINALIZED).unlink()
+    seal(copy)
     assert document.read_bytes() == sealed
     assert diff(captures["before"], tmp_path / "none").returncode == 2

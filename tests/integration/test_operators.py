@@ -165,7 +165,7 @@ def test_without_rights_or_a_server_nothing_is_known(store: Store, keeper: Keepe
         ([RCA], {"GATE_S3_ACCESS_KEY_ID": ""}, "GATE_S3_ACCESS_KEY_ID is not set"),
         ([RCA, "--s3-endpoint", "http://store.example:9000"], {}, "plain-http-hosts"),
         ([RCA, "--s3-endpoint", "http://u:pw@127.0.0.1:9"], {}, "can't be asked"),
-        ([RCA, "--bucket", "a/b"], {}, "is no bucket or cache name"),
+        ([RCA, "--bucket", "a/b"], {}, "is no bucket name"),
         ([RCA, "--samples", "1"], {}, "--samples is 1"),
         ([READINESS], {}, "no state is named"),
         ([READINESS, "--key", "k", "--prefix", "p"], {}, "both --key and --prefix"),

@@ -20,6 +20,15 @@ SITE = {
     "GATE_ATTIC_CACHE": "main",
     "GATE_S3_ENDPOINT": "http://127.0.0.1:9",
     "GATE_PLAIN_HTTP_HOSTS": "127.0.0.1:9",
+    "GATE_STATE_KEY": "terraform.tfstate",
+    "GATE_MARKERS": "file:///data",
+    "GATE_STORE_WORKLOAD": "file:///store.pid",
+    "GATE_CACHE_WORKLOAD": "file:///cache.pid",
+    "GATE_SERVER_LOG": "file:///cache.log",
+    "GATE_PUSH_TOKEN": "push-token",
+    "GATE_READ_TOKEN": "read-token",
+    "GATE_S3_ACCESS_KEY_ID": "k" * 8,
+    "GATE_S3_SECRET_ACCESS_KEY": "s" * 8,
 }
 
 
@@ -85,7 +94,7 @@ def test_missing_settings_and_tools_are_named(tmp_path: Path) -> None:
         (["--samples", "1"], "--samples is 1"),
         (["--samples", "9999"], "--samples is 9999"),
         (["--sample-spacing", "nan"], "--sample-spacing"),
-        (["--buckets", "a/b"], "is no bucket or cache name"),
+        (["--buckets", "a/b"], "is no bucket name"),
         (["--twin", "sometimes"], "twin"),
         (["--no-such-flag"], "no-such-flag"),
         (["--hosts", "*.example.org"], "*.example.org"),

@@ -42,10 +42,10 @@ def test_only_what_is_named_is_given_with_its_defaults() -> None:
 
 
 def test_the_precedence_is_that_of_a_run() -> None:
-    toml = {"store": {"s3-endpoint": "toml", "buckets": ["c"]}, "state": {"state-ha-statement": "ops, 2026"}}
+    toml = {"store": {"s3-endpoint": "toml", "buckets": ["ccc"]}, "state": {"state-ha-statement": "ops, 2026"}}
     environ = {"GATE_S3_ENDPOINT": "environ", "GATE_S3_ACCESS_KEY_ID_FILE": "/key"}
     got = named(toml=toml, environ=environ, flags={"samples": 5})
-    assert (got["s3_endpoint"], got["buckets"], got["samples"]) == ("environ", ("c",), 5)
+    assert (got["s3_endpoint"], got["buckets"], got["samples"]) == ("environ", ("ccc",), 5)
     assert (got["state_ha_statement"], got["s3_access_key_id"]) == ("ops, 2026", Secret("from /key"))
     assert named(toml=toml, environ=environ, flags={"s3_endpoint": "flag"})["s3_endpoint"] == "flag"
 
@@ -58,8 +58,8 @@ def test_the_precedence_is_that_of_a_run() -> None:
         ({"toml": {"store": {"typo": 1}}}, "unknown key 'typo'"),
         ({"toml": {"state": {"ha": "yes"}}}, "unknown key 'ha'"),
         ({"flags": {"samples": 1}}, "--samples is 1"),
-        ({"flags": {"buckets": ["a/b"]}}, "is no bucket or cache name"),
-        ({"flags": {"state_bucket": ".."}}, "is no bucket or cache name"),
+        ({"flags": {"buckets": ["a/b"]}}, "is no bucket name"),
+        ({"flags": {"state_bucket": ".."}}, "is no bucket name"),
         ({"toml": {"store": {"buckets": []}}}, "buckets is empty"),
         ({"toml": {"state": {"state-ha-statement": "two\nlines"}}}, "expected one line of text"),
     ],

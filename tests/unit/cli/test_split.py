@@ -27,6 +27,7 @@ markers = ["file:///data"]
 store-workload = "file:///s.pid"
 [sampling]
 samples = 2
+sample-spacing = 0.5
 """
 PROFILE = ("--profile", "medium-check")
 
