@@ -126,6 +126,7 @@ SWEEP_SETTLE_SECONDS: Final = 1.0  # of it staying away when what may make it wa
 SAMPLES_MAX: Final = 60
 PATHS_MAX: Final = 5000
 PUSH_BYTES_MAX: Final = 1024**4  # of NARs in one publication: a day of reading at 12 MB/s
+ATTIC_CHUNKED_BYTES: Final = 65_536  # Attic's default nar-size-threshold: smaller NARs are one chunk
 CANARY_SMALL_BYTES: Final = 16 * 1024  # under Attic's nar-size-threshold of 65,536 (config-template.toml)
 CANARY_LARGE_BYTES: Final = 640 * 1024  # well over it: about ten chunks
 TWIN_RANDOM_BYTES: Final = 16  # content of a twin's smallest file, 6 random bits a byte: 2^96 of them

@@ -9,6 +9,7 @@ from gate.evidence.once import doubled
 from gate.evidence.pushes import child_name
 from gate.model import records as say
 from gate.model.basics import Label, Phase
+from gate.model.incident_records import DiskLook
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
 from gate.model.policy import Policy
 
@@ -19,6 +20,7 @@ PHASED = (  # what is seen before and after, and says of which it is
     say.UploadsSeen,
     say.LogCanarySent,
     ReplicaCanaries,
+    DiskLook,
 )
 _EARLY_SECONDS = 0.01  # both times are cut to milliseconds
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -30,6 +30,8 @@ from gate.model.basics import Claim, Label, Phase, Truth
 from gate.model.body import Body
 from gate.model.document import CacheFacts, Canary, Control, Facts, PhaseFacts, SlowAnswer, Stage, Subject, Workload
 from gate.model.incident_records import DiskSeen, EventsSeen, PreviousLogSeen
+from gate.model.document import CacheFacts, Canary, Control, Facts, PhaseFacts, Stage, Subject, Workload
+from gate.model.incident_records import DiskLook, DiskSeen, EventsSeen, PreviousLogSeen
 from gate.model.journal_facts import Captured, JournalFacts, Stopped
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
 from gate.model.machine import NixRead, ToolsFound
@@ -103,6 +105,7 @@ def fold(tape: Tape, captures: Captures) -> Facts:
             first.policy.buckets,
             (attempt.label for attempt in push.attempts if attempt.started),
             seconds=first.policy.sample_deadline,
+            disks=tuple(record.disk for record in tape.of(DiskLook) if record.phase is Phase.DURING),
         ),
         post=phases[Phase.POST],
         build=fold_build(builds[-1] if builds else None, _child(tape, BUILD_CHILD), _chunks(captures, BUILD_LOG)),
@@ -183,6 +186,8 @@ def _cut(journal: JournalFacts, name: str) -> bool:
 
 
 def _pushes(tape: Tape, captures: Captures) -> list[PushSeen]:
+    """Every publication, in the order of their pushes; those that were never pushed come last."""
+    order = {child.name: number for number, child in enumerate(tape.of(say.ChildEnded))}
     asked = {record.label: record for record in tape.of(say.MissingAsked)}
     cut = {record.name for record in tape.of(say.CaptureClosed) if record.cut}
     return [
@@ -195,7 +200,7 @@ def _pushes(tape: Tape, captures: Captures) -> list[PushSeen]:
         )
         for record in sorted(
             _last_by(tape.of(say.PushSetKnown), lambda record: record.label.value),
-            key=lambda record: list(Label).index(record.label),
+            key=lambda record: (order.get(child_name(record.label), len(order)), list(Label).index(record.label)),
         )
     ]
 
@@ -304,6 +309,7 @@ def _phase(tape: Tape, phase: Phase, policy: Policy, canary: Canary | None) -> P
             if record.phase is phase
         ),
         canary=canary,
+        disks=tuple(record.disk for record in tape.of(DiskLook) if record.phase is phase),
         replicas_error=next((look.error for look in reversed(tape.of(ReplicaCanaries)) if look.phase is phase), ""),
     )
 

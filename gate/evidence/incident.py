@@ -46,6 +46,12 @@ def percent(room: DiskRoom) -> int:
     return -(-room.used * 100 // within_reach) if within_reach else 100
 
 
+def lacks_room(disk: DiskSeen, needed: int) -> bool:
+    """Whether a drive is full, of bytes or of files, or has less room than a write of ``needed`` bytes takes."""
+    short = disk.space is not None and disk.space.free < needed
+    return short or is_full(disk.space) or is_full(disk.inodes)
+
+
 def is_full(room: DiskRoom | None) -> bool:
     """Whether a file system has practically no room left."""
     return room is not None and percent(room) >= FULL_PERCENT

@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gate import limits
+from gate.evidence.coverage import fresh_count
 from gate.evidence.pushes import fresh_before
+from gate.model.basics import Label
 from gate.model.policy import Policy
+from gate.model.push_facts import PushPath
 from gate.model.records import MissingAsked, PathFacts, PushSetKnown
 
 # A NAR of one file that is not executable: the words of the grammar take 112 bytes, and contents are padded to a
@@ -48,6 +51,11 @@ def why_no_twin(policy: Policy, push_set: PushSetKnown, asked: MissingAsked | No
     if fresh is None or fresh < policy.min_fresh:
         return None
     return f"{fresh} paths of the profile are fresh and {policy.min_fresh} are wanted, so it needs no twin"
+
+
+def twin_due_after(policy: Policy, paths: Sequence[PushPath]) -> bool:
+    """Whether a twin is due once the profile was pushed: it was thought to be fresh, and too little was written."""
+    return policy.twin == "auto" and policy.representative and fresh_count(paths, Label.PROFILE) < policy.min_fresh
 
 
 def modelled(push_set: PushSetKnown, least: int) -> tuple[PathFacts, ...]:

@@ -14,6 +14,7 @@ from gate.evidence.log_join import moment
 from gate.evidence.pushes import child_name
 from gate.model.basics import BucketState, Label, Truth
 from gate.model.document import Bucket, BucketSample, During, PushWatch, Watched
+from gate.model.incident_records import DiskSeen
 from gate.model.records import BucketSampled, ChildEnded, StageMark
 
 _LONGEST_MILLIS = 10**12  # 32 years: a journal that claims more is none of ours, and Python's dates end
@@ -27,6 +28,7 @@ def fold_during(
     begun: Iterable[Label],
     *,
     seconds: float = limits.SAMPLE_SECONDS,
+    disks: tuple[DiskSeen, ...] = (),
 ) -> During:
     """The samples of the phase ``during``, the ended children and the marks of the stages with their times.
 
@@ -48,6 +50,7 @@ def fold_during(
         pushes=pushes,
         drives=fold_drives(ordered),
         pace=fold_pace(ordered, seen),
+        disks=disks,
     )
 
 

@@ -139,6 +139,12 @@ KINDS: Final = (
         hint="set markers in [store] to every data folder of the store, and let this user search it (docs/kubernetes)",
     ),
     Kind(
+        name="disk",
+        subject="LOCATOR",
+        looks_at="the drive has room: less than 99 % of its bytes and of its files (inodes) are taken",
+        hint="make room on the drive, without deleting what the store has",
+    ),
+    Kind(
         name="store-workload",
         looks_at="who the store's process or pods are",
         hint="set store-workload in [store], or state it in [sources] absent where this site has none",

@@ -85,7 +85,7 @@ def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
     if family == "push":
         cache = probe if subject == Label.CANARY.value else policy.attic_cache
         fresh = ("representative",) if subject == REPRESENTATIVE else ()
-        return ("nix", "attic", "push-token", f"push-right:{cache}", *fresh)
+        return ("nix", "attic", "push-token", f"push-right:{cache}", "disk", *fresh)
     return {
         "run": _RUN,
         "build": ("nix", "substituter", "trusted-key"),

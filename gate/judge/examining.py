@@ -15,6 +15,7 @@ from gate.judge.check_kinds import kind_of
 from gate.judge.checks.buckets import sample_in_words
 from gate.judge.checks.controls import BIT_FLIP, check_controls
 from gate.judge.checks.epochs import ROLES, misnamed
+from gate.judge.checks.incident import check_disks
 from gate.judge.checks.run import check_caches
 from gate.judge.checks.server_log import unreadable_summary
 from gate.judge.checks.store_log import check_store_log
@@ -250,6 +251,13 @@ def _places(seen: Examined) -> Iterator[Check]:
     if not seen.places:
         yield _bad("markers", "no place is set")
     yield from (_markers(place) for place in seen.places)
+    disks = tuple(check_disks(seen.facts))
+    if not disks:
+        yield _unused("disk", "no drive was looked at")
+    for row in disks:
+        name = f"disk:{row.subject}"
+        full = row.status is not Status.PASS
+        yield _unused(name, row.summary) if row.code == "disk-use-unknown" else _check(name, row.summary, good=not full)
     absent = seen.facts.policy.absent
     for role in ROLES:
         name = f"{role}-workload"

@@ -164,14 +164,16 @@ PUBLICATION: tuple[Code, ...] = (
     code(
         "push-nonce-known",
         (INCONCLUSIVE,),
-        "the cache says that it has a path with this run's fresh nonce: its word on what is missing proves nothing",
+        "the cache says that it had a path, or the content of one, with this run's fresh nonce: its word on what it "
+        "has proves nothing",
         "look whether something answers in the cache's place, or this nonce was used before; run the probe again",
     ),
     code("push-path-accounted", (PASS,), "the path has exactly one claim"),
     code(
         "push-path-failed",
-        (FAIL,),
-        "the server failed on this path: InternalServerError, Attic's word for a storage failure, or another HTTP 500",
+        (FAIL, INCONCLUSIVE),
+        "the server failed on this path: InternalServerError, Attic's word for a storage failure, or another HTTP 500; "
+        "a failure unless a drive of the store had no room for it",
         CAPTURE_FIRST,
     ),
     code(
@@ -240,7 +242,8 @@ PUBLICATION: tuple[Code, ...] = (
     code(
         "push-not-representative",
         (INCONCLUSIVE,),
-        "too few fresh paths were written: what Attic's database knows it does not write",
+        "too few fresh paths are shown to be written: Attic does not write what its database knows, be it a NAR or all "
+        "chunks of one",
         "publish fresh paths: leave twin at auto, or run on a commit whose build is not in the cache yet",
         neutral=True,
     ),

@@ -88,6 +88,18 @@ WITNESS: tuple[Code, ...] = (
         "make room on the drive, without deleting what the store has; a full disk is no lost index, and can hide one",
     ),
     code(
+        "disk-tight",
+        (PASS,),
+        "a drive has less room than twice the bytes that the profile may publish; a note",
+        "make room on the drive before the next runs, without deleting what the store has",
+    ),
+    code(
+        "disk-use-unknown",
+        (PASS,),
+        "how full a drive is could not be determined in this run; a note: what was read back whole had its room",
+        "let this user look at the markers' place, or `df` run in the container",
+    ),
+    code(
         "disk-unobservable",
         (INCONCLUSIVE,),
         "the disk use of a place could not be told: a full disk is not ruled out",

@@ -144,6 +144,23 @@ DRILLS: tuple[Drill, ...] = (
         profile="medium-check",
     ),
     Drill(
+        name="chunks-outlive-nars",
+        title="the cache lacks every path and has its chunks: the push writes nothing, so a twin is written after it",
+        word=Word.PASS,
+        codes=(("push-clean", _P), ("push-representative", _P), ("run-complete", _P)),
+        fault=inject_twin.ChunksOutliveNars,
+        profile="medium-check",
+    ),
+    Drill(
+        name="chunks-outlive-nars-no-twin",
+        title="the cache lacks every path and has its chunks, and no twin may be: nothing is shown to be written",
+        word=Word.INCONCLUSIVE,
+        codes=(("push-not-representative", _I),),
+        fault=inject_twin.ChunksOutliveNars,
+        profile="medium-check",
+        overrides={"twin": "never"},
+    ),
+    Drill(
         name="twin-finds-the-loss",
         title="all paths were published before, and both buckets leave the index when the twin's push begins",
         word=Word.QUARANTINE,

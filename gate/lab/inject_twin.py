@@ -1,5 +1,10 @@
 """Faults of a profile that the cache knows already: its push writes nothing, so only a twin shows what a write does."""
 
+import sqlite3
+from contextlib import closing
+
+from gate.evidence.coverage import wrote_nothing
+from gate.lab.chunks import BUSY_SECONDS
 from gate.lab.inject import Fault, IndexLost, VoidDrillError
 from gate.model.basics import Claim, Label
 from gate.model.document import Evidence
@@ -23,6 +28,27 @@ class CachedProfile(Fault):
             f"all {len(claims)} paths of the profile were cached before; "
             f"{twin.count(Claim.UPLOADED)} of {len(twin)} paths of a twin were uploaded"
         )
+
+
+class ChunksOutliveNars(Fault):
+    """The profile was published before; its NARs and paths are gone from the database, and their chunks are not."""
+
+    def prepare(self) -> None:
+        """Publish it, and delete the rows as the server's own clean-up does for NARs that no path has."""
+        self.publish_before()
+        with closing(sqlite3.connect(self.stack.attic.database, timeout=BUSY_SECONDS)) as connection, connection:
+            connection.execute("DELETE FROM object")
+            connection.execute("DELETE FROM chunkref")
+            gone = connection.execute("DELETE FROM nar").rowcount
+        self.acted = f"{gone} NARs were deleted from the database, their chunks were not"
+
+    def proof(self, evidence: Evidence) -> str:
+        """The client said of large paths that the server had all of them."""
+        nothing = [path for path in evidence.push.paths if path.label is Label.PROFILE and wrote_nothing(path)]
+        if not nothing:
+            message = "no uploaded path of the profile was wholly deduplicated"
+            raise VoidDrillError(message)
+        return f"{super().proof(evidence)}; {len(nothing)} uploads wrote nothing"
 
 
 class TwinFindsTheLoss(IndexLost):

@@ -9,7 +9,7 @@ from typing import Literal
 from gate.model.basics import BucketState, Label, Status, Truth, Word, value
 from gate.model.body import Body
 from gate.model.drive import DriveTrouble
-from gate.model.incident_records import Incident
+from gate.model.incident_records import DiskSeen, Incident
 from gate.model.journal_facts import JournalFacts
 from gate.model.listening import Listening
 from gate.model.log_records import ReplicaLog, StoreLog
@@ -170,6 +170,7 @@ class PhaseFacts:
     drives: tuple[DriveTrouble, ...] = ()
     pace: SamplePace | None = None
     slow: tuple[SlowAnswer, ...] = ()
+    disks: tuple[DiskSeen, ...] = ()
 
 
 @value
@@ -198,13 +199,17 @@ class PushWatch:
 
 @value
 class During:
-    """Bucket samples taken while a push ran; ``first_loss_at`` dates the onset of a loss."""
+    """Bucket samples taken while a push ran; ``first_loss_at`` dates the onset of a loss.
+
+    ``disks`` are the looks at the drives when a push had failed.
+    """
 
     buckets: Mapping[str, Bucket]
     first_loss_at: str | None
     pushes: tuple[PushWatch, ...] = ()
     drives: tuple[DriveTrouble, ...] = ()
     pace: SamplePace | None = None
+    disks: tuple[DiskSeen, ...] = ()
 
 
 @value
@@ -331,7 +336,11 @@ class Subject:
 
 @value
 class Coverage:
-    """Expected, fresh, proved and skipped paths and bytes over all labels; fresh paths of profile and twin."""
+    """Expected, fresh, proved and skipped paths and bytes over all labels; fresh paths of profile and twin.
+
+    Fresh is what is shown to be written: ``fresh_paths`` wrote something, ``fresh_bytes`` is how much, and in
+    ``fresh_profile`` and ``fresh_twin`` a path that was written by a half counts as a half.
+    """
 
     expected_paths: int
     expected_bytes: int

@@ -1,13 +1,13 @@
 """What a capture looks at beyond a probe, for the minutes before a restart: disks, events, logs of ended containers.
 
-None of it can make a verdict better. The first three classes are the journal's records, `Incident` is what
-``evidence.json`` says of them.
+None of it can make a verdict better. `Incident` is what ``evidence.json`` says of the records. Disk use is looked at
+in each phase of every run as well.
 """
 
 from collections.abc import Mapping
 from typing import Literal
 
-from gate.model.basics import value
+from gate.model.basics import Phase, value
 
 Role = Literal["store", "cache"]
 
@@ -36,6 +36,15 @@ class DiskSeen:
     space: DiskRoom | None = None
     inodes: DiskRoom | None = None
     error: str | None = None
+
+
+@value
+class DiskLook:
+    """Disk use at one place in a phase of a run; in the phase ``during`` it was looked at when a push failed."""
+
+    kind: Literal["disk-look"] = "disk-look"
+    phase: Phase
+    disk: DiskSeen
 
 
 @value

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from gate.model.basics import Label, Phase, Truth, value
-from gate.model.incident_records import DiskSeen, EventsSeen, PreviousLogSeen
+from gate.model.incident_records import DiskLook, DiskSeen, EventsSeen, PreviousLogSeen
 from gate.model.listening import Listening
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
 from gate.model.machine import NixRead, ToolsFound
@@ -454,6 +454,7 @@ Record = (
     | BodyRead
     | CanaryObject
     | DiskSeen
+    | DiskLook
     | EventsSeen
     | PreviousLogSeen
     | LogStood

@@ -5,6 +5,7 @@ from functools import partial
 
 from gate.evidence.fold import Tape, fold
 from gate.judge.checks.buckets import check_buckets
+from gate.judge.checks.incident import disk_words, full_disks
 from gate.judge.checks.run import check_caches
 from gate.model.basics import Phase, Status, Truth
 from gate.model.document import Facts
@@ -25,7 +26,8 @@ def unclean(facts: Facts) -> tuple[str, ...]:
     """What forbids publishing, one sentence each; empty when nothing does."""
     rows = [row for row in check_buckets(facts) if row.phase == Phase.PRE.value and row.status is not Status.PASS]
     rows += [row for row in check_caches(facts) if row.status is not Status.PASS]
-    return (*(row.summary for row in rows), *_state(facts))
+    full = (f"the drive at {disk_words(disk)}: writes would fail" for disk in full_disks(facts))
+    return (*(row.summary for row in rows), *_state(facts), *full)
 
 
 def _state(facts: Facts) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ from itertools import chain
 
 from gate import limits
 from gate.model.basics import Phase
+from gate.model.incident_records import DiskLook
 from gate.model.records import BucketSampled, UploadsSeen, WorkloadSeen
 from gate.observe.bucket_index import SampleSeries, begin_sample
+from gate.observe.disk_use import look_at_disk
 from gate.observe.kube_workload import Role, look_at_replicas
 from gate.observe.replica_canary import Asking, send_to_replicas
 from gate.observe.server_log import send_canary
@@ -24,7 +26,7 @@ def observe_phase(site: Site, world: World, phase: Phase, *, open_logs: Callable
     window.
     """
     began = world.clock.monotonic()
-    workloads = _workloads(site, phase)
+    workloads, disks = _places(site, phase)
     if open_logs is not None:
         open_logs(began)
     if "server-log" not in site.policy.absent:
@@ -32,6 +34,8 @@ def observe_phase(site: Site, world: World, phase: Phase, *, open_logs: Callable
         _send_to_replicas(site, world, phase, began)
     for row in workloads:
         site.write(row)
+    for look in disks:
+        site.write(look)
     if phase is Phase.PRE:
         _observe_state(site, phase)
     _observe_uploads(site, phase)
@@ -76,6 +80,20 @@ def _observe_state(site: Site, phase: Phase) -> None:
     if "state" not in site.policy.absent:
         bucket, key = site.policy.state_bucket, site.policy.state_key
         site.write(look_at_state(site.s3, bucket, key, phase=phase, contents=site.policy.state_contents))
+
+
+def _places(site: Site, phase: Phase) -> tuple[tuple[WorkloadSeen, ...], tuple[DiskLook, ...]]:
+    """The workloads, and how full the store's drives are, looked at side by side."""
+    with ThreadPoolExecutor(1) as threads:
+        disks = threads.submit(look_at_disks, site, phase)
+        return _workloads(site, phase), disks.result()
+
+
+def look_at_disks(site: Site, phase: Phase) -> tuple[DiskLook, ...]:
+    """How full each drive of the store is."""
+    with ThreadPoolExecutor(limits.READ_JOBS) as threads:
+        looks = threads.map(lambda place: look_at_disk(place, kubectl=site.kubectl), site.policy.markers)
+        return tuple(DiskLook(phase=phase, disk=disk) for disk in chain.from_iterable(looks))
 
 
 def _workloads(site: Site, phase: Phase) -> tuple[WorkloadSeen, ...]:

@@ -31,7 +31,7 @@ from gate.probe.second_reader import nix_reading
 from gate.probe.site import Site, open_site
 from gate.probe.stages import skip, stage, stopped
 from gate.probe.trials import try_access_controls, try_bit_flip
-from gate.probe.twin import twin, why_not
+from gate.probe.twin import due_after, twin, why_not
 from gate.probe.world import World
 from gate.seal import seal
 from gate.settings import Settings, refuse_incomplete
@@ -132,7 +132,9 @@ def publish_all(site: Site, world: World) -> None:
     if not good and not site.policy.publish_anyway:
         skip(site, PUBLISH, "the twin was not published and read back whole, so the profile was not pushed")
         return
-    _publish_one(site, world, profile)
+    good = _publish_one(site, world, profile)
+    if good and due_after(site):
+        _make_twin(site, world)
 
 
 def _publish_twin(site: Site, world: World) -> bool:
@@ -141,6 +143,10 @@ def _publish_twin(site: Site, world: World) -> bool:
     if reason is not None:
         skip(site, "twin", reason)
         return True
+    return _make_twin(site, world)
+
+
+def _make_twin(site: Site, world: World) -> bool:
     made = stage(site, world, "expect:twin", lambda: twin(site, world))
     return made is not None and _publish_one(site, world, made)
 

@@ -12,11 +12,11 @@ from gate.evidence.origin import of_origin
 from gate.evidence.pushes import capture_name, child_name, missing_hashes
 from gate.evidence.references import outside
 from gate.evidence.upstream import is_upstream
-from gate.model.basics import Label
+from gate.model.basics import Label, Phase
 from gate.model.records import BucketSampled, MissingAsked, PathFacts, PushSetKnown, ReferencesKnown
 from gate.observe.attic_push import push
 from gate.parse.store_path import hash_part
-from gate.probe.phases import watch_buckets
+from gate.probe.phases import look_at_disks, watch_buckets
 from gate.probe.site import Site
 from gate.probe.world import World
 from gate.process import Capture
@@ -160,6 +160,9 @@ def publish(site: Site, world: World, what: Publication) -> None:
         if site.split:  # another job looks at the buckets now and then, and must see this push too
             world.cancel.wait(limits.PUSH_LINGER_SECONDS)
         site.write(ended)  # a sample that hangs must not put off the record of the end
+    if ended.exit != 0 and not site.split:  # a full disk may have room again by the phase after
+        for look in look_at_disks(site, Phase.DURING):
+            site.write(look)
     site.write(capture.close())
 
 

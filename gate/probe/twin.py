@@ -1,9 +1,10 @@
 """The twin: the profile's push set written once more, fresh, where the cache knows the profile already."""
 
 from gate.errors import InconclusiveError
-from gate.evidence.twin_plan import differences, modelled, plan_twin, why_no_twin
+from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push
+from gate.evidence.twin_plan import differences, modelled, plan_twin, twin_due_after, why_no_twin
 from gate.model.basics import Label
-from gate.model.records import MissingAsked, PushSetKnown
+from gate.model.records import ChildEnded, MissingAsked, PushSetKnown
 from gate.probe.publishing import Publication, expect
 from gate.probe.site import Site
 from gate.probe.world import World
@@ -18,6 +19,24 @@ def why_not(site: Site) -> str | None:
     asked = [entry.record for entry in site.entries if isinstance(entry.record, MissingAsked)]
     profile = [record for record in asked if record.label is Label.PROFILE]
     return why_no_twin(site.policy, _push_set(site), profile[-1] if profile else None)
+
+
+def due_after(site: Site) -> bool:
+    """Whether a twin is due though none was before the profile's push: that push wrote too little.
+
+    Attic lacked the paths' NARs and had their chunks, which only the client's own account shows.
+    """
+    sets = [entry.record for entry in site.entries if isinstance(entry.record, PushSetKnown)]
+    ended = [entry.record for entry in site.entries if isinstance(entry.record, ChildEnded)]
+    pushed = next((record for record in ended if record.name == child_name(Label.PROFILE)), None)
+    if pushed is None or any(record.label is Label.TWIN for record in sets):
+        return False
+    try:
+        log = (site.directory / capture_name(Label.PROFILE)).read_bytes()
+    except OSError:
+        return False  # then the run is not representative, and says so
+    seen = PushSeen(push_set=_push_set(site), asked=None, ended=pushed, log=(log,), cut=False)
+    return twin_due_after(site.policy, fold_push((seen,)).paths)
 
 
 def twin(site: Site, world: World) -> Publication:

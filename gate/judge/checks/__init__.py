@@ -9,7 +9,7 @@ from gate.judge.checks.builders import check_builders
 from gate.judge.checks.closure import check_closure
 from gate.judge.checks.controls import check_controls
 from gate.judge.checks.epochs import check_epochs
-from gate.judge.checks.incident import check_incident
+from gate.judge.checks.incident import check_disks, check_incident
 from gate.judge.checks.machine import check_machine
 from gate.judge.checks.push import check_push
 from gate.judge.checks.run import check_caches, check_captures, check_run
@@ -29,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     check_volumes,
     check_drives,
     check_store,
+    check_disks,
     check_uploads,
     check_state,
     check_epochs,

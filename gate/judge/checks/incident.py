@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from gate.evidence.incident import is_full, percent
-from gate.judge.finding import finding
+from gate.evidence.incident import is_full, lacks_room, percent
+from gate.judge.finding import finding, pointer
+from gate.model.basics import Phase
 from gate.model.document import Facts, Finding
 from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, PreviousLogSeen
 
@@ -35,6 +36,44 @@ def check_incident(facts: Facts) -> Iterator[Finding]:
         lines, are = ("a line", "is") if incident.previous_unread == 1 else (f"{incident.previous_unread} lines", "are")
         summary = f"{lines} of what containers logged before {are} not understood, the first: {incident.first_unread}"
         yield finding("log-unreadable", _PREVIOUS, summary, evidence=("/incident/previous_unread",))
+
+
+def check_disks(facts: Facts) -> Iterator[Finding]:
+    """Each drive of the store in each phase of a run, as it was looked at.
+
+    A full one is doubt whatever the index says; little room is a note. So is a look that failed: what was written and
+    read back whole had its room.
+    """
+    for phase, seen in ((Phase.PRE, facts.pre), (Phase.DURING, facts.during), (Phase.POST, facts.post)):
+        for number, disk in enumerate(seen.disks):
+            code, summary = _use(disk, facts.policy.max_bytes)
+            where = (pointer(phase.value, "disks", number),)
+            yield finding(code, disk.place, summary, phase=phase, evidence=where)
+
+
+def full_disks(facts: Facts, needed: int = 0) -> tuple[DiskSeen, ...]:
+    """The drives that had no room for a write of ``needed`` bytes at some look of the run, each once."""
+    disks = (disk for seen in (facts.pre, facts.during, facts.post) for disk in seen.disks)
+    return tuple({disk.place: disk for disk in disks if lacks_room(disk, needed)}.values())
+
+
+def disk_words(disk: DiskSeen) -> str:
+    """How much of a drive is taken."""
+    told = [f"{percent(room)} % of its {what} taken" for what, room in _rooms(disk) if room is not None]
+    free = [] if disk.space is None else [f"{disk.space.free:,} bytes free"]
+    return f"{disk.place}: {', '.join([*told, *free]) or 'nothing is known of its room'}"
+
+
+def _use(disk: DiskSeen, most: int) -> tuple[str, str]:
+    """The code and the words of one look; ``most`` bytes may be published in a run."""
+    summary = disk_words(disk)
+    if is_full(disk.space) or is_full(disk.inodes):
+        return "disk-full", summary
+    if disk.space is None or disk.error:
+        return "disk-use-unknown", f"{summary}: {disk.error or 'its size is not given'}"
+    if disk.space.free < 2 * most:
+        return "disk-tight", f"{summary}, expected at least {2 * most:,}: twice the profile's max-bytes"
+    return "disk-room", summary
 
 
 def _disk(disk: DiskSeen, where: str) -> Iterator[Finding]:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from gate.evidence.coverage import wrote_nothing
+from gate.judge.checks.incident import disk_words, full_disks
 from gate.judge.finding import finding, how_ended
-from gate.model.basics import Claim, Label, Truth
+from gate.model.basics import Claim, Label, Status, Truth
 from gate.model.document import Facts, Finding
 from gate.model.policy import Policy
 from gate.model.push_facts import PushAttempt, PushPath
@@ -25,7 +27,7 @@ def check_push(facts: Facts) -> Iterator[Finding]:
         code, summary = _attempt(attempt)
         yield finding(code, attempt.label.value, summary, evidence=(f"/push/attempts/{number}",))
     for number, path in enumerate(facts.push.paths):
-        yield _path(number, path)
+        yield _path(facts, number, path)
     yield _representative(facts)
 
 
@@ -117,7 +119,7 @@ def _counted(attempt: PushAttempt, told: str) -> str:
     )
 
 
-def _path(number: int, path: PushPath) -> Finding:
+def _path(facts: Facts, number: int, path: PushPath) -> Finding:
     where = (f"/push/paths/{number}",)
     if path.claim is Claim.FAILED:
         error = path.error
@@ -126,11 +128,19 @@ def _path(number: int, path: PushPath) -> Finding:
             return finding("push-path-contradicted", path.store_path, f"{told}: {error.message}", evidence=where)
         code = "push-path-failed" if error is not None and error.code in _SERVER_FAILED else "push-path-refused"
         told = f"{error.code}: {error.message}" if error else "no error text"
-        return finding(code, path.store_path, f"failed with {told}", evidence=where)
+        full = full_disks(facts, path.nar_size) if code == "push-path-failed" else ()
+        status = Status.INCONCLUSIVE if full else None
+        if code == "push-path-failed" and not full:
+            status = Status.FAIL
+        told += f"; the drive at {disk_words(full[0])}" if full else ""
+        return finding(code, path.store_path, f"failed with {told}", status=status, evidence=where)
     if path.claim is Claim.UNACCOUNTED:
         return finding("push-unaccounted", path.store_path, "the client gave no result for it", evidence=where)
     if path.label is not Label.PROFILE and path.claimed_before is Truth.PRESENT:
         summary = "the cache said before the push that it has this path, whose name has this run's fresh nonce"
+        return finding("push-nonce-known", path.store_path, summary, evidence=where)
+    if path.label is not Label.PROFILE and wrote_nothing(path):
+        summary = "the cache says that it had all of this path's content before, which is random and of this run alone"
         return finding("push-nonce-known", path.store_path, summary, evidence=where)
     summary = f"{path.claim.value}: a claim, its body decides"
     return finding("push-path-accounted", path.store_path, summary, evidence=where)
@@ -142,7 +152,9 @@ def _representative(facts: Facts) -> Finding:
     good = fresh >= wanted or twin >= wanted
     if facts.parts and facts.policy.representative:
         good = twin >= wanted  # only names with the run's nonce show that nobody wrote them before
-    told = f"{fresh} fresh paths of the profile and {twin} of its twin were written, {wanted} wanted"
+    told = f"{fresh} fresh paths of the profile and {twin} of its twin are shown to be written, expected {wanted}"
+    nothing = sum(map(wrote_nothing, facts.push.paths))
+    told += f"; the server had all chunks of {nothing} uploaded paths before" if nothing else ""
     profile = [path for path in facts.push.paths if path.label is Label.PROFILE]
     if profile and not facts.parts and not _is_within_bounds(facts.policy, profile):
         good, told = False, f"{told}; the {len(profile)} paths of the profile are not within the policy's bounds"

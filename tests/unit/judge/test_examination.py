@@ -24,6 +24,7 @@ from gate.model.examination import (
     RightSeen,
     TokenSeen,
 )
+from gate.model.incident_records import DiskRoom, DiskSeen
 from gate.model.listening import Listening
 from gate.model.log_records import ReplicaLog, StoreLog
 from gate.model.parsed import LogEvent
@@ -164,6 +165,22 @@ def not_listening() -> dict[str, Any]:
     return {"facts": replace(seen, pre=replace(seen.pre, workloads=rows))}
 
 
+def drive(space: DiskRoom | None) -> dict[str, Any]:
+    seen = facts_before_a_run()
+    disk = DiskSeen(place="file:///data", space=space, error=None if space else "Permission denied")
+    return {"facts": replace(seen, pre=replace(seen.pre, disks=(disk,)))}
+
+
+def test_a_drive_that_can_not_be_looked_at_is_a_note_and_a_full_one_blocks_the_push() -> None:
+    unknown = examine(examined(**drive(None)))
+    (row,) = [row for row in unknown.checks if row.name == "disk:file:///data"]
+    assert (row.status, "Permission denied" in row.told) == (Status.NOT_APPLICABLE, True)
+    assert unknown.verdict.word is Word.PASS
+    full = examine(examined(**drive(DiskRoom(total=100, used=99, free=0))))
+    assert full.verdict.word is Word.INCONCLUSIVE
+    assert {claim.family for claim in full.unknown} == {"push"}
+
+
 def workload(role: str, truth: Truth | None) -> dict[str, Any]:
     seen = facts()
     rows = tuple(
@@ -284,6 +301,7 @@ MARKED = {"bucket:attic", "bucket:tofu-state"}
         (workload("cache", A), "cache-workload", "why at file:///c.pid"),
         (workload("cache", None), "cache-workload", "not looked at"),
         (one_process(), "cache-workload", "cache-workload and store-workload name one process (1:2)"),
+        (drive(DiskRoom(total=100, used=99, free=0)), "disk:file:///data", "100 % of its bytes taken, 0 bytes free"),
         (one_process(), "store-workload", "store-workload and cache-workload name one process (1:2)"),
         (not_listening(), "store-workload", "another process answers at the endpoint: process 9 listens"),
         ({"log": LogSeen(lacking=("it was rotated",), late=False)}, "server-log", "it was rotated"),
@@ -432,7 +450,7 @@ def test_stated_absences_and_unused_tools_are_not_applicable() -> None:
     assert set(unused) == {
         *("no-token-denied", "state-object", "store-workload", "cache-workload", "server-log", "log-canary"),
         *("kubectl", "cluster-trust", "cluster-reachable", "clock-cache", "clock-store", "clock-cluster"),
-        *("log-replicas", "store-log"),
+        *("log-replicas", "store-log", "disk"),
     }
     assert unused["clock-cluster"] == unused["kubectl"] == "no place is in a cluster"
     assert unused["clock-cache"] == "no Date was told, so there is nothing to compare"

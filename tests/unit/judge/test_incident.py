@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from gate.model import records as say
+from gate.model.basics import Phase
 from gate.model.document import Finding
-from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, KubeEvent, PreviousLogSeen
+from gate.model.incident_records import DiskLook, DiskRoom, DiskSeen, EventsSeen, KubeEvent, PreviousLogSeen
 from gate.model.records import Record
+from gate.probe.cleanliness import unclean
 from tests.helpers import tapes
 
 ROOM = DiskRoom(total=1000, used=200, free=800)
@@ -102,3 +105,105 @@ def test_a_previous_log_that_is_not_understood_is_doubt(line: bytes, summary: st
 
 def test_a_run_that_is_no_capture_has_no_row() -> None:
     assert judged() == ("pass", [])
+
+
+GIB = 1024**3
+WIDE = DiskRoom(total=1000 * GIB, used=200 * GIB, free=800 * GIB)
+NARROW = replace(WIDE, used=999 * GIB, free=1 * GIB)
+TIGHT = DiskRoom(total=20 * GIB, used=19 * GIB, free=512 * 1024**2)
+
+
+def looked(run: tapes.Run, phase: Phase, **changes: object) -> tapes.Run:
+    """The run with one look at the drive among the records of its phase."""
+    disk = replace(DISK, **{"space": WIDE, **changes})  # type: ignore[arg-type]  # test
+    records: list[Record] = []
+    put = False
+    for record in run.records:
+        here = isinstance(record, say.ChildEnded) and record.name == "push:profile"
+        if phase is not Phase.DURING:
+            here = isinstance(record, say.WorkloadSeen) and record.phase is phase and not put
+        records.append(record)
+        if here:
+            records.append(DiskLook(phase=phase, disk=disk))
+            put = True
+    return tapes.Run(tuple(records), run.files)
+
+
+def failing(run: tapes.Run) -> tapes.Run:
+    """The run whose profile's last path failed in the server."""
+    name = tapes.SOURCES[-1].store_path.removeprefix("/nix/store/")
+    words = "InternalServerError: The server encountered an internal error or misconfiguration."
+    log = run.files["push-profile.log"].decode().replace(f"✅ {name} (8.31 KiB/s)", f"❌ {name}: {words}")
+    made = run.with_file("push-profile.log", f"{log}Error: {words}\n".encode())
+    missing = tapes.SOURCES[-1].store_path
+
+    def gone(record: say.BodyRead) -> say.BodyRead:
+        if record.store_path != missing:
+            return record
+        return replace(record, narinfo=tapes.answer(404, '{"error":"NoSuchObject"}'), nar=None)
+
+    made = made.change(say.BodyRead, gone)
+    return made.change(say.ChildEnded, lambda row: replace(row, exit=1) if row.name == "push:profile" else row)
+
+
+def rows_of(run: tapes.Run, *families: str) -> list[tuple[str, str]]:
+    return [(row.code, row.status.value) for row in run.judged()[0] if row.code.split("-")[0] in families]
+
+
+@pytest.mark.parametrize("phase", [Phase.PRE, Phase.DURING, Phase.POST])
+@pytest.mark.parametrize(
+    ("changes", "code", "status"),
+    [
+        ({}, "disk-room", "pass"),
+        ({"inodes": None}, "disk-room", "pass"),
+        ({"space": NARROW}, "disk-full", "inconclusive"),
+        ({"inodes": FULL}, "disk-full", "inconclusive"),
+        ({"space": TIGHT}, "disk-tight", "pass"),
+        ({"space": None, "error": "/data: Permission denied"}, "disk-use-unknown", "pass"),
+        ({"error": "inodes: df said nothing"}, "disk-use-unknown", "pass"),
+        ({"space": NARROW, "error": "inodes: x"}, "disk-full", "inconclusive"),
+    ],
+)
+@pytest.mark.row("TRU-16")
+def test_each_look_of_a_run_at_a_drive(phase: Phase, changes: dict[str, object], code: str, status: str) -> None:
+    made = looked(tapes.healthy(), phase, **changes)
+    assert rows_of(made, "disk") == [(code, status)]
+    assert made.word() == status
+    (row,) = [row for row in made.judged()[0] if row.code == code]
+    assert (row.phase, row.evidence) == (phase.value, (f"/{phase.value}/disks/0",))
+
+
+@pytest.mark.row("TRU-16")
+def test_a_full_drive_is_said_before_anything_is_published() -> None:
+    full = looked(tapes.healthy(), Phase.PRE, space=NARROW)
+    assert [why for why in unclean(full.facts()) if "the drive at file:///data: 100 % of its bytes taken" in why]
+    assert not unclean(looked(tapes.healthy(), Phase.PRE).facts())
+    assert not unclean(looked(tapes.healthy(), Phase.PRE, space=TIGHT).facts())
+
+
+@pytest.mark.row("TRU-16")
+@pytest.mark.parametrize("phase", [Phase.PRE, Phase.DURING, Phase.POST])
+def test_a_push_that_fails_on_a_full_drive_is_the_drives_matter(phase: Phase) -> None:
+    full = looked(failing(tapes.healthy()), phase, space=NARROW)
+    assert full.word() == "inconclusive"
+    (row,) = [row for row in full.judged()[0] if row.code == "push-path-failed"]
+    assert "; the drive at file:///data: 100 % of its bytes taken" in row.summary
+    needed = tapes.SOURCES[-1].nar_size
+    small = DiskRoom(total=20 * needed, used=10 * needed, free=needed - 1)
+    assert looked(failing(tapes.healthy()), phase, space=small).word() == "inconclusive"
+    for space in (WIDE, replace(small, free=needed)):
+        assert looked(failing(tapes.healthy()), phase, space=space).word() == "quarantine"
+    assert failing(tapes.healthy()).word() == "quarantine"
+
+
+@pytest.mark.row("TRU-16")
+def test_a_full_drive_excuses_no_wrong_body_and_no_lost_index() -> None:
+    full = looked(failing(tapes.healthy()), Phase.POST, space=NARROW)
+    wrong = tapes.SOURCES[0].store_path
+    empty = full.change(
+        say.BodyRead,
+        lambda row: replace(row, nar=replace(row.nar, nar_bytes=0, wire_bytes=0)) if row.store_path == wrong else row,
+    )
+    assert empty.word() == "quarantine"
+    lost = full.change(say.BucketSampled, lambda row: tapes.lost(row) if row.phase is Phase.POST else row)
+    assert lost.word() == "quarantine"

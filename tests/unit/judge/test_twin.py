@@ -191,3 +191,52 @@ def test_paths_that_are_left_to_upstream_are_not_fresh() -> None:
 def test_a_twin_is_not_asked_for_where_the_profile_was_not_pushed() -> None:
     unpushed = healthy().change(say.ChildEnded, lambda record: record if record.name != "push:profile" else None)
     assert [row.subject for row in unpushed.judged()[0] if row.code == "push-not-run"] == ["profile"]
+
+
+def wholly_deduplicated(run: Run, label: str, count: int) -> Run:
+    """The run where the server says of so many uploads of a publication that it had all of their chunks."""
+    log = run.files[f"push-{label}.log"].replace(b"(8.31 KiB/s)", b"(8.31 KiB/s, 100.0% deduplicated)", count)
+    return run.with_file(f"push-{label}.log", log)
+
+
+@pytest.mark.row("TRU-10")
+@pytest.mark.parametrize("count", [1, 11])
+def test_uploads_that_wrote_nothing_are_not_fresh(count: int) -> None:
+    """One alone shows that chunks outlived their NARs; then a small NAR's silence proves no write either."""
+    made = wholly_deduplicated(healthy(), "profile", count)
+    assert made.rows() == {("push-not-representative", "inconclusive")}
+    (told,) = [row.summary for row in made.judged()[0] if row.code == "push-not-representative"]
+    assert told == (
+        "0 fresh paths of the profile and 0 of its twin are shown to be written, expected 10; "
+        f"the server had all chunks of {count} uploaded paths before"
+    )
+    assert made.facts().coverage.fresh_paths == 2  # the canary pair
+
+
+@pytest.mark.row("ATS-02")
+def test_a_cache_that_says_that_it_has_all_is_no_proof_of_a_write() -> None:
+    assert without_twin(cached()).with_policy(twin="never").rows() == {("push-not-representative", "inconclusive")}
+
+
+@pytest.mark.row("TRU-10")
+def test_a_twin_after_the_push_shows_a_write() -> None:
+    labelled = [record for record in cached().records if getattr(record, "label", None) is Label.TWIN]
+    base = wholly_deduplicated(healthy(), "profile", 11)
+    post = next(number for number, row in enumerate(base.records) if getattr(row, "phase", None) is Phase.POST)
+    twin = [
+        *(record for record in labelled if not isinstance(record, say.BodyRead)),
+        tapes.sample(Phase.DURING, 9),
+        *(record for record in cached().records if getattr(record, "name", "") in ("push:twin", "push-twin.log")),
+        *(record for record in labelled if isinstance(record, say.BodyRead)),
+    ]
+    files = {**base.files, "push-twin.log": cached().files["push-twin.log"]}
+    both = Run((*base.records[:post], *twin, *base.records[post:]), files)
+    assert both.word() == "pass", both.rows()
+    assert [attempt.label.value for attempt in both.facts().push.attempts] == ["canary", "profile", "twin"]
+    assert (both.facts().coverage.fresh_profile, both.facts().coverage.fresh_twin) == (0, 11)
+
+
+@pytest.mark.parametrize("label", ["canary", "twin"])
+def test_a_cache_that_had_the_content_of_a_nonce_is_not_believed(label: str) -> None:
+    rows = wholly_deduplicated(cached(), label, 1).rows()
+    assert ("push-nonce-known", "inconclusive") in rows

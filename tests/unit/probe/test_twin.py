@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,6 +48,7 @@ class FakeSite:
     """A site whose journal has the profile's push set, of which the cache lacks the first ``fresh`` paths."""
 
     split = False
+    directory = Path()
 
     def __init__(self, fresh: int = 0, off: int = 0, **policy: object) -> None:
         self.policy = tapes.policy(**policy)
@@ -207,3 +209,45 @@ def test_caps_without_room_are_told() -> None:
     site: Any = FakeSite(max_bytes=100)
     with pytest.raises(InconclusiveError, match="The caps of medium-check leave no room for a twin"):
         twin.twin(site, world())
+
+
+def pushed(site: FakeSite, folder: Path, line: str, **policy: object) -> Any:
+    """The site after the profile's push, whose client said this of every path."""
+    site.directory = folder
+    if policy:
+        site.policy = tapes.policy(**policy)
+    log = tapes.push_log(CHAIN).replace(b"(8.31 KiB/s)", line.encode())
+    (folder / "push-profile.log").write_bytes(log)
+    site.write(tapes.child("push:profile", "push-profile.log"))
+    return site
+
+
+NOTHING = "(8.31 KiB/s, 100.0% deduplicated)"
+
+
+@pytest.mark.row("TRU-10")
+def test_a_twin_is_due_after_a_push_that_wrote_nothing(tmp_path: Path) -> None:
+    assert twin.due_after(pushed(FakeSite(fresh=11), tmp_path, NOTHING))
+    assert twin.due_after(pushed(FakeSite(fresh=11), tmp_path, "(8.31 KiB/s, 20.0% deduplicated)"))
+    assert not twin.due_after(pushed(FakeSite(fresh=11), tmp_path, "(8.31 KiB/s)"))
+    assert not twin.due_after(pushed(FakeSite(fresh=11), tmp_path, NOTHING, twin="never"))
+    assert not twin.due_after(pushed(FakeSite(fresh=11), tmp_path, NOTHING, min_fresh=1))
+    before = pushed(FakeSite(fresh=11), tmp_path, NOTHING)
+    twin.twin(before, world())
+    assert not twin.due_after(before)
+    lost = pushed(FakeSite(fresh=11), tmp_path, NOTHING)
+    (tmp_path / "push-profile.log").unlink()
+    assert not twin.due_after(lost)
+    unpushed: Any = FakeSite(fresh=11)
+    assert not twin.due_after(unpushed)
+
+
+@pytest.mark.row("TRU-10")
+@pytest.mark.parametrize(
+    ("whole", "order"),
+    [({}, ["canary", "profile", "twin"]), ({Label.PROFILE: False}, ["canary", "profile"])],
+)
+def test_the_twin_after_the_push_is_published(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, whole: dict[Label, bool], order: list[str]
+) -> None:
+    assert push_all(monkeypatch, pushed(FakeSite(fresh=11), tmp_path, NOTHING), whole=whole) == order
