@@ -29,8 +29,6 @@ from gate.model import records as say
 from gate.model.basics import Claim, Label, Phase, Truth
 from gate.model.body import Body
 from gate.model.document import CacheFacts, Canary, Control, Facts, PhaseFacts, SlowAnswer, Stage, Subject, Workload
-from gate.model.incident_records import DiskSeen, EventsSeen, PreviousLogSeen
-from gate.model.document import CacheFacts, Canary, Control, Facts, PhaseFacts, Stage, Subject, Workload
 from gate.model.incident_records import DiskLook, DiskSeen, EventsSeen, PreviousLogSeen
 from gate.model.journal_facts import Captured, JournalFacts, Stopped
 from gate.model.log_records import ReplicaCanaries, StoreLogRead

@@ -49,6 +49,11 @@ KINDS: Final = (
         looks_at="the key that the cache has of itself is among this machine's `trusted-public-keys`",
         hint="add the cache's key to `trusted-public-keys` of this machine's nix.conf, by a trusted way",
     ),
+    Kind(
+        name="flake",
+        looks_at="the profile's flake has no changes that no commit has, and is at the commit of this run",
+        hint="commit the changes, or undo them: gate.toml in the flake's own repository counts too",
+    ),
     # --- cache
     Kind(
         name="cache-reachable",

@@ -88,7 +88,7 @@ def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
         return ("nix", "attic", "push-token", f"push-right:{cache}", "disk", *fresh)
     return {
         "run": _RUN,
-        "build": ("nix", "substituter", "trusted-key"),
+        "build": ("nix", "substituter", "trusted-key", "flake"),
         "log": ("server-log", "log-canary", "log-replicas", *_rights(seen, "server-log")),
         "state": (*_KEY, "state-object"),
     }.get(family, _READING)

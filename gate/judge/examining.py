@@ -96,6 +96,10 @@ def _tools(seen: Examined) -> Iterator[Check]:
     for name, good in (("substituter", nix.among), ("trusted-key", nix.trusted)):
         told = {True: "it is among them", False: "it is not among them", None: f"unknown: {nix.error}"}[good]
         yield _check(name, told, good=good is True)
+    if seen.facts.policy.installable:
+        yield _check("flake", seen.tree or "it has no changes that no commit has", good=seen.tree is None)
+    else:
+        yield _unused("flake", "the profile builds no flake")
 
 
 def _nix(seen: Examined) -> Check:

@@ -101,6 +101,7 @@ class Examined:
     ``refusal`` is why a run would be refused by what the caches say of themselves. ``push`` has the answer to the
     emptiest push question of each cache; it is empty without a push token. ``listing`` are the pages of ListBuckets,
     ``places`` one row for each drive. ``store_log`` says what is missing of the store's log, None where none is named.
+    ``tree`` says why the profile's flake is not what a commit has, or why that is unknown; None where it is.
     """
 
     facts: Facts
@@ -120,6 +121,7 @@ class Examined:
     cluster: ClusterSeen | None
     clocks: tuple[ClockSeen, ...]
     store_log: tuple[str, ...] | None = None
+    tree: str | None = None
 
 
 @value

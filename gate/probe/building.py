@@ -1,18 +1,23 @@
 """Step 3: the profile's build, and which of its paths are the push set."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from gate import limits
-from gate.errors import ForeignTextError, StoppedError
+from gate.errors import ForeignTextError, InconclusiveError, RefusedError, StoppedError
 from gate.evidence.fold import BUILD_CHILD, BUILD_LOG
 from gate.observe.nix_build import build, evaluate
-from gate.observe.nix_store import FEATURES
+from gate.observe.nix_store import FEATURES, NixStore, nix_environment
 from gate.observe.nix_tree import tree_of
 from gate.parse.quoting import shown
 from gate.parse.store_path import store_path
 from gate.probe.site import Site
+from gate.probe.tools import find_programs
 from gate.probe.world import World
 from gate.process import Capture
+from gate.settings import Settings
 
 SYNTHETIC = "publication-gate-synthetic"
 
@@ -31,7 +36,9 @@ def build_profile(site: Site, world: World) -> Built | None:
     Raises `StoppedError` when the flake is not what the run's commit has, or when Nix names as built what is no store
     path, or more than one thing.
     """
-    _check_tree(site, world)
+    trouble = tree_trouble(site.nix, site.policy.installable, world)  # it may have changed since the run began
+    if trouble is not None:
+        raise StoppedError("build-other-tree", f"{trouble}; nothing was published")
     before = site.nix.valid_paths_now() if site.policy.push_set == "delta" else frozenset()
     installable = _installable(site, world)
     capture = Capture(site.directory, BUILD_LOG, secrets=site.secrets)
@@ -54,21 +61,37 @@ def build_profile(site: Site, world: World) -> Built | None:
     return Built(paths=_push_set(site, installable, facts.outputs, before), outputs=facts.outputs)
 
 
-def _check_tree(site: Site, world: World) -> None:
-    tree = tree_of(site.nix, site.policy.installable) if site.policy.installable else None
+def refuse_other_tree(settings: Settings, world: World, *, shut: Iterable[Path] = ()) -> None:
+    """Raise `RefusedError` when the flake is not what the run's commit has: nothing was done, and no server was asked.
+
+    Where Nix gives no answer about the flake, the run itself says so.
+    """
+    programs = find_programs(settings, world, shut=shut)
+    env = nix_environment(programs.environ(world.environ))
+    store = NixStore(programs=programs.paths, env=env, cancel=world.cancel, clock=world.clock)
+    with suppress(InconclusiveError):
+        trouble = tree_trouble(store, settings.policy.installable, world)
+        if trouble is not None:
+            raise RefusedError(f"{trouble}; nothing was done")
+
+
+def tree_trouble(store: NixStore, installable: str, world: World) -> str | None:
+    """Why a profile's flake is not what the run's commit has; None where it is, or is in no git tree of this machine.
+
+    Raises `InconclusiveError` when Nix gives no answer about it.
+    """
+    tree = tree_of(store, installable) if installable else None
     if tree is None:
-        return
+        return None
     commit = world.environ.get("GITHUB_SHA")
     if tree.revision is None:
-        message = (
-            f"the flake of {shown(site.policy.installable)} has changes that no commit has: commit them, or undo them"
-        )
-        raise StoppedError("build-other-tree", f"{message}; nothing was published")
+        return f"the flake of {shown(installable)} has changes that no commit has: commit them, or undo them"
     if commit and tree.revision != commit:
-        message = (
-            f"the flake of {shown(site.policy.installable)} is at commit {tree.revision}, expected {shown(commit)}"
+        return (
+            f"the flake of {shown(installable)} is at commit {tree.revision}, expected {shown(commit)}, the commit of "
+            "this run"
         )
-        raise StoppedError("build-other-tree", f"{message}, the commit of this run; nothing was published")
+    return None
 
 
 def _installable(site: Site, world: World) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from gate.model.log_records import ReplicaCanaries, StoreLogRead
 from gate.model.records import BucketSampled, Entry, HttpAnswer, LogCanarySent, Record, StateSeen
 from gate.parse.cache_place import same_cache
 from gate.parse.signature import trusts
+from gate.probe.building import tree_trouble
 from gate.probe.cleanliness import facts_so_far
 from gate.probe.doctor_cluster import visit_cluster
 from gate.probe.identify import identify_caches, start
@@ -95,6 +96,7 @@ def _visit(site: Site, world: World) -> Examined:
     world.progress.stage("cache")
     refusal = _refusal(site)
     nix = _nix(site)
+    tree = _tree(site, world)
     reached, cache_clock = _timed(world, "cache", lambda: _ask_cache(site))
     try_access_controls(site)
     world.progress.stage("store and places")
@@ -125,7 +127,15 @@ def _visit(site: Site, world: World) -> Examined:
         cluster=cluster.seen,
         clocks=(cache_clock, store_clock, cluster.clock),
         store_log=store_log,
+        tree=tree,
     )
+
+
+def _tree(site: Site, world: World) -> str | None:
+    try:
+        return tree_trouble(site.nix, site.policy.installable, world)
+    except InconclusiveError as error:
+        return str(error)
 
 
 def _nix(site: Site) -> NixSeen:

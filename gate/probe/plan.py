@@ -13,7 +13,7 @@ from gate.errors import CancelledError, RefusedError, StoppedError
 from gate.model.basics import Label, Phase
 from gate.model.document import Evidence
 from gate.model.records import OWN_DEADLINE, Cancelled, RunComplete
-from gate.probe.building import build_profile
+from gate.probe.building import build_profile, refuse_other_tree
 from gate.probe.cleanliness import facts_so_far, unclean
 from gate.probe.identify import (
     identify_caches,
@@ -48,6 +48,7 @@ def run(settings: Settings, directory: Path, world: World) -> Evidence:
     refuse_incomplete(settings, "run")  # (0)
     refuse_missing_tools(settings, world, shut=(directory,))
     refuse_impossible_names(settings, world)
+    refuse_other_tree(settings, world, shut=(directory,))
     return _recorded(settings, directory, world, _publish_when_clean, capture=False)
 
 

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 
 from gate.clock import SystemClock
-from gate.errors import StoppedError
+from gate.errors import RefusedError, StoppedError
 from gate.observe.nix_store import NixStore, nix_environment
 from gate.observe.nix_tree import Tree, tree_of
+from gate.probe import plan
 from gate.probe.building import build_profile
+from gate.probe.world import Quiet, World
 from gate.process import CancelToken
+from gate.settings import resolve
 
 pytestmark = [pytest.mark.nix]
+SECRETS = ("PUSH_TOKEN", "READ_TOKEN", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
 LOCK = '{"nodes":{"root":{}},"root":"root","version":7}\n'
 FLAKE = "{ outputs = _: { x = 1; }; }\n"
 
@@ -77,3 +81,35 @@ def test_a_run_of_another_tree_stops_before_anything_is_built(
         build_profile(site, world)
     assert (stop.value.exit_code, stop.value.code) == (3, "build-other-tree")
     assert str(stop.value).endswith("nothing was published")
+
+
+@pytest.mark.row("NIX-12")
+def test_a_changed_tree_is_refused_before_any_server_is_asked(repo: Path, tmp_path: Path) -> None:
+    """Nobody listens at these servers, and the evidence folder is not even made."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "attic").write_text("#!/bin/sh\necho attic-client 0.1.0\n", encoding="utf-8")
+    (programs / "attic").chmod(0o755)
+    host = "127.0.0.1:1"
+    settings = resolve(
+        "small-check",
+        toml={"sources": {"absent": ["state", "store-workload", "cache-workload", "server-log"]}},
+        environ={f"GATE_{name}": "x" * 20 for name in SECRETS},
+        flags={
+            "attic_server": f"http://{host}",
+            "attic_cache": "main",
+            "s3_endpoint": f"http://{host}",
+            "plain_http_hosts": (host,),
+            "buckets": ("attic",),
+            "markers": (f"file://{tmp_path}",),
+            "installable": f"{repo}#x",
+        },
+        read_file=str,
+    )
+    environ = {**os.environ, "HOME": str(tmp_path), "PATH": f"{programs}:{os.environ['PATH']}"}
+    environ.pop("GITHUB_SHA", None)
+    world = World(environ=environ, cancel=CancelToken(), progress=Quiet(), clock=SystemClock())
+    (repo / "flake.lock").write_text(LOCK + "\n", encoding="utf-8")
+    with pytest.raises(RefusedError, match="changes that no commit has: commit them, or undo them; nothing was done"):
+        plan.run(settings, tmp_path / "run", world)
+    assert not (tmp_path / "run").exists()

@@ -300,6 +300,7 @@ MARKED = {"bucket:attic", "bucket:tofu-state"}
         (workload("store", U), "store-workload", "why at file:///s.pid"),
         (workload("cache", A), "cache-workload", "why at file:///c.pid"),
         (workload("cache", None), "cache-workload", "not looked at"),
+        ({"tree": "the flake has changes that no commit has"}, "flake", "the flake has changes that no commit has"),
         (one_process(), "cache-workload", "cache-workload and store-workload name one process (1:2)"),
         (drive(DiskRoom(total=100, used=99, free=0)), "disk:file:///data", "100 % of its bytes taken, 0 bytes free"),
         (one_process(), "store-workload", "store-workload and cache-workload name one process (1:2)"),

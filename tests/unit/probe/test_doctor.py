@@ -86,7 +86,7 @@ def test_where_nothing_answers_nothing_is_good_and_nothing_is_left(host: str, tm
     unused = {check.name for check in made.checks if check.status is Status.NOT_APPLICABLE}
     assert unused == {
         *("kubectl", "cluster-trust", "cluster-reachable", "clock-cache", "clock-store", "clock-cluster"),
-        *("log-replicas", "store-log", "disk"),
+        *("log-replicas", "store-log", "disk", "flake"),
     }
     assert made.verdict.exit_code == 3
     assert {claim.family for claim in made.unknown} == {
