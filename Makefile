@@ -41,6 +41,10 @@ demo: setup ## a healthy run (exit 0) and the incident (exit 4) on this machine
 soak: setup ## every drill three times, each healthy profile ten times, in a row
 	@$(WITH_NIX) scripts/soak.sh
 
+.PHONY: crash
+crash: setup ## a run killed at 200 points, and every state that it goes through (about an hour)
+	@$(WITH_NIX) CRASH_STATES=0 CRASH_KILLS=200 $(BIN)/pytest tests/faults/test_crash_points.py -q
+
 .PHONY: liars
 liars: setup ## every lie of every party, told to a healthy run (LIARS="s3 attic-body-empty": those alone)
 	@$(WITH_NIX) $(BIN)/python -m tests.liars $(LIARS)
