@@ -70,7 +70,10 @@ def _doubtful(facts: Facts, doubts: Sequence[Finding]) -> bool:
 
 # What a run lacks that published nothing.
 _NOT_PUBLISHED: Final = frozenset(
-    {"build-not-run", "push-not-run", "push-not-representative", "body-not-published", "run-publish-skipped"}
+    {
+        *("build-not-run", "push-not-run", "push-not-representative", "body-not-published"),
+        *("run-publish-skipped", "reader-unasked"),
+    }
 )
 # What a run lacks besides that was cancelled before it published: its second look at everything.
 _OF_THE_END: Final = frozenset(

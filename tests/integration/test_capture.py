@@ -1,6 +1,7 @@
 """A capture takes the evidence of both phases, publishes nothing, and is never a pass."""
 
 import os
+import re
 import sqlite3
 from pathlib import Path
 
@@ -66,7 +67,11 @@ def test_a_capture_of_a_healthy_site_is_inconclusive_and_publishes_nothing(tmp_p
     assert (disk.place, disk.error) == (evidence.policy.markers[0], None)
     assert (evidence.incident.events, evidence.incident.previous_logs) == ((), ())
     assert [stage.state for stage in evidence.stages if stage.name == "incident"] == ["ended"]
-    assert "run-publish-skipped" in evidence.verdict.codes
+    assert evidence.verdict.codes == ("run-captured",)
+    assert re.fullmatch(
+        r"CAPTURED: all 2 buckets indexed, state there, disk \d+ %: nothing wrong was seen\.", evidence.verdict.headline
+    )
+    assert evidence.quarantine.effect == "none"
     verify(tmp_path / "run")
 
 

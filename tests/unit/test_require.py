@@ -1125,7 +1125,7 @@ def test_a_later_quarantine_of_another_profile_blocks(scene: Scene) -> None:
 def test_a_quarantine_of_another_cache_does_not_block(scene: Scene) -> None:
     scene.probe(100, 3 * HOUR)
     run = scene.world.add_run(101, NOW - HOUR, conclusion="failure")
-    other = bad_tape().with_policy(profile="small-check", cache="other")
+    other = bad_tape().with_policy(profile="small-check", attic_cache="other")
     scene.evidence(run, HOUR, tape=other, artifact={"name": "publication-evidence-small-check-101-1"})
     assert told(scene.ask()) == (0, ["require-accepted"])
 
