@@ -32,7 +32,7 @@ from gate.model.document import CacheFacts, Canary, Control, Facts, PhaseFacts, 
 from gate.model.incident_records import DiskLook, DiskSeen, EventsSeen, PreviousLogSeen
 from gate.model.journal_facts import Captured, JournalFacts, Stopped
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
-from gate.model.machine import NixRead, ToolsFound
+from gate.model.machine import NixConfigSeen, NixRead, ToolsFound
 from gate.model.policy import Policy
 from gate.model.push_facts import Push
 from gate.model.references import References
@@ -120,7 +120,7 @@ def fold(tape: Tape, captures: Captures) -> Facts:
         references=tuple(_references(tape, push, {cache.name: cache.public_key for cache in caches})),
         journal=journal,
         store_log=fold_store_log(tape.of(StoreLogRead), _chunks(captures, STORE_LOG), cut=_cut(journal, STORE_LOG)),
-        machine=fold_machine(tape.of(ToolsFound), tape.of(NixRead)),
+        machine=fold_machine(tape.of(ToolsFound), tape.of(NixRead), tape.of(NixConfigSeen)),
         incident=fold_incident(
             tape.of(DiskSeen), tape.of(EventsSeen), tape.of(PreviousLogSeen), _chunks(captures, PREVIOUS_LOG)
         ),

@@ -23,7 +23,7 @@ from gate.model import records as say
 from gate.model.basics import Claim, Label
 from gate.model.document import Facts, ManifestEntry
 from gate.model.log_records import StoreLogRead
-from gate.model.machine import NixRead, ToolsFound
+from gate.model.machine import NixConfigSeen, NixRead, ToolsFound
 from gate.model.part import PartDocument
 from gate.model.part_facts import PartFacts
 from gate.model.part_records import DURING, PARTS, POST, PRE, PUBLISH, LogStood, PartBegun, PartJoined, PartRejected
@@ -40,6 +40,7 @@ _PUBLISHING: Final = (
     say.ReferencesKnown,
     say.MissingAsked,
     say.BodyRead,
+    NixConfigSeen,
     NixRead,
     say.CaptureClosed,
 )

@@ -5,6 +5,7 @@ from typing import Final
 
 from gate.model import records as say
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
+from gate.model.machine import NixConfigSeen
 
 # Each kind, and what tells two of it apart. Reads of bodies, descriptions of caches, and looks for references and for
 # open uploads may come again, and each job of a split run names its programs: all are folded.
@@ -12,6 +13,7 @@ _TOLD_BY: Final[dict[type, tuple[str, ...]]] = {
     say.RunStarted: (),
     say.RunComplete: (),
     say.BuildFacts: (),
+    NixConfigSeen: (),
     say.StateSeen: ("phase",),
     say.LogCanarySent: ("phase",),
     say.WorkloadSeen: ("phase", "role", "place"),

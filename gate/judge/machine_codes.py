@@ -16,6 +16,30 @@ MACHINE: tuple[Code, ...] = (
         neutral=True,
     ),
     code(
+        "tool-settings-known",
+        (PASS,),
+        "Nix's effective settings, by its own account, weaken nothing that the run proves, or gate.toml states them",
+    ),
+    code(
+        "tool-settings-weak",
+        (INCONCLUSIVE,),
+        "an effective setting of Nix weakens what the run proves, and gate.toml does not state it: a run is refused",
+        "unset it in nix.conf and NIX_CONFIG, or state it in nix-settings of [nix] in gate.toml",
+    ),
+    code(
+        "tool-substituter-unstated",
+        (INCONCLUSIVE,),
+        "Nix has a further substituter, so the build need not have asked the cache under test",
+        "remove it from nix.conf and NIX_CONFIG, or state it in nix-substituters of [nix] in gate.toml",
+    ),
+    code(
+        "tool-settings-unknown",
+        (INCONCLUSIVE,),
+        "Nix did not say what its effective settings are",
+        "run `nix config show --json` on this machine, and repair what it says",
+        neutral=True,
+    ),
+    code(
         "reader-agrees",
         (PASS,),
         "the machine's own Nix, with its settings, netrc and certificate authorities, read what the gate read",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from gate.judge.checks.builders import key_subject
 from gate.judge.checks.controls import CONTROLS
 from gate.judge.checks.epochs import ROLES
-from gate.judge.checks.machine import TOOLS
+from gate.judge.checks.machine import NIX, TOOLS
 from gate.judge.checks.push import REPRESENTATIVE, labels_due
 from gate.judge.checks.second_reader import BUILDERS
 from gate.judge.checks.store import CANARY, IDENTITY, canary_is_due
@@ -32,7 +32,7 @@ def required_claims(facts: Facts) -> tuple[Claim, ...]:
     claims += [("store", CANARY, RUN)] if canary_is_due(facts) else []
     claims += [("cache", name, RUN) for name in policy.caches]
     claims += [("cache", key_subject(policy.attic_cache), RUN)]
-    claims += [("tool", TOOLS, RUN), ("reader", BUILDERS, RUN)]
+    claims += [("tool", TOOLS, RUN), ("tool", NIX, RUN), ("reader", BUILDERS, RUN)]
     claims += [("control", name, RUN) for name in CONTROLS]
     claims += [("push", label.value, RUN) for label in labels_due(facts)]
     claims += [("push", REPRESENTATIVE, RUN)]

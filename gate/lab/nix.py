@@ -26,6 +26,9 @@ SINGLE_USER: Final = (
 )
 
 
+STATED: Final = ("sandbox = false",)  # what of that a run must be told of
+
+
 def require_nix(environ: Mapping[str, str]) -> None:
     """Raise `RefusedError` naming a program of Nix that is not on PATH."""
     for name in PROGRAMS:

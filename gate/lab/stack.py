@@ -17,7 +17,7 @@ from urllib.parse import quote
 from gate.clock import Clock
 from gate.errors import InconclusiveError
 from gate.lab.attic_stack import BUCKET, MAIN, PROBE, UPSTREAM_KEY, Attic
-from gate.lab.nix import Nix, nix_config, require_nix
+from gate.lab.nix import STATED, Nix, nix_config, require_nix
 from gate.lab.s3 import REGION, make_store
 from gate.lab.sources import write_flake
 from gate.model.basics import Kind, Secret
@@ -120,7 +120,7 @@ class Stack:
             **SAMPLING,
             **overrides,
         }
-        stated: dict[str, dict[str, Any]] = {}
+        stated: dict[str, dict[str, Any]] = {"nix": {"nix-settings": list(STATED)}}
         if not self.store.pid_file:
             stated["sources"] = {"absent": ["store-workload"]}
         for row in [row for row in SETTINGS if row.stated and row.name in overrides]:

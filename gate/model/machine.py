@@ -45,6 +45,29 @@ class ToolsFound:
 
 
 @value
+class NixSetting:
+    """One effective setting of Nix and Nix's own default, as nix.conf has them; without credentials of URLs."""
+
+    name: str
+    value: str
+    default: str
+
+
+@value
+class NixConfigSeen:
+    """What Nix says of its own effective settings, for the user and in the environment of this run.
+
+    ``machines_file``: ``builders`` names a file of machines, and it names one at least. ``error`` says why Nix could
+    not be asked.
+    """
+
+    kind: Literal["nix-config"] = "nix-config"
+    settings: tuple[NixSetting, ...]
+    machines_file: bool = False
+    error: str | None = None
+
+
+@value
 class NixRead:
     """One reading of a published path by the machine's own Nix, with its settings, netrc and certificate authorities.
 
@@ -69,11 +92,12 @@ class Machine:
     """What the run used of the machine that it ran on; of a split run, of all its machines.
 
     ``tools`` are the programs that were found, each once; ``passed_over`` are the entries of PATH that were not used.
-    ``nix_reads`` are the readings by the machine's own Nix.
+    ``nix_config`` is what Nix says of its settings, ``nix_reads`` are the readings by the machine's own Nix.
     ``authorities`` are the certificate authorities that its programs trusted.
     """
 
     tools: tuple[ToolIdentity, ...] = ()
     passed_over: tuple[str, ...] = ()
+    nix_config: NixConfigSeen | None = None
     nix_reads: tuple[NixRead, ...] = ()
     authorities: tuple[AuthorityFile, ...] = ()

@@ -151,6 +151,30 @@ class Policy:
             subject=True,
         ),
     ] = ()
+    nix_settings: Annotated[
+        tuple[str, ...],
+        Setting(
+            meaning="Effective settings of this machine's Nix that weaken what a run proves and would refuse it, each "
+            "as Nix says it, such as 'sandbox = false'.",
+            table="nix",
+            stated=True,
+            compared="none-beyond",
+            default_counts=True,
+            subject=True,
+        ),
+    ] = ()
+    nix_substituters: Annotated[
+        tuple[str, ...],
+        Setting(
+            meaning="URLs of further substituters of this machine's Nix, beside the caches of this run and Nix's own "
+            "default.",
+            table="nix",
+            stated=True,
+            compared="none-beyond",
+            default_counts=True,
+            subject=True,
+        ),
+    ] = ()
     s3_endpoint: Annotated[
         str, Setting(meaning="URL of the S3 server.", table="store", form="url", compared="same", subject=True)
     ] = ""

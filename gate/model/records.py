@@ -11,7 +11,7 @@ from gate.model.basics import Label, Phase, Truth, value
 from gate.model.incident_records import DiskLook, DiskSeen, EventsSeen, PreviousLogSeen
 from gate.model.listening import Listening
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
-from gate.model.machine import NixRead, ToolsFound
+from gate.model.machine import NixConfigSeen, NixRead, ToolsFound
 from gate.model.nar_read import NarRead
 from gate.model.parsed import StateFacts
 from gate.model.part_records import LogStood, PartBegun, PartJoined, PartRejected
@@ -462,6 +462,7 @@ Record = (
     | PartJoined
     | PartRejected
     | ToolsFound
+    | NixConfigSeen
     | NixRead
     | CaptureClosed
     | Trouble

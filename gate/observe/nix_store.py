@@ -9,15 +9,18 @@ import re
 import tempfile
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from gate import limits
 from gate.clock import Clock
 from gate.errors import CancelledError, ForeignTextError, InconclusiveError
+from gate.model.machine import NixConfigSeen
 from gate.model.parsed import NixSettings
 from gate.model.records import ChildEnded, PathFacts
 from gate.parse.lines import decode, strip_escapes
+from gate.parse.nix_config import parse_nix_config
 from gate.parse.nix_json import parse_path_info, parse_settings
 from gate.parse.quoting import shown
 from gate.parse.store_path import store_path
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 FEATURES: Final = ("--extra-experimental-features", "nix-command flakes")
 DERIVATION: Final = ".drv"
+_URLS: Final = ("substituters", "trusted-substituters")
 
 _Given = TypeVar("_Given")
 _Read = TypeVar("_Read")
@@ -86,14 +90,33 @@ class NixStore:
 
     def settings(self) -> NixSettings:
         """Substituters, trusted keys and fallback, as they are for this user on this machine."""
+        return _parsed(parse_settings, self._settings_json())
+
+    def _settings_json(self) -> bytes:
         nix = (self.program("nix"), *FEATURES)
         try:
-            said = self.ask((*nix, "config", "show", "--json"), name="nix-config", cap=limits.NIX_JSON_BYTES)
+            return self.ask((*nix, "config", "show", "--json"), name="nix-config", cap=limits.NIX_JSON_BYTES)
         except CancelledError:
             raise
         except InconclusiveError:
-            said = self.ask((*nix, "show-config", "--json"), name="nix-config", cap=limits.NIX_JSON_BYTES)
-        return _parsed(parse_settings, said)
+            return self.ask((*nix, "show-config", "--json"), name="nix-config", cap=limits.NIX_JSON_BYTES)
+
+    def config(self) -> NixConfigSeen:
+        """What Nix says of its effective settings; nothing is raised but `CancelledError`."""
+        try:
+            rows = _parsed(parse_nix_config, self._settings_json())
+        except CancelledError:
+            raise
+        except InconclusiveError as error:
+            return NixConfigSeen(settings=(), error=str(error))
+        values = {row.name: row.value for row in rows}
+        clean = tuple(
+            replace(row, value=_without_secrets(row.value), default=_without_secrets(row.default))
+            if row.name in _URLS
+            else row
+            for row in rows
+        )
+        return NixConfigSeen(settings=clean, machines_file=_names_machines(values.get("builders", "")))
 
     def path_facts(self, paths: Iterable[str]) -> tuple[PathFacts, ...]:
         """What the database says of each path, sorted by path; all of them must be valid."""
@@ -230,6 +253,34 @@ class NixStore:
         """A query's answer as store paths, one a line, each once, sorted."""
         said = self.ask(argv, name=name, cap=limits.NIX_JSON_BYTES)
         return tuple(sorted({_parsed(store_path, decode(line)) for line in said.split(b"\n") if line}))
+
+
+def _without_secrets(text: str) -> str:
+    """Substituters without user info, and of their parameters the one that decides whether signatures count."""
+    return " ".join(_bare(url) for url in text.split())
+
+
+def _bare(url: str) -> str:
+    bare, _, query = url.partition("?")
+    scheme, separator, rest = bare.partition("://")
+    host, slash, path = rest.partition("/")
+    kept = "&".join(pair for pair in query.split("&") if pair.partition("=")[0] == "trusted")
+    plain = f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else bare
+    return f"{plain}?{kept}" if kept else plain
+
+
+def _names_machines(builders: str) -> bool:
+    """Whether a file that `builders` names by ``@`` names a machine; one that can't be read might."""
+    if not builders.startswith("@"):
+        return False
+    try:
+        with Path(builders[1:].strip()).open("rb") as file:
+            lines = file.read(limits.ANSWER_BODY_BYTES).split(b"\n")
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return any(line.strip() and not line.strip().startswith(b"#") for line in lines)
 
 
 def how_it_ended(ended: ChildEnded) -> str:

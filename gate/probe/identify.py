@@ -9,17 +9,19 @@ from urllib.parse import urlsplit
 
 from gate import __version__
 from gate.errors import ForeignTextError, InconclusiveError, NoNameError, RefusedError, StoppedError
+from gate.evidence.nix_config import unstated
 from gate.model.parsed import CacheConfig, KubectlLocator
 from gate.model.part_records import PartBegun
 from gate.model.policy import Identity, Policy
 from gate.model.records import CacheConfigSeen, RunStarted
 from gate.observe.kube_trust import distrust
 from gate.observe.kubectl import kubectl_environment
-from gate.observe.nix_store import nix_environment
+from gate.observe.nix_store import NixStore, nix_environment
 from gate.parse.attic_json import parse_attic_error, parse_cache_config
 from gate.parse.locator import parse_locator
+from gate.parse.quoting import shown
 from gate.probe.site import Site, hosts_of, kubectl_of
-from gate.probe.tools import NIX_PROGRAMS, find_programs, identify_programs, places_of
+from gate.probe.tools import NIX_PROGRAMS, Programs, find_programs, identify_programs, places_of
 from gate.probe.world import World
 from gate.settings import Settings
 
@@ -36,7 +38,7 @@ def refuse_missing_tools(settings: Settings, world: World, *, shut: Iterable[Pat
 
 
 def refuse_missing_programs(settings: Settings, world: World, *, shut: Iterable[Path] = ()) -> None:
-    """Raise `RefusedError` naming the first program of a publication that is missing: nothing was done."""
+    """Raise `RefusedError` for a program of a publication that is missing, or whose settings weaken it."""
     programs = find_programs(settings, world, shut=shut)
     for note in programs.passed_over:
         world.progress.note(note)
@@ -44,6 +46,20 @@ def refuse_missing_programs(settings: Settings, world: World, *, shut: Iterable[
         if name not in programs.paths:
             message = f"{program} is not on PATH: install it, or name the attic client by GATE_ATTIC_BIN"
             raise RefusedError(f"{message}; nothing was done")
+    _refuse_nix_settings(settings, world, programs)
+
+
+def _refuse_nix_settings(settings: Settings, world: World, programs: Programs) -> None:
+    """Raise `RefusedError` for an effective setting of Nix that weakens the run and that gate.toml does not state."""
+    env = nix_environment(programs.environ(world.environ))
+    nix = NixStore(programs=programs.paths, env=env, cancel=world.cancel, clock=world.clock)
+    weak = unstated(nix.config(), settings.policy.nix_settings)
+    if weak:
+        message = (
+            f"Nix's effective settings on this machine weaken what a run proves: {shown('; '.join(weak))}: expected "
+            "them to be unset, or each stated in nix-settings of [nix] in gate.toml"
+        )
+        raise RefusedError(f"{message}; nothing was done")
 
 
 def refuse_other_cluster(settings: Settings, world: World, *, shut: Iterable[Path] = ()) -> None:

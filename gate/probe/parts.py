@@ -283,6 +283,7 @@ def _sample_for(site: Site, world: World, seconds: float, over: Callable[[], boo
 
 def _publish(site: Site, world: World, pre: SealedPart) -> None:
     site.split = True
+    site.write(site.nix.config())
     site.read_tokens = dict.fromkeys(site.policy.caches, site.settings.secrets.push_token)
     stage(site, world, "identify", lambda: identify_caches(site))
     reasons = unclean(facts_so_far(pre.tape.entries))

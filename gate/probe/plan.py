@@ -69,6 +69,8 @@ def _recorded(
     with open_site(settings, directory, world) as site, ending_after(settings.tools.deadline, world):
         start(site, world, capture=capture)
         try:
+            if not capture:
+                site.write(site.nix.config())
             _steps(site, world, middle)
         except CancelledError as error:
             site.write(Cancelled(reason=str(error)))

@@ -263,6 +263,7 @@ def _publish() -> Part:
     )
     records: list[say.Record] = [
         tapes.TOOLS,
+        tapes.NIX_CONFIG,
         say.StageMark(name="identify", state="started"),
         tapes.cache_config("main"),
         tapes.cache_config("probe"),

@@ -17,7 +17,7 @@ from gate.judge.verdict import judge
 from gate.model import records as say
 from gate.model.basics import Kind, Label, Phase, Truth
 from gate.model.document import Facts, Finding, Verdict
-from gate.model.machine import NixRead, ToolIdentity, ToolsFound
+from gate.model.machine import NixConfigSeen, NixRead, NixSetting, ToolIdentity, ToolsFound
 from gate.model.nar_read import NarRead
 from gate.model.policy import Identity, Policy, Tools
 from gate.parse.nix_hash import to_nix32
@@ -106,6 +106,20 @@ TOOLS = ToolsFound(
     tools=tuple(
         ToolIdentity(name=name, path=f"/usr/bin/{name}", version="2.8.0", sha256="a" * 64)
         for name in ("nix", "nix-store", "attic")
+    )
+)
+
+
+NIX_CONFIG = NixConfigSeen(
+    settings=(
+        NixSetting(name="post-build-hook", value="", default=""),
+        NixSetting(name="require-sigs", value="true", default="true"),
+        NixSetting(name="sandbox", value="true", default="true"),
+        NixSetting(
+            name="substituters",
+            value="http://127.0.0.1:8/main https://cache.nixos.org/",
+            default="https://cache.nixos.org/",
+        ),
     )
 )
 
@@ -385,6 +399,7 @@ def healthy() -> Run:
     records: list[say.Record] = [
         say.RunStarted(run=identity(), policy=policy(), tools=Tools()),
         TOOLS,
+        NIX_CONFIG,
         say.StageMark(name="identify", state="started"),
         cache_config("main"),
         cache_config("probe"),

@@ -615,7 +615,7 @@ def unsure_tape() -> tapes.Run:
 
 
 def stopped_tape(code: say.StopCode = "push-nonce-known") -> tapes.Run:
-    start = tapes.healthy().cut_after(6)
+    start = tapes.healthy().cut_after(7)
     return tapes.Run((*start.records, say.RunStopped(code=code, reason="r"), say.RunComplete()), {})
 
 

@@ -111,7 +111,7 @@ def test_an_unjudged_run_is_no_pass() -> None:
 @pytest.mark.parametrize("code", get_args(say.StopCode))
 def test_a_run_that_stopped_is_inconclusive_and_hides_nothing(code: say.StopCode) -> None:
     """A server was asked already, so that no refusal may excuse the run; what was seen lost stays a quarantine."""
-    start = healthy().cut_after(6)
+    start = healthy().cut_after(7)
     stop = say.RunStopped(code=code, reason="too many paths")
     findings, verdict = tapes.Run((*start.records, stop, say.RunComplete()), {}).judged()
     assert (verdict.word, verdict.exit_code) == (Word.INCONCLUSIVE, 3)

@@ -334,7 +334,7 @@ def test_a_stop_for_what_a_server_said_counts_against() -> None:
     """There was no such cache, or it led its clients elsewhere; what gate.toml itself sets says nothing."""
     codes: dict[say.StopCode, bool] = {"cache-missing": True, "push-nonce-known": True}
     for code, against in codes.items():
-        start = tapes.healthy().cut_after(3)
+        start = tapes.healthy().cut_after(4)
         run = tapes.Run((*start.records, say.RunStopped(code=code, reason="r"), say.RunComplete()), {})
         made = past_of(evidence_of(run), "d")
         assert (made.word, made.against, made.toward) == (Word.INCONCLUSIVE, against, False)

@@ -17,6 +17,7 @@ from gate.probe.tools import find_programs
 from gate.probe.world import Quiet, World
 from gate.process import CancelToken
 from gate.settings import Settings, resolve
+from tests.helpers.changed import changed
 
 PLACE = "kubectl://nix-cache/deployment/rustfs?container=rustfs&path=/data"
 CONFIG = {
@@ -213,3 +214,25 @@ def test_without_a_place_in_a_cluster_kubectl_is_not_needed(tools: Path) -> None
     refuse_missing_tools(settings(markers=("file:///data",), kubectl_bin="none"), world(tools))
     here = settings(markers=("file:///data",))
     assert kubectl_of(here, world(tools), find_programs(here, world(tools))) is None
+
+
+@pytest.mark.row("NIX-14")
+@pytest.mark.parametrize("command", ["config show --json", "show-config --json"])
+def test_a_setting_of_nix_that_gate_toml_does_not_state_refuses_before_anything_is_asked(
+    tools: Path, command: str
+) -> None:
+    """By Nix's own answer, old and new, whatever file or variable it comes from."""
+    answer = {
+        "require-sigs": {"value": False, "defaultValue": True},
+        "sandbox": {"value": True, "defaultValue": True},
+        "substituters": {"value": [], "defaultValue": []},
+    }
+    (tools / "answer").write_text(json.dumps(answer))
+    (tools / "nix").write_text(f'#!/bin/sh\ncase "$*" in *"{command}") exec cat {tools}/answer;; esac\nexit 1\n')
+    here = settings(markers=("file:///data",))
+    with pytest.raises(RefusedError, match=r"require-sigs = false.*nix-settings of \[nix\]"):
+        refuse_missing_tools(here, world(tools))
+    stated = changed(here, nix_settings=("require-sigs = false",))
+    refuse_missing_tools(stated, world(tools))
+    (tools / "nix").write_text("#!/bin/sh\nexit 1\n")
+    refuse_missing_tools(here, world(tools))  # a Nix that does not answer is judged, as unknown

@@ -24,6 +24,8 @@ SILENT = {
     "sample_spacing": 8.0,
     "publish_anyway": False,
     "absent": (),
+    "nix_settings": (),
+    "nix_substituters": (),
 }
 LEAST = "[require]\nguarded = [{path = 'a'}]\n"
 
