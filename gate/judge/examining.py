@@ -95,7 +95,11 @@ def _tools(seen: Examined) -> Iterator[Check]:
     nix = seen.nix
     for name, good in (("substituter", nix.among), ("trusted-key", nix.trusted)):
         told = {True: "it is among them", False: "it is not among them", None: f"unknown: {nix.error}"}[good]
-        yield _check(name, told, good=good is True)
+        if name == "substituter" and nix.trouble:
+            yield _bad(name, f"{told}; {nix.trouble}")
+        else:
+            known = f"; Nix reads {nix.known} there" if name == "substituter" and nix.known else ""
+            yield _check(name, f"{told}{known}", good=good is True)
     if seen.facts.policy.installable:
         yield _check("flake", seen.tree or "it has no changes that no commit has", good=seen.tree is None)
     else:
@@ -108,6 +112,9 @@ def _nix(seen: Examined) -> Check:
     match = _NIX.fullmatch(version)
     good = match is not None and (int(match[1]), int(match[2])) >= _LEAST_NIX
     told = f"{' and '.join(missing)} not on PATH" if missing else f"version {version}"
+    if seen.nix.weak:
+        weak = "; ".join(seen.nix.weak)
+        return _bad("nix", f"{told}; a run is refused until nix-settings of [nix] in gate.toml states: {weak}")
     return _check("nix", told, good=good and not missing)
 
 

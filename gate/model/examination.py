@@ -73,11 +73,18 @@ class ClusterSeen:
 
 @value
 class NixSeen:
-    """What Nix makes of the cache under test: whether it is a substituter, and its key trusted; None: not told."""
+    """What Nix makes of the cache under test: whether it is a substituter, and its key trusted; None: not told.
+
+    ``weak`` are effective settings for which a run would be refused. ``trouble`` says what keeps Nix from reading an
+    absent path as absent, and a path that the cache has whole; ``known`` is that path, where there is one.
+    """
 
     among: bool | None
     trusted: bool | None
     error: str
+    weak: tuple[str, ...] = ()
+    trouble: str = ""
+    known: str = ""
 
 
 @value

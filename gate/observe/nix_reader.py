@@ -46,12 +46,21 @@ def read_by_nix(store: NixStore, reading: Reading, *, seconds: float = limits.NI
         raise InconclusiveError(message) from None
 
 
+def ask_nix(store: NixStore, reading: Reading, *, seconds: float = limits.NIX_READ_SECONDS) -> NixRead:
+    """One reading of the first path, once."""
+    with tempfile.TemporaryDirectory(prefix="publication-gate-nix-", dir=store.env.get("TMPDIR")) as folder:
+        return _Reader(store, reading, folder, store.clock.monotonic() + seconds).once()
+
+
 class _Reader:
     def __init__(self, store: NixStore, reading: Reading, folder: str, until: float) -> None:
         self._store = store
         self._reading = reading
         self._env = {**store.env, "XDG_CACHE_HOME": folder}
         self._until = until
+
+    def once(self) -> NixRead:
+        return self._read(self._reading.paths[:1], 1)
 
     def all(self) -> tuple[NixRead, ...]:
         paths = self._reading.paths

@@ -15,14 +15,20 @@ from gate import limits
 from gate.clock import Clock, rfc3339
 from gate.errors import CancelledError, InconclusiveError, RefusedError, StoppedError
 from gate.evidence.fold import SERVER_LOG
+from gate.evidence.nix_config import unstated
+from gate.evidence.pushes import missing_hashes
 from gate.evidence.store_log import STORE_LOG
 from gate.journal import Journal
-from gate.model.basics import Phase, Secret
+from gate.model.basics import Label, Phase, Secret
 from gate.model.examination import ClockOf, ClockSeen, Examined, LogSeen, NixSeen, TokenSeen, TokenUse
 from gate.model.log_records import ReplicaCanaries, StoreLogRead
+from gate.model.machine import NixRead
 from gate.model.records import BucketSampled, Entry, HttpAnswer, LogCanarySent, Record, StateSeen
+from gate.observe.nix_reader import Reading, ask_nix
 from gate.parse.cache_place import same_cache
+from gate.parse.nix_hash import to_nix32
 from gate.parse.signature import trusts
+from gate.parse.store_path import STORE_DIR, hash_part
 from gate.probe.building import tree_trouble
 from gate.probe.cleanliness import facts_so_far
 from gate.probe.doctor_cluster import visit_cluster
@@ -37,6 +43,8 @@ from gate.settings import Settings
 from gate.token import read_claims
 
 _R = TypeVar("_R")
+_LOCAL_PATHS = 500  # of this machine's store, of which the cache is asked whether it has them
+_KNOWN_PATHS = 20  # of those that it has, of which the smallest is read
 _NOWHERE = Path(os.devnull)  # no folder: nothing can be made in it
 
 
@@ -144,13 +152,54 @@ def _nix(site: Site) -> NixSeen:
         settings = site.nix.settings()
     except InconclusiveError as error:
         return NixSeen(among=None, trusted=None, error=str(error))
+    config = site.nix.config()
+    site.write(config)
     cache = site.policy.attic_cache
     key = site.public_keys.get(cache)
+    trouble, known = _nix_reads(site) if key else ("", "")
     return NixSeen(
+        weak=unstated(config, site.policy.nix_settings),
+        trouble=trouble,
+        known=known,
         among=any(same_cache(one, url) for one in settings.substituters for url in site.cache_urls(cache)),
         trusted=None if key is None else trusts(settings.trusted_public_keys, key),
         error="" if key else "the cache did not tell its key",
     )
+
+
+def _nix_reads(site: Site) -> tuple[str, str]:
+    """What keeps Nix from reading the cache as it must, and the path of it that Nix read whole."""
+    cache = site.policy.attic_cache
+    absent = f"{STORE_DIR}/{to_nix32(os.urandom(20))}-publication-gate-absent"
+    try:
+        gone = _ask_nix(site, absent)
+        known = _known_path(site)
+        read = _ask_nix(site, known) if known and gone.outcome == "absent" else None
+    except (InconclusiveError, OSError) as error:
+        return f"Nix could not be asked: {error}", ""
+    bad = gone if gone.outcome != "absent" else read if read is not None and read.outcome != "whole" else None
+    if bad is None:
+        return "", known if read is not None else ""
+    if bad.outcome == "denied":
+        return f"Nix gets 401 there: run `attic use {cache}`, or add a netrc ({bad.words})", ""
+    return f"Nix reads {bad.store_path} as {bad.outcome} ({bad.words or 'no words'})", ""
+
+
+def _ask_nix(site: Site, path: str) -> NixRead:
+    cache = site.policy.attic_cache
+    url = site.cache_urls(cache)[-1]
+    return ask_nix(site.nix, Reading(label=Label.PROFILE, cache=cache, url=url, paths=(path,), trust=True))
+
+
+def _known_path(site: Site) -> str:
+    """The smallest of some local paths that the cache says it has; empty where it says so of none."""
+    local = sorted(site.nix.valid_paths_now())[:_LOCAL_PATHS]
+    asked = site.attic.missing_paths(site.policy.attic_cache, site.settings.secrets.push_token, local, Label.PROFILE)
+    missing = missing_hashes(asked)
+    if missing is None:
+        return ""
+    there = [path for path in local if hash_part(path) not in missing][:_KNOWN_PATHS]
+    return min(site.nix.path_facts(there), key=lambda fact: fact.nar_size).store_path if there else ""
 
 
 def _refusal(site: Site) -> str | None:

@@ -16,7 +16,7 @@ Reads = Mapping[Key, Sequence[NixRead]]
 BUILDERS: Final = "builders"  # the subject of the row on all readings
 WHERE: Final = ("/machine/nix_reads",)
 _BROKEN: Final = frozenset({"wrong", "cut"})
-_LOGIN: Final = "Nix gets 401 there, or a page in its place: run `attic use`, or add a netrc"
+LOGIN: Final = "Nix gets 401 there, or a page in its place: run `attic use`, or add a netrc"
 
 
 def check_second_reader(facts: Facts) -> Iterator[Finding]:
@@ -72,7 +72,7 @@ def _judged(body: Body, rows: Sequence[NixRead]) -> Finding | None:
         first = next(row for row in rows if row.outcome != "whole")
         return _row("reader-unsteady", path, f"Nix read it whole after it had failed: {first.words}")
     if last.outcome == "denied":
-        return _row("reader-denied", path, f"{_LOGIN}; it says: {last.words}")
+        return _row("reader-denied", path, f"{LOGIN}; it says: {last.words}")
     return _row("reader-unread", path, f"Nix could not read it ({last.outcome}): {last.words}")
 
 

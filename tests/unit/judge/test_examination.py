@@ -246,6 +246,16 @@ MARKED = {"bucket:attic", "bucket:tofu-state"}
         (nix(among=False), "substituter", "it is not among them"),
         (nix(among=None), "substituter", "unknown: it said nothing"),
         (nix(trusted=False), "trusted-key", "it is not among them"),
+        (
+            nix(trouble="Nix gets 401 there: run `attic use main`, or add a netrc (e)"),
+            "substituter",
+            "it is among them; Nix gets 401 there: run `attic use main`, or add a netrc (e)",
+        ),
+        (
+            nix(weak=("sandbox = false",)),
+            "nix",
+            "version 2.8.0; a run is refused until nix-settings of [nix] in gate.toml states: sandbox = false",
+        ),
         (nix(trusted=None), "trusted-key", "unknown: it said nothing"),
         ({"reached": no_answer("tls")}, "cache-reachable", "its certificate can't be trusted"),
         ({"reached": no_answer("cut")}, "cache-reachable", "no whole answer (cut)"),
