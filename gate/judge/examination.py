@@ -5,6 +5,7 @@ from typing import Final
 
 from gate.judge.checks.builders import key_subject
 from gate.judge.checks.controls import ABSENT, BIT_FLIP, NO_TOKEN, READ_ONLY
+from gate.judge.checks.machine import TOOLS
 from gate.judge.checks.push import REPRESENTATIVE
 from gate.judge.checks.store_log import SUBJECT as STORE_LOG
 from gate.judge.command_verdict import decide, worst
@@ -82,6 +83,8 @@ def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
         }.get(subject, _READING)
     if (family, subject) == ("log", STORE_LOG):
         return ("store-log", *_rights(seen, "store-log"))
+    if family == "tool":
+        return ("nix", "attic") if subject == TOOLS else ("nix",)
     if family == "push":
         cache = probe if subject == Label.CANARY.value else policy.attic_cache
         fresh = ("representative",) if subject == REPRESENTATIVE else ()
@@ -90,6 +93,7 @@ def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
         "run": _RUN,
         "build": ("nix", "substituter", "trusted-key", "flake"),
         "log": ("server-log", "log-canary", "log-replicas", *_rights(seen, "server-log")),
+        "reader": ("nix", "substituter", "cache-reachable"),
         "state": (*_KEY, "state-object"),
     }.get(family, _READING)
 

@@ -37,6 +37,7 @@ RIGHTS = {
     "right:nix-cache:get:pods/exec",
     "right:nix-cache:create:pods/exec",
 }
+TOOLS = {"tool:programs", "tool:settings of Nix"}
 PUSH_RIGHTS = {"push-right:main", "push-right:probe"}
 S3 = {f"{kind}:{bucket}" for kind in ("bucket-head", "bucket-get", "bucket") for bucket in ("attic", "tofu-state")}
 S3_DENIED = {"bucket-list", "state-object", *S3}
@@ -67,7 +68,7 @@ INCONCLUSIVE: dict[str, tuple[set[str], set[str]]] = {
         },
         {
             *(*PUSHES, *READS, *CACHES, "build:build", "log:server-log"),
-            *("control:no-token-denied", "control:read-only-push-denied"),
+            *("control:no-token-denied", "control:read-only-push-denied", "reader:builders"),
         },
     ),
     "no-markers": ({"markers", "bucket:attic", "bucket:tofu-state"}, BUCKETS),
@@ -77,8 +78,11 @@ INCONCLUSIVE: dict[str, tuple[set[str], set[str]]] = {
     "state-elsewhere": ({"state-object"}, {"state:tofu-state/no/such.tfstate"}),
     "log-of-another": ({"log-canary"}, {"log:server-log"}),
     "no-log": (LOG, {"log:server-log"}),
-    "no-nix": ({"nix", "substituter", "trusted-key"}, {"build:build", "cache:key of main", "run:run", *PUSHES} - READS),
-    "no-attic-client": ({"attic"}, {"run:run", *PUSHES} - READS),
+    "no-nix": (
+        {"nix", "substituter", "trusted-key"},
+        {"build:build", "cache:key of main", "run:run", *PUSHES, *TOOLS, "reader:builders"} - READS,
+    ),
+    "no-attic-client": ({"attic"}, {"run:run", "tool:programs", *PUSHES} - READS),
     "no-twin": ({"representative"}, {"push:representative"}),
     "no-kubectl": ({"kubectl", "cluster-trust", *NO_CLUSTER}, {*IN_CLUSTER, "run:run"}),
     "other-cluster": ({"cluster-trust", *NO_CLUSTER}, {*IN_CLUSTER, "run:run"}),

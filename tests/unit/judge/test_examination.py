@@ -598,7 +598,13 @@ def test_the_first_line_names_five_checks_and_counts_the_others() -> None:
 @pytest.mark.parametrize(
     ("changes", "claims"),
     [
-        ({"missing_tools": ("nix-store",)}, {RUN, "build:build:run", "cache:key of main:run", *PUSHED, *PUSHED_PATHS}),
+        (
+            {"missing_tools": ("nix-store",)},
+            {
+                *(RUN, "build:build:run", "cache:key of main:run", *PUSHED, *PUSHED_PATHS),
+                *("tool:programs:run", "tool:settings of Nix:run", "reader:builders:run"),
+            },
+        ),
         (nix(trusted=False), {"build:build:run", "cache:key of main:run"}),
         ({"keys_given": False}, {"state:tofu-state/runners/terraform.tfstate:post", *MARKED}),
         (workload("store", U), {"epoch:store:post"}),
