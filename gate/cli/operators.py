@@ -35,7 +35,7 @@ Samples = Annotated[int | None, Parameter(help="Samples to take, 2 at least [gat
 Spacing = Annotated[float | None, Parameter(help="Seconds between samples [gate.toml: [sampling] sample-spacing].")]
 
 STORE: tuple[str, ...] = (
-    *("s3_endpoint", "s3_region", "s3_access_key_id", "s3_secret_access_key"),
+    *("s3_endpoint", "s3_region", "addressing", "s3_access_key_id", "s3_secret_access_key", "s3_session_token"),
     *("hosts", "plain_http_hosts", "buckets", "markers", "samples", "sample_spacing", "sample_deadline"),
     *("kubectl_bin", "kube_context", "kube_server", "kube_authority", "kube_plugins"),
 )
@@ -100,14 +100,24 @@ def open_door(
         raise RefusedError(message)
     hosts = (host, *values["hosts"]) if "@" not in host else values["hosts"]
     plain = (host, *values["plain_http_hosts"]) if _is_loopback(site.endpoint) else values["plain_http_hosts"]
-    with Http(hosts, plain, clock=clock, cancel=cancel, seconds=seconds, connections=connections) as http:
+    virtual_host = values["addressing"] == "virtual-host"
+    below = host if virtual_host and "@" not in host else ""
+    with Http(hosts, plain, clock=clock, cancel=cancel, seconds=seconds, connections=connections, below=below) as http:
         if http.hosts.read(f"{site.endpoint}/") is None:
             message = (
                 f"the S3 endpoint {ascii(host.rpartition('@')[2])[:100]} can't be asked: expected https://host[:port], "
                 "or http:// for a host that plain-http-hosts of gate.toml names"
             )
             raise RefusedError(message)
-        s3 = S3(site.endpoint, values["s3_access_key_id"], values["s3_secret_access_key"], values["s3_region"], http)
+        s3 = S3(
+            site.endpoint,
+            values["s3_access_key_id"],
+            values["s3_secret_access_key"],
+            values["s3_region"],
+            http,
+            session_token=values["s3_session_token"],
+            virtual_host=virtual_host,
+        )
         yield Door(s3=s3, http=http)
 
 

@@ -156,10 +156,14 @@ class LogEvent:
 
 @value
 class S3Fault:
-    """An S3 error answer, from its XML: only documented codes are ever read as absence."""
+    """An S3 error answer, from its XML: only documented codes are ever read as absence.
+
+    ``region`` is the one that the server expects, where it names one.
+    """
 
     code: str
     message: str
+    region: str = ""
 
 
 @value

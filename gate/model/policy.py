@@ -178,7 +178,21 @@ class Policy:
     s3_endpoint: Annotated[
         str, Setting(meaning="URL of the S3 server.", table="store", form="url", compared="same", subject=True)
     ] = ""
-    s3_region: Annotated[str, Setting(meaning="Region for S3 signatures.", table="store")] = "us-east-1"
+    s3_region: Annotated[
+        str,
+        Setting(
+            meaning="Region for S3 signatures; where the server names another one, a request is signed for that, once.",
+            table="store",
+        ),
+    ] = "us-east-1"
+    addressing: Annotated[
+        Literal["path", "virtual-host"],
+        Setting(
+            meaning="Where a bucket's name stands in an S3 URL: in the path, or before the endpoint's host "
+            "(BUCKET.HOST), which may then be asked as well.",
+            table="store",
+        ),
+    ] = "path"
     buckets: Annotated[
         tuple[str, ...],
         Setting(
@@ -451,6 +465,9 @@ class Secrets:
     ] = ""
     s3_access_key_id: Annotated[Secret | None, Setting(meaning="S3 key that may list and head the buckets.")] = None
     s3_secret_access_key: Annotated[Secret | None, Setting(meaning="The secret of that key.")] = None
+    s3_session_token: Annotated[
+        Secret | None, Setting(meaning="Session token of that key, where it is a temporary one (AWS_SESSION_TOKEN).")
+    ] = None
 
 
 POLICY_SETTINGS: Final = settings_of(Policy, "policy")

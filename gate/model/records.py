@@ -29,6 +29,8 @@ class HttpAnswer:
     answer it is, as ``name: value``: every line of a cache's headers, and what the server says of itself (see
     `gate.parse.http_cache`). ``peer`` is the address and port that was connected to. ``deleted``: S3 says that a
     delete marker hides older versions of the object (``x-amz-delete-marker``); ``version_id`` is then the marker's.
+    ``bucket_region`` is the region that the server names (``x-amz-bucket-region``), ``signed_for`` the one for which
+    the request was signed where that is not the policy's, because the server had named it.
     """
 
     url: str
@@ -41,6 +43,8 @@ class HttpAnswer:
     last_modified: str | None = None
     version_id: str | None = None
     deleted: bool = False
+    bucket_region: str | None = None
+    signed_for: str | None = None
     date: str | None = None
     headers: tuple[str, ...] = ()
     peer: str | None = None

@@ -39,13 +39,15 @@ class HostList:
     """The hosts that may be asked. An entry is ``host:port``, or ``host`` for the default port of the scheme.
 
     ``plain_http`` names those of them that may also be asked by ``http://``; all others need ``https://``.
+    ``below`` is one of them of which ``NAME.host`` may be asked as well, as of an S3 server with its buckets' names.
     Raises `RefusedError` for an entry of another form.
     """
 
-    def __init__(self, hosts: Iterable[str], plain_http: Iterable[str] = ()) -> None:
+    def __init__(self, hosts: Iterable[str], plain_http: Iterable[str] = (), below: str = "") -> None:
         plain = tuple(plain_http)
         self._open = {(scheme, *place) for entry in hosts for scheme in _PORTS for place in [_entry(entry, scheme)]}
         self._plain = {("http", *_entry(entry, "http")) for entry in plain}
+        self._below = {scheme: _entry(below, scheme) for scheme in _PORTS} if below else {}
 
     def read(self, url: str) -> Target | None:
         """The URL taken apart when its host may be asked, or None."""
@@ -54,7 +56,9 @@ class HostList:
             return None
         scheme, host = match["scheme"].lower(), match["host"].lower()
         port = int(match["port"] or _PORTS[scheme])
-        place = (scheme, host, port)
+        parent, parent_port = self._below.get(scheme, ("", 0))
+        is_below = port == parent_port and host.endswith(f".{parent}")
+        place = (scheme, parent if is_below else host, port)
         if place not in self._open or (scheme == "http" and place not in self._plain):
             return None
         return Target(scheme=scheme, host=host, port=port, path=(match["path"] or "/") + (match["query"] or ""))

@@ -31,7 +31,7 @@ _COUNT: Final = re.compile(r"[0-9]{1,18}")
 
 
 class Http:
-    """Asks servers. ``hosts`` and ``plain_http_hosts`` are those of `HostList`; a plain one must be among both.
+    """Asks servers. ``hosts``, ``plain_http_hosts`` (must be among both) and ``below`` are those of `HostList`.
 
     ``seconds`` bounds a whole exchange, from the connection to the last byte. ``ca_file`` is a PEM file of further
     certificate authorities beside the system's and certifi's; `RefusedError` when it can't be read. ``connections``
@@ -49,8 +49,9 @@ class Http:
         seconds: float = limits.ANSWER_SECONDS,
         ca_file: str | None = None,
         connections: int = _CONNECTIONS,
+        below: str = "",
     ) -> None:
-        self.hosts = HostList(hosts, plain_http_hosts)
+        self.hosts = HostList(hosts, plain_http_hosts, below)
         self._clock = clock
         self._cancel = cancel or CancelToken()
         self._seconds = seconds
@@ -217,6 +218,7 @@ class _Exchange:
             last_modified=got.get("last-modified"),
             version_id=got.get("x-amz-version-id"),
             deleted=got.get("x-amz-delete-marker", "").lower() == "true",
+            bucket_region=got.get("x-amz-bucket-region"),
             date=got.get("date"),
             headers=tuple(clean(line.encode()) for line in kept_lines(self._lines)),
             peer=self.peer,

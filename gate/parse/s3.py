@@ -25,6 +25,7 @@ _KEY_CHARS: Final = 1024
 _UPLOAD_ID: Final = re.compile(r"[!-~]{1,1024}")
 # As much of RFC 3339 as Python 3.11 reads; each store has its own number of digits.
 _MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
+_REGION: Final = re.compile(r"[A-Za-z0-9-]{1,64}")  # us-gov-west-1; of other servers any word, as Garage's "garage"
 _CODE: Final = re.compile(r"[A-Za-z0-9.]{1,100}")
 
 
@@ -128,12 +129,21 @@ def parse_fault(body: bytes) -> S3Fault | None:
     """The code and message of an S3 error body, or None when the body is no such thing (empty, HTML, cut, …)."""
     try:
         root = _read(body)
-        code, message = root.only("Code"), root.only("Message")
+        code, message, region = root.only("Code"), root.only("Message"), root.only("Region")
     except ForeignTextError:
         return None
     if root.name != "Error" or code is None or not _CODE.fullmatch(code.text):
         return None
-    return S3Fault(code=code.text, message=message.text[:ERROR_TEXT_CHARS] if message else "")
+    return S3Fault(
+        code=code.text,
+        message=message.text[:ERROR_TEXT_CHARS] if message else "",
+        region=(region_name(region.text) if region else None) or "",
+    )
+
+
+def region_name(text: str) -> str | None:
+    """The name of a region that a server gave; None for what can't be one."""
+    return text if _REGION.fullmatch(text) else None
 
 
 class _Element:

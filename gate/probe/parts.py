@@ -50,7 +50,7 @@ from gate.probe.trials import try_access_controls, try_bit_flip
 from gate.probe.world import World
 from gate.settings import Settings, refuse_incomplete
 
-_OBSERVING: Final = ("read_token", "signing_secret", "s3_access_key_id", "s3_secret_access_key")
+_OBSERVING: Final = ("read_token", "signing_secret", "s3_access_key_id", "s3_secret_access_key", "s3_session_token")
 _CLUSTER: Final = "KUBECONFIG"
 
 

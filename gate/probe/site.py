@@ -57,7 +57,10 @@ class Site:
         self._journal = journal
         self._ends = world.clock.monotonic() + settings.tools.deadline
         self.read_tokens = {name: _read_token(settings.secrets, name, world) for name in self.policy.caches}
-        self.http = Http(hosts_of(self.policy), self.policy.plain_http_hosts, clock=world.clock, cancel=world.cancel)
+        below = urlsplit(self.policy.s3_endpoint).netloc if self.policy.addressing == "virtual-host" else ""
+        self.http = Http(
+            hosts_of(self.policy), self.policy.plain_http_hosts, clock=world.clock, cancel=world.cancel, below=below
+        )
         self.sampling_http = Http(
             hosts_of(self.policy),
             self.policy.plain_http_hosts,
@@ -65,6 +68,7 @@ class Site:
             cancel=world.cancel,
             seconds=self.policy.sample_deadline,
             connections=limits.SAMPLE_CONNECTIONS,
+            below=below,
         )
         self.s3 = _s3(settings, self.http)
         self.attic = AtticApi(self.http, self.policy.attic_server)
@@ -97,6 +101,7 @@ class Site:
             secrets.signing_secret,
             secrets.s3_access_key_id,
             secrets.s3_secret_access_key,
+            secrets.s3_session_token,
             *self.read_tokens.values(),
         )
         return tuple(secret for secret in known if secret is not None)
@@ -179,6 +184,8 @@ def _s3(settings: Settings, http: Http) -> S3:
         settings.secrets.s3_secret_access_key or Secret(""),
         settings.policy.s3_region,
         http,
+        session_token=settings.secrets.s3_session_token,
+        virtual_host=settings.policy.addressing == "virtual-host",
     )
 
 

@@ -28,6 +28,8 @@ HARMLESS = {
     "*.content_type": "no answer is believed for its type",
     "*.last_modified": "told for people",
     "*.date": "told for people",
+    "*.bucket_region": "told for people",
+    "*.signed_for": "told for people",
     "*.location": "no redirect is followed but a body's",
     "*.millis": "how long it took, but for a push",
     "*.etag": "but for the state's own, which the survey of it has",
