@@ -208,6 +208,13 @@ DRILLS: tuple[Drill, ...] = (
         commanded=True,
     ),
     Drill(
+        name="list-stalled-before",
+        title="ListBuckets alone answers nothing for 11 s before the publication: nothing is published",
+        word=Word.INCONCLUSIVE,
+        codes=(("store-stalled", _I), ("bucket-unobservable", _I), ("run-publish-skipped", _I)),
+        fault=inject.ListStalledBefore,
+    ),
+    Drill(
         name="store-stalled-during-push",
         title="the S3 server answers nothing for 12 s of the push, and all comes back whole",
         word=Word.INCONCLUSIVE,

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from gate.errors import GateError, InconclusiveError
 from gate.lab.attic_stack import BUCKET, MAIN, PROBE
+from gate.lab.proxy import Proxy
 from gate.lab.s3 import RcloneStore, marker
 from gate.lab.stack import BUCKETS, CHECKS, Stack
-from gate.model.basics import Claim, Label, Phase
+from gate.model.basics import Claim, Label, Phase, Truth
 from gate.model.document import Evidence
 from gate.probe import Progress, Quiet
 
@@ -23,6 +24,7 @@ SAMPLES_WHILE_STALLED: Final = 6  # after so many samples a push that nobody end
 SIGNED_BY_UPSTREAM: Final = 4
 STALLED_SAMPLE: Final = 2
 SHORT_STALL_SECONDS: Final = 4.0  # longer than a source of a sample has to answer
+LIST_STALL_SECONDS: Final = 11.0  # as ListBuckets hung in recordings/rustfs-live
 LONG_STALL_SECONDS: Final = 12.0  # longer than whole samples around it may bridge
 TOKEN_SECONDS: Final = 10  # enough for the first step of a run on a busy machine
 
@@ -278,6 +280,45 @@ class StoreStalledDuringPush(StoreStalled):
         """Freeze it once."""
         if label is Label.PROFILE:
             self.stall(LONG_STALL_SECONDS)
+
+
+class ListStalledBefore(Fault):
+    """ListBuckets alone is not answered for a while before the publication; all else is answered at once, and well."""
+
+    def prepare(self) -> None:
+        """Put a proxy before the S3 server, for the gate alone."""
+        self._hold_next = False
+        self._proxy = Proxy(hold=self._hold, keeps_host=True)
+        host, port = self.stack.store.objects.address.split(":")
+        self._proxy.target = (host, int(port))
+        self._proxy.start()
+
+    def settings(self) -> Mapping[str, Any]:
+        """The gate asks the proxy."""
+        hosts = (self.stack.attic.address, self.stack.store.objects.address, self._proxy.address)
+        return {"s3_endpoint": f"http://{self._proxy.address}", "hosts": hosts, "plain_http_hosts": hosts}
+
+    def sample(self, phase: Phase, number: int) -> None:
+        """Hold the list of one sample back."""
+        self._hold_next = phase is Phase.PRE and number == STALLED_SAMPLE
+
+    def _hold(self, method: str, path: str) -> float:
+        if not self._hold_next or method != "GET" or path.partition("?")[0] != "/":
+            return 0.0
+        self._hold_next = False
+        self.acted = f"one ListBuckets was held back for {LIST_STALL_SECONDS:g} s, and nothing else"
+        return LIST_STALL_SECONDS
+
+    def proof(self, evidence: Evidence) -> str:
+        """That the list was held back, and that all other sources of that sample were well."""
+        self._proxy.stop()
+        told = super().proof(evidence)
+        rows = [row for bucket in evidence.pre.buckets.values() for row in bucket.samples]
+        held = [row for row in rows if row.number == STALLED_SAMPLE]
+        if not held or any({row.head, row.get} != {Truth.PRESENT} for row in held):
+            message = f"another source of sample {STALLED_SAMPLE} was not well either: expected the list alone to hang"
+            raise VoidDrillError(message)
+        return told
 
 
 class RestartInWindow(Fault):

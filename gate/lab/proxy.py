@@ -1,11 +1,14 @@
-"""A reverse proxy before the lab's Attic that can be told to answer every upload with an HTML page and status 200.
+"""A reverse proxy before a server of the lab: it answers uploads with an HTML page and status 200, or delays requests.
 
-That is what a captive or authenticating proxy does. Attic's client takes any 2xx answer that is not JSON for success
-(attic b7c9056 client/src/api/mod.rs:207), so a push through it is green while nothing was written.
+The page is what a captive or authenticating proxy gives. Attic's client takes any 2xx answer that is not JSON for
+success (attic b7c9056 client/src/api/mod.rs:207), so a push through it is green while nothing was written. A delay is
+as over a stalled disk, where one kind of request hangs and another is answered (recordings/rustfs-live).
 """
 
 import http.client
 import threading
+import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
@@ -17,10 +20,20 @@ UPSTREAM_SECONDS: Final = 60.0
 HOP_BY_HOP: Final = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host", "expect"})
 
 
-class Proxy:
-    """Listens on a free port of loopback; ``target`` is the server behind it, ``pages`` counts the pages served."""
+def _at_once(_method: str, _path: str) -> float:
+    return 0.0
 
-    def __init__(self) -> None:
+
+class Proxy:
+    """Listens on a free port of loopback; ``target`` is the server behind it, ``pages`` counts the pages served.
+
+    ``hold`` says for how many seconds a request, by its method and its path, is held back. ``keeps_host``: the server
+    gets the Host header as it came, since S3 signatures cover it.
+    """
+
+    def __init__(self, *, hold: Callable[[str, str], float] = _at_once, keeps_host: bool = False) -> None:
+        self.hold = hold
+        self.keeps_host = keeps_host
         self.target: tuple[str, int] | None = None
         self.answers_pages = False
         self.pages = 0
@@ -70,9 +83,11 @@ class _Handler(BaseHTTPRequestHandler):
         if proxy.target is None:
             self._answer(503, [], b"")
             return
+        time.sleep(proxy.hold(self.command, self.path))
         upstream = http.client.HTTPConnection(*proxy.target, timeout=UPSTREAM_SECONDS)
+        dropped = HOP_BY_HOP - {"host"} if proxy.keeps_host else HOP_BY_HOP
         try:
-            headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
             upstream.request(self.command, self.path, body=body, headers=headers)
             self._relay(upstream.getresponse())
         except (OSError, http.client.HTTPException):

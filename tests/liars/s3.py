@@ -1,6 +1,7 @@
 """Lies of the S3 server: a proxy before it answers the gate's own questions; Attic still writes to the real one."""
 
 import re
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 from gate.lab.attic_stack import BUCKET
 from gate.lab.stack import STATE_BUCKET, STATE_KEY
-from gate.model.basics import Label, Phase
+from gate.model.basics import Label, Phase, Word
 from tests.liars.lie import Liar, Lie, Party
 from tests.liars.proxy import Answer, Asked, Forward, Front
 
@@ -145,14 +146,15 @@ def not_ready(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
     return Answer(503, (("Content-Type", "application/json"),), b'{"ready":false}') if mine else NOT_MINE
 
 
-def hang(seconds: float, when: Callable[[S3Liar, Asked], bool]) -> Callable[[Any, Asked, Forward], Answer | None]:
-    def answer(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
-        if not when(self, asked):
-            return NOT_MINE
-        time.sleep(seconds)
-        return forward()
+def canary_404(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+    key = asked.place.removeprefix(f"/{BUCKET}/")
+    mine = asked.method == "HEAD" and key not in ("", asked.place)
+    return Answer(404) if mine else NOT_MINE
 
-    return answer
+
+def other_server_after(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+    mine = self.stage_name == "post"
+    return forward().without_header("Server").with_header("Server", "another/1.0") if mine else NOT_MINE
 
 
 class Once(S3Liar):
@@ -173,6 +175,47 @@ class OnceInPush(Once):
     """Hangs once while a push runs, for longer than a push may be unwatched."""
 
     phase_of = Phase.DURING
+
+
+class LossBehindList(S3Liar):
+    """One ListBuckets hangs, HEAD and GET deny the bucket meanwhile, and when the list has come all is well again."""
+
+    seconds = 11.0
+    until: float | None = None
+
+    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+        now = time.monotonic()
+        if self.until is None and self.phase is Phase.PRE and is_list(asked):
+            self.until = now + self.seconds
+            time.sleep(self.seconds)
+            return forward()
+        if self.until is None or now > self.until or not is_bucket(asked, BUCKET):
+            return NOT_MINE
+        body = b"" if asked.method == "HEAD" else NO_BUCKET
+        return Answer(404, (("Content-Type", "application/xml"),), body)
+
+
+class ReadyHangs(S3Liar):
+    """One question for readiness hangs before the publication."""
+
+    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+        if self.count or self.phase is not Phase.PRE or asked.place != "/health/ready":
+            return NOT_MINE
+        self.count += 1
+        time.sleep(Once.seconds)
+        return forward()
+
+
+class FrozenDate(S3Liar):
+    """Every answer has the first one's time, and a fresh number of its request."""
+
+    date = ""
+
+    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+        answer = forward()
+        self.date = self.date or next((text for name, text in answer.headers if name.lower() == "date"), "")
+        fresh = answer.without_header("Date", "x-amz-request-id").with_header("Date", self.date)
+        return fresh.with_header("x-amz-request-id", secrets.token_hex(8))
 
 
 class RefusedInPush(S3Liar):
@@ -240,6 +283,16 @@ LIES: tuple[Lie, ...] = (
     _lie("state-cached", "the state's HEAD is a day old", state_from_cache, claims=("state",)),
     _lie("hang-in-pre", "ListBuckets takes 11 s before the publication", Once),
     _lie("hang-in-push", "ListBuckets takes 11 s while a push runs", OnceInPush),
+    _lie(
+        "loss-behind-list",
+        "ListBuckets takes 11 s, the bucket is denied meanwhile, and then all is well",
+        LossBehindList,
+        words=frozenset({Word.QUARANTINE}),
+    ),
+    _lie("ready-hangs", "the question for readiness takes 11 s before the publication", ReadyHangs),
+    _lie("canary-404", "HEAD of the canary's object says that it does not exist", canary_404, claims=("stored",)),
+    _lie("other-server-after", "another server answers after the publication", other_server_after),
+    _lie("frozen-date", "every answer has the time of the first, under fresh request numbers", FrozenDate),
     _lie("refused-in-push", "connections are refused while the canary is pushed", RefusedInPush),
     _lie("replay", "old answers again, while the origin has lost the state's bucket", Replay, quick=True),
     _lie("replay-age", "old answers with an Age, while the origin has lost the state's bucket", ReplayInWords),

@@ -3,6 +3,7 @@
 import http.client
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -118,3 +119,29 @@ def test_chunked_answers_pass(proxy: Proxy, serve_once: Callable[[bytes], tuple[
     )
     answer, body = ask(proxy, "GET", "/any")
     assert (answer.status, body) == (200, b"halfmore")
+
+
+def test_a_request_is_held_back_by_its_method_and_path_and_the_host_can_be_kept(httpserver: HTTPServer) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def hold(method: str, path: str) -> float:
+        asked.append((method, path))
+        return 0.5 if path == "/slow" else 0.0
+
+    def host(request: Request) -> Response:
+        return Response(request.headers["Host"])
+
+    httpserver.expect_request("/slow").respond_with_handler(host)
+    httpserver.expect_request("/fast").respond_with_handler(host)
+    made = Proxy(hold=hold, keeps_host=True)
+    made.target = (httpserver.host, httpserver.port)
+    made.start()
+    try:
+        began = time.monotonic()
+        assert ask(made, "GET", "/fast")[1].decode() == made.address
+        assert time.monotonic() - began < 0.5
+        assert ask(made, "GET", "/slow")[1].decode() == made.address
+        assert time.monotonic() - began >= 0.5
+    finally:
+        made.stop()
+    assert asked == [("GET", "/fast"), ("GET", "/slow")]
