@@ -16,6 +16,7 @@ NAMES = [
         "push-auth-expired",
         "s3-down",
         "store-stalled-before",
+        "list-stalled-before",
         "store-stalled-during-push",
         "masked-fallback",
         "restart-in-window",
