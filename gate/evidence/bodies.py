@@ -6,6 +6,7 @@ The yardstick is the local Nix database alone. HTTP 200 is no proof: Attic commi
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Final
 
 from gate.errors import ForeignTextError
@@ -70,7 +71,8 @@ class Expected:
 
     ``attic`` False: the cache is another Nix HTTP binary cache, so a narinfo may name any place below it, and a 404 is
     its word that something is absent (Nix's ``src/libstore/http-binary-cache-store.cc`` reads it so). ``trust`` False:
-    nothing is asked of the signature.
+    nothing is asked of the signature. ``origin_known`` False: the server at ``origin-server`` gave no narinfo of this
+    run, so it may be another one, and what it lacks is no loss.
     """
 
     label: Label
@@ -81,6 +83,7 @@ class Expected:
     public_key: str | None
     attic: bool = True
     trust: bool = True
+    origin_known: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +102,16 @@ class Wait:
 
 
 def fold_body(expected: Expected, reads: Iterable[tuple[str, BodyRead]]) -> Body:
-    """A path with all its reads (and their times), classed; without a read it is ``body-unread``."""
+    """A path with all its reads (and their times), classed; without a read it is ``body-unread``.
+
+    What builders' place and the origin gave, before and after the last bucket sample, are classed apart: the worst of
+    these stands.
+    """
     rows = tuple(_read(expected, at, read) for at, read in reads)
-    groups = [[row.code for row in rows if row.after_post is after] for after in (False, True)]
+    groups = [
+        [row.code for row in rows if (row.at_origin, row.after_post) == group]
+        for group in product((False, True), repeat=2)
+    ]
     codes = [standing_code(group) for group in groups if group] or ["body-unread"]
     if not groups[0]:
         codes.append("body-unread")
@@ -145,10 +155,13 @@ def _read(expected: Expected, at: str, read: BodyRead) -> Read:
         if expected.attic:
             said.append(_hidden_code(read) or _way_code(read))
         code = max(said, key=lambda name: _WORSE[STATUS_OF[name]])
+    if read.at_origin and not expected.origin_known and STATUS_OF[code] is Status.FAIL:
+        code = "body-unread"
     return Read(
         attempt=read.attempt,
         at=at,
         after_post=read.again_after_post,
+        at_origin=read.at_origin,
         narinfo=info,
         narinfo_status=read.narinfo.status,
         narinfo_error=read.narinfo.error,

@@ -16,7 +16,7 @@ from gate.errors import ForeignTextError
 from gate.evidence.log_join import moment
 from gate.model.basics import BucketState, Truth
 from gate.model.document import Bucket, BucketSample, SamplePace
-from gate.model.records import BucketSampled, HttpAnswer, PlaceSeen
+from gate.model.records import BucketSampled, HttpAnswer, OriginSampled, PlaceSeen
 from gate.parse.disk_words import NO_ANSWER
 from gate.parse.s3 import parse_fault, parse_listing
 from gate.parse.strict_json import loads
@@ -145,6 +145,10 @@ def _answers(sample: BucketSampled) -> Iterator[tuple[str, HttpAnswer]]:
     yield from (("list", page) for page in sample.listing)
     yield from ((f"head of {bucket}", answer) for bucket, answer in sample.heads.items())
     yield from ((f"get of {bucket}", answer) for bucket, answer in sample.gets.items())
+    if sample.origin is not None:
+        yield from (("list at the origin", page) for page in sample.origin.listing)
+        yield from ((f"head of {bucket} at the origin", answer) for bucket, answer in sample.origin.heads.items())
+        yield from ((f"get of {bucket} at the origin", answer) for bucket, answer in sample.origin.gets.items())
     yield from (("readiness", answer) for answer in (sample.ready, sample.writable) if answer is not None)
 
 
@@ -161,16 +165,24 @@ def phase_state(states: Sequence[BucketState]) -> BucketState:
 def read_sample(sample: BucketSampled, bucket: str, *, seconds: float = limits.SAMPLE_SECONDS) -> BucketSample:
     """One bucket in one sample, classed. ``seconds`` was the deadline of each source."""
     notes: list[str] = []
-    names = _listed_names(sample.listing, notes)
-    listed = Truth.UNKNOWN if names is None else _truth(there=bucket in names)
-    head = _head(sample.heads.get(bucket), notes)
-    get = _get(sample.gets.get(bucket), notes)
+    listed, head, get = _index(sample, bucket, notes)
     marker, trace, data = _markers(sample.places, bucket, notes)
     ready = _readiness(sample, notes)
     unanswered = tuple(_unanswered(sample, bucket))
     if "ready" in unanswered:
         notes.append("ready: no answer in time")
     state = sample_state(listed=listed, head=head, get=get, marker=marker, trace=trace, data=data, ready=ready)
+    endpoint = origin = None
+    if sample.origin is not None:
+        endpoint = state
+        said: list[str] = []
+        there = _index(sample.origin, bucket, said)
+        origin = sample_state(
+            listed=there[0], head=there[1], get=there[2], marker=marker, trace=trace, data=data, ready=ready
+        )
+        words = ", ".join(f"{name} {truth.value}" for name, truth in zip(("list", "head", "get"), there, strict=True))
+        notes += [f"origin: {origin.value} ({'; '.join((words, *said))})"] if origin is not state or said else []
+        state = _with_origin(state, origin)
     millis = _millis_between(sample.began_at, sample.ended_at)
     longest = round((seconds + limits.SAMPLE_SLACK_SECONDS) * 1000)
     if millis is None or not 0 <= millis <= longest:
@@ -193,7 +205,26 @@ def read_sample(sample: BucketSampled, bucket: str, *, seconds: float = limits.S
         state=state,
         notes=tuple(notes),
         unanswered=unanswered,
+        endpoint=endpoint,
+        origin=origin,
     )
+
+
+def _index(said: BucketSampled | OriginSampled, bucket: str, notes: list[str]) -> tuple[Truth, Truth, Truth]:
+    """What list, HeadBucket and GET of one server say of a bucket."""
+    names = _listed_names(said.listing, notes)
+    listed = Truth.UNKNOWN if names is None else _truth(there=bucket in names)
+    return listed, _head(said.heads.get(bucket), notes), _get(said.gets.get(bucket), notes)
+
+
+def _with_origin(state: BucketState, origin: BucketState) -> BucketState:
+    """The state by both servers: the worse word of a loss, else what they agree on.
+
+    A bucket that is nowhere at the origin alone, its markers included, is no loss: the origin may be another store.
+    """
+    if state in WRONG_STATES or state is origin:
+        return state
+    return origin if origin in WRONG_STATES - {BucketState.MISSING} else BucketState.UNOBSERVABLE
 
 
 def sample_state(
@@ -229,6 +260,7 @@ def is_slow(sample: BucketSample) -> bool:
     truths = {"list": sample.listed, "head": sample.head, "get": sample.get, "markers": sample.marker}
     unknown = {source for source, truth in truths.items() if truth is Truth.UNKNOWN}
     bad = Truth.ABSENT in (*truths.values(), sample.ready)
+    bad = bad or (sample.origin not in (None, BucketState.INDEXED) and "origin" not in sample.unanswered)
     return bool(sample.unanswered) and unknown <= set(sample.unanswered) and not bad
 
 
@@ -239,6 +271,11 @@ def _unanswered(sample: BucketSampled, bucket: str) -> Iterator[str]:
     for source, answers in (("head", sample.heads), ("get", sample.gets)):
         if bucket in answers and answers[bucket].error == _NO_ANSWER:
             yield source
+    if sample.origin is not None:
+        asked = (*sample.origin.listing, *(a[bucket] for a in (sample.origin.heads, sample.origin.gets) if bucket in a))
+        late = [answer.error == _NO_ANSWER for answer in asked]
+        if any(late) and all(slow or answer.status == _OK for slow, answer in zip(late, asked, strict=True)):
+            yield "origin"
     if any(_DARK.fullmatch(place.error or "") for place in sample.places):
         yield "markers"
     if any(answer is not None and answer.error == _NO_ANSWER for answer in (sample.ready, sample.writable)):

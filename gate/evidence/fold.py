@@ -37,6 +37,7 @@ from gate.model.policy import Policy
 from gate.model.push_facts import Push
 from gate.model.references import References
 from gate.parse.attic_json import parse_cache_config
+from gate.parse.http_cache import network_before
 from gate.parse.signature import key_name
 
 Captures = Mapping[str, Callable[[], Iterable[bytes]]]
@@ -220,6 +221,8 @@ def _bodies(tape: Tape, push: Push, keys: Mapping[str, str | None]) -> Iterable[
         reads.setdefault((read.label, read.store_path), []).append((at, read))
     sets = {record.label: record for record in tape.of(say.PushSetKnown)}
     facts = {(label, path.store_path): path for label, record in sets.items() for path in record.paths}
+    at_origin = [read for read in tape.of(say.BodyRead) if read.at_origin]
+    origin_known = any(read.narinfo.ok and f"StorePath: {read.store_path}\n" in read.narinfo.body for read in at_origin)
     for path in push.paths:
         if path.claim is not Claim.IN_UPSTREAM:
             expected = Expected(
@@ -229,6 +232,7 @@ def _bodies(tape: Tape, push: Push, keys: Mapping[str, str | None]) -> Iterable[
                 claim=path.claim,
                 doubted=path.doubted,
                 public_key=keys.get(path.cache),
+                origin_known=origin_known,
             )
             yield fold_body(expected, reads.get((path.label, path.store_path), ()))
 
@@ -340,6 +344,10 @@ def _subject(
     first: say.RunStarted, caches: tuple[CacheFacts, ...], tape: Tape, phases: Mapping[Phase, PhaseFacts]
 ) -> Subject:
     profile = [record for record in tape.of(say.PushSetKnown) if record.label is Label.PROFILE]
+    answers = [record.answer for record in tape.of(say.CacheConfigSeen)]
+    answers += [record.answer for record in tape.of(say.MissingAsked)]
+    answers += [read.narinfo for read in tape.of(say.BodyRead) if not read.at_origin]
+    networks = (network_before(answer.headers) for answer in answers)
     return Subject(
         commit=first.run.commit,
         endpoint=first.policy.attic_server,
@@ -349,6 +357,7 @@ def _subject(
         epochs=tuple(
             sorted({row.identity for facts in phases.values() for row in facts.workloads if row.identity is not None})
         ),
+        network=next((line for line in networks if line is not None), None),
     )
 
 

@@ -66,7 +66,7 @@ def failures_of(entries: Iterable[say.Entry], push: Push, bodies: Iterable[Body]
         if path.claim is Claim.FAILED or path.error is not None:
             failed.setdefault(child_name(path.label), []).append(path)
     bad = {
-        (body.label, body.store_path, read.attempt, read.after_post)
+        (body.label, body.store_path, read.attempt, read.after_post, read.at_origin)
         for body in bodies
         for read in body.reads
         if read.code != WHOLE
@@ -81,7 +81,8 @@ def failures_of(entries: Iterable[say.Entry], push: Push, bodies: Iterable[Body]
             ended = ended if own is None else min(own, ended)
             found += [_failed_push(path, ended, record.millis) for path in failed.get(record.name, ())]
         elif isinstance(record, say.BodyRead):
-            if (record.label, record.store_path, record.attempt, record.again_after_post) in bad:
+            read = (record.label, record.store_path, record.attempt, record.again_after_post, record.at_origin)
+            if read in bad:
                 began = _before(ended, record.narinfo.millis + (record.nar.millis if record.nar else 0))
                 found.append(
                     Failure(what="read", began=began, ended=ended, label=record.label, store_path=record.store_path)

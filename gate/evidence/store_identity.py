@@ -100,22 +100,31 @@ def _deployments(
 
 
 def _lists(samples: Sequence[BucketSampled], buckets: frozenset[str], began: str) -> Iterator[SelfDescription]:
+    """Owner and dates of the buckets; the server at ``origin-endpoint`` must have the same."""
     owners: dict[str, None] = {}
     dates: dict[str, list[str]] = {}
-    for page in (page for sample in samples for page in sample.listing if page.ok):
+    at_origin = [page for sample in samples if sample.origin is not None for page in sample.origin.listing]
+    pages = [("", page) for sample in samples for page in sample.listing]
+    for where, page in (*pages, *((" at the origin", page) for page in at_origin)):
+        if not page.ok:
+            continue
         try:
             owner, made = parse_owner(page.body.encode())
         except ForeignTextError:
             continue
         owners |= {owner: None} if owner is not None else {}
         for bucket in sorted(buckets & made.keys()):
-            known = dates.setdefault(bucket, [])
+            known = dates.setdefault(f"{bucket}{where}", [])
             known += [made[bucket]] if made[bucket] not in known[-1:] else []
     if owners:
         changed = "the buckets have more than one owner" if len(owners) > 1 else ""
         yield SelfDescription(name="owner", values=tuple(owners), changed=changed)
     for bucket, found in sorted(dates.items()):
-        yield SelfDescription(name=f"date of {bucket}", values=tuple(found), changed=_went_back(tuple(found), began))
+        changed = _went_back(tuple(found), began)
+        there = dates.get(f"{bucket} at the origin", found)
+        if not changed and set(there).isdisjoint(found):
+            changed = f"at the origin it is {', '.join(there)}"
+        yield SelfDescription(name=f"date of {bucket}", values=tuple(found), changed=changed)
 
 
 def _went_back(dates: Sequence[str], began: str) -> str:
@@ -134,14 +143,14 @@ def _moment(text: str) -> datetime:
 
 def _canary(seen: CanaryObject) -> StoredCanary:
     if seen.bucket is None:
-        why = "its NAR came without a redirect to an object of a watched bucket"
-        return StoredCanary(place=None, in_bucket=Truth.UNKNOWN, on_disk=Truth.UNKNOWN, disks=0, looked=True, note=why)
-    in_bucket, note = _in_bucket(seen.head)
+        in_bucket, note = Truth.UNKNOWN, "its NAR came without a redirect to an object of a watched bucket"
+    else:
+        in_bucket, note = _in_bucket(seen.head)
     truths = {place.truth for place in seen.places}
     on_disk = Truth.ABSENT if truths == {Truth.ABSENT} else Truth.UNKNOWN
     notes = [note, *(f"{place.place}: {place.error}" for place in seen.places if place.error)]
     return StoredCanary(
-        place=f"{seen.bucket}/{seen.key}",
+        place=None if seen.bucket is None else f"{seen.bucket}/{seen.key}",
         in_bucket=in_bucket,
         on_disk=Truth.PRESENT if Truth.PRESENT in truths else on_disk,
         disks=len(seen.places),

@@ -28,6 +28,15 @@ class BlindSpot:
     applies: Callable[[Facts], bool]
 
 
+def _is_behind_a_cache(facts: Facts) -> bool:
+    """Whether a server without a named origin shows signs of a CDN, or of a proxy that follows Attic's redirects."""
+    store, policy = facts.store, facts.policy
+    before_s3 = store is not None and store.network is not None
+    unnamed = store is not None and store.canary is not None and store.canary.place is None
+    before_attic = facts.subject.network is not None or unnamed
+    return (before_s3 and not policy.origin_endpoint) or (before_attic and not policy.origin_server)
+
+
 BLIND_SPOTS: Final = (
     # A split run: the job that ran flake code had no S3 key, and the jobs that observed ran no flake code.
     BlindSpot(
@@ -98,8 +107,9 @@ BLIND_SPOTS: Final = (
     ),
     BlindSpot(
         name="cache-without-headers",
-        sentence="An HTTP cache before the servers that says nothing of itself and changes what it keeps is not seen.",
-        applies=lambda facts: facts.store is not None and facts.store.network is not None,
+        sentence="An HTTP cache stands before the servers and no origin behind it is named ([cache] origin-server, "
+        "[store] origin-endpoint): what it keeps and says nothing of may be gone from the store.",
+        applies=_is_behind_a_cache,
     ),
     BlindSpot(
         name="yardstick",

@@ -6,6 +6,7 @@ from gate.judge.checks.builders import key_subject
 from gate.judge.checks.controls import CONTROLS
 from gate.judge.checks.epochs import ROLES
 from gate.judge.checks.machine import NIX, TOOLS
+from gate.judge.checks.origin import origin_subjects
 from gate.judge.checks.push import REPRESENTATIVE, labels_due
 from gate.judge.checks.second_reader import BUILDERS
 from gate.judge.checks.store import CANARY, IDENTITY, canary_is_due
@@ -30,6 +31,7 @@ def required_claims(facts: Facts) -> tuple[Claim, ...]:
     claims += [("epoch", role, Phase.POST.value) for role in ROLES]
     claims += [("store", IDENTITY, RUN)] if facts.store is not None and facts.store.samples else []
     claims += [("store", CANARY, RUN)] if canary_is_due(facts) else []
+    claims += [("origin", subject, RUN) for subject in origin_subjects(facts)]
     claims += [("cache", name, RUN) for name in policy.caches]
     claims += [("cache", key_subject(policy.attic_cache), RUN)]
     claims += [("tool", TOOLS, RUN), ("tool", NIX, RUN), ("reader", BUILDERS, RUN)]

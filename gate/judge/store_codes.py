@@ -123,8 +123,15 @@ STORE: tuple[Code, ...] = (
         "looked at for objects",
     ),
     code(
+        "store-canary-by-time",
+        (PASS,),
+        "the cache does not name the canary's object, as behind a proxy that follows Attic's redirect; an object of "
+        "Attic's form was written to a disk of the markers while the canary was pushed",
+        "name the Attic server itself as [cache] origin-server: the object is then found by its name",
+    ),
+    code(
         "store-canary-unseen",
-        (NOT_APPLICABLE,),
+        (INCONCLUSIVE,),
         "neither the markers' places nor the S3 key let objects be looked for here: nothing shows that cache, bucket "
         "and disk are of one store",
         "grant the key s3:GetObject on the cache's bucket, or give the markers a place where objects can be seen",
@@ -141,7 +148,31 @@ STORE: tuple[Code, ...] = (
         "store-canary-unlocated",
         (INCONCLUSIVE,),
         "where the canary's object is could not be determined, so nothing shows that the push wrote to this store",
-        "look at the note: Attic must redirect small NARs to its bucket, and the key or the markers must show objects",
+        "look at the note: the key or the markers must show objects; where a proxy follows Attic's redirects, name the "
+        "Attic server itself as [cache] origin-server",
+    ),
+    # --- the servers behind a CDN or a proxy
+    code(
+        "origin-same",
+        (PASS,),
+        "the server itself gave the same as the place that builders read, where [cache] origin-server or [store] "
+        "origin-endpoint names it",
+    ),
+    code(
+        "origin-differs",
+        (INCONCLUSIVE,),
+        "the server itself and the place that builders read do not say the same: what a CDN or a proxy keeps says "
+        "nothing of the store behind it",
+        "look at the rows of these bodies and buckets: what is wrong at the origin is lost as soon as the CDN drops "
+        "it; where the origin is right, purge the CDN and run the probe again",
+    ),
+    code(
+        "origin-unread",
+        (INCONCLUSIVE,),
+        "the server that [cache] origin-server or [store] origin-endpoint names could not be read, or knows no path "
+        "of this run: it may be another one",
+        "check the setting, and that this machine reaches that server with the same tokens and keys; then run the "
+        "probe again",
     ),
     # --- open uploads
     code("upload-none", (PASS,), "the store lists no multipart upload that was begun and not ended"),

@@ -7,7 +7,10 @@ from gate.model.parsed import NarInfo
 
 @value
 class Read:
-    """One attempt to read a body back, and its class. ``narinfo_millis``: how long the answer with the narinfo took."""
+    """One attempt to read a body back, and its class; ``at_origin``: at ``origin-server``, not where builders do.
+
+    ``narinfo_millis``: how long the answer with the narinfo took.
+    """
 
     attempt: int
     at: str
@@ -19,6 +22,7 @@ class Read:
     nar: NarRead | None
     code: str
     narinfo_millis: int = 0
+    at_origin: bool = False
 
 
 @value

@@ -45,7 +45,9 @@ class BucketSample:
     ``marker`` is the whole marker (data and metadata) on at least one drive, ``trace`` any part of it on any drive,
     ``data`` the bucket's data folder on any drive. ``at`` is when its sources were asked, ``ended_at`` when the last
     one had answered or its time was over. ``unanswered`` are the sources that gave no answer in time, ``sample`` among
-    them when the whole took too long; ``notes`` name what made a source unknown.
+    them when the whole took too long; ``notes`` name what made a source unknown. ``endpoint``
+    and ``origin`` are the classes of what the servers at the endpoint and at ``origin-endpoint`` said, with the same
+    markers; None without an origin.
     """
 
     number: int
@@ -61,6 +63,8 @@ class BucketSample:
     state: BucketState
     notes: tuple[str, ...]
     unanswered: tuple[str, ...]
+    endpoint: BucketState | None = None
+    origin: BucketState | None = None
 
 
 @value
@@ -324,7 +328,10 @@ class CacheFacts:
 
 @value
 class Subject:
-    """What the verdict is about. ``push_set_digest`` is the sha256 of the sorted profile paths with their NarHash."""
+    """What the verdict is about. ``push_set_digest`` is the sha256 of the sorted profile paths with their NarHash.
+
+    ``network`` is the first header line by which a CDN or another cache stands before the endpoint.
+    """
 
     commit: str | None
     endpoint: str
@@ -332,6 +339,7 @@ class Subject:
     caches: tuple[CacheFacts, ...]
     push_set_digest: str | None
     epochs: tuple[str, ...]
+    network: str | None = None
 
 
 @value
@@ -413,7 +421,8 @@ class SelfDescription:
 class StoredCanary:
     """The small canary's object: where the cache says that it is, and whether it is there.
 
-    ``place`` is ``<bucket>/<key>``, None where the cache did not name it; ``note`` says why something is unknown, and
+    ``place`` is ``<bucket>/<key>``, None where the cache did not name it: ``on_disk`` then says whether an object of
+    Attic's form was written to a disk while the canary was pushed. ``note`` says why something is unknown, and
     ``looked`` whether any disk could be looked at.
     """
 

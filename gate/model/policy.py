@@ -96,6 +96,16 @@ class Policy:
     attic_server: Annotated[
         str, Setting(meaning="URL of the Attic server.", table="cache", form="url", subject=True)
     ] = ""
+    origin_server: Annotated[
+        str,
+        Setting(
+            meaning="URL of the Attic server itself, where attic-server is a CDN's or a proxy's: the canary pair and "
+            "some fresh paths are read there too, and both places must give the same.",
+            table="cache",
+            form="url",
+            compared="same",
+        ),
+    ] = ""
     attic_cache: Annotated[
         str, Setting(meaning="Name of the cache under test.", table="cache", form="cache", subject=True)
     ] = ""
@@ -177,6 +187,16 @@ class Policy:
     ] = ()
     s3_endpoint: Annotated[
         str, Setting(meaning="URL of the S3 server.", table="store", form="url", compared="same", subject=True)
+    ] = ""
+    origin_endpoint: Annotated[
+        str,
+        Setting(
+            meaning="URL of the S3 server itself, where the endpoint is a CDN's or a proxy's: bucket samples ask it "
+            "beside the endpoint, and both must say the same.",
+            table="store",
+            form="url",
+            compared="same",
+        ),
     ] = ""
     s3_region: Annotated[
         str,

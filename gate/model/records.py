@@ -138,6 +138,15 @@ class PlaceSeen:
 
 
 @value
+class OriginSampled:
+    """What the S3 server at ``origin-endpoint`` answered in a bucket sample, asked beside the endpoint."""
+
+    listing: tuple[HttpAnswer, ...]
+    heads: Mapping[str, HttpAnswer]
+    gets: Mapping[str, HttpAnswer]
+
+
+@value
 class BucketSampled:
     """One sample of bucket truth: list, heads, one harmless GET a bucket, markers, readiness to read and to write.
 
@@ -156,6 +165,7 @@ class BucketSampled:
     places: tuple[PlaceSeen, ...]
     ready: HttpAnswer | None = None
     writable: HttpAnswer | None = None
+    origin: OriginSampled | None = None
 
 
 @value
@@ -357,7 +367,10 @@ class BuildFacts:
 
 @value
 class BodyRead:
-    """One attempt to read a path back: its narinfo, and the NAR when the narinfo allowed it."""
+    """One attempt to read a path back: its narinfo, and the NAR when the narinfo allowed it.
+
+    ``at_origin``: it was read at ``origin-server``, and not at the place that builders read.
+    """
 
     kind: Literal["body-read"] = "body-read"
     label: Label
@@ -365,6 +378,7 @@ class BodyRead:
     store_path: str
     attempt: int
     again_after_post: bool = False
+    at_origin: bool = False
     narinfo: HttpAnswer
     nar: NarRead | None = None
 
@@ -387,7 +401,9 @@ class CanaryObject:
     """The object of the small canary, looked for in the bucket and on the disks of the markers.
 
     Attic redirects a NAR of one chunk to the object that holds it (attic b7c9056 server/src/api/binary_cache.rs), so
-    the place that ``hop`` names is where the push wrote. ``bucket`` and ``key`` are None where it names none.
+    the place that ``hop`` names is where the push wrote. ``bucket`` and ``key`` are None where it names none, as behind
+    a proxy that follows the redirect. The places are then searched for an object of Attic's form that was written
+    within ``window``, the begin and the end of the canary's push.
     """
 
     kind: Literal["canary-object"] = "canary-object"
@@ -398,6 +414,7 @@ class CanaryObject:
     key: str | None = None
     head: HttpAnswer | None = None
     places: tuple[ObjectPlace, ...] = ()
+    window: tuple[str, str] | None = None
 
 
 @value

@@ -15,7 +15,7 @@ from typing import Final, Generic, TypeVar
 from gate import limits
 from gate.clock import Clock, rfc3339
 from gate.model.basics import Phase
-from gate.model.records import BucketSampled, HttpAnswer, PlaceSeen
+from gate.model.records import BucketSampled, HttpAnswer, OriginSampled, PlaceSeen
 from gate.net import Http, plain_url
 from gate.observe.disk_markers import unknown_place
 from gate.observe.kube_markers import look_at
@@ -36,6 +36,7 @@ Pending = Callable[[], BucketSampled]
 class Sources:
     """What a sample asks. ``seconds`` is the deadline of each source; the exchanges of ``s3`` and ``http`` keep it too.
 
+    ``origin`` is the server behind a CDN, which is asked beside ``s3``.
     ``places`` are locators of the store's drives; without ``kubectl``, places in a cluster are unknown.
     """
 
@@ -45,6 +46,7 @@ class Sources:
     places: tuple[str, ...]
     clock: Clock
     kubectl: Kubectl | None = None
+    origin: S3 | None = None
     seconds: float = limits.SAMPLE_SECONDS
 
 
@@ -83,9 +85,8 @@ def begin_sample(sources: Sources, *, phase: Phase, number: int) -> Pending:
     s3.prepare()
     began, began_at = clock.monotonic(), rfc3339(clock.now())
     root = s3.endpoint
-    listing = _Question("list buckets", s3.list_buckets)
-    heads = {bucket: _Question(f"head {bucket}", partial(s3.head_bucket, bucket)) for bucket in sources.buckets}
-    gets = {bucket: _Question(f"get {bucket}", partial(s3.get_bucket, bucket)) for bucket in sources.buckets}
+    index = _Index(s3, sources.buckets)
+    origin = None if sources.origin is None else _Index(sources.origin, sources.buckets)
     places = {place: _Question(f"look {place}", partial(_look, sources, place)) for place in sources.places}
     words = {path: _Question(f"get {path}", partial(_ask, sources, path)) for path in (_READY, _WRITABLE)}
 
@@ -101,9 +102,7 @@ def begin_sample(sources: Sources, *, phase: Phase, number: int) -> Pending:
         return (unknown_place(place, sources.buckets, f"the disk {NO_ANSWER} {sources.seconds:g} s"),)
 
     def collect() -> BucketSampled:
-        listed = listing.by(left(), lambda: (silent(f"{root}/"),))
-        by_head = {name: asked.by(left(), partial(silent, f"{root}/{name}")) for name, asked in heads.items()}
-        by_get = {name: asked.by(left(), partial(silent, f"{root}/{name}")) for name, asked in gets.items()}
+        answers = index.answers(left, silent)
         looks = [asked.by(left(), partial(dark, place)) for place, asked in places.items()]
         said = {path: asked.by(left(), partial(silent, f"{root}{path}")) for path, asked in words.items()}
         return BucketSampled(
@@ -111,15 +110,35 @@ def begin_sample(sources: Sources, *, phase: Phase, number: int) -> Pending:
             number=number,
             began_at=began_at,
             ended_at=rfc3339(clock.now()),
-            listing=listed,
-            heads=by_head,
-            gets=by_get,
+            listing=answers.listing,
+            heads=answers.heads,
+            gets=answers.gets,
             places=tuple(row for look in looks for row in look),
             ready=said[_READY],
             writable=said[_WRITABLE],
+            origin=None if origin is None else origin.answers(left, silent),
         )
 
     return collect
+
+
+class _Index:
+    """The questions to one S3 server about its index, each asked at once."""
+
+    def __init__(self, s3: S3, buckets: tuple[str, ...]) -> None:
+        self._root = s3.endpoint
+        self._listing = _Question("list buckets", s3.list_buckets)
+        self._heads = {bucket: _Question(f"head {bucket}", partial(s3.head_bucket, bucket)) for bucket in buckets}
+        self._gets = {bucket: _Question(f"get {bucket}", partial(s3.get_bucket, bucket)) for bucket in buckets}
+
+    def answers(self, left: Callable[[], float], silent: Callable[[str], HttpAnswer]) -> OriginSampled:
+        """The answers, each waited for as long as there is time ``left``; ``silent`` is one that did not come."""
+        root = self._root
+        return OriginSampled(
+            listing=self._listing.by(left(), lambda: (silent(f"{root}/"),)),
+            heads={name: asked.by(left(), partial(silent, f"{root}/{name}")) for name, asked in self._heads.items()},
+            gets={name: asked.by(left(), partial(silent, f"{root}/{name}")) for name, asked in self._gets.items()},
+        )
 
 
 def _ask(sources: Sources, path: str) -> HttpAnswer:

@@ -3,14 +3,19 @@
 RustFS keeps an object as ``<drive>/<bucket>/<key>/xl.meta`` (1.0.0-beta.2, ``crates/ecstore/src/disk/local.rs``), with
 small bodies inside of it; servers that keep files as they are have ``<drive>/<bucket>/<key>``. Only these two names are
 looked at, by lstat.
+
+Where the cache does not name the object, the buckets' folders are searched for one of Attic's form: a chunk has the
+key ``<uuid>.chunk`` (attic b7c9056 server/src/api/v1/upload_path.rs), right below the bucket.
 """
 
-import errno
 import os
+import re
 import stat
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -26,26 +31,39 @@ from gate.parse.locator import parse_locator
 
 _SYSTEM: Final = ".rustfs.sys"
 _META: Final = "xl.meta"
+_CHUNK: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.chunk")
 
 
 def find_canary(
-    read: BodyRead | None,
+    reads: Sequence[BodyRead],
     buckets: Sequence[str],
     places: Sequence[str],
     *,
     head: Callable[[str, str], HttpAnswer],
     kubectl: Kubectl | None,
+    window: tuple[str, str] | None = None,
 ) -> CanaryObject | None:
     """Look for the object that a canary's NAR came from, in the bucket and at all places at once; None without a read.
 
-    ``head`` asks the store for an object. Nothing is raised: what can't be determined is unknown, with the reason.
+    The newest read that names an object counts. Where none does, an object of Attic's form is looked for that was
+    written in the ``window``, the times when its push began and ended (RFC 3339). ``head`` asks the store for an
+    object. Nothing is raised: what can't be determined is unknown, with the reason.
     """
-    if read is None:
+    if not reads:
         return None
-    hop = read.nar.hops[-1] if read.nar is not None and len(read.nar.hops) > 1 else None
-    found = object_place(hop, buckets) if hop is not None else None
+    read, hop = reads[-1], None
+    found: tuple[str, str] | None = None
+    for each in reads:
+        last = each.nar.hops[-1] if each.nar is not None and len(each.nar.hops) > 1 else None
+        named = object_place(last, buckets) if last is not None else None
+        if named is not None or found is None:
+            read, hop, found = each, last, named
     if found is None:
-        return CanaryObject(cache=read.cache, store_path=read.store_path, hop=hop)
+        with ThreadPoolExecutor(limits.READ_JOBS) as threads:
+            rows = threads.map(lambda place: _search(place, buckets, window), places)
+            return CanaryObject(
+                cache=read.cache, store_path=read.store_path, hop=hop, places=tuple(rows), window=window
+            )
     bucket, key = found
     with ThreadPoolExecutor(limits.READ_JOBS) as threads:
         asked = threads.submit(head, bucket, key)
@@ -90,14 +108,65 @@ def _of_kinds(kinds: Mapping[str, str]) -> Callable[[Path], str]:
 def _look_here(place: str, drive: Path, bucket: str, key: str) -> ObjectPlace:
     """A look in a thread of its own, since a call on a stalled disk can't be ended."""
     names = (f"{bucket}/{key}", f"{bucket}/{key}/{_META}")
+    return _bounded(place, lambda: _judge(place, _kind, drive, names), limits.MARKER_SECONDS)
+
+
+def _bounded(place: str, look: Callable[[], ObjectPlace], seconds: float) -> ObjectPlace:
+    """A look on a daemon thread; unknown when it takes longer."""
     rows: list[ObjectPlace] = []
-    thread = threading.Thread(
-        target=lambda: rows.append(_judge(place, _kind, drive, names)), name=f"object at {place}", daemon=True
-    )
+    thread = threading.Thread(target=lambda: rows.append(look()), name=f"object at {place}", daemon=True)
     thread.start()
-    thread.join(limits.MARKER_SECONDS)
-    late = f"the disk did not answer within {limits.MARKER_SECONDS:g} s"
+    thread.join(seconds)
+    late = f"the disk did not answer within {seconds:g} s"
     return rows[0] if rows else ObjectPlace(place=place, truth=Truth.UNKNOWN, error=late)
+
+
+def _search(place: str, buckets: Sequence[str], window: tuple[str, str] | None) -> ObjectPlace:
+    """Whether a chunk was written to one drive of this machine within the window."""
+    try:
+        locator = parse_locator(place)
+    except ForeignTextError as error:
+        return ObjectPlace(place=place, truth=Truth.UNKNOWN, error=str(error))
+    if not isinstance(locator, FileLocator) or window is None:
+        why = "objects are searched for by their time only on drives of the machine that pushes"
+        return ObjectPlace(place=place, truth=Truth.UNKNOWN, error=f"{why}: name the server as [cache] origin-server")
+    drive = Path(locator.path)
+    begin, end = (datetime.fromisoformat(at).timestamp() for at in window)
+    return _bounded(place, lambda: _searched(place, drive, buckets, begin, end), limits.OBJECT_SCAN_SECONDS)
+
+
+def _searched(place: str, drive: Path, buckets: Sequence[str], begin: float, end: float) -> ObjectPlace:
+    """The row of a search that ends by itself; absent only when all names of a drive that is one were looked at."""
+    until, count = time.monotonic() + limits.OBJECT_SCAN_SECONDS, 0
+    try:
+        for bucket in buckets:
+            with os.scandir(drive / bucket) as entries:
+                for entry in entries:
+                    count += 1
+                    if count > limits.OBJECTS_SCANNED or time.monotonic() > until:
+                        why = f"{drive} has too many objects to search: name the server as [cache] origin-server"
+                        return ObjectPlace(place=place, truth=Truth.UNKNOWN, error=why)
+                    if _CHUNK.fullmatch(entry.name) and begin <= _written_at(Path(entry.path)) <= end:
+                        return ObjectPlace(place=place, truth=Truth.PRESENT)
+    except OSError as error:
+        return ObjectPlace(place=place, truth=Truth.UNKNOWN, error=f"{drive}: {error.strerror}")
+    if _kind(drive / _SYSTEM) == "directory":
+        why = f"{drive} has no chunk that was written while the canary was pushed"
+        return ObjectPlace(place=place, truth=Truth.ABSENT, error=why)
+    why = f"{drive} has no {_SYSTEM}: no drive of RustFS, or not mounted"
+    return ObjectPlace(place=place, truth=Truth.UNKNOWN, error=why)
+
+
+def _written_at(path: Path) -> float:
+    """When an object of either layout was written; 0 for what is neither, or went meanwhile."""
+    for name in (path / _META, path):
+        try:
+            found = os.lstat(name)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if stat.S_ISREG(found.st_mode):
+            return found.st_mtime
+    return 0.0
 
 
 def _judge(place: str, kind: Callable[[Path], str], drive: Path, names: tuple[str, str]) -> ObjectPlace:
@@ -119,8 +188,10 @@ def _judge(place: str, kind: Callable[[Path], str], drive: Path, names: tuple[st
 def _kind(path: Path) -> str:
     try:
         mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return "absent"
     except OSError as error:
-        return "absent" if error.errno == errno.ENOENT else f"error {error.strerror}"
+        return f"error {error.strerror}"
     if stat.S_ISREG(mode):
         return "file"
     return "directory" if stat.S_ISDIR(mode) else "neither a file nor a directory"

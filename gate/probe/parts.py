@@ -347,11 +347,13 @@ def _take_over(site: Site, plan: PushSetKnown, known: ReferencesKnown | None) ->
     keys = site.upstream_key_names.get(cache, ())
     upstream = tuple(path.store_path for path in plan.paths if is_upstream(path, keys, site.policy.upstream_keys))
     site.write(replace(plan, upstream=upstream, upstream_key_names=tuple(keys)))
+    served = tuple(path.store_path for path in plan.paths if path.store_path not in upstream)
     what = Publication(
         label=plan.label,
         cache=cache,
         facts={path.store_path: path for path in plan.paths},
-        served=tuple(path.store_path for path in plan.paths if path.store_path not in upstream),
+        served=served,
+        fresh=served,
         references=() if known is None else know_references(site, plan.label, _asked_for(plan, upstream, known)),
     )
     site.published.append(what)

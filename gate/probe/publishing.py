@@ -26,7 +26,8 @@ from gate.process import Capture
 class Publication:
     """A push set with its local facts: what will be pushed where, and which of it this cache must serve.
 
-    ``references`` are the paths that it needs beside, and that no upstream is known to have.
+    ``references`` are the paths that it needs beside, and that no upstream is known to have; ``fresh`` are those that
+    the cache did not have before, as far as that is known.
     """
 
     label: Label
@@ -34,6 +35,7 @@ class Publication:
     facts: Mapping[str, PathFacts]
     served: tuple[str, ...]
     references: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
 
 
 def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str]) -> Publication:
@@ -66,12 +68,15 @@ def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str
     site.write(asked)
     if label is Label.CANARY:
         _check_nonce(asked, facts)
+    served = tuple(path.store_path for path in facts if path.store_path not in upstream)
+    missing = missing_hashes(asked)
     needed = tuple(outside(facts, upstream))[: limits.REFERENCES]
     return Publication(
         label=label,
         cache=cache,
         facts={path.store_path: path for path in facts},
-        served=tuple(path.store_path for path in facts if path.store_path not in upstream),
+        served=served,
+        fresh=tuple(path for path in served if missing is None or hash_part(path) in missing),
         references=know_references(site, label, site.nix.path_facts(needed)) if needed else (),
     )
 

@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from gate import limits
 from gate.evidence.bodies import WHOLE, Expected, fold_body
 from gate.evidence.references import is_served
-from gate.model.basics import Claim
-from gate.model.records import BodyRead
+from gate.model.basics import Claim, Label
+from gate.model.records import BodyRead, StageMark
 from gate.observe.nar_bodies import Target, read_bodies
 from gate.observe.references import look_at_references
 from gate.observe.stored_object import find_canary
@@ -17,11 +19,15 @@ from gate.probe.world import World
 
 _AGAIN_SHARE = 10  # one path in ten is read once more after the last bucket sample, and at least
 _AGAIN_LEAST = 4
+_CANARY_PUSH = f"push:{Label.CANARY.value}"  # the stage's name
 
 
 def read_back(site: Site, world: World, what: Publication) -> bool:
-    """Read every path of a publication; True when each came back whole. The first failure stays in the journal."""
-    return _read(site, world, what, what.served, after_post=False)
+    """Read every path of a publication; True when each came back whole. The first failure stays in the journal.
+
+    A part of them is read at the origin at the same time, where the policy names one.
+    """
+    return _read_both(site, world, what, what.served, after_post=False)
 
 
 def look_for_references(site: Site, world: World, what: Publication) -> None:
@@ -48,7 +54,10 @@ def look_for_references(site: Site, world: World, what: Publication) -> None:
 
 
 def look_for_canary(site: Site, world: World, what: Publication) -> None:
-    """Look for what the push of the canary pair wrote: the small one's object, in the bucket and on the disks."""
+    """Look for what the push of the canary pair wrote: the small one's object, in the bucket and on the disks.
+
+    Of its reads the newest counts that names an object; a read at the origin may, where a proxy does not.
+    """
     small = min(what.served, key=lambda path: what.facts[path].nar_size, default=None)
     reads = [
         entry.record
@@ -58,10 +67,12 @@ def look_for_canary(site: Site, world: World, what: Publication) -> None:
         and entry.record.store_path == small
         and not world.cancel.cancelled
     ]
+    pushes = [e.at for e in site.entries if isinstance(e.record, StageMark) and e.record.name == _CANARY_PUSH]
     seen = find_canary(
-        reads[-1] if reads else None,
+        reads,
         site.policy.buckets,
         site.policy.markers,
+        window=(pushes[0], pushes[-1]) if len(pushes) > 1 else None,
         head=site.s3.head_object,
         kubectl=site.kubectl,
     )
@@ -74,24 +85,52 @@ def read_once_more(site: Site, world: World) -> None:
     chance = random.Random(world.nonce)  # noqa: S311  # which paths are read again is no secret
     for what in site.published:
         count = min(len(what.served), max(_AGAIN_LEAST, len(what.served) // _AGAIN_SHARE))
-        _read(site, world, what, chance.sample(what.served, count), after_post=True)
+        _read_both(site, world, what, chance.sample(what.served, count), after_post=True)
 
 
-def _read(site: Site, world: World, what: Publication, paths: Iterable[str], *, after_post: bool) -> bool:
+def _read_both(site: Site, world: World, what: Publication, paths: Iterable[str], *, after_post: bool) -> bool:
+    """Read paths where builders do, and those for the origin there, side by side; True when all came back whole."""
+    with ThreadPoolExecutor(1) as threads:
+        there = threads.submit(
+            _read, site, world, what, _origin_paths(site, world, what), after_post=after_post, at_origin=True
+        )
+        here = _read(site, world, what, paths, after_post=after_post)
+        return there.result() and here
+
+
+def _origin_paths(site: Site, world: World, what: Publication) -> tuple[str, ...]:
+    """The paths of a publication that are read at the origin too: the canary pair, and some fresh ones by chance.
+
+    The publishing job of a split run reads nothing there: its reads prove nothing.
+    """
+    if not site.policy.origin_server or site.split:
+        return ()
+    if what.label not in site.origin_paths:
+        others = sum(len(paths) for label, paths in site.origin_paths.items() if label is not Label.CANARY)
+        count = min(len(what.fresh), limits.ORIGIN_PATHS - others)
+        chance = random.Random(f"{world.nonce} {what.label.value}")  # noqa: S311  as below: no secret
+        chosen = what.served if what.label is Label.CANARY else chance.sample(what.fresh, count)
+        site.origin_paths[what.label] = tuple(chosen)
+    return site.origin_paths[what.label]
+
+
+def _read(
+    site: Site, world: World, what: Publication, paths: Iterable[str], *, after_post: bool, at_origin: bool = False
+) -> bool:
     left = list(paths)
     good = True
     for attempt in range(1, site.policy.read_attempts + 1):
-        if attempt > 1 and world.cancel.wait(site.policy.read_spacing):
-            return False
-        left = _attempt(site, world, what, left, attempt=attempt, after_post=after_post)
-        good = good and not left
         if not left:
             break
+        if attempt > 1 and world.cancel.wait(site.policy.read_spacing):
+            return False
+        left = _attempt(site, world, what, left, attempt=attempt, after_post=after_post, at_origin=at_origin)
+        good = good and not left
     return good
 
 
 def _attempt(
-    site: Site, world: World, what: Publication, paths: list[str], *, attempt: int, after_post: bool
+    site: Site, world: World, what: Publication, paths: list[str], *, attempt: int, after_post: bool, at_origin: bool
 ) -> list[str]:
     """One read of each path; gives those that did not come back whole."""
     targets = [
@@ -101,7 +140,7 @@ def _attempt(
     bad = set(paths)
     for read in read_bodies(
         targets,
-        access=site.access(what.cache),
+        access=site.access(what.cache, at_origin=at_origin),
         jobs=site.policy.jobs,
         attempt=attempt,
         again_after_post=after_post,
@@ -109,7 +148,7 @@ def _attempt(
         cancel=world.cancel,
         clock=world.clock,
     ):
-        entry = site.write(read)
+        entry = site.write(replace(read, at_origin=at_origin))
         if _is_whole(site, what, entry.at, read):
             bad.discard(read.store_path)
     return sorted(bad)

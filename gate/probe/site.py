@@ -48,6 +48,7 @@ class Site:
         self.log_window: Window | None = None
         self.store_log_window: Window | None = None
         self.during_samples = 0
+        self.origin_paths: dict[Label, tuple[str, ...]] = {}  # what is read at the origin too
         self.split = False  # this is the publishing job of a split run: others observe
         self.programs = find_programs(settings, world, shut=(directory, *shut))
         self.nix_environment = nix_environment(self.programs.environ(world.environ))
@@ -70,14 +71,17 @@ class Site:
             connections=limits.SAMPLE_CONNECTIONS,
             below=below,
         )
-        self.s3 = _s3(settings, self.http)
+        self.s3 = _s3(settings, self.policy.s3_endpoint, self.http)
         self.attic = AtticApi(self.http, self.policy.attic_server)
         self.kubectl = kubectl_of(settings, world, self.programs)
         self.nix = NixStore(
             programs=self.programs.paths, env=self.nix_environment, cancel=world.cancel, clock=world.clock
         )
         self.sources = Sources(
-            s3=_s3(settings, self.sampling_http),
+            s3=_s3(settings, self.policy.s3_endpoint, self.sampling_http),
+            origin=_s3(settings, self.policy.origin_endpoint, self.sampling_http)
+            if self.policy.origin_endpoint
+            else None,
             http=self.sampling_http,
             buckets=self.policy.buckets,
             places=self.policy.markers,
@@ -126,10 +130,10 @@ class Site:
         known = self.substituter_urls.get(cache)
         return (self.cache_url(cache), known) if known else (self.cache_url(cache),)
 
-    def access(self, cache: str) -> Access:
-        """How bodies of a cache are read."""
+    def access(self, cache: str, *, at_origin: bool = False) -> Access:
+        """How bodies of a cache are read, where builders read them or at the origin."""
         return Access(
-            cache_url=self.cache_url(cache),
+            cache_url=f"{self.policy.origin_server.rstrip('/')}/{cache}" if at_origin else self.cache_url(cache),
             token=self.read_tokens[cache],
             hosts=self.http.hosts,
         )
@@ -177,9 +181,9 @@ def open_site(settings: Settings, directory: Path, world: World, *, shut: Iterab
         site.close()
 
 
-def _s3(settings: Settings, http: Http) -> S3:
+def _s3(settings: Settings, endpoint: str, http: Http) -> S3:
     return S3(
-        settings.policy.s3_endpoint,
+        endpoint,
         settings.secrets.s3_access_key_id or Secret(""),
         settings.secrets.s3_secret_access_key or Secret(""),
         settings.policy.s3_region,
@@ -203,8 +207,10 @@ def kubectl_of(settings: Settings, world: World, programs: Programs) -> Kubectl 
 
 
 def hosts_of(policy: Policy) -> tuple[str, ...]:
-    """Every host that the run may contact: the two endpoints' and those that the settings name."""
-    endpoints = (urlsplit(url).netloc.rpartition("@")[2] for url in (policy.attic_server, policy.s3_endpoint))
+    """Every host that the run may contact: those of the endpoints and of their origins, and what the settings name."""
+    origins = (url for url in (policy.origin_server, policy.origin_endpoint) if url)
+    urls = (policy.attic_server, policy.s3_endpoint, *origins)
+    endpoints = (urlsplit(url).netloc.rpartition("@")[2] for url in urls)
     return tuple(dict.fromkeys((*endpoints, *policy.hosts)))
 
 

@@ -344,7 +344,7 @@ def _refuse_odd_endpoint(row: Setting, url: str, plain: Sequence[str]) -> None:
         raise RefusedError(message)
     host, port = match["host"].lower(), match["port"]
     path = "/" + url.partition("://")[2].partition("/")[2]
-    if row.name == "s3_endpoint" and path != "/":
+    if row.name in ("s3_endpoint", "origin_endpoint") and path != "/":
         message = (
             f"{row.env} has the path {_shown(path)}: S3 endpoints have none, and buckets are asked for below the host; "
             "expected https://host[:port], such as the host of a Ceph or Swift gateway alone"

@@ -11,6 +11,7 @@ from gate.judge.checks.controls import check_controls
 from gate.judge.checks.epochs import check_epochs
 from gate.judge.checks.incident import check_disks, check_incident
 from gate.judge.checks.machine import check_machine
+from gate.judge.checks.origin import check_origin
 from gate.judge.checks.push import check_push
 from gate.judge.checks.run import check_caches, check_captures, check_run
 from gate.judge.checks.second_reader import check_second_reader
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     check_drives,
     check_store,
     check_disks,
+    check_origin,
     check_uploads,
     check_state,
     check_epochs,

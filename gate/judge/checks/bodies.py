@@ -40,8 +40,9 @@ def _two_builds(body: Body) -> str:
 
 def _told(read: Read) -> str:
     nar = read.nar
+    code = f"at the origin {read.code}" if read.at_origin else read.code
     if nar is None:
-        return f"{read.code} (narinfo {read.narinfo_error or f'HTTP {read.narinfo_status}'})"
+        return f"{code} (narinfo {read.narinfo_error or f'HTTP {read.narinfo_status}'})"
     if nar.error in REFUSED:
-        return f"{read.code} (HTTP {nar.status} to {nar.hops[-1] if nar.hops else 'no URL'}, which was not followed)"
-    return f"{read.code} (HTTP {nar.status}, curl {nar.curl}, {nar.wire_bytes} bytes came, {nar.nar_bytes} of the NAR)"
+        return f"{code} (HTTP {nar.status} to {nar.hops[-1] if nar.hops else 'no URL'}, which was not followed)"
+    return f"{code} (HTTP {nar.status}, curl {nar.curl}, {nar.wire_bytes} bytes came, {nar.nar_bytes} of the NAR)"

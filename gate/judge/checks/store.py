@@ -45,10 +45,16 @@ def _canary(canary: StoredCanary | None) -> Finding:
 
 
 def _code(canary: StoredCanary) -> str:
+    """The code of the row. A look that nobody could make is no absence that gate.toml may state.
+
+    Without it nothing shows that cache, bucket and disk are of one store, and a pass says that of all three. The
+    markers, whose disks these are, may never be stated absent, and HeadObject needs no more than s3:GetObject on the
+    one bucket.
+    """
     if Truth.ABSENT in (canary.in_bucket, canary.on_disk):
         return "store-canary-absent"
     if canary.on_disk is Truth.PRESENT:
-        return "store-canary-on-disk"
+        return "store-canary-on-disk" if canary.place is not None else "store-canary-by-time"
     if canary.looked:  # a disk that can be looked at and gave no answer proves nothing
         return "store-canary-unlocated"
     return "store-canary-in-bucket" if canary.in_bucket is Truth.PRESENT else "store-canary-unseen"

@@ -134,10 +134,13 @@ DENIED = answer(403)
         ({"places": (UNKNOWN,)}, "store-canary-unlocated", "inconclusive"),
         ({"places": (SIDECAR,)}, "store-canary-in-bucket", "pass"),
         ({"places": (SIDECAR,), "head": answer(404)}, "store-canary-absent", "inconclusive"),
-        ({"places": (SIDECAR,), "head": DENIED}, "store-canary-unseen", "pass"),
-        ({"places": (SIDECAR,), "head": answer(headers=("age: 9",))}, "store-canary-unseen", "pass"),
+        ({"places": (SIDECAR,), "head": DENIED}, "store-canary-unseen", "inconclusive"),
+        ({"places": (SIDECAR,), "head": answer(headers=("age: 9",))}, "store-canary-unseen", "inconclusive"),
         ({"places": (SIDECAR, UNKNOWN)}, "store-canary-unlocated", "inconclusive"),
         ({"bucket": None, "key": None, "head": None, "places": ()}, "store-canary-unlocated", "inconclusive"),
+        ({"bucket": None, "key": None, "head": None, "places": (UNKNOWN,)}, "store-canary-unlocated", "inconclusive"),
+        ({"bucket": None, "key": None, "head": None, "places": (ABSENT,)}, "store-canary-absent", "inconclusive"),
+        ({"bucket": None, "key": None, "head": None, "places": (THERE, ABSENT)}, "store-canary-by-time", "pass"),
     ],
 )
 def test_the_canarys_object(changes: dict[str, object], code: str, word: str) -> None:

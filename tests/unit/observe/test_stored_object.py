@@ -2,17 +2,22 @@
 
 import os
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from gate import limits
+from gate.clock import rfc3339
 from gate.model import records as say
 from gate.model.basics import Label, Truth
 from gate.observe.stored_object import find_canary
 from tests.helpers import tapes
 from tests.helpers.tapes import answer, body_read, good_nar
 
+Window = tuple[str, str]
 KEY = "0a1b.chunk"
+CHUNK = "0198a7ce-5b7e-7000-8000-0123456789ab.chunk"
 HOPS = ("http://attic/main/nar/x.nar", f"http://s3/attic/{KEY}")
 
 
@@ -28,13 +33,16 @@ def read(*hops: str) -> say.BodyRead:
     return body_read(Label.CANARY, facts, nar=replace(good_nar(facts), hops=hops))
 
 
-def find(*places: str, hops: tuple[str, ...] = HOPS) -> say.CanaryObject:
+def find(
+    *places: str, hops: tuple[str, ...] = HOPS, origin: tuple[str, ...] | None = None, window: Window | None = None
+) -> say.CanaryObject:
     found = find_canary(
-        read(*hops),
+        [read(*each) for each in (hops, origin) if each is not None],
         ("attic",),
         places,
         head=lambda bucket, key: replace(answer(), url=f"http://s3/{bucket}/{key}"),
         kubectl=None,
+        window=window,
     )
     assert found is not None
     return found
@@ -82,5 +90,55 @@ def test_places_that_cannot_be_looked_at() -> None:
 @pytest.mark.parametrize("hops", [(), HOPS[:1], (HOPS[0], "http://s3/other/x"), (HOPS[0], "http://s3/attic/../x")])
 def test_without_a_plain_redirect_nothing_is_known(hops: tuple[str, ...]) -> None:
     found = find("file:///data", hops=hops)
-    assert (found.bucket, found.key, found.head, found.places) == (None, None, None, ())
-    assert find_canary(None, ("attic",), (), head=lambda *_: answer(), kubectl=None) is None
+    assert (found.bucket, found.key, found.head) == (None, None, None)
+    assert [(row.truth, row.denied) for row in found.places] == [(Truth.UNKNOWN, False)]
+    assert find_canary([], ("attic",), (), head=lambda *_: answer(), kubectl=None) is None
+
+
+# --- an object that the cache does not name ---------------------------------------------------------------------------
+
+
+def around_now() -> Window:
+    now = datetime.now(UTC)
+    return rfc3339(now - timedelta(seconds=60)), rfc3339(now + timedelta(seconds=60))
+
+
+def searched(drive: Path, window: Window | None = None) -> tuple[Truth, str | None]:
+    row = find(f"file://{drive}", hops=(), window=window or around_now()).places[0]
+    return row.truth, row.error
+
+
+def test_a_read_at_the_origin_names_the_object_where_a_proxy_does_not(drive: Path) -> None:
+    for first, later in (((), HOPS), (HOPS, ())):
+        assert find(f"file://{drive}", hops=first, origin=later).key == KEY
+
+
+@pytest.mark.row("TRU-04")
+@pytest.mark.parametrize("layout", ["rustfs", "plain"])
+def test_a_chunk_that_was_written_during_the_push_is_found_by_its_time(drive: Path, layout: str) -> None:
+    none = f"{drive} has no chunk that was written while the canary was pushed"
+    assert searched(drive) == (Truth.ABSENT, none)
+    (drive / "attic" / "other.chunk").write_bytes(b"x")  # no key of Attic's
+    (drive / "attic" / CHUNK.replace("ab.", "ac.")).mkdir()  # an object without its xl.meta
+    assert searched(drive) == (Truth.ABSENT, none)
+    if layout == "rustfs":
+        (drive / "attic" / CHUNK).mkdir()
+    written = drive / "attic" / CHUNK / "xl.meta" if layout == "rustfs" else drive / "attic" / CHUNK
+    written.write_bytes(b"XL2 ")
+    assert searched(drive) == (Truth.PRESENT, None)
+    os.utime(written, (1, 1))  # of an earlier push
+    assert searched(drive) == (Truth.ABSENT, none)
+
+
+def test_a_search_that_proves_nothing(drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in range(3):
+        (drive / "attic" / f"{name}.chunk").write_bytes(b"")
+    assert searched(tmp_path / "none")[0] is Truth.UNKNOWN
+    (drive / ".rustfs.sys").rmdir()
+    assert searched(drive) == (Truth.UNKNOWN, f"{drive} has no .rustfs.sys: no drive of RustFS, or not mounted")
+    monkeypatch.setattr(limits, "OBJECTS_SCANNED", 2)
+    why = f"{drive} has too many objects to search: name the server as [cache] origin-server"
+    assert searched(drive) == (Truth.UNKNOWN, why)
+    unknown = find("odd", "kubectl://ns/deployment/s?path=/data", hops=(), window=around_now()).places
+    assert [row.truth for row in unknown] == [Truth.UNKNOWN, Truth.UNKNOWN]
+    assert find(f"file://{drive}", hops=()).places[0].truth is Truth.UNKNOWN  # no window: the push was another job's
