@@ -456,8 +456,8 @@ LIES: tuple[Lie, ...] = (
     _attic("narinfo-other-size", "narinfos tell another NarSize", on_narinfo(field(b"NarSize", b"12345"))),
     _attic(
         "narinfo-other-references",
-        "narinfos lack their references",
-        on_narinfo(field(b"References", b"")),
+        "narinfos name a reference that the path does not have",
+        on_narinfo(field(b"References", b"a" * 32 + b"-other")),
         claims=("closure",),
     ),
     _attic(
@@ -507,7 +507,14 @@ LIES: tuple[Lie, ...] = (
         config_with(substituter_endpoint="http://203.0.113.9/main"),
         claims=("cache",),
     ),
-    _attic("public", "the cache calls itself public", config_with(is_public=True), claims=("access",)),
+    _attic(
+        "public",
+        "the cache calls itself public",
+        config_with(is_public=True),
+        claims=("access",),
+        words=frozenset({Word.PASS}),
+        harmless="a control shows that a read without a token is denied, whatever the description says",
+    ),
     _attic("everyone-reads", "a read without a token is allowed", everyone_may_read, claims=("access",)),
     # --- its log
     *(

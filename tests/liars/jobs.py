@@ -7,6 +7,7 @@ from typing import Any
 
 from gate.model import records
 from gate.model.basics import Label, Phase, Word
+from gate.model.machine import NixRead
 from gate.model.part_records import PartName, Previous
 from tests.helpers import parts, tapes
 from tests.helpers.parts import Split, healthy
@@ -46,7 +47,10 @@ def _other_content(split: Split) -> Split:
         replace(path, nar_hash=tapes.path_facts(f"other-{number}").nar_hash)
         for number, path in enumerate(tapes.SOURCES)
     )
-    return parts.replace_set(split, Label.PROFILE, other)
+    hashes = {path.store_path: path.nar_hash for path in other}
+    return parts.replace_set(split, Label.PROFILE, other).change(
+        "publish", NixRead, lambda row: replace(row, nar_hash=hashes.get(row.store_path, row.nar_hash))
+    )
 
 
 def _all_upstream(split: Split) -> Split:
