@@ -174,9 +174,10 @@ def of_upstream(facts: say.PathFacts) -> say.PathFacts:
 
 def narinfo(facts: say.PathFacts) -> str:
     hash_part = facts.store_path.removeprefix("/nix/store/")[:32]
+    references = " ".join(sorted(path.removeprefix("/nix/store/") for path in facts.references))
     return (
         f"StorePath: {facts.store_path}\nURL: nar/{hash_part}.nar\nCompression: zstd\nNarHash: {facts.nar_hash}\n"
-        f"NarSize: {facts.nar_size}\nReferences: \nSig: {signature(facts, 'main')}\n"
+        f"NarSize: {facts.nar_size}\nReferences: {references}\nSig: {signature(facts, 'main')}\n"
     )
 
 

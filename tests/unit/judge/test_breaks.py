@@ -507,6 +507,11 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
         Q,
         ("body-foreign", "fail"),
     ),
+    "narinfo with other references": (
+        reads(narinfo=narinfo_text(lambda text: text.replace("References: \n", f"References: {'a' * 32}-other\n"))),
+        Q,
+        ("body-foreign", "fail"),
+    ),
     "narinfo url elsewhere": (
         reads(narinfo=narinfo_text(lambda text: text.replace("URL: nar/", "URL: http://e/")), nar=None),
         Q,
