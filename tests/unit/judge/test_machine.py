@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gate.model.machine import ToolIdentity, ToolsFound
+from gate.model.machine import AuthorityFile, ToolIdentity, ToolsFound
 from tests.helpers.tapes import TOOLS, healthy
 
 
@@ -33,3 +33,10 @@ def test_a_program_that_is_not_known_is_doubt(name: str, change: dict[str, None]
 
 def test_a_run_that_names_no_program_is_no_pass() -> None:
     assert healthy().change(ToolsFound, lambda _: None).rows() == {("tool-unidentified", "inconclusive")}
+
+
+def test_authorities_that_a_variable_names_stand_in_the_finding() -> None:
+    named = AuthorityFile(variable="SSL_CERT_FILE", path="/ca.pem", sha256="b" * 64)
+    run = healthy().change(ToolsFound, lambda row: replace(row, authorities=(named,)))
+    rows = {row.code: row.summary for row in run.judged()[0]}
+    assert rows["tool-identified"].endswith("certificate authorities of /ca.pem by SSL_CERT_FILE")
