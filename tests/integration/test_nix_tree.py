@@ -93,7 +93,10 @@ def test_a_changed_tree_is_refused_before_any_server_is_asked(repo: Path, tmp_pa
     host = "127.0.0.1:1"
     settings = resolve(
         "small-check",
-        toml={"sources": {"absent": ["state", "store-workload", "cache-workload", "server-log"]}},
+        toml={
+            "sources": {"absent": ["state", "store-workload", "cache-workload", "server-log"]},
+            "nix": {"nix-settings": ["sandbox = false"]},
+        },
         environ={f"GATE_{name}": "x" * 20 for name in SECRETS},
         flags={
             "attic_server": f"http://{host}",
