@@ -128,10 +128,14 @@ def _lists(samples: Sequence[BucketSampled], buckets: frozenset[str], began: str
 
 
 def _went_back(dates: Sequence[str], began: str) -> str:
-    """Why the dates of one bucket are not of one bucket: a later one that is before the run, or before an earlier."""
+    """Why the dates of one bucket are not of one bucket: a later one that is before the run, or well before an earlier.
+
+    Answers that were under way together are recorded in either order, so a date may step back by as little as that.
+    """
+    slack = timedelta(seconds=limits.SAMPLE_SECONDS)
     oldest = _moment(began) - timedelta(seconds=limits.SKEW_SECONDS)
     for before, after in pairwise(dates):
-        if _moment(after) < max(oldest, _moment(before)):
+        if _moment(after) < max(oldest, _moment(before) - slack):
             return f"it was {before} and then {after}, which is before"
     return ""
 

@@ -100,6 +100,16 @@ def test_a_date_that_comes_and_goes_is_of_two_stores() -> None:
     assert healthy().change(say.BucketSampled, edit).rows() == DIFFERS
 
 
+def test_answers_that_were_under_way_together_are_recorded_in_either_order() -> None:
+    """A folder's time as a bucket's date moves with each write, and a slower answer may be recorded later."""
+
+    def edit(seen: say.BucketSampled) -> say.BucketSampled:
+        moment = "15" if seen.phase is Phase.POST else "17"
+        return with_list(seen, "me", f"2026-11-24T00:00:01.0{moment}Z")
+
+    assert healthy().change(say.BucketSampled, edit).rows() == set()
+
+
 def test_what_is_told_of_a_store() -> None:
     def edit(seen: say.BucketSampled) -> say.BucketSampled:
         heads = {name: replace(head, peer="10.0.0.1:9") for name, head in seen.heads.items()}
