@@ -244,6 +244,41 @@ class DeletedAgeList(Deleted):
     words = (("Age", "10, 20"),)
 
 
+class DeletedLater(Deleted):
+    """The same from the twin on: the canary pair is whole when it is read."""
+
+    def stage(self, name: str) -> None:
+        AtticLiar.stage(self, name)
+        if name.startswith("read:") and name != "read:canary":
+            self._delete()
+
+
+def behind_the_proxy(self: AtticLiar) -> dict[str, Any]:
+    """Settings that name the server behind the proxy as the origin."""
+    assert self.front.target is not None
+    place = "{}:{}".format(*self.front.target)
+    hosts = (self.stack.attic.address, self.stack.store.objects.address, place)
+    return {"origin_server": f"http://{place}", "hosts": hosts, "plain_http_hosts": hosts}
+
+
+class DeletedBehind(Deleted):
+    """The same; the server behind the proxy is named as the origin."""
+
+    settings = behind_the_proxy
+
+
+class MemoryBehind(Memory):
+    settings = behind_the_proxy
+
+
+class DeletedLaterBehind(DeletedLater):
+    settings = behind_the_proxy
+
+
+class DeletedInWordsBehind(DeletedInWords):
+    settings = behind_the_proxy
+
+
 class LogHeads(Liar):
     """The server's log is copied by a collector that puts a head before each line, and a storage error is in it."""
 
@@ -561,6 +596,47 @@ LIES: tuple[Lie, ...] = (
         claims=("bodies", "stored"),
     ),
     _cdn("deleted-age-list", "the same, and Age is a list", DeletedAgeList, claims=("bodies", "stored")),
+    _cdn(
+        "deleted-behind",
+        "the same as deleted; the server behind the proxy is named as the origin",
+        DeletedBehind,
+        claims=("bodies", "stored"),
+        words=frozenset({Word.QUARANTINE}),
+        codes=("body-missing",),
+        quick=True,
+    ),
+    _cdn(
+        "follows-behind",
+        "bodies come from a proxy that follows redirects; the server behind it is named as the origin",
+        MemoryBehind,
+        claims=("bodies", "stored"),
+        words=frozenset({Word.PASS}),
+        harmless="the objects are there, and the origin gives the same bodies",
+    ),
+    _cdn(
+        "deleted-refresh-hit-behind",
+        "the same, and X-Cache says RefreshHit",
+        DeletedInWordsBehind,
+        claims=("bodies", "stored"),
+        words=frozenset({Word.QUARANTINE}),
+        codes=("body-missing",),
+    ),
+    _cdn(
+        "deleted-later",
+        "the same as deleted, from the profile on alone; no origin is named",
+        DeletedLater,
+        claims=("bodies",),
+        words=frozenset({Word.PASS}),
+        unseen="cache-without-headers",
+    ),
+    _cdn(
+        "deleted-later-behind",
+        "the same, and the server behind the proxy is named as the origin",
+        DeletedLaterBehind,
+        claims=("bodies",),
+        words=frozenset({Word.QUARANTINE}),
+        codes=("body-missing",),
+    ),
     _cdn("narinfo-age", "narinfos bear an Age", on_narinfo(lambda real: real.with_header("Age", "60"))),
     _cdn(
         "narinfo-x-cache",
