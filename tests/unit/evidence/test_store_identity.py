@@ -165,6 +165,13 @@ def test_a_canary_that_was_not_looked_for_is_no_pass() -> None:
     assert run.rows() == {("store-canary-unlocated", "inconclusive")}
 
 
+def test_a_run_that_sampled_and_published_nothing_has_no_row_on_the_store() -> None:
+    run = healthy().change(say.BucketSampled, lambda _seen: None)
+    early = Run(tuple(row for row in run.records if not isinstance(row, say.ChildEnded | say.CanaryObject)), run.files)
+    assert [row for row in early.judged()[0] if row.code.startswith("store-")] == []
+    assert early.word() == "inconclusive"
+
+
 @pytest.mark.parametrize(
     ("url", "place"),
     [
