@@ -46,6 +46,7 @@ def fold_store(entries: Sequence[Entry], buckets: Iterable[str]) -> Store:
         peers=tuple(dict.fromkeys(answer.peer for _, answer in answers if answer.peer is not None)),
         network=networks[0] if networks else None,
         canary=_canary(seen[-1]) if seen else None,
+        undated=any(answer.date is None and _form(answer) == _NONE for _, answer in answers),
     )
 
 

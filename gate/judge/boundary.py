@@ -112,6 +112,12 @@ BLIND_SPOTS: Final = (
         applies=_is_behind_a_cache,
     ),
     BlindSpot(
+        name="answers-without-date",
+        sentence="An answer of the S3 endpoint had neither a Date nor an id of its request, and no [store] "
+        "origin-endpoint is named: an old answer that a proxy gives again is not recognized.",
+        applies=lambda facts: facts.store is not None and facts.store.undated and not facts.policy.origin_endpoint,
+    ),
+    BlindSpot(
         name="yardstick",
         sentence="The yardstick of every body is the Nix database of the machine that built it: what that machine "
         "built wrongly is published, and read back as it is.",

@@ -436,13 +436,17 @@ class StoredCanary:
 
 @value
 class Store:
-    """Whether endpoint, bucket and disk are of one store, and the addresses that the endpoint's name led to."""
+    """Whether endpoint, bucket and disk are of one store, and the addresses that the endpoint's name led to.
+
+    ``undated``: an answer had neither a date nor an id of its request, by which one that came before is recognized.
+    """
 
     samples: int
     said: tuple[SelfDescription, ...]
     peers: tuple[str, ...]
     network: str | None
     canary: StoredCanary | None
+    undated: bool = False
 
 
 @value

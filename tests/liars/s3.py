@@ -254,6 +254,25 @@ class ReplayInWords(Replay):
         return answer if answer is None or answer is NOT_MINE else answer.with_header("Age", "30")
 
 
+class ReplaySilent(Replay):
+    """The same without a date and without an id of the request: nothing shows that an answer came before."""
+
+    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+        answer = super().lie(asked, forward)
+        real = forward() if answer is NOT_MINE else answer
+        bare = None if real is None else real.without_header("Date", "X-Amz-Request-Id", "X-Request-Id", "X-Amz-Id-2")
+        if answer is NOT_MINE:
+            self.count -= 1
+        return bare
+
+
+class ReplayBehind(ReplaySilent):
+    """The same; the server behind the proxy is named as the origin."""
+
+    def settings(self) -> Mapping[str, Any]:
+        return {**super().settings(), "origin_endpoint": self.stack.store.objects.endpoint}
+
+
 CACHED = {
     "age": (("Age", "120"),),
     "x-cache-hit": (("X-Cache", "HIT"),),
@@ -296,6 +315,20 @@ LIES: tuple[Lie, ...] = (
     _lie("refused-in-push", "connections are refused while the canary is pushed", RefusedInPush),
     _lie("replay", "old answers again, while the origin has lost the state's bucket", Replay, quick=True),
     _lie("replay-age", "old answers with an Age, while the origin has lost the state's bucket", ReplayInWords),
+    _lie(
+        "replay-silent",
+        "old answers without dates, while the origin has lost the state's bucket",
+        ReplaySilent,
+        words=frozenset({Word.PASS}),
+        unseen="answers-without-date",
+    ),
+    _lie(
+        "replay-behind",
+        "the same, and the server behind the proxy is named as the origin",
+        ReplayBehind,
+        words=frozenset({Word.QUARANTINE}),
+        codes=("bucket-index-lost",),
+    ),
     *(
         _lie(
             f"cached-{name}",

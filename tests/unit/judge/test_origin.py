@@ -266,5 +266,20 @@ def test_a_cache_without_a_named_origin_is_in_the_boundary(name: str) -> None:
 
 
 @pytest.mark.row("TRU-04")
+def test_answers_that_nothing_dates_are_in_the_boundary() -> None:
+    undated = SPOT_BY_NAME["answers-without-date"].sentence
+
+    def dated(seen: say.BucketSampled) -> say.BucketSampled:
+        named = ("x-amz-request-id: 17D3CDA338BC4FAE",)
+        heads = {name: replace(head, headers=named, url=name) for name, head in seen.heads.items()}
+        gets = {name: replace(got, headers=named, url=f"/{name}") for name, got in seen.gets.items()}
+        return replace(seen, listing=(replace(seen.listing[0], headers=named),), heads=heads, gets=gets)
+
+    assert undated in boundary(healthy().facts())
+    assert undated not in boundary(sampled(of).facts())
+    assert undated not in boundary(healthy().change(say.BucketSampled, dated).facts())
+
+
+@pytest.mark.row("TRU-04")
 def test_no_sign_of_a_cache_is_no_word_of_one() -> None:
     assert SPOT not in boundary(healthy().facts())
