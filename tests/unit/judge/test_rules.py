@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gate.evidence.bodies import STATUS_OF
 from gate.judge.boundary import BLIND_SPOTS, BOUNDARY, boundary
@@ -237,3 +239,16 @@ def test_a_run_says_what_it_could_not_notice() -> None:
     assert spots(plain) & {"log-absent", "state-absent", "workload-absent", "split-times"} == set()
     assert {"log-absent", "state-absent", "workload-absent"} <= spots(every)
     assert spots(every) & {"log-filtered", "store-log-absent", "state-by-head"} == set()
+
+
+@given(st.lists(st.sampled_from([row.code for row in CODES if Status.INCONCLUSIVE in row.statuses]), min_size=1))
+def test_the_sealed_effect_and_the_standing_decision_never_contradict(codes: list[str]) -> None:
+    """Whatever a run is inconclusive for, both say the same of it, and only neutral codes count neither way."""
+    good = assemble(healthy().facts(), ())
+    findings = tuple(finding(code, "x", "s", evidence=("/journal",), status=Status.INCONCLUSIVE) for code in codes)
+    verdict = fold_verdict(good, (*good.findings, *findings))
+    made = effect(good, (*good.findings, *findings), verdict)
+    past = past_of(replace(good, verdict=verdict, quarantine=made), "d")
+    assert verdict.word is Word.INCONCLUSIVE
+    assert (past.against, past.toward) == (made.effect == "counts-against", False)
+    assert (made.effect == "neutral") is is_neutral(verdict.codes)
