@@ -171,7 +171,8 @@ def test_a_file_under_another_name_is_refused(sealed: Path) -> None:
 
 @pytest.mark.row("ART-29")
 def test_a_secret_in_a_capture_is_refused_and_to_be_rotated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = healthy().with_file("server.log", tapes.SERVER_LOG + f"Authorization: Bearer {TOKEN}\n".encode())
+    line = f"2026-11-24T00:00:30.000799Z  INFO attic_server::api: Authorization: Bearer {TOKEN}\n"
+    run = healthy().with_file("server.log", tapes.SERVER_LOG + line.encode())
     closed = tapes.closed("server.log", run.files["server.log"])
     run = run.change(say.CaptureClosed, lambda row: closed if row.name == "server.log" else row)
     at = folder(tmp_path / "run", run)
