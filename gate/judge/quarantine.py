@@ -72,7 +72,7 @@ def _doubtful(facts: Facts, doubts: Sequence[Finding]) -> bool:
 _NOT_PUBLISHED: Final = frozenset(
     {
         *("build-not-run", "push-not-run", "push-not-representative", "body-not-published"),
-        *("run-publish-skipped", "reader-unasked"),
+        *("run-publish-skipped", "reader-unasked", "tool-settings-unknown"),
     }
 )
 # What a run lacks besides that was cancelled before it published: its second look at everything.

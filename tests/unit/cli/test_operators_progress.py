@@ -24,6 +24,7 @@ def test_the_heartbeat_names_the_sample_that_is_waited_for(monkeypatch: pytest.M
         "hosts": (),
         "plain_http_hosts": (),
     }
+    values |= {"addressing": "path", "s3_session_token": None}
     keys = {"s3_region": "r", "s3_access_key_id": Secret("keykeykey"), "s3_secret_access_key": Secret("secretsecret")}
     with store(Script({})) as (server, _door), Lines(stream, SystemClock()) as lines:
         site = Site(values={**values, **keys, "s3_endpoint": server.url}, cache_endpoint="")

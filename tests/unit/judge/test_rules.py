@@ -18,6 +18,7 @@ from gate.judge.standing import past_of
 from gate.judge.verdict import fold_verdict
 from gate.model import records as say
 from gate.model.basics import EXIT_CODES, BucketState, Kind, Phase, Status, Word
+from gate.model.machine import NixConfigSeen
 from gate.seal import assemble
 from tests.helpers import tapes
 from tests.helpers.tapes import answer, healthy
@@ -148,6 +149,12 @@ def unpublished() -> tapes.Run:
 
 def capture() -> tapes.Run:
     return unpublished().change(say.RunStarted, lambda row: replace(row, capture=True))
+
+
+def test_a_healthy_capture_names_nothing_but_itself() -> None:
+    """It publishes nothing, and asks Nix neither for its settings nor to read anything."""
+    unasked = capture().change(NixConfigSeen, lambda row: None)
+    assert unasked.judged()[1].codes == ("run-captured",)
 
 
 def cancelled(kept: int, reason: str = "SIGINT") -> tapes.Run:
