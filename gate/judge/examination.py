@@ -95,6 +95,7 @@ def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
         "log": ("server-log", "log-canary", "log-replicas", *_rights(seen, "server-log")),
         "reader": ("nix", "substituter", "cache-reachable"),
         "state": (*_KEY, "state-object"),
+        "store": ("s3-reachable",),
     }.get(family, _READING)
 
 

@@ -1,7 +1,7 @@
 """The part of a doctor's visit that goes to the cluster: whether it is the right one, and what it lets us do."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gate.clock import rfc3339
 from gate.errors import ForeignTextError, InconclusiveError
@@ -48,6 +48,7 @@ def visit_cluster(site: Site, world: World) -> Visit:
             error = str(told)
     else:
         site.kubectl = None
+        site.sources = replace(site.sources, kubectl=None)
     clock = ClockSeen(of="cluster", before=before, after=rfc3339(world.clock.now()), date=date)
     rights = tuple(_right(kubectl, right, sources, error) for right, sources in rights_needed(site.policy).items())
     seen = ClusterSeen(

@@ -103,9 +103,11 @@ class Clinic:
         settings = self.stack.settings_for("medium-check")
         env = {**self.stack.environ(), **environment_of(settings), "HOME": str(home), "PYTHONPATH": str(Path.cwd())}
         env.update(environ)
+        config = folder / "gate.toml"  # takes this setting alone: see Policy.nix_settings
+        config.write_text(f"[nix]\nnix-settings = {json.dumps(settings.policy.nix_settings)}\n", encoding="utf-8")
         paths = count_paths(self.stack)
         done = subprocess.run(
-            [sys.executable, "-m", "gate", "doctor", *argv],
+            [sys.executable, "-m", "gate", "doctor", "--config", str(config), *argv],
             cwd=home,
             env=env,
             capture_output=True,
