@@ -19,14 +19,18 @@ from gate.model.records import Entry, Record
 NAME: Final = "journal.jsonl"
 
 
+def refuse_existing(directory: Path) -> None:
+    """Raise `RefusedError` when the evidence folder exists: evidence is never written over."""
+    if directory.exists():
+        raise RefusedError(f"the evidence folder {directory} exists and is left untouched: give --output a new one")
+
+
 def make_folder(directory: Path) -> None:
     """Make the evidence folder, new and private (0700); raises `RefusedError` when it exists or can't be made."""
+    refuse_existing(directory)
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         directory.mkdir(mode=0o700)
-    except FileExistsError:
-        message = f"the evidence folder {directory} exists and is left untouched: give --output a new one"
-        raise RefusedError(message) from None
     except OSError as error:
         message = f"the evidence folder {directory} can't be made ({error.strerror}): give --output a writable place"
         raise RefusedError(message) from None

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gate.errors import CancelledError, RefusedError, StoppedError
+from gate.journal import refuse_existing
 from gate.model.basics import Label, Phase
 from gate.model.document import Evidence
 from gate.model.records import OWN_DEADLINE, Cancelled, RunComplete
@@ -46,6 +47,7 @@ def run(settings: Settings, directory: Path, world: World) -> Evidence:
     `InconclusiveError` when the evidence itself can't be written. Everything else ends in sealed evidence.
     """
     refuse_incomplete(settings, "run")  # (0)
+    refuse_existing(directory)
     refuse_missing_tools(settings, world, shut=(directory,))
     refuse_impossible_names(settings, world)
     refuse_other_tree(settings, world, shut=(directory,))

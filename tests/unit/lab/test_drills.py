@@ -11,7 +11,8 @@ from gate.settings import SETTINGS
 NAMES = [
     *("healthy", "index-lost-during-push", "push-ended-at-loss", "index-lost-before", "index-lost-after"),
     *("index-flapping", "body-empty", "body-short", "chunk-missing", "chunk-bitflip", "foreign-body", "proxy-200-html"),
-    *("already-cached-bucket-lost", "twin-of-cached-profile", "twin-finds-the-loss", "cached-profile-no-twin"),
+    *("already-cached-bucket-lost", "twin-of-cached-profile", "chunks-outlive-nars"),
+    *("chunks-outlive-nars-no-twin", "twin-finds-the-loss", "cached-profile-no-twin"),
     *(
         "push-auth-expired",
         "s3-down",
