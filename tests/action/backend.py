@@ -354,7 +354,9 @@ class Site:
         path.touch(mode=0o600)
         names = ("push_token", "read_token", "s3_access_key_id", "s3_secret_access_key")
         token = f"GITHUB_TOKEN={gh.TOKEN}\n"
-        path.write_text(token + "".join(f"GATE_{name.upper()}={getattr(settings, name).reveal()}\n" for name in names))
+        path.write_text(
+            token + "".join(f"GATE_{name.upper()}={getattr(settings.secrets, name).reveal()}\n" for name in names)
+        )
         return path
 
 

@@ -41,7 +41,7 @@ KUBE_TOKEN = "kube-token-canary"
 
 
 def secrets_of(settings: Settings) -> list[str]:
-    values = [getattr(settings, field.name) for field in fields(settings)]
+    values = [getattr(settings.secrets, field.name) for field in fields(settings.secrets)]
     return [value.reveal() for value in values if isinstance(value, Secret)] + [KUBE_TOKEN]
 
 

@@ -166,6 +166,7 @@ def newcomer(site: Site) -> dict[str, Any]:
     settings = site.stack.settings_for(PROFILE)
     names = [(table, key) for table, keys in tomllib.loads(written[1]).items() for key in keys]
     beside = [("cache", "plain-http-hosts"), ("sampling", "samples"), ("sampling", "sample-spacing")]
+    beside.append(("nix", "nix-settings"))  # the lab's Nix builds without a sandbox
     (folder / "gate.toml").write_text(as_toml(settings, [*names, *beside]), encoding="utf-8")
     lines = [
         *console(start, "echo /evidence/"),
