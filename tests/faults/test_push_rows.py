@@ -13,7 +13,7 @@ import pytest
 
 from gate import limits
 from gate.clock import SystemClock
-from gate.errors import RefusedError
+from gate.errors import StoppedError
 from gate.model import records as say
 from gate.model.basics import EXIT_CODES, Claim, Label, Word
 from gate.model.policy import Secrets
@@ -321,7 +321,7 @@ def test_another_wording_is_not_guessed_at(change: Callable[[str], str]) -> None
 
 @pytest.mark.row("LOG-21")
 @pytest.mark.parametrize("field", ["api_endpoint", "substituter_endpoint"])
-def test_a_cache_that_sends_its_clients_elsewhere_is_refused_before_any_push(field: str) -> None:
+def test_a_cache_that_sends_its_clients_elsewhere_stops_the_run_before_any_push(field: str) -> None:
     """The client follows the endpoint with its token (attic b7c9056 client/src/command/push.rs:156)."""
     told = json.loads(tapes.cache_config("main").answer.body)
     seen: list[say.Record] = []
@@ -344,9 +344,9 @@ def test_a_cache_that_sends_its_clients_elsewhere_is_refused_before_any_push(fie
             if not refused:
                 identify_caches(site)
                 continue
-            with pytest.raises(RefusedError, match=r"sends its clients to 'evil\.example'") as raised:
+            with pytest.raises(StoppedError, match=r"sends its clients to 'evil\.example'") as raised:
                 identify_caches(site)
-            assert raised.value.exit_code == 2
+            assert (raised.value.exit_code, raised.value.code) == (3, "cache-leads-elsewhere")
     assert len(seen) == 2, "what the cache said is recorded all the same"
 
 
