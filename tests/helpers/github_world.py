@@ -318,7 +318,8 @@ class World:
     @property
     def storage(self) -> str:
         """The same server by another name: GitHub's storage is another host, which must not see the token."""
-        return self.url.replace("//localhost:", "//127.0.0.1:")
+        names = ("//localhost:", "//127.0.0.1:")
+        return self.url.replace(*(names if names[0] in self.url else reversed(names)))
 
 
 def _json(document: object) -> Response:

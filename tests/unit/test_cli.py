@@ -171,7 +171,9 @@ def test_json_comes_on_failure_too(tmp_path: Path) -> None:
 def test_an_evidence_folder_that_exists_is_refused_untouched(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "kept").write_text("kept")
-    done = probe(tmp_path, GATE_ATTIC_BIN="true")
+    config = tmp_path / "gate.toml"  # Nix of a machine without a sandbox is refused before, unless this says it
+    config.write_text('[nix]\nnix-settings = ["sandbox = false"]\n')
+    done = probe(tmp_path, "--config", str(config), GATE_ATTIC_BIN="true")
     assert (done.returncode, "exists" in done.stderr) == (2, True), done.stderr
     assert (tmp_path / "run" / "kept").read_text() == "kept"
 
