@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 
 from gate import limits
 from gate.evidence.pushes import fresh_before
-from gate.evidence.twin_plan import LEAST_BYTES, TwinFile, differences, modelled, plan_twin, why_no_twin
+from gate.evidence.twin_plan import LEAST_BYTES, TwinFile, differences, modelled, plan_twin, twin_due_after, why_no_twin
 from gate.model import records as say
 from gate.model.basics import Label
 from tests.helpers import tapes
@@ -185,3 +185,10 @@ def test_what_was_made_is_held_against_the_plan() -> None:
         "path 0 of the twin has a NAR of 216 bytes, expected 200",
         "path 1 of the twin has 0 references, expected 1",
     )
+
+
+def test_a_profile_of_which_too_little_was_written_needs_its_twin_afterwards() -> None:
+    facts = tapes.healthy().facts()
+    assert not twin_due_after(facts.policy, facts.push.paths)
+    assert twin_due_after(facts.policy, ())
+    assert not twin_due_after(replace(facts.policy, twin="never"), ())

@@ -684,3 +684,8 @@ def test_the_rights_on_a_cache_are_those_of_its_name_else_of_each_pattern(
     made = examine(examined(tokens=(READ, push)))
     assert told(made, "push-token").endswith(f"; lacks {lacks}") == (lacks is not None)
     assert ("push-token" in bad(made)) == (lacks is not None)
+
+
+def test_a_profile_without_a_flake_has_no_tree() -> None:
+    (row,) = [row for row in examine(examined(**policy(installable=""))).checks if row.name == "flake"]
+    assert (row.status, row.told) == (Status.NOT_APPLICABLE, "the profile builds no flake")

@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from gate.evidence.bodies import STATUS_OF
 from gate.judge.boundary import BLIND_SPOTS, BOUNDARY, boundary
+from gate.judge.checks.run import check_run
 from gate.judge.finding import finding, pointer
 from gate.judge.quarantine import effect
 from gate.judge.registry import BY_CODE, CODES, by_cause, is_neutral
 from gate.judge.standing import past_of
-from gate.judge.verdict import fold_verdict
+from gate.judge.verdict import fold_verdict, judge
 from gate.model import records as say
 from gate.model.basics import EXIT_CODES, BucketState, Kind, Phase, Status, Word
+from gate.model.incident_records import DiskRoom, DiskSeen
 from gate.model.machine import NixConfigSeen
 from gate.seal import assemble
 from tests.helpers import tapes
@@ -259,3 +261,18 @@ def test_the_sealed_effect_and_the_standing_decision_never_contradict(codes: lis
     assert verdict.word is Word.INCONCLUSIVE
     assert (past.against, past.toward) == (made.effect == "counts-against", False)
     assert (made.effect == "neutral") is is_neutral(verdict.codes)
+
+
+def test_evidence_that_a_person_sealed_is_no_pass() -> None:
+    facts = healthy().facts()
+    made = replace(facts, journal=replace(facts.journal, finalized=True))
+    assert "run-finalized" in {row.code for row in check_run(made)}
+    assert judge(made)[1].word is Word.INCONCLUSIVE
+
+
+def test_the_first_line_of_a_capture_says_how_full_the_drives_are() -> None:
+    disk = DiskSeen(place="file:///data", space=DiskRoom(total=100, used=24, free=76))
+    line = capture().with_record(disk).judged()[1].headline
+    assert "disk 24 %" in line
+    stateless = capture().with_policy(absent=("state",)).change(say.StateSeen, lambda row: None)
+    assert "state" not in stateless.judged()[1].headline.partition(": ")[2].partition(":")[0]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gate.errors import ForeignTextError
 from gate.model.parsed import NixBuilt, NixSettings
 from gate.model.records import PathFacts
-from gate.parse.nix_json import parse_build, parse_path_info, parse_settings
+from gate.parse.nix_json import parse_build, parse_narinfo_hashes, parse_path_info, parse_settings
 
 NIX = Path("fixtures/recordings/nix")
 VERSIONS = ["2.8.0", "2.26.3", "2.34.8"]
@@ -240,3 +240,14 @@ def test_any_bytes_are_an_answer_or_foreign(body: bytes) -> None:
 def test_what_is_named_by_its_content_is_told(told: dict[str, object], content_addressed: bool) -> None:
     (facts,) = parse_path_info(json.dumps({BASE: {**INFO, **told}}).encode())
     assert facts.content_addressed is content_addressed
+
+
+def test_what_a_cache_lacks_has_no_hash() -> None:
+    path, other = "/nix/store/" + "a" * 32 + "-x", "/nix/store/" + "b" * 32 + "-y"
+    good = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+    rows = [{"path": path, "narHash": good}, {"path": other, "valid": False}]
+    assert parse_narinfo_hashes(json.dumps(rows).encode()) == {
+        path: "sha256:0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73"
+    }
+    with pytest.raises(ForeignTextError):
+        parse_narinfo_hashes(json.dumps([{"path": path, "narHash": "md5:x"}]).encode())

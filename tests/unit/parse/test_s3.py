@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gate.errors import ForeignTextError
 from gate.limits import S3_BODY_BYTES, XML_DEPTH
 from gate.model.parsed import BucketListing, S3Fault
-from gate.parse.s3 import parse_fault, parse_listing
+from gate.parse.s3 import parse_fault, parse_listing, region_name
 
 RUSTFS = Path("fixtures/recordings/rustfs")
 NS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -184,3 +184,10 @@ def test_a_namespace_of_another_spelling_is_the_same_list() -> None:
     assert parse_listing(body).names == ("attic", "tofu-state")
     prefixed = b"<x:ListAllMyBucketsResult xmlns:x='urn:other'><x:Buckets/></x:ListAllMyBucketsResult>"
     assert parse_listing(prefixed).names == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("eu-west-1", "eu-west-1"), ("garage", "garage"), ("a b", None), ("", None)]
+)
+def test_a_region_that_a_server_names_is_a_name(text: str, name: str | None) -> None:
+    assert region_name(text) == name

@@ -15,6 +15,7 @@ from gate.parse.server_log import (
     find_nonces,
     is_error,
     kubectl_time,
+    line_without_time,
     parse_server_log,
     speaks_of_storage,
 )
@@ -460,3 +461,10 @@ def test_an_error_is_never_lost_in_a_hostile_line(pieces: list[str]) -> None:
     text = "".join(pieces) * 20
     (event, *_rest) = parse_server_log(f"2026-01-22T12:15:57Z ERROR {text}\n".encode())
     assert event.level == "ERROR"
+
+
+def test_a_log_of_kubectl_without_times_is_no_log() -> None:
+    time = b"2026-12-01T00:00:00.123456789Z"
+    assert line_without_time(time + b" x\n[pod/attic-0/attic] " + time + b" y\n") is None
+    sentence = b"unable to retrieve container logs"
+    assert line_without_time(time + b" x\n" + sentence + b"\n") == sentence.decode()
