@@ -50,7 +50,7 @@ MEDIUM = "medium-check"
 RIGHT = "probe-attic-publication-synthetic"
 # Each run of act by its number on "GitHub".
 STORY = (
-    *("early", "called", "mistyped", "allowed", "drill", "dispatched", "stopped", "lost", "sick", "blocked"),
+    *("early", "called", "allowed", "mistyped", "refused", "drill", "dispatched", "stopped", "lost", "sick", "blocked"),
     *("scheduled", "branch", "first", "pushed", "stale", "split", "split-lost", "foreign", "missing"),
 )
 RUNS = {name: 100 + number for number, name in enumerate(STORY)}
@@ -88,9 +88,10 @@ def whole(site: "Site") -> None:
     """Each workflow in an order that tells a story: what each leaves is what the next finds."""
     site.act("early", TEMPLATES / "required-pr-check.yml", event="pull_request")
     site.act("called", TRUSTED, profile=MEDIUM, confirm="probe-attic-publication-medium-check")
-    site.act("mistyped", TRUSTED, profile=MEDIUM, confirm="probe-attic-publication-Medium-check")
     site.act("allowed", TEMPLATES / "required-pr-check.yml", event="pull_request")
     site.act("pushed", TEMPLATES / "check-before-push.yml", event="push")
+    site.act("mistyped", TRUSTED, profile=MEDIUM, confirm="probe-attic-publication-Medium-check")
+    site.act("refused", TEMPLATES / "required-pr-check.yml", event="pull_request")
     site.act("drill", HERE / "workflows" / "drill.yml")
     site.act("first", TEMPLATES / "dispatched-probe.yml", confirm=RIGHT)
     with site.held_push():
@@ -354,9 +355,10 @@ class Site:
         path.touch(mode=0o600)
         names = ("push_token", "read_token", "s3_access_key_id", "s3_secret_access_key")
         token = f"GITHUB_TOKEN={gh.TOKEN}\n"
-        path.write_text(
-            token + "".join(f"GATE_{name.upper()}={getattr(settings.secrets, name).reveal()}\n" for name in names)
-        )
+        text = token + "".join(f"GATE_{name.upper()}={getattr(settings.secrets, name).reveal()}\n" for name in names)
+        path.write_text(text)
+        with (self.out / "all-secrets").open("a", encoding="utf-8") as kept:  # each run has tokens of its own
+            kept.write(text)
         return path
 
 
