@@ -7,15 +7,13 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from gate.cli.outcome import Outcome
 from gate.cli.streams import complain, say
 from gate.errors import GateError
-
-FORGE_TOKENS: Final = ("GATE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
 
 
 def action_run() -> int:
@@ -77,6 +75,7 @@ def _mask(environ: Mapping[str, str]) -> None:
     if environ.get("GITHUB_ACTIONS") != "true":  # anywhere else it would stay in the log
         return
     from gate.cli.probing import read_secret_file
+    from gate.github.context import FORGE_TOKENS
     from gate.github.outputs import masks
     from gate.settings import SETTINGS
 

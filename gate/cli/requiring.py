@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from gate.cli.action import FORGE_TOKENS
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.cli.parameters import AsFormat, JsonInto
 from gate.errors import RefusedError
@@ -67,6 +66,8 @@ def run_require(*, push_follows: bool, config: str) -> Outcome:
 
 def read_token() -> Secret:
     """The token for GitHub's interface; raises `RefusedError` where there is none."""
+    from gate.github.context import FORGE_TOKENS
+
     for name in FORGE_TOKENS:
         if os.environ.get(name, "").strip():
             return Secret(os.environ[name].strip())

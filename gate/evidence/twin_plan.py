@@ -5,7 +5,7 @@ its shape and nobody's content, so the same write happens.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from gate import limits
@@ -13,27 +13,10 @@ from gate.evidence.coverage import fresh_count
 from gate.evidence.pushes import fresh_before
 from gate.model.basics import Label
 from gate.model.policy import Policy
-from gate.model.push_facts import PushPath
+from gate.model.push_facts import FRAME_BYTES, PADDED_TO, PushPath, TwinFile
 from gate.model.records import MissingAsked, PathFacts, PushSetKnown
 
-# A NAR of one file that is not executable: the words of the grammar take 112 bytes, and contents are padded to a
-# multiple of 8 (https://nix.dev/manual/nix/2.34/protocols/nix-archive); so every NAR's size is such a multiple.
-FRAME_BYTES: Final = 112
-PADDED_TO: Final = 8
 LEAST_BYTES: Final = FRAME_BYTES + limits.TWIN_RANDOM_BYTES
-
-
-@dataclass(frozen=True, kw_only=True)
-class TwinFile:
-    """One path of a twin: the size of its NAR in bytes, and which files before it in the plan it refers to."""
-
-    nar_size: int
-    references: tuple[int, ...]
-
-    @property
-    def content_size(self) -> int:
-        """The bytes of the file itself."""
-        return self.nar_size - FRAME_BYTES
 
 
 def why_no_twin(policy: Policy, push_set: PushSetKnown, asked: MissingAsked | None) -> str | None:

@@ -19,6 +19,7 @@ JUDGE: Final = "judge"
 SPLIT: Final = (CAPTURE, PUBLISH, JUDGE)  # the parts of a run that is split between jobs, and the job that joins them
 PREFIX: Final = "GATE_ACTION_"
 RESULT: Final = "result.json"
+FORGE_TOKENS: Final = ("GATE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")  # the first that is set counts
 BEGUN: Final = "begun"
 _DAYS: Final = re.compile("[0-9]{1,3}")
 _SECONDS: Final = re.compile("[0-9]{1,6}")

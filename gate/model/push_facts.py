@@ -1,5 +1,7 @@
 """What ``evidence.json`` says of the publications: each path, and what the client claimed of it."""
 
+from typing import Final
+
 from gate.model.basics import Claim, Label, Truth, value
 from gate.model.parsed import Announced, PushError
 
@@ -70,3 +72,22 @@ class Push:
     attempts: tuple[PushAttempt, ...]
     paths: tuple[PushPath, ...]
     counts: Counts
+
+
+# A NAR of one file that is not executable: the words of the grammar take 112 bytes, and contents are padded to a
+# multiple of 8 (https://nix.dev/manual/nix/2.34/protocols/nix-archive); so every NAR's size is such a multiple.
+FRAME_BYTES: Final = 112
+PADDED_TO: Final = 8
+
+
+@value
+class TwinFile:
+    """One path of a twin: the size of its NAR in bytes, and which files before it in the plan it refers to."""
+
+    nar_size: int
+    references: tuple[int, ...]
+
+    @property
+    def content_size(self) -> int:
+        """The bytes of the file itself."""
+        return self.nar_size - FRAME_BYTES

@@ -41,10 +41,10 @@ from gate.probe.logs import capture_logs
 from gate.probe.part_folder import SealedPart, seal_part, verify_part
 from gate.probe.phases import observe_phase, watch_buckets
 from gate.probe.plan import ending_after, publish_all
-from gate.probe.publishing import Publication, know_references
+from gate.probe.publishing import know_references
 from gate.probe.reading import look_for_canary, look_for_references, read_back, read_once_more
 from gate.probe.second_reader import nix_reading
-from gate.probe.site import Site, open_site
+from gate.probe.site import Publication, Site, open_site
 from gate.probe.stages import skip, stage, stopped
 from gate.probe.trials import try_access_controls, try_bit_flip
 from gate.probe.world import World

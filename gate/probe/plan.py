@@ -26,10 +26,10 @@ from gate.probe.identify import (
 from gate.probe.incident import look_deeper
 from gate.probe.logs import capture_logs
 from gate.probe.phases import observe_phase
-from gate.probe.publishing import Publication, canaries, expect, publish
+from gate.probe.publishing import canaries, expect, publish
 from gate.probe.reading import look_for_canary, look_for_references, read_back, read_once_more
 from gate.probe.second_reader import nix_reading
-from gate.probe.site import Site, open_site
+from gate.probe.site import Publication, Site, open_site
 from gate.probe.stages import skip, stage, stopped
 from gate.probe.trials import try_access_controls, try_bit_flip
 from gate.probe.twin import due_after, twin, why_not

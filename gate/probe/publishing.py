@@ -1,9 +1,8 @@
 """Steps 4 and 5: the yardstick of a publication, and its push, with the buckets watched while it runs."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from gate import limits
 from gate.errors import GateError, InconclusiveError, StoppedError
@@ -17,25 +16,9 @@ from gate.model.records import BucketSampled, MissingAsked, PathFacts, PushSetKn
 from gate.observe.attic_push import push
 from gate.parse.store_path import hash_part
 from gate.probe.phases import look_at_disks, watch_buckets
-from gate.probe.site import Site
+from gate.probe.site import Publication, Site
 from gate.probe.world import World
 from gate.process import Capture
-
-
-@dataclass(frozen=True, kw_only=True)
-class Publication:
-    """A push set with its local facts: what will be pushed where, and which of it this cache must serve.
-
-    ``references`` are the paths that it needs beside, and that no upstream is known to have; ``fresh`` are those that
-    the cache did not have before, as far as that is known.
-    """
-
-    label: Label
-    cache: str
-    facts: Mapping[str, PathFacts]
-    served: tuple[str, ...]
-    references: tuple[str, ...] = ()
-    fresh: tuple[str, ...] = ()
 
 
 def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str]) -> Publication:

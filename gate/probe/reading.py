@@ -13,8 +13,7 @@ from gate.model.records import BodyRead, StageMark
 from gate.observe.nar_bodies import Target, read_bodies
 from gate.observe.references import look_at_references
 from gate.observe.stored_object import find_canary
-from gate.probe.publishing import Publication
-from gate.probe.site import Site
+from gate.probe.site import Publication, Site
 from gate.probe.world import World
 
 _AGAIN_SHARE = 10  # one path in ten is read once more after the last bucket sample, and at least

@@ -1,11 +1,11 @@
 """Everything that one run talks to: folder, journal, servers, Nix, tokens; opened once, closed whatever happens."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gate import limits
@@ -13,7 +13,7 @@ from gate.journal import Journal, make_folder
 from gate.model.basics import Label, Secret
 from gate.model.part_records import LogStood
 from gate.model.policy import Policy, Secrets
-from gate.model.records import Entry, Record
+from gate.model.records import Entry, PathFacts, Record
 from gate.net import Http
 from gate.observe.attic import AtticApi
 from gate.observe.bucket_index import Sources
@@ -27,8 +27,21 @@ from gate.probe.world import World
 from gate.settings import Settings
 from gate.token import mint
 
-if TYPE_CHECKING:
-    from gate.probe.publishing import Publication
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """A push set with its local facts: what will be pushed where, and which of it this cache must serve.
+
+    ``references`` are the paths that it needs beside, and that no upstream is known to have; ``fresh`` are those that
+    the cache did not have before, as far as that is known.
+    """
+
+    label: Label
+    cache: str
+    facts: Mapping[str, PathFacts]
+    served: tuple[str, ...]
+    references: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
 
 
 class Site:

@@ -5,8 +5,8 @@ from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push
 from gate.evidence.twin_plan import differences, modelled, plan_twin, twin_due_after, why_no_twin
 from gate.model.basics import Label
 from gate.model.records import ChildEnded, MissingAsked, PushSetKnown
-from gate.probe.publishing import Publication, expect
-from gate.probe.site import Site
+from gate.probe.publishing import expect
+from gate.probe.site import Publication, Site
 from gate.probe.world import World
 
 NAME = "publication-gate-twin"

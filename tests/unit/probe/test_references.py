@@ -13,8 +13,9 @@ from gate.model import records as say
 from gate.model.basics import Label
 from gate.model.policy import Secrets
 from gate.probe import parts
-from gate.probe.publishing import Publication, expect
+from gate.probe.publishing import expect
 from gate.probe.reading import look_for_references
+from gate.probe.site import Publication
 from gate.process import CancelToken
 from tests.helpers import tapes
 from tests.helpers.tapes import answer

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from gate.errors import InconclusiveError
-from gate.evidence.twin_plan import TwinFile
 from gate.model import records as say
 from gate.model.basics import Label
 from gate.model.policy import Secrets
+from gate.model.push_facts import TwinFile
 from gate.probe import plan, twin
 from gate.process import CancelToken
 from tests.helpers import tapes
