@@ -12,7 +12,7 @@ from gate.cli.flags import Flags, given
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.cli.parameters import AsFormat, Config, Confirm, Digests, JsonInto
 from gate.errors import RefusedError
-from gate.model.part_records import DURING, PRE
+from gate.model.split import DURING, PRE
 from gate.settings import check_confirm, find_profile, resolve
 
 if TYPE_CHECKING:

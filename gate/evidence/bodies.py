@@ -11,8 +11,7 @@ from typing import Final
 
 from gate.errors import ForeignTextError
 from gate.model.basics import Claim, Label, Status, Truth
-from gate.model.body import Body, Read
-from gate.model.nar_read import NarRead
+from gate.model.bodies import Body, NarRead, Read
 from gate.model.parsed import NarInfo
 from gate.model.records import BodyRead, HttpAnswer, PathFacts
 from gate.parse.attic_json import parse_attic_error

@@ -11,7 +11,7 @@ from gate.evidence.compare_rows import row
 from gate.evidence.compare_servers import epoch_rows
 from gate.evidence.compare_store import bucket_rows, marker_rows, state_rows
 from gate.model.basics import Word
-from gate.model.difference import Difference, DiffRow, DiffSide, Weight
+from gate.model.diff import Difference, DiffRow, DiffSide, Weight
 from gate.model.document import Evidence
 
 _ORDER: Final = tuple(Weight)

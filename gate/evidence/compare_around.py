@@ -9,10 +9,9 @@ from gate.evidence.compare_rows import NOT_LOOKED_AT, plain_row, row
 from gate.evidence.incident import is_full, percent
 from gate.evidence.store_log import troubles_of
 from gate.model.basics import Status, Truth
-from gate.model.difference import DiffRow, Weight
+from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent, StoreLog
+from gate.model.diff import DiffRow, Weight
 from gate.model.document import Evidence
-from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent
-from gate.model.log_records import StoreLog
 from gate.model.policy import POLICY_SETTINGS, TOOL_SETTINGS
 from gate.parse.server_log import speaks_of_storage
 

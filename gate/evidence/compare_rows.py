@@ -1,6 +1,6 @@
 """The one way to make a row of a comparison."""
 
-from gate.model.difference import DiffRow, Weight
+from gate.model.diff import DiffRow, Weight
 
 NOT_LOOKED_AT = "not looked at"
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from gate.evidence.compare_rows import NOT_LOOKED_AT, row
 from gate.model.basics import Truth
-from gate.model.difference import DiffRow, Weight
+from gate.model.diff import DiffRow, Weight
 from gate.model.document import Evidence, Workload
 
 _ROLES: Final = ("store", "cache")

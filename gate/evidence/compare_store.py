@@ -6,10 +6,9 @@ from typing import Final
 from gate.evidence.buckets import WRONG_STATES
 from gate.evidence.compare_rows import NOT_LOOKED_AT, row
 from gate.model.basics import BucketState, Truth
-from gate.model.difference import DiffRow, Weight
+from gate.model.diff import DiffRow, Weight
 from gate.model.document import Bucket, BucketSample, Evidence, State
-from gate.model.records import MarkerSeen, PlaceSeen
-from gate.model.state_told import StateTold
+from gate.model.records import MarkerSeen, PlaceSeen, StateTold
 
 # From the lightest: one that comes and goes, to one whose data is gone too.
 _DEPTH: Final = (

@@ -9,8 +9,7 @@ from gate.evidence.once import doubled
 from gate.evidence.pushes import child_name
 from gate.model import records as say
 from gate.model.basics import Label, Phase
-from gate.model.incident_records import DiskLook
-from gate.model.log_records import ReplicaCanaries, StoreLogRead
+from gate.model.captures import DiskLook, ReplicaCanaries, StoreLogRead
 from gate.model.policy import Policy
 
 PHASED = (  # what is seen before and after, and says of which it is

@@ -12,9 +12,9 @@ from typing import Final
 from gate import limits
 from gate.evidence.bodies import WHOLE
 from gate.model.basics import Claim, Label
-from gate.model.body import Body
+from gate.model.bodies import Body
 from gate.model.document import Coverage
-from gate.model.push_facts import Push, PushPath
+from gate.model.facts import Push, PushPath
 
 _WHOLE_NAR: Final = 1000  # thousandths
 

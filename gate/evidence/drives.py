@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from gate import limits
-from gate.model.drive import DriveTrouble
-from gate.model.records import BucketSampled, PlaceSeen
+from gate.model.records import BucketSampled, DriveTrouble, PlaceSeen
 from gate.parse.disk_words import is_io_error, is_other_file_system
 
 What = Literal["scan-io", "other-file-system"]

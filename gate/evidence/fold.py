@@ -27,15 +27,12 @@ from gate.evidence.upstream import upstream_entries
 from gate.evidence.watched import fold_during
 from gate.model import records as say
 from gate.model.basics import Claim, Label, Phase, Truth
-from gate.model.body import Body
+from gate.model.bodies import Body, References
+from gate.model.captures import DiskLook, DiskSeen, EventsSeen, PreviousLogSeen, ReplicaCanaries, StoreLogRead
 from gate.model.document import CacheFacts, Canary, Control, Facts, PhaseFacts, SlowAnswer, Stage, Subject, Workload
-from gate.model.incident_records import DiskLook, DiskSeen, EventsSeen, PreviousLogSeen
-from gate.model.journal_facts import Captured, JournalFacts, Stopped
-from gate.model.log_records import ReplicaCanaries, StoreLogRead
+from gate.model.facts import Captured, JournalFacts, Push, Stopped
 from gate.model.machine import NixConfigSeen, NixRead, ToolsFound
 from gate.model.policy import Policy
-from gate.model.push_facts import Push
-from gate.model.references import References
 from gate.parse.attic_json import parse_cache_config
 from gate.parse.http_cache import network_before
 from gate.parse.signature import key_name

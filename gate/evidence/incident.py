@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, Incident, PreviousLogSeen
+from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, Incident, PreviousLogSeen
 from gate.parse.server_log import ServerLogParser, speaks_of_storage
 
 PREVIOUS_LOG: Final = "previous.log"

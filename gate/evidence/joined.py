@@ -21,12 +21,10 @@ from gate.evidence.parts import JOURNAL, PUBLISHED_LOGS, part_bytes, part_docume
 from gate.evidence.wire import read_part
 from gate.model import records as say
 from gate.model.basics import Claim, Label
-from gate.model.document import Facts, ManifestEntry
-from gate.model.log_records import StoreLogRead
+from gate.model.captures import StoreLogRead
+from gate.model.document import Facts, ManifestEntry, PartDocument
 from gate.model.machine import NixConfigSeen, NixRead, ToolsFound
-from gate.model.part import PartDocument
-from gate.model.part_facts import PartFacts
-from gate.model.part_records import DURING, PARTS, POST, PRE, PUBLISH, LogStood, PartBegun, PartJoined, PartRejected
+from gate.model.split import DURING, PARTS, POST, PRE, PUBLISH, LogStood, PartBegun, PartFacts, PartJoined, PartRejected
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 JOINED, MISSING, REJECTED = "joined", "missing", "rejected"

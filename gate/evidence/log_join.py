@@ -18,10 +18,10 @@ from gate.evidence.bodies import WHOLE
 from gate.evidence.pushes import child_name
 from gate.model import records as say
 from gate.model.basics import Claim, Label
-from gate.model.body import Body
+from gate.model.bodies import Body
 from gate.model.document import NearFailure, Skew
+from gate.model.facts import Push, PushPath
 from gate.model.parsed import LogEvent
-from gate.model.push_facts import Push, PushPath
 from gate.parse.server_log import speaks_of_storage
 
 What = Literal["push", "read", "ask"]

@@ -6,8 +6,8 @@ from gate import limits
 from gate.evidence.log_join import Explained, Failure, Joined, measure_skew
 from gate.evidence.replicas import fold_replicas, nonces_of
 from gate.model.basics import Phase, Truth
+from gate.model.captures import ReplicaLog
 from gate.model.document import Build, Canary, ServerEvent, ServerLog
-from gate.model.log_records import ReplicaLog
 from gate.model.parsed import BuildLedger, LogEvent
 from gate.model.records import BuildFacts, ChildEnded, Entry, LogCanarySent
 from gate.parse.nix_log import NixLogParser

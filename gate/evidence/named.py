@@ -9,7 +9,7 @@ from typing import Literal
 from gate.errors import ForeignTextError
 from gate.evidence.bodies import REFUSED, Expected, fold_body
 from gate.model.basics import Claim, Status, Truth, value
-from gate.model.nar_read import NarRead
+from gate.model.bodies import NarRead
 from gate.model.records import BodyRead, PathFacts
 from gate.parse.narinfo import parse_narinfo
 from gate.parse.store_path import STORE_DIR, hash_part, store_hash, store_path

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gate.model import records as say
-from gate.model.log_records import ReplicaCanaries, StoreLogRead
+from gate.model.captures import ReplicaCanaries, StoreLogRead
 from gate.model.machine import NixConfigSeen
 
 # Each kind, and what tells two of it apart. Reads of bodies, descriptions of caches, and looks for references and for

@@ -15,11 +15,10 @@ from gate.evidence.fold import BUILD_LOG, Tape
 from gate.evidence.pushes import capture_name
 from gate.evidence.wire import canonical, entry_line
 from gate.model.basics import Label
-from gate.model.document import ManifestEntry
-from gate.model.part import PART_SCHEMA, PartDocument
-from gate.model.part_records import PUBLISH, PartBegun
+from gate.model.document import PART_SCHEMA, ManifestEntry, PartDocument
 from gate.model.policy import Identity, Policy
 from gate.model.records import BucketSampled, Entry, RunComplete, RunStarted
+from gate.model.split import PUBLISH, PartBegun
 
 JOURNAL: Final = "journal.jsonl"
 PUBLISHED_LOGS: Final = frozenset({BUILD_LOG, *(capture_name(label) for label in Label)})

@@ -13,8 +13,8 @@ from gate import limits
 from gate.errors import ForeignTextError
 from gate.evidence.origin import of_origin
 from gate.model.basics import Claim, Label, Truth
+from gate.model.facts import Counts, Push, PushAttempt, PushPath
 from gate.model.parsed import PushLine, PushReport
-from gate.model.push_facts import Counts, Push, PushAttempt, PushPath
 from gate.model.records import ChildEnded, MissingAsked, PathFacts, PushSetKnown
 from gate.parse.attic_json import parse_missing_paths
 from gate.parse.push_log import CONTRADICTED, PushLogParser

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 from gate.errors import ForeignTextError
+from gate.model.bodies import Gap, References
 from gate.model.records import HttpAnswer, PathFacts, PushSetKnown, ReferenceLooked, ReferencesKnown
-from gate.model.references import Gap, References
 from gate.parse.attic_json import parse_attic_error
 from gate.parse.narinfo import parse_narinfo
 from gate.parse.signature import key_name

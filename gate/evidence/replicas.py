@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gate.evidence.log_join import moment
 from gate.model.basics import Phase, Truth
-from gate.model.log_records import ReplicaCanaries, ReplicaCanary, ReplicaLog
+from gate.model.captures import ReplicaCanaries, ReplicaCanary, ReplicaLog
 from gate.model.parsed import LogEvent
 from gate.model.records import Entry, LogCanarySent
 from gate.parse.server_log import is_of_canary

@@ -9,7 +9,7 @@ from typing import Final
 from gate.model import records as say
 from gate.model.basics import Truth
 from gate.model.document import State
-from gate.model.state_told import StateTold
+from gate.model.records import StateTold
 
 _OK: Final = 200
 _NOT_FOUND: Final = 404

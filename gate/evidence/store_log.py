@@ -11,7 +11,7 @@ from typing import Final
 from gate import limits
 from gate.evidence.log_join import moment
 from gate.model.basics import Truth
-from gate.model.log_records import StoreLog, StoreLogRead
+from gate.model.captures import StoreLog, StoreLogRead
 from gate.model.parsed import LogEvent
 from gate.parse.known_events import is_routine_of_store
 from gate.parse.server_log import ServerLogParser

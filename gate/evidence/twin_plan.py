@@ -12,8 +12,8 @@ from gate import limits
 from gate.evidence.coverage import fresh_count
 from gate.evidence.pushes import fresh_before
 from gate.model.basics import Label
+from gate.model.facts import FRAME_BYTES, PADDED_TO, PushPath, TwinFile
 from gate.model.policy import Policy
-from gate.model.push_facts import FRAME_BYTES, PADDED_TO, PushPath, TwinFile
 from gate.model.records import MissingAsked, PathFacts, PushSetKnown
 
 LEAST_BYTES: Final = FRAME_BYTES + limits.TWIN_RANDOM_BYTES

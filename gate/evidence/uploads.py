@@ -13,8 +13,7 @@ from gate.errors import ForeignTextError
 from gate.evidence.origin import server_time
 from gate.model.basics import Phase, Truth
 from gate.model.parsed import OpenUpload, UploadListing
-from gate.model.records import UploadsSeen
-from gate.model.uploads import Uploads
+from gate.model.records import Uploads, UploadsSeen
 from gate.parse.s3 import parse_fault, parse_uploads
 
 _OK = 200

@@ -13,8 +13,8 @@ from gate.evidence.drives import fold_drives
 from gate.evidence.log_join import moment
 from gate.evidence.pushes import child_name
 from gate.model.basics import BucketState, Label, Truth
+from gate.model.captures import DiskSeen
 from gate.model.document import Bucket, BucketSample, During, PushWatch, Watched
-from gate.model.incident_records import DiskSeen
 from gate.model.records import BucketSampled, ChildEnded, StageMark
 
 _LONGEST_MILLIS = 10**12  # 32 years: a journal that claims more is none of ours, and Python's dates end

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from gate import limits
 from gate.errors import ForeignTextError
-from gate.model.document import Evidence
-from gate.model.part import PartDocument
+from gate.model.document import Evidence, PartDocument
 from gate.model.records import Entry
 from gate.parse.strict_json import loads
 

@@ -13,7 +13,7 @@ from gate.judge.examining import checks_of, right_name
 from gate.judge.finding import RUN
 from gate.judge.required import Claim, required_claims
 from gate.model.basics import Label, Status
-from gate.model.examination import Check, Examination, Examined, UnknownClaim
+from gate.model.doctor import Check, Examination, Examined, UnknownClaim
 from gate.model.operators import Decision
 
 _BODIES: Final[Claim] = ("body", "every published path", RUN)  # nothing is published here, so none has a name yet

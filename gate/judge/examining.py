@@ -20,8 +20,8 @@ from gate.judge.checks.run import check_caches
 from gate.judge.checks.server_log import unreadable_summary
 from gate.judge.checks.store_log import check_store_log
 from gate.model.basics import BucketState, Status, Truth
+from gate.model.doctor import Check, ClockSeen, Examined, RightSeen, TokenSeen
 from gate.model.document import Facts
-from gate.model.examination import Check, ClockSeen, Examined, RightSeen, TokenSeen
 from gate.model.records import HttpAnswer, PlaceSeen
 from gate.parse.attic_json import parse_attic_error, parse_missing_paths
 from gate.parse.quoting import shown

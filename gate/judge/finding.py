@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from gate.judge.registry import BY_CODE
 from gate.model.basics import Phase, Status
 from gate.model.document import Build, Finding
-from gate.model.push_facts import PushAttempt
+from gate.model.facts import PushAttempt
 
 RUN = "run"
 

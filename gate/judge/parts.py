@@ -13,9 +13,8 @@ from gate.evidence.parts import policy_digest, run_differences
 from gate.judge.finding import finding, pointer
 from gate.model.basics import Label
 from gate.model.document import Facts, Finding
-from gate.model.part_facts import PartFacts
-from gate.model.part_records import GIVEN
-from gate.model.push_facts import PushPath
+from gate.model.facts import PushPath
+from gate.model.split import GIVEN, PartFacts
 
 PLAN: Final = "plan"  # the subject of the row on what was published
 _STORE: Final = "/nix/store/"

@@ -16,7 +16,7 @@ from gate.judge.parts import PLAN
 from gate.judge.registry import BY_CODE
 from gate.model.basics import Phase, Status
 from gate.model.document import Facts, Finding
-from gate.model.part_records import PARTS
+from gate.model.split import PARTS
 
 Claim = tuple[str, str, str]  # family of the code, subject, phase
 

@@ -7,21 +7,14 @@ from collections.abc import Mapping
 from typing import Literal
 
 from gate.model.basics import BucketState, Label, Status, Truth, Word, value
-from gate.model.body import Body
-from gate.model.drive import DriveTrouble
-from gate.model.incident_records import DiskSeen, Incident
-from gate.model.journal_facts import JournalFacts
-from gate.model.listening import Listening
-from gate.model.log_records import ReplicaLog, StoreLog
+from gate.model.bodies import Body, References
+from gate.model.captures import DiskSeen, Incident, ReplicaLog, StoreLog
+from gate.model.facts import JournalFacts, Push
 from gate.model.machine import Machine
 from gate.model.parsed import BuildLedger, LogEvent
-from gate.model.part_facts import PartFacts
 from gate.model.policy import Identity, Policy, Tools
-from gate.model.push_facts import Push
-from gate.model.records import PlaceSeen
-from gate.model.references import References
-from gate.model.state_told import StateTold
-from gate.model.uploads import Uploads
+from gate.model.records import DriveTrouble, Listening, PlaceSeen, StateTold, Uploads
+from gate.model.split import PartFacts, PartName, Previous
 
 SCHEMA = "publication-gate/evidence/v1"
 JUDGE_REVISION = 1
@@ -493,4 +486,28 @@ class Evidence(Facts):
     verdict: Verdict
     quarantine: QuarantineEffect
     boundary: tuple[str, ...]
+    manifest: tuple[ManifestEntry, ...]
+
+
+PART_SCHEMA = "publication-gate/part/v1"
+
+
+@value
+class PartDocument:
+    """``part.json``: all of it follows from the journal and the captures, so it is made again to be believed.
+
+    ``policy`` is the sha256 of the policy's canonical form. ``previous`` are the parts that this one was given, each
+    with its digest. ``manifest`` lists the journal and the captures.
+    """
+
+    schema: str
+    part: PartName
+    run: Identity
+    policy: str
+    tools: Tools
+    previous: tuple[Previous, ...]
+    started_at: str
+    ended_at: str
+    records: int
+    complete: bool
     manifest: tuple[ManifestEntry, ...]

@@ -1,21 +1,82 @@
-"""What the journal can say: one class a kind of record, each a value seen, none a judgement.
-
-The journal is the only source of ``evidence.json``: everything there is folded from these records
-and from the captures that they name. Times and order are the journal's own (``journal.Entry``).
-"""
+"""The records of a journal: what a run observed, one type for each kind of observation."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
 
 from gate.model.basics import Label, Phase, Truth, value
-from gate.model.incident_records import DiskLook, DiskSeen, EventsSeen, PreviousLogSeen
-from gate.model.listening import Listening
-from gate.model.log_records import ReplicaCanaries, StoreLogRead
+from gate.model.bodies import NarRead
+from gate.model.captures import DiskLook, DiskSeen, EventsSeen, PreviousLogSeen, ReplicaCanaries, StoreLogRead
 from gate.model.machine import NixConfigSeen, NixRead, ToolsFound
-from gate.model.nar_read import NarRead
-from gate.model.parsed import StateFacts
-from gate.model.part_records import LogStood, PartBegun, PartJoined, PartRejected
+from gate.model.parsed import OpenUpload, StateFacts
 from gate.model.policy import Identity, Policy, Tools
+from gate.model.split import LogStood, PartBegun, PartJoined, PartRejected
+
+
+@value
+class DriveTrouble:
+    """A drive on which the markers of a phase could not all be told, for a reason that is the drive's own.
+
+    ``scan-io``: the disk gave an error of input or output. ``other-file-system``: a folder is on another file system
+    than the drive, as when something is mounted over it. ``told`` is the first such error; so
+    many ``samples`` had one.
+    """
+
+    place: str
+    what: Literal["scan-io", "other-file-system"]
+    told: str
+    samples: int
+
+
+@value
+class Uploads:
+    """The open multipart uploads of one bucket: an upload is no object, and nobody reads it.
+
+    ``truth`` is present when they were listed before the publication and after it, unknown otherwise; ``note`` then
+    says why. ``left`` began after the look before, by the store's own clock, and were still open at the first and the
+    last look after the publication. ``others`` counts all else that was open last, and ``oldest_seconds`` is how old
+    the oldest of those was then, 0 where there are none. ``more``: the store has more of them than were looked at.
+    """
+
+    bucket: str
+    truth: Truth
+    note: str
+    left: tuple[OpenUpload, ...]
+    others: int
+    oldest_seconds: int
+    more: bool
+
+
+@value
+class StateTold:
+    """The content of a state object, read once with ``state-contents``, between two HEADs.
+
+    ``content``: ``state``; ``other-version``; ``no-state`` for whole bytes of the one object that are none; ``gone``
+    where GET says NoSuchKey or NoSuchBucket; ``unsteady`` where the answers are not all of one object (what a state
+    among them told stands all the same); ``unread``.
+    ``lineage`` is the sha256 of the lineage, in hex. An encrypted state may hide its version, its serial and its
+    lineage: those are None. ``note`` says what the bytes are when they are no state, or why they were not read.
+    """
+
+    content: Literal["state", "other-version", "no-state", "gone", "unsteady", "unread"]
+    version: int | None = None
+    serial: int | None = None
+    lineage: str | None = None
+    encrypted: bool = False
+    note: str = ""
+
+
+@value
+class Listening:
+    """Who listens at the endpoint of a workload on this machine.
+
+    ``truth``: present where the workload's own process listens there (or its child or its parent), absent where
+    another process does and nothing joins the two, unknown with ``note`` where that could not be determined.
+    ``listener`` is the identity ``<pid>:<start in kernel ticks>`` of another process that listens there.
+    """
+
+    truth: Truth
+    listener: str | None = None
+    note: str = ""
 
 
 @value

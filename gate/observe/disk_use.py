@@ -9,7 +9,7 @@ from secrets import token_hex
 
 from gate import limits
 from gate.errors import ForeignTextError, InconclusiveError
-from gate.model.incident_records import DiskRoom, DiskSeen
+from gate.model.captures import DiskRoom, DiskSeen
 from gate.model.kube import PodSeen
 from gate.model.parsed import FileLocator, KubectlLocator
 from gate.observe.kube_markers import pod_place

@@ -11,7 +11,7 @@ from typing import Final
 
 from gate import limits
 from gate.errors import ForeignTextError, InconclusiveError
-from gate.model.incident_records import EventsSeen, KubeEvent, PreviousLogSeen, Role
+from gate.model.captures import EventsSeen, KubeEvent, PreviousLogSeen, Role
 from gate.model.kube import ContainerSeen, PodSeen
 from gate.model.parsed import KubectlLocator
 from gate.observe.kubectl import Kubectl

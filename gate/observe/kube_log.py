@@ -15,7 +15,7 @@ from gate.clock import Clock
 from gate.errors import InconclusiveError
 from gate.model.kube import ContainerSeen, PodSeen
 from gate.model.parsed import KubectlLocator
-from gate.model.part_records import ContainerStood, LogStood
+from gate.model.split import ContainerStood, LogStood
 from gate.observe.kubectl import Kubectl
 from gate.parse.server_log import find_nonces, kubectl_time
 from gate.process import Capture

@@ -17,7 +17,7 @@ from gate import limits
 from gate.clock import Clock
 from gate.errors import ForeignNameError, ForeignTextError, InconclusiveError, NoNameError
 from gate.model.basics import Secret
-from gate.model.incident_records import KubeEvent
+from gate.model.captures import KubeEvent
 from gate.model.kube import ContainerSeen, KubeContext, PodSeen, Selected
 from gate.model.parsed import KubectlLocator, SecretLocator
 from gate.model.records import ChildEnded

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.model.basics import Truth
-from gate.model.listening import Listening
 from gate.model.parsed import TcpSocket
+from gate.model.records import Listening
 from gate.observe.small_file import read_small
 from gate.parse.proc_net import parse_tcp_sockets
 

@@ -13,7 +13,7 @@ from gate import limits
 from gate.clock import Clock
 from gate.errors import RefusedError
 from gate.model.basics import Secret, value
-from gate.model.nar_read import NarRead
+from gate.model.bodies import NarRead
 from gate.model.records import BodyRead, HttpAnswer
 from gate.net import HostList, plain_url
 from gate.observe.curl_hop import CurlHop, authorities

@@ -9,7 +9,7 @@ from typing import Final
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.model.basics import Label, value
-from gate.model.nar_read import NarRead
+from gate.model.bodies import NarRead
 from gate.model.parsed import NarInfo
 from gate.model.records import HttpAnswer
 from gate.net import plain_url

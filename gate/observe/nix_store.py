@@ -28,7 +28,7 @@ from gate.parse.strict_json import as_texts, loads
 from gate.process import CancelToken, SearchPath, output, scrubbed_environment
 
 if TYPE_CHECKING:
-    from gate.model.push_facts import TwinFile
+    from gate.model.facts import TwinFile
 
 FEATURES: Final = ("--extra-experimental-features", "nix-command flakes")
 DERIVATION: Final = ".drv"

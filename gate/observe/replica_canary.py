@@ -17,8 +17,8 @@ from gate import limits
 from gate.clock import rfc3339
 from gate.errors import ForeignTextError, InconclusiveError
 from gate.model.basics import Phase
+from gate.model.captures import ReplicaCanaries, ReplicaCanary, Way
 from gate.model.kube import ContainerSeen, PodSeen
-from gate.model.log_records import ReplicaCanaries, ReplicaCanary, Way
 from gate.model.parsed import KubectlLocator
 from gate.net import Http
 from gate.observe.kubectl import Kubectl, container_of

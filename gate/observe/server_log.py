@@ -20,8 +20,8 @@ from gate.clock import Clock
 from gate.errors import ForeignTextError
 from gate.model.basics import Phase, Secret
 from gate.model.parsed import FileLocator
-from gate.model.part_records import LogStood
 from gate.model.records import LogCanarySent
+from gate.model.split import LogStood
 from gate.net import Http
 from gate.observe.kube_log import KubeLogWindow
 from gate.observe.kubectl import Kubectl

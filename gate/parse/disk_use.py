@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from gate import limits
-from gate.model.incident_records import DiskRoom, DiskSeen
+from gate.model.captures import DiskRoom, DiskSeen
 from gate.parse.exec_frame import framed_records
 from gate.parse.kube_words import said
 from gate.parse.lines import decode

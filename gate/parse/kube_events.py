@@ -9,7 +9,7 @@ from typing import Final
 
 from gate import limits
 from gate.errors import ForeignTextError
-from gate.model.incident_records import KubeEvent
+from gate.model.captures import KubeEvent
 from gate.parse.kube_words import said
 from gate.parse.quoting import shown
 from gate.parse.strict_json import as_object, loads

@@ -1,4 +1,4 @@
-"""A doctor's visit: one look at everything that a run would look at, in memory. It writes, builds and pushes nothing.
+"""A doctor's visit: one look at everything that a run observes, in memory. It writes, builds and pushes nothing.
 
 It has the hands of a run (`Site`), whose journal is kept nowhere, so the same observers and the same fold say what
 there is. The one trace of it is a line in the Attic server's log: the canary, a GET that Attic answers with 500.
@@ -20,8 +20,8 @@ from gate.evidence.pushes import missing_hashes
 from gate.evidence.store_log import STORE_LOG
 from gate.journal import Journal
 from gate.model.basics import Label, Phase, Secret
-from gate.model.examination import ClockOf, ClockSeen, Examined, LogSeen, NixSeen, TokenSeen, TokenUse
-from gate.model.log_records import ReplicaCanaries, StoreLogRead
+from gate.model.captures import ReplicaCanaries, StoreLogRead
+from gate.model.doctor import ClockOf, ClockSeen, Examined, LogSeen, NixSeen, TokenSeen, TokenUse
 from gate.model.machine import NixRead
 from gate.model.records import BucketSampled, Entry, HttpAnswer, LogCanarySent, Record, StateSeen
 from gate.observe.nix_reader import Reading, ask_nix

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from gate.clock import rfc3339
 from gate.errors import ForeignTextError, InconclusiveError
-from gate.model.examination import ClockSeen, ClusterSeen, RightSeen
+from gate.model.doctor import ClockSeen, ClusterSeen, RightSeen
 from gate.model.parsed import KubectlLocator
 from gate.model.policy import Policy
 from gate.observe.kube_rights import client_version, may, server_version

@@ -11,9 +11,9 @@ from gate import __version__
 from gate.errors import ForeignTextError, InconclusiveError, NoNameError, RefusedError, StoppedError
 from gate.evidence.nix_config import unstated
 from gate.model.parsed import CacheConfig, KubectlLocator
-from gate.model.part_records import PartBegun
 from gate.model.policy import Identity, Policy
 from gate.model.records import CacheConfigSeen, RunStarted
+from gate.model.split import PartBegun
 from gate.observe.kube_trust import distrust
 from gate.observe.kubectl import kubectl_environment
 from gate.observe.nix_store import NixStore, nix_environment

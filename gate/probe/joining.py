@@ -16,9 +16,9 @@ from gate.evidence.joined import journal_name
 from gate.evidence.parts import JOURNAL, part_bytes, policy_digest, run_differences
 from gate.journal import Journal, make_folder
 from gate.model.document import Evidence
-from gate.model.part_records import PARTS, PRE, PartJoined, PartRejected, Rejection
 from gate.model.policy import SECRET_SETTINGS, Identity
 from gate.model.records import RunComplete, RunStarted, Trouble
+from gate.model.split import PARTS, PRE, PartJoined, PartRejected, Rejection
 from gate.probe.identify import identity
 from gate.probe.part_folder import SealedPart, claimed_part, verify_part
 from gate.probe.world import World

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gate.evidence.fold import SERVER_LOG
 from gate.evidence.replicas import nonces_of
 from gate.evidence.store_log import STORE_LOG
-from gate.model.log_records import StoreLogRead
+from gate.model.captures import StoreLogRead
 from gate.model.records import Entry, LogCanarySent, Trouble
 from gate.probe.site import Site
 from gate.probe.world import World

@@ -11,9 +11,8 @@ from gate.evidence.fold import Tape
 from gate.evidence.parts import part_bytes, part_document
 from gate.evidence.wire import read_part
 from gate.journal import NAME, write_file
-from gate.model.document import ManifestEntry
-from gate.model.part import PartDocument
-from gate.model.part_records import PartBegun, PartName
+from gate.model.document import ManifestEntry, PartDocument
+from gate.model.split import PartBegun, PartName
 from gate.tape import PART, captures_of, hold, names, read_tape, read_whole, stream
 
 

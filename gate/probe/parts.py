@@ -17,7 +17,6 @@ from gate.evidence.pushes import child_name
 from gate.evidence.references import outside
 from gate.evidence.upstream import is_upstream
 from gate.model.basics import Label, Phase
-from gate.model.part_records import DURING, GIVEN, POST, PRE, PUBLISH, LogStood, PartBegun, PartName, Previous
 from gate.model.records import (
     Cancelled,
     ChildEnded,
@@ -27,6 +26,7 @@ from gate.model.records import (
     RunComplete,
     Trouble,
 )
+from gate.model.split import DURING, GIVEN, POST, PRE, PUBLISH, LogStood, PartBegun, PartName, Previous
 from gate.parse.store_path import store_path
 from gate.probe.cleanliness import facts_so_far, unclean
 from gate.probe.identify import (

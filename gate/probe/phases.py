@@ -6,7 +6,7 @@ from itertools import chain
 
 from gate import limits
 from gate.model.basics import Phase
-from gate.model.incident_records import DiskLook
+from gate.model.captures import DiskLook
 from gate.model.records import BucketSampled, UploadsSeen, WorkloadSeen
 from gate.observe.bucket_index import SampleSeries, begin_sample
 from gate.observe.disk_use import look_at_disk

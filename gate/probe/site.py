@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from gate import limits
 from gate.journal import Journal, make_folder
 from gate.model.basics import Label, Secret
-from gate.model.part_records import LogStood
 from gate.model.policy import Policy, Secrets
 from gate.model.records import Entry, PathFacts, Record
+from gate.model.split import LogStood
 from gate.net import Http
 from gate.observe.attic import AtticApi
 from gate.observe.bucket_index import Sources

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from gate.model.difference import Difference, DiffRow, DiffSide, Weight
+from gate.model.diff import Difference, DiffRow, DiffSide, Weight
 from gate.render.escape import markdown_cell, plain, runner_safe
 from gate.render.view import NAME_CHARS, SENTENCE_CHARS
 

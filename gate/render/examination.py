@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gate.model.basics import Status
-from gate.model.examination import Check, Examination, UnknownClaim
+from gate.model.doctor import Check, Examination, UnknownClaim
 from gate.render.escape import plain, runner_safe
 
 _CHARS: Final = 1000

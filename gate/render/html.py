@@ -13,9 +13,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from gate.model.basics import Claim, Status, value
-from gate.model.body import Body
+from gate.model.bodies import Body
 from gate.model.document import Evidence, Stage
-from gate.model.push_facts import PushPath
+from gate.model.facts import PushPath
 from gate.render import incident, logged, view
 from gate.render.escape import plain, runner_safe
 from gate.render.view import SENTENCE_CHARS

@@ -1,8 +1,8 @@
 """What a capture looked at besides, as short sentences and rows, not yet escaped."""
 
 from gate.evidence.incident import percent
+from gate.model.captures import DiskSeen, EventsSeen, KubeEvent, PreviousLogSeen
 from gate.model.document import Evidence
-from gate.model.incident_records import DiskSeen, EventsSeen, KubeEvent, PreviousLogSeen
 from gate.render.view import Row, exact, size
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from gate.model.basics import Truth, value
+from gate.model.captures import ReplicaLog
 from gate.model.document import Evidence, Finding, ServerEvent, Skew
-from gate.model.log_records import ReplicaLog
 
 
 @value

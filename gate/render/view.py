@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from gate.evidence.bodies import longest_wait
 from gate.evidence.buckets import pace_in_words
 from gate.model.basics import Label, Status, Truth, Word, value
-from gate.model.body import Body, Read
+from gate.model.bodies import Body, Read
 from gate.model.document import Bucket, BucketSample, Evidence, Finding, Workload
-from gate.model.push_facts import Counts, PushAttempt
+from gate.model.facts import Counts, PushAttempt
 from gate.render import logged
 
 NAME_CHARS = 240  # a store path has at most 211 characters after /nix/store/ (nix: MaxPathLen)

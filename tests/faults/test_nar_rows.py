@@ -20,7 +20,7 @@ import zstandard
 from gate.clock import SystemClock
 from gate.evidence.bodies import Expected, fold_body
 from gate.model.basics import Claim, Label
-from gate.model.body import Body
+from gate.model.bodies import Body
 from gate.model.records import BodyRead, PathFacts
 from gate.net import HostList
 from gate.observe.nar_bodies import Access, Target, read_bodies

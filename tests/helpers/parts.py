@@ -15,8 +15,8 @@ from gate.journal import make_folder
 from gate.model import records as say
 from gate.model.basics import Label, Phase, Truth
 from gate.model.document import Evidence, ManifestEntry
-from gate.model.part_records import GIVEN, LogStood, PartBegun, PartJoined, PartName, Previous
 from gate.model.policy import Tools
+from gate.model.split import GIVEN, LogStood, PartBegun, PartJoined, PartName, Previous
 from gate.probe import Quiet, World, join
 from gate.probe.identify import identity
 from gate.process import CancelToken

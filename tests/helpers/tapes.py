@@ -16,9 +16,9 @@ from gate.evidence.wire import entry_line
 from gate.judge.verdict import judge
 from gate.model import records as say
 from gate.model.basics import Kind, Label, Phase, Truth
+from gate.model.bodies import NarRead
 from gate.model.document import Facts, Finding, Verdict
 from gate.model.machine import NixConfigSeen, NixRead, NixSetting, ToolIdentity, ToolsFound
-from gate.model.nar_read import NarRead
 from gate.model.policy import Identity, Policy, Tools
 from gate.parse.nix_hash import to_nix32
 from gate.parse.signature import fingerprint

@@ -25,7 +25,7 @@ from gate.lab.place import enter
 from gate.lab.s3 import RcloneStore
 from gate.lab.stack import Stack
 from gate.model.basics import Secret
-from gate.model.examination import Examination
+from gate.model.doctor import Examination
 from gate.probe import World
 from gate.probe.doctor import visit
 from gate.probe.world import Quiet

@@ -10,7 +10,7 @@ import pytest
 from gate import limits
 from gate.model import records as say
 from gate.model.basics import Secret
-from gate.model.incident_records import DiskSeen
+from gate.model.captures import DiskSeen
 from gate.observe.disk_use import disk_script, look_at_disk
 from gate.observe.kube_incident import Past, look_at_past
 from gate.observe.kubectl import Kubectl

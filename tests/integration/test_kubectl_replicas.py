@@ -9,8 +9,8 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.model.basics import Phase, Truth
+from gate.model.captures import ReplicaCanary
 from gate.model.kube import PodSeen
-from gate.model.log_records import ReplicaCanary
 from gate.model.parsed import KubectlLocator
 from gate.observe.kube_markers import look_at
 from gate.observe.kubectl import Kubectl

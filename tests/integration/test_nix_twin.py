@@ -10,7 +10,7 @@ from gate.clock import SystemClock
 from gate.errors import InconclusiveError
 from gate.evidence.twin_plan import differences, plan_twin
 from gate.lab.sources import write_flake
-from gate.model.push_facts import TwinFile
+from gate.model.facts import TwinFile
 from gate.model.records import PathFacts
 from gate.observe.nix_build import build, evaluate
 from gate.observe.nix_store import NixStore, nix_environment

@@ -8,7 +8,7 @@ from typing import Any
 from gate.model import records
 from gate.model.basics import Label, Phase, Word
 from gate.model.machine import NixRead
-from gate.model.part_records import PartName, Previous
+from gate.model.split import PartName, Previous
 from tests.helpers import parts, tapes
 from tests.helpers.parts import Split, healthy
 from tests.liars.lie import Hearer, Lie, Party

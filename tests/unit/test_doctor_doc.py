@@ -12,7 +12,7 @@ from gate.cli.main import main
 from gate.judge.check_kinds import KINDS
 from gate.judge.examination import examine
 from gate.model.basics import BucketState
-from gate.model.examination import LogSeen
+from gate.model.doctor import LogSeen
 from gate.render.examination import examination_text
 from tests.helpers import tapes
 from tests.unit.judge import test_examination as judged

@@ -6,7 +6,7 @@ from itertools import groupby
 from gate import limits
 from gate.evidence.bodies import NON_REPRODUCIBLE, REFUSED, waits
 from gate.judge.finding import finding
-from gate.model.body import Body, Read
+from gate.model.bodies import Body, Read
 from gate.model.document import Facts, Finding
 
 

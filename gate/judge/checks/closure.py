@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gate.judge.finding import finding
+from gate.model.bodies import References
 from gate.model.document import Facts, Finding
-from gate.model.references import References
 
 _WORDS = {"lost": "are nowhere", "elsewhere": "only another source may have", "unread": "could not be told"}
 

@@ -11,8 +11,8 @@ from typing import Final
 from gate.evidence.incident import is_full, lacks_room, percent
 from gate.judge.finding import finding, pointer
 from gate.model.basics import Phase
+from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, PreviousLogSeen
 from gate.model.document import Facts, Finding
-from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, PreviousLogSeen
 
 _PREVIOUS: Final = "previous logs"
 

@@ -8,7 +8,7 @@ from gate.evidence.bodies import STATUS_OF, WHOLE, standing_code
 from gate.judge.checks.store import canary_is_due
 from gate.judge.finding import finding
 from gate.model.basics import BucketState, Claim, Label, Status
-from gate.model.body import Body
+from gate.model.bodies import Body
 from gate.model.document import Facts, Finding
 
 BODIES: Final = "bodies"

@@ -8,8 +8,8 @@ from gate.judge.checks.incident import disk_words, full_disks
 from gate.judge.finding import finding, how_ended
 from gate.model.basics import Claim, Label, Status, Truth
 from gate.model.document import Facts, Finding
+from gate.model.facts import PushAttempt, PushPath
 from gate.model.policy import Policy
-from gate.model.push_facts import PushAttempt, PushPath
 from gate.parse.push_log import CONTRADICTED
 
 REPRESENTATIVE: Final = "representative"  # the subject of the row on whether enough was really written

@@ -7,7 +7,7 @@ from gate import limits
 from gate.evidence.bodies import WHOLE
 from gate.judge.finding import finding
 from gate.model.basics import Label, Status
-from gate.model.body import Body
+from gate.model.bodies import Body
 from gate.model.document import Facts, Finding
 from gate.model.machine import NixRead
 

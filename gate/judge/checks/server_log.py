@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from gate import limits
 from gate.judge.finding import finding
 from gate.model.basics import Phase, Truth
+from gate.model.captures import ReplicaLog, StoreLog
 from gate.model.document import Facts, Finding, ServerEvent, ServerLog, Skew
-from gate.model.log_records import ReplicaLog, StoreLog
 from gate.parse.server_log import is_doubt, speaks_of_storage
 
 ABSENT_SOURCE = "server-log"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gate.judge.finding import finding
 from gate.model.basics import Phase, Status, Truth
 from gate.model.document import Facts, Finding, State
-from gate.model.state_told import StateTold
+from gate.model.records import StateTold
 
 ABSENT_SOURCE = "state"
 _STATE = "state"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gate.judge.finding import finding
 from gate.model.basics import Phase, Truth
 from gate.model.document import Facts, Finding
-from gate.model.uploads import Uploads
+from gate.model.records import Uploads
 
 _HOUR = 3600
 

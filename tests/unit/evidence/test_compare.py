@@ -19,12 +19,11 @@ from gate.evidence.compare_servers import epoch_rows
 from gate.evidence.compare_store import bucket_rows, marker_rows, state_rows
 from gate.model import records as say
 from gate.model.basics import BucketState, Status, Truth, Word
-from gate.model.difference import Difference, DiffRow
+from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent, StoreLog
+from gate.model.diff import Difference, DiffRow
 from gate.model.document import Bucket, Evidence, ServerEvent, Workload
-from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent
-from gate.model.log_records import StoreLog
 from gate.model.parsed import LogEvent
-from gate.model.state_told import StateTold
+from gate.model.records import StateTold
 from gate.seal import assemble
 from tests.helpers import tapes
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gate import limits
 from gate.evidence.coverage import fold_coverage, fresh_count, written, wrote_nothing
 from gate.model.basics import Claim, Label, Truth
-from gate.model.push_facts import Push, PushPath
+from gate.model.facts import Push, PushPath
 from tests.helpers import tapes
 
 LARGE, SMALL = limits.ATTIC_CHUNKED_BYTES, limits.ATTIC_CHUNKED_BYTES - 1

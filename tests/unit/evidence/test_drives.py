@@ -7,7 +7,7 @@ import pytest
 from gate.evidence.drives import fold_drives
 from gate.model import records as say
 from gate.model.basics import Phase, Truth
-from gate.model.drive import DriveTrouble
+from gate.model.records import DriveTrouble
 from tests.helpers import tapes
 
 EIO = "/data/attic: Input/output error"

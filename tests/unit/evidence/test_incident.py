@@ -1,7 +1,7 @@
 import pytest
 
 from gate.evidence.incident import fold_incident, percent
-from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, Incident, PreviousLogSeen
+from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, Incident, PreviousLogSeen
 from tests.helpers import tapes
 
 DISK = DiskSeen(place="file:///data", space=DiskRoom(total=100, used=20, free=70))

@@ -15,7 +15,7 @@ from gate.evidence.wire import entry_line
 from gate.model import records as say
 from gate.model.basics import Label, Phase, Word
 from gate.model.document import Evidence, ManifestEntry
-from gate.model.part_records import PartJoined, PartName, PartRejected, Previous
+from gate.model.split import PartJoined, PartName, PartRejected, Previous
 from gate.seal import assemble
 from tests.helpers import parts, tapes
 from tests.helpers.parts import Split, healthy, replace_set, without

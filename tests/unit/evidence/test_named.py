@@ -10,7 +10,7 @@ from gate.errors import ForeignTextError
 from gate.evidence.named import Asked, Named, judge_read, named_path, not_read
 from gate.evidence.upstream import is_upstream
 from gate.model.basics import Label, Status, Truth
-from gate.model.nar_read import NarRead
+from gate.model.bodies import NarRead
 from gate.model.records import BodyRead, HttpAnswer, PathFacts
 from gate.parse.signature import fingerprint
 

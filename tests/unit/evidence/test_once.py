@@ -11,7 +11,7 @@ from gate.evidence.references import fold_references
 from gate.evidence.uploads import fold_uploads
 from gate.model import records as say
 from gate.model.basics import Label, Phase, Truth
-from gate.model.log_records import ReplicaCanaries, ReplicaCanary, StoreLogRead
+from gate.model.captures import ReplicaCanaries, ReplicaCanary, StoreLogRead
 from tests.helpers import tapes
 from tests.helpers.tapes import Run, answer, healthy
 

@@ -11,7 +11,7 @@ from gate.evidence.pushes import fresh_before
 from gate.evidence.twin_plan import LEAST_BYTES, differences, modelled, plan_twin, twin_due_after, why_no_twin
 from gate.model import records as say
 from gate.model.basics import Label
-from gate.model.push_facts import TwinFile
+from gate.model.facts import TwinFile
 from tests.helpers import tapes
 from tests.helpers.tapes import answer
 

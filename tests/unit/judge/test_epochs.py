@@ -7,7 +7,7 @@ import pytest
 
 from gate.model import records as say
 from gate.model.basics import Phase, Truth
-from gate.model.listening import Listening
+from gate.model.records import Listening
 from tests.helpers import tapes
 from tests.helpers.tapes import Run, healthy
 

@@ -12,8 +12,8 @@ from gate.judge.check_kinds import BY_NAME, KINDS, kind_of
 from gate.judge.examination import examine
 from gate.model import records as say
 from gate.model.basics import BucketState, Phase, Status, Truth, Word
-from gate.model.document import Facts
-from gate.model.examination import (
+from gate.model.captures import DiskRoom, DiskSeen, ReplicaLog, StoreLog
+from gate.model.doctor import (
     Check,
     ClockSeen,
     ClusterSeen,
@@ -24,10 +24,9 @@ from gate.model.examination import (
     RightSeen,
     TokenSeen,
 )
-from gate.model.incident_records import DiskRoom, DiskSeen
-from gate.model.listening import Listening
-from gate.model.log_records import ReplicaLog, StoreLog
+from gate.model.document import Facts
 from gate.model.parsed import LogEvent
+from gate.model.records import Listening
 from tests.helpers import tapes
 from tests.helpers.tapes import answer
 

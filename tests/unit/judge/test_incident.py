@@ -6,8 +6,8 @@ import pytest
 
 from gate.model import records as say
 from gate.model.basics import Phase
+from gate.model.captures import DiskLook, DiskRoom, DiskSeen, EventsSeen, KubeEvent, PreviousLogSeen
 from gate.model.document import Finding
-from gate.model.incident_records import DiskLook, DiskRoom, DiskSeen, EventsSeen, KubeEvent, PreviousLogSeen
 from gate.model.records import Record
 from gate.probe.cleanliness import unclean
 from tests.helpers import tapes

@@ -8,8 +8,8 @@ from gate.evidence.replicas import ONLY_ONE, pods_of_canary
 from gate.judge.verdict import judge
 from gate.model import records as say
 from gate.model.basics import Phase, Status, Truth
+from gate.model.captures import ReplicaCanaries, ReplicaCanary
 from gate.model.document import Finding
-from gate.model.log_records import ReplicaCanaries, ReplicaCanary
 from gate.parse.server_log import parse_server_log
 from tests.helpers import tapes
 from tests.helpers.tapes import Run, healthy

@@ -19,7 +19,7 @@ from gate.judge.standing import past_of
 from gate.judge.verdict import fold_verdict, judge
 from gate.model import records as say
 from gate.model.basics import EXIT_CODES, BucketState, Kind, Phase, Status, Word
-from gate.model.incident_records import DiskRoom, DiskSeen
+from gate.model.captures import DiskRoom, DiskSeen
 from gate.model.machine import NixConfigSeen
 from gate.seal import assemble
 from tests.helpers import tapes

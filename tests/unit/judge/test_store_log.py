@@ -10,8 +10,8 @@ import pytest
 from gate import limits
 from gate.model import records as say
 from gate.model.basics import Status, Truth, Word
+from gate.model.captures import StoreLogRead
 from gate.model.document import Finding
-from gate.model.log_records import StoreLogRead
 from gate.parse.server_log import ServerLogParser
 from tests.helpers import tapes
 from tests.helpers.tapes import Run, healthy

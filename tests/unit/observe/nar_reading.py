@@ -8,7 +8,7 @@ import zstandard
 
 from gate.clock import SystemClock
 from gate.model.basics import Label, Secret
-from gate.model.nar_read import NarRead
+from gate.model.bodies import NarRead
 from gate.model.records import BodyRead
 from gate.net import HostList
 from gate.observe.nar_bodies import Access, Target, read_bodies

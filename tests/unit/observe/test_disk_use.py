@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.model.incident_records import DiskSeen
+from gate.model.captures import DiskSeen
 from gate.observe.disk_use import look_at_disk
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from gate import limits
 from gate.model.basics import Phase, Truth
-from gate.model.listening import Listening
+from gate.model.records import Listening
 from gate.observe.listener import look_at_listener
 from gate.observe.workload import look
 

@@ -10,7 +10,7 @@ import pytest
 from gate.clock import SystemClock
 from gate.model.kube import ContainerSeen, PodSeen
 from gate.model.parsed import KubectlLocator
-from gate.model.part_records import LogStood
+from gate.model.split import LogStood
 from gate.observe.kube_log import KubeLogWindow
 from gate.observe.kubectl import Kubectl
 from gate.observe.server_log import LogWindow, open_window

@@ -11,7 +11,7 @@ import zstandard
 
 from gate import limits
 from gate.model.basics import Label
-from gate.model.nar_read import NarRead
+from gate.model.bodies import NarRead
 from gate.parse.nix_hash import to_nix32
 from tests.unit.observe.nar_reading import (
     HASH,

@@ -10,8 +10,8 @@ from werkzeug import Request, Response
 from gate.clock import SystemClock
 from gate.errors import InconclusiveError
 from gate.model.basics import Phase
+from gate.model.captures import ReplicaCanaries, ReplicaCanary
 from gate.model.kube import ContainerSeen, PodSeen
-from gate.model.log_records import ReplicaCanaries, ReplicaCanary
 from gate.model.parsed import KubectlLocator
 from gate.observe.kubectl import Kubectl
 from gate.observe.replica_canary import Asking, send_to_replicas

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError
-from gate.model.incident_records import DiskRoom, DiskSeen
+from gate.model.captures import DiskRoom, DiskSeen
 from gate.parse.disk_use import disk_seen, parse_disk_frame
 
 HEAD = "Filesystem     1024-blocks     Used Available Capacity Mounted on\n"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gate import limits
 from gate.errors import ForeignTextError
-from gate.model.incident_records import KubeEvent
+from gate.model.captures import KubeEvent
 from gate.parse.kube_events import parse_events
 
 OLD: dict[str, Any] = {

@@ -14,7 +14,7 @@ from gate.judge.boundary import BOUNDARY, SPOT_BY_NAME
 from gate.model import records as say
 from gate.model.basics import Phase, Truth, Word
 from gate.model.document import Evidence
-from gate.model.part_records import PartName
+from gate.model.split import PartName
 from gate.probe import join, joining
 from gate.probe.part_folder import seal_part, verify_part
 from gate.seal import finalize, verify

@@ -7,9 +7,9 @@ from typing import Any, cast
 from gate.clock import SystemClock
 from gate.model import records as say
 from gate.model.basics import Phase
-from gate.model.log_records import ReplicaCanaries, ReplicaCanary, StoreLogRead
-from gate.model.part_records import LogStood
+from gate.model.captures import ReplicaCanaries, ReplicaCanary, StoreLogRead
 from gate.model.policy import Policy
+from gate.model.split import LogStood
 from gate.observe.server_log import LogWindow
 from gate.probe.logs import capture_logs
 from gate.probe.parts import _open_logs, _stood

@@ -9,7 +9,7 @@ from gate.evidence.fold import Tape
 from gate.evidence.parts import head
 from gate.model import records as say
 from gate.model.machine import ToolsFound
-from gate.model.part_records import PRE, PartBegun
+from gate.model.split import PRE, PartBegun
 from gate.probe.identify import start
 from gate.probe.tools import Programs
 from tests.helpers import parts, tapes

@@ -11,8 +11,8 @@ import pytest
 from gate.errors import InconclusiveError
 from gate.model import records as say
 from gate.model.basics import Label
+from gate.model.facts import TwinFile
 from gate.model.policy import Secrets
-from gate.model.push_facts import TwinFile
 from gate.probe import plan, twin
 from gate.process import CancelToken
 from tests.helpers import tapes

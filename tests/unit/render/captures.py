@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent, PreviousLogSeen
 from gate.model.document import Evidence
-from gate.model.incident_records import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent, PreviousLogSeen
 from tests.unit.render import samples
 
 STORE = "kubectl://nix-cache/statefulset/rustfs?container=rustfs"

@@ -3,12 +3,11 @@
 from typing import Any
 
 from gate.model.basics import BucketState, Claim, Kind, Label, Status, Truth
-from gate.model.body import Body, Read
+from gate.model.bodies import Body, NarRead, Read
 from gate.model.document import Bucket, BucketSample, Canary, Finding, PhaseFacts, Stage, State, Workload
-from gate.model.nar_read import NarRead
+from gate.model.facts import Counts, PushAttempt, PushPath
 from gate.model.parsed import Announced, PushError
 from gate.model.policy import Policy
-from gate.model.push_facts import Counts, PushAttempt, PushPath
 from gate.model.records import MarkerSeen, PlaceSeen
 
 DIGEST = "4f2c1d" * 10 + "abcd"

@@ -22,10 +22,9 @@ from gate.model.document import (
     Subject,
     Verdict,
 )
-from gate.model.journal_facts import Captured, JournalFacts, Stopped
+from gate.model.facts import Captured, JournalFacts, Push, Stopped
 from gate.model.parsed import BuildLedger, LedgerPath, Masked
 from gate.model.policy import Identity, Tools
-from gate.model.push_facts import Push
 from tests.unit.render.parts import (
     BOUNDARY,
     BUCKETS,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import example, given, settings
 
-from gate.model.difference import Difference, DiffRow, DiffSide, Weight
+from gate.model.diff import Difference, DiffRow, DiffSide, Weight
 from gate.render import difference
 from tests.unit.render.hostile import everywhere, hostile_text
 from tests.unit.render.runner_parser import commands

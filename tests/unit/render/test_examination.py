@@ -2,7 +2,7 @@
 
 from gate.judge.command_verdict import decide
 from gate.model.basics import Status
-from gate.model.examination import Check, Examination, UnknownClaim
+from gate.model.doctor import Check, Examination, UnknownClaim
 from gate.render.examination import examination_text
 
 

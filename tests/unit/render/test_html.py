@@ -9,8 +9,8 @@ from html import unescape
 import pytest
 
 from gate.model.basics import Claim, Status, Truth
+from gate.model.captures import ReplicaLog, StoreLog
 from gate.model.document import Evidence
-from gate.model.log_records import ReplicaLog, StoreLog
 from gate.model.parsed import LogEvent
 from gate.render import html, view
 from tests.unit.render import parts, samples

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gate.model.incident_records import Incident
+from gate.model.captures import Incident
 from gate.render import html, markdown, text
 from tests.unit.render import samples
 from tests.unit.render.captures import EVENTS, INCIDENT, STORE, captured

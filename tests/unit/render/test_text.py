@@ -6,8 +6,8 @@ import pytest
 
 from gate import limits
 from gate.model.basics import BucketState, Status, Truth
+from gate.model.captures import ReplicaLog, StoreLog
 from gate.model.document import Evidence, Skew
-from gate.model.log_records import ReplicaLog, StoreLog
 from gate.render import text
 from tests.unit.render import parts, samples
 

@@ -13,7 +13,7 @@ import pytest
 from gate.evidence.compare_around import setting_rows
 from gate.judge.acceptance import weaker
 from gate.model.basics import Kind
-from gate.model.difference import Weight
+from gate.model.diff import Weight
 from gate.model.policy import POLICY_SETTINGS, SECRET_SETTINGS, TOOL_SETTINGS, Policy, Tools
 from gate.model.setting import Setting, settings_of
 from gate.seal import assemble

@@ -1,4 +1,4 @@
-"""What ``doctor`` sees and says: whether each thing that a pass rests on can be observed with these settings."""
+"""The answer of ``doctor``: its checks, and the claims of a pass that they decide."""
 
 from collections.abc import Mapping
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What two captures, or two runs, differ in: rows of before and after, each with its weight."""
+"""The answer of ``diff``: what differs between two evidence folders."""
 
 from enum import StrEnum
 
