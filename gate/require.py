@@ -18,14 +18,14 @@ from gate.errors import ForeignTextError, InconclusiveError, RefusedError
 from gate.evidence.statement import read_statement
 from gate.github.api import GitHub
 from gate.github.artifacts import blob, branch_commit, file_at, last_change, merge_base, repository_facts, tree
-from gate.github.event import read_event
 from gate.github.evidence import Attest, Finder
 from gate.github.history import Attempts, Governing, trusted_place
 from gate.judge.acceptance import blocked, conclude, moment, not_needed, objections, reason
 from gate.judge.guarded import guarded_changes, must_be_read, relies
 from gate.judge.standing import fold_standing
 from gate.model.gating import Answer, Change, QuarantinePolicy, Reason, RequirePolicy, Standing, Statement, TrustedPlace
-from gate.parse.cache_place import plain_place
+from gate.parse.addresses import plain_place
+from gate.parse.github_event import read_event
 from gate.settings.profiles import find_profile
 from gate.settings.quarantine import read_quarantine
 from gate.settings.require import demand_of, read_require, subject_of

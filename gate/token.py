@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from gate import limits
 from gate.errors import RefusedError
 from gate.model.basics import Secret, value
-from gate.parse.names import is_cache_name
+from gate.parse.text import is_cache_name
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey

@@ -6,7 +6,7 @@ from fuzz.contract import tried
 from fuzz.target import Target, recordings
 from gate.limits import ERROR_TEXT_CHARS
 from gate.parse.attic_json import parse_attic_error, parse_cache_config, parse_missing_paths
-from gate.parse.signature import public_key
+from gate.parse.narinfo import public_key
 from gate.parse.store_path import store_hash
 
 

@@ -1,11 +1,10 @@
-"""`gate.parse.address`, `cache_place` and `http_cache`: what is plain, what is one place, and a cache's short word."""
+"""`gate.parse.addresses` and `http_cache`: what is plain, what is one place, and a cache's short word."""
 
 from ipaddress import ip_address
 
 from fuzz.contract import text
 from fuzz.target import Target
-from gate.parse.address import odd_address, odd_host
-from gate.parse.cache_place import cache_place, same_cache
+from gate.parse.addresses import cache_place, odd_address, odd_host, same_cache
 from gate.parse.http_cache import from_a_cache, kept_lines, network_before
 
 

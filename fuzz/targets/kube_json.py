@@ -1,4 +1,4 @@
-"""`gate.parse.kube_json`: every name that may come to stand in a command has the form of one; no secret is quoted."""
+"""`gate.parse.kubernetes`: every name that may come to stand in a command has the form of one; no secret is quoted."""
 
 import json
 import re
@@ -9,10 +9,20 @@ from fuzz.target import Target
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.model.kube import PodSeen
-from gate.parse.kube_events import parse_events
-from gate.parse.kube_json import parse_kubeconfig, parse_pod, parse_pods, parse_secret, parse_workload
-from gate.parse.kube_rights import parse_client_version, parse_review, parse_server_version, response_date
-from gate.parse.kube_words import COMPLAINT_CHARS, complaint
+from gate.parse.kubernetes import (
+    COMPLAINT_CHARS,
+    complaint,
+    parse_client_version,
+    parse_events,
+    parse_kubeconfig,
+    parse_pod,
+    parse_pods,
+    parse_review,
+    parse_secret,
+    parse_server_version,
+    parse_workload,
+    response_date,
+)
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 _CANARY = b64encode(b"canary-of-a-secret").decode()

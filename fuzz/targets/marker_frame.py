@@ -1,4 +1,4 @@
-"""`gate.parse.marker_frame`, `exec_frame`, `disk_use`, `disk_words`: a frame is whole, of this nonce, or is none."""
+"""`gate.parse.exec_frames`, `exec_frame`, `disk_use`, `disk_words`: a frame is whole, of this nonce, or is none."""
 
 from hashlib import sha256
 
@@ -6,9 +6,8 @@ from fuzz.contract import tried
 from fuzz.target import Target
 from gate import limits
 from gate.model.kube import MarkerFrame
-from gate.parse.disk_use import parse_disk_frame
-from gate.parse.disk_words import OTHER_FILE_SYSTEM, is_io_error, is_other_file_system
-from gate.parse.marker_frame import newest_frame, parse_frame
+from gate.parse.exec_frames import newest_frame, parse_frame
+from gate.parse.host_files import OTHER_FILE_SYSTEM, is_io_error, is_other_file_system, parse_disk_frame
 
 _NONCE = "nonce-1"
 _BANNER = b"Defaulted container\n"

@@ -6,7 +6,7 @@ from fuzz.codecs import CODECS, compressed, inflated
 from fuzz.contract import pieces
 from fuzz.target import Target
 from gate.parse.nar import NarMeter, sniff
-from gate.parse.nix_hash import to_nix32
+from gate.parse.store_path import to_nix32
 from tests.helpers.nars import File, Folder, Link, nar
 
 _MOST = 1 << 20

@@ -4,8 +4,7 @@ from fuzz.contract import tried
 from fuzz.target import Target, bodies, recordings
 from gate.model.parsed import NarInfo
 from gate.parse.narinfo import check_url, parse_narinfo
-from gate.parse.nix_hash import sha256_nix32
-from gate.parse.store_path import from_base_name, store_path
+from gate.parse.store_path import from_base_name, sha256_nix32, store_path
 
 _PATH = "/nix/store/8iv5j0f2difw6wg9vwj9r2raacb08fkv-deadnix"
 _ONCE = (b"StorePath", b"URL", b"Compression", b"NarHash", b"NarSize", b"References", b"Deriver", b"FileSize")

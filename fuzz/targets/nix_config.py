@@ -1,10 +1,10 @@
-"""`gate.parse.nix_config`: settings are read as Nix gives them, or refused, and no other names are kept."""
+"""`gate.parse.nix_commands`: settings are read as Nix gives them, or refused, and no other names are kept."""
 
 import json
 
 from fuzz.target import Target
 from gate.errors import ForeignTextError
-from gate.parse.nix_config import WATCHED, parse_nix_config
+from gate.parse.nix_commands import WATCHED, parse_nix_config
 
 
 def check(data: bytes) -> None:

@@ -1,10 +1,9 @@
-"""`gate.parse.nix_json`: what Nix is read to say of paths is in canonical form, or is foreign."""
+"""`gate.parse.nix_commands`: what Nix is read to say of paths is in canonical form, or is foreign."""
 
 from fuzz.contract import tried
 from fuzz.target import Target, recordings
-from gate.parse.nix_hash import sha256_nix32
-from gate.parse.nix_json import parse_build, parse_path_info, parse_settings
-from gate.parse.store_path import store_path
+from gate.parse.nix_commands import parse_build, parse_path_info, parse_settings
+from gate.parse.store_path import sha256_nix32, store_path
 
 
 def check(data: bytes) -> None:

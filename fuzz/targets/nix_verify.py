@@ -1,7 +1,7 @@
-"""`gate.parse.nix_verify`: no words of Nix, and none of a cache within them, say that a path came whole."""
+"""`gate.parse.nix_commands`: no words of Nix, and none of a cache within them, say that a path came whole."""
 
 from fuzz.target import Target
-from gate.parse.nix_verify import read_verify
+from gate.parse.nix_commands import read_verify
 
 _OUTCOMES = {"wrong", "cut", "untrusted", "absent", "denied", "tls", "connect", "other"}
 

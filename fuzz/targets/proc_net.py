@@ -1,10 +1,10 @@
-"""`gate.parse.proc_net`: a row of the kernel's list is one socket, and its numbers are those of the row."""
+"""`gate.parse.host_files`: a row of the kernel's list is one socket, and its numbers are those of the row."""
 
 from ipaddress import ip_address
 
 from fuzz.contract import tried
 from fuzz.target import Target
-from gate.parse.proc_net import parse_tcp_sockets
+from gate.parse.host_files import parse_tcp_sockets
 
 _HEAD = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 

@@ -7,8 +7,8 @@ from fuzz.target import Target, recordings
 from gate import limits
 from gate.model.basics import Claim
 from gate.model.parsed import PushReport
-from gate.parse.lines import strip_escapes
 from gate.parse.push_log import PushLogParser, ResultNames, parse_push_log
+from gate.parse.text import strip_escapes
 
 _NAME = re.compile(r"/nix/store/[0-9a-z]{32}-[0-9A-Za-z+\-._?=]{1,211}")
 _FIXED = tuple(f"/nix/store/{digit * 32}-{name}" for digit, name in (("0", "a"), ("1", "b.c"), ("z", "d")))

@@ -3,8 +3,15 @@
 from fuzz.contract import pieces
 from fuzz.target import Target, recordings
 from gate import limits
-from gate.parse.known_events import is_routine_of_server, is_routine_of_store
-from gate.parse.server_log import ServerLogParser, find_nonces, is_of_canary, kubectl_time, parse_server_log
+from gate.parse.server_log import (
+    ServerLogParser,
+    find_nonces,
+    is_of_canary,
+    is_routine_of_server,
+    is_routine_of_store,
+    kubectl_time,
+    parse_server_log,
+)
 
 _KEEP = 20
 

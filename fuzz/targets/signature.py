@@ -1,4 +1,4 @@
-"""`gate.parse.signature`: only the key's own signature over the very same facts is one."""
+"""`gate.parse.narinfo`: only the key's own signature over the very same facts is one."""
 
 from base64 import b64decode, b64encode
 from functools import cache
@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fuzz.contract import text, tried
 from fuzz.target import Target
-from gate.parse.signature import fingerprint, key_name, public_key, verify
+from gate.parse.narinfo import fingerprint, key_name, public_key, verify
 
 _PATH = "/nix/store/8iv5j0f2difw6wg9vwj9r2raacb08fkv-deadnix"
 _FACTS = fingerprint(_PATH, f"sha256:{'0' * 52}", 120, [_PATH])

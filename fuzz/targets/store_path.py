@@ -1,9 +1,18 @@
-"""`gate.parse.store_path` and `gate.parse.nix_hash`: what is taken is its own canonical form, and comes back."""
+"""`gate.parse.store_path` and `gate.parse.store_path`: what is taken is its own canonical form, and comes back."""
 
 from fuzz.contract import text, tried
 from fuzz.target import Target
-from gate.parse.nix_hash import base64_bytes, from_nix32, sha256_nix32, to_nix32
-from gate.parse.store_path import base_name, from_base_name, hash_part, store_hash, store_path
+from gate.parse.store_path import (
+    base64_bytes,
+    base_name,
+    from_base_name,
+    from_nix32,
+    hash_part,
+    sha256_nix32,
+    store_hash,
+    store_path,
+    to_nix32,
+)
 
 _PATH = "/nix/store/8iv5j0f2difw6wg9vwj9r2raacb08fkv-deadnix-0.1+x_y?z=.tar.gz"
 

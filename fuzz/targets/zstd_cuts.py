@@ -1,10 +1,10 @@
-"""`gate.parse.zstd_cuts`: the parts are the stream, none is empty, and none holds more than it may."""
+"""`gate.parse.inflate`: the parts are the stream, none is empty, and none holds more than it may."""
 
 from fuzz.codecs import compressed
 from fuzz.contract import pieces
 from fuzz.target import Target
 from gate import limits
-from gate.parse.zstd_cuts import ZstdCuts
+from gate.parse.inflate import ZstdCuts
 
 
 def check(data: bytes) -> None:

@@ -19,7 +19,7 @@ from gate import limits
 from gate.cli.outcome import Outcome, report
 from gate.cli.parameters import AsFormat, Config, JsonInto
 from gate.errors import ForeignTextError, RefusedError
-from gate.parse.names import is_cache_name
+from gate.parse.text import is_cache_name
 from gate.settings import BY_NAME
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class _Where:
         minting: bool = False,
     ) -> None:
         from gate.cli.signing import checked_place
-        from gate.parse.signature import public_key as checked_key
+        from gate.parse.narinfo import public_key as checked_key
 
         self.attic = cache_url is None
         self.given_key = public_key

@@ -93,8 +93,8 @@ def _feed_bare(parser: _Parser, stream: BinaryIO) -> tuple[int, int]:
 
     How many lines had that, and how many lines with a text there are.
     """
-    from gate.parse.lines import LineSplitter
     from gate.parse.log_heads import JobLogHeads
+    from gate.parse.text import LineSplitter
 
     heads, splitter, lines = JobLogHeads(), LineSplitter(), 0
     for piece in _pieces(stream, limits.LOG_FILE_BYTES):

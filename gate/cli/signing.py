@@ -13,7 +13,7 @@ from gate.errors import ForeignTextError, InconclusiveError, RefusedError
 from gate.model.basics import Secret
 from gate.model.parsed import FileLocator, SecretLocator
 from gate.parse.locator import parse_secret_locator
-from gate.parse.quoting import shown
+from gate.parse.text import shown
 
 if TYPE_CHECKING:
     from gate.clock import Clock

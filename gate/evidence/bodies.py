@@ -16,9 +16,8 @@ from gate.model.parsed import NarInfo
 from gate.model.records import BodyRead, HttpAnswer, PathFacts
 from gate.parse.attic_json import parse_attic_error
 from gate.parse.http_cache import from_a_cache
-from gate.parse.narinfo import check_url, leads_elsewhere, parse_narinfo
+from gate.parse.narinfo import check_url, fingerprint, leads_elsewhere, parse_narinfo, verify
 from gate.parse.s3 import parse_fault
-from gate.parse.signature import fingerprint, verify
 from gate.parse.store_path import STORE_DIR
 
 WHOLE: Final = "body-whole"

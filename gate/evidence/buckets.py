@@ -17,7 +17,7 @@ from gate.evidence.log_join import moment
 from gate.model.basics import BucketState, Truth
 from gate.model.document import Bucket, BucketSample, SamplePace
 from gate.model.records import BucketSampled, HttpAnswer, OriginSampled, PlaceSeen
-from gate.parse.disk_words import NO_ANSWER
+from gate.parse.host_files import NO_ANSWER
 from gate.parse.s3 import parse_fault, parse_listing
 from gate.parse.strict_json import loads
 

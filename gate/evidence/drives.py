@@ -5,7 +5,7 @@ from typing import Literal
 
 from gate import limits
 from gate.model.records import BucketSampled, DriveTrouble, PlaceSeen
-from gate.parse.disk_words import is_io_error, is_other_file_system
+from gate.parse.host_files import is_io_error, is_other_file_system
 
 What = Literal["scan-io", "other-file-system"]
 

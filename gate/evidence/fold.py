@@ -35,7 +35,7 @@ from gate.model.machine import NixConfigSeen, NixRead, ToolsFound
 from gate.model.policy import Policy
 from gate.parse.attic_json import parse_cache_config
 from gate.parse.http_cache import network_before
-from gate.parse.signature import key_name
+from gate.parse.narinfo import key_name
 
 Captures = Mapping[str, Callable[[], Iterable[bytes]]]
 SERVER_LOG = "server.log"

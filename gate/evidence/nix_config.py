@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from gate.model.machine import NixConfigSeen, NixSetting
-from gate.parse.cache_place import same_cache
+from gate.parse.addresses import same_cache
 
 # The values that weaken nothing, by setting; Nix's own default never does, but for `sandbox` and `builders`.
 _GOOD: Final[Mapping[str, tuple[str, ...]]] = {

@@ -17,8 +17,8 @@ from gate.model.facts import Counts, Push, PushAttempt, PushPath
 from gate.model.parsed import PushLine, PushReport
 from gate.model.records import ChildEnded, MissingAsked, PathFacts, PushSetKnown
 from gate.parse.attic_json import parse_missing_paths
+from gate.parse.narinfo import key_name
 from gate.parse.push_log import CONTRADICTED, PushLogParser
-from gate.parse.signature import key_name
 from gate.parse.store_path import hash_part
 
 

@@ -12,8 +12,7 @@ from gate.errors import ForeignTextError
 from gate.model.bodies import Gap, References
 from gate.model.records import HttpAnswer, PathFacts, PushSetKnown, ReferenceLooked, ReferencesKnown
 from gate.parse.attic_json import parse_attic_error
-from gate.parse.narinfo import parse_narinfo
-from gate.parse.signature import key_name
+from gate.parse.narinfo import key_name, parse_narinfo
 
 _OK: Final = 200
 _NOT_FOUND: Final = 404

@@ -1,7 +1,7 @@
 """The store's own log: what RustFS says of its drives while the cache is published to.
 
 RustFS logs at ERROR what is an answer to a client, too (an object that is not there: rustfs issue 1146). What is known
-to be such an answer is set aside (`gate.parse.known_events`); every other line at WARN and ERROR is its trouble.
+to be such an answer is set aside (`gate.parse.server_log`); every other line at WARN and ERROR is its trouble.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,7 @@ from gate.evidence.log_join import moment
 from gate.model.basics import Truth
 from gate.model.captures import StoreLog, StoreLogRead
 from gate.model.parsed import LogEvent
-from gate.parse.known_events import is_routine_of_store
-from gate.parse.server_log import ServerLogParser
+from gate.parse.server_log import ServerLogParser, is_routine_of_store
 
 STORE_LOG: Final = "store.log"
 _START: Final = timedelta(seconds=limits.STORE_START_SECONDS)

@@ -10,7 +10,7 @@ from gate.errors import ForeignTextError
 from gate.model.document import CacheFacts
 from gate.model.policy import Policy
 from gate.model.records import Entry, PathFacts, PushSetKnown, ReferencesKnown
-from gate.parse.signature import fingerprint, key_name, verify
+from gate.parse.narinfo import fingerprint, key_name, verify
 
 
 def is_upstream(fact: PathFacts, names: Collection[str | None], keys: Sequence[str]) -> bool:

@@ -14,7 +14,7 @@ from gate.github.refusal import RESULT, is_refusal
 from gate.judge.acceptance import reason
 from gate.model.document import Evidence
 from gate.model.gating import Artifact, Looked, Reason, Run
-from gate.parse.leaks import leak_in
+from gate.parse.text import leak_in
 from gate.seal import verify
 from gate.tape import EVIDENCE, names, stream
 

@@ -16,8 +16,8 @@ from gate.model.document import Evidence
 from gate.model.gating import Answer, Demand, Looked, Reason, Run, Standing, TrustedPlace
 from gate.model.policy import POLICY_SETTINGS, Policy
 from gate.model.setting import Setting
-from gate.parse.cache_place import plain_place
-from gate.parse.quoting import shown
+from gate.parse.addresses import plain_place
+from gate.parse.text import shown
 
 _WORST: Final = (Word.QUARANTINE, Word.REFUSED, Word.INCONCLUSIVE, Word.PASS)
 _NUMBERS: Final = re.compile(r"\d{1,6}(?:\.\d{1,6}){0,3}", re.ASCII)

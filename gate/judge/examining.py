@@ -24,8 +24,8 @@ from gate.model.doctor import Check, ClockSeen, Examined, RightSeen, TokenSeen
 from gate.model.document import Facts
 from gate.model.records import HttpAnswer, PlaceSeen
 from gate.parse.attic_json import parse_attic_error, parse_missing_paths
-from gate.parse.quoting import shown
 from gate.parse.s3 import parse_fault
+from gate.parse.text import shown
 
 _OK: Final = 200
 _NOT_FOUND: Final = 404

@@ -15,7 +15,7 @@ from gate.judge.registry import BY_CODE
 from gate.model.basics import BucketState, Kind, Word
 from gate.model.document import Evidence
 from gate.model.gating import BreakGlass, Condition, Past, QuarantinePolicy, Run, Standing, Statement, StatementKind
-from gate.parse.cache_place import plain_place
+from gate.parse.addresses import plain_place
 
 _FAR: Final = datetime.max.replace(tzinfo=UTC)
 _SKEW: Final = timedelta(seconds=limits.SKEW_SECONDS)

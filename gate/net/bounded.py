@@ -15,7 +15,7 @@ import httpcore
 
 from gate import limits
 from gate.clock import Clock
-from gate.parse.address import odd_address
+from gate.parse.addresses import odd_address
 from gate.process import CancelToken
 
 _WRITE_BYTES: Final = 64 * 1024

@@ -6,8 +6,8 @@ from typing import Final
 
 from gate.errors import RefusedError
 from gate.model.basics import value
-from gate.parse.address import odd_host
-from gate.parse.quoting import shown
+from gate.parse.addresses import odd_host
+from gate.parse.text import shown
 
 _HOST: Final = r"[a-z0-9_](?:[a-z0-9._-]{0,253})|\[[0-9a-f:.]{2,45}\]"
 # Only what every reader of URLs takes apart in one way: no user, no fragment, no backslash, no blanks, ASCII alone.

@@ -19,8 +19,8 @@ from gate.clock import Clock
 from gate.errors import InconclusiveError, RefusedError
 from gate.model.basics import Secret
 from gate.model.records import ChildEnded
-from gate.parse.quoting import shown
 from gate.parse.store_path import store_path
+from gate.parse.text import shown
 from gate.process import CancelToken, Capture, run
 
 SERVER: Final = "gate"

@@ -21,7 +21,7 @@ from gate.observe.disk_markers import unknown_place
 from gate.observe.kube_markers import look_at
 from gate.observe.kubectl import Kubectl
 from gate.observe.s3 import S3
-from gate.parse.disk_words import NO_ANSWER
+from gate.parse.host_files import NO_ANSWER
 from gate.process import CancelToken
 
 _READY: Final = "/health/ready"  # RustFS: 503 while its drive is faulty, when /health is still 200

@@ -16,8 +16,7 @@ from gate.observe.nar_bodies import Access, Target, read_bodies
 from gate.parse.attic_json import parse_attic_error
 from gate.parse.http_cache import from_a_cache
 from gate.parse.nar import NarMeter
-from gate.parse.nix_hash import ALPHABET
-from gate.parse.store_path import HASH_CHARS
+from gate.parse.store_path import ALPHABET, HASH_CHARS
 from gate.process import CancelToken
 
 NO_TOKEN: Final = "no-token-denied"  # noqa: S105  # a control's name

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from gate import limits
 from gate.errors import RefusedError
-from gate.parse.address import odd_address
+from gate.parse.addresses import odd_address
 from gate.parse.http_cache import kept_lines
 
 # Result codes (https://curl.se/libcurl/c/libcurl-errors.html) as the words of `HttpAnswer.error`.

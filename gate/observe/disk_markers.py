@@ -23,7 +23,7 @@ from gate.model.basics import Truth
 from gate.model.parsed import FileLocator
 from gate.model.records import MarkerSeen, PlaceSeen
 from gate.observe.small_file import read_small
-from gate.parse.disk_words import NO_ANSWER, OTHER_FILE_SYSTEM
+from gate.parse.host_files import NO_ANSWER, OTHER_FILE_SYSTEM
 from gate.parse.locator import parse_locator
 from gate.parse.strict_json import loads
 

@@ -14,7 +14,7 @@ from gate.model.kube import PodSeen
 from gate.model.parsed import FileLocator, KubectlLocator
 from gate.observe.kube_markers import pod_place
 from gate.observe.kubectl import Kubectl, container_of
-from gate.parse.disk_use import disk_seen, parse_disk_frame
+from gate.parse.host_files import disk_seen, parse_disk_frame
 from gate.parse.locator import parse_locator
 
 

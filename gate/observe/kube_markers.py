@@ -22,9 +22,9 @@ from gate.model.parsed import FileLocator, KubectlLocator
 from gate.model.records import PlaceSeen
 from gate.observe.disk_markers import Seen, format_file, look, look_through, unknown_place, volume_of
 from gate.observe.kubectl import Kubectl, container_of
-from gate.parse.disk_words import is_io_error
+from gate.parse.exec_frames import newest_frame, parse_frame
+from gate.parse.host_files import is_io_error
 from gate.parse.locator import parse_locator
-from gate.parse.marker_frame import newest_frame, parse_frame
 
 _KINDS: Final = {"link": "a link", "file": "a file", "fifo": "a FIFO", "socket": "a socket", "device": "a device"}
 

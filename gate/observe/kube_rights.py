@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from gate import limits
 from gate.errors import ForeignTextError, InconclusiveError
 from gate.observe.kubectl import Kubectl
-from gate.parse.kube_rights import parse_client_version, parse_review, parse_server_version, response_date
+from gate.parse.kubernetes import parse_client_version, parse_review, parse_server_version, response_date
 
 _T = TypeVar("_T")
 _REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from gate.errors import InconclusiveError
 from gate.model.kube import KubeContext
 from gate.observe.kubectl import Kubectl
-from gate.parse.quoting import shown
+from gate.parse.text import shown
 
 
 def distrust(kubectl: Kubectl, *, server: str, authority: str, plugins: Sequence[str]) -> str | None:

@@ -21,12 +21,19 @@ from gate.model.captures import KubeEvent
 from gate.model.kube import ContainerSeen, KubeContext, PodSeen, Selected
 from gate.model.parsed import KubectlLocator, SecretLocator
 from gate.model.records import ChildEnded
-from gate.parse.disk_words import NO_ANSWER
-from gate.parse.kube_events import parse_events
-from gate.parse.kube_json import parse_kubeconfig, parse_pod, parse_pods, parse_secret, parse_workload
-from gate.parse.kube_words import complaint, is_foreign_500
-from gate.parse.quoting import shown
+from gate.parse.host_files import NO_ANSWER
+from gate.parse.kubernetes import (
+    complaint,
+    is_foreign_500,
+    parse_events,
+    parse_kubeconfig,
+    parse_pod,
+    parse_pods,
+    parse_secret,
+    parse_workload,
+)
 from gate.parse.server_log import line_without_time
+from gate.parse.text import shown
 from gate.process import CancelToken, SearchPath, output, scrubbed_environment
 
 _T = TypeVar("_T")

@@ -22,7 +22,7 @@ from gate.model.basics import Truth
 from gate.model.parsed import TcpSocket
 from gate.model.records import Listening
 from gate.observe.small_file import read_small
-from gate.parse.proc_net import parse_tcp_sockets
+from gate.parse.host_files import parse_tcp_sockets
 
 _SOCKET: Final = re.compile(r"socket:\[([0-9]+)\]")
 _STAT_BYTES: Final = 64 * 1024

@@ -16,11 +16,10 @@ from gate.model.basics import Truth
 from gate.model.parsed import NixBuilt
 from gate.model.records import BuildFacts, ChildEnded
 from gate.observe.nix_store import DERIVATION, FEATURES, NixStore
-from gate.parse.cache_place import same_cache
-from gate.parse.lines import decode
-from gate.parse.nix_json import parse_build
-from gate.parse.quoting import shown
+from gate.parse.addresses import same_cache
+from gate.parse.nix_commands import parse_build
 from gate.parse.store_path import store_path
+from gate.parse.text import decode, shown
 from gate.process import Capture, run
 
 _LOG: Final = ("--log-format", "internal-json", "-v")  # -v: the plan of what is fetched, on Nix before 2.26

@@ -17,8 +17,7 @@ from gate.model.basics import Label, value
 from gate.model.machine import NixRead
 from gate.model.records import ChildEnded
 from gate.observe.nix_store import FEATURES, NixStore
-from gate.parse.nix_json import parse_narinfo_hashes
-from gate.parse.nix_verify import Outcome, read_verify
+from gate.parse.nix_commands import Outcome, parse_narinfo_hashes, read_verify
 from gate.process import output
 
 _EVERY_PATH = frozenset({"denied", "tls", "connect", "deadline"})  # what is said of a cache, and so of each path

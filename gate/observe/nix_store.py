@@ -19,12 +19,10 @@ from gate.errors import CancelledError, ForeignTextError, InconclusiveError
 from gate.model.machine import NixConfigSeen
 from gate.model.parsed import NixSettings
 from gate.model.records import ChildEnded, PathFacts
-from gate.parse.lines import decode, strip_escapes
-from gate.parse.nix_config import parse_nix_config
-from gate.parse.nix_json import parse_path_info, parse_settings
-from gate.parse.quoting import shown
+from gate.parse.nix_commands import parse_nix_config, parse_path_info, parse_settings
 from gate.parse.store_path import store_path
 from gate.parse.strict_json import as_texts, loads
+from gate.parse.text import decode, shown, strip_escapes
 from gate.process import CancelToken, SearchPath, output, scrubbed_environment
 
 if TYPE_CHECKING:

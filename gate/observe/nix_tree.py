@@ -7,8 +7,8 @@ from gate import limits
 from gate.errors import ForeignTextError, InconclusiveError
 from gate.model.basics import value
 from gate.observe.nix_store import FEATURES, NixStore
-from gate.parse.quoting import shown
 from gate.parse.strict_json import as_object, loads
+from gate.parse.text import shown
 
 # A flake on this machine (https://nix.dev/manual/nix/stable/command-ref/new-cli/nix3-flake#flake-references); all
 # others are fetched, and Nix locks those by revision or hash.

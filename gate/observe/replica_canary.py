@@ -22,7 +22,7 @@ from gate.model.kube import ContainerSeen, PodSeen
 from gate.model.parsed import KubectlLocator
 from gate.net import Http
 from gate.observe.kubectl import Kubectl, container_of
-from gate.parse.address import odd_host
+from gate.parse.addresses import odd_host
 from gate.parse.attic_json import parse_attic_error
 from gate.parse.locator import parse_locator
 from gate.process import CancelToken

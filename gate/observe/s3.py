@@ -17,8 +17,8 @@ from gate.errors import ForeignTextError, RefusedError
 from gate.model.basics import Secret
 from gate.model.records import HttpAnswer
 from gate.net import Http
-from gate.parse.quoting import shown
 from gate.parse.s3 import parse_fault, parse_listing, parse_objects, region_name
+from gate.parse.text import shown
 from gate.process import Redactor
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from gate.observe.bucket_index import Sources, sample_buckets
 from gate.observe.kube_markers import look_at
 from gate.observe.kubectl import Kubectl
 from gate.observe.s3 import S3
-from gate.parse.quoting import shown
+from gate.parse.text import shown
 from gate.process import CancelToken
 
 KEY: Final = "probe"

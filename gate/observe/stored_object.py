@@ -26,7 +26,7 @@ from gate.model.parsed import FileLocator
 from gate.model.records import BodyRead, CanaryObject, HttpAnswer, ObjectPlace
 from gate.observe.kube_markers import look_at_names
 from gate.observe.kubectl import Kubectl
-from gate.parse.cache_place import object_place
+from gate.parse.addresses import object_place
 from gate.parse.locator import parse_locator
 
 _SYSTEM: Final = ".rustfs.sys"

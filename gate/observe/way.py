@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote_plus
 
 from gate.errors import RefusedError
 from gate.net import HostList
-from gate.parse.quoting import shown
+from gate.parse.text import shown
 
 # Of a presigned query (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html):
 _SECRET_CHARS: Final = 12  # shorter values are operations, days and flags

@@ -14,7 +14,7 @@ from gate.model.records import WorkloadSeen
 from gate.observe.listener import look_at_listener
 from gate.observe.small_file import read_small
 from gate.parse.locator import parse_locator
-from gate.parse.quoting import shown
+from gate.parse.text import shown
 
 _PID: Final = re.compile(rb"\s*([1-9][0-9]{0,9})\s*")
 _STAT_BYTES: Final = 64 * 1024

@@ -9,7 +9,7 @@ from typing import Final
 from gate.errors import ForeignTextError
 from gate.limits import ANSWER_BODY_BYTES, ERROR_TEXT_CHARS, MISSING_PATHS_BYTES
 from gate.model.parsed import CacheConfig
-from gate.parse.signature import public_key
+from gate.parse.narinfo import public_key
 from gate.parse.store_path import store_hash
 from gate.parse.strict_json import as_count, as_flag, as_object, as_text, as_texts, loads
 

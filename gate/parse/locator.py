@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from gate.errors import ForeignTextError
 from gate.model.parsed import FileLocator, KubectlLocator, SecretLocator
-from gate.parse.quoting import shown
+from gate.parse.text import shown
 
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PATH: Final = re.compile(r"/|(?:/(?!\.\.?(?:/|\Z))[0-9A-Za-z._+=@~,:-]+)+")

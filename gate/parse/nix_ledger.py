@@ -22,7 +22,7 @@ from dataclasses import replace
 
 from gate import limits
 from gate.model.parsed import BuildDoubt, BuildLedger, LedgerPath, Masked
-from gate.parse.cache_place import cache_place
+from gate.parse.addresses import cache_place
 from gate.parse.nix_messages import Trouble
 
 _OUTPUT_NAME = re.compile(r"-[A-Za-z0-9_]+$")

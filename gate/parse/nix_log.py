@@ -16,9 +16,9 @@ from typing import Any
 
 from gate import limits
 from gate.model.parsed import BuildLedger
-from gate.parse.lines import LineSplitter, decode, strip_escapes
 from gate.parse.nix_ledger import Begun, Ledger, Lines
 from gate.parse.nix_messages import ends_retry, is_harmless, is_retry, read_trouble, severity, without_severity
+from gate.parse.text import LineSplitter, decode, strip_escapes
 
 _TRANSFER, _COPIES, _BUILD, _SUBSTITUTE, _QUERY = 101, 103, 105, 108, 109
 _PROGRESS = 105

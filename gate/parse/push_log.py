@@ -34,7 +34,7 @@ from itertools import islice
 from gate import limits
 from gate.model.basics import Claim
 from gate.model.parsed import Announced, PushError, PushLine, PushReport
-from gate.parse.lines import LineSplitter, decode, strip_escapes
+from gate.parse.text import LineSplitter, decode, strip_escapes
 
 _NAME = rb"([0-9a-z]{32}-[0-9A-Za-z+\-._?=]{1,211})"  # nix 2.8 src/libstore/path.cc: at most 211 characters of name
 _TICK = "✅".encode()

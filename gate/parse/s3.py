@@ -15,7 +15,7 @@ from xml.parsers import expat
 from gate.errors import ForeignTextError
 from gate.limits import ERROR_TEXT_CHARS, S3_BODY_BYTES, XML_DEPTH
 from gate.model.parsed import BucketListing, ObjectListing, OpenUpload, S3Fault, UploadListing
-from gate.parse.quoting import shown
+from gate.parse.text import shown
 
 _BUCKET_NAME: Final = re.compile(
     r"[!-.0-~]{1,255}"

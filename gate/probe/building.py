@@ -11,8 +11,8 @@ from gate.evidence.fold import BUILD_CHILD, BUILD_LOG
 from gate.observe.nix_build import build, evaluate
 from gate.observe.nix_store import FEATURES, NixStore, nix_environment
 from gate.observe.nix_tree import tree_of
-from gate.parse.quoting import shown
 from gate.parse.store_path import store_path
+from gate.parse.text import shown
 from gate.probe.site import Site
 from gate.probe.tools import find_programs
 from gate.probe.world import World

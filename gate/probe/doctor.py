@@ -25,10 +25,9 @@ from gate.model.doctor import ClockOf, ClockSeen, Examined, LogSeen, NixSeen, To
 from gate.model.machine import NixRead
 from gate.model.records import BucketSampled, Entry, HttpAnswer, LogCanarySent, Record, StateSeen
 from gate.observe.nix_reader import Reading, ask_nix
-from gate.parse.cache_place import same_cache
-from gate.parse.nix_hash import to_nix32
-from gate.parse.signature import trusts
-from gate.parse.store_path import STORE_DIR, hash_part
+from gate.parse.addresses import same_cache
+from gate.parse.narinfo import trusts
+from gate.parse.store_path import STORE_DIR, hash_part, to_nix32
 from gate.probe.building import tree_trouble
 from gate.probe.cleanliness import facts_so_far
 from gate.probe.doctor_cluster import visit_cluster

@@ -19,7 +19,7 @@ from gate.observe.kubectl import kubectl_environment
 from gate.observe.nix_store import NixStore, nix_environment
 from gate.parse.attic_json import parse_attic_error, parse_cache_config
 from gate.parse.locator import parse_locator
-from gate.parse.quoting import shown
+from gate.parse.text import shown
 from gate.probe.site import Site, hosts_of, kubectl_of
 from gate.probe.tools import NIX_PROGRAMS, Programs, find_programs, identify_programs, places_of
 from gate.probe.world import World
@@ -81,7 +81,7 @@ def refuse_impossible_names(settings: Settings, world: World) -> None:
     """Raise `RefusedError` when a place's pods have names that Kubernetes does not allow, such as ``--help``.
 
     What answers there is no Kubernetes, and its names would come to stand in commands. That none of them does is
-    `gate.parse.kube_json`'s matter; here nothing is begun. A cluster that can't be asked is told of later, as unknown.
+    `gate.parse.kubernetes`'s matter; here nothing is begun. A cluster that can't be asked is told of later, as unknown.
     """
     kubectl = kubectl_of(settings, world, find_programs(settings, world))
     if kubectl is None:

@@ -12,7 +12,7 @@ from gate.model.basics import Label
 from gate.model.machine import NixRead
 from gate.model.records import BuildFacts, MissingAsked, Trouble
 from gate.observe.nix_reader import Reading, read_by_nix
-from gate.parse.cache_place import same_cache
+from gate.parse.addresses import same_cache
 from gate.parse.store_path import hash_part
 from gate.probe.site import Publication, Site
 from gate.probe.world import World

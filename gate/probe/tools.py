@@ -12,8 +12,7 @@ from gate import limits
 from gate.errors import RefusedError
 from gate.model.machine import ToolIdentity, ToolsFound
 from gate.model.policy import Policy
-from gate.parse.lines import decode
-from gate.parse.quoting import shown
+from gate.parse.text import decode, shown
 from gate.probe.world import World
 from gate.process import SearchPath, output, scrubbed_environment
 from gate.process.authorities import authorities_of

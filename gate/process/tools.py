@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from gate.errors import RefusedError
-from gate.parse.quoting import shown
+from gate.parse.text import shown
 
 _TEMPORARY: Final = "/tmp"  # noqa: S108  # `tempfile.gettempdir` writes a file to find it, and raises where a disk is full
 _LINKS: Final = 40  # as many as Linux follows (path_resolution(7))

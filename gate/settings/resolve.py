@@ -8,10 +8,10 @@ from gate.errors import ForeignTextError, RefusedError
 from gate.model.basics import Kind, Secret
 from gate.model.policy import Policy, Secrets, Tools
 from gate.model.setting import PROFILES, Setting
-from gate.parse.address import odd_host
+from gate.parse.addresses import odd_host
 from gate.parse.locator import parse_locator
-from gate.parse.names import BUCKET_RULE, CACHE_RULE, is_bucket_name, is_cache_name
-from gate.parse.signature import key_name, public_key
+from gate.parse.narinfo import key_name, public_key
+from gate.parse.text import BUCKET_RULE, CACHE_RULE, is_bucket_name, is_cache_name
 from gate.settings.checked import QUARANTINE_KEYS, REQUIRE_KEYS, Table
 from gate.settings.installable import refuse_credentials
 from gate.settings.needed import Act, refuse_incomplete, refuse_unset

@@ -26,7 +26,7 @@ from gate.observe.attic import AtticApi
 from gate.observe.controls import absent_path_is_404, no_token_read, read_only_push_denied
 from gate.observe.nar_bodies import Access, Target, read_bodies
 from gate.parse.narinfo import leads_elsewhere
-from gate.parse.nix_hash import to_nix32
+from gate.parse.store_path import to_nix32
 from gate.probe.identify import identify_caches
 from gate.probe.stages import stopped
 from gate.process import CancelToken

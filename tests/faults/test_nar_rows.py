@@ -24,7 +24,7 @@ from gate.model.bodies import Body
 from gate.model.records import BodyRead, PathFacts
 from gate.net import HostList
 from gate.observe.nar_bodies import Access, Target, read_bodies
-from gate.parse.nix_hash import to_nix32
+from gate.parse.store_path import to_nix32
 from gate.process import CancelToken
 from tests.helpers.nars import File, Folder, Link, file_nar, nar, zstd_frames
 from tests.unit.observe.nar_reading import HASH, PATH, cache, read

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import brotli
 import zstandard
 
-from gate.parse.nix_hash import to_nix32
+from gate.parse.store_path import to_nix32
 
 
 @dataclass(frozen=True)

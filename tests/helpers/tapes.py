@@ -20,8 +20,8 @@ from gate.model.bodies import NarRead
 from gate.model.document import Facts, Finding, Verdict
 from gate.model.machine import NixConfigSeen, NixRead, NixSetting, ToolIdentity, ToolsFound
 from gate.model.policy import Identity, Policy, Tools
-from gate.parse.nix_hash import to_nix32
-from gate.parse.signature import fingerprint
+from gate.parse.narinfo import fingerprint
+from gate.parse.store_path import to_nix32
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 PUBLIC_KEY = "main:" + base64.b64encode(KEY.public_key().public_bytes_raw()).decode()

@@ -17,11 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate.model.records import PathFacts
 from gate.parse.nar import NarMeter, sniff
-from gate.parse.narinfo import check_url, parse_narinfo
-from gate.parse.nix_hash import from_nix32, sha256_nix32, to_nix32
-from gate.parse.nix_json import parse_build, parse_path_info, parse_settings
-from gate.parse.signature import fingerprint, key_name, verify
-from gate.parse.store_path import from_base_name, hash_part
+from gate.parse.narinfo import check_url, fingerprint, key_name, parse_narinfo, verify
+from gate.parse.nix_commands import parse_build, parse_path_info, parse_settings
+from gate.parse.store_path import from_base_name, from_nix32, hash_part, sha256_nix32, to_nix32
 from tests.helpers.nars import File, Folder, Link, Tree, nar
 
 pytestmark = pytest.mark.nix

@@ -14,7 +14,7 @@ from gate.model.basics import Truth
 from gate.model.records import BuildFacts, ChildEnded
 from gate.observe.nix_build import build, evaluate
 from gate.observe.nix_store import NixStore, nix_environment
-from gate.parse.cache_place import same_cache
+from gate.parse.addresses import same_cache
 from gate.process import CancelToken, Capture
 
 pytestmark = pytest.mark.nix

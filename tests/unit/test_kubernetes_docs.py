@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from gate.observe.kube_markers import marker_script
+from gate.parse.exec_frames import newest_frame
 from gate.parse.locator import parse_locator
-from gate.parse.marker_frame import newest_frame
 
 FOLDER = Path(__file__).parents[2] / "docs" / "kubernetes"
 ROLES = ("observer.yaml", "marker-exec.yaml", "log-canary.yaml")

@@ -7,8 +7,8 @@ from gate.judge.finding import finding, how_ended
 from gate.model.basics import Status, Truth
 from gate.model.document import Build, Facts, Finding
 from gate.model.parsed import BuildLedger
-from gate.parse.cache_place import cache_place, same_cache
-from gate.parse.quoting import shown
+from gate.parse.addresses import cache_place, same_cache
+from gate.parse.text import shown
 
 
 def check_build(facts: Facts) -> Iterator[Finding]:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from gate.judge.finding import finding
 from gate.model.document import CacheFacts, Facts, Finding
-from gate.parse.cache_place import same_cache
-from gate.parse.quoting import shown
-from gate.parse.signature import trusts
+from gate.parse.addresses import same_cache
+from gate.parse.narinfo import trusts
+from gate.parse.text import shown
 
 
 def check_builders(facts: Facts) -> Iterator[Finding]:

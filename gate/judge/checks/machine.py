@@ -6,7 +6,7 @@ from typing import Final
 from gate.evidence.nix_config import further_substituters, unstated
 from gate.judge.finding import finding
 from gate.model.document import Facts, Finding
-from gate.parse.quoting import shown
+from gate.parse.text import shown
 
 TOOLS: Final = "programs"
 NIX: Final = "settings of Nix"

@@ -16,7 +16,7 @@ from gate.cli.nar_progress import Reads
 from gate.clock import SystemClock
 from gate.evidence.named import Asked, not_read
 from gate.observe.nix_store import NixStore
-from gate.parse.signature import fingerprint
+from gate.parse.narinfo import fingerprint
 from gate.process import CancelToken
 from gate.token import CLAIM
 from tests.unit.observe.nar_reading import HASH, NAR, PATH, SHA256, ZSTD

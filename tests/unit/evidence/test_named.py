@@ -12,7 +12,7 @@ from gate.evidence.upstream import is_upstream
 from gate.model.basics import Label, Status, Truth
 from gate.model.bodies import NarRead
 from gate.model.records import BodyRead, HttpAnswer, PathFacts
-from gate.parse.signature import fingerprint
+from gate.parse.narinfo import fingerprint
 
 HASH = "8iv5j0f2difw6wg9vwj9r2raacb08fkv"
 PATH = f"/nix/store/{HASH}-deadnix-check"

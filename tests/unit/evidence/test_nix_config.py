@@ -8,7 +8,7 @@ import pytest
 from gate.errors import ForeignTextError
 from gate.evidence.nix_config import further_substituters, unstated
 from gate.model.machine import NixConfigSeen
-from gate.parse.nix_config import WATCHED, parse_nix_config
+from gate.parse.nix_commands import WATCHED, parse_nix_config
 from tests.helpers.tapes import NIX_CONFIG, healthy
 
 DEFAULTS = {

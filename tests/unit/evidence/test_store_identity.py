@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gate.model import records as say
 from gate.model.basics import Phase, Truth
-from gate.parse.cache_place import object_place
+from gate.parse.addresses import object_place
 from tests.helpers import tapes
 from tests.helpers.tapes import Run, answer, canary_object, healthy
 

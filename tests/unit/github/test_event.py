@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError, GateError
 from gate.github import shapes
-from gate.github.event import EVENTS, read_event
+from gate.parse.github_event import EVENTS, read_event
 from tests.helpers import github_world as gh
 
 REPOSITORY = {"id": gh.NUMBER, "full_name": gh.REPOSITORY, "default_branch": "main"}

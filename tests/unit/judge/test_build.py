@@ -7,7 +7,7 @@ import pytest
 
 from gate.model import records as say
 from gate.model.basics import Status
-from gate.parse.signature import key_name
+from gate.parse.narinfo import key_name
 from tests.helpers.tapes import BUILD_LOG, PUBLIC_KEY, SOURCES, Run, healthy
 
 OURS, OTHER = "http://127.0.0.1:8/main", "https://cache.nixos.org"

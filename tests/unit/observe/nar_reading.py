@@ -12,7 +12,7 @@ from gate.model.bodies import NarRead
 from gate.model.records import BodyRead
 from gate.net import HostList
 from gate.observe.nar_bodies import Access, Target, read_bodies
-from gate.parse.nix_hash import to_nix32
+from gate.parse.store_path import to_nix32
 from gate.process import CancelToken
 from tests.unit.observe.raw_http import RawServer, Request, nar_of, serving
 

@@ -23,7 +23,7 @@ from gate.observe.controls import (
 )
 from gate.observe.nar_bodies import Access, Target
 from gate.parse.attic_json import parse_missing_paths
-from gate.parse.nix_hash import to_nix32
+from gate.parse.store_path import to_nix32
 from gate.process import CancelToken
 from tests.unit.observe.raw_http import RawServer, Request, nar_of, serving
 

@@ -12,7 +12,7 @@ import pytest
 from gate.errors import ForeignTextError
 from gate.model.kube import MarkerFrame
 from gate.observe.kube_markers import marker_script
-from gate.parse.marker_frame import parse_frame
+from gate.parse.exec_frames import parse_frame
 
 APPLETS = ("sh", "ls", "dd", "stat", "sha256sum")
 

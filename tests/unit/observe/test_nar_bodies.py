@@ -12,7 +12,7 @@ import zstandard
 from gate import limits
 from gate.model.basics import Label
 from gate.model.bodies import NarRead
-from gate.parse.nix_hash import to_nix32
+from gate.parse.store_path import to_nix32
 from tests.unit.observe.nar_reading import (
     HASH,
     NAR,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gate.parse.address import odd_address, odd_host
+from gate.parse.addresses import odd_address, odd_host
 
 
 @pytest.mark.parametrize(

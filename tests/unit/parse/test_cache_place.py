@@ -1,6 +1,6 @@
 import pytest
 
-from gate.parse.cache_place import cache_place, plain_place, same_cache
+from gate.parse.addresses import cache_place, plain_place, same_cache
 
 
 @pytest.mark.parametrize(

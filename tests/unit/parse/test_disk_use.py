@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError
 from gate.model.captures import DiskRoom, DiskSeen
-from gate.parse.disk_use import disk_seen, parse_disk_frame
+from gate.parse.host_files import disk_seen, parse_disk_frame
 
 HEAD = "Filesystem     1024-blocks     Used Available Capacity Mounted on\n"
 BLOCKS = HEAD + "/dev/vda         264212084 16436760  78849128      18% /\n"

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from gate.parse.disk_words import is_io_error, is_other_file_system
+from gate.parse.host_files import is_io_error, is_other_file_system
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EUCLEAN, errno.EREMOTEIO])

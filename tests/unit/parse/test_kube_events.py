@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.model.captures import KubeEvent
-from gate.parse.kube_events import parse_events
+from gate.parse.kubernetes import parse_events
 
 OLD: dict[str, Any] = {
     "involvedObject": {"kind": "Pod", "name": "rustfs-0"},

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.model.kube import ContainerSeen, KubeContext, PodSeen, Selected
-from gate.parse.kube_json import parse_kubeconfig, parse_pod, parse_pods, parse_workload
+from gate.parse.kubernetes import parse_kubeconfig, parse_pod, parse_pods, parse_workload
 
 IMAGE = "docker.io/rustfs/rustfs@sha256:" + "a" * 64
 

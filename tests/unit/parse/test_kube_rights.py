@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError
-from gate.parse.kube_rights import parse_client_version, parse_review, parse_server_version, response_date
+from gate.parse.kubernetes import parse_client_version, parse_review, parse_server_version, response_date
 
 # kubectl v1.35.2, get --raw=/version -v=8
 NEW = b"""I1124 07:40:16.824592   32102 loader.go:405] Config loaded from file:  /home/me/kubeconfig

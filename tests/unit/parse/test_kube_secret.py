@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.model.basics import Secret
-from gate.parse.kube_json import parse_secret
+from gate.parse.kubernetes import parse_secret
 
 CANARY = "canary-of-a-signing-secret"
 

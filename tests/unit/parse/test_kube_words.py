@@ -1,6 +1,6 @@
 import pytest
 
-from gate.parse.kube_words import COMPLAINT_CHARS, complaint, is_foreign_500
+from gate.parse.kubernetes import COMPLAINT_CHARS, complaint, is_foreign_500
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJnYXRlIn0.c2ln"
 

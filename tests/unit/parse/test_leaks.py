@@ -2,7 +2,7 @@
 
 import pytest
 
-from gate.parse.leaks import leak_in
+from gate.parse.text import leak_in
 
 TOKEN = b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjaSIsImh0dHBzIjoxfQ.c2lnbmF0dXJlLXRoYXQtaXMtbG9uZw"
 LEAKS = [

@@ -1,6 +1,6 @@
 import pytest
 
-from gate.parse.lines import LineSplitter, decode, strip_escapes
+from gate.parse.text import LineSplitter, decode, strip_escapes
 
 
 def _lines(data: bytes, chunk: int, cap: int = 8) -> tuple[list[bytes], bytes]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError
 from gate.model.kube import Looked, MarkerFrame
-from gate.parse.marker_frame import newest_frame, parse_frame
+from gate.parse.exec_frames import newest_frame, parse_frame
 
 RECORDS = (
     b"directory /data",

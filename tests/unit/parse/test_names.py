@@ -2,7 +2,7 @@
 
 import pytest
 
-from gate.parse.names import is_bucket_name, is_cache_name
+from gate.parse.text import is_bucket_name, is_cache_name
 
 
 @pytest.mark.parametrize("name", ["main", "a", "0", "Team_1", "owner+project", "a-b", "a" * 50])

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from gate.limits import ZSTD_WINDOW_BYTES
 from gate.model.parsed import NarMeasure
+from gate.parse.inflate import ZstdCuts
 from gate.parse.nar import NarMeter, sniff
-from gate.parse.zstd_cuts import ZstdCuts
 from tests.helpers.nars import COMPRESS, File, Folder, file_nar, nar, nix32_of, zstd_frames
 
 CODECS = list(COMPRESS)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.parse.nar_shape import NarShape
+from gate.parse.nar import NarShape
 from tests.helpers.nars import File, Folder, Link, Tree, file_nar, nar, string
 
 entry_names = st.text("abc.-_é", min_size=1, max_size=9)

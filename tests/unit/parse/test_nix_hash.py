@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError
-from gate.parse.nix_hash import ALPHABET, base64_bytes, from_nix32, sha256_nix32, to_nix32
+from gate.parse.store_path import ALPHABET, base64_bytes, from_nix32, sha256_nix32, to_nix32
 
 # printf hello | sha256sum; nix hash to-base32
 HEX = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gate.errors import ForeignTextError
 from gate.model.parsed import NixBuilt, NixSettings
 from gate.model.records import PathFacts
-from gate.parse.nix_json import parse_build, parse_narinfo_hashes, parse_path_info, parse_settings
+from gate.parse.nix_commands import parse_build, parse_narinfo_hashes, parse_path_info, parse_settings
 
 NIX = Path("fixtures/recordings/nix")
 VERSIONS = ["2.8.0", "2.26.3", "2.34.8"]

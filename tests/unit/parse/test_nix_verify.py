@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.parse.nix_verify import read_verify
+from gate.parse.nix_commands import read_verify
 
 URL = "unable to download 'http://127.0.0.1:1/main/nix-cache-info': "
 NAR = "unable to download 'http://127.0.0.1:1/main/nar/1iydv2xa0p16l3ssmvxljk1m2xdn8a1l.nar': "

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError
 from gate.model.parsed import TcpSocket
-from gate.parse.proc_net import parse_tcp_sockets
+from gate.parse.host_files import parse_tcp_sockets
 
 HEAD = (
     b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"

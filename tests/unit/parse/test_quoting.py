@@ -1,6 +1,6 @@
 import pytest
 
-from gate.parse.quoting import shown
+from gate.parse.text import shown
 
 
 @pytest.mark.parametrize(

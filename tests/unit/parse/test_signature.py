@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError
-from gate.parse.signature import fingerprint, key_name, public_key, trusts, verify
+from gate.parse.narinfo import fingerprint, key_name, public_key, trusts, verify
 
 # A public narinfo of cache.nixos.org (quoted in https://github.com/nix-community/lila/issues/4) and that cache's key.
 PATH = "/nix/store/5lrsc92ci8mk4bm2g08x00lqb5siw26j-linux-5.10.105"

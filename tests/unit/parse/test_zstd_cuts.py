@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.limits import ZSTD_BLOCKS, ZSTD_SLICE_BYTES
-from gate.parse.inflate import inflater
-from gate.parse.zstd_cuts import ZstdCuts
+from gate.parse.inflate import ZstdCuts, inflater
 
 BLOCK_BYTES = 128 * 1024  # RFC 8878 section 3.1.1.2.4
 MAGIC = b"\x28\xb5\x2f\xfd"

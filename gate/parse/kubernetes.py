@@ -1,9 +1,4 @@
-"""What the Kubernetes API says of workloads and pods, and what a kubeconfig says of the cluster that it leads to.
-
-Formats: API ``apps/v1`` and ``v1`` of Kubernetes (https://kubernetes.io/docs/reference/kubernetes-api/), ``v1 Config``
-of client-go as ``kubectl config view --output json`` prints it. Every name that could come to stand in a command is
-checked against the form that Kubernetes itself allows.
-"""
+"""Answers of the Kubernetes API as kubectl prints them: pods, services, events, rights and errors."""
 
 import re
 from base64 import b64decode
@@ -13,9 +8,44 @@ from typing import Final
 from gate import limits
 from gate.errors import ForeignNameError, ForeignTextError
 from gate.model.basics import Secret
+from gate.model.captures import KubeEvent
 from gate.model.kube import ContainerSeen, KubeContext, PodSeen, Selected
-from gate.parse.quoting import shown
-from gate.parse.strict_json import as_count, loads
+from gate.parse.strict_json import as_count, as_flag, as_object, as_text, loads
+from gate.parse.text import decode, shown, strip_escapes
+
+COMPLAINT_CHARS: Final = 400
+_SAID: Final = re.compile(r"(?i)^(?:error|Error from server|Unable to connect|The connection|command terminated)\b")
+_TRACE: Final = re.compile(r"^[IWEF][0-9]{4} ")  # klog: its level, month and day
+_CREDENTIALS: Final = re.compile(
+    r"(?i)\bauthorization\b[\"']?\s*[:=].*"  # whatever its scheme: to the end of the line
+    r"|\b(?:bearer|basic)\s+\S+"
+    r"|\b[\w-]*(?:token|secret|password|api-?key|cookie)[\w-]*[\"']?\s*[:=]\s*\S+"
+    r"|\beyJ[\w-]+(?:\.[\w-]+)*"
+)
+
+
+# client-go's words for a 500 whose body is no Status of Kubernetes: rest/request.go, newUnstructuredResponseError, and
+# api/errors NewGenericServerResponse. The API server's own errors are Statuses, and kubectl tells their own message.
+_FOREIGN_500: Final = b'Error from server (InternalError): an error on the server ("'
+
+
+def is_foreign_500(stderr: bytes) -> bool:
+    """Whether kubectl says that what it was led to through the API server answered with HTTP 500."""
+    return any(line.startswith(_FOREIGN_500) for line in stderr.split(b"\n"))
+
+
+def complaint(stderr: bytes) -> str:
+    """The line by which kubectl says why it failed, else its last one; ``it said nothing`` when there is none."""
+    lines = [decode(strip_escapes(line)).strip() for line in stderr.split(b"\n")]
+    lines = [line for line in lines if line and not _TRACE.match(line)]
+    line = next((line for line in lines if _SAID.match(line)), lines[-1] if lines else "it said nothing")
+    return said(line, COMPLAINT_CHARS)
+
+
+def said(text: str, cap: int) -> str:
+    """Foreign text for a record: ASCII with escapes, at most ``cap`` characters, credentials replaced."""
+    return ascii(_CREDENTIALS.sub("***", text))[1:-1][:cap]
+
 
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME_CHARS: Final = 253
@@ -251,3 +281,104 @@ def _subdomain(made: object) -> str:
     if not isinstance(made, str) or len(made) > _NAME_CHARS or not all(map(_LABEL.fullmatch, made.split("."))):
         raise ForeignNameError(f"the cluster says {shown(made)}: expected a DNS-1123 name")
     return made
+
+
+_WORD_CHARS: Final = 128  # of a reason, Kubernetes' own cap
+_EVENT_NAME_CHARS: Final = 320
+_MESSAGE_CHARS: Final = 1024  # Kubernetes' own cap of a note
+
+
+def parse_events(data: bytes) -> tuple[tuple[KubeEvent, ...], bool]:
+    """The events of a list, oldest first, and whether there are more; `ForeignTextError` when it is no such list."""
+    made = as_object(loads(data, cap=limits.KUBE_JSON_BYTES), "The list of events")
+    if made.get("kind") != "EventList":
+        raise ForeignTextError(f"the answer is of kind {shown(made.get('kind'))}: expected EventList")
+    items = made.get("items") or []
+    if not isinstance(items, list):
+        raise ForeignTextError("the list of events has no items: expected a list of them")
+    events = sorted((_event(as_object(item, "An event")) for item in items), key=_age)
+    more = bool(_part(made, "metadata").get("continue"))
+    return tuple(events[-limits.KUBE_EVENTS :]), more or len(events) > limits.KUBE_EVENTS
+
+
+def _event(made: dict[str, object]) -> KubeEvent:
+    series, of = _part(made, "series"), _part(made, "involvedObject")
+    count = series.get("count") or made.get("count") or 1
+    at = _time(made.get("eventTime"))
+    return KubeEvent(
+        involved=_event_text(f"{of.get('kind')}/{of.get('name')}", _EVENT_NAME_CHARS),
+        type=_event_text(made.get("type"), _WORD_CHARS),
+        reason=_event_text(made.get("reason"), _WORD_CHARS),
+        count=count if isinstance(count, int) and not isinstance(count, bool) and 0 < count < 2**31 else 1,
+        first=_time(made.get("firstTimestamp")) or at,
+        last=_time(series.get("lastObservedTime")) or _time(made.get("lastTimestamp")) or at,
+        message=_event_text(made.get("message"), _MESSAGE_CHARS),
+    )
+
+
+def _age(event: KubeEvent) -> tuple[str, str, str, str]:
+    return event.last or "", event.involved, event.reason, event.message
+
+
+def _part(made: dict[str, object], name: str) -> dict[str, object]:
+    part = made.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _time(made: object) -> str | None:
+    return made if isinstance(made, str) and _TIME.fullmatch(made) else None
+
+
+def _event_text(made: object, cap: int) -> str:
+    return said(made, cap) if isinstance(made, str) else ""
+
+
+_VERSION: Final = re.compile(r"v[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}[0-9A-Za-z.+_-]{0,80}")
+_DATE: Final = re.compile(
+    rb"^[^\n]{0,200}?\bDate: ([A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT)\s*$", re.MULTILINE
+)
+
+
+def parse_review(data: bytes) -> bool:
+    """Whether the asked right is granted; `ForeignTextError` when that was not decided.
+
+    A refusal that comes with an ``evaluationError`` is no decision: an authorizer could not be asked.
+    """
+    what = "The access review"
+    review = as_object(loads(data, cap=limits.ANSWER_BODY_BYTES, what=what), what)
+    if review.get("kind") != "SelfSubjectAccessReview":
+        raise ForeignTextError(f"{what} is of kind {shown(review.get('kind'))}: expected SelfSubjectAccessReview.")
+    status = as_object(review.get("status"), f"{what}'s status")
+    allowed = as_flag(status.get("allowed"), f"{what}'s allowed")
+    if not allowed and status.get("evaluationError"):
+        raise ForeignTextError(f"{what} was not decided: {shown(status['evaluationError'])}.")
+    return allowed
+
+
+def parse_client_version(data: bytes) -> str:
+    """The version of kubectl itself, such as ``v1.35.2``; `ForeignTextError` for anything else."""
+    what = "kubectl's version"
+    said = as_object(loads(data, cap=limits.ANSWER_BODY_BYTES, what=what), what)
+    return _version(as_object(said.get("clientVersion"), f"{what}'s clientVersion"), what)
+
+
+def parse_server_version(data: bytes) -> str:
+    """The API server's version; `ForeignTextError` for anything else."""
+    what = "The API server's version"
+    return _version(as_object(loads(data, cap=limits.ANSWER_BODY_BYTES, what=what), what), what)
+
+
+def response_date(stderr: bytes) -> str | None:
+    """The ``Date`` header of the last answer that kubectl printed at ``-v=8``; None when there is none.
+
+    Nothing but a date is taken: at that level kubectl prints the headers of its requests too.
+    """
+    found = _DATE.findall(stderr)
+    return found[-1].decode("ascii") if found else None
+
+
+def _version(said: dict[str, object], what: str) -> str:
+    version = as_text(said.get("gitVersion"), f"{what}'s gitVersion")
+    if not _VERSION.fullmatch(version):
+        raise ForeignTextError(f"{what} is {shown(version)}: expected v<major>.<minor>.<patch>.")
+    return version

@@ -1,22 +1,19 @@
-"""What ``nix … --json`` prints: path-info, settings, build results.
+"""What Nix's commands print: ``path-info --json``, ``config show --json`` and ``store verify``."""
 
-Formats, by version: Nix 2.8 prints path-info as a list; since 2.19 it is an object by store path; since 2.33
-``--json-format 2`` wraps it as ``{"version", "storeDir", "info"}`` with base names
-(https://nix.dev/manual/nix/2.33/release-notes/rl-2.33), and version 3 writes signatures as objects
-(https://nix.dev/manual/nix/2.34/protocols/json/store-object-info). All of them are read here.
-"""
-
+import re
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Final, Literal
 
 from gate.errors import ForeignTextError
 from gate.limits import NIX_JSON_BYTES
+from gate.model.machine import NixSetting
 from gate.model.parsed import NixBuilt, NixSettings
 from gate.model.records import PathFacts
-from gate.parse.nix_hash import sha256_nix32
-from gate.parse.quoting import shown
-from gate.parse.store_path import STORE_DIR, from_base_name, store_path
+from gate.parse.nix_messages import is_retry, read_trouble, severity, without_severity
+from gate.parse.store_path import STORE_DIR, from_base_name, sha256_nix32, store_path
 from gate.parse.strict_json import as_count, as_flag, as_object, as_text, as_texts, loads
+from gate.parse.text import decode, shown, strip_escapes
 
 
 def parse_path_info(body: bytes) -> tuple[PathFacts, ...]:
@@ -141,3 +138,100 @@ def _built(result: object) -> NixBuilt:
             for name, path in sorted(outputs.items())
         },
     )
+
+
+# What a run looks at, in the order of nix.conf(5). What this Nix does not have is left out.
+WATCHED: Final = (
+    *("accept-flake-config", "allow-new-privileges", "allow-unsafe-native-code-during-evaluation"),
+    *("build-hook", "builders", "diff-hook", "external-builders", "fallback", "filter-syscalls", "hashed-mirrors"),
+    *("impure-env", "plugin-files", "post-build-hook", "pre-build-hook", "require-sigs", "run-diff-hook", "sandbox"),
+    *("sandbox-paths", "secret-key-files", "store", "substitute", "substituters", "trusted-public-keys"),
+    *("trusted-substituters",),
+)
+_VALUE_CHARS: Final = 4096
+
+
+def parse_nix_config(body: bytes) -> tuple[NixSetting, ...]:
+    """The watched settings, by name; `ForeignTextError` when the answer is none of Nix's."""
+    what = "The settings of Nix"
+    settings = as_object(loads(body, cap=NIX_JSON_BYTES, what=what), what)
+    rows = []
+    for name in WATCHED:
+        if name not in settings:
+            continue
+        row = as_object(settings[name], f"{what}: {name}")
+        if "value" not in row:
+            raise ForeignTextError(f"{what}: {name} has no value: expected one.")
+        rows.append(NixSetting(name=name, value=_text(row["value"]), default=_text(row.get("defaultValue"))))
+    missing = {"require-sigs", "sandbox", "substituters"} - {row.name for row in rows}
+    if missing:
+        raise ForeignTextError(f"{what} lack {min(missing)}: expected those of Nix 2.4 or later.")
+    return tuple(rows)
+
+
+def _text(value: object) -> str:
+    """A value as nix.conf has it: words apart by blanks, flags as true and false."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        text = " ".join(_text(each) for each in value)
+    elif isinstance(value, dict):
+        text = " ".join(f"{name}={_text(each)}" for name, each in sorted(value.items()))
+    else:
+        text = str(value)
+    if len(text) > _VALUE_CHARS:
+        raise ForeignTextError(f"A setting of Nix has {len(text)} characters: expected at most {_VALUE_CHARS}.")
+    return text
+
+
+Outcome = Literal["whole", "wrong", "cut", "untrusted", "absent", "denied", "tls", "connect", "other"]
+_CAUSES: Final[dict[str, Outcome]] = {
+    "hash-mismatch": "wrong",
+    "partial-transfer": "cut",
+    "incomplete": "cut",
+    "decompress": "wrong",
+    "nar-missing": "absent",
+    "auth": "denied",
+    "cache-info": "denied",
+    "tls": "tls",
+    "connect": "connect",
+    "timeout": "connect",
+}
+_WRONG: Final = re.compile(r"path '[^']+' was modified! expected hash")
+_UNTRUSTED: Final = re.compile(r"path '[^']+' is untrusted")
+_ABSENT: Final = re.compile(r"path '[^']+' (?:is not valid|does not exist)")
+_DENIED: Final = re.compile(r"HTTP error (?:401|403|407)")
+_NOT_FOUND: Final = re.compile(r"HTTP error (?:404|410)")
+_MESSAGES: Final = 50  # more lines of one path's reading are not looked at
+
+
+def read_verify(stderr: bytes) -> tuple[Outcome, str]:
+    """What a reading that did not end well says, and its decisive line, made harmless; the worst word counts."""
+    found: list[tuple[Outcome, str]] = []
+    for raw in stderr.split(b"\n")[:_MESSAGES]:
+        line = decode(strip_escapes(raw)).strip()
+        outcome = None if not line or is_retry(line) else _outcome(line)
+        if outcome is not None:
+            found.append((outcome, shown(line)))
+    order = ("wrong", "cut", "untrusted", "denied", "tls", "connect", "absent", "other")
+    return min(found, key=lambda each: order.index(each[0]), default=("other", "nothing that is known"))
+
+
+def _outcome(line: str) -> Outcome | None:
+    text = without_severity(line)
+    if _WRONG.match(text):
+        return "wrong"
+    if _UNTRUSTED.match(text):
+        return "untrusted"
+    if _ABSENT.match(text):
+        return "absent"
+    if _DENIED.search(text):
+        return "denied"
+    if _NOT_FOUND.search(text):
+        return "absent"
+    trouble = read_trouble(line)
+    if trouble is not None:
+        return _CAUSES.get(trouble.cause, "other")
+    return "other" if severity(line) == "error" else None
