@@ -13,7 +13,7 @@ from typing import Final
 
 from gate.clock import Clock, rfc3339
 from gate.errors import InconclusiveError, RefusedError
-from gate.evidence.wire import START, entry_line
+from gate.evidence.codec import START, entry_line
 from gate.model.records import Entry, Record
 
 NAME: Final = "journal.jsonl"

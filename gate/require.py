@@ -15,7 +15,7 @@ from typing import Any, Final
 from gate import limits
 from gate.clock import rfc3339
 from gate.errors import ForeignTextError, InconclusiveError, RefusedError
-from gate.evidence.statement import read_statement
+from gate.evidence.codec import read_statement
 from gate.github.api import GitHub
 from gate.github.artifacts import blob, branch_commit, file_at, last_change, merge_base, repository_facts, tree
 from gate.github.evidence import Attest, Finder

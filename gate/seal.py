@@ -12,9 +12,9 @@ from typing import Final
 
 from gate import limits
 from gate.errors import ForeignTextError, ForgedError, RefusedError, UnsealedError
+from gate.evidence.codec import canonical, digest, read_evidence
 from gate.evidence.fold import Captures
-from gate.evidence.joined import fold_any, is_part
-from gate.evidence.wire import canonical, digest, read_evidence
+from gate.evidence.split import fold_any, is_part
 from gate.journal import NAME, write_file
 from gate.judge.boundary import boundary
 from gate.judge.quarantine import effect

@@ -11,11 +11,11 @@ from typing import BinaryIO, Final
 
 from gate import limits
 from gate.errors import RefusedError
-from gate.evidence.chain import read_chain
 from gate.evidence.fold import Captures, Tape
+from gate.evidence.journal_reader import read_chain
 from gate.journal import NAME
 
-# A capture, or the journal of a part of a split run (`gate.evidence.joined.journal_name`).
+# A capture, or the journal of a part of a split run (`gate.evidence.split.journal_name`).
 _CAPTURE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,60}\.log|part-(pre|publish|during|post)\.jsonl")
 EVIDENCE: Final = "evidence.json"
 PART: Final = "part.json"  # of a part of a split run

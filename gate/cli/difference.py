@@ -30,8 +30,8 @@ def diff(
 
 
 def _run(a: Path, b: Path) -> Outcome:
+    from gate.evidence.codec import adapter
     from gate.evidence.compare import compare
-    from gate.evidence.wire import adapter
     from gate.model.diff import Difference
     from gate.render import difference
     from gate.seal import verify

@@ -159,7 +159,7 @@ def schema() -> int:
     """Print the JSON Schema of evidence.json."""
     import json
 
-    from gate.evidence.wire import json_schema
+    from gate.evidence.codec import json_schema
 
     say(json.dumps(json_schema(), indent=2, sort_keys=True) + "\n")
     return 0

@@ -184,7 +184,7 @@ def take_samples(
 
 def as_json(of: Any, made: object) -> dict[str, Any]:  # noqa: ANN401  # any class of the model
     """A value of the model as JSON."""
-    from gate.evidence.wire import adapter
+    from gate.evidence.codec import adapter
 
     dumped: dict[str, Any] = adapter(of).dump_python(made, mode="json")
     return dumped

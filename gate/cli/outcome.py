@@ -28,7 +28,7 @@ class Outcome:
     @classmethod
     def of_evidence(cls, evidence: "Evidence", folder: Path) -> "Outcome":
         """The outcome of a sealed run: its summary and its verdict's exit code."""
-        from gate.evidence.wire import adapter, canonical, digest
+        from gate.evidence.codec import adapter, canonical, digest
         from gate.model.document import Evidence, Verdict
         from gate.render import markdown, text
 

@@ -147,7 +147,7 @@ def _from_artifacts(toml: Mapping[str, Any], policy: QuarantinePolicy) -> tuple[
 
 def _statements(paths: Sequence[Path]) -> list[Statement]:
     from gate import limits
-    from gate.evidence.statement import read_statement
+    from gate.evidence.codec import read_statement
     from gate.tape import read_whole
 
     return [read_statement(read_whole(path, limits.STATEMENT_BYTES)) for path in paths]
@@ -208,7 +208,7 @@ def _standing_json(standing: Standing) -> dict[str, Any]:
 def _attest(who: str, why: str, output: Path, config: Path | None, *, replaced: bool, proved: bool) -> Outcome:
     from gate.cli.probing import read_config
     from gate.clock import SystemClock, rfc3339
-    from gate.evidence.statement import statement_bytes
+    from gate.evidence.codec import statement_bytes
     from gate.model.gating import STATEMENT_SCHEMA
     from gate.settings.quarantine import read_quarantine
     from gate.settings.require import subject_of

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gate import limits
+from gate.evidence.capture import is_full, percent
 from gate.evidence.compare_rows import NOT_LOOKED_AT, plain_row, row
-from gate.evidence.incident import is_full, percent
 from gate.evidence.store_log import troubles_of
 from gate.model.basics import Status, Truth
 from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent, StoreLog

@@ -9,22 +9,19 @@ from gate import limits
 from gate.errors import ForeignTextError
 from gate.evidence.bodies import Expected, fold_body
 from gate.evidence.buckets import fold_buckets, fold_pace
-from gate.evidence.course import clock_jump_millis, disorder
-from gate.evidence.coverage import fold_coverage
-from gate.evidence.drives import fold_drives
-from gate.evidence.incident import PREVIOUS_LOG, fold_incident
+from gate.evidence.capture import PREVIOUS_LOG, fold_incident
+from gate.evidence.journal_order import clock_jump_millis, disorder
 from gate.evidence.log_join import failures_of
-from gate.evidence.logs import fold_build, fold_server_log
-from gate.evidence.machine import fold_machine
+from gate.evidence.machine import fold_machine, upstream_entries
 from gate.evidence.origin import answers_in, origin_entries
+from gate.evidence.push_coverage import fold_coverage, fold_during
 from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push
 from gate.evidence.references import fold_references
-from gate.evidence.states import fold_state
+from gate.evidence.server_log import fold_build, fold_server_log
 from gate.evidence.store_identity import fold_store
-from gate.evidence.store_log import STORE_LOG, fold_store_log
-from gate.evidence.uploads import fold_uploads
-from gate.evidence.upstream import upstream_entries
-from gate.evidence.watched import fold_during
+from gate.evidence.store_log import STORE_LOG, fold_drives, fold_store_log
+from gate.evidence.stored_objects import fold_uploads
+from gate.evidence.tofu_state import fold_state
 from gate.model import records as say
 from gate.model.basics import Claim, Label, Phase, Truth
 from gate.model.bodies import Body, References

@@ -42,7 +42,7 @@ def is_served(path: str, answer: HttpAnswer) -> bool:
 def fold_references(
     plan: PushSetKnown, known: ReferencesKnown | None, looks: Iterable[ReferenceLooked], *, own_key: str | None
 ) -> References:
-    """The references of one publication, of records that `gate.evidence.upstream` has verified.
+    """The references of one publication, of records that `gate.evidence.machine` has verified.
 
     ``own_key`` is the name of the cache's key: what that signed was its own.
     """

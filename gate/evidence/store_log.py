@@ -1,18 +1,16 @@
-"""The store's own log: what RustFS says of its drives while the cache is published to.
+"""The store's own log and the drives that reported errors."""
 
-RustFS logs at ERROR what is an answer to a client, too (an object that is not there: rustfs issue 1146). What is known
-to be such an answer is set aside (`gate.parse.server_log`); every other line at WARN and ERROR is its trouble.
-"""
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from gate import limits
 from gate.evidence.log_join import moment
 from gate.model.basics import Truth
 from gate.model.captures import StoreLog, StoreLogRead
 from gate.model.parsed import LogEvent
+from gate.model.records import BucketSampled, DriveTrouble, PlaceSeen
+from gate.parse.host_files import is_io_error, is_other_file_system
 from gate.parse.server_log import ServerLogParser, is_routine_of_store
 
 STORE_LOG: Final = "store.log"
@@ -55,3 +53,35 @@ def _is_at_start(event: LogEvent, starts: Sequence[datetime]) -> bool:
 def troubles_of(log: StoreLog) -> tuple[LogEvent, ...]:
     """Those events of the store's log that are shown and not known to be answers to clients."""
     return log.events[: log.troubles]
+
+
+What = Literal["scan-io", "other-file-system"]
+
+
+def fold_drives(samples: Iterable[BucketSampled]) -> tuple[DriveTrouble, ...]:
+    """One row for each place and kind of trouble, over all samples: a single failed one tells of a failing disk."""
+    told: dict[tuple[str, What], list[str]] = {}
+    for sample in samples:
+        for place in sample.places:
+            for what, error in _troubles(place).items():
+                told.setdefault((place.place, what), []).append(error)
+    return tuple(
+        DriveTrouble(place=place, what=what, told=errors[0], samples=len(errors))
+        for (place, what), errors in sorted(told.items())
+    )
+
+
+def _troubles(place: PlaceSeen) -> dict[What, str]:
+    """The first error of each kind at a place in one sample."""
+    found: dict[What, str] = {}
+    for error in _sentences(place):
+        if is_io_error(error):
+            found.setdefault("scan-io", error[: limits.ERROR_TEXT_CHARS])
+        elif is_other_file_system(error):
+            found.setdefault("other-file-system", error[: limits.ERROR_TEXT_CHARS])
+    return found
+
+
+def _sentences(place: PlaceSeen) -> Iterator[str]:
+    for error in (place.error, *(marker.error for marker in place.markers)):
+        yield from (error or "").split("; ")

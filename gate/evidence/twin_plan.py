@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from gate import limits
-from gate.evidence.coverage import fresh_count
+from gate.evidence.push_coverage import fresh_count
 from gate.evidence.pushes import fresh_before
 from gate.model.basics import Label
 from gate.model.facts import FRAME_BYTES, PADDED_TO, PushPath, TwinFile

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from gate import limits
 from gate.errors import InconclusiveError
-from gate.evidence.wire import canonical, digest
+from gate.evidence.codec import canonical, digest
 from gate.github.api import GitHub
 from gate.github.artifacts import (
     attempt_of,

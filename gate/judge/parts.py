@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gate import limits
-from gate.evidence.parts import policy_digest, run_differences
+from gate.evidence.split import policy_digest, run_differences
 from gate.judge.finding import finding, pointer
 from gate.model.basics import Label
 from gate.model.document import Facts, Finding

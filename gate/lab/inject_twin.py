@@ -3,7 +3,7 @@
 import sqlite3
 from contextlib import closing
 
-from gate.evidence.coverage import wrote_nothing
+from gate.evidence.push_coverage import wrote_nothing
 from gate.lab.chunks import BUSY_SECONDS
 from gate.lab.inject import Fault, IndexLost, VoidDrillError
 from gate.model.basics import Claim, Label

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from gate import limits
 from gate.errors import BeyondLimitError, ForeignTextError
-from gate.evidence.objects import fold_keys
+from gate.evidence.stored_objects import fold_keys
 from gate.model.operators import StateRead
 from gate.model.parsed import S3Fault, StateFacts
 from gate.model.records import HttpAnswer

@@ -15,7 +15,7 @@ from gate import limits
 from gate.clock import Clock, rfc3339
 from gate.errors import CancelledError, InconclusiveError, RefusedError, StoppedError
 from gate.evidence.fold import SERVER_LOG
-from gate.evidence.nix_config import unstated
+from gate.evidence.machine import unstated
 from gate.evidence.pushes import missing_hashes
 from gate.evidence.store_log import STORE_LOG
 from gate.journal import Journal

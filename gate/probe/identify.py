@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from gate import __version__
 from gate.errors import ForeignTextError, InconclusiveError, NoNameError, RefusedError, StoppedError
-from gate.evidence.nix_config import unstated
+from gate.evidence.machine import unstated
 from gate.model.parsed import CacheConfig, KubectlLocator
 from gate.model.policy import Identity, Policy
 from gate.model.records import CacheConfigSeen, RunStarted

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from gate import limits
-from gate.evidence.incident import PREVIOUS_LOG
+from gate.evidence.capture import PREVIOUS_LOG
 from gate.model.records import Trouble
 from gate.observe.disk_use import look_at_disk
 from gate.observe.kube_incident import look_at_past

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from gate.errors import GateError, InconclusiveError, RefusedError, UnsealedError
-from gate.evidence.joined import journal_name
-from gate.evidence.parts import JOURNAL, part_bytes, policy_digest, run_differences
+from gate.evidence.split import JOURNAL, journal_name, part_bytes, policy_digest, run_differences
 from gate.journal import Journal, make_folder
 from gate.model.document import Evidence
 from gate.model.policy import SECRET_SETTINGS, Identity

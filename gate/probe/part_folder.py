@@ -7,9 +7,9 @@ from pathlib import Path
 
 from gate import limits
 from gate.errors import ForeignTextError, ForgedError, GateError, UnsealedError
+from gate.evidence.codec import read_part
 from gate.evidence.fold import Tape
-from gate.evidence.parts import part_bytes, part_document
-from gate.evidence.wire import read_part
+from gate.evidence.split import part_bytes, part_document
 from gate.journal import NAME, write_file
 from gate.model.document import ManifestEntry, PartDocument
 from gate.model.split import PartBegun, PartName

@@ -12,10 +12,10 @@ from typing import Final
 
 from gate import limits
 from gate.errors import CancelledError, ForgedError, GateError, InconclusiveError, RefusedError, StoppedError
-from gate.evidence.parts import policy_digest, run_differences
+from gate.evidence.machine import is_upstream
 from gate.evidence.pushes import child_name
 from gate.evidence.references import outside
-from gate.evidence.upstream import is_upstream
+from gate.evidence.split import policy_digest, run_differences
 from gate.model.basics import Label, Phase
 from gate.model.records import (
     Cancelled,

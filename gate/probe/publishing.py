@@ -7,10 +7,10 @@ from contextlib import contextmanager, suppress
 from gate import limits
 from gate.errors import GateError, InconclusiveError, StoppedError
 from gate.evidence.buckets import WRONG_STATES, read_sample
+from gate.evidence.machine import is_upstream
 from gate.evidence.origin import of_origin
 from gate.evidence.pushes import capture_name, child_name, missing_hashes
 from gate.evidence.references import outside
-from gate.evidence.upstream import is_upstream
 from gate.model.basics import Label, Phase
 from gate.model.records import BucketSampled, MissingAsked, PathFacts, PushSetKnown, ReferencesKnown
 from gate.observe.attic_push import push

@@ -1,6 +1,6 @@
 """What a capture looked at besides, as short sentences and rows, not yet escaped."""
 
-from gate.evidence.incident import percent
+from gate.evidence.capture import percent
 from gate.model.captures import DiskSeen, EventsSeen, KubeEvent, PreviousLogSeen
 from gate.model.document import Evidence
 from gate.render.view import Row, exact, size

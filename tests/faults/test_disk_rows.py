@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from gate.clock import SystemClock
-from gate.evidence.wire import adapter
+from gate.evidence.codec import adapter
 from gate.model.basics import BucketState, Truth, Word
 from gate.model.kube import ContainerSeen, PodSeen
 from gate.model.records import BucketSampled, PlaceSeen

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from werkzeug import Request, Response
 
 from gate.clock import rfc3339
-from gate.evidence.wire import entry_line
+from gate.evidence.codec import entry_line
 from gate.journal import make_folder
 from gate.model import records as say
 from gate.seal import seal

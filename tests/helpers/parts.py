@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gate.clock import SystemClock
+from gate.evidence.codec import entry_line
 from gate.evidence.fold import Tape
-from gate.evidence.joined import fold_any, journal_name
-from gate.evidence.parts import JOURNAL, part_bytes, part_document
-from gate.evidence.wire import entry_line
+from gate.evidence.split import JOURNAL, fold_any, journal_name, part_bytes, part_document
 from gate.journal import make_folder
 from gate.model import records as say
 from gate.model.basics import Label, Phase, Truth

@@ -11,8 +11,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate.clock import rfc3339
+from gate.evidence.codec import entry_line
 from gate.evidence.fold import Captures, Tape, fold
-from gate.evidence.wire import entry_line
 from gate.judge.verdict import judge
 from gate.model import records as say
 from gate.model.basics import Kind, Label, Phase, Truth

@@ -10,7 +10,7 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.errors import ForgedError, InconclusiveError, RefusedError, UnsealedError
-from gate.evidence.wire import entry_line, read_evidence
+from gate.evidence.codec import entry_line, read_evidence
 from gate.journal import Journal, make_folder
 from gate.model import records as say
 from gate.model.basics import Phase, Word

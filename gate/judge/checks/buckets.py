@@ -44,7 +44,7 @@ def _row(facts: Facts, name: str, phase: Phase, bucket: Bucket, before: Bucket |
 
 
 def _during(facts: Facts, name: str) -> Finding:
-    """What `gate.evidence.watched` made of the samples while pushes ran; without any the bucket is unobservable."""
+    """The class of a bucket while pushes ran (`gate.evidence.push_coverage`); unobservable without samples."""
     bucket = facts.during.buckets.get(name)
     if bucket is None:
         return finding("bucket-unobservable", name, "no sample was taken while a push ran", phase=Phase.DURING)

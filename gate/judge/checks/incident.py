@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from gate.evidence.incident import is_full, lacks_room, percent
+from gate.evidence.capture import is_full, lacks_room, percent
 from gate.judge.finding import finding, pointer
 from gate.model.basics import Phase
 from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, PreviousLogSeen

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from gate.evidence.nix_config import further_substituters, unstated
+from gate.evidence.machine import further_substituters, unstated
 from gate.judge.finding import finding
 from gate.model.document import Facts, Finding
 from gate.parse.text import shown

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gate.evidence.coverage import wrote_nothing
+from gate.evidence.push_coverage import wrote_nothing
 from gate.judge.checks.incident import disk_words, full_disks
 from gate.judge.finding import finding, how_ended
 from gate.model.basics import Claim, Label, Status, Truth

@@ -6,8 +6,8 @@ from hashlib import sha256
 import pytest
 
 from gate.errors import ForeignTextError
-from gate.evidence.chain import read_chain
-from gate.evidence.wire import entry_line, read_entry, read_evidence
+from gate.evidence.codec import entry_line, read_entry, read_evidence
+from gate.evidence.journal_reader import read_chain
 from tests.helpers import tapes
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gate import limits
-from gate.evidence.course import clock_jump_millis, disorder
+from gate.evidence.journal_order import clock_jump_millis, disorder
 from gate.model import records as say
 from gate.model.basics import Phase
 from tests.helpers import tapes

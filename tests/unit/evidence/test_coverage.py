@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate import limits
-from gate.evidence.coverage import fold_coverage, fresh_count, written, wrote_nothing
+from gate.evidence.push_coverage import fold_coverage, fresh_count, written, wrote_nothing
 from gate.model.basics import Claim, Label, Truth
 from gate.model.facts import Push, PushPath
 from tests.helpers import tapes

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gate.evidence.drives import fold_drives
+from gate.evidence.store_log import fold_drives
 from gate.model import records as say
 from gate.model.basics import Phase, Truth
 from gate.model.records import DriveTrouble

@@ -1,6 +1,6 @@
 import pytest
 
-from gate.evidence.incident import fold_incident, percent
+from gate.evidence.capture import fold_incident, percent
 from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, Incident, PreviousLogSeen
 from tests.helpers import tapes
 

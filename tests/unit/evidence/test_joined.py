@@ -7,11 +7,10 @@ import pytest
 
 from gate import limits
 from gate.errors import ForeignTextError
-from gate.evidence.chain import lines_of, read_chain
+from gate.evidence.codec import entry_line
 from gate.evidence.fold import Tape
-from gate.evidence.joined import fold_any
-from gate.evidence.parts import part_document
-from gate.evidence.wire import entry_line
+from gate.evidence.journal_reader import lines_of, read_chain
+from gate.evidence.split import fold_any, part_document
 from gate.model import records as say
 from gate.model.basics import Label, Phase, Word
 from gate.model.document import Evidence, ManifestEntry

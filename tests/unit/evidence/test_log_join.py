@@ -270,7 +270,7 @@ def test_warnings_need_no_explanation() -> None:
 
 
 def test_more_events_than_are_kept_make_the_log_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gate.evidence.logs.ServerLogParser", lambda: ServerLogParser(keep=4))
+    monkeypatch.setattr("gate.evidence.server_log.ServerLogParser", lambda: ServerLogParser(keep=4))
     found = folded(healthy(), log(line(9, "oops")))
     assert (found.cut, found.truth.value, found.event_count) == (True, "unknown", 5)
 

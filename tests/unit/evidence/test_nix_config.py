@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gate.errors import ForeignTextError
-from gate.evidence.nix_config import further_substituters, unstated
+from gate.evidence.machine import further_substituters, unstated
 from gate.model.machine import NixConfigSeen
 from gate.parse.nix_commands import WATCHED, parse_nix_config
 from tests.helpers.tapes import NIX_CONFIG, healthy

@@ -1,5 +1,5 @@
 from gate.evidence.buckets import read_sample
-from gate.evidence.objects import fold_keys
+from gate.evidence.stored_objects import fold_keys
 from gate.model.basics import Phase, Truth
 from gate.model.records import BucketSampled, HttpAnswer
 from tests.helpers.scripted_s3 import error, listing, objects

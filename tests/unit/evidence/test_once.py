@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gate.evidence.once import doubled
+from gate.evidence.journal_order import doubled
 from gate.evidence.references import fold_references
-from gate.evidence.uploads import fold_uploads
+from gate.evidence.stored_objects import fold_uploads
 from gate.model import records as say
 from gate.model.basics import Label, Phase, Truth
 from gate.model.captures import ReplicaCanaries, ReplicaCanary, StoreLogRead

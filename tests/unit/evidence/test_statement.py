@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gate.errors import ForeignTextError
-from gate.evidence.statement import read_statement, statement_bytes
+from gate.evidence.codec import read_statement, statement_bytes
 from gate.model.gating import Statement, StatementKind
 
 SAID = Statement(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gate.evidence.uploads import fold_uploads
+from gate.evidence.stored_objects import fold_uploads
 from gate.model import records as say
 from gate.model.basics import Phase, Truth
 from tests.helpers import tapes

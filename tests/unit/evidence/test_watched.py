@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gate.evidence.watched import fold_during
+from gate.evidence.push_coverage import fold_during
 from gate.model.basics import BucketState, Label, Phase
 from gate.model.document import Watched
 from gate.model.records import BucketSampled, StageMark

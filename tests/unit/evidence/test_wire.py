@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gate.errors import ForeignTextError
-from gate.evidence.wire import canonical, digest, entry_line, json_schema, read_entry, read_evidence
+from gate.evidence.codec import canonical, digest, entry_line, json_schema, read_entry, read_evidence
 from gate.model.document import Evidence
 from gate.seal import assemble
 from tests.helpers import tapes

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gate.evidence.wire import entry_line, read_entry
+from gate.evidence.codec import entry_line, read_entry
 from gate.model import records as say
 from gate.model.basics import Status
 from tests.helpers import tapes

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from gate.errors import ForeignTextError
+from gate.evidence.codec import adapter, read_entry
 from gate.evidence.fold import Tape, fold
-from gate.evidence.wire import adapter, read_entry
 from gate.judge.verdict import judge
 from gate.model import records as say
 from gate.model.basics import Label, Phase

@@ -10,7 +10,7 @@ import pytest
 LOOK = """
 import os, sys
 from gate.judge.checks.incident import disk_words
-from gate.evidence.incident import is_full
+from gate.evidence.capture import is_full
 from gate.observe.disk_use import look_at_disk
 place = sys.argv[1]
 if sys.argv[2] == "bytes":

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gate import limits
-from gate.evidence.wire import adapter
+from gate.evidence.codec import adapter
 from gate.model.operators import StateRead
 from gate.observe.state_object import find_states, read_state, read_states
 from tests.helpers.scripted_s3 import Answer, Script, answering, error, objects, store

@@ -10,7 +10,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from gate.clock import SystemClock
-from gate.evidence.wire import entry_line
+from gate.evidence.codec import entry_line
 from gate.journal import make_folder
 from gate.model import records as say
 from gate.model.basics import Phase, Secret

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gate.evidence.fold import Tape
-from gate.evidence.parts import head
+from gate.evidence.split import head
 from gate.model import records as say
 from gate.model.machine import ToolsFound
 from gate.model.split import PRE, PartBegun

@@ -35,7 +35,7 @@ import json
 from gate.cli.flags import Flags, given
 from gate.errors import RefusedError
 from gate.evidence.compare_around import setting_rows
-from gate.evidence.wire import canonical
+from gate.evidence.codec import canonical
 from gate.judge.acceptance import weaker
 from gate.model.policy import Policy
 from gate.seal import assemble

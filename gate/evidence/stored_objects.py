@@ -1,9 +1,4 @@
-"""Looks at a bucket's open multipart uploads → those that the run left behind, and how many older ones there are.
-
-Attic aborts an upload that fails (attic b7c9056 server/src/storage/s3.rs, ``upload_file``), so one that stays open is
-of a server that died in it. The right to list them is granted apart, and not every store lists them at all: what can't
-be told is said so, and nothing rests on it.
-"""
+"""Objects of a bucket: listed keys and open multipart uploads."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +8,35 @@ from gate.errors import ForeignTextError
 from gate.evidence.origin import server_time
 from gate.model.basics import Phase, Truth
 from gate.model.parsed import OpenUpload, UploadListing
-from gate.model.records import Uploads, UploadsSeen
-from gate.parse.s3 import parse_fault, parse_uploads
+from gate.model.records import HttpAnswer, Uploads, UploadsSeen
+from gate.parse.s3 import parse_fault, parse_objects, parse_uploads
 
 _OK = 200
+
+
+def fold_keys(pages: Sequence[HttpAnswer]) -> tuple[tuple[str, ...], str | None]:
+    """The keys of the pages that could be read, and why there may be others; None: these are all."""
+    keys: list[str] = []
+    last = b""
+    token: str | None = None
+    for page in pages:
+        if page.status != _OK or page.body_cut or page.error:
+            return tuple(keys), f"the list of objects: {_why(page)}"
+        try:
+            listing = parse_objects(page.body.encode())
+        except ForeignTextError as error:
+            return tuple(keys), str(error)
+        if any(key.encode() <= last for key in listing.keys):
+            return tuple(keys), "the list of objects goes back: a page repeats or precedes keys of the one before"
+        keys.extend(listing.keys)
+        last = max((key.encode() for key in listing.keys), default=last)
+        token = listing.next_token
+    return tuple(keys), "the list of objects has no end" if token is not None or not pages else None
+
+
+def _why(page: HttpAnswer) -> str:
+    fault = parse_fault(page.body.encode())
+    return (page.error or f"HTTP {page.status}") + (f" {fault.code}" if fault else "")
 
 
 @dataclass(frozen=True, kw_only=True)

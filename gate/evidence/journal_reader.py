@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from gate import limits
 from gate.errors import ForeignTextError
+from gate.evidence.codec import START, read_entry
 from gate.evidence.fold import Tape
-from gate.evidence.wire import START, read_entry
 
 if TYPE_CHECKING:
     from gate.model.records import Entry
+
 
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
 _YEARS: Final = range(1971, 9999)  # a journal of other years is none of ours, and Python's dates end

@@ -1,7 +1,4 @@
-"""Values ↔ bytes: RFC 8785 canonical JSON out, strict and closed JSON in.
-
-Unknown fields are refused (``model.basics.value``), enums and literals are checked, nothing is coerced.
-"""
+"""Values and bytes: RFC 8785 canonical JSON out, strict and closed JSON in."""
 
 import re
 from functools import cache
@@ -11,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.model.document import Evidence, PartDocument
+from gate.model.gating import STATEMENT_SCHEMA, Statement
 from gate.model.records import Entry
 from gate.parse.strict_json import loads
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
 
 _T = TypeVar("_T")
 _MANY_DIGITS: Final = re.compile(rb"[0-9]{16}")
@@ -101,3 +100,28 @@ def _is_exact(parsed: object) -> bool:
         if isinstance(part, dict | list):
             left.extend(part.values() if isinstance(part, dict) else part)
     return True
+
+
+def statement_bytes(statement: Statement) -> bytes:
+    """The document, in RFC 8785 form with a line end."""
+    return canonical(Statement, statement) + b"\n"
+
+
+def read_statement(data: bytes) -> Statement:
+    """A statement back; raises `ForeignTextError` for anything but the closed form."""
+    from pydantic import ValidationError  # noqa: PLC0415  # heavy, and not needed for --help
+
+    loads(data, cap=limits.STATEMENT_BYTES, what="The statement")
+    try:
+        read = adapter(Statement).validate_json(data, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = f"the statement does not have its form at {ascii(where)[:200]}: {first['msg'][:200]}"
+        raise ForeignTextError(message) from None
+    if read.schema != STATEMENT_SCHEMA or not all(text.strip() for text in (read.who, read.why)):
+        message = (
+            f"the statement is of schema {ascii(read.schema)[:80]} or says not who and why: expected {STATEMENT_SCHEMA}"
+        )
+        raise ForeignTextError(message)
+    return read

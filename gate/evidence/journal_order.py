@@ -1,16 +1,53 @@
-"""The course of a run by its own journal: what was seen before and after stands there in order, and by one clock."""
+"""The order of a journal: single records, observations before and after each push, and one clock."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from gate import limits
 from gate.evidence.log_join import moment
-from gate.evidence.once import doubled
 from gate.evidence.pushes import child_name
 from gate.model import records as say
 from gate.model.basics import Label, Phase
 from gate.model.captures import DiskLook, ReplicaCanaries, StoreLogRead
+from gate.model.machine import NixConfigSeen
 from gate.model.policy import Policy
+
+# Each kind, and what tells two of it apart. Reads of bodies, descriptions of caches, and looks for references and for
+# open uploads may come again, and each job of a split run names its programs: all are folded.
+_TOLD_BY: Final[dict[type, tuple[str, ...]]] = {
+    say.RunStarted: (),
+    say.RunComplete: (),
+    say.BuildFacts: (),
+    NixConfigSeen: (),
+    say.StateSeen: ("phase",),
+    say.LogCanarySent: ("phase",),
+    say.WorkloadSeen: ("phase", "role", "place"),
+    say.BucketSampled: ("phase", "number"),
+    say.ControlTried: ("name",),
+    say.PushSetKnown: ("label",),
+    say.ReferencesKnown: ("label",),
+    say.MissingAsked: ("label",),
+    say.ChildEnded: ("name",),
+    say.CanaryObject: (),
+    say.CaptureClosed: ("name",),
+    ReplicaCanaries: ("phase",),
+    StoreLogRead: (),
+}
+
+
+def doubled(records: Sequence[say.Record]) -> Iterator[str]:
+    """A sentence for each record that stands a second time."""
+    seen = set()
+    for record in records:
+        fields = _TOLD_BY.get(type(record))
+        if fields is None:
+            continue
+        told = (record.kind, *(str(getattr(record, name)) for name in fields))
+        if told in seen:
+            yield f"{told[1]} ran more than once" if isinstance(record, say.ChildEnded) else f"twice: {' '.join(told)}"
+        seen.add(told)
+
 
 PHASED = (  # what is seen before and after, and says of which it is
     say.BucketSampled,
