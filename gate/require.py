@@ -20,9 +20,18 @@ from gate.github.api import GitHub
 from gate.github.artifacts import blob, branch_commit, file_at, last_change, merge_base, repository_facts, tree
 from gate.github.evidence import Attest, Finder
 from gate.github.history import Attempts, Governing, trusted_place
-from gate.judge.acceptance import blocked, conclude, moment, not_needed, objections, reason
-from gate.judge.guarded import guarded_changes, must_be_read, relies
-from gate.judge.standing import fold_standing
+from gate.judge.admission import (
+    blocked,
+    conclude,
+    guarded_changes,
+    moment,
+    must_be_read,
+    not_needed,
+    objections,
+    reason,
+    relies,
+)
+from gate.judge.standing_quarantine import fold_standing
 from gate.model.gating import Answer, Change, QuarantinePolicy, Reason, RequirePolicy, Standing, Statement, TrustedPlace
 from gate.parse.addresses import plain_place
 from gate.parse.github_event import read_event

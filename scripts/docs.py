@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from gate.judge.registry import CODES
+from gate.judge.codes.registry import CODES
 from gate.model.basics import EXIT_CODES, Word
 from gate.settings import PROFILES, SETTINGS, Profile, Setting
 
@@ -97,7 +97,7 @@ def settings() -> str:
 
 
 def reason_codes() -> str:
-    """`docs/reason-codes.md` from `gate.judge.registry`."""
+    """`docs/reason-codes.md` from `gate.judge.codes.registry`."""
     lines = [
         "# Reason codes",
         NOTE,

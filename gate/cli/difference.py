@@ -31,7 +31,7 @@ def diff(
 
 def _run(a: Path, b: Path) -> Outcome:
     from gate.evidence.codec import adapter
-    from gate.evidence.compare import compare
+    from gate.judge.diff import compare
     from gate.model.diff import Difference
     from gate.render import difference
     from gate.seal import verify

@@ -34,7 +34,7 @@ def doctor(
 
 
 def _run(profile: str, config: Path | None, flags: object) -> Outcome:
-    from gate.judge.examination import examine
+    from gate.judge.doctor import examine
     from gate.model.doctor import Examination
     from gate.probe import World
     from gate.probe.doctor import visit

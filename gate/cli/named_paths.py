@@ -10,7 +10,7 @@ from gate.cli.local_paths import HASH_END, Local, hash_of, look_locally
 from gate.clock import Clock
 from gate.errors import ForeignTextError, InconclusiveError, RefusedError
 from gate.evidence.machine import is_upstream
-from gate.evidence.named import Asked, Named, judge_read, not_read
+from gate.judge.integrity import Asked, Named, judge_read, not_read
 from gate.model.basics import Label, Secret, value
 from gate.model.parsed import CacheConfig
 from gate.net import HostList, Http

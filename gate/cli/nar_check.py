@@ -113,7 +113,7 @@ def attic_nar_integrity_check(
 
 def read_names(given: Sequence[str], read_more: Callable[[int], bytes] | None) -> tuple[str, ...]:
     """Store paths, or ``/nix/store/<hash>``, each once, in order. Raises `RefusedError` for anything else."""
-    from gate.evidence.named import named_path
+    from gate.judge.integrity import named_path
 
     cap = limits.NAMED_PATHS * _LINE_BYTES
     more = read_more(cap + 1) if read_more else b""

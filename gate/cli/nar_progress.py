@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from gate.cli.progress import Lines
 from gate.clock import Clock
-from gate.evidence.named import Named
+from gate.judge.integrity import Named
 from gate.model.basics import Status
 
 if TYPE_CHECKING:

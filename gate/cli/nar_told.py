@@ -6,8 +6,8 @@ from typing import Any
 
 from gate.cli.named_paths import Cache, hash_of
 from gate.cli.outcome import RESULT_SCHEMA, Outcome
-from gate.evidence.named import IN_UPSTREAM, Named
-from gate.judge.registry import BY_CODE
+from gate.judge.codes.registry import BY_CODE
+from gate.judge.integrity import IN_UPSTREAM, Named
 from gate.model.basics import EXIT_CODES, Status, Word
 from gate.render.escape import markdown_cell, markdown_code, plain, runner_safe
 

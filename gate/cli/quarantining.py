@@ -98,7 +98,7 @@ def history(
 def _status(folders: Sequence[Path], given: Sequence[Path], config: Path | None, *, from_artifacts: bool) -> Outcome:
     from gate.cli.probing import read_config
     from gate.clock import SystemClock
-    from gate.judge.standing import fold_standing
+    from gate.judge.standing_quarantine import fold_standing
     from gate.settings.quarantine import read_quarantine
     from gate.settings.require import subject_of
 
@@ -118,7 +118,7 @@ def _status(folders: Sequence[Path], given: Sequence[Path], config: Path | None,
 
 
 def _from_folders(folders: Sequence[Path]) -> list[Past]:
-    from gate.judge.standing import past_of
+    from gate.judge.standing_quarantine import past_of
     from gate.seal import verify
 
     return [past_of(*verify(folder)) for folder in folders]
@@ -245,7 +245,7 @@ def _attest(who: str, why: str, output: Path, config: Path | None, *, replaced: 
 
 
 def _suspects(folders: Sequence[Path], since: str | None, until: str | None) -> Outcome:
-    from gate.judge.suspects import in_window, suspects_of
+    from gate.judge.standing_quarantine import in_window, suspects_of
     from gate.seal import verify
 
     if not folders:
@@ -262,7 +262,7 @@ def _suspects(folders: Sequence[Path], since: str | None, until: str | None) -> 
 
 
 def _history(folders: Sequence[Path]) -> Outcome:
-    from gate.judge.standing import in_order
+    from gate.judge.standing_quarantine import in_order
 
     if not folders:
         message = "history needs a folder: give evidence folders"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gate.cli.outcome import RESULT_SCHEMA, Outcome
 from gate.errors import GateError, RefusedError
-from gate.judge.decisions import BY_DECISION, DecisionCode
-from gate.judge.registry import BY_CODE
+from gate.judge.codes.decisions import BY_DECISION, DecisionCode
+from gate.judge.codes.registry import BY_CODE
 
 
 def verify_folders(folders: Sequence[Path]) -> Outcome:

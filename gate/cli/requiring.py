@@ -86,7 +86,7 @@ def github_of(token: Secret) -> "GitHub":
 
 def outcome_of(answer: Answer) -> Outcome:
     """An answer with its reasons, for people and as JSON."""
-    from gate.judge.decisions import BY_DECISION
+    from gate.judge.codes.decisions import BY_DECISION
     from gate.render.escape import markdown_cell, markdown_code, plain, runner_safe
     from gate.render.view import SENTENCE_CHARS
 

@@ -63,7 +63,7 @@ def tofu_state_ha_readiness(
 
 
 def _run(flags: dict[str, Any], config: Path | None, *, prefix: str | None, expect_interim: bool) -> Outcome:
-    from gate.judge.readiness import judge_readiness
+    from gate.judge.state_readiness import judge_readiness
     from gate.model.operators import Readiness
     from gate.render.operators import fenced, readiness_text
 

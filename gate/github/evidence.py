@@ -11,7 +11,7 @@ from gate.github.api import GitHub
 from gate.github.artifacts import artifacts_of, download, ever_began
 from gate.github.bundle import unpack
 from gate.github.refusal import RESULT, is_refusal
-from gate.judge.acceptance import reason
+from gate.judge.admission import reason
 from gate.model.document import Evidence
 from gate.model.gating import Artifact, Looked, Reason, Run
 from gate.parse.text import leak_in

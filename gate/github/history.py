@@ -19,7 +19,7 @@ from gate.github.artifacts import (
     workflow_number,
 )
 from gate.github.evidence import Finder
-from gate.judge.acceptance import (
+from gate.judge.admission import (
     SUCCESS,
     ended,
     foreign,
@@ -32,7 +32,7 @@ from gate.judge.acceptance import (
     outside_run,
     reason,
 )
-from gate.judge.standing import past_of_run, past_without_evidence
+from gate.judge.standing_quarantine import past_of_run, past_without_evidence
 from gate.model.basics import Word
 from gate.model.document import Evidence
 from gate.model.gating import Past, Reason, RequirePolicy, Run, TrustedPlace

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from gate.errors import ForeignTextError
-from gate.judge.acceptance import moment
+from gate.judge.admission import moment
 from gate.model.gating import Artifact, Run, TreeEntry
 from gate.parse.strict_json import as_count, as_flag, as_object, as_text
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gate.judge.registry import BY_CODE
+from gate.judge.codes.registry import BY_CODE
 from gate.model.basics import Phase, Status
 from gate.model.document import Build, Finding
 from gate.model.facts import PushAttempt

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from gate.errors import ForeignTextError
 from gate.evidence.buckets import read_sample
 from gate.evidence.origin import of_origin
-from gate.judge.command_verdict import worst
+from gate.judge.verdict import worst
 from gate.model.basics import Status, Truth
 from gate.model.operators import SCRATCH_PREFIX, ScratchResult, ScratchSeen, Step
 from gate.model.records import BucketSampled, HttpAnswer, PlaceSeen

@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Final
 
 from gate.evidence.buckets import pace_in_words
-from gate.judge.runbook import RUNBOOK
+from gate.judge.bucket_rca import RUNBOOK
 from gate.model.basics import BucketState, Status, Truth, Word
 from gate.model.document import BucketSample
 from gate.model.operators import BucketCause, Decision, Rca, RcaSample, Readiness, ScratchResult, StateObject

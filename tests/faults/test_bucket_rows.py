@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gate.clock import SystemClock
-from gate.judge.readiness import judge_readiness
+from gate.judge.state_readiness import judge_readiness
 from gate.model.basics import BucketState, Secret, Word
 from gate.model.operators import Level, Readiness, ReadinessSeen
 from gate.net import Http

@@ -16,8 +16,7 @@ from gate.cli.main import app, main
 from gate.cli.probing import read_config
 from gate.clock import SystemClock
 from gate.errors import RefusedError
-from gate.judge.required import missing_claims, required_claims, unproved_claims
-from gate.judge.verdict import fold_verdict, judge
+from gate.judge.verdict import fold_verdict, judge, missing_claims, required_claims, unproved_claims
 from gate.model import records as say
 from gate.model.basics import Status, Word
 from gate.net import Http

@@ -19,7 +19,7 @@ from typing import Any
 
 from gate.cli.operators import as_json
 from gate.clock import SystemClock
-from gate.judge.examination import examine
+from gate.judge.doctor import examine
 from gate.lab.attic_stack import BUCKET, MAIN, PROBE
 from gate.lab.place import enter
 from gate.lab.s3 import RcloneStore

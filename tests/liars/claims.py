@@ -1,6 +1,6 @@
 """The claims of a pass: what each says, who vouches for it, and which two of those are independent of each other.
 
-``docs/trust.md`` is made from this table, the table of lies and the blind spots of `gate.judge.boundary`.
+``docs/trust.md`` is made from this table, the table of lies and the blind spots of `gate.judge.scope`.
 """
 
 from dataclasses import dataclass

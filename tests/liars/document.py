@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gate.judge.boundary import SPOT_BY_NAME
+from gate.judge.scope import SPOT_BY_NAME
 from tests.liars.claims import CLAIMS, Claim
 from tests.liars.lie import Lie, Party
 from tests.liars.table import LIES

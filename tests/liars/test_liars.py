@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from gate.judge.boundary import SPOT_BY_NAME
-from gate.judge.registry import CODES
+from gate.judge.codes.registry import CODES
+from gate.judge.scope import SPOT_BY_NAME
 from gate.model.basics import Word
 from tests.liars.__main__ import outcomes
 from tests.liars.claims import CLAIMS

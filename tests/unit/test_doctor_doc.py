@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gate.cli.main import main
-from gate.judge.check_kinds import KINDS
-from gate.judge.examination import examine
+from gate.judge.codes.doctor import KINDS
+from gate.judge.doctor import examine
 from gate.model.basics import BucketState
 from gate.model.doctor import LogSeen
 from gate.render.examination import examination_text

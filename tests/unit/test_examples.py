@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from gate.cli.main import app, main
-from gate.judge.check_kinds import KINDS
-from gate.judge.registry import CODES
+from gate.judge.codes.doctor import KINDS
+from gate.judge.codes.registry import CODES
 from gate.judge.verdict import judge
 from gate.lab.tokens import CLAIM, Mint
 from gate.seal import seal

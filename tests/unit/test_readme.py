@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gate.cli.main import app
-from gate.judge.boundary import BOUNDARY
+from gate.judge.scope import BOUNDARY
 from gate.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -62,7 +62,7 @@ def test_the_check_before_a_push_stands_right_before_it() -> None:
 
 
 def test_the_document_lists_every_code_of_a_decision() -> None:
-    from gate.judge.decisions import DECISION_CODES
+    from gate.judge.codes.decisions import DECISION_CODES
     from gate.model.basics import EXIT_CODES
 
     text = (ROOT / "docs" / "required-check.md").read_text(encoding="utf-8").partition("## Codes")[2]
@@ -156,7 +156,7 @@ def test_every_part_is_held_to_the_digest_that_its_own_job_put_out() -> None:
 
 
 def test_the_document_of_the_split_run_names_every_code_of_a_part() -> None:
-    from gate.judge.registry import CODES
+    from gate.judge.codes.registry import CODES
 
     text = (ROOT / "docs" / "split-rights.md").read_text(encoding="utf-8")
     wanted = {row.code for row in CODES if row.code.startswith("part-")} - {"part-joined", "part-plan-bound"}

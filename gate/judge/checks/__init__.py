@@ -2,26 +2,18 @@
 
 from collections.abc import Callable, Iterator
 
-from gate.judge.checks.bodies import check_bodies
+from gate.judge.checks.bodies import check_bodies, check_closure, check_second_reader
 from gate.judge.checks.buckets import check_buckets
-from gate.judge.checks.build import check_build
-from gate.judge.checks.builders import check_builders
-from gate.judge.checks.closure import check_closure
-from gate.judge.checks.controls import check_controls
+from gate.judge.checks.build import check_build, check_builders
 from gate.judge.checks.epochs import check_epochs
 from gate.judge.checks.incident import check_disks, check_incident
-from gate.judge.checks.machine import check_machine
 from gate.judge.checks.origin import check_origin
-from gate.judge.checks.push import check_push
-from gate.judge.checks.run import check_caches, check_captures, check_run
-from gate.judge.checks.second_reader import check_second_reader
+from gate.judge.checks.push import check_push, check_uploads
+from gate.judge.checks.run import check_caches, check_captures, check_controls, check_machine, check_run
 from gate.judge.checks.server_log import check_server_log
+from gate.judge.checks.split import check_parts
 from gate.judge.checks.state import check_state
-from gate.judge.checks.store import check_store
-from gate.judge.checks.store_log import check_store_log
-from gate.judge.checks.uploads import check_uploads
-from gate.judge.checks.volumes import check_drives, check_volumes
-from gate.judge.parts import check_parts
+from gate.judge.checks.store import check_drives, check_store, check_store_log, check_volumes
 from gate.model.document import Facts, Finding
 
 Check = Callable[[Facts], Iterator[Finding]]

@@ -1,25 +1,130 @@
-"""NAR bodies: one row for each path that the cache must serve."""
+"""Findings on published paths: their bodies, their closure, and what the machine's own Nix read."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Final
 
 from gate import limits
-from gate.evidence.bodies import NON_REPRODUCIBLE, REFUSED, waits
+from gate.evidence.bodies import NON_REPRODUCIBLE, REFUSED, WHOLE, waits
 from gate.judge.finding import finding
-from gate.model.bodies import Body, Read
+from gate.model.basics import Label, Status
+from gate.model.bodies import Body, Read, References
 from gate.model.document import Facts, Finding
+from gate.model.machine import NixRead
+
+_WORDS = {"lost": "are nowhere", "elsewhere": "only another source may have", "unread": "could not be told"}
+
+
+def check_closure(facts: Facts) -> Iterator[Finding]:
+    """One row for each publication that was begun, and one for each reference that nobody else can have."""
+    for number, seen in enumerate(facts.references):
+        for place, gap in enumerate(seen.gaps):
+            if gap.state == "lost":
+                told = f"{seen.cache} does not have it, and {gap.referrer} needs it: {gap.note}"
+                yield finding("closure-gap", gap.store_path, told, evidence=(f"/references/{number}/gaps/{place}",))
+        code = "closure-incomplete" if seen.gaps else "closure-complete"
+        yield finding(code, seen.label.value, _summary(seen), evidence=(f"/references/{number}",))
+
+
+def _summary(seen: References) -> str:
+    if not seen.outside:
+        return "every reference is a path of the push set itself"
+    counts = Counter[str](gap.state for gap in seen.gaps)
+    told = [f"{counts[state]} {words}" for state, words in _WORDS.items() if counts[state]]
+    first = next((gap for gap in seen.gaps if gap.state != "lost"), None)
+    more = f"; {first.store_path}: {first.note}" if first else ""
+    return (
+        f"of {seen.outside} references out of the push set {seen.served} are in {seen.cache}, {seen.upstream} are left "
+        f"to an upstream{''.join(f', {part}' for part in told)}{more}"
+    )
+
+
+Key = tuple[Label, str]
+Reads = Mapping[Key, Sequence[NixRead]]
+BUILDERS: Final = "builders"  # the subject of the row on all readings
+WHERE: Final = ("/machine/nix_reads",)
+_BROKEN: Final = frozenset({"wrong", "cut"})
+LOGIN: Final = "Nix gets 401 there, or a page in its place: run `attic use`, or add a netrc"
+
+
+def check_second_reader(facts: Facts) -> Iterator[Finding]:
+    """A row for each path that Nix did not simply read whole, and one on all of them."""
+    started = {attempt.label for attempt in facts.push.attempts if attempt.started}
+    if not started:
+        yield finding("reader-unasked", BUILDERS, "nothing was published, so Nix had nothing to read")
+        return
+    bodies = {(body.label, body.store_path): body for body in facts.bodies}
+    reads: dict[tuple[Label, str], list[NixRead]] = {}
+    for read in facts.machine.nix_reads:
+        if (read.label, read.store_path) in bodies:
+            reads.setdefault((read.label, read.store_path), []).append(read)
+    ours = {key for key in reads if bodies[key].code == WHOLE}
+    rows = {key: _judged(bodies[key], reads[key]) for key in reads if key in ours}
+    yield from (row for row in rows.values() if row is not None and not _is_probe_cache_login(facts, row, reads))
+    yield _all(facts, reads, ours, {key for key, row in rows.items() if row is None})
+
+
+def _all(facts: Facts, reads: Reads, ours: Collection[Key], whole: Collection[Key]) -> Finding:
+    """How much both readers read. What the gate did not read whole has findings of its own, and counts as seen."""
+    unread = [
+        body for body in facts.bodies if body.label is Label.CANARY and (body.label, body.store_path) not in reads
+    ]
+    profile = [body for body in facts.bodies if body.label is Label.PROFILE]
+    wanted = min(limits.NIX_READ_PATHS, sum(1 for body in profile if body.nar_size <= limits.NIX_READ_BYTES))
+    seen = sum(1 for label, _ in reads if label is Label.PROFILE)
+    came = sum(1 for label, _ in whole if label is Label.PROFILE)
+    if unread or seen < wanted or not whole or (wanted and not came):
+        told = f"Nix read {came} of {wanted} paths of the profile whole, {len(whole)} in all"
+        return finding("reader-short", BUILDERS, told, evidence=WHERE)
+    alone = sum(1 for key, rows in reads.items() if key not in ours and rows[-1].outcome == "whole")
+    note = f"; {alone} paths that only Nix could read" if alone else ""
+    denied = {rows[-1].cache for rows in reads.values() if rows[-1].outcome == "denied"} - {facts.policy.attic_cache}
+    note += "".join(f"; it has no right to read {cache}, which builders do not use" for cache in sorted(denied))
+    told = f"Nix, with this machine's own settings, read {len(whole)} paths whole, {came} of the profile{note}"
+    return finding("reader-agrees", BUILDERS, told, evidence=WHERE)
+
+
+def _judged(body: Body, rows: Sequence[NixRead]) -> Finding | None:
+    """What is wrong with the readings of a path that the gate read whole; None where each came whole."""
+    path, last = body.store_path, rows[-1]
+    if any(row.outcome == "wrong" for row in rows) or all(row.outcome == "cut" for row in rows):
+        bad = next(row for row in rows if row.outcome in _BROKEN)
+        told = f"Nix, at attempt {bad.attempt}, did not get the bytes of its narinfo ({bad.words}); the gate did"
+        return _row("reader-differs", path, told, Status.FAIL)
+    if any(row.nar_hash not in (None, body.nar_hash) for row in rows):
+        told = f"the narinfo says {last.nar_hash} to Nix: expected {body.nar_hash}"
+        return _row("reader-differs", path, told, Status.INCONCLUSIVE)
+    if all(row.outcome == "whole" for row in rows):
+        return None
+    if last.outcome == "whole":
+        first = next(row for row in rows if row.outcome != "whole")
+        return _row("reader-unsteady", path, f"Nix read it whole after it had failed: {first.words}")
+    if last.outcome == "denied":
+        return _row("reader-denied", path, f"{LOGIN}; it says: {last.words}")
+    return _row("reader-unread", path, f"Nix could not read it ({last.outcome}): {last.words}")
+
+
+def _row(code: str, path: str, told: str, status: Status | None = None) -> Finding:
+    return finding(code, path, told, status=status, evidence=WHERE)
+
+
+def _is_probe_cache_login(facts: Facts, row: Finding, reads: Reads) -> bool:
+    """Builders need no right on a probe cache of its own, which holds nothing for them: a note will do."""
+    caches = {read.cache for rows in reads.values() for read in rows if read.store_path == row.subject}
+    return row.code == "reader-denied" and facts.policy.attic_cache not in caches
 
 
 def check_bodies(facts: Facts) -> Iterator[Finding]:
     """The class of each body, as it was folded from its reads, and what of it was long in coming."""
     for number, body in enumerate(facts.bodies):
-        yield finding(body.code, body.store_path, _summary(body), evidence=(f"/bodies/{number}",))
+        yield finding(body.code, body.store_path, _body_summary(body), evidence=(f"/bodies/{number}",))
         slow = [wait.text for wait in waits(body) if wait.millis > limits.STORE_SLOW_SECONDS * 1000]
         if slow:
             yield finding("body-slow", body.store_path, "; ".join(slow), evidence=(f"/bodies/{number}",))
 
 
-def _summary(body: Body) -> str:
+def _body_summary(body: Body) -> str:
     if body.code == NON_REPRODUCIBLE:
         return _two_builds(body)
     told = []

@@ -5,8 +5,8 @@ from itertools import groupby
 
 from gate import limits
 from gate.evidence.buckets import pace_in_words
+from gate.judge.codes.registry import BY_CODE
 from gate.judge.finding import finding, pointer
-from gate.judge.registry import BY_CODE
 from gate.model.basics import BucketState, Phase, Status, Truth
 from gate.model.document import Bucket, BucketSample, Facts, Finding, SamplePace
 

@@ -1,4 +1,4 @@
-"""The push account: every publication ended well, every path has one claim, and enough of it was really written."""
+"""Findings on each push: its account, its freshness and the uploads that it left open."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -6,10 +6,11 @@ from typing import Final
 from gate.evidence.push_coverage import wrote_nothing
 from gate.judge.checks.incident import disk_words, full_disks
 from gate.judge.finding import finding, how_ended
-from gate.model.basics import Claim, Label, Status, Truth
+from gate.model.basics import Claim, Label, Phase, Status, Truth
 from gate.model.document import Facts, Finding
 from gate.model.facts import PushAttempt, PushPath
 from gate.model.policy import Policy
+from gate.model.records import Uploads
 from gate.parse.push_log import CONTRADICTED
 
 REPRESENTATIVE: Final = "representative"  # the subject of the row on whether enough was really written
@@ -167,3 +168,31 @@ def _is_within_bounds(policy: Policy, profile: Sequence[PushPath]) -> bool:
     """Whether the push set still is one that the policy takes for the profile."""
     total = sum(path.nar_size for path in profile)
     return policy.min_paths <= len(profile) <= policy.max_paths and total <= policy.max_bytes
+
+
+_HOUR = 3600
+
+
+def check_uploads(facts: Facts) -> Iterator[Finding]:
+    """One row for each bucket whose uploads were looked at; none where nobody looked."""
+    pushed = any(attempt.started for attempt in facts.push.attempts)
+    for number, seen in enumerate(facts.uploads):
+        code, summary = _told(seen, pushed=pushed)
+        yield finding(code, seen.bucket, summary, phase=Phase.POST, evidence=(f"/uploads/{number}",))
+
+
+def _told(seen: Uploads, *, pushed: bool) -> tuple[str, str]:
+    if seen.truth is not Truth.PRESENT:
+        return "upload-unlisted", f"open uploads could not be listed: {seen.note}"
+    more = ", and the store has more than were looked at" if seen.more else ""
+    if seen.left and pushed:
+        first = seen.left[0]
+        return "upload-left-open", (
+            f"{len(seen.left)} multipart uploads that began in this run are open after it, the first of {first.key} "
+            f"since {first.initiated}{more}"
+        )
+    count = len(seen.left) + seen.others
+    if count:
+        age = f", the oldest for {seen.oldest_seconds / _HOUR:.1f} hours" if seen.others else ""
+        return "upload-older", f"{count} multipart uploads are open that are not of this run{age}{more}"
+    return "upload-none", f"the store lists no open multipart upload{more}"

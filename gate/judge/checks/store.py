@@ -1,11 +1,14 @@
-"""Whether endpoint, bucket and disk are of one store: what was seen in one is said of the others too."""
+"""Findings on the store: its identity, its speed, its log and its volumes."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from gate.judge.finding import finding
-from gate.model.basics import Label, Truth
-from gate.model.document import Facts, Finding, Store, StoredCanary
+from gate.evidence.store_log import troubles_of
+from gate.judge.checks.server_log import unreadable
+from gate.judge.finding import finding, pointer
+from gate.model.basics import Label, Phase, Truth
+from gate.model.document import Facts, Finding, PhaseFacts, Store, StoredCanary
 
 IDENTITY: Final = "identity"
 CANARY: Final = "canary"
@@ -58,3 +61,74 @@ def _code(canary: StoredCanary) -> str:
     if canary.looked:  # a disk that can be looked at and gave no answer proves nothing
         return "store-canary-unlocated"
     return "store-canary-in-bucket" if canary.in_bucket is Truth.PRESENT else "store-canary-unseen"
+
+
+SUBJECT: Final = "store-log"
+
+
+def check_store_log(facts: Facts) -> Iterator[Finding]:
+    """One row where the store's log is read; none where the policy names no place of it."""
+    log, where = facts.store_log, ("/store_log",)
+    if log is not None and log.troubles:
+        troubles = troubles_of(log)
+        coded = Counter(event.code or event.level for event in troubles)
+        told = ", ".join(f"{count} × {code}" for code, count in sorted(coded.items()))
+        first = troubles[0]
+        summary = (
+            f"the store logged {told} in the window, the first at {first.at or 'an unknown time'}: {first.message}"
+        )
+        yield finding("log-storage-error", SUBJECT, summary, evidence=("/store_log/events",))
+    if log is not None and log.unread_lines:
+        yield unreadable(log, SUBJECT, "/store_log/unread_lines")
+    if not facts.policy.store_log:
+        return
+    if log is None:
+        yield finding("log-store-unobservable", SUBJECT, "the store's log was not read", evidence=where)
+    elif log.truth is not Truth.PRESENT:
+        summary = f"{log.place}: {'; '.join(log.notes) or 'there is no capture of it'}; cut: {log.cut}"
+        yield finding("log-store-unobservable", SUBJECT, summary, evidence=where)
+    elif log.parsed_count == 0:
+        if not log.unread_lines:
+            summary = f"{log.place}: the store logged nothing in the window, which proves nothing"
+            yield finding("log-store-unobservable", SUBJECT, summary, evidence=where)
+    elif not log.troubles and not log.unread_lines:
+        summary = (
+            f"{log.parsed_count} events, {log.event_count} of them at WARN and ERROR, and all of those are known to be "
+            "no trouble of the store"
+        )
+        yield finding("log-store-clean", SUBJECT, summary, evidence=where)
+
+
+_CODES = {"scan-io": "disk-scan-io", "other-file-system": "volume-split"}
+
+
+def check_volumes(facts: Facts) -> Iterator[Finding]:
+    """One row for each place whose volume is not one of the policy's, or not the one that it was before."""
+    before = _volumes(facts.pre)
+    for phase, seen in ((Phase.PRE, before), (Phase.POST, _volumes(facts.post))):
+        for place, volume in seen.items():
+            wanted = facts.policy.volumes
+            if wanted and volume not in wanted:
+                yield _row(place, phase, f"the volume is {volume or 'unknown'}, expected {', '.join(wanted)}")
+            elif phase is Phase.POST and place in before and before[place] != volume:
+                yield _row(place, phase, f"the volume was {before[place] or 'unknown'}, and is {volume or 'unknown'}")
+
+
+def check_drives(facts: Facts) -> Iterator[Finding]:
+    """One row for each drive that kept its markers from being told, and each phase; none for drives that did not."""
+    for phase, seen in ((Phase.PRE, facts.pre), (Phase.DURING, facts.during), (Phase.POST, facts.post)):
+        for number, drive in enumerate(seen.drives):
+            where = pointer(phase.value, "drives", number)
+            told = f"{drive.told} (in {drive.samples} of the samples)"
+            yield finding(_CODES[drive.what], drive.place, told, phase=phase, evidence=(where,))
+
+
+def _row(place: str, phase: Phase, told: str) -> Finding:
+    return finding("volume-foreign", place, told, phase=phase, evidence=(pointer(phase.value, "buckets"),))
+
+
+def _volumes(facts: PhaseFacts) -> Mapping[str, str | None]:
+    """The volume of each place in the last sample of a phase; a place that could not be looked at is told elsewhere."""
+    return {
+        place.place: place.volume for bucket in facts.buckets.values() for place in bucket.places if place.error is None
+    }

@@ -14,7 +14,7 @@ from gate.cli.main import main
 from gate.cli.named_paths import look_locally
 from gate.cli.nar_progress import Reads
 from gate.clock import SystemClock
-from gate.evidence.named import Asked, not_read
+from gate.judge.integrity import Asked, not_read
 from gate.observe.nix_store import NixStore
 from gate.parse.narinfo import fingerprint
 from gate.process import CancelToken

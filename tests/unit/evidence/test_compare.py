@@ -6,17 +6,8 @@ from typing import Any
 import pytest
 
 from gate import limits
-from gate.evidence.compare import compare
-from gate.evidence.compare_around import (
-    disk_rows,
-    event_rows,
-    finding_rows,
-    log_rows,
-    setting_rows,
-    tool_rows,
-)
-from gate.evidence.compare_servers import epoch_rows
-from gate.evidence.compare_store import bucket_rows, marker_rows, state_rows
+from gate.judge.diff import compare, disk_rows, epoch_rows, event_rows, finding_rows, log_rows, setting_rows, tool_rows
+from gate.judge.diff_store import bucket_rows, marker_rows, state_rows
 from gate.model import records as say
 from gate.model.basics import BucketState, Status, Truth, Word
 from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent, StoreLog

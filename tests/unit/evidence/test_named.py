@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate.errors import ForeignTextError
 from gate.evidence.machine import is_upstream
-from gate.evidence.named import Asked, Named, judge_read, named_path, not_read
+from gate.judge.integrity import Asked, Named, judge_read, named_path, not_read
 from gate.model.basics import Label, Status, Truth
 from gate.model.bodies import NarRead
 from gate.model.records import BodyRead, HttpAnswer, PathFacts

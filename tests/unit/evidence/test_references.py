@@ -8,7 +8,7 @@ import pytest
 
 from gate.evidence.references import is_served, outside
 from gate.judge.checks import CHECKS
-from gate.judge.checks.closure import check_closure
+from gate.judge.checks.bodies import check_closure
 from gate.model import records as say
 from gate.model.basics import Label, Word
 from tests.helpers import tapes

@@ -15,7 +15,7 @@ from gate.errors import ForeignTextError, ForgedError, GateError, InconclusiveEr
 from gate.github.ending import Ending, conclude_answer
 from gate.github.outputs import annotations, output_values, step_summary
 from gate.github.told import Answered, say_begun, say_ended, what_was_answered, what_was_told
-from gate.judge.acceptance import blocked, not_needed, reason
+from gate.judge.admission import blocked, not_needed, reason
 from gate.model.basics import EXIT_CODES, Word
 from gate.model.gating import Answer
 from tests.helpers import github_world as gh

@@ -7,9 +7,21 @@ from typing import Any
 import pytest
 
 from gate.github.shapes import run_of
-from gate.judge.acceptance import blocked, conclude, foreign, moment, newest_first, objections, reason, word_of
-from gate.judge.decisions import BY_DECISION, DECISION_CODES
-from gate.judge.guarded import guarded_changes, must_be_read, path_pattern, relies
+from gate.judge.admission import (
+    blocked,
+    conclude,
+    foreign,
+    guarded_changes,
+    moment,
+    must_be_read,
+    newest_first,
+    objections,
+    path_pattern,
+    reason,
+    relies,
+    word_of,
+)
+from gate.judge.codes.decisions import BY_DECISION, DECISION_CODES
 from gate.model.basics import Word
 from gate.model.gating import Demand, Guard, TreeEntry, TrustedPlace
 from gate.seal import assemble

@@ -2,9 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from gate.judge.bucket_rca import any_failed, judge_rca
-from gate.judge.command_verdict import decide, worst
-from gate.judge.runbook import RUNBOOK
+from gate.judge.bucket_rca import RUNBOOK, any_failed, judge_rca
+from gate.judge.verdict import decide, worst
 from gate.model.basics import BucketState, Phase, Status, Truth, Word
 from gate.model.operators import ScratchSeen
 from gate.model.records import BucketSampled, HttpAnswer, MarkerSeen, PlaceSeen

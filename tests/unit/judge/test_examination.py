@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gate.judge.check_kinds import BY_NAME, KINDS, kind_of
-from gate.judge.examination import examine
+from gate.judge.codes.doctor import BY_NAME, KINDS, kind_of
+from gate.judge.doctor import examine
 from gate.model import records as say
 from gate.model.basics import BucketState, Phase, Status, Truth, Word
 from gate.model.captures import DiskRoom, DiskSeen, ReplicaLog, StoreLog

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gate.judge.boundary import SPOT_BY_NAME, boundary
+from gate.judge.scope import SPOT_BY_NAME, boundary
 from gate.model import records as say
 from gate.model.basics import Label, Phase, Truth
 from tests.helpers import tapes

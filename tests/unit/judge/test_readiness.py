@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gate.judge.readiness import judge_readiness
+from gate.judge.state_readiness import judge_readiness
 from gate.model.basics import BucketState, Truth, Word
 from gate.model.operators import Level, Readiness, ReadinessSeen, StateObject, StateRead
 from gate.model.parsed import StateFacts

@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate.evidence.bodies import STATUS_OF
-from gate.judge.boundary import BLIND_SPOTS, BOUNDARY, boundary
 from gate.judge.checks.run import check_run
+from gate.judge.codes.registry import BY_CODE, CODES, by_cause, is_neutral
 from gate.judge.finding import finding, pointer
-from gate.judge.quarantine import effect
-from gate.judge.registry import BY_CODE, CODES, by_cause, is_neutral
-from gate.judge.standing import past_of
-from gate.judge.verdict import fold_verdict, judge
+from gate.judge.scope import BLIND_SPOTS, BOUNDARY, boundary
+from gate.judge.standing_quarantine import past_of
+from gate.judge.verdict import effect, fold_verdict, judge
 from gate.model import records as say
 from gate.model.basics import EXIT_CODES, BucketState, Kind, Phase, Status, Word
 from gate.model.captures import DiskRoom, DiskSeen

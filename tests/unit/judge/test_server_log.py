@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate import limits
-from gate.judge.registry import BY_CODE
+from gate.judge.codes.registry import BY_CODE
 from gate.model import records as say
 from gate.model.basics import Status, Word
 from gate.model.document import Finding

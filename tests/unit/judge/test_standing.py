@@ -9,8 +9,14 @@ from pathlib import Path
 import pytest
 
 from gate.errors import RefusedError
-from gate.judge.standing import fold_standing, in_order, past_of, past_without_evidence
-from gate.judge.suspects import in_window, suspects_of
+from gate.judge.standing_quarantine import (
+    fold_standing,
+    in_order,
+    in_window,
+    past_of,
+    past_without_evidence,
+    suspects_of,
+)
 from gate.model import records as say
 from gate.model.basics import Kind, Phase, Word
 from gate.model.document import Evidence

@@ -8,7 +8,7 @@ import pytest
 
 from gate.evidence.fold import Tape
 from gate.judge.checks.state import check_state
-from gate.judge.registry import BY_CODE
+from gate.judge.codes.registry import BY_CODE
 from gate.model import records as say
 from gate.model.basics import Phase, Status, Truth
 from gate.model.document import Facts, State

@@ -3,7 +3,7 @@
 import pytest
 
 from gate.errors import RefusedError
-from gate.judge.registry import BY_CODE
+from gate.judge.codes.registry import BY_CODE
 from gate.lab.drills import DRILLS, Drill, find_drill
 from gate.model.basics import Status, Word
 from gate.settings import SETTINGS

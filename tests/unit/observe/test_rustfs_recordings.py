@@ -7,7 +7,7 @@ import pytest
 
 from gate.evidence.buckets import read_sample
 from gate.judge.bucket_rca import judge_rca
-from gate.judge.readiness import judge_readiness
+from gate.judge.state_readiness import judge_readiness
 from gate.model.basics import BucketState, Truth, Word
 from gate.model.operators import Level, ReadinessSeen
 from gate.model.records import BucketSampled

@@ -9,7 +9,7 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.errors import CancelledError, RefusedError
-from gate.judge.examination import examine
+from gate.judge.doctor import examine
 from gate.model.basics import Status
 from gate.probe.doctor import visit
 from gate.probe.doctor_cluster import rights_needed

@@ -10,7 +10,7 @@ import pytest
 
 from gate.errors import ForgedError, InconclusiveError, RefusedError
 from gate.journal import make_folder
-from gate.judge.boundary import BOUNDARY, SPOT_BY_NAME
+from gate.judge.scope import BOUNDARY, SPOT_BY_NAME
 from gate.model import records as say
 from gate.model.basics import Phase, Truth, Word
 from gate.model.document import Evidence

@@ -1,6 +1,6 @@
 """The doctor's answer as text: the first line says what to do, the unknown claims come before the checks."""
 
-from gate.judge.command_verdict import decide
+from gate.judge.verdict import decide
 from gate.model.basics import Status
 from gate.model.doctor import Check, Examination, UnknownClaim
 from gate.render.examination import examination_text

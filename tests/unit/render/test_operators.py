@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from gate.judge.bucket_rca import judge_rca
-from gate.judge.readiness import judge_readiness
-from gate.judge.runbook import RUNBOOK
+from gate.judge.bucket_rca import RUNBOOK, judge_rca
+from gate.judge.state_readiness import judge_readiness
 from gate.model.basics import BucketState
 from gate.model.operators import ScratchSeen
 from gate.model.parsed import StateFacts

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gate.judge.boundary import BOUNDARY
-from gate.judge.registry import BY_CODE
+from gate.judge.codes.registry import BY_CODE
+from gate.judge.scope import BOUNDARY
 from gate.judge.verdict import judge
 from gate.model.basics import EXIT_CODES
 from gate.render import text

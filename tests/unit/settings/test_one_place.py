@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from gate.evidence.compare_around import setting_rows
-from gate.judge.acceptance import weaker
+from gate.judge.admission import weaker
+from gate.judge.diff import setting_rows
 from gate.model.basics import Kind
 from gate.model.diff import Weight
 from gate.model.policy import POLICY_SETTINGS, SECRET_SETTINGS, TOOL_SETTINGS, Policy, Tools
@@ -34,9 +34,9 @@ PROGRAM = """
 import json
 from gate.cli.flags import Flags, given
 from gate.errors import RefusedError
-from gate.evidence.compare_around import setting_rows
+from gate.judge.diff import setting_rows
 from gate.evidence.codec import canonical
-from gate.judge.acceptance import weaker
+from gate.judge.admission import weaker
 from gate.model.policy import Policy
 from gate.seal import assemble
 from gate.settings import BY_NAME, resolve

@@ -1,14 +1,27 @@
-"""The store in two evidences: classes and sources of each bucket, its markers on each drive, and the state object."""
+"""``diff`` of the store: classes and sources of each bucket, its markers on each drive, and the state object."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from gate.evidence.buckets import WRONG_STATES
-from gate.evidence.compare_rows import NOT_LOOKED_AT, row
 from gate.model.basics import BucketState, Truth
 from gate.model.diff import DiffRow, Weight
 from gate.model.document import Bucket, BucketSample, Evidence, State
 from gate.model.records import MarkerSeen, PlaceSeen, StateTold
+
+NOT_LOOKED_AT = "not looked at"
+
+
+def row(matter: str, subject: str, told: tuple[str, str], weight: Weight, why: str = "", *, phase: str = "") -> DiffRow:
+    """A row of what A and B tell; ``why`` says what its weight rests on where the two don't show it."""
+    before, after = told
+    return DiffRow(matter=matter, subject=subject, phase=phase, before=before, after=after, weight=weight, why=why)
+
+
+def plain_row(matter: str, subject: str, before: str, after: str) -> DiffRow:
+    """A row that is no more than a note, whatever it says."""
+    return row(matter, subject, (before, after), Weight.SAME if before == after else Weight.NOTE)
+
 
 # From the lightest: one that comes and goes, to one whose data is gone too.
 _DEPTH: Final = (

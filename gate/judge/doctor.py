@@ -1,7 +1,7 @@
-"""The single checks of ``doctor``: each from what was seen of one thing, and each good only on something seen."""
+"""``doctor``: its checks, and the claims of a pass that would be unknown with these settings."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
@@ -11,17 +11,22 @@ from gate import limits
 from gate.errors import ForeignTextError
 from gate.evidence.buckets import WRONG_STATES
 from gate.evidence.origin import of_origin
-from gate.judge.check_kinds import kind_of
 from gate.judge.checks.buckets import sample_in_words
-from gate.judge.checks.controls import BIT_FLIP, check_controls
+from gate.judge.checks.build import key_subject
 from gate.judge.checks.epochs import ROLES, misnamed
 from gate.judge.checks.incident import check_disks
-from gate.judge.checks.run import check_caches
+from gate.judge.checks.push import REPRESENTATIVE
+from gate.judge.checks.run import ABSENT, BIT_FLIP, NO_TOKEN, READ_ONLY, TOOLS, check_caches, check_controls
 from gate.judge.checks.server_log import unreadable_summary
-from gate.judge.checks.store_log import check_store_log
-from gate.model.basics import BucketState, Status, Truth
-from gate.model.doctor import Check, ClockSeen, Examined, RightSeen, TokenSeen
+from gate.judge.checks.store import SUBJECT as STORE_LOG
+from gate.judge.checks.store import check_store_log
+from gate.judge.codes.doctor import kind_of
+from gate.judge.finding import RUN
+from gate.judge.verdict import Claim, decide, required_claims, worst
+from gate.model.basics import BucketState, Label, Status, Truth
+from gate.model.doctor import Check, ClockSeen, Examination, Examined, RightSeen, TokenSeen, UnknownClaim
 from gate.model.document import Facts
+from gate.model.operators import Decision
 from gate.model.records import HttpAnswer, PlaceSeen
 from gate.parse.attic_json import parse_attic_error, parse_missing_paths
 from gate.parse.s3 import parse_fault
@@ -51,7 +56,7 @@ _NO_CLUSTER: Final = "no place is in a cluster"
 
 
 def checks_of(seen: Examined) -> Iterator[Check]:
-    """Every check, in the order of `gate.judge.check_kinds.KINDS`."""
+    """Every check, in the order of `gate.judge.codes.doctor.KINDS`."""
     seen = of_origin(seen)
     yield from _tools(seen)
     yield from _cache(seen)
@@ -394,3 +399,108 @@ def _representative(facts: Facts) -> Check:
     good = not policy.representative or policy.twin != "never"
     told = f"profile {policy.profile}, {policy.min_fresh} fresh paths wanted, twin {policy.twin}"
     return _check("representative", told, good=good)
+
+
+_BODIES: Final[Claim] = ("body", "every published path", RUN)  # nothing is published here, so none has a name yet
+_GOOD: Final = (Status.PASS, Status.NOT_APPLICABLE)
+_KEY: Final = ("s3-key", "s3-reachable")
+# Attic says that a path is absent before it looks at rights; what a cache says of itself it tells only to a reader.
+_READING: Final = ("cache-reachable", "cache", "read-token", ABSENT)
+_RUN: Final = (
+    *("nix", "attic", "kubectl", "cluster-trust", "cluster-reachable"),
+    *("clock-cache", "clock-store", "clock-cluster"),
+)
+_NAMED: Final = 5  # checks that the first line names
+
+
+def examine(seen: Examined) -> Examination:
+    """The checks, the claims that could not be proven, and the verdict: a pass only when there is none of them."""
+    checks = tuple(checks_of(seen))
+    return Examination(
+        profile=seen.facts.policy.profile,
+        checks=checks,
+        unknown=tuple(_unknown(seen, checks)),
+        verdict=_verdict(checks),
+    )
+
+
+def _unknown(seen: Examined, checks: Sequence[Check]) -> Iterator[UnknownClaim]:
+    bad = [check for check in checks if check.status not in _GOOD]
+    for claim in (*required_claims(seen.facts), _BODIES):
+        needs = _needs(seen, claim)
+        found = [check for check in bad if any(_meets(check.name, need) for need in needs)]
+        if found:
+            family, subject, phase = claim
+            hints = dict.fromkeys(check.hint for check in found)
+            yield UnknownClaim(
+                family=family,
+                subject=subject,
+                phase=phase,
+                checks=tuple(check.name for check in found),
+                hint="; ".join(hints),
+            )
+
+
+def _meets(name: str, need: str) -> bool:
+    """Whether a check is the one that is needed: of that very name, or of that kind whatever its subject."""
+    return name in (need, f"{need}:{name.partition(':')[2]}")
+
+
+def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
+    """The names, or the kinds, of the checks that a claim stands on."""
+    family, subject, _ = claim
+    policy = seen.facts.policy
+    probe = policy.caches[-1]
+    if family == "bucket":
+        own = (f"bucket-head:{subject}", f"bucket-get:{subject}", f"bucket:{subject}")
+        return (*_KEY, "bucket-list", *own, "markers", *_rights(seen, "markers"))
+    if family == "epoch":
+        return (f"{subject}-workload", *_rights(seen, f"{subject}-workload"))
+    if (family, subject) == ("cache", key_subject(policy.attic_cache)):
+        return ("nix", "trusted-key")
+    if family == "cache":
+        return ("cache-reachable", f"cache:{subject}")
+    if family == "control":
+        return {
+            NO_TOKEN: ("cache-reachable", NO_TOKEN),
+            READ_ONLY: ("read-token", READ_ONLY),
+            BIT_FLIP: (*_READING, "push-token", f"push-right:{probe}"),
+        }.get(subject, _READING)
+    if (family, subject) == ("log", STORE_LOG):
+        return ("store-log", *_rights(seen, "store-log"))
+    if family == "tool":
+        return ("nix", "attic") if subject == TOOLS else ("nix",)
+    if family == "push":
+        cache = probe if subject == Label.CANARY.value else policy.attic_cache
+        fresh = ("representative",) if subject == REPRESENTATIVE else ()
+        return ("nix", "attic", "push-token", f"push-right:{cache}", "disk", *fresh)
+    return {
+        "run": _RUN,
+        "build": ("nix", "substituter", "trusted-key", "flake"),
+        "log": ("server-log", "log-canary", "log-replicas", *_rights(seen, "server-log")),
+        "reader": ("nix", "substituter", "cache-reachable"),
+        "state": (*_KEY, "state-object"),
+        "store": ("s3-reachable",),
+    }.get(family, _READING)
+
+
+def _rights(seen: Examined, source: str) -> tuple[str, ...]:
+    rights = seen.cluster.rights if seen.cluster else ()
+    return tuple(right_name(right) for right in rights if source in right.sources)
+
+
+def _verdict(checks: Sequence[Check]) -> Decision:
+    status = worst(check.status for check in checks if check.status is not Status.NOT_APPLICABLE)
+    if status is Status.PASS:
+        return decide(
+            status, "All that a pass needs can be observed with these settings. Nothing was published or proven."
+        )
+    names = [check.name for check in checks if check.status is status]
+    told = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    if status is Status.FAIL:
+        return decide(
+            status,
+            f"A run would end in quarantine: {told}. Keep trusted writes off; run `publication-gate capture` before "
+            "anybody restarts anything.",
+        )
+    return decide(status, f"Don't run the probe yet, it could not pass: {told}. Set or grant what the hints say.")

@@ -1,6 +1,6 @@
 """What is said of the store: index and drives, what lies open in it, the OpenTofu state, and who the servers are."""
 
-from gate.judge.code import CAPTURE_FIRST, FAIL, INCONCLUSIVE, LOOK, NOT_APPLICABLE, PASS, STALLED, Code, code
+from gate.judge.codes.model import CAPTURE_FIRST, FAIL, INCONCLUSIVE, LOOK, NOT_APPLICABLE, PASS, STALLED, Code, code
 
 STORE: tuple[Code, ...] = (
     # --- bucket truth

@@ -1,6 +1,6 @@
-"""What is said of those who tell: logs, what a capture looks at besides, and the controls."""
+"""Reason codes about supporting evidence: logs, captures, controls and servers."""
 
-from gate.judge.code import AGAIN, CAPTURE_FIRST, FAIL, INCONCLUSIVE, LOOK, NOT_APPLICABLE, PASS, Code, code
+from gate.judge.codes.model import AGAIN, CAPTURE_FIRST, FAIL, INCONCLUSIVE, LOOK, NOT_APPLICABLE, PASS, Code, code
 
 WITNESS: tuple[Code, ...] = (
     # --- server log

@@ -1,7 +1,7 @@
 """What is said of a publication: the cache, build and push, the bodies that came back, and what they need beside."""
 
 from gate.evidence.bodies import STATUS_OF
-from gate.judge.code import (
+from gate.judge.codes.model import (
     AGAIN,
     CAPTURE_FIRST,
     CAUSE,

@@ -7,12 +7,11 @@ Our own trouble, and other people's work, is ``inconclusive``.
 from collections.abc import Collection
 from typing import Final
 
-from gate.judge.code import CONSEQUENCE, Code
-from gate.judge.machine_codes import MACHINE
-from gate.judge.publication_codes import PUBLICATION
-from gate.judge.run_codes import RUN
-from gate.judge.store_codes import STORE
-from gate.judge.witness_codes import WITNESS
+from gate.judge.codes.logs import WITNESS
+from gate.judge.codes.model import CONSEQUENCE, Code
+from gate.judge.codes.publication import PUBLICATION
+from gate.judge.codes.run import MACHINE, RUN
+from gate.judge.codes.store import STORE
 
 CODES: tuple[Code, ...] = (*STORE, *PUBLICATION, *WITNESS, *MACHINE, *RUN)
 BY_CODE: Final = {row.code: row for row in CODES}

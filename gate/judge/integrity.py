@@ -1,8 +1,4 @@
-"""Paths that an operator named: one read of each → its class, by the same rules as in a run (`gate.evidence.bodies`).
-
-The yardstick is the local Nix database where the path is valid in it. Without, it is the narinfo, but only under a
-signature by the cache's key: an unsigned narinfo proves no more than that the cache agrees with itself.
-"""
+"""``attic-nar-integrity-check``: the reading of each named path, classed by the rules of a run."""
 
 from typing import Literal
 

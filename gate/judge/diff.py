@@ -1,4 +1,4 @@
-"""What lies around the store in two evidences: disks, events, logs, other findings, tools and settings."""
+"""``diff``: what is different in the second of two evidence folders, and how much each difference weighs."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -6,14 +6,83 @@ from typing import Final
 
 from gate import limits
 from gate.evidence.capture import is_full, percent
-from gate.evidence.compare_rows import NOT_LOOKED_AT, plain_row, row
 from gate.evidence.store_log import troubles_of
-from gate.model.basics import Status, Truth
+from gate.judge.diff_store import NOT_LOOKED_AT, bucket_rows, marker_rows, plain_row, row, state_rows
+from gate.model.basics import Status, Truth, Word
 from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent, StoreLog
-from gate.model.diff import DiffRow, Weight
-from gate.model.document import Evidence
+from gate.model.diff import Difference, DiffRow, DiffSide, Weight
+from gate.model.document import Evidence, Workload
 from gate.model.policy import POLICY_SETTINGS, TOOL_SETTINGS
 from gate.parse.server_log import speaks_of_storage
+
+_ROLES: Final = ("store", "cache")
+_RESTARTED: Final = "a restart can heal what it hides"
+
+
+def epoch_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
+    """Each server or replica of a role; none for a role that both policies list as absent."""
+    for role in _ROLES:
+        if all(f"{role}-workload" in of.policy.absent for of in (a, b)):
+            continue
+        before, after = _seen(a, role), _seen(b, role)
+        scaled = role == "cache" and _scaled(before, after)
+        for place in sorted({*before, *after}):
+            yield _row(role, place, before.get(place), after.get(place), scaled=scaled)
+        if not before and not after:
+            yield row("epoch", role, (NOT_LOOKED_AT, NOT_LOOKED_AT), Weight.UNSURE, "not known on a side")
+
+
+def _seen(of: Evidence, role: str) -> dict[str, Workload]:
+    """By place, as the run saw them last."""
+    workloads = of.post.workloads or of.pre.workloads
+    return {seen.place: seen for seen in workloads if seen.role == role}
+
+
+def _scaled(before: Mapping[str, Workload], after: Mapping[str, Workload]) -> bool:
+    """Whether replicas only came or went: one at least stayed as it was, and none has an image that is new."""
+    stayed = [place for place in before if place in after and before[place].identity == after[place].identity]
+    images = {seen.image for seen in before.values()}
+    return bool(stayed) and all(seen.image in images for seen in after.values())
+
+
+def _row(role: str, place: str, before: Workload | None, after: Workload | None, *, scaled: bool) -> DiffRow:
+    weight, why = _weigh(before, after, scaled=scaled)
+    return row("epoch", f"{role} {place}", (_text(before), _text(after)), weight, why)
+
+
+def _weigh(before: Workload | None, after: Workload | None, *, scaled: bool) -> tuple[Weight, str]:
+    if before is None or after is None:
+        only = "A" if after is None else "B"
+        if scaled:
+            return Weight.NOTE, f"a replica only in {only}, as by scaling"
+        return Weight.UNSURE, f"only in {only}: {_RESTARTED}"
+    if Truth.UNKNOWN in (before.truth, after.truth):
+        return Weight.UNSURE, "not known on a side"
+    one, two = _parts(before), _parts(after)
+    if one == two:
+        return Weight.SAME, ""
+    changed = [name for name in (*one, *(name for name in two if name not in one)) if one.get(name) != two.get(name)]
+    return Weight.UNSURE, f"changed: {', '.join(changed)}; {_RESTARTED}"
+
+
+def _parts(seen: Workload) -> dict[str, str]:
+    """A pod's identity by its words (``uid …, started …, restarts …, image …, node …``); any other one as a whole."""
+    if seen.truth is Truth.ABSENT:
+        return {"running": seen.error or "no"}
+    identity = seen.identity or ""
+    words = [part.partition(" ") for part in identity.split(", ")]
+    if all(gap for _, gap, _ in words):
+        return {name: said for name, _, said in words}
+    return {"process": identity, "start": seen.started or ""}
+
+
+def _text(seen: Workload | None) -> str:
+    if seen is None:
+        return NOT_LOOKED_AT
+    if seen.truth is Truth.PRESENT:
+        return seen.identity or "running, and it is not told who"
+    return f"{'not running' if seen.truth is Truth.ABSENT else 'unknown'}{f': {seen.error}' if seen.error else ''}"
+
 
 _FAMILIES: Final = ("bucket", "state", "epoch")  # of codes whose facts are compared themselves
 _Event = tuple[str, str, str]
@@ -195,3 +264,76 @@ def setting_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
 
 def _said(made: object) -> str:
     return ", ".join(map(str, made)) or "none" if isinstance(made, tuple) else str(made) or "none"
+
+
+_ORDER: Final = tuple(Weight)
+_EXIT: Final = {Weight.SAME: 0, Weight.NOTE: 0, Weight.UNSURE: 3, Weight.WORSE: 4}
+_BAD: Final = {Word.PASS: 0, Word.REFUSED: 1, Word.INCONCLUSIVE: 1, Word.QUARANTINE: 2}
+_NAMED: Final = 3  # subjects that the headline names
+
+
+def compare(a: Evidence, b: Evidence, *, digests: tuple[str, str]) -> Difference:
+    """B against A; ``digests`` are those of the two documents."""
+    rows = (
+        *_order(a, b),
+        *_verdict(a, b),
+        *bucket_rows(a, b),
+        *marker_rows(a, b),
+        *state_rows(a, b),
+        *epoch_rows(a, b),
+        *disk_rows(a, b),
+        *event_rows(a, b),
+        *log_rows(a, b),
+        *finding_rows(a, b),
+        *tool_rows(a, b),
+        *setting_rows(a, b),
+    )
+    weight = max((each.weight for each in rows), key=_ORDER.index)
+    return Difference(
+        a=_side(a, digests[0]),
+        b=_side(b, digests[1]),
+        rows=rows,
+        weight=weight,
+        exit_code=_EXIT[weight],
+        headline=_headline(weight, rows, b),
+    )
+
+
+def _side(of: Evidence, digest: str) -> DiffSide:
+    return DiffSide(
+        run_id=of.run.run_id,
+        started_at=of.started_at,
+        ended_at=of.ended_at,
+        verdict=of.verdict.word.value,
+        digest=digest,
+    )
+
+
+def _order(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
+    """Times are the journal's, all in one form, so that they sort as text (`gate.clock.rfc3339`)."""
+    if a.started_at > b.started_at:
+        why = "B is the earlier one: what was lost since looks like a gain here; give the earlier one first"
+        yield row("order", "began at", (a.started_at, b.started_at), Weight.UNSURE, why)
+
+
+def _verdict(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
+    one, two = a.verdict.word, b.verdict.word
+    weight, why = Weight.NOTE, ""
+    if one is two:
+        weight = Weight.SAME
+    elif _BAD[two] > _BAD[one]:
+        weight = Weight.WORSE if two is Word.QUARANTINE else Weight.UNSURE
+        why = f"decided by {', '.join(b.verdict.codes) or 'a claim that was not proved'}"
+    yield row("verdict", "of the run", (one.value, two.value), weight, why)
+
+
+def _headline(weight: Weight, rows: tuple[DiffRow, ...], b: Evidence) -> str:
+    heavy = [each for each in rows if each.weight is weight]
+    named = ", ".join(dict.fromkeys(f"{each.matter} {each.subject}" for each in heavy[:_NAMED]))
+    more = f" and {len(heavy) - _NAMED} more" if len(heavy) > _NAMED else ""
+    if weight is Weight.WORSE:
+        return f"B is worse than A: {named}{more}. Don't push, don't restart."
+    if weight is Weight.UNSURE:
+        return f"It can't be said that nothing was lost between A and B: {named}{more}."
+    changed = sum(each.weight is Weight.NOTE for each in rows)
+    return f"Nothing of weight differs ({changed} notes); B's own verdict is {b.verdict.word.value}, whatever A's was."

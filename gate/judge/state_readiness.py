@@ -15,7 +15,7 @@ from gate.errors import ForeignTextError
 from gate.evidence.buckets import WRONG_STATES, answer_words, fold_buckets, read_sample
 from gate.evidence.origin import of_origin
 from gate.evidence.tofu_state import same_etag
-from gate.judge.command_verdict import decide
+from gate.judge.verdict import decide
 from gate.model.basics import BucketState, Status, Truth
 from gate.model.document import Bucket, BucketSample
 from gate.model.operators import Decision, Level, Readiness, ReadinessSeen, StateObject, StateRead

@@ -1,0 +1,1 @@
+"""Reason codes: one registry, one module for each kind of fact."""
