@@ -255,7 +255,7 @@ def _run(names: Sequence[str], roots: Sequence[str], where: _Where, *, local: bo
         from gate.cli.named_paths import check_paths, plan_reads  # these take as long to load as Nix to answer
         from gate.cli.nar_progress import Reads
         from gate.cli.nar_told import outcome
-        from gate.observe.curl_hop import load
+        from gate.observe.curl_transfer import load
 
         load()
         cache, upstreams, note = _cache(where, clock, cancel)

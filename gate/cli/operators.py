@@ -132,7 +132,7 @@ def _is_loopback(url: str) -> bool:
 
 def kubectl_of(site: Site, *, clock: Clock, cancel: CancelToken) -> "Kubectl | None":
     """kubectl, where a marker's place is in a cluster; `RefusedError` when it leads to another cluster than stated."""
-    from gate.observe.kube_trust import distrust
+    from gate.observe.kube_workload import distrust
     from gate.observe.kubectl import Kubectl
 
     values = site.values

@@ -41,7 +41,7 @@ def fetch(
     """
     if isinstance(place, FileLocator):
         return private_file(place.path)
-    from gate.observe.kube_trust import distrust
+    from gate.observe.kube_workload import distrust
     from gate.observe.kubectl import Kubectl
 
     kubectl = Kubectl(

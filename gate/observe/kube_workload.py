@@ -1,16 +1,26 @@
-"""Who the replicas of a workload are and since when: every pod, by the cluster's own record of it."""
+"""A workload in a cluster: which pods serve it, what kubectl may do there, and whether it is the right cluster."""
 
-from typing import Literal
+import json
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import Final, Literal, TypeVar
+from urllib.parse import urlsplit
 
+from gate import limits
 from gate.errors import ForeignTextError, InconclusiveError
 from gate.model.basics import Phase, Truth
-from gate.model.kube import PodSeen
+from gate.model.kube import KubeContext, PodSeen
 from gate.model.parsed import KubectlLocator
 from gate.model.records import WorkloadSeen
 from gate.observe.kube_markers import pod_place
 from gate.observe.kubectl import Kubectl, container_of
 from gate.observe.workload import look
+from gate.parse.kubernetes import parse_client_version, parse_review, parse_server_version, response_date
 from gate.parse.locator import parse_locator
+from gate.parse.text import shown
 
 Role = Literal["store", "cache"]
 
@@ -64,3 +74,103 @@ def _replica(role: Role, phase: Phase, locator: KubectlLocator, pod: PodSeen) ->
         image=container.image_id,
         owner=owner,
     )
+
+
+_T = TypeVar("_T")
+_REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_GROUPS: Final = {"deployments": "apps", "statefulsets": "apps"}  # all else that is asked is of the core group
+
+
+def may(kubectl: Kubectl, namespace: str, verb: str, resource: str, name: str = "") -> bool:
+    """Whether we have a right, such as ``get`` of ``pods/log``; `InconclusiveError` when the cluster did not say.
+
+    ``name`` is that of the one object: RBAC can grant a right for named objects alone, and then not for any.
+    """
+    kind, _, part = resource.partition("/")
+    asked = {"namespace": namespace, "verb": verb, "group": _GROUPS.get(kind, ""), "resource": kind}
+    rest = {"subresource": part, "name": name}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": asked | {key: text for key, text in rest.items() if text}},
+    }
+    what = f"the access review of {verb} {resource} in {namespace}"
+    out, _err = kubectl.call(
+        ("create", f"--raw={_REVIEWS}", "--filename=-"),
+        what=what,
+        cap=limits.ANSWER_BODY_BYTES,
+        stdin=json.dumps(review).encode(),
+    )
+    return _read(what, parse_review, out)
+
+
+def client_version(kubectl: Kubectl) -> str:
+    """The version of kubectl itself; no cluster is asked. `InconclusiveError` when it can't be told."""
+    what = "kubectl version"
+    argv = ("version", "--client", "--output=json")
+    out, _err = kubectl.call(argv, what=what, cap=limits.ANSWER_BODY_BYTES, pinned=False)
+    return _read(what, parse_client_version, out)
+
+
+def server_version(kubectl: Kubectl) -> tuple[str, str | None]:
+    """The API server's version and its ``Date`` header, if kubectl tells it; `InconclusiveError` without an answer."""
+    what = "the API server's /version"
+    out, err = kubectl.call(("get", "--raw=/version", "-v=8"), what=what, cap=limits.ANSWER_BODY_BYTES)
+    return _read(what, parse_server_version, out), response_date(err)
+
+
+def _read(what: str, parse: Callable[[bytes], _T], data: bytes) -> _T:
+    try:
+        return parse(data)
+    except ForeignTextError as error:
+        raise InconclusiveError(f"{what}: {error}") from None
+
+
+def distrust(kubectl: Kubectl, *, server: str, authority: str, plugins: Sequence[str]) -> str | None:
+    """Why kubectl must not be used with these settings, in one sentence; None when it may.
+
+    ``server`` is the API server's URL and ``authority`` the sha256, in hex, of its certificate authority (empty: not
+    compared); ``plugins`` are the absolute paths of credential plugins that may run. A pod's own service account,
+    without any kubeconfig, leads to its own cluster and needs no pins.
+    """
+    try:
+        context = kubectl.kubeconfig()
+        if context is None:
+            return None
+        return _distrust(context, kubectl.context, server, plugins) or (
+            _other_authority(kubectl, context, authority) if authority else None
+        )
+    except InconclusiveError as error:
+        return str(error)
+
+
+def _distrust(context: KubeContext, pinned: str, server: str, plugins: Sequence[str]) -> str | None:
+    if not pinned or not server:
+        return (
+            f"kubectl would use context {shown(context.name)} at {shown(context.server)}: expected kube-context and "
+            "kube-server in gate.toml, so that it can't be another cluster"
+        )
+    if context.server.rstrip("/") != server.rstrip("/"):
+        return f"context {shown(context.name)} leads to {shown(context.server)}: expected kube-server {shown(server)}"
+    if context.insecure or (urlsplit(context.server).scheme != "https" and not _loopback(context.server)):
+        return f"context {shown(context.name)} does not verify its server: expected https and a certificate authority"
+    if context.plugin is not None and not (PurePosixPath(context.plugin).is_absolute() and context.plugin in plugins):
+        return (
+            f"context {shown(context.name)} would run {shown(context.plugin)} for its token: expected one of "
+            f"kube-plugins, by absolute path ({', '.join(plugins) or 'none is named'})"
+        )
+    return None
+
+
+def _other_authority(kubectl: Kubectl, context: KubeContext, wanted: str) -> str | None:
+    try:
+        found = sha256(b64decode(kubectl.authority(), validate=True)).hexdigest()
+    except Base64Error:
+        found = "unreadable"
+    if found == wanted.lower():
+        return None
+    return f"context {shown(context.name)} trusts the certificate authority {found}: expected kube-authority {wanted}"
+
+
+def _loopback(server: str) -> bool:
+    return urlsplit(server).hostname in ("127.0.0.1", "::1", "localhost")

@@ -16,9 +16,9 @@ from gate.model.basics import Secret, value
 from gate.model.bodies import NarRead
 from gate.model.records import BodyRead, HttpAnswer
 from gate.net import HostList, plain_url
-from gate.observe.curl_hop import CurlHop, authorities
-from gate.observe.nar_hops import NarHops, NarinfoHop, Target
-from gate.observe.way import Way
+from gate.observe.curl_transfer import CurlHop, authorities
+from gate.observe.nar_download import NarHops, NarinfoHop, Target
+from gate.observe.url_policy import Way
 from gate.process import CancelToken, Redactor
 
 __all__ = ["Access", "Target", "read_bodies"]

@@ -1,10 +1,6 @@
-"""One build by ``nix build --fallback``: its log in Nix's internal-json form, and the setting that it ran in.
+"""Which commit a flake on this machine is built of, by Nix's own account: evidence must name what was built."""
 
-``--fallback`` and Nix itself hide a broken cache behind a green build, so the log and the substituters are kept. What
-to build is a tuple of arguments as ``nix build`` takes them: a flake reference, ``-f FILE ATTRIBUTE``, or
-``--expr TEXT``.
-"""
-
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,15 +8,53 @@ from typing import Final
 
 from gate import limits
 from gate.errors import ForeignTextError, InconclusiveError
-from gate.model.basics import Truth
+from gate.model.basics import Truth, value
 from gate.model.parsed import NixBuilt
 from gate.model.records import BuildFacts, ChildEnded
 from gate.observe.nix_store import DERIVATION, FEATURES, NixStore
 from gate.parse.addresses import same_cache
 from gate.parse.nix_commands import parse_build
 from gate.parse.store_path import store_path
+from gate.parse.strict_json import as_object, loads
 from gate.parse.text import decode, shown
 from gate.process import Capture, run
+
+# A flake on this machine (https://nix.dev/manual/nix/stable/command-ref/new-cli/nix3-flake#flake-references); all
+# others are fetched, and Nix locks those by revision or hash.
+_LOCAL: Final = re.compile(r"(?:\.|/|path:|git\+file:)[^#]*")
+_REVISION: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+@value
+class Tree:
+    """A local flake in git; ``revision`` is None where the tree has changes that no commit has."""
+
+    url: str
+    revision: str | None
+
+
+def tree_of(store: NixStore, installable: str) -> Tree | None:
+    """The tree that an installable is built of; None for what is no flake in a git tree of this machine.
+
+    Raises `InconclusiveError` when Nix can't tell.
+    """
+    flake = installable.partition("#")[0] or "."
+    if not _LOCAL.fullmatch(flake):
+        return None
+    argv = (store.program("nix"), *FEATURES, "flake", "metadata", "--json", "--no-write-lock-file", flake)
+    said = store.ask(argv, name="nix-flake", cap=limits.NIX_JSON_BYTES, seconds=limits.EVALUATE_SECONDS)
+    try:
+        told = as_object(loads(said, cap=limits.NIX_JSON_BYTES), "nix flake metadata")
+    except ForeignTextError as error:
+        raise InconclusiveError(str(error)) from None
+    url, revision = told.get("resolvedUrl"), told.get("revision")
+    if not isinstance(url, str) or (revision is not None and not isinstance(revision, str)):
+        message = f"nix flake metadata of {shown(flake)} names no URL: expected resolvedUrl and revision"
+        raise InconclusiveError(message)
+    if not url.startswith("git+file:"):
+        return None
+    return Tree(url=url, revision=revision if revision is not None and _REVISION.fullmatch(revision) else None)
+
 
 _LOG: Final = ("--log-format", "internal-json", "-v")  # -v: the plan of what is fetched, on Nix before 2.26
 

@@ -1,8 +1,4 @@
-"""The OpenTofu state objects as an operator's command reads them: their content is parsed here and let go of here.
-
-No record made here has a byte of a state: bodies of answers are dropped, whatever their status, and of an error only
-its code is kept.
-"""
+"""The OpenTofu state object and its lock: by HEAD, and with ``state-contents`` by GET as well."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,9 +7,10 @@ from typing import Final, Literal
 from gate import limits
 from gate.errors import BeyondLimitError, ForeignTextError
 from gate.evidence.stored_objects import fold_keys
+from gate.model.basics import Phase
 from gate.model.operators import StateRead
 from gate.model.parsed import S3Fault, StateFacts
-from gate.model.records import HttpAnswer
+from gate.model.records import HttpAnswer, StateContents, StateSeen
 from gate.observe.s3 import S3
 from gate.parse.s3 import parse_fault
 from gate.parse.tofu_state import has_other_version, other_file, parse_state
@@ -97,3 +94,21 @@ def _content(got: HttpAnswer, body: bytes) -> tuple[Content, StateFacts | None, 
         return "unread", None, str(error)
     except ForeignTextError as error:
         return "other-version" if has_other_version(body) else "no-state", None, str(error)
+
+
+def look(s3: S3, bucket: str, key: str, *, phase: Phase, contents: bool = False) -> StateSeen:
+    """The state's and the lock's HEAD answers; with ``contents`` also what may be told of the state's content."""
+    if not contents:
+        lock = s3.head_object(bucket, key + LOCK_SUFFIX)
+        return StateSeen(phase=phase, bucket=bucket, key=key, head=s3.head_object(bucket, key), lock=lock)
+    read = read_state(s3, bucket, key)
+    told = StateContents(
+        get=read.get,
+        again=read.again,
+        size=read.size,
+        content=read.content,
+        facts=read.facts,
+        problem=read.problem,
+        fault=read.fault,
+    )
+    return StateSeen(phase=phase, bucket=bucket, key=key, head=read.head, lock=read.lock, contents=told)

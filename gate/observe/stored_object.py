@@ -13,7 +13,7 @@ import re
 import stat
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -21,9 +21,9 @@ from typing import Final
 
 from gate import limits
 from gate.errors import ForeignTextError
-from gate.model.basics import Truth
+from gate.model.basics import Label, Truth
 from gate.model.parsed import FileLocator
-from gate.model.records import BodyRead, CanaryObject, HttpAnswer, ObjectPlace
+from gate.model.records import BodyRead, CanaryObject, HttpAnswer, ObjectPlace, ReferenceLooked
 from gate.observe.kube_markers import look_at_names
 from gate.observe.kubectl import Kubectl
 from gate.parse.addresses import object_place
@@ -195,3 +195,26 @@ def _kind(path: Path) -> str:
     if stat.S_ISREG(mode):
         return "file"
     return "directory" if stat.S_ISDIR(mode) else "neither a file nor a directory"
+
+
+def look_at_references(
+    paths: Sequence[str],
+    narinfo: Callable[[str], HttpAnswer],
+    *,
+    label: Label,
+    cache: str,
+    attempt: int,
+    stop: Callable[[], bool],
+) -> Iterator[ReferenceLooked]:
+    """A record for each path, in order; once ``stop`` says so, the rest goes unasked and has none.
+
+    ``narinfo`` asks for one path's. What it answers is only written down here.
+    """
+
+    def look(path: str) -> ReferenceLooked | None:
+        if stop():
+            return None
+        return ReferenceLooked(label=label, cache=cache, store_path=path, attempt=attempt, narinfo=narinfo(path))
+
+    with ThreadPoolExecutor(limits.READ_JOBS) as threads:
+        yield from (row for row in threads.map(look, paths) if row is not None)

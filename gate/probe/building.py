@@ -8,9 +8,8 @@ from pathlib import Path
 from gate import limits
 from gate.errors import ForeignTextError, InconclusiveError, RefusedError, StoppedError
 from gate.evidence.fold import BUILD_CHILD, BUILD_LOG
-from gate.observe.nix_build import build, evaluate
+from gate.observe.nix_build import build, evaluate, tree_of
 from gate.observe.nix_store import FEATURES, NixStore, nix_environment
-from gate.observe.nix_tree import tree_of
 from gate.parse.store_path import store_path
 from gate.parse.text import shown
 from gate.probe.site import Site

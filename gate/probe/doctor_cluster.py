@@ -8,8 +8,7 @@ from gate.errors import ForeignTextError, InconclusiveError
 from gate.model.doctor import ClockSeen, ClusterSeen, RightSeen
 from gate.model.parsed import KubectlLocator
 from gate.model.policy import Policy
-from gate.observe.kube_rights import client_version, may, server_version
-from gate.observe.kube_trust import distrust
+from gate.observe.kube_workload import client_version, distrust, may, server_version
 from gate.observe.kubectl import Kubectl
 from gate.parse.locator import parse_locator
 from gate.probe.site import Site

@@ -14,7 +14,7 @@ from gate.model.parsed import CacheConfig, KubectlLocator
 from gate.model.policy import Identity, Policy
 from gate.model.records import CacheConfigSeen, RunStarted
 from gate.model.split import PartBegun
-from gate.observe.kube_trust import distrust
+from gate.observe.kube_workload import distrust
 from gate.observe.kubectl import kubectl_environment
 from gate.observe.nix_store import NixStore, nix_environment
 from gate.parse.attic_json import parse_attic_error, parse_cache_config

@@ -13,7 +13,7 @@ from gate.observe.disk_use import look_at_disk
 from gate.observe.kube_workload import Role, look_at_replicas
 from gate.observe.replica_canary import Asking, send_to_replicas
 from gate.observe.server_log import send_canary
-from gate.observe.tofu_state import look as look_at_state
+from gate.observe.state_object import look as look_at_state
 from gate.probe.site import Site
 from gate.probe.world import World
 

@@ -13,7 +13,7 @@ from gate.evidence.pushes import capture_name, child_name, missing_hashes
 from gate.evidence.references import outside
 from gate.model.basics import Label, Phase
 from gate.model.records import BucketSampled, MissingAsked, PathFacts, PushSetKnown, ReferencesKnown
-from gate.observe.attic_push import push
+from gate.observe.attic import push
 from gate.parse.store_path import hash_part
 from gate.probe.phases import look_at_disks, watch_buckets
 from gate.probe.site import Publication, Site

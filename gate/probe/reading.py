@@ -11,8 +11,7 @@ from gate.evidence.references import is_served
 from gate.model.basics import Claim, Label
 from gate.model.records import BodyRead, StageMark
 from gate.observe.nar_bodies import Target, read_bodies
-from gate.observe.references import look_at_references
-from gate.observe.stored_object import find_canary
+from gate.observe.stored_object import find_canary, look_at_references
 from gate.probe.site import Publication, Site
 from gate.probe.world import World
 

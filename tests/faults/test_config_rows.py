@@ -20,7 +20,7 @@ from gate.judge.verdict import fold_verdict, judge, missing_claims, required_cla
 from gate.model import records as say
 from gate.model.basics import Status, Word
 from gate.net import Http
-from gate.observe.curl_hop import CurlHop
+from gate.observe.curl_transfer import CurlHop
 from gate.settings import SETTINGS, Settings, resolve
 from tests.helpers import tapes
 from tests.helpers.raw_server import raw_server

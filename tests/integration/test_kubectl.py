@@ -21,8 +21,7 @@ from gate.model.records import PlaceSeen
 from gate.observe import kube_markers
 from gate.observe.kube_log import KubeLogWindow
 from gate.observe.kube_markers import look_at, marker_script
-from gate.observe.kube_trust import distrust
-from gate.observe.kube_workload import look_at_replicas
+from gate.observe.kube_workload import distrust, look_at_replicas
 from gate.observe.kubectl import Kubectl
 from gate.observe.server_log import open_window
 from gate.parse.locator import parse_locator

@@ -10,8 +10,8 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.errors import RefusedError, StoppedError
+from gate.observe.nix_build import Tree, tree_of
 from gate.observe.nix_store import NixStore, nix_environment
-from gate.observe.nix_tree import Tree, tree_of
 from gate.probe import plan
 from gate.probe.building import build_profile
 from gate.probe.world import Quiet, World

@@ -21,7 +21,7 @@ from gate.model.records import BucketSampled, HttpAnswer
 from gate.net import Http
 from gate.observe.bucket_index import Sources, sample_buckets
 from gate.observe.s3 import S3
-from gate.observe.tofu_state import look
+from gate.observe.state_object import look
 from gate.parse.s3 import parse_fault, parse_listing
 
 KEY, SECRET = "lab-key-id-0001", "lab-secret/with+signs=0001"

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from gate import limits
-from gate.observe.ahead import Ahead
+from gate.observe.nar_download import Ahead
 from gate.parse.nar import NarMeter
 from tests.helpers.nars import file_nar, nix32_of
 

@@ -18,7 +18,7 @@ from gate.clock import SystemClock
 from gate.errors import ForeignTextError, InconclusiveError, RefusedError
 from gate.model.basics import Secret
 from gate.model.records import ChildEnded
-from gate.observe import attic_push
+from gate.observe import attic
 from gate.process import CancelToken, Capture
 
 TOKEN = Secret("eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl")
@@ -78,7 +78,7 @@ class Push:
             **choices,
         }
         try:
-            return attic_push.push(paths, **arguments)  # type: ignore[arg-type]  # a test's choices
+            return attic.push(paths, **arguments)  # type: ignore[arg-type]  # a test's choices
         finally:
             self.closed = capture.close()
 
@@ -252,7 +252,7 @@ def test_configuration_that_can_not_be_written_leaves_nothing(tmp_path: Path, mo
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(attic_push, "_write", full)
+    monkeypatch.setattr(attic, "_write", full)
     with pytest.raises(InconclusiveError, match="No space left on device"):
         push.run()
     assert list(push.scratch.iterdir()) == []

@@ -8,7 +8,7 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.errors import InconclusiveError
-from gate.observe.kube_rights import client_version, may, server_version
+from gate.observe.kube_workload import client_version, may, server_version
 from gate.observe.kubectl import Kubectl
 from gate.process import CancelToken
 

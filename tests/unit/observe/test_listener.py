@@ -13,8 +13,7 @@ import pytest
 from gate import limits
 from gate.model.basics import Phase, Truth
 from gate.model.records import Listening
-from gate.observe.listener import look_at_listener
-from gate.observe.workload import look
+from gate.observe.workload import look, look_at_listener
 
 SERVER = """
 import socket, sys

@@ -16,7 +16,7 @@ from gate.model import records as say
 from gate.model.basics import Phase, Secret
 from gate.net import Http
 from gate.observe.s3 import S3
-from gate.observe.tofu_state import look
+from gate.observe.state_object import look
 from gate.render.text import summary
 from gate.seal import seal, verify
 from tests.helpers import tapes
