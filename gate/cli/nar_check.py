@@ -23,10 +23,10 @@ from gate.parse.text import is_cache_name
 from gate.settings import BY_NAME
 
 if TYPE_CHECKING:
-    from gate.cli.named_paths import Cache
     from gate.clock import Clock
     from gate.model.basics import Secret
     from gate.model.parsed import FileLocator, SecretLocator
+    from gate.probe.integrity import Cache
     from gate.process import CancelToken
 
 _LINE_BYTES = 256  # of a store path with its line end
@@ -238,10 +238,10 @@ def _is_loopback(place: str) -> bool:
 def _run(names: Sequence[str], roots: Sequence[str], where: _Where, *, local: bool) -> Outcome:
     from concurrent.futures import ThreadPoolExecutor
 
-    from gate.cli.local_paths import Local, look_locally
     from gate.cli.signals import cancelling
     from gate.clock import SystemClock
     from gate.observe.nix_store import NixStore, nix_environment
+    from gate.probe.integrity import Local, look_locally
     from gate.process import CancelToken, keep_memory_private
 
     keep_memory_private()
@@ -252,10 +252,10 @@ def _run(names: Sequence[str], roots: Sequence[str], where: _Where, *, local: bo
         seen = Local(facts={}, unknown=tuple(roots), note="the local store was not to be asked")
         nix = NixStore(env=nix_environment(os.environ), cancel=cancel, clock=clock)
         looking = beside.submit(look_locally, nix, names, roots) if local else None
-        from gate.cli.named_paths import check_paths, plan_reads  # these take as long to load as Nix to answer
         from gate.cli.nar_progress import Reads
         from gate.cli.nar_told import outcome
         from gate.observe.curl_transfer import load
+        from gate.probe.integrity import check_paths, plan_reads  # these take as long to load as Nix to answer
 
         load()
         cache, upstreams, note = _cache(where, clock, cancel)
@@ -279,8 +279,8 @@ def _run(names: Sequence[str], roots: Sequence[str], where: _Where, *, local: bo
 
 def _cache(where: _Where, clock: "Clock", cancel: "CancelToken") -> "tuple[Cache, tuple[str, ...], str]":
     """The cache, the names of its upstreams' keys, and why its key is not known."""
-    from gate.cli.named_paths import Cache, ask_cache_config
     from gate.net import HostList, Http
+    from gate.probe.integrity import Cache, ask_cache_config
 
     key, note = where.given_key, ""
     upstreams: tuple[str, ...] = ()

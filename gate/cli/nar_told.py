@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from gate.cli.named_paths import Cache, hash_of
 from gate.cli.outcome import RESULT_SCHEMA, Outcome
 from gate.judge.codes.registry import BY_CODE
 from gate.judge.integrity import IN_UPSTREAM, Named
 from gate.model.basics import EXIT_CODES, Status, Word
+from gate.probe.integrity import Cache, hash_of
 from gate.render.escape import markdown_cell, markdown_code, plain, runner_safe
 
 _ROWS = 200  # paths written out as text; all stand in the JSON

@@ -125,7 +125,7 @@ def digests_given(digests: Sequence[str]) -> dict[str, str]:
 def parts_given(folders: Sequence[Path], digests: Sequence[str]) -> "tuple[Given, ...]":
     """The folders of parts, each with the digest that was told of the part which it says to be."""
     from gate.probe import Given
-    from gate.probe.part_folder import claimed_part
+    from gate.probe.split_folders import claimed_part
 
     told = digests_given(digests)
     return tuple(Given(folder=folder, told=told.get(claimed_part(folder) or "")) for folder in folders)

@@ -1,9 +1,8 @@
 """The run: one numbered plan that only journals, then calls seal."""
 
-from gate.probe.joining import join
-from gate.probe.part_folder import SealedPart, finalize_part, is_part_folder, verify_part
-from gate.probe.parts import Given, publish_part, take_during, take_post, take_pre
 from gate.probe.plan import capture, run
+from gate.probe.split_folders import SealedPart, finalize_part, is_part_folder, join, verify_part
+from gate.probe.split_parts import Given, publish_part, take_during, take_post, take_pre
 from gate.probe.world import Progress, Quiet, World
 
 __all__ = [

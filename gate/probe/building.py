@@ -1,18 +1,25 @@
 """Step 3: the profile's build, and which of its paths are the push set."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gate import limits
 from gate.errors import ForeignTextError, InconclusiveError, RefusedError, StoppedError
-from gate.evidence.fold import BUILD_CHILD, BUILD_LOG
+from gate.evidence.fold import BUILD_CHILD, BUILD_LOG, Tape, fold
+from gate.judge.checks.buckets import check_buckets
+from gate.judge.checks.incident import disk_words, full_disks
+from gate.judge.checks.run import check_caches
+from gate.model.basics import Phase, Status, Truth
+from gate.model.document import Facts
+from gate.model.records import Entry
 from gate.observe.nix_build import build, evaluate, tree_of
 from gate.observe.nix_store import FEATURES, NixStore, nix_environment
 from gate.parse.store_path import store_path
 from gate.parse.text import shown
-from gate.probe.site import Site
+from gate.probe.context import Site
 from gate.probe.tools import find_programs
 from gate.probe.world import World
 from gate.process import Capture
@@ -116,3 +123,34 @@ def _push_set(
     if site.policy.push_set == "closure":
         return site.nix.closure(outputs)
     return site.nix.build_closure(evaluate(site.nix, installable))
+
+
+def facts_so_far(entries: Sequence[Entry], logs: Mapping[str, bytes] | None = None) -> Facts:
+    """The facts of what is journalled so far, with these logs as captures, and without any other."""
+    captures = {name: partial(_one, text) for name, text in (logs or {}).items()}
+    return fold(Tape(entries=tuple(entries), torn=False), captures)
+
+
+def _one(text: bytes) -> Iterable[bytes]:
+    return (text,)
+
+
+def unclean(facts: Facts) -> tuple[str, ...]:
+    """What forbids publishing, one sentence each; empty when nothing does."""
+    rows = [row for row in check_buckets(facts) if row.phase == Phase.PRE.value and row.status is not Status.PASS]
+    rows += [row for row in check_caches(facts) if row.status is not Status.PASS]
+    full = (f"the drive at {disk_words(disk)}: writes would fail" for disk in full_disks(facts))
+    return (*(row.summary for row in rows), *_state(facts), *full)
+
+
+def _state(facts: Facts) -> tuple[str, ...]:
+    if "state" in facts.policy.absent:
+        return ()
+    state = facts.pre.state
+    if state is None or state.truth is not Truth.PRESENT:
+        return ("the OpenTofu state is not there, or could not be read",)
+    if facts.policy.representative and state.locked is not Truth.ABSENT:
+        return ("the OpenTofu state is locked, or its lock could not be read",)
+    if facts.policy.state_contents and (state.told is None or state.told.content != "state"):
+        return ("the content of the OpenTofu state could not be read as one",)
+    return ()

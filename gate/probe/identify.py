@@ -20,7 +20,7 @@ from gate.observe.nix_store import NixStore, nix_environment
 from gate.parse.attic_json import parse_attic_error, parse_cache_config
 from gate.parse.locator import parse_locator
 from gate.parse.text import shown
-from gate.probe.site import Site, hosts_of, kubectl_of
+from gate.probe.context import Site, hosts_of, kubectl_of
 from gate.probe.tools import NIX_PROGRAMS, Programs, find_programs, identify_programs, places_of
 from gate.probe.world import World
 from gate.settings import Settings

@@ -1,21 +1,19 @@
-"""The run as the design numbers it. It only journals; seal makes the evidence.
-
-0 settings, folder, first record · 1 identify · 2 pre · 3 build · 4 expected truth · 5 and 6 publish and read back, in
-order of harm · 7 post · 8 server logs · 9 seal. Post runs whatever failed; a cancelled run is sealed at once.
-"""
+"""The run, step by step. It only journals; seal makes the evidence."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from gate.errors import CancelledError, RefusedError, StoppedError
+from gate.errors import CancelledError, GateError, RefusedError, StoppedError, place_of
 from gate.journal import refuse_existing
 from gate.model.basics import Label, Phase
 from gate.model.document import Evidence
-from gate.model.records import OWN_DEADLINE, Cancelled, RunComplete
-from gate.probe.building import build_profile, refuse_other_tree
-from gate.probe.cleanliness import facts_so_far, unclean
+from gate.model.records import OWN_DEADLINE, Cancelled, RunComplete, RunStopped, StageMark, Trouble
+from gate.probe.building import build_profile, facts_so_far, refuse_other_tree, unclean
+from gate.probe.context import Publication, Site, open_site
+from gate.probe.controls import try_access_controls, try_bit_flip
 from gate.probe.identify import (
     identify_caches,
     refuse_impossible_names,
@@ -23,19 +21,61 @@ from gate.probe.identify import (
     refuse_other_cluster,
     start,
 )
-from gate.probe.incident import look_deeper
-from gate.probe.logs import capture_logs
-from gate.probe.phases import observe_phase
+from gate.probe.observing import capture_logs, look_deeper, observe_phase
 from gate.probe.publishing import canaries, expect, publish
-from gate.probe.reading import look_for_canary, look_for_references, read_back, read_once_more
-from gate.probe.second_reader import nix_reading
-from gate.probe.site import Publication, Site, open_site
-from gate.probe.stages import skip, stage, stopped
-from gate.probe.trials import try_access_controls, try_bit_flip
+from gate.probe.reading import look_for_canary, look_for_references, nix_reading, read_back, read_once_more
 from gate.probe.twin import due_after, twin, why_not
 from gate.probe.world import World
 from gate.seal import seal
 from gate.settings import Settings, refuse_incomplete
+
+if TYPE_CHECKING:
+    from gate.model.records import StopCode
+
+
+_T = TypeVar("_T")
+RUN_STOPPED: Final = "run-stopped"
+
+
+def stage(site: Site, world: World, name: str, step: Callable[[], _T]) -> _T | None:
+    """Take a step. What goes wrong in it becomes a `Trouble` record and None; only what ends the run goes on up.
+
+    Raises `CancelledError` when the run was cancelled before or in the step, `StoppedError` when it must not go on. A
+    refusal is one too: a server was asked already, so that the run is no longer excused by its own settings.
+    """
+    if world.cancel.cancelled:
+        raise CancelledError(world.cancel.reason or "cancelled")
+    world.progress.stage(name)
+    site.write(StageMark(name=name, state="started"))
+    answer: _T | None = None
+    try:
+        answer = step()
+    except (CancelledError, StoppedError):
+        raise
+    except RefusedError as error:
+        raise StoppedError(RUN_STOPPED, str(error)) from None
+    except GateError as error:
+        site.write(Trouble(stage=name, message=str(error)))
+    except MemoryError as error:
+        site.write(Trouble(stage=name, message=f"memory ended: {place_of(error)}; give the run more of it"))
+    except Exception as error:  # noqa: BLE001  # a defect of ours must not lose the evidence, nor give a pass
+        site.write(Trouble(stage=name, message=f"a defect of the gate: {place_of(error)}; please report it"))
+    if world.cancel.cancelled:
+        raise CancelledError(world.cancel.reason or "cancelled")
+    site.write(StageMark(name=name, state="ended"))
+    return answer
+
+
+def stopped(error: StoppedError | RefusedError) -> RunStopped:
+    """What ended a run after its first question to a server, as its record."""
+    code = error.code if isinstance(error, StoppedError) else RUN_STOPPED
+    return RunStopped(code=cast("StopCode", code), reason=str(error))
+
+
+def skip(site: Site, name: str, note: str) -> None:
+    """Leave a step out, and say why."""
+    site.write(StageMark(name=name, state="skipped", note=note))
+
 
 PUBLISH = "publish"
 

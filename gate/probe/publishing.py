@@ -15,8 +15,8 @@ from gate.model.basics import Label, Phase
 from gate.model.records import BucketSampled, MissingAsked, PathFacts, PushSetKnown, ReferencesKnown
 from gate.observe.attic import push
 from gate.parse.store_path import hash_part
-from gate.probe.phases import look_at_disks, watch_buckets
-from gate.probe.site import Publication, Site
+from gate.probe.context import Publication, Site
+from gate.probe.observing import look_at_disks, watch_buckets
 from gate.probe.world import World
 from gate.process import Capture
 

@@ -1,13 +1,126 @@
-"""The twin: the profile's push set written once more, fresh, where the cache knows the profile already."""
+"""The twin: the profile's push set, written once more with fresh content where the cache knows the profile."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from gate import limits
 from gate.errors import InconclusiveError
-from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push
-from gate.evidence.twin_plan import differences, modelled, plan_twin, twin_due_after, why_no_twin
+from gate.evidence.push_coverage import fresh_count
+from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push, fresh_before
 from gate.model.basics import Label
-from gate.model.records import ChildEnded, MissingAsked, PushSetKnown
+from gate.model.facts import FRAME_BYTES, PADDED_TO, PushPath, TwinFile
+from gate.model.policy import Policy
+from gate.model.records import ChildEnded, MissingAsked, PathFacts, PushSetKnown
+from gate.probe.context import Publication, Site
 from gate.probe.publishing import expect
-from gate.probe.site import Publication, Site
 from gate.probe.world import World
+
+LEAST_BYTES: Final = FRAME_BYTES + limits.TWIN_RANDOM_BYTES
+
+
+def why_no_twin(policy: Policy, push_set: PushSetKnown, asked: MissingAsked | None) -> str | None:
+    """Why no twin of the profile's push set is due, as a sentence; None when one is.
+
+    What the cache lacks is known from its ``get-missing-paths`` before the push; where it is not, a twin is due.
+    """
+    if policy.twin == "never":
+        return "the settings say that no twin is to be published"
+    if policy.twin == "always":
+        return None
+    if not policy.representative:
+        return f"{policy.profile} is not representative, so it needs no twin"
+    fresh = fresh_before(push_set, asked)
+    if fresh is None or fresh < policy.min_fresh:
+        return None
+    return f"{fresh} paths of the profile are fresh and {policy.min_fresh} are wanted, so it needs no twin"
+
+
+def twin_due_after(policy: Policy, paths: Sequence[PushPath]) -> bool:
+    """Whether a twin is due once the profile was pushed: it was thought to be fresh, and too little was written."""
+    return policy.twin == "auto" and policy.representative and fresh_count(paths, Label.PROFILE) < policy.min_fresh
+
+
+def modelled(push_set: PushSetKnown, least: int) -> tuple[PathFacts, ...]:
+    """The paths that the twin is modelled on: those that this cache must serve.
+
+    Nobody writes what is left to an upstream. Only where fewer than ``least`` paths are not, the smallest of the others
+    are added until there are so many.
+    """
+    own = [path for path in push_set.paths if path.store_path not in push_set.upstream]
+    others = [path for path in push_set.paths if path.store_path in push_set.upstream]
+    others.sort(key=lambda path: (path.nar_size, path.store_path))
+    return (*own, *others[: max(0, least - len(own))])
+
+
+def plan_twin(paths: Iterable[PathFacts], *, max_paths: int, max_bytes: int) -> tuple[TwinFile, ...]:
+    """One file for each path, of its NAR size, referring to the files of its references; referred ones come first.
+
+    References to itself or to paths outside are left out, and so are those that would close a circle: neither can be
+    made from outside of a build. A NAR below `LEAST_BYTES` grows to it, so that its content is nobody else's; one above
+    `limits.TWIN_NAR_BYTES` shrinks to it. Over ``max_bytes`` in all, the largest shrink first; over ``max_paths``, the
+    last are left out.
+    """
+    facts = {path.store_path: path for path in sorted(paths, key=lambda path: path.store_path)}
+    order = _order({name: path.references for name, path in facts.items()})
+    numbers = {name: number for number, name in enumerate(order)}
+    files = []
+    for number, name in enumerate(order[:max_paths]):
+        known = {numbers[reference] for reference in facts[name].references if reference in numbers}
+        references = tuple(sorted(other for other in known if other < number))
+        files.append(TwinFile(nar_size=_size(facts[name].nar_size), references=references))
+    return tuple(_within(files, max_bytes))
+
+
+def differences(plan: Sequence[TwinFile], made: Sequence[str], facts: Mapping[str, PathFacts]) -> tuple[str, ...]:
+    """How the paths that were made, in the plan's order, are not what was planned; a sentence each."""
+    told = []
+    for number, (file, path) in enumerate(zip(plan, made, strict=True)):
+        found = facts[path]
+        wanted = tuple(sorted(made[reference] for reference in file.references))
+        if found.nar_size != file.nar_size:
+            told.append(f"path {number} of the twin has a NAR of {found.nar_size} bytes, expected {file.nar_size}")
+        if tuple(sorted(found.references)) != wanted:
+            told.append(f"path {number} of the twin has {len(found.references)} references, expected {len(wanted)}")
+    return tuple(told)
+
+
+def _order(graph: Mapping[str, Sequence[str]]) -> list[str]:
+    """All paths, each after those that it refers to, as far as there is no circle."""
+    begun: set[str] = set()
+    order: list[str] = []
+    for root in graph:
+        opened = [(root, iter(graph[root]))] if root not in begun else []
+        begun.add(root)
+        while opened:
+            path, names = opened[-1]
+            ahead = next((name for name in names if name in graph and name not in begun), None)
+            if ahead is None:
+                order.append(path)
+                opened.pop()
+            else:
+                begun.add(ahead)
+                opened.append((ahead, iter(graph[ahead])))
+    return order
+
+
+def _size(nar_size: int) -> int:
+    padded = -(-nar_size // PADDED_TO) * PADDED_TO
+    return min(max(padded, LEAST_BYTES), limits.TWIN_NAR_BYTES)
+
+
+def _within(files: Sequence[TwinFile], max_bytes: int) -> list[TwinFile]:
+    """The files, as large as ``max_bytes`` in all allow."""
+    kept = list(files[: max_bytes // LEAST_BYTES])
+    over = sum(file.nar_size for file in kept) - max_bytes
+    for number in sorted(range(len(kept)), key=lambda each: -kept[each].nar_size):
+        if over <= 0:
+            break
+        cut = min(-(-over // PADDED_TO) * PADDED_TO, kept[number].nar_size - LEAST_BYTES)
+        kept[number] = replace(kept[number], nar_size=kept[number].nar_size - cut)
+        over -= cut
+    return kept
+
 
 NAME = "publication-gate-twin"
 

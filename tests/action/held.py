@@ -16,7 +16,7 @@ sys.path.insert(0, sys.argv[1])
 from gate.cli.main import main
 from gate.model.document import Evidence
 from gate.probe import plan
-from gate.probe.site import Site
+from gate.probe.context import Site
 from gate.probe.world import World
 
 NAME = sys.argv[2]

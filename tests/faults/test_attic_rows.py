@@ -28,7 +28,7 @@ from gate.observe.nar_bodies import Access, Target, read_bodies
 from gate.parse.narinfo import leads_elsewhere
 from gate.parse.store_path import to_nix32
 from gate.probe.identify import identify_caches
-from gate.probe.stages import stopped
+from gate.probe.plan import stopped
 from gate.process import CancelToken
 from tests.helpers import tapes
 from tests.helpers.nars import zstd_frames

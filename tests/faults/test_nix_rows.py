@@ -25,8 +25,8 @@ from gate.model.policy import Secrets
 from gate.observe.nix_build import build
 from gate.observe.nix_store import NixStore, nix_environment
 from gate.probe.building import build_profile
+from gate.probe.plan import stopped
 from gate.probe.publishing import expect
-from gate.probe.stages import stopped
 from gate.probe.world import fresh_nonce
 from gate.process import CancelToken, Capture
 from tests.helpers import tapes

@@ -442,7 +442,7 @@ def test_a_defect_in_a_step_of_a_run_leaves_sealed_evidence(
     def broken(*_arguments: object, **_more: object) -> None:
         raise ZeroDivisionError("a secret hunter2")
 
-    monkeypatch.setattr("gate.probe.phases.begin_sample", broken)
+    monkeypatch.setattr("gate.probe.observing.begin_sample", broken)
     assert main(["capture", "--output", str(tmp_path / "run")]) == 3
     evidence, _ = verify(tmp_path / "run")
     assert evidence.verdict.word is Word.INCONCLUSIVE

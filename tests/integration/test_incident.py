@@ -14,7 +14,7 @@ from gate.model.captures import DiskSeen
 from gate.observe.disk_use import disk_script, look_at_disk
 from gate.observe.kube_incident import Past, look_at_past
 from gate.observe.kubectl import Kubectl
-from gate.probe.incident import look_deeper
+from gate.probe.observing import look_deeper
 from gate.process import Capture
 from tests.helpers import tapes
 from tests.helpers.kube_api import KubeApi, running

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from gate.cli.named_paths import look_locally
 from gate.clock import SystemClock
 from gate.observe.nix_store import NixStore
 from gate.observe.nix_store import nix_environment as observed_environment
+from gate.probe.integrity import look_locally
 from gate.process import CancelToken
 from tests.integration.attic_rig import SECRET, SETTLE_SECONDS, Lab
 from tests.integration.store_paths import closure, hash_of, nix, nix_environment, to_file

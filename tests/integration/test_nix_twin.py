@@ -8,12 +8,12 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.errors import InconclusiveError
-from gate.evidence.twin_plan import differences, plan_twin
 from gate.lab.sources import write_flake
 from gate.model.facts import TwinFile
 from gate.model.records import PathFacts
 from gate.observe.nix_build import build, evaluate
 from gate.observe.nix_store import NixStore, nix_environment
+from gate.probe.twin import differences, plan_twin
 from gate.process import CancelToken, Capture
 
 pytestmark = pytest.mark.nix

@@ -11,12 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate.cli.main import main
-from gate.cli.named_paths import look_locally
 from gate.cli.nar_progress import Reads
 from gate.clock import SystemClock
 from gate.judge.integrity import Asked, not_read
 from gate.observe.nix_store import NixStore
 from gate.parse.narinfo import fingerprint
+from gate.probe.integrity import look_locally
 from gate.process import CancelToken
 from gate.token import CLAIM
 from tests.unit.observe.nar_reading import HASH, NAR, PATH, SHA256, ZSTD

@@ -185,7 +185,7 @@ def test_finalize_seals_what_a_dead_job_left_of_a_part(tmp_path: Path, capsys: p
 
 def test_a_part_says_that_it_was_stopped_cancelled_or_skipped(tmp_path: Path) -> None:
     from gate.cli.publishing import part_outcome
-    from gate.probe.part_folder import verify_part
+    from gate.probe.split_folders import verify_part
 
     extras: list[tuple[say.Record, int]] = [
         (say.RunStopped(code="push-set-out-of-bounds", reason="over its cap"), 3),

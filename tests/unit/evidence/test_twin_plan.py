@@ -8,10 +8,10 @@ from hypothesis import strategies as some
 
 from gate import limits
 from gate.evidence.pushes import fresh_before
-from gate.evidence.twin_plan import LEAST_BYTES, differences, modelled, plan_twin, twin_due_after, why_no_twin
 from gate.model import records as say
 from gate.model.basics import Label
 from gate.model.facts import TwinFile
+from gate.probe.twin import LEAST_BYTES, differences, modelled, plan_twin, twin_due_after, why_no_twin
 from tests.helpers import tapes
 from tests.helpers.tapes import answer
 

@@ -9,7 +9,7 @@ from gate.model.basics import Phase
 from gate.model.captures import DiskLook, DiskRoom, DiskSeen, EventsSeen, KubeEvent, PreviousLogSeen
 from gate.model.document import Finding
 from gate.model.records import Record
-from gate.probe.cleanliness import unclean
+from gate.probe.building import unclean
 from tests.helpers import tapes
 
 ROOM = DiskRoom(total=1000, used=200, free=800)

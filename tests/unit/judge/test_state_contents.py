@@ -14,7 +14,7 @@ from gate.model.basics import Phase, Status, Truth
 from gate.model.document import Facts, State
 from gate.model.parsed import StateFacts
 from gate.model.records import StateTold
-from gate.probe.cleanliness import facts_so_far, unclean
+from gate.probe.building import facts_so_far, unclean
 from tests.helpers import tapes
 from tests.helpers.tapes import answer
 

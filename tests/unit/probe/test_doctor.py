@@ -11,8 +11,7 @@ from gate.clock import SystemClock
 from gate.errors import CancelledError, RefusedError
 from gate.judge.doctor import examine
 from gate.model.basics import Status
-from gate.probe.doctor import visit
-from gate.probe.doctor_cluster import rights_needed
+from gate.probe.doctor import rights_needed, visit
 from gate.probe.world import Quiet, World
 from gate.process import CancelToken
 from gate.settings import Settings, resolve

@@ -15,8 +15,8 @@ from gate.model import records as say
 from gate.model.basics import Phase, Truth, Word
 from gate.model.document import Evidence
 from gate.model.split import PartName
-from gate.probe import join, joining
-from gate.probe.part_folder import seal_part, verify_part
+from gate.probe import join, split_folders
+from gate.probe.split_folders import seal_part, verify_part
 from gate.seal import finalize, verify
 from gate.tape import PART
 from tests.helpers import parts, tapes
@@ -297,7 +297,7 @@ def test_a_part_that_changes_while_it_is_copied_is_not_joined(tmp_path: Path, mo
         real(at)
         (tmp_path / "publish" / "build.log").write_bytes(b"late")
 
-    monkeypatch.setattr(joining, "make_folder", changing)
+    monkeypatch.setattr(split_folders, "make_folder", changing)
     with pytest.raises(InconclusiveError, match="has changed since it was read"):
         folders.join()
 
@@ -308,7 +308,7 @@ def test_no_disk_for_the_joined_folder_is_no_pass(tmp_path: Path, monkeypatch: p
     def full(path: Path) -> Iterable[bytes]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(joining, "stream", full)
+    monkeypatch.setattr(split_folders, "stream", full)
     with pytest.raises(InconclusiveError, match="No space left"):
         folders.join()
 

@@ -9,10 +9,10 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.errors import RefusedError
+from gate.probe.context import kubectl_of
 from gate.probe.identify import refuse_impossible_names, refuse_missing_tools
-from gate.probe.parts import take_pre
 from gate.probe.plan import run
-from gate.probe.site import kubectl_of
+from gate.probe.split_parts import take_pre
 from gate.probe.tools import find_programs
 from gate.probe.world import Quiet, World
 from gate.process import CancelToken

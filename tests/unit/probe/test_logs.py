@@ -11,9 +11,9 @@ from gate.model.captures import ReplicaCanaries, ReplicaCanary, StoreLogRead
 from gate.model.policy import Policy
 from gate.model.split import LogStood
 from gate.observe.server_log import LogWindow
-from gate.probe.logs import capture_logs
-from gate.probe.parts import _open_logs, _stood
-from gate.probe.site import Site, kubectl_of
+from gate.probe.context import Site, kubectl_of
+from gate.probe.observing import capture_logs
+from gate.probe.split_parts import _open_logs, _stood
 from gate.probe.tools import find_programs
 from gate.probe.world import Quiet, World
 from gate.process import CancelToken

@@ -12,10 +12,10 @@ from gate.clock import SystemClock
 from gate.model import records as say
 from gate.model.basics import Label
 from gate.model.policy import Secrets
-from gate.probe import parts
+from gate.probe import split_parts
+from gate.probe.context import Publication
 from gate.probe.publishing import expect
 from gate.probe.reading import look_for_references
-from gate.probe.site import Publication
 from gate.process import CancelToken
 from tests.helpers import tapes
 from tests.helpers.tapes import answer
@@ -138,9 +138,9 @@ def test_a_split_run_s_reader_takes_of_references_what_the_plan_refers_to_and_no
     written: list[say.Record] = []
     site = site_of(Attic(()), written)
     site.published = []
-    what = parts._take_over(site, plan, told)
+    what = split_parts._take_over(site, plan, told)
     (known,) = [row for row in written if isinstance(row, say.ReferencesKnown)]
     wanted = sorted(path.store_path for path in NEEDED[:2])
     assert [path.store_path for path in known.paths] == wanted
     assert (known.upstream, list(what.references)) == ((), wanted)
-    assert parts._take_over(site, plan, None).references == ()
+    assert split_parts._take_over(site, plan, None).references == ()

@@ -2,7 +2,7 @@
 
 from gate.observe.controls import absent_path_is_404, bit_flip_caught, no_token_read, read_only_push_denied
 from gate.observe.nar_bodies import Target
-from gate.probe.site import Publication, Site
+from gate.probe.context import Publication, Site
 from gate.probe.world import World
 
 

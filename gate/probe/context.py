@@ -1,4 +1,4 @@
-"""Everything that one run talks to: folder, journal, servers, Nix, tokens; opened once, closed whatever happens."""
+"""What one run holds open: environment, clock, folder, journal, servers, Nix and tokens."""
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A run split between jobs with different rights: each job writes a part, `gate.probe.joining` makes one run of them.
+"""A run split between jobs with different rights; `gate.probe.split_folders` joins the parts that they write.
 
 ``pre``, ``during`` and ``post`` hold the keys to observe and run no flake code. ``publish`` evaluates, builds and
 pushes; it holds the push token and nothing else, and its own reads, by that token, only keep it from pushing on after a
@@ -28,7 +28,9 @@ from gate.model.records import (
 )
 from gate.model.split import DURING, GIVEN, POST, PRE, PUBLISH, LogStood, PartBegun, PartName, Previous
 from gate.parse.store_path import store_path
-from gate.probe.cleanliness import facts_so_far, unclean
+from gate.probe.building import facts_so_far, unclean
+from gate.probe.context import Publication, Site, open_site
+from gate.probe.controls import try_access_controls, try_bit_flip
 from gate.probe.identify import (
     identify_caches,
     identity,
@@ -37,16 +39,11 @@ from gate.probe.identify import (
     refuse_other_cluster,
     start,
 )
-from gate.probe.logs import capture_logs
-from gate.probe.part_folder import SealedPart, seal_part, verify_part
-from gate.probe.phases import observe_phase, watch_buckets
-from gate.probe.plan import ending_after, publish_all
+from gate.probe.observing import capture_logs, observe_phase, watch_buckets
+from gate.probe.plan import ending_after, publish_all, skip, stage, stopped
 from gate.probe.publishing import know_references
-from gate.probe.reading import look_for_canary, look_for_references, read_back, read_once_more
-from gate.probe.second_reader import nix_reading
-from gate.probe.site import Publication, Site, open_site
-from gate.probe.stages import skip, stage, stopped
-from gate.probe.trials import try_access_controls, try_bit_flip
+from gate.probe.reading import look_for_canary, look_for_references, nix_reading, read_back, read_once_more
+from gate.probe.split_folders import SealedPart, seal_part, verify_part
 from gate.probe.world import World
 from gate.settings import Settings, refuse_incomplete
 

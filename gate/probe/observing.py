@@ -1,21 +1,79 @@
-"""Steps 2 and 7: everything that is seen before, and after, the publication."""
+"""Steps 2, 7 and 8: the observations before and after the publication, and the logs of the time between."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 from gate import limits
+from gate.evidence.capture import PREVIOUS_LOG
+from gate.evidence.fold import SERVER_LOG
+from gate.evidence.replicas import nonces_of
+from gate.evidence.store_log import STORE_LOG
 from gate.model.basics import Phase
-from gate.model.captures import DiskLook
-from gate.model.records import BucketSampled, UploadsSeen, WorkloadSeen
+from gate.model.captures import DiskLook, StoreLogRead
+from gate.model.records import BucketSampled, Entry, LogCanarySent, Trouble, UploadsSeen, WorkloadSeen
 from gate.observe.bucket_index import SampleSeries, begin_sample
 from gate.observe.disk_use import look_at_disk
+from gate.observe.kube_incident import look_at_past
 from gate.observe.kube_workload import Role, look_at_replicas
 from gate.observe.replica_canary import Asking, send_to_replicas
 from gate.observe.server_log import send_canary
 from gate.observe.state_object import look as look_at_state
-from gate.probe.site import Site
+from gate.probe.context import Site
 from gate.probe.world import World
+from gate.process import Capture
+
+
+def capture_logs(site: Site, world: World, before: Sequence[Entry] = ()) -> None:
+    """Capture what both servers wrote since pre; what is missing of it is recorded.
+
+    ``before`` are the entries of an earlier job of the same run: its canaries must be in the server's log too.
+    """
+    _capture_server_log(site, world, (*before, *site.entries))
+    _capture_store_log(site, world)
+
+
+def _capture_server_log(site: Site, world: World, entries: Sequence[Entry]) -> None:
+    if site.log_window is None:
+        return
+    nonces = [entry.record.nonce for entry in entries if isinstance(entry.record, LogCanarySent)]
+    capture = Capture(site.directory, SERVER_LOG, secrets=site.secrets)
+    lacking = site.log_window.capture(capture, (*nonces, *nonces_of(entries)), clock=world.clock)
+    site.write(capture.close())
+    for note in lacking:
+        site.write(Trouble(stage="logs", message=note))
+
+
+def _capture_store_log(site: Site, world: World) -> None:
+    """The store has no canary, so nothing is waited for."""
+    if site.store_log_window is None:
+        return
+    capture = Capture(site.directory, STORE_LOG, secrets=site.secrets)
+    lacking = site.store_log_window.capture(capture, (), clock=world.clock)
+    site.write(capture.close())
+    site.write(StoreLogRead(place=site.policy.store_log, notes=lacking))
+
+
+def look_deeper(site: Site) -> None:
+    """Record all of it; nothing here can make the capture's verdict better."""
+    policy = site.policy
+    with ThreadPoolExecutor(limits.READ_JOBS) as threads:
+        disks = threads.map(lambda place: look_at_disk(place, kubectl=site.kubectl), policy.markers)
+        for rows in disks:
+            for disk in rows:
+                site.write(disk)
+    if site.kubectl is None:
+        return
+    capture = Capture(site.directory, PREVIOUS_LOG, secrets=site.secrets)
+    for role, place in (("store", policy.store_workload), ("cache", policy.cache_workload)):
+        past = look_at_past("store" if role == "store" else "cache", place, kubectl=site.kubectl, capture=capture)
+        if past is not None:
+            site.write(past.events)
+            for log in past.logs:
+                site.write(log)
+    site.write(capture.close())
+    if capture.trouble:
+        site.write(Trouble(stage="incident", message=capture.trouble))
 
 
 def observe_phase(site: Site, world: World, phase: Phase, *, open_logs: Callable[[float], None] | None = None) -> None:
