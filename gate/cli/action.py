@@ -1,7 +1,4 @@
-"""The two steps of the action that are ours: run the probe, or ask as ``require`` does, and finish whatever that left.
-
-Neither fails for a verdict: the action's last step does that, so that outputs, summary and artifact come on every end.
-"""
+"""The action's modes for a run that is split between jobs: capture, publish and judge."""
 
 import os
 import secrets
@@ -12,8 +9,83 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gate.cli.outcome import Outcome
-from gate.cli.streams import complain, say
-from gate.errors import GateError
+from gate.cli.probe import PHASES, ObservingPart
+from gate.cli.terminal import complain, say
+from gate.errors import GateError, RefusedError
+from gate.github.context import CAPTURE, PUBLISH, Parts, Request
+
+
+def run_split(mode: str, request: Request, parts: Parts) -> Outcome:
+    """Do what a mode of a split run is for; raises `RefusedError` as the commands of the same names do."""
+    from gate.cli.probe import Split, run_judge, run_part, run_publish
+
+    if mode == CAPTURE:
+        split = Split(
+            phase=_phase(parts.phase),
+            profile=request.profile,
+            after=parts.folders,
+            digest=parts.digests,
+            seconds=parts.seconds,
+            until=parts.until,
+        )
+        return run_part(split, output=request.evidence, config=request.config, flags=None)
+    if mode == PUBLISH:
+        return run_publish(
+            profile=request.profile,
+            confirm=request.confirm,
+            output=request.evidence,
+            after=parts.folders,
+            digest=parts.digests,
+            config=request.config,
+            flags=None,
+        )
+    return run_judge(
+        parts.folders,
+        profile=request.profile,
+        output=request.evidence,
+        digests=parts.digests,
+        config=request.config,
+        flags=None,
+    )
+
+
+def _phase(text: str) -> ObservingPart:
+    for phase in PHASES:
+        if text == phase:
+            return phase
+    message = f"phase is {ascii(text)[:80]}: expected {', '.join(PHASES)}"
+    raise RefusedError(message)
+
+
+def finish_part(folder: Path, *, begun: bool, step: str) -> None:
+    """Seal what a part's step left, and write outputs and summary; the action's last step fails where it must."""
+    from gate.cli.probe import part_outcome
+    from gate.github import outputs
+    from gate.github.context import part_artifact_name, read_runner
+    from gate.github.part_ending import part_summary, part_values
+    from gate.probe import finalize_part, verify_part
+    from gate.tape import PART
+
+    runner = read_runner(os.environ)
+    part = None
+    code, told = 3, f"no part was begun (its step: {step or 'skipped'})"
+    if begun and folder.is_dir():
+        try:
+            part = verify_part(folder) if (folder / PART).exists() else finalize_part(folder)
+            outcome = part_outcome(part)
+            code, told = outcome.exit_code, outcome.data["error"] or f"part {part.document.part}, digest {part.digest}."
+        except GateError as error:
+            told = f"the part can't be used: {error}"
+    values = part_values(
+        code=code,
+        step=step,
+        told=told,
+        folder=folder if part is not None else None,
+        digest=part.digest if part is not None else None,
+        artifact=part_artifact_name(os.environ, runner),
+    )
+    outputs.append(runner.summary, part_summary(told).encode())
+    outputs.append(runner.output, outputs.output_file(values, f"gate_{secrets.token_hex(16)}"))
 
 
 def action_run() -> int:
@@ -47,8 +119,6 @@ def action_finish(folder: Annotated[Path, Parameter(help="The evidence folder th
     refusal = None
     mode = os.environ.get(PREFIX + "MODE", "")
     if mode in (CAPTURE, PUBLISH):
-        from gate.cli.action_parts import finish_part
-
         finish_part(folder, begun=was_begun(work), step=step)
         return 0
     if mode == REQUIRE:
@@ -74,7 +144,7 @@ def _mask(environ: Mapping[str, str]) -> None:
     """
     if environ.get("GITHUB_ACTIONS") != "true":  # anywhere else it would stay in the log
         return
-    from gate.cli.probing import read_secret_file
+    from gate.cli.probe import read_secret_file
     from gate.github.context import FORGE_TOKENS
     from gate.github.outputs import masks
     from gate.settings import SETTINGS
@@ -86,8 +156,8 @@ def _mask(environ: Mapping[str, str]) -> None:
 
 
 def _run(environ: Mapping[str, str]) -> Outcome:
-    from gate.cli.probing import run_probe
-    from gate.cli.requiring import run_require
+    from gate.cli.probe import run_probe
+    from gate.cli.require import run_require
     from gate.github.context import REQUIRE, SPLIT, read_mode, read_parts, read_question, read_request
     from gate.github.told import say_begun
 
@@ -97,8 +167,6 @@ def _run(environ: Mapping[str, str]) -> Outcome:
         return run_require(push_follows=question.push_follows, config=question.config)
     request = read_request(environ)
     if mode in SPLIT:
-        from gate.cli.action_parts import run_split
-
         parts = read_parts(environ)
         say_begun(request.work, request.evidence)
         return run_split(mode, request, parts)

@@ -1,11 +1,31 @@
-"""The settings as flags, made from the one table of settings; secrets have none, since argv is public."""
+"""The parameters that several commands take, each with its one help text."""
 
 from dataclasses import field, make_dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from gate.settings import SETTINGS, Setting
+
+Format = Literal["text", "json", "markdown", "github"]
+
+AsFormat = Annotated[Format, Parameter(help="Form of the result on stdout.", show_default=True)]
+JsonInto = Annotated[Path | None, Parameter(help="Write the result as JSON into this file too, on failure as well.")]
+Config = Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")]
+Confirm = Annotated[
+    str,
+    Parameter(help="The phrase probe-attic-publication-PROFILE, whole; without it nothing is built or published."),
+]
+Folder = Annotated[Path, Parameter(help="The evidence folder.")]
+Folders = Annotated[Path, Parameter(help="Evidence folders.")]
+OutputFolder = Annotated[Path, Parameter(help="A new folder for the evidence; one that exists is refused, untouched.")]
+Digests = Annotated[
+    tuple[str, ...],
+    Parameter(name="--digest", help="PART=SHA256, as the part's own job handed it on; once for each part."),
+]
+
+COMMON = Parameter(negative=(), show_default=False)  # of every command: a default that says "not given" is no news
 
 
 def _type(row: Setting) -> Any:  # noqa: ANN401  # a type of any of the table's kinds

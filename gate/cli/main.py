@@ -13,20 +13,9 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from gate import __version__
-from gate.cli.flags import Flags
+from gate.cli.flags import COMMON, AsFormat, Config, Confirm, Digests, Flags, Folder, Folders, JsonInto, OutputFolder
 from gate.cli.outcome import report
-from gate.cli.parameters import (
-    COMMON,
-    AsFormat,
-    Config,
-    Confirm,
-    Digests,
-    Folder,
-    Folders,
-    JsonInto,
-    OutputFolder,
-)
-from gate.cli.streams import complain, say
+from gate.cli.terminal import complain, say
 from gate.errors import GateError, InconclusiveError, RefusedError, place_of
 
 _EPILOGUE = "Exit codes: 0 pass · 2 refused · 3 inconclusive · 4 quarantine (1 is a crash). Every code but 0 blocks."
@@ -81,7 +70,7 @@ def probe(
     json_into: JsonInto = None,
 ) -> int:
     """Publish one bounded profile and prove, by reading back, that every published byte can be served."""
-    from gate.cli.probing import run_probe
+    from gate.cli.probe import run_probe
 
     return report(
         lambda: run_probe(profile=profile, confirm=confirm, output=output, config=config, flags=flags),
@@ -108,8 +97,7 @@ def capture(
     json_into: JsonInto = None,
 ) -> int:
     """Take the evidence of everything, read-only, before anybody restarts anything; it is never a pass."""
-    from gate.cli.probing import run_capture
-    from gate.cli.publishing import Split
+    from gate.cli.probe import Split, run_capture
 
     split = Split(phase=phase, profile=profile, after=after, digest=digest, seconds=seconds, until=until)
     return report(
@@ -120,7 +108,7 @@ def capture(
 @app.command
 def finalize(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto = None) -> int:
     """Seal what a dead run left: always a valid document, never a pass for what was not seen."""
-    from gate.cli.judging import finalize_folder
+    from gate.cli.probe import finalize_folder
 
     return report(lambda: finalize_folder(folder), format=format, json_into=json_into)
 
@@ -128,7 +116,7 @@ def finalize(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto =
 @app.command
 def verify(*folders: Folders, format: AsFormat = "text", json_into: JsonInto = None) -> int:
     """Recompute digest, journal chain, findings and verdict; 0 genuine whatever its verdict, 2 not, 3 not sealed."""
-    from gate.cli.reading import verify_folders
+    from gate.cli.verify import verify_folders
 
     return report(lambda: verify_folders(folders), format=format, json_into=json_into)
 
@@ -136,7 +124,7 @@ def verify(*folders: Folders, format: AsFormat = "text", json_into: JsonInto = N
 @app.command
 def show(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto = None) -> int:
     """Print the summary of a sealed folder for a person; it verifies first."""
-    from gate.cli.reading import show_folder
+    from gate.cli.verify import show_folder
 
     return report(lambda: show_folder(folder), format=format, json_into=json_into)
 
@@ -149,7 +137,7 @@ def explain(
     json_into: JsonInto = None,
 ) -> int:
     """Say what a reason code means, which status it has and why, and what to do."""
-    from gate.cli.reading import explain_code
+    from gate.cli.verify import explain_code
 
     return report(lambda: explain_code(code), format=format, json_into=json_into)
 
@@ -180,19 +168,19 @@ def lab(
     json_into: JsonInto = None,
 ) -> int:
     """Run the whole probe on this machine: real Nix, a real S3 server, Attic; nothing to configure."""
-    from gate.cli import labbing
+    from gate.cli import lab
 
     if list_faults:
-        return report(labbing.list_faults, format=format, json_into=json_into)
+        return report(lab.list_faults, format=format, json_into=json_into)
     return report(
-        lambda: labbing.run(output=output, fault=fault, profile=profile, finish_push=finish_push),
+        lambda: lab.run(output=output, fault=fault, profile=profile, finish_push=finish_push),
         format=format,
         json_into=json_into,
     )
 
 
 app.command(
-    "gate.cli.doctor:doctor",
+    "gate.cli.look:doctor",
     name="doctor",
     help="Say, before a run, what of its evidence would be unknown with these settings; it only reads."
     "\n\nIt builds, pushes and writes nothing; the Attic server's log gets one line, the canary that a run sends too. "
@@ -201,12 +189,12 @@ app.command(
 
 # A run that is split between jobs with different rights; `capture --phase` makes its observing parts.
 app.command(
-    "gate.cli.publishing:publish",
+    "gate.cli.probe:publish",
     name="publish",
     help="Build and push as one part of a split run, with the push token and no other secret.",
 )
 app.command(
-    "gate.cli.judging:judge",
+    "gate.cli.probe:judge",
     name="judge",
     help="Join the parts of a split run into one evidence folder and judge it; needs no secret and no network.",
 )
@@ -216,20 +204,20 @@ _S3_KEYS = (
     "Keys come from GATE_S3_ACCESS_KEY_ID and GATE_S3_SECRET_ACCESS_KEY, or from files that those with _FILE name."
 )
 app.command(
-    "gate.cli.bucket_rca:rustfs_bucket_index_rca",
+    "gate.cli.operators:rustfs_bucket_index_rca",
     name="rustfs-bucket-index-rca",
     help="Say why a bucket is or is not in the store's index: list, head, get and disk markers, several times over."
     f"\n\n{_S3_KEYS}",
 )
 app.command(
-    "gate.cli.state_readiness:tofu_state_ha_readiness",
+    "gate.cli.operators:tofu_state_ha_readiness",
     name="tofu-state-ha-readiness",
     help="Read the OpenTofu state and say how far it may be relied on: ha, interim, broken or unknown."
     f"\n\n{_S3_KEYS} The state's values are never shown or kept. That a store is HA is an operator's statement: "
     "state-ha-statement in [state] of gate.toml.",
 )
 app.command(
-    "gate.cli.nar_check:attic_nar_integrity_check",
+    "gate.cli.integrity:attic_nar_integrity_check",
     name="attic-nar-integrity-check",
     help="Read published paths to the last byte: is every byte there? 0 whole, 3 could not be told, 4 not whole.",
 )
@@ -240,31 +228,31 @@ app.command(
 )
 
 app.command(
-    "gate.cli.difference:diff",
+    "gate.cli.look:diff",
     name="diff",
     help="Say what two captures, or two runs, differ in: 0 nothing of weight, 4 the second is worse, 3 not to be told.",
 )
 
 # The gate of a change, and the standing quarantine.
 app.command(
-    "gate.cli.requiring:require",
+    "gate.cli.require:require",
     name="require",
     help="Say whether this change may rely on trusted publication now: 0 only on a fresh trusted pass, or no need."
     "\n\nReads the runner's event, and asks GitHub with GITHUB_TOKEN (contents: read, actions: read). "
     "Checks out nothing.",
 )
 app.command(
-    "gate.cli.quarantining:quarantine",
+    "gate.cli.quarantine:quarantine",
     name="quarantine",
     help="The standing decision: `status` prints each condition of a release, `attest` writes a signed-off statement.",
 )
 app.command(
-    "gate.cli.quarantining:suspects",
+    "gate.cli.quarantine:suspects",
     name="suspects",
     help="List store paths published in a bad window, one a line, for `attic-nar-integrity-check --stdin`.",
 )
 app.command(
-    "gate.cli.quarantining:history",
+    "gate.cli.quarantine:history",
     name="history",
     help="Print a table of runs in order of time, each verified and judged again.",
 )

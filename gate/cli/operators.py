@@ -1,6 +1,8 @@
-"""What the operators' two commands share: their settings, the doors to the store, and the spaced samples."""
+"""``rustfs-bucket-index-rca`` and ``tofu-state-ha-readiness``: the two commands for operators of the store."""
 
 import os
+import secrets
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +14,14 @@ from urllib.parse import urlsplit
 from cyclopts import Parameter
 
 from gate import limits
-from gate.cli.probing import read_config, read_secret_file
-from gate.cli.progress import Lines
-from gate.clock import Clock
+from gate.cli.flags import AsFormat, Config, JsonInto
+from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
+from gate.cli.probe import read_config, read_secret_file
+from gate.cli.terminal import Lines, cancelling
+from gate.clock import Clock, SystemClock, rfc3339
 from gate.errors import RefusedError
 from gate.model.basics import Phase
-from gate.model.operators import Decision
+from gate.model.operators import Decision, Rca, ReadinessSeen, ScratchSeen, StateRead
 from gate.model.records import BucketSampled
 from gate.process import CancelToken
 from gate.settings import resolve_named
@@ -25,6 +29,7 @@ from gate.settings import resolve_named
 if TYPE_CHECKING:
     from gate.observe.kubectl import Kubectl
     from gate.observe.scratch import Door
+
 
 Endpoint = Annotated[str | None, Parameter(help="URL of the S3 server [gate.toml: [store] s3-endpoint].")]
 Markers = Annotated[
@@ -193,3 +198,215 @@ def as_json(of: Any, made: object) -> dict[str, Any]:  # noqa: ANN401  # any cla
 def verdict_json(verdict: Decision) -> dict[str, Any]:
     """The ``verdict`` of a result, with the fields that every command's has."""
     return as_json(Decision, verdict)
+
+
+_NONCE_BYTES = 8
+
+
+def rustfs_bucket_index_rca(
+    *,
+    bucket: Annotated[
+        list[str] | None, Parameter(help="The bucket; may be repeated [gate.toml: [store] buckets].")
+    ] = None,
+    scratch_probe: Annotated[
+        bool, Parameter(help="Make, use and remove a bucket publication-gate-scratch-NONCE; no other is written to.")
+    ] = False,
+    strict_scratch_disk_markers: Annotated[
+        bool, Parameter(help="See both markers of the scratch bucket on every drive; implies --scratch-probe.")
+    ] = False,
+    s3_endpoint: Endpoint = None,
+    markers: Markers = None,
+    samples: Samples = None,
+    sample_spacing: Spacing = None,
+    config: Config = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """Say why a bucket is or is not in the store's index: list, head, get and disk markers, several times over."""
+    flags = {
+        "buckets": bucket,
+        "s3_endpoint": s3_endpoint,
+        "markers": markers,
+        "samples": samples,
+        "sample_spacing": sample_spacing,
+    }
+    scratch = scratch_probe or strict_scratch_disk_markers
+    return report(
+        lambda: _run(flags, config, scratch=scratch, strict=strict_scratch_disk_markers),
+        format=format,
+        json_into=json_into,
+    )
+
+
+def _run(flags: dict[str, Any], config: Path | None, *, scratch: bool, strict: bool) -> Outcome:
+    from gate.judge.bucket_rca import judge_rca
+    from gate.render.operators import fenced, rca_text
+
+    site = read_site((), flags, config)
+    buckets = tuple(dict.fromkeys(site.values["buckets"]))
+    clock = SystemClock()
+    cancel = CancelToken()
+    with (
+        cancelling(cancel),
+        Lines(sys.stderr, clock) as progress,
+        open_door(site, clock=clock, cancel=cancel) as door,
+    ):
+        samples = take_samples(site, buckets, clock=clock, cancel=cancel, progress=progress)
+        seen = (
+            _scratch(site, door, samples, buckets, strict=strict, clock=clock, cancel=cancel, progress=progress)
+            if scratch
+            else None
+        )
+    rca = judge_rca(
+        samples,
+        buckets,
+        endpoint=site.endpoint,
+        wanted=site.values["samples"],
+        spacing_millis=site.spacing_millis,
+        seconds=site.values["sample_deadline"],
+        scratch=seen,
+    )
+    text = rca_text(rca)
+    return Outcome(exit_code=rca.verdict.exit_code, text=text, markdown=fenced(text), data=_data(rca))
+
+
+def _scratch(
+    site: Site,
+    door: "Door",
+    samples: Sequence[BucketSampled],
+    buckets: tuple[str, ...],
+    *,
+    strict: bool,
+    clock: SystemClock,
+    cancel: CancelToken,
+    progress: Lines,
+) -> ScratchSeen:
+    """Probe with a bucket of our own, unless the index is known to be wrong: a write could change the evidence."""
+    from gate.judge.bucket_rca import any_failed
+    from gate.observe.scratch import probe_scratch, scratch_bucket
+
+    nonce = secrets.token_hex(_NONCE_BYTES)
+    wrong = any_failed(samples, buckets)
+    if wrong:
+        why = (
+            f"not made: the index is wrong already ({', '.join(wrong)}), and a write could change what a capture needs"
+        )
+        return ScratchSeen(bucket=scratch_bucket(nonce), strict=strict, skipped=why)
+    progress.stage("scratch bucket")
+    with open_door(site, clock=clock, cancel=None, seconds=limits.SWEEP_ANSWER_SECONDS) as sweeper:
+        return probe_scratch(
+            door,
+            sweeper,
+            site.values["markers"],
+            nonce=nonce,
+            strict=strict,
+            cancel=cancel,
+            clock=clock,
+            kubectl=kubectl_of(site, clock=clock, cancel=cancel),
+        )
+
+
+def _data(rca: Rca) -> dict[str, Any]:
+    """The JSON: ``samples`` hold the classed sample and its places side by side."""
+    said = as_json(Rca, rca)
+    buckets = {
+        name: {**cause, "samples": [{**row["seen"], "places": row["places"]} for row in cause["samples"]]}
+        for name, cause in said.pop("buckets").items()
+    }
+    return {"schema": RESULT_SCHEMA, **said, "buckets": buckets, "verdict": verdict_json(rca.verdict), "error": None}
+
+
+def tofu_state_ha_readiness(
+    *,
+    expect_interim: Annotated[
+        bool, Parameter(help="Let a state that is served whole on a store that is not HA pass too.")
+    ] = False,
+    key: Annotated[str | None, Parameter(help="Key of the state object [gate.toml: [store] state-key].")] = None,
+    prefix: Annotated[
+        str | None, Parameter(help="Read every object below this prefix as a state, in place of one key.")
+    ] = None,
+    state_bucket: Annotated[
+        str | None, Parameter(help="Bucket that holds the state [gate.toml: [store] state-bucket].")
+    ] = None,
+    s3_endpoint: Endpoint = None,
+    markers: Markers = None,
+    samples: Samples = None,
+    sample_spacing: Spacing = None,
+    config: Config = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """Read the OpenTofu state and say how far it may be relied on: ha, interim, broken or unknown."""
+    flags = {
+        "state_key": key,
+        "state_bucket": state_bucket,
+        "s3_endpoint": s3_endpoint,
+        "markers": markers,
+        "samples": samples,
+        "sample_spacing": sample_spacing,
+    }
+    return report(
+        lambda: _run_readiness(flags, config, prefix=prefix, expect_interim=expect_interim),
+        format=format,
+        json_into=json_into,
+    )
+
+
+def _run_readiness(flags: dict[str, Any], config: Path | None, *, prefix: str | None, expect_interim: bool) -> Outcome:
+    from gate.judge.state_readiness import judge_readiness
+    from gate.model.operators import Readiness
+    from gate.render.operators import fenced, readiness_text
+
+    if prefix is not None and flags["state_key"] is not None:
+        message = "both --key and --prefix are given: expected one of them"
+        raise RefusedError(message)
+    site = read_site(("state_bucket", "state_key", "state_ha_statement"), flags, config)
+    if prefix is None and not site.values["state_key"]:
+        message = "no state is named: give --key or --prefix, or set state-key in [store] of gate.toml"
+        raise RefusedError(message)
+    ready = judge_readiness(_look(site, prefix), expect_interim=expect_interim)
+    text = readiness_text(ready)
+    data = {
+        "schema": RESULT_SCHEMA,
+        **as_json(Readiness, ready),
+        "verdict": verdict_json(ready.verdict),
+        "error": None,
+    }
+    return Outcome(exit_code=ready.verdict.exit_code, text=text, markdown=fenced(text), data=data)
+
+
+def _look(site: Site, prefix: str | None) -> ReadinessSeen:
+    from gate.observe.state_object import find_states, read_state, read_states
+
+    bucket = site.values["state_bucket"]
+    clock = SystemClock()
+    cancel = CancelToken()
+    with (
+        cancelling(cancel),
+        Lines(sys.stderr, clock) as progress,
+        open_door(site, clock=clock, cancel=cancel) as door,
+    ):
+        samples = take_samples(site, (bucket,), clock=clock, cancel=cancel, progress=progress)
+        progress.stage("state objects")
+        if prefix is None:
+            trouble = None
+            reads: tuple[StateRead, ...] = (read_state(door.s3, bucket, site.values["state_key"]),)
+        else:
+            keys, trouble = find_states(door.s3, bucket, prefix)
+            reads = read_states(door.s3, bucket, keys)
+        return ReadinessSeen(
+            endpoint=site.endpoint,
+            cache_endpoint=site.cache_endpoint.rstrip("/"),
+            bucket=bucket,
+            cache_buckets=tuple(name for name in site.values["buckets"] if name != bucket),
+            places=site.values["markers"],
+            wanted=site.values["samples"],
+            spacing_millis=site.spacing_millis,
+            sample_seconds=site.values["sample_deadline"],
+            samples=samples,
+            versioning=door.s3.get_versioning(bucket),
+            reads=reads,
+            trouble=trouble,
+            statement=site.values["state_ha_statement"],
+            now=rfc3339(clock.now()),
+        )

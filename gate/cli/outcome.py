@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gate.cli.parameters import Format
-from gate.cli.streams import complain, say
+from gate.cli.flags import Format
+from gate.cli.terminal import complain, say
 from gate.errors import GateError, InconclusiveError, RefusedError
 
 if TYPE_CHECKING:

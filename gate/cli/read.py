@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Protocol
 from cyclopts import Parameter
 
 from gate import limits
+from gate.cli.flags import AsFormat, JsonInto
 from gate.cli.outcome import Outcome, report
-from gate.cli.parameters import AsFormat, JsonInto
 from gate.errors import ForeignTextError, InconclusiveError, RefusedError
 
 if TYPE_CHECKING:

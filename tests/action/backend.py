@@ -133,7 +133,7 @@ class Warm:
         said, _ = self._made.communicate()
         # Compiled once what each run imports; the copies are links.
         for python in self._folder.glob("*/bin/python"):
-            subprocess.run([python, "-I", "-c", "import gate.cli.action, gate.cli.probing, boto3, jinja2"], check=True)
+            subprocess.run([python, "-I", "-c", "import gate.cli.action, gate.cli.probe, boto3, jinja2"], check=True)
         result = {"exit": self._made.returncode, "said": said}
         (self._out / "install.json").write_text(json.dumps(result), encoding="utf-8")
 

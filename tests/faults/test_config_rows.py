@@ -13,7 +13,7 @@ import pycurl
 import pytest
 
 from gate.cli.main import app, main
-from gate.cli.probing import read_config
+from gate.cli.probe import read_config
 from gate.clock import SystemClock
 from gate.errors import RefusedError
 from gate.judge.verdict import fold_verdict, judge, missing_claims, required_claims, unproved_claims

@@ -286,7 +286,7 @@ def test_a_defect_is_told_without_its_values(
     def broken(_code: str) -> None:
         raise ZeroDivisionError("a secret")
 
-    monkeypatch.setattr("gate.cli.reading.explain_code", broken)
+    monkeypatch.setattr("gate.cli.verify.explain_code", broken)
     assert main(["explain", "body-empty"]) == 3
     said = capsys.readouterr().err
     assert "ZeroDivisionError at" in said

@@ -1087,7 +1087,7 @@ def test_a_statement_that_is_not_there_is_refused(scene: Scene) -> None:
 
 
 def test_answers_of_people_and_machines_say_the_same(scene: Scene) -> None:
-    from gate.cli.requiring import outcome_of
+    from gate.cli.require import outcome_of
 
     scene.probe(100)
     taken = outcome_of(scene.ask())

@@ -10,8 +10,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gate.cli.integrity import Reads
 from gate.cli.main import main
-from gate.cli.nar_progress import Reads
 from gate.clock import SystemClock
 from gate.judge.integrity import Asked, not_read
 from gate.observe.nix_store import NixStore

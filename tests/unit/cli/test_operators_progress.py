@@ -4,9 +4,9 @@ import io
 
 import pytest
 
-from gate.cli import progress
+from gate.cli import terminal
 from gate.cli.operators import Site, take_samples
-from gate.cli.progress import Lines
+from gate.cli.terminal import Lines
 from gate.clock import SystemClock
 from gate.model.basics import Secret
 from gate.process import CancelToken
@@ -14,7 +14,7 @@ from tests.helpers.scripted_s3 import Script, store
 
 
 def test_the_heartbeat_names_the_sample_that_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(terminal, "HEARTBEAT_SECONDS", 0.02)
     stream = io.StringIO()
     values = {
         "markers": (),

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from gate import limits
 from gate.cli.main import main
-from gate.cli.signing import checked_place, fetch, private_file
+from gate.cli.secrets import checked_place, fetch, private_file
 from gate.clock import SystemClock
 from gate.errors import RefusedError
 from gate.model.basics import Secret

@@ -184,7 +184,7 @@ def test_finalize_seals_what_a_dead_job_left_of_a_part(tmp_path: Path, capsys: p
 
 
 def test_a_part_says_that_it_was_stopped_cancelled_or_skipped(tmp_path: Path) -> None:
-    from gate.cli.publishing import part_outcome
+    from gate.cli.probe import part_outcome
     from gate.probe.split_folders import verify_part
 
     extras: list[tuple[say.Record, int]] = [

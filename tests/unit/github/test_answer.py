@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 
 from gate.cli.action import action_finish, action_run
 from gate.cli.outcome import Outcome
-from gate.cli.requiring import outcome_of
+from gate.cli.require import outcome_of
 from gate.errors import ForeignTextError, ForgedError, GateError, InconclusiveError, RefusedError
 from gate.github.ending import Ending, conclude_answer
 from gate.github.outputs import annotations, output_values, step_summary

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from gate.cli.flags import AsFormat, JsonInto
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
-from gate.cli.parameters import AsFormat, JsonInto
 from gate.errors import RefusedError
 from gate.model.basics import Secret, Word
 from gate.model.gating import Answer
 
 if TYPE_CHECKING:
     from gate.github.api import GitHub
+
 
 _LOUD = "!" * 100
 

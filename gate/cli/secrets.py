@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gate.clock import Clock
     from gate.process import CancelToken
 
+
 SETTINGS = ("kubectl_bin", "kube_context", "kube_server", "kube_authority", "kube_plugins")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

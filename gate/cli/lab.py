@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gate.cli.outcome import RESULT_SCHEMA, Outcome
-from gate.cli.progress import Lines
-from gate.cli.signals import cancelling
-from gate.cli.streams import progress_stream
+from gate.cli.terminal import Lines, cancelling, progress_stream
 from gate.clock import SystemClock
 from gate.errors import RefusedError
 
 if TYPE_CHECKING:
     from gate.lab.run import Outside
+
 
 ALL = "all"
 _NOT_AS_STATED = 3

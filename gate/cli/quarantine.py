@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from gate.cli.flags import COMMON, AsFormat, Config, Folders, JsonInto
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
-from gate.cli.parameters import COMMON, AsFormat, Config, Folders, JsonInto
 from gate.errors import RefusedError
 from gate.model.gating import Past, QuarantinePolicy, Standing, Statement, StatementKind
 
@@ -96,7 +96,7 @@ def history(
 
 
 def _status(folders: Sequence[Path], given: Sequence[Path], config: Path | None, *, from_artifacts: bool) -> Outcome:
-    from gate.cli.probing import read_config
+    from gate.cli.probe import read_config
     from gate.clock import SystemClock
     from gate.judge.standing_quarantine import fold_standing
     from gate.settings.quarantine import read_quarantine
@@ -126,7 +126,7 @@ def _from_folders(folders: Sequence[Path]) -> list[Past]:
 
 def _from_artifacts(toml: Mapping[str, Any], policy: QuarantinePolicy) -> tuple[list[Past], datetime]:
     """The repository's own history, and the time by the forge."""
-    from gate.cli.requiring import github_of, read_token
+    from gate.cli.require import github_of, read_token
     from gate.github.evidence import Finder
     from gate.github.history import Attempts, trusted_place
     from gate.settings.require import read_require
@@ -206,7 +206,7 @@ def _standing_json(standing: Standing) -> dict[str, Any]:
 
 
 def _attest(who: str, why: str, output: Path, config: Path | None, *, replaced: bool, proved: bool) -> Outcome:
-    from gate.cli.probing import read_config
+    from gate.cli.probe import read_config
     from gate.clock import SystemClock, rfc3339
     from gate.evidence.codec import statement_bytes
     from gate.model.gating import STATEMENT_SCHEMA

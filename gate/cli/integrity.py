@@ -1,33 +1,98 @@
-"""``attic-nar-integrity-check``: is every published byte of a path there? The operators' own command.
-
-Each named path's narinfo and NAR body are read to the last byte and held against the local Nix store, or, for a path
-that is not valid there, against the narinfo, if the cache's key signed it. A path that the cache says it does not have
-is inconclusive and no failure: that it was ever published is nobody's claim here.
-"""
+"""``attic-nar-integrity-check``: whether every published byte of a path is there."""
 
 import ipaddress
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TextIO
 from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
 from gate import limits
+from gate.cli.flags import AsFormat, Config, JsonInto
 from gate.cli.outcome import Outcome, report
-from gate.cli.parameters import AsFormat, Config, JsonInto
+from gate.cli.terminal import Lines
+from gate.clock import Clock
 from gate.errors import ForeignTextError, RefusedError
+from gate.judge.integrity import Named
+from gate.model.basics import Status
 from gate.parse.text import is_cache_name
 from gate.settings import BY_NAME
 
 if TYPE_CHECKING:
-    from gate.clock import Clock
+    from rich.progress import Progress
+
     from gate.model.basics import Secret
     from gate.model.parsed import FileLocator, SecretLocator
     from gate.probe.integrity import Cache
     from gate.process import CancelToken
+
+
+_LINE_SECONDS = 10.0  # between two lines that only count
+_WRONG = (Status.FAIL, Status.INCONCLUSIVE)
+
+
+class Reads:
+    """Tells of each read as it ends; what is wrong gets a line at once. ``total`` may grow while it runs."""
+
+    def __init__(self, stream: TextIO, clock: Clock, total: int) -> None:
+        self._clock = clock
+        self._stream = stream
+        self._total = total
+        self._done = 0
+        self._bytes = 0
+        self._wrong = 0
+        self._told = clock.monotonic()
+        self._lines = None if stream.isatty() else Lines(stream, clock)
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if self._lines is not None:
+            self._lines.__enter__()
+            self._lines.stage(f"paths to read: {self._total}")
+        else:
+            from rich.console import Console  # only on a terminal
+            from rich.progress import BarColumn, Progress, TimeElapsedColumn  # the same
+
+            console = Console(file=self._stream, highlight=False)
+            self._bar = Progress(BarColumn(), "{task.description}", TimeElapsedColumn(), console=console)
+            self._bar.add_task(self._sum(), total=self._total)
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        if self._lines is not None:
+            self._lines.note(self._sum())
+            self._lines.__exit__(kind, error, at)
+
+    def read(self, row: Named) -> None:
+        """A read ended."""
+        self._done += 1
+        self._total = max(self._total, self._done)
+        self._bytes += row.wire_bytes
+        if row.status in _WRONG:
+            self._wrong += 1
+            self._say(f"{row.status.value} {row.code} {row.store_path}")
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self._done, total=self._total, description=self._sum())
+        elif self._lines is not None and self._clock.monotonic() - self._told >= _LINE_SECONDS:
+            self._told = self._clock.monotonic()
+            self._lines.note(self._sum())
+
+    def _say(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, soft_wrap=True)
+        elif self._lines is not None:
+            self._lines.note(text)
+
+    def _sum(self) -> str:
+        return f"{self._done} of {self._total} paths, {self._bytes} bytes, {self._wrong} not whole"
+
 
 _LINE_BYTES = 256  # of a store path with its line end
 _SETTINGS = (
@@ -129,7 +194,7 @@ def read_names(given: Sequence[str], read_more: Callable[[int], bytes] | None) -
 
 
 def _settings(config: Path | None, flags: Mapping[str, Any]) -> dict[str, Any]:
-    from gate.cli.probing import read_config, read_secret_file
+    from gate.cli.probe import read_config, read_secret_file
     from gate.settings import resolve_named
 
     return resolve_named(
@@ -149,7 +214,7 @@ class _Where:
         public_key: str | None,
         minting: bool = False,
     ) -> None:
-        from gate.cli.signing import checked_place
+        from gate.cli.secrets import checked_place
         from gate.parse.narinfo import public_key as checked_key
 
         self.attic = cache_url is None
@@ -186,7 +251,7 @@ class _Where:
     def fetch_secret(self, clock: "Clock", cancel: "CancelToken") -> None:
         """Read the signing secret from its place, where one is named and no other credential was given."""
         if self._place is not None:
-            from gate.cli.signing import fetch
+            from gate.cli.secrets import fetch
 
             self._secret = fetch(self._place, self._settings, clock=clock, cancel=cancel)
 
@@ -217,7 +282,7 @@ class _Where:
 def _token(file: Path | None, given: "Secret | None") -> "Secret | None":
     if file is None:
         return given
-    from gate.cli.probing import read_secret_file
+    from gate.cli.probe import read_secret_file
     from gate.model.basics import Secret
 
     return Secret(read_secret_file(str(file)).strip())
@@ -238,7 +303,7 @@ def _is_loopback(place: str) -> bool:
 def _run(names: Sequence[str], roots: Sequence[str], where: _Where, *, local: bool) -> Outcome:
     from concurrent.futures import ThreadPoolExecutor
 
-    from gate.cli.signals import cancelling
+    from gate.cli.terminal import cancelling
     from gate.clock import SystemClock
     from gate.observe.nix_store import NixStore, nix_environment
     from gate.probe.integrity import Local, look_locally
@@ -252,8 +317,7 @@ def _run(names: Sequence[str], roots: Sequence[str], where: _Where, *, local: bo
         seen = Local(facts={}, unknown=tuple(roots), note="the local store was not to be asked")
         nix = NixStore(env=nix_environment(os.environ), cancel=cancel, clock=clock)
         looking = beside.submit(look_locally, nix, names, roots) if local else None
-        from gate.cli.nar_progress import Reads
-        from gate.cli.nar_told import outcome
+        from gate.cli.integrity_report import outcome
         from gate.observe.curl_transfer import load
         from gate.probe.integrity import check_paths, plan_reads  # these take as long to load as Nix to answer
 

@@ -1,0 +1,100 @@
+"""``diff`` and ``doctor``."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from gate.cli.flags import AsFormat, Config, Flags, JsonInto, given
+from gate.cli.operators import as_json, verdict_json
+from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
+from gate.cli.probe import read_config, read_secret_file
+from gate.cli.terminal import Lines, cancelling, progress_stream
+from gate.clock import SystemClock
+from gate.errors import RefusedError, UnsealedError
+from gate.settings import resolve
+
+Earlier = Annotated[Path, Parameter(help="The evidence folder of the earlier capture or run.")]
+Later = Annotated[Path, Parameter(help="The evidence folder of the later one.")]
+
+
+def diff(
+    a: Earlier,
+    b: Later,
+    /,
+    *,
+    json: Annotated[bool, Parameter(help="Print JSON, as --format json does.")] = False,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """Compare two captures, or two runs: 0 nothing of weight differs, 4 B is worse, 3 it could not be told.
+
+    Both folders are verified first; one that is not genuine, or was never sealed, is refused (2).
+    """
+    return report(lambda: _run(a, b), format="json" if json else format, json_into=json_into)
+
+
+def _run(a: Path, b: Path) -> Outcome:
+    from gate.evidence.codec import adapter
+    from gate.judge.diff import compare
+    from gate.model.diff import Difference
+    from gate.render import difference
+    from gate.seal import verify
+
+    try:
+        (one, first), (two, second) = verify(a), verify(b)
+    except UnsealedError as error:
+        raise RefusedError(str(error)) from None
+    found = compare(one, two, digests=(first, second))
+    return Outcome(
+        exit_code=found.exit_code,
+        text=difference.text(found),
+        markdown=difference.markdown(found),
+        data={
+            "schema": RESULT_SCHEMA,
+            "difference": adapter(Difference).dump_python(found, mode="json"),
+            "error": None,
+        },
+    )
+
+
+_STRICTEST = "medium-check"  # it alone needs a cache push; where it can pass, all can
+
+
+def doctor(
+    *,
+    profile: Annotated[str, Parameter(help="The profile whose run is to be prepared.", show_default=True)] = _STRICTEST,
+    config: Config = None,
+    flags: Annotated[Flags | None, Parameter(name="*")] = None,
+    format: AsFormat = "text",
+    json: Annotated[bool, Parameter(help="The same as --format json.")] = False,
+    json_into: JsonInto = None,
+) -> int:
+    """Look once at all that a run would look at, and say what of its evidence would be unknown with these settings."""
+    return report(lambda: _run_doctor(profile, config, flags), format="json" if json else format, json_into=json_into)
+
+
+def _run_doctor(profile: str, config: Path | None, flags: object) -> Outcome:
+    from gate.judge.doctor import examine
+    from gate.model.doctor import Examination
+    from gate.probe import World
+    from gate.probe.doctor import visit
+    from gate.process import CancelToken
+    from gate.render.examination import examination_text
+    from gate.render.operators import fenced
+
+    settings = resolve(
+        profile, toml=read_config(config), environ=os.environ, flags=given(flags), read_file=read_secret_file
+    )
+    clock, cancel = SystemClock(), CancelToken()
+    with cancelling(cancel), Lines(progress_stream(), clock) as progress:
+        made = examine(visit(settings, World(environ=os.environ, cancel=cancel, progress=progress, clock=clock)))
+    text = examination_text(made)
+    data = {
+        "schema": RESULT_SCHEMA,
+        **as_json(Examination, made),
+        "verdict": verdict_json(made.verdict),
+        "error": None,
+    }
+    return Outcome(exit_code=made.verdict.exit_code, text=text, markdown=fenced(text), data=data)

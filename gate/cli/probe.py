@@ -1,0 +1,325 @@
+"""``probe``, ``capture``, ``publish`` and ``judge``: commands that record a run or one part of it."""
+
+import os
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from cyclopts import Parameter
+
+from gate import limits
+from gate.cli.flags import AsFormat, Config, Confirm, Digests, Flags, JsonInto, OutputFolder, given
+from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
+from gate.cli.terminal import Lines, cancelling, progress_stream
+from gate.clock import SystemClock
+from gate.errors import ForgedError, InconclusiveError, RefusedError
+from gate.model.basics import Word
+from gate.model.split import DURING, PRE
+from gate.settings import check_config, check_confirm, find_profile, resolve
+
+if TYPE_CHECKING:
+    from gate.model.document import Evidence
+    from gate.probe import Given, SealedPart, World
+    from gate.settings import Settings
+
+
+CONFIG = Path("gate.toml")
+NO_PROFILE = "synthetic"  # a capture publishes nothing; the smallest profile stands in its policy
+
+
+def read_config(config: Path | None) -> dict[str, Any]:
+    """``gate.toml``, parsed and checked; {} where none was named and none is here. Raises `RefusedError`."""
+    path = config or CONFIG
+    if config is None and not path.exists():
+        return {}
+    import tomllib
+
+    from gate.tape import read_whole
+
+    content = read_whole(path, limits.CONFIG_BYTES)
+    _refuse_others_file(path)
+    try:
+        toml = tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        message = f"{path} is no TOML: {ascii(str(error))[1:-1][:200]}"
+        raise RefusedError(message) from None
+    check_config(toml)
+    return toml
+
+
+def _refuse_others_file(path: Path) -> None:
+    """Refuse a file that somebody else may have written; root takes the runner's, for a job container runs as root."""
+    found, me = path.lstat(), os.geteuid()
+    if found.st_mode & stat.S_IWOTH or (me not in (0, found.st_uid) and found.st_uid != 0):
+        who = f"mode {stat.S_IMODE(found.st_mode):04o}, owner {found.st_uid}"
+        message = (
+            f"{path} may have been written by somebody else ({who}): expected a file of user {me}, not open to all"
+        )
+        raise RefusedError(message)
+
+
+def read_secret_file(path: str) -> str:
+    """A secret from its file. Raises `RefusedError` that names the file and nothing of its text."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        message = f"the secret file {path} can't be read: give a readable UTF-8 file"
+        raise RefusedError(message) from None
+
+
+def run_probe(*, profile: str, confirm: str, output: Path, config: Path | None, flags: object) -> Outcome:
+    """The whole run; nothing is built or published without the confirm phrase."""
+    from gate.probe import run
+
+    toml = read_config(config)
+    check_confirm(find_profile(profile, toml), confirm)
+    return _recorded(run, profile, toml, flags, output)
+
+
+def run_capture(*, output: Path, config: Path | None, flags: object, split: "Split") -> Outcome:
+    """The evidence of both phases, without a publication; or that of one phase, as a part of a split run."""
+    from gate.probe import capture
+
+    if split != Split():
+        return run_part(split, output=output, config=config, flags=flags)
+    return _recorded(capture, NO_PROFILE, read_config(config), flags, output)
+
+
+def _recorded(
+    act: "Callable[[Settings, Path, World], Evidence]",
+    profile: str,
+    toml: Mapping[str, Any],
+    flags: object,
+    output: Path,
+) -> Outcome:
+    from gate.probe import World
+    from gate.process import CancelToken, keep_memory_private
+
+    keep_memory_private()
+    settings = resolve(profile, toml=toml, environ=os.environ, flags=given(flags), read_file=read_secret_file, act=None)
+    clock = SystemClock()
+    cancel = CancelToken()
+    with cancelling(cancel), Lines(progress_stream(), clock) as progress:
+        world = World(environ=os.environ, cancel=cancel, progress=progress, clock=clock)
+        evidence = act(settings, output, world)
+    return Outcome.of_evidence(evidence, output)
+
+
+_SKIPPED: Final = ("publish", "skipped")
+ObservingPart = Literal["pre", "during", "post"]
+PHASES: Final[tuple[ObservingPart, ...]] = ("pre", "during", "post")
+After = Annotated[
+    tuple[Path, ...], Parameter(name="--after", help="The folder of a part that comes before; once for each.")
+]
+
+
+def publish(
+    *,
+    profile: Annotated[str, Parameter(help="The bounded thing to publish, the same as in the other parts.")],
+    output: Annotated[Path, Parameter(help="A new folder for the part; one that exists is refused, untouched.")],
+    after: After = (),
+    digest: Digests = (),
+    confirm: Confirm = "",
+    config: Config = None,
+    flags: Annotated[Flags | None, Parameter(name="*")] = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """Build and push, with the push token and no other secret, after the part pre of the same run."""
+    return report(
+        lambda: run_publish(
+            profile=profile, confirm=confirm, output=output, after=after, digest=digest, config=config, flags=flags
+        ),
+        format=format,
+        json_into=json_into,
+    )
+
+
+def run_publish(
+    *,
+    profile: str,
+    confirm: str,
+    output: Path,
+    after: Sequence[Path],
+    digest: Sequence[str],
+    config: Path | None,
+    flags: object,
+) -> Outcome:
+    """The publishing part; nothing is built or published without the confirm phrase."""
+    from gate.probe import publish_part
+
+    check_confirm(find_profile(profile, read_config(config)), confirm)
+    known = parts_given(after, digest)
+    return _recorded_part(lambda settings, world: publish_part(settings, output, world, known), profile, config, flags)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """What `capture` was told of a split run; without a phase it is no part of one, and nothing of it may be given."""
+
+    phase: ObservingPart | None = None
+    profile: str | None = None
+    after: tuple[Path, ...] = ()
+    digest: tuple[str, ...] = ()
+    seconds: float | None = None
+    until: Path | None = None
+
+
+def run_part(split: Split, *, output: Path, config: Path | None, flags: object) -> Outcome:
+    """One observing part, or `RefusedError` for what does not belong together."""
+    from gate.probe import take_during, take_post, take_pre
+
+    phase, profile, seconds, until = split.phase, split.profile, split.seconds, split.until
+    if phase is None or profile is None:
+        message = "--phase and --profile go together, and --after, --digest, --seconds and --until need both"
+        raise RefusedError(message)
+    if (seconds is None) == (phase == DURING) or (until is not None and phase != DURING):
+        message = (
+            "--seconds belongs to --phase during, which needs it: how long the buckets are watched; so does --until"
+        )
+        raise RefusedError(message)
+    known = parts_given(split.after, split.digest)
+    if phase == PRE and known:
+        message = "--phase pre comes first: it takes no --after"
+        raise RefusedError(message)
+
+    def over() -> bool:
+        return until is not None and until.exists()
+
+    takes: dict[str, Callable[[Settings, World], SealedPart]] = {
+        "pre": lambda settings, world: take_pre(settings, output, world),
+        "during": lambda settings, world: take_during(settings, output, world, known, seconds=seconds or 0, over=over),
+        "post": lambda settings, world: take_post(settings, output, world, known),
+    }
+    return _recorded_part(takes[phase], profile, config, flags)
+
+
+def digests_given(digests: Sequence[str]) -> dict[str, str]:
+    """``PART=SHA256`` as pairs; raises `RefusedError` for another form, and for a part that is named twice."""
+    told: dict[str, str] = {}
+    for text in digests:
+        name, found, digest = text.partition("=")
+        if not found or name in told:
+            message = f"--digest {ascii(text)[:100]}: expected PART=SHA256, once for each part"
+            raise RefusedError(message)
+        if digest:  # an output of a job that did not come so far is empty: then nothing was told
+            told[name] = digest
+    return told
+
+
+def parts_given(folders: Sequence[Path], digests: Sequence[str]) -> "tuple[Given, ...]":
+    """The folders of parts, each with the digest that was told of the part which it says to be."""
+    from gate.probe import Given
+    from gate.probe.split_folders import claimed_part
+
+    told = digests_given(digests)
+    return tuple(Given(folder=folder, told=told.get(claimed_part(folder) or "")) for folder in folders)
+
+
+def part_outcome(part: "SealedPart") -> Outcome:
+    """The end of a part: 0 when it is whole and its job did what it was there for; it never says pass."""
+    from gate.model.records import Cancelled, RunStopped, StageMark
+
+    document = part.document
+    stopped = [record.reason for record in part.tape.of(RunStopped)]
+    ended = [record.reason for record in part.tape.of(Cancelled)]
+    skipped = [record.note for record in part.tape.of(StageMark) if (record.name, record.state) == _SKIPPED]
+    code = 3 if stopped or ended or skipped or not document.complete else 0
+    told = "".join(f"{line}\n" for line in (*stopped, *ended, *skipped))
+    text = f"part {document.part} of run {document.run.run_id}: {document.records} records, sealed in {part.folder}\n"
+    text += (
+        f"digest {part.digest}\n{told}This is a part of a run, and no verdict: `publication-gate judge` joins them.\n"
+    )
+    return Outcome(
+        exit_code=code,
+        text=text,
+        data={
+            "schema": RESULT_SCHEMA,
+            "part": document.part,
+            "part_digest": part.digest,
+            "evidence": str(part.folder),
+            "error": (*stopped, *ended, *skipped, None)[0],
+        },
+    )
+
+
+def _recorded_part(
+    act: "Callable[[Settings, World], SealedPart]", profile: str, config: Path | None, flags: object
+) -> Outcome:
+    from gate.cli.terminal import Lines, cancelling, progress_stream
+    from gate.clock import SystemClock
+    from gate.probe import World
+    from gate.process import CancelToken, keep_memory_private
+
+    keep_memory_private()
+    settings = resolve(
+        profile, toml=read_config(config), environ=os.environ, flags=given(flags), read_file=read_secret_file, act=None
+    )
+    clock = SystemClock()
+    cancel = CancelToken()
+    with cancelling(cancel), Lines(progress_stream(), clock) as progress:
+        world = World(environ=os.environ, cancel=cancel, progress=progress, clock=clock)
+        return part_outcome(act(settings, world))
+
+
+def judge(
+    *folders: Annotated[Path, Parameter(help="The folders of the parts pre, publish, during and post, in any order.")],
+    profile: Annotated[str, Parameter(help="The profile of the parts.")],
+    output: OutputFolder,
+    digest: Digests = (),
+    config: Config = None,
+    flags: Annotated[Flags | None, Parameter(name="*")] = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """Join the parts of a split run into one evidence folder and judge it; needs no secret and no network."""
+    return report(
+        lambda: run_judge(folders, profile=profile, output=output, digests=digest, config=config, flags=flags),
+        format=format,
+        json_into=json_into,
+    )
+
+
+def run_judge(
+    folders: Sequence[Path], *, profile: str, output: Path, digests: Sequence[str], config: Path | None, flags: object
+) -> Outcome:
+    """The joined run.
+
+    Raises `ForgedError` when a part is not genuine or of another run, after sealing what the others saw.
+    """
+    from gate.clock import SystemClock
+    from gate.probe import Quiet, World, join
+    from gate.process import CancelToken
+
+    settings = resolve(
+        profile, toml=read_config(config), environ=os.environ, flags=given(flags), read_file=read_secret_file
+    )
+    world = World(environ=os.environ, cancel=CancelToken(), progress=Quiet(), clock=SystemClock())
+    evidence, refused = join(settings, folders, digests_given(digests), output, world)
+    if refused:
+        message = (
+            f"{refused[0]}; what the other parts saw is sealed in {output} ({evidence.verdict.word.value}), "
+            "and this run can't be relied on"
+        )
+        raise ForgedError(message)
+    return Outcome.of_evidence(evidence, output)
+
+
+def finalize_folder(folder: Path) -> Outcome:
+    """Seal what a dead run, or a dead job of a split run, has left. It never ends in 0: no run tells its verdict."""
+    from gate.probe import finalize_part, is_part_folder
+    from gate.seal import finalize
+
+    if is_part_folder(folder):
+        made = part_outcome(finalize_part(folder))
+    else:
+        made = Outcome.of_evidence(finalize(folder), folder)
+    if made.exit_code != 0:
+        return made
+    code = InconclusiveError.exit_code
+    told = "a person sealed this or looked at what the run had sealed, so it ends in 3: only the run itself ends in 0"
+    verdict = {"word": Word.INCONCLUSIVE.value, "outcome": "fail", "exit_code": code, "blocks": True}
+    data = {**made.data, "verdict": verdict, "error": told} if "verdict" in made.data else {**made.data, "error": told}
+    return replace(made, exit_code=code, text=f"{made.text}{told}\n", data=data)
