@@ -62,7 +62,7 @@ def finish_part(folder: Path, *, begun: bool, step: str) -> None:
     from gate.cli.probe import part_outcome
     from gate.github import outputs
     from gate.github.context import part_artifact_name, read_runner
-    from gate.github.part_ending import part_summary, part_values
+    from gate.github.outputs import part_summary, part_values
     from gate.probe import finalize_part, verify_part
     from gate.tape import PART
 
@@ -91,7 +91,7 @@ def finish_part(folder: Path, *, begun: bool, step: str) -> None:
 def action_run() -> int:
     """Run what the action's inputs ask for; 0 when the run ended in order, whatever its verdict."""
     from gate.github.context import read_work
-    from gate.github.told import say_ended
+    from gate.github.step_state import say_ended
 
     try:
         _mask(os.environ)
@@ -108,10 +108,9 @@ def action_finish(folder: Annotated[Path, Parameter(help="The evidence folder th
     """Seal what the run left, and write outputs, summary and annotations; 0 whatever the verdict."""
     from gate.clock import SystemClock
     from gate.github import outputs
+    from gate.github.conclusion import conclude, conclude_answer
     from gate.github.context import CAPTURE, MODES, PREFIX, PUBLISH, REQUIRE, artifact_name, read_runner, read_work
-    from gate.github.ending import conclude, conclude_answer
-    from gate.github.refusal import write_refusal
-    from gate.github.told import was_begun, what_was_answered, what_was_told
+    from gate.github.step_state import was_begun, what_was_answered, what_was_told, write_refusal
 
     runner = read_runner(os.environ)
     work = read_work(os.environ)
@@ -159,7 +158,7 @@ def _run(environ: Mapping[str, str]) -> Outcome:
     from gate.cli.probe import run_probe
     from gate.cli.require import run_require
     from gate.github.context import REQUIRE, SPLIT, read_mode, read_parts, read_question, read_request
-    from gate.github.told import say_begun
+    from gate.github.step_state import say_begun
 
     mode = read_mode(environ)
     if mode == REQUIRE:

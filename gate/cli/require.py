@@ -37,7 +37,7 @@ def run_require(*, push_follows: bool, config: str) -> Outcome:
     """The answer as an outcome."""
     from gate import limits
     from gate.clock import SystemClock
-    from gate.github.attestation import attester
+    from gate.github.evidence import attester
     from gate.process import CancelToken
     from gate.require import Ask, require
     from gate.tape import read_whole

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from gate import limits
 from gate.clock import rfc3339
 from gate.errors import InconclusiveError
-from gate.github import shapes
+from gate.github import api_models
 from gate.github.api import GitHub, TooLargeError
 from gate.model.gating import Artifact, Run, TreeEntry
 
@@ -16,12 +16,12 @@ _ANCESTOR: Final = ("ahead", "identical")  # the branch against the commit: noth
 
 def repository_facts(github: GitHub) -> tuple[int, str, str]:
     """Number, full name and default branch."""
-    return shapes.repository_of(github.json(""))
+    return api_models.repository_of(github.json(""))
 
 
 def workflow_number(github: GitHub, path: str) -> tuple[int, str]:
     """Number and path of the workflow with that file name."""
-    return shapes.workflow_of(github.json(f"/actions/workflows/{path.rpartition('/')[2]}"))
+    return api_models.workflow_of(github.json(f"/actions/workflows/{path.rpartition('/')[2]}"))
 
 
 def runs_of(github: GitHub, workflow_id: int, branch: str, since: datetime) -> tuple[Run, ...]:
@@ -32,14 +32,14 @@ def runs_of(github: GitHub, workflow_id: int, branch: str, since: datetime) -> t
     query = {"branch": branch, "created": f">={rfc3339(since)[:10]}", "exclude_pull_requests": "true"}
     found: dict[int, Run] = {}
     for page in github.pages(f"/actions/workflows/{workflow_id}/runs", query, limits.API_PAGES):
-        for run in shapes.rows_of(page, "workflow_runs", shapes.run_of):
+        for run in api_models.rows_of(page, "workflow_runs", api_models.run_of):
             found[run.id] = run if run.id not in found or run.attempt >= found[run.id].attempt else found[run.id]
     return tuple(found.values())
 
 
 def attempt_of(github: GitHub, run_id: int, attempt: int) -> Run:
     """An earlier attempt of a run."""
-    run = shapes.run_of(github.json(f"/actions/runs/{run_id}/attempts/{attempt}"))
+    run = api_models.run_of(github.json(f"/actions/runs/{run_id}/attempts/{attempt}"))
     if (run.id, run.attempt) != (run_id, attempt):
         message = f"GitHub gives run {run.label} for {run_id}.{attempt}: nothing can be told of that attempt"
         raise InconclusiveError(message)
@@ -49,13 +49,15 @@ def attempt_of(github: GitHub, run_id: int, attempt: int) -> Run:
 def ever_began(github: GitHub, run: Run) -> bool:
     """Whether a step of any job of this attempt ran."""
     path = f"/actions/runs/{run.id}/attempts/{run.attempt}/jobs"
-    return any(any(shapes.rows_of(page, "jobs", shapes.job_began)) for page in github.pages(path, {}, limits.JOB_PAGES))
+    return any(
+        any(api_models.rows_of(page, "jobs", api_models.job_began)) for page in github.pages(path, {}, limits.JOB_PAGES)
+    )
 
 
 def artifacts_of(github: GitHub, run_id: int, prefix: str) -> tuple[Artifact, ...]:
     """The artifacts of a run whose name begins so, by number."""
     pages = github.pages(f"/actions/runs/{run_id}/artifacts", {}, limits.API_PAGES)
-    rows = {row.id: row for page in pages for row in shapes.rows_of(page, "artifacts", shapes.artifact_of)}
+    rows = {row.id: row for page in pages for row in api_models.rows_of(page, "artifacts", api_models.artifact_of)}
     return tuple(row for _, row in sorted(rows.items()) if row.name.startswith(prefix))
 
 
@@ -70,7 +72,7 @@ def download(github: GitHub, artifact: Artifact) -> bytes:
 
 def branch_commit(github: GitHub, branch: str) -> str:
     """Where a branch stands: asked as a branch, since a tag may have the same name."""
-    return shapes.branch_of(github.json(f"/branches/{quote(branch, safe='')}"))
+    return api_models.branch_of(github.json(f"/branches/{quote(branch, safe='')}"))
 
 
 def file_at(github: GitHub, path: str, commit: str, cap: int) -> bytes | None:
@@ -80,7 +82,7 @@ def file_at(github: GitHub, path: str, commit: str, cap: int) -> bytes | None:
 
 def last_change(github: GitHub, path: str, commit: str) -> datetime:
     """When a file was last changed on the way to a commit, by the time that git has of it."""
-    found = shapes.changes_of(github.json("/commits", {"path": path, "sha": commit, "per_page": 1}))
+    found = api_models.changes_of(github.json("/commits", {"path": path, "sha": commit, "per_page": 1}))
     if not found:
         message = f"GitHub knows no commit that changed {path[:200]!a}: when it was written can't be told"
         raise InconclusiveError(message)
@@ -101,7 +103,7 @@ def blob(github: GitHub, number: str, cap: int) -> bytes | None:
 
 def tree(github: GitHub, commit: str) -> tuple[TreeEntry, ...] | None:
     """Everything in a commit, None when GitHub cut the list."""
-    return shapes.tree_of(github.json(f"/git/trees/{commit}", {"recursive": "1"}))
+    return api_models.tree_of(github.json(f"/git/trees/{commit}", {"recursive": "1"}))
 
 
 def merge_base(github: GitHub, base: str, head: str) -> str:
@@ -115,4 +117,4 @@ def is_part_of(github: GitHub, commit: str, tip: str) -> bool:
 
 
 def _compare(github: GitHub, base: str, head: str) -> tuple[str, str]:
-    return shapes.comparison_of(github.json(f"/compare/{base}...{head}", {"per_page": 1}))
+    return api_models.comparison_of(github.json(f"/compare/{base}...{head}", {"per_page": 1}))

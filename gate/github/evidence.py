@@ -1,22 +1,90 @@
-"""What one attempt of the trusted workflow left: its artifacts, fetched, unpacked, verified and judged again."""
+"""What one attempt of the trusted workflow left: its artifacts, downloaded, attested, verified and judged again."""
 
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
+from urllib.parse import urlsplit
 
+from gate import limits
+from gate.clock import Clock
 from gate.errors import ForeignTextError, ForgedError, GateError, RefusedError, UnsealedError
 from gate.github.api import GitHub
+from gate.github.artifact_zip import unpack
 from gate.github.artifacts import artifacts_of, download, ever_began
-from gate.github.bundle import unpack
-from gate.github.refusal import RESULT, is_refusal
+from gate.github.step_state import REFUSAL_FILE as RESULT
+from gate.github.step_state import is_refusal
 from gate.judge.admission import reason
+from gate.model.basics import Secret
 from gate.model.document import Evidence
-from gate.model.gating import Artifact, Looked, Reason, Run
+from gate.model.gating import Artifact, Looked, Reason, RequirePolicy, Run, TrustedPlace
 from gate.parse.text import leak_in
+from gate.process import CancelToken, SearchPath, output, scrubbed_environment
 from gate.seal import verify
 from gate.tape import EVIDENCE, names, stream
+
+_GITHUB: Final = "github.com"
+_TOLD_CHARS: Final = 200
+_AUTHORITIES: Final = ("SSL_CERT_", "NIX_SSL_CERT_")
+
+
+def attester(
+    place: TrustedPlace,
+    policy: RequirePolicy,
+    *,
+    token: Secret,
+    environ: Mapping[str, str],
+    clock: Clock,
+    cancel: CancelToken,
+) -> Attest:
+    """Says for an ``evidence.json`` why it is not attested, or None.
+
+    The signer is the trusted workflow, or the reusable one that ``signer-workflow`` names; the source is the default
+    branch.
+    """
+    host = urlsplit(environ.get("GITHUB_SERVER_URL", "")).hostname or _GITHUB
+    # No proxy and no authorities of the environment: gh would send the token there.
+    env = {
+        **{name: value for name, value in scrubbed_environment(environ).items() if not name.startswith(_AUTHORITIES)},
+        "GH_HOST": host,
+        "GH_TOKEN" if host == _GITHUB else "GH_ENTERPRISE_TOKEN": token.reveal(),
+        "GH_PROMPT_DISABLED": "1",
+    }
+    signer = policy.signer_workflow or f"{place.repository}/{place.workflow}"
+
+    def attest(evidence: Path) -> str | None:
+        argv = [
+            *(
+                SearchPath(environ).find("gh") or "gh",
+                "attestation",
+                "verify",
+                str(evidence),
+                "--repo",
+                place.repository,
+            ),
+            *("--signer-workflow", signer, "--source-ref", f"refs/heads/{place.default_branch}"),
+        ]
+        with TemporaryDirectory(prefix="publication-gate-gh-") as empty:  # its own settings can name a socket to ask
+            ended, _, err = output(
+                argv,
+                name="gh-attestation",
+                env={**env, "GH_CONFIG_DIR": empty},
+                cap=limits.ANSWER_BODY_BYTES,
+                deadline_seconds=limits.API_TOTAL_SECONDS,
+                cancel=cancel,
+                clock=clock,
+            )
+        if ended.exit == 0 and ended.ended_by is None:
+            return None
+        if ended.ended_by == "missing":
+            return "gh is not on PATH: it is what verifies attestations"
+        said = ascii(err[-_TOLD_CHARS:].decode("utf-8", "backslashreplace"))[1:-1]
+        return f"`gh attestation verify` says no for {signer}: {said or ended.ended_by or ended.exit}"
+
+    return attest
+
 
 PREFIX: Final = "publication-evidence-"  # gate.github.context.artifact_name
 _NOT_IN_NAMES: Final = re.compile("[^A-Za-z0-9._-]+")

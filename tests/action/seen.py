@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gate.github.bundle import unpack
+from gate.github.artifact_zip import unpack
 from gate.model.document import Evidence
 from gate.seal import verify
 

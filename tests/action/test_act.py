@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from gate.github.bundle import unpack
+from gate.github.artifact_zip import unpack
 from gate.github.outputs import OUTPUTS
-from gate.github.refusal import is_refusal
+from gate.github.step_state import is_refusal
 from gate.seal import verify
 from tests.action.backend import RUNS
 from tests.action.files import ROOT, WORKFLOWS, load

@@ -21,7 +21,7 @@ from werkzeug import Response
 from gate import limits
 from gate.errors import RefusedError
 from gate.github.api import GitHub
-from gate.github.refusal import write_refusal
+from gate.github.step_state import write_refusal
 from gate.model import records as say
 from gate.model.basics import Kind, Phase, Secret
 from gate.model.gating import Answer

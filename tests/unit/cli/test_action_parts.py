@@ -8,7 +8,7 @@ import pytest
 from gate.cli.action import action_finish, action_run
 from gate.errors import RefusedError
 from gate.github.context import read_mode, read_parts
-from gate.github.told import say_begun, what_was_told
+from gate.github.step_state import say_begun, what_was_told
 from gate.model.basics import Word
 from gate.tape import PART
 from tests.helpers.parts import ORDER, healthy

@@ -12,9 +12,9 @@ from gate.cli.action import action_finish, action_run
 from gate.cli.outcome import Outcome
 from gate.cli.require import outcome_of
 from gate.errors import ForeignTextError, ForgedError, GateError, InconclusiveError, RefusedError
-from gate.github.ending import Ending, conclude_answer
+from gate.github.conclusion import Ending, conclude_answer
 from gate.github.outputs import annotations, output_values, step_summary
-from gate.github.told import Answered, say_begun, say_ended, what_was_answered, what_was_told
+from gate.github.step_state import Answered, say_begun, say_ended, what_was_answered, what_was_told
 from gate.judge.admission import blocked, not_needed, reason
 from gate.model.basics import EXIT_CODES, Word
 from gate.model.gating import Answer
@@ -128,7 +128,7 @@ def test_an_account_that_can_not_be_read_is_none(text: str, tmp_path: Path) -> N
 
 def test_a_pass_of_the_one_mode_is_none_of_the_other(tmp_path: Path) -> None:
     from gate.clock import SystemClock
-    from gate.github.ending import conclude
+    from gate.github.conclusion import conclude
 
     say_ended(
         tmp_path, {"verdict": {"word": "pass", "exit_code": 0, "blocks": False}, "evidence_digest": "ab", "error": None}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gate.clock import SystemClock
-from gate.github.attestation import attester
+from gate.github.evidence import attester
 from gate.model.basics import Secret
 from gate.model.gating import RequirePolicy
 from gate.process import CancelToken

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gate import limits
 from gate.errors import ForgedError, GateError
-from gate.github.bundle import members, read_bundle, unpack
+from gate.github.artifact_zip import members, read_bundle, unpack
 
 FILES = {"evidence.json": b'{"a":1}' * 50, "journal.jsonl": b"line\n" * 400, "push.log": b"", "report.html": b"<p>"}
 

@@ -7,8 +7,8 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.errors import InconclusiveError, RefusedError
-from gate.github.ending import Ending, conclude
-from gate.github.told import Told, say_begun, say_ended, was_begun, what_was_told
+from gate.github.conclusion import Ending, conclude
+from gate.github.step_state import Told, say_begun, say_ended, was_begun, what_was_told
 from gate.journal import Journal
 from gate.model.basics import Word
 from gate.seal import seal

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError, GateError
-from gate.github import shapes
+from gate.github import api_models
 from gate.parse.github_event import EVENTS, read_event
 from tests.helpers import github_world as gh
 
@@ -77,13 +77,13 @@ ARTIFACT = {"id": 1, "name": "n", "size_in_bytes": 2, "expired": False, "digest"
 @given(st.data())
 def test_a_field_of_another_kind_never_crashes_a_reader(data: st.DataObject) -> None:
     good: tuple[tuple[Any, dict[str, Any]], ...] = (
-        (shapes.run_of, gh.run_row(1, gh.NOW)),
-        (shapes.artifact_of, ARTIFACT),
-        (shapes.comparison_of, {"status": "ahead", "merge_base_commit": {"sha": gh.HEAD}}),
-        (shapes.tree_of, {"truncated": False, "tree": [{"path": "a", "mode": "100644", "sha": gh.HEAD}]}),
-        (shapes.branch_of, {"commit": {"sha": gh.HEAD}}),
-        (shapes.repository_of, REPOSITORY),
-        (shapes.workflow_of, {"id": 1, "path": "p"}),
+        (api_models.run_of, gh.run_row(1, gh.NOW)),
+        (api_models.artifact_of, ARTIFACT),
+        (api_models.comparison_of, {"status": "ahead", "merge_base_commit": {"sha": gh.HEAD}}),
+        (api_models.tree_of, {"truncated": False, "tree": [{"path": "a", "mode": "100644", "sha": gh.HEAD}]}),
+        (api_models.branch_of, {"commit": {"sha": gh.HEAD}}),
+        (api_models.repository_of, REPOSITORY),
+        (api_models.workflow_of, {"id": 1, "path": "p"}),
     )
     read, row = data.draw(st.sampled_from(good))
     read(row)
@@ -96,11 +96,11 @@ def test_a_field_of_another_kind_never_crashes_a_reader(data: st.DataObject) -> 
 
 def test_rows_of_a_list_and_what_may_be_lacking() -> None:
     with pytest.raises(ForeignTextError, match="no list"):
-        shapes.rows_of({"artifacts": 3}, "artifacts", shapes.artifact_of)
+        api_models.rows_of({"artifacts": 3}, "artifacts", api_models.artifact_of)
     with pytest.raises(ForeignTextError, match="another kind"):
-        shapes.artifact_of({**ARTIFACT, "digest": "md5:0"})
-    assert shapes.tree_of({"truncated": True}) is None
+        api_models.artifact_of({**ARTIFACT, "digest": "md5:0"})
+    assert api_models.tree_of({"truncated": True}) is None
     with pytest.raises(ForeignTextError, match="no list"):
-        shapes.tree_of({"truncated": False, "tree": {}})
-    assert shapes.job_began({"steps": [], "runner_id": 0}) is False
-    assert shapes.job_began({"steps": [], "runner_id": 4}) is True
+        api_models.tree_of({"truncated": False, "tree": {}})
+    assert api_models.job_began({"steps": [], "runner_id": 0}) is False
+    assert api_models.job_began({"steps": [], "runner_id": 4}) is True

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gate import limits
 from gate.errors import RefusedError
-from gate.github.ending import Ending
+from gate.github.conclusion import Ending
 from gate.github.outputs import (
     OUTPUTS,
     UPLOAD_PATH,

@@ -17,8 +17,7 @@ from gate.cli.action import action_finish, action_run
 from gate.cli.main import main
 from gate.cli.outcome import RESULT_SCHEMA, Outcome
 from gate.errors import ForgedError, RefusedError
-from gate.github.refusal import SCHEMA, is_refusal, write_refusal
-from gate.github.told import say_begun, say_ended
+from gate.github.step_state import SCHEMA, is_refusal, say_begun, say_ended, write_refusal
 from gate.seal import seal, verify
 from tests.helpers import tapes
 from tests.unit.github.test_outputs import read_back

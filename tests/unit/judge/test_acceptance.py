@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gate.github.shapes import run_of
+from gate.github.api_models import run_of
 from gate.judge.admission import (
     blocked,
     conclude,

@@ -327,7 +327,7 @@ def test_only_a_closed_list_of_inconclusive_codes_counts_neither_way(run: tapes.
 @pytest.mark.row("TRU-05")
 def test_a_refused_attempt_is_the_newest_and_counts_neither_way() -> None:
     """It left no evidence, so an older pass of any profile must not stand in for it; the next pass does."""
-    from gate.github.shapes import run_of
+    from gate.github.api_models import run_of
 
     made = past_without_evidence(run_of(gh.run_row(5, NOW - timedelta(days=1))), "require-refused", refused=True)
     assert (made.word, made.against, made.toward, made.profile) == (Word.REFUSED, False, False, None)
@@ -356,7 +356,7 @@ def test_a_capture_is_no_attempt() -> None:
 
 
 def test_an_attempt_without_evidence_counts_against() -> None:
-    from gate.github.shapes import run_of
+    from gate.github.api_models import run_of
 
     made = past_without_evidence(run_of(gh.run_row(5, NOW)), "require-no-evidence")
     assert (made.label, made.against, made.toward, made.profile) == ("5.1", True, False, None)

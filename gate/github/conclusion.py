@@ -1,4 +1,4 @@
-"""With what the action ends: the verdict of the sealed evidence, and nothing better than the steps themselves had."""
+"""The action's conclusion: the sealed verdict, lowered if a step did not succeed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Final
 from gate import limits
 from gate.clock import Clock
 from gate.errors import GateError, RefusedError
-from gate.github.told import Answered, Told
+from gate.github.step_state import Answered, Told
 from gate.model.basics import EXIT_CODES, Claim, Status, Word
 from gate.model.document import Evidence
 from gate.seal import finalize, verify
