@@ -15,7 +15,7 @@ from gate.model.policy import Policy
 from gate.parse.text import decode, shown
 from gate.probe.world import World
 from gate.process import SearchPath, output, scrubbed_environment
-from gate.process.authorities import authorities_of
+from gate.process.environment import authorities_of
 from gate.process.tools import digest_of
 from gate.settings import Settings
 

@@ -1,10 +1,8 @@
 """The one door for children: they run bounded, in a group of their own, and every byte they print is redacted."""
 
-from gate.process.cancel import CancelToken
 from gate.process.capture import Capture
-from gate.process.children import EndedBy, output, run
-from gate.process.environment import scrubbed_environment
-from gate.process.private import keep_memory_private
+from gate.process.children import CancelToken, EndedBy, output, run
+from gate.process.environment import keep_memory_private, scrubbed_environment
 from gate.process.redact import Redactor
 from gate.process.tools import SearchPath
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gate import limits
 from gate.model.machine import AuthorityFile, ToolsFound
-from gate.process.authorities import authorities_of
+from gate.process.environment import authorities_of
 from tests.helpers import tapes
 
 
