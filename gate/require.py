@@ -36,8 +36,7 @@ from gate.model.gating import Answer, Change, QuarantinePolicy, Reason, RequireP
 from gate.parse.addresses import plain_place
 from gate.parse.github_event import read_event
 from gate.settings.profiles import find_profile
-from gate.settings.quarantine import read_quarantine
-from gate.settings.require import demand_of, read_require, subject_of
+from gate.settings.require import demand_of, read_quarantine, read_require, subject_of
 
 _RERUN_DAYS: Final = 31  # a run may be started again for 30 days ("Re-running workflows and jobs")
 _CONFIG_BYTES: Final = 16 * limits.ANSWER_BODY_BYTES

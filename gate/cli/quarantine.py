@@ -99,8 +99,7 @@ def _status(folders: Sequence[Path], given: Sequence[Path], config: Path | None,
     from gate.cli.probe import read_config
     from gate.clock import SystemClock
     from gate.judge.standing_quarantine import fold_standing
-    from gate.settings.quarantine import read_quarantine
-    from gate.settings.require import subject_of
+    from gate.settings.require import read_quarantine, subject_of
 
     if bool(folders) == from_artifacts:
         message = "quarantine status needs a history: give evidence folders, or --from-artifacts, and not both"
@@ -210,8 +209,7 @@ def _attest(who: str, why: str, output: Path, config: Path | None, *, replaced: 
     from gate.clock import SystemClock, rfc3339
     from gate.evidence.codec import statement_bytes
     from gate.model.gating import STATEMENT_SCHEMA
-    from gate.settings.quarantine import read_quarantine
-    from gate.settings.require import subject_of
+    from gate.settings.require import read_quarantine, subject_of
 
     if replaced == proved:
         message = "quarantine attest states one thing: give --backend-replaced or --repair-proved"

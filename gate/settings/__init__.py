@@ -5,10 +5,9 @@ must not weaken the gate.
 """
 
 from gate.model.setting import Setting
-from gate.settings.needed import Act, refuse_incomplete
 from gate.settings.profiles import PROFILES, Profile, check_confirm, find_profile
 from gate.settings.resolve import check_config, resolve, resolve_named
-from gate.settings.table import BY_NAME, SETTINGS, Settings
+from gate.settings.table import BY_NAME, SETTINGS, Act, Settings, refuse_incomplete
 
 __all__ = [
     "BY_NAME",

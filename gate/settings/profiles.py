@@ -8,7 +8,7 @@ from gate import limits
 from gate.errors import RefusedError
 from gate.model.policy import POLICY_SETTINGS
 from gate.model.setting import PROFILES as PROFILES_TABLE
-from gate.settings.installable import refuse_credentials
+from gate.settings.table import refuse_credentials
 
 CONFIRM_PREFIX = "probe-attic-publication-"
 

@@ -1,18 +1,57 @@
-"""``[require]`` of ``gate.toml``: which changes rely on trusted publication, and which run they rely on."""
+"""``[require]`` and ``[quarantine]`` of ``gate.toml``."""
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from gate import limits
 from gate.errors import RefusedError
-from gate.model.gating import Demand, Guard, RequirePolicy
+from gate.model.gating import BreakGlass, Demand, Guard, QuarantinePolicy, RequirePolicy
 from gate.model.policy import POLICY_SETTINGS
-from gate.settings.checked import REQUIRE_KEYS, Table
+from gate.settings.checked import QUARANTINE_KEYS, REQUIRE_KEYS, Table
 from gate.settings.profiles import find_profile
 from gate.settings.resolve import resolve_named
 from gate.settings.table import BY_NAME, SETTINGS
 
-TABLE: Final = "require"
+QUARANTINE_TABLE: Final = "quarantine"
+_UNNAMED: Final = "none named in gate.toml"
+
+
+def read_quarantine(toml: Mapping[str, Any], now: datetime) -> QuarantinePolicy:
+    """The policy; without the table it is held, with the default conditions.
+
+    Raises `RefusedError` for an unknown key, a wrong value, or a break-glass entry that reaches further than
+    `limits.BREAK_GLASS_DAYS` from ``now``.
+    """
+    table = Table(QUARANTINE_TABLE, toml.get(QUARANTINE_TABLE, {}), QUARANTINE_KEYS)
+    held = table.flag("held", default=True)
+    named = table.has("incident") or (
+        held and QUARANTINE_TABLE in toml
+    )  # a hold that is written down names its incident
+    days = table.whole("days", 7, least=1, most=90)
+    return QuarantinePolicy(
+        stated=QUARANTINE_TABLE in toml,
+        held=held,
+        incident=table.text("incident") if named else _UNNAMED,
+        since=table.moment("since") if table.has("since") else None,
+        passes=table.whole("passes", 5, least=1, most=100),
+        days=days,
+        history_days=table.whole("history-days", max(30, 2 * days), least=days, most=400),
+        statements=table.texts("statements", ()),
+        break_glass=_break_glass(table, now) if table.has("break-glass") else None,
+    )
+
+
+def _break_glass(table: Table, now: datetime) -> BreakGlass:
+    entry = Table("quarantine.break-glass", table.raw("break-glass"), ("who", "why", "until"))
+    until = entry.moment("until")
+    if datetime.fromisoformat(until) - now > timedelta(days=limits.BREAK_GLASS_DAYS):
+        raise entry.wrong("until", until, f"a time within {limits.BREAK_GLASS_DAYS} days from now")
+    return BreakGlass(who=entry.text("who"), why=entry.text("why"), until=until)
+
+
+REQUIRE_TABLE: Final = "require"
 SCHEMA_VERSION: Final = "0.1.0"  # the first that reads gate.toml as it is now: no older one's evidence is taken
 _EVENTS: Final = ("workflow_dispatch", "schedule")  # both run the default branch's own workflow file
 _WORKFLOW: Final = re.compile(r"\.github/workflows/[A-Za-z0-9._-]{1,200}\.ya?ml")
@@ -24,13 +63,13 @@ _MOST_HOURS: Final = 24 * 90  # artifacts are kept 90 days unless the repository
 
 def read_require(toml: Mapping[str, Any]) -> RequirePolicy:
     """The policy; raises `RefusedError` where the table is missing, has an unknown key or a wrong value."""
-    if TABLE not in toml:
+    if REQUIRE_TABLE not in toml:
         message = (
             "gate.toml of the base branch has no table [require]: write which paths rely on trusted publication, "
             "such as guarded = [{path = '.github/workflows/*.yml', pattern = 'require-cache-push'}]"
         )
         raise RefusedError(message)
-    table = Table(TABLE, toml[TABLE], REQUIRE_KEYS)
+    table = Table(REQUIRE_TABLE, toml[REQUIRE_TABLE], REQUIRE_KEYS)
     workflow = table.text("workflow", ".github/workflows/trusted-publication-probe.yml")
     if not _WORKFLOW.fullmatch(workflow):
         raise table.wrong("workflow", workflow, "a path such as .github/workflows/trusted-publication-probe.yml")

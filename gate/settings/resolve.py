@@ -13,10 +13,8 @@ from gate.parse.locator import parse_locator
 from gate.parse.narinfo import key_name, public_key
 from gate.parse.text import BUCKET_RULE, CACHE_RULE, is_bucket_name, is_cache_name
 from gate.settings.checked import QUARANTINE_KEYS, REQUIRE_KEYS, Table
-from gate.settings.installable import refuse_credentials
-from gate.settings.needed import Act, refuse_incomplete, refuse_unset
 from gate.settings.profiles import PROFILE_KEYS, find_profile, refuse_odd_profiles
-from gate.settings.table import BY_NAME, SETTINGS, Settings
+from gate.settings.table import BY_NAME, SETTINGS, Act, Settings, refuse_credentials, refuse_incomplete, refuse_unset
 
 _OTHER_TABLES = {"quarantine": QUARANTINE_KEYS, "require": REQUIRE_KEYS}
 _HOST = r"(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"

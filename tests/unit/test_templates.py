@@ -74,8 +74,7 @@ def test_the_documents_gate_toml_is_one(tmp_path: Path) -> None:
     import tomllib
     from datetime import UTC, datetime
 
-    from gate.settings.quarantine import read_quarantine
-    from gate.settings.require import demand_of, read_require
+    from gate.settings.require import demand_of, read_quarantine, read_require
 
     text = (ROOT / "docs" / "required-check.md").read_text(encoding="utf-8")
     block = re.search(r"```toml\n(.*?)```", text, re.DOTALL)

@@ -7,8 +7,7 @@ import pytest
 
 from gate.errors import RefusedError
 from gate.settings import resolve
-from gate.settings.quarantine import read_quarantine
-from gate.settings.require import demand_of, read_require, subject_of
+from gate.settings.require import demand_of, read_quarantine, read_require, subject_of
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SILENT = {
