@@ -16,10 +16,10 @@ from gate.evidence.codec import canonical, digest, read_evidence
 from gate.evidence.fold import Captures
 from gate.evidence.split import fold_any, is_part
 from gate.journal import NAME, write_file
+from gate.journal_log import EVIDENCE, FINALIZED, PART, captures_of, hold, names, read_tape, read_whole, stream
 from gate.judge.scope import boundary
 from gate.judge.verdict import effect, judge
 from gate.model.document import JUDGE_REVISION, SCHEMA, Evidence, Facts, ManifestEntry
-from gate.tape import EVIDENCE, FINALIZED, PART, captures_of, hold, names, read_tape, read_whole, stream
 
 REPORT: Final = "report.html"
 SUMMARY: Final = "summary.md"

@@ -63,8 +63,8 @@ def finish_part(folder: Path, *, begun: bool, step: str) -> None:
     from gate.github import outputs
     from gate.github.context import part_artifact_name, read_runner
     from gate.github.outputs import part_summary, part_values
+    from gate.journal_log import PART
     from gate.probe import finalize_part, verify_part
-    from gate.tape import PART
 
     runner = read_runner(os.environ)
     part = None

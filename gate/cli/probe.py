@@ -36,7 +36,7 @@ def read_config(config: Path | None) -> dict[str, Any]:
         return {}
     import tomllib
 
-    from gate.tape import read_whole
+    from gate.journal_log import read_whole
 
     content = read_whole(path, limits.CONFIG_BYTES)
     _refuse_others_file(path)

@@ -147,7 +147,7 @@ def _from_artifacts(toml: Mapping[str, Any], policy: QuarantinePolicy) -> tuple[
 def _statements(paths: Sequence[Path]) -> list[Statement]:
     from gate import limits
     from gate.evidence.codec import read_statement
-    from gate.tape import read_whole
+    from gate.journal_log import read_whole
 
     return [read_statement(read_whole(path, limits.STATEMENT_BYTES)) for path in paths]
 

@@ -38,9 +38,9 @@ def run_require(*, push_follows: bool, config: str) -> Outcome:
     from gate import limits
     from gate.clock import SystemClock
     from gate.github.evidence import attester
+    from gate.journal_log import read_whole
     from gate.process import CancelToken
     from gate.require import Ask, require
-    from gate.tape import read_whole
 
     clock = SystemClock()
     token = read_token()

@@ -16,6 +16,7 @@ from gate.github.artifact_zip import unpack
 from gate.github.artifacts import artifacts_of, download, ever_began
 from gate.github.step_state import REFUSAL_FILE as RESULT
 from gate.github.step_state import is_refusal
+from gate.journal_log import EVIDENCE, names, stream
 from gate.judge.admission import reason
 from gate.model.basics import Secret
 from gate.model.document import Evidence
@@ -23,7 +24,6 @@ from gate.model.gating import Artifact, Looked, Reason, RequirePolicy, Run, Trus
 from gate.parse.text import leak_in
 from gate.process import CancelToken, SearchPath, output, scrubbed_environment
 from gate.seal import verify
-from gate.tape import EVIDENCE, names, stream
 
 _GITHUB: Final = "github.com"
 _TOLD_CHARS: Final = 200

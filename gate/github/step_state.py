@@ -11,11 +11,11 @@ from gate.errors import ForeignTextError, ForgedError, GateError, RefusedError
 from gate.github.artifact_zip import read_bundle
 from gate.github.context import BEGUN, RESULT
 from gate.journal import make_folder, write_file
+from gate.journal_log import read_whole
 from gate.model.basics import EXIT_CODES, Word
 from gate.parse.strict_json import as_count, as_flag, as_object, as_text, loads
 from gate.render.escape import plain
 from gate.render.view import SENTENCE_CHARS
-from gate.tape import read_whole
 
 REFUSAL_FILE: Final = "result.json"
 SCHEMA: Final = "publication-gate/result/v1"

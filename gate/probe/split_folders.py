@@ -13,6 +13,7 @@ from gate.evidence.codec import read_part
 from gate.evidence.fold import Tape
 from gate.evidence.split import JOURNAL, journal_name, part_bytes, part_document, policy_digest, run_differences
 from gate.journal import NAME, Journal, make_folder, write_file
+from gate.journal_log import PART, captures_of, hold, names, read_tape, read_whole, stream
 from gate.model.document import Evidence, ManifestEntry, PartDocument
 from gate.model.policy import SECRET_SETTINGS, Identity
 from gate.model.records import RunComplete, RunStarted, Trouble
@@ -21,7 +22,6 @@ from gate.probe.identify import identity
 from gate.probe.world import World
 from gate.seal import seal
 from gate.settings import Settings
-from gate.tape import PART, captures_of, hold, names, read_tape, read_whole, stream
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from gate.evidence.codec import entry_line
 from gate.evidence.fold import Tape
 from gate.evidence.split import JOURNAL, fold_any, journal_name, part_bytes, part_document
 from gate.journal import make_folder
+from gate.journal_log import PART
 from gate.model import records as say
 from gate.model.basics import Label, Phase, Truth
 from gate.model.document import Evidence, ManifestEntry
@@ -21,7 +22,6 @@ from gate.probe.identify import identity
 from gate.process import CancelToken
 from gate.seal import assemble
 from gate.settings import Settings, resolve
-from gate.tape import PART
 from tests.helpers import tapes
 
 NONCE = "aa"

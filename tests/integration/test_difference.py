@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from gate.clock import SystemClock
+from gate.journal_log import FINALIZED
 from gate.lab.stack import Stack
 from gate.probe import Quiet, World, capture
 from gate.process import CancelToken
 from gate.seal import finalize, seal
-from gate.tape import FINALIZED
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.lab, pytest.mark.nix, pytest.mark.xdist_group("lab-stack")]

@@ -12,10 +12,10 @@ from gate.clock import SystemClock
 from gate.errors import ForgedError, InconclusiveError, RefusedError, UnsealedError
 from gate.evidence.codec import entry_line, read_evidence
 from gate.journal import Journal, make_folder
+from gate.journal_log import read_tape
 from gate.model import records as say
 from gate.model.basics import Phase, Word
 from gate.seal import finalize, seal, verify
-from gate.tape import read_tape
 from tests.helpers import tapes
 
 

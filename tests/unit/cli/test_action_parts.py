@@ -9,8 +9,8 @@ from gate.cli.action import action_finish, action_run
 from gate.errors import RefusedError
 from gate.github.context import read_mode, read_parts
 from gate.github.step_state import say_begun, what_was_told
+from gate.journal_log import PART
 from gate.model.basics import Word
-from gate.tape import PART
 from tests.helpers.parts import ORDER, healthy
 from tests.unit.cli.test_split import TOML
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gate.cli.main import main
+from gate.journal_log import PART
 from gate.model import records as say
-from gate.tape import PART
 from tests.helpers import parts, tapes
 from tests.helpers.parts import ORDER, Folders, healthy
 

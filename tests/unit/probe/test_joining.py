@@ -10,6 +10,7 @@ import pytest
 
 from gate.errors import ForgedError, InconclusiveError, RefusedError
 from gate.journal import make_folder
+from gate.journal_log import PART
 from gate.judge.scope import BOUNDARY, SPOT_BY_NAME
 from gate.model import records as say
 from gate.model.basics import Phase, Truth, Word
@@ -18,7 +19,6 @@ from gate.model.split import PartName
 from gate.probe import join, split_folders
 from gate.probe.split_folders import seal_part, verify_part
 from gate.seal import finalize, verify
-from gate.tape import PART
 from tests.helpers import parts, tapes
 from tests.helpers.changed import changed
 from tests.helpers.parts import ORDER, Folders, Split, healthy

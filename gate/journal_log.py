@@ -1,4 +1,4 @@
-"""Reading an evidence folder back: the journal up to its tear, and its captures as streams."""
+"""An evidence folder read back: the journal up to its tear, and its captures as streams."""
 
 import fcntl
 import os
