@@ -18,8 +18,8 @@ from typing import Final, Literal
 from gate.errors import InconclusiveError, RefusedError
 from gate.lab.children import Server, start_anywhere
 from gate.lab.objects import Objects
+from gate.lab.place import Mint
 from gate.lab.proxy import Proxy
-from gate.lab.tokens import Mint
 from gate.model.basics import Secret
 
 HOST: Final = "127.0.0.1"

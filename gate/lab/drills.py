@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gate.errors import RefusedError
-from gate.lab import inject, inject_bodies, inject_state, inject_twin
+from gate.lab import inject, inject_bodies, inject_state
 from gate.lab.inject import Fault
 from gate.model.basics import Status, Word
 
@@ -140,7 +140,7 @@ DRILLS: tuple[Drill, ...] = (
         title="all paths were published before: a twin is written in their stead, and comes back whole",
         word=Word.PASS,
         codes=(("push-clean", _P), ("push-representative", _P), ("run-complete", _P)),
-        fault=inject_twin.CachedProfile,
+        fault=inject_state.CachedProfile,
         profile="medium-check",
     ),
     Drill(
@@ -148,7 +148,7 @@ DRILLS: tuple[Drill, ...] = (
         title="the cache lacks every path and has its chunks: the push writes nothing, so a twin is written after it",
         word=Word.PASS,
         codes=(("push-clean", _P), ("push-representative", _P), ("run-complete", _P)),
-        fault=inject_twin.ChunksOutliveNars,
+        fault=inject_state.ChunksOutliveNars,
         profile="medium-check",
     ),
     Drill(
@@ -156,7 +156,7 @@ DRILLS: tuple[Drill, ...] = (
         title="the cache lacks every path and has its chunks, and no twin may be: nothing is shown to be written",
         word=Word.INCONCLUSIVE,
         codes=(("push-not-representative", _I),),
-        fault=inject_twin.ChunksOutliveNars,
+        fault=inject_state.ChunksOutliveNars,
         profile="medium-check",
         overrides={"twin": "never"},
     ),
@@ -170,7 +170,7 @@ DRILLS: tuple[Drill, ...] = (
             ("state-lost", _F),
             ("run-publish-skipped", _I),
         ),
-        fault=inject_twin.TwinFindsTheLoss,
+        fault=inject_state.TwinFindsTheLoss,
         profile="medium-check",
         overrides={"finish_push": True},
         commanded=True,
@@ -180,7 +180,7 @@ DRILLS: tuple[Drill, ...] = (
         title="all paths were published before, and no twin may be: nothing was written, so nothing is proved",
         word=Word.INCONCLUSIVE,
         codes=(("push-not-representative", _I),),
-        fault=inject_twin.CachedProfile,
+        fault=inject_state.CachedProfile,
         profile="medium-check",
         overrides={"twin": "never"},
     ),

@@ -10,8 +10,8 @@ from typing import Final
 
 from gate.errors import InconclusiveError
 from gate.lab.attic_stack import MAIN, Fetched
-from gate.lab.chunks import Chunk, Stored, stored_paths
 from gate.lab.inject import Fault, VoidDrillError
+from gate.lab.s3 import Chunk, Stored, stored_paths
 from gate.lab.stack import CHECKS
 from gate.model.document import Evidence
 

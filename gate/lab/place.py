@@ -1,19 +1,112 @@
-"""Where the lab's Nix works: in a private, empty ``/nix`` of this process, or in the machine's own store with a salt.
+"""The lab's folder: its sources, tokens and free ports."""
 
-Private means a tmpfs on ``/nix`` in a mount namespace that only this process and its children see: each run starts
-clean, and nothing of it is left, not even after SIGKILL. The names enter no store but that one.
-Facts: mount_namespaces(7), user_namespaces(7); a process with several threads can't enter a user namespace
-(unshare(2), EINVAL).
-"""
-
+import base64
 import ctypes
 import os
+import random
+import secrets
 import shutil
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+from gate.limits import TOKEN_BACKDATE_SECONDS
+from gate.model.basics import Secret
+
+FLAKE: Final = Path(__file__).parent / "flake" / "flake.nix"
+# The two of 2,000 bytes give NARs of one size: a drill serves one in the place of the other.
+SIZES: Final = (
+    *(200, 450, 900, 2_000, 2_000, 4_000, 8_000, 12_000, 18_000, 26_000),
+    *(40_000, 56_000, 90_000, 140_000, 220_000, 330_000, 480_000, 700_000, 1_200_000, 3_300_000),
+)
+TEXT_ONLY: Final = 4_000  # smaller sources are one text file
+PHRASES: Final = 64
+WORDS: Final = (
+    "inherit",
+    "lib",
+    "let",
+    "in",
+    "rec",
+    "with",
+    "pkgs",
+    "mkDerivation",
+    "src",
+    "buildInputs",
+    "null",
+    "true",
+)
+
+
+def write_flake(folder: Path, salt: str) -> None:
+    """Make ``folder`` a flake whose checks read twenty sources of this salt; about 7 MB."""
+    folder.mkdir(parents=True)
+    shutil.copyfile(FLAKE, folder / "flake.nix")
+    (folder / "salt").write_text(salt, encoding="ascii")
+    dice = random.Random(salt)
+    for number, size in enumerate(SIZES):
+        _write_source(folder / "src" / f"{number:02}", size, salt, dice)
+
+
+def _write_source(folder: Path, size: int, salt: str, dice: random.Random) -> None:
+    folder.mkdir(parents=True)
+    text_size = size if size < TEXT_ONLY else size // 2
+    (folder / "lib.nix").write_bytes(_text(text_size, f"# {salt} {folder.name}\n", dice))
+    if text_size < size:
+        (folder / "data.bin").write_bytes(dice.randbytes(size - text_size))
+
+
+def _text(size: int, heading: str, dice: random.Random) -> bytes:
+    """Text of exactly ``size`` bytes, line by line different."""
+    phrases = [" ".join(dice.choices(WORDS, k=9)) for _ in range(PHRASES)]
+    lines, length = [heading], len(heading)
+    while length < size:
+        number = dice.getrandbits(32)
+        lines.append(f"  {phrases[number % PHRASES]} = {number:08x};\n")
+        length += len(lines[-1])
+    return "".join(lines).encode("ascii")[:size]
+
+
+CLAIM: Final = "https://jwt.attic.rs/v1"
+SECRET_BYTES: Final = 64
+HOURS: Final = 3600
+ALL_RIGHTS: Final = ("r", "w", "d", "cc", "cr", "cq", "cd")
+
+
+@dataclass(frozen=True)
+class Mint:
+    """Signs tokens; ``key`` is base64, as atticd's configuration takes it."""
+
+    key: Secret = field(
+        default_factory=lambda: Secret(base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii"))
+    )
+
+    def admin(self) -> Secret:
+        """May do everything to every cache."""
+        return self._sign("lab-admin", {"*": dict.fromkeys(ALL_RIGHTS, 1)})
+
+    def push(self, caches: Sequence[str], *, seconds: int = HOURS) -> Secret:
+        """May read and write the caches; one of negative ``seconds`` is over already."""
+        return self._sign("lab-push", {name: {"r": 1, "w": 1} for name in caches}, seconds)
+
+    def read(self, caches: Sequence[str]) -> Secret:
+        """May read the caches, and nothing else."""
+        return self._sign("lab-read", {name: {"r": 1} for name in caches})
+
+    def _sign(self, subject: str, caches: Mapping[str, Mapping[str, int]], seconds: int = HOURS) -> Secret:
+        import jwt  # noqa: PLC0415  loads cryptography: only where it is used
+
+        now = int(time.time())
+        claims: dict[str, Any] = {
+            "sub": subject,
+            "nbf": min(now, now + seconds) - TOKEN_BACKDATE_SECONDS,
+            "exp": now + seconds,
+            CLAIM: {"caches": caches},
+        }
+        return Secret(jwt.encode(claims, base64.b64decode(self.key.reveal()), algorithm="HS256"))
+
 
 NIX: Final = Path("/nix")
 CLONE_NEWNS: Final = 0x00020000  # linux/sched.h

@@ -18,8 +18,8 @@ from gate.clock import Clock
 from gate.errors import InconclusiveError
 from gate.lab.attic_stack import BUCKET, MAIN, PROBE, UPSTREAM_KEY, Attic
 from gate.lab.nix import STATED, Nix, nix_config, require_nix
+from gate.lab.place import write_flake
 from gate.lab.s3 import REGION, make_store
-from gate.lab.sources import write_flake
 from gate.model.basics import Kind, Secret
 from gate.process import CancelToken, scrubbed_environment
 from gate.settings import SETTINGS, Settings, resolve

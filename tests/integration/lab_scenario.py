@@ -15,9 +15,8 @@ from typing import Any
 from gate.clock import SystemClock
 from gate.errors import InconclusiveError
 from gate.lab.attic_stack import BUCKET, MAIN
-from gate.lab.chunks import stored_paths
 from gate.lab.place import enter
-from gate.lab.s3 import RcloneStore, marker
+from gate.lab.s3 import RcloneStore, marker, stored_paths
 from gate.lab.stack import STATE_BUCKET, STATE_KEY, Stack
 from gate.process import CancelToken
 

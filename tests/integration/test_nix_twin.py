@@ -8,7 +8,7 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.errors import InconclusiveError
-from gate.lab.sources import write_flake
+from gate.lab.place import write_flake
 from gate.model.facts import TwinFile
 from gate.model.records import PathFacts
 from gate.observe.nix_build import build, evaluate

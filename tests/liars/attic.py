@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gate.lab.attic_stack import BUCKET, MAIN, PROBE
-from gate.lab.chunks import stored_paths
+from gate.lab.s3 import stored_paths
 from gate.model.basics import Word
 from tests.liars.lie import Liar, Lie, Party
 from tests.liars.proxy import Answer, Asked, Forward, Front

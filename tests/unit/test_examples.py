@@ -20,7 +20,7 @@ from gate.cli.main import app, main
 from gate.judge.codes.doctor import KINDS
 from gate.judge.codes.registry import CODES
 from gate.judge.verdict import judge
-from gate.lab.tokens import CLAIM, Mint
+from gate.lab.place import CLAIM, Mint
 from gate.seal import seal
 from gate.settings import PROFILES, SETTINGS, resolve
 from tests.helpers import tapes

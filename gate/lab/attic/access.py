@@ -1,11 +1,8 @@
-"""Who may do what: Attic's stateless tokens (attic b7c9056 ``token/src/lib.rs``, ``server/src/access/http.rs``).
-
-A token comes as ``Authorization: bearer TOKEN`` or as the password of HTTP Basic (Nix's netrc). A token that is
-invalid, expired or not yet valid is *ignored*: the request goes on as an anonymous one.
-"""
+"""The forms of names in Attic and in the Nix store."""
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -15,7 +12,28 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from gate.lab.attic.errors import ServerError
-from gate.lab.attic.names import is_cache_pattern
+
+# attic b7c9056 attic/src/nix_store/mod.rs
+STORE_PATH_HASH: Final = re.compile(r"[0123456789abcdfghijklmnpqrsvwxyz]{32}")
+# attic b7c9056 attic/src/cache.rs; a pattern stands in tokens only, and "*" is its one wildcard
+CACHE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-+_]{0,49}")
+CACHE_PATTERN: Final = re.compile(r"[A-Za-z0-9*][A-Za-z0-9\-+_*]{0,49}")
+
+
+def is_store_path_hash(text: object) -> bool:
+    """Tell whether ``text`` has the form of the hash in a store path."""
+    return isinstance(text, str) and STORE_PATH_HASH.fullmatch(text) is not None
+
+
+def is_cache_name(text: object) -> bool:
+    """Tell whether ``text`` may name a cache."""
+    return isinstance(text, str) and CACHE_NAME.fullmatch(text) is not None
+
+
+def is_cache_pattern(text: object) -> bool:
+    """Tell whether ``text`` may name caches in a token: a name, in which ``*`` stands for any characters."""
+    return isinstance(text, str) and CACHE_PATTERN.fullmatch(text) is not None
+
 
 CLAIM: Final = "https://jwt.attic.rs/v1"
 

@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from gate.lab.attic import narinfo
-from gate.lab.attic.access import Permission
+from gate.lab.attic import replies
+from gate.lab.attic.access import Permission, is_cache_name, is_store_path_hash
 from gate.lab.attic.chunks import ChunkError, ChunkStore
 from gate.lab.attic.config import ServerConfig
 from gate.lab.attic.errors import RejectedError, ServerError, StorageError
-from gate.lab.attic.names import is_cache_name, is_store_path_hash
-from gate.lab.attic.reply import Reply, Request, json_reply, text_reply
-from gate.lab.attic.rows import Cache, Located
-from gate.lab.attic.store import Store
+from gate.lab.attic.replies import Reply, Request, json_reply, text_reply
+from gate.lab.attic.store import Cache, Located, Store
 from gate.lab.attic.tracelog import TraceLog
 from gate.lab.attic.uploads import Uploads, parse_nar_info
 
@@ -79,7 +77,7 @@ class Endpoints:
             {
                 "substituter_endpoint": f"{self._config.substituter_endpoint or api}{name}",
                 "api_endpoint": api,
-                "public_key": narinfo.public_key(cache.keypair),
+                "public_key": replies.public_key(cache.keypair),
                 "is_public": cache.is_public,
                 "store_dir": cache.store_dir,
                 "priority": cache.priority,
@@ -161,7 +159,7 @@ class Endpoints:
     def get_store_path_info(self, request: Request, name: str, file: str) -> Reply:
         """Answer a narinfo from the database alone."""
         found = self._find(request, name, file, "narinfo", "get_store_path_info")
-        return _visible(text_reply(HTTPStatus.OK, narinfo.render(found), "text/x-nix-narinfo"), found.cache)
+        return _visible(text_reply(HTTPStatus.OK, replies.render(found), "text/x-nix-narinfo"), found.cache)
 
     def get_nar(self, request: Request, name: str, file: str) -> Reply:
         """Send a client to S3 for a NAR of one chunk; join the chunks of any other into the answer."""
@@ -234,7 +232,7 @@ def _keypair(wanted: object, cache: str) -> str:
     """Return a fresh key for ``"Generate"``, or the one given as ``{"Keypair": "NAME:BASE64"}``."""
     if isinstance(wanted, Mapping):
         return str(wanted["Keypair"])
-    return narinfo.new_keypair(cache)
+    return replies.new_keypair(cache)
 
 
 def _json_object(request: Request, needed: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -14,12 +14,11 @@ from typing import Any, Final
 
 import zstandard
 
+from gate.lab.attic.access import is_store_path_hash
 from gate.lab.attic.chunks import ChunkError, ChunkStore
 from gate.lab.attic.config import ServerConfig
 from gate.lab.attic.errors import ServerError, StorageError
-from gate.lab.attic.names import is_store_path_hash
-from gate.lab.attic.rows import Cache, NewChunk, NewObject
-from gate.lab.attic.store import Store
+from gate.lab.attic.store import Cache, NewChunk, NewObject, Store
 
 CONCURRENT_CHUNK_UPLOADS: Final = 10  # attic b7c9056 server/src/api/v1/upload_path.rs
 COMPRESSION: Final = "zstd"

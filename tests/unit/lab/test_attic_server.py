@@ -21,9 +21,8 @@ from gate.lab.attic.chunks import ChunkStore
 from gate.lab.attic.config import load
 from gate.lab.attic.endpoints import JSON_BYTES, Endpoints
 from gate.lab.attic.errors import RejectedError, ServerError
-from gate.lab.attic.reply import Reply, Request
-from gate.lab.attic.rows import Cache, NewObject
-from gate.lab.attic.store import Store
+from gate.lab.attic.replies import Reply, Request
+from gate.lab.attic.store import Cache, NewObject, Store
 from gate.lab.attic.tracelog import TraceLog
 from gate.lab.attic.uploads import Uploads
 from gate.parse.server_log import parse_server_log

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gate.errors import InconclusiveError
-from gate.lab.chunks import Chunk, Stored, stored_paths
+from gate.lab.s3 import Chunk, Stored, stored_paths
 
 A = "/nix/store/00000000000000000000000000000001-source"
 B = "/nix/store/00000000000000000000000000000002-source"

@@ -3,7 +3,7 @@
 from hashlib import sha256
 from pathlib import Path
 
-from gate.lab.sources import FLAKE, SIZES, write_flake
+from gate.lab.place import FLAKE, SIZES, write_flake
 
 
 def digests(flake: Path) -> dict[str, str]:

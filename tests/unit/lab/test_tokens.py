@@ -6,7 +6,7 @@ import time
 import jwt
 import pytest
 
-from gate.lab.tokens import CLAIM, Mint
+from gate.lab.place import CLAIM, Mint
 from gate.model.basics import Secret
 
 

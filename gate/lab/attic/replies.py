@@ -1,15 +1,17 @@
-"""narinfo text, its fingerprint and its signature (attic b7c9056 ``server/src/narinfo/mod.rs``).
-
-The signature is made whenever a narinfo is read, from the database row alone: it says nothing about the body.
-"""
+"""Answers of the stand-in Attic: narinfo, errors and headers, as the recordings show them."""
 
 import base64
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gate.lab.attic.rows import Located
+from gate.lab.attic.access import Caller
+from gate.lab.attic.store import Located
 
 NIX32_ALPHABET: Final = "0123456789abcdfghijklmnpqrsvwxyz"
 SEED_BYTES: Final = 32  # an ed25519 key pair is kept as seed and public key, 64 bytes, in base64
@@ -68,3 +70,39 @@ def render(found: Located) -> str:
     if found.ca is not None:
         lines.append(f"CA: {found.ca}")
     return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request with its whole body."""
+
+    method: str
+    target: str
+    """Path and query as sent, percent-encoded."""
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    caller: Caller
+    task: int
+    """Number of the connection's task, for the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: ``body`` whole, or ``stream`` piece by piece after the head has gone out."""
+
+    status: HTTPStatus
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    stream: Iterator[bytes] | None = field(default=None)
+
+
+def json_reply(value: object) -> Reply:
+    """Return 200 with compact JSON."""
+    body = json.dumps(value, separators=(",", ":")).encode()
+    return Reply(HTTPStatus.OK, (("content-type", "application/json"),), body)
+
+
+def text_reply(status: HTTPStatus, text: str, content_type: str = "text/plain; charset=utf-8") -> Reply:
+    """Return text of any status."""
+    return Reply(status, (("content-type", content_type),), text.encode())
