@@ -30,6 +30,9 @@ _TOLD_CHARS: Final = 200
 _AUTHORITIES: Final = ("SSL_CERT_", "NIX_SSL_CERT_")
 
 
+Attest = Callable[[Path], str | None]
+
+
 def attester(
     place: TrustedPlace,
     policy: RequirePolicy,
@@ -90,7 +93,6 @@ PREFIX: Final = "publication-evidence-"  # gate.github.context.artifact_name
 _NOT_IN_NAMES: Final = re.compile("[^A-Za-z0-9._-]+")
 _NAME_PART: Final = 80
 _NEVER_RAN: Final = ("cancelled", "skipped", "startup_failure", "action_required", "stale")
-Attest = Callable[[Path], str | None]
 
 
 class Finder:
