@@ -3,7 +3,7 @@
     GateError
     ├── RefusedError        2   wrong settings, identity or confirm phrase: nothing was published
     │   └── ForgedError     2   an evidence folder is not what its own records say
-    ├── InconclusiveError   3   it could not be told
+    ├── InconclusiveError   3   it could not be determined
     │   ├── NoNameError     3   a cluster names what no cluster can; before a run it refuses the run
     │   ├── UnsealedError   3   an evidence folder was never sealed
     │   ├── StoppedError    3   a run found, after its first question to a server, that it must not go on

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 
 from gate import limits
 from gate.errors import RefusedError
-from gate.evidence.fold import Captures, Tape
+from gate.evidence.fold import Captures, JournalLog
 from gate.evidence.journal_reader import read_chain
 from gate.journal import NAME
 
@@ -22,7 +22,7 @@ PART: Final = "part.json"  # of a part of a split run
 FINALIZED: Final = "finalized.txt"  # its presence says that a person, and not the run, sealed the folder
 
 
-def read_tape(directory: Path) -> Tape:
+def read_journal_log(directory: Path) -> JournalLog:
     """The entries of a journal whose chain holds, up to the first that does not.
 
     Raises `RefusedError` where there is no journal to read.

@@ -154,7 +154,7 @@ def why_it_relies(github: GitHub, change: Change, base: str, policy: RequirePoli
     start = change.base_commit or merge_base(github, base, change.head)
     before, after = tree(github, start), tree(github, change.head)
     if before is None or after is None:
-        return "the repository is too large for GitHub to list, so what changed can't be told"
+        return "the repository is too large for GitHub to list, so what changed can't be determined"
     for entry, guards in guarded_changes(before, after, policy.guarded):
         content = blob(github, entry.blob, limits.GUARDED_FILE_BYTES) if must_be_read(entry, guards) else None
         told = relies(entry, guards, content)

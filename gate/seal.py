@@ -16,7 +16,7 @@ from gate.evidence.codec import canonical, digest, read_evidence
 from gate.evidence.fold import Captures
 from gate.evidence.split import fold_any, is_part
 from gate.journal import NAME, write_file
-from gate.journal_log import EVIDENCE, FINALIZED, PART, captures_of, hold, names, read_tape, read_whole, stream
+from gate.journal_log import EVIDENCE, FINALIZED, PART, captures_of, hold, names, read_journal_log, read_whole, stream
 from gate.judge.scope import boundary
 from gate.judge.verdict import effect, judge
 from gate.model.document import JUDGE_REVISION, SCHEMA, Evidence, Facts, ManifestEntry
@@ -59,9 +59,9 @@ def finalize(directory: Path) -> Evidence:
 
 def seal_in_memory(directory: Path) -> tuple[Evidence, bytes, Mapping[str, bytes]]:
     """The evidence of a folder, its canonical bytes and its renderings, from the journal and captures alone."""
-    tape = read_tape(directory)
+    journal_log = read_journal_log(directory)
     captures = captures_of(directory)
-    facts = fold_any(tape, captures)
+    facts = fold_any(journal_log, captures)
     if FINALIZED in names(directory):
         facts = replace(facts, journal=replace(facts.journal, finalized=True))
     evidence = assemble(facts, _recorded(directory, captures))

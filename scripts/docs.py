@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from gate.judge.codes.registry import CODES
-from gate.model.basics import EXIT_CODES, Word
+from gate.model.basics import EXIT_CODES, VerdictWord
 from gate.settings import PROFILES, SETTINGS, Profile, Setting
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -197,17 +197,17 @@ def _what(text: str) -> str:
 def exit_codes_table() -> list[str]:
     """Word, exit code and whether it blocks."""
     told = {
-        Word.PASS: "every claim that a pass needs was positively seen",
-        Word.REFUSED: "wrong settings, tools, caps or confirm phrase; nothing of the profile was published",
-        Word.INCONCLUSIVE: "something that a pass needs could not be determined, or the run was cut short",
-        Word.QUARANTINE: "the index or a published body is wrong",
+        VerdictWord.PASS: "every claim that a pass needs was positively seen",
+        VerdictWord.REFUSED: "wrong settings, tools, caps or confirm phrase; nothing of the profile was published",
+        VerdictWord.INCONCLUSIVE: "something that a pass needs could not be determined, or the run was cut short",
+        VerdictWord.QUARANTINE: "the index or a published body is wrong",
     }
     rows = [f"| {word.value}: {told[word]} | {EXIT_CODES[word]} | {_blocks(word)} |" for word in told]
     return ["| verdict | exit code | blocks |", "|---|---|---|", *rows]
 
 
-def _blocks(word: Word) -> str:
-    return "no" if word is Word.PASS else "yes"
+def _blocks(word: VerdictWord) -> str:
+    return "no" if word is VerdictWord.PASS else "yes"
 
 
 def profiles_table() -> list[str]:
@@ -228,7 +228,7 @@ def _bounds(row: Profile) -> str:
 def _form(row: Setting) -> str:
     if row.choices:
         return f" One of {', '.join(row.choices)}."
-    return {"flag": " true or false.", "list": " Parted by blanks or commas."}.get(row.type, "")
+    return {"flag": " true or false.", "list": " Separated by blanks or commas."}.get(row.type, "")
 
 
 def _read(path: str) -> str:

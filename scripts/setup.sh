@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv from the hashed lock and installs this project into it, editable.
-# Safe to run again: it mends what is there. PYTHON=… names the interpreter.
+# Safe to run again: it fixes what is there. PYTHON=… names the interpreter.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -53,6 +53,6 @@ def seeds() -> list[bytes]:
 TARGET = Target(
     check,
     seeds,
-    parsers=("address", "cache_place", "http_cache"),
+    parsers=("addresses", "http_cache"),
     words=(b"169.254.", b"::ffff:", b"0x", b"; hit", b"HIT", b"://", b":443"),
 )

@@ -129,6 +129,6 @@ def seeds() -> list[bytes]:
 TARGET = Target(
     check,
     seeds,
-    parsers=("kube_json", "kube_events", "kube_rights", "kube_words"),
+    parsers=("kubernetes",),
     words=(b'"kind":"Pod"', b'"metadata":{', b'"name":"', b'"data":{"K":"', b'"items":[', b'"running":{"startedAt":"'),
 )

@@ -67,6 +67,6 @@ def seeds() -> list[bytes]:
 TARGET = Target(
     check,
     seeds,
-    parsers=("marker_frame", "exec_frame", "disk_use", "disk_words"),
+    parsers=("exec_frames", "host_files"),
     words=(b"gate-markers START nonce-1\n", b"COUNT 1 SHA256 ", b" END nonce-1\n", b"error /", b"format ", b"absent /"),
 )

@@ -40,6 +40,6 @@ def seeds() -> list[bytes]:
 TARGET = Target(
     check,
     seeds,
-    parsers=("nix_config",),
+    parsers=("nix_commands",),
     words=(b'"value"', b'"defaultValue"', b"true", b"null", b'"substituters"', b"[]", b"{}"),
 )

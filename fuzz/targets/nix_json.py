@@ -34,7 +34,7 @@ def seeds() -> list[bytes]:
 TARGET = Target(
     check,
     seeds,
-    parsers=("nix_json",),
+    parsers=("nix_commands",),
     words=(
         b'"narHash":"sha256-',
         b'"narSize":',

@@ -33,6 +33,6 @@ def seeds() -> list[bytes]:
 TARGET = Target(
     check,
     seeds,
-    parsers=("nix_verify",),
+    parsers=("nix_commands",),
     words=(b"error: ", b"unable to download '", b"HTTP error ", b" was modified! expected hash", b"warning: "),
 )

@@ -33,4 +33,4 @@ def seeds() -> list[bytes]:
     return [four, ended, six, mapped, four + ended, four[:40]]
 
 
-TARGET = Target(check, seeds, parsers=("proc_net",), words=(b":2328 ", b" 0A ", b"0100007F", rb"   0: "))
+TARGET = Target(check, seeds, parsers=("host_files",), words=(b":2328 ", b" 0A ", b"0100007F", rb"   0: "))

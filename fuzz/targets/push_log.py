@@ -75,6 +75,6 @@ def seeds() -> list[bytes]:
 TARGET = Target(
     check,
     seeds,
-    parsers=("push_log", "lines"),
+    parsers=("push_log", "text"),
     words=(_CROSS, _TICK, b"InternalServerError: ", b"HTTP 500: ", b"(deduplicated)", b"All done!", b"\x1b[2K", b"\r"),
 )

@@ -65,7 +65,7 @@ def seeds() -> list[bytes]:
 TARGET = Target(
     check,
     seeds,
-    parsers=("server_log", "log_heads", "known_events"),
+    parsers=("server_log", "log_heads"),
     words=(
         b"ERROR ",
         b" WARN ",

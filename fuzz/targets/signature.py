@@ -54,4 +54,4 @@ def seeds() -> list[bytes]:
     return [each.encode() for each in (signature, key, signature[:-1], "x" + signature, ":", facts)] + [_FACTS, real]
 
 
-TARGET = Target(check, seeds, parsers=("signature",), words=(b"main-1:", b"==", b"sha256:", b";/nix/store/", b"1;"))
+TARGET = Target(check, seeds, parsers=("narinfo",), words=(b"main-1:", b"==", b"sha256:", b";/nix/store/", b"1;"))

@@ -67,6 +67,4 @@ def seeds() -> list[bytes]:
     return [b"", *(each.encode() for each in (*paths, *hashes))]
 
 
-TARGET = Target(
-    check, seeds, parsers=("store_path", "nix_hash"), words=(b"/nix/store/", b"sha256:", b"sha256-", b"-x", b".drv")
-)
+TARGET = Target(check, seeds, parsers=("store_path",), words=(b"/nix/store/", b"sha256:", b"sha256-", b"-x", b".drv"))

@@ -24,4 +24,4 @@ def seeds() -> list[bytes]:
     return [b"", small, small * 3, large, skippable + small, large[:-1], b"\x28\xb5\x2f\xfd" + bytes(40)]
 
 
-TARGET = Target(check, seeds, parsers=("zstd_cuts",), words=(b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18"))
+TARGET = Target(check, seeds, parsers=("inflate",), words=(b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18"))

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from gate.cli.outcome import Outcome
 from gate.cli.probe import PHASES, ObservingPart
-from gate.cli.terminal import complain, say
+from gate.cli.terminal import complain, records
 from gate.errors import GateError, RefusedError
 from gate.github.context import CAPTURE, PUBLISH, Parts, Request
 
@@ -100,7 +100,7 @@ def action_run() -> int:
         outcome = Outcome.of_error(error)
         complain(str(error))
     say_ended(read_work(os.environ), outcome.data)
-    say(outcome.text)
+    records(outcome.text)
     return 0
 
 
@@ -128,7 +128,7 @@ def action_finish(folder: Annotated[Path, Parameter(help="The evidence folder th
         # Not of mode judge: what it refuses are parts of a run that may have published.
         if mode in MODES and ending.refused_before_evidence:
             refusal = write_refusal(work, ending.headline)
-    say("".join(line + "\n" for line in outputs.annotations(ending)))
+    records("".join(line + "\n" for line in outputs.annotations(ending)))
     outputs.append(runner.summary, outputs.step_summary(ending).encode())
     values = outputs.output_values(ending, artifact_name(os.environ, runner), refusal)
     # Last: what a step wrote here stands even when the step is killed (actions/runner ActionRunner.cs:282).
@@ -151,7 +151,7 @@ def _mask(environ: Mapping[str, str]) -> None:
     names = [row.env for row in SETTINGS if row.type == "secret"]
     values = [environ.get(name, "") for name in (*names, *FORGE_TOKENS)]
     values += [read_secret_file(environ[f"{name}_FILE"]) for name in names if environ.get(f"{name}_FILE")]
-    say("".join(f"{line}\n" for line in masks(values)))
+    records("".join(f"{line}\n" for line in masks(values)))
 
 
 def _run(environ: Mapping[str, str]) -> Outcome:

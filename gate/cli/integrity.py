@@ -133,7 +133,7 @@ def attic_nar_integrity_check(
     format: AsFormat = "text",
     json_into: JsonInto = None,
 ) -> int:
-    """Read published paths to the last byte: is every byte there? 0 whole, 3 could not be told, 4 not whole."""
+    """Read published paths to the last byte: is every byte there? 0 whole, 3 could not be determined, 4 not whole."""
     flags = {
         "attic_server": server,
         "attic_cache": cache,

@@ -7,7 +7,7 @@ from typing import Any
 from gate.cli.outcome import RESULT_SCHEMA, Outcome
 from gate.judge.codes.registry import BY_CODE
 from gate.judge.integrity import IN_UPSTREAM, Named
-from gate.model.basics import EXIT_CODES, Status, Word
+from gate.model.basics import EXIT_CODES, Status, VerdictWord
 from gate.probe.integrity import Cache, hash_of
 from gate.render.escape import markdown_cell, markdown_code, plain, runner_safe
 
@@ -17,9 +17,9 @@ _PATH_CHARS = 256
 _TEXT_CHARS = 200
 _ORDER = (Status.FAIL, Status.INCONCLUSIVE, Status.NOT_APPLICABLE, Status.PASS)
 _ADVICE = {
-    Word.PASS: "Every byte of these paths is there. That says nothing of any other path.",
-    Word.INCONCLUSIVE: "Don't rely on these paths and don't publish on the strength of this; read them again.",
-    Word.QUARANTINE: "Don't publish to this cache, and take evidence before anyone restarts anything.",
+    VerdictWord.PASS: "Every byte of these paths is there. That says nothing of any other path.",
+    VerdictWord.INCONCLUSIVE: "Don't rely on these paths and don't publish on the strength of this; read them again.",
+    VerdictWord.QUARANTINE: "Don't publish to this cache, and take evidence before anyone restarts anything.",
 }
 
 
@@ -44,9 +44,9 @@ def outcome(rows: Sequence[Named], *, cache: Cache, token: str, key_note: str, l
             "schema": RESULT_SCHEMA,
             "verdict": {
                 "word": word.value,
-                "outcome": "pass" if word is Word.PASS else "fail",
+                "outcome": "pass" if word is VerdictWord.PASS else "fail",
                 "exit_code": EXIT_CODES[word],
-                "blocks": word is not Word.PASS,
+                "blocks": word is not VerdictWord.PASS,
             },
             "cache": {"url": cache.url, "attic": cache.attic, "public_key": cache.public_key, "note": key_note or None},
             "token": token,
@@ -59,10 +59,10 @@ def outcome(rows: Sequence[Named], *, cache: Cache, token: str, key_note: str, l
     )
 
 
-def _word(counts: Counter[Status]) -> Word:
+def _word(counts: Counter[Status]) -> VerdictWord:
     if counts[Status.FAIL]:
-        return Word.QUARANTINE
-    return Word.INCONCLUSIVE if counts[Status.INCONCLUSIVE] or not counts[Status.PASS] else Word.PASS
+        return VerdictWord.QUARANTINE
+    return VerdictWord.INCONCLUSIVE if counts[Status.INCONCLUSIVE] or not counts[Status.PASS] else VerdictWord.PASS
 
 
 def _sum(counts: Counter[Status], total: int) -> str:
@@ -73,7 +73,7 @@ def _sum(counts: Counter[Status], total: int) -> str:
 
 _WORDS = (
     (Status.FAIL, "failed"),
-    (Status.INCONCLUSIVE, "could not be told"),
+    (Status.INCONCLUSIVE, "could not be determined"),
     (Status.NOT_APPLICABLE, "are left to an upstream"),
 )
 
@@ -91,7 +91,7 @@ def _row(row: Named) -> dict[str, Any]:
         "signed": "not-asked" if row.signed is None else row.signed.value,
         "http_status": row.http_status,
         "curl": row.curl,
-        "curl_text": row.said,
+        "curl_text": row.curl_message,
         "error": row.error,
     }
 
@@ -100,7 +100,7 @@ def _told(row: Named) -> str:
     """What came, in words that the operators use: libcurl's code 18 is their own."""
     parts = [f"HTTP {row.http_status}" if row.http_status else "no answer"]
     if row.curl is not None:
-        said = f" ({row.said})" if row.said else ""
+        said = f" ({row.curl_message})" if row.curl_message else ""
         parts += [f"{row.wire_bytes} bytes came, {row.nar_bytes} of the NAR", f"curl {row.curl}{said}"]
     if row.error:
         parts.append(row.error)

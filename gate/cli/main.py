@@ -15,7 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 from gate import __version__
 from gate.cli.flags import COMMON, AsFormat, Config, Confirm, Digests, Flags, Folder, Folders, JsonInto, OutputFolder
 from gate.cli.outcome import report
-from gate.cli.terminal import complain, say
+from gate.cli.terminal import complain, records
 from gate.errors import GateError, InconclusiveError, RefusedError, place_of
 
 _EPILOGUE = "Exit codes: 0 pass · 2 refused · 3 inconclusive · 4 quarantine (1 is a crash). Every code but 0 blocks."
@@ -149,7 +149,7 @@ def schema() -> int:
 
     from gate.evidence.codec import json_schema
 
-    say(json.dumps(json_schema(), indent=2, sort_keys=True) + "\n")
+    records(json.dumps(json_schema(), indent=2, sort_keys=True) + "\n")
     return 0
 
 
@@ -219,7 +219,7 @@ app.command(
 app.command(
     "gate.cli.integrity:attic_nar_integrity_check",
     name="attic-nar-integrity-check",
-    help="Read published paths to the last byte: is every byte there? 0 whole, 3 could not be told, 4 not whole.",
+    help="Read published paths to the last byte: is every byte there? 0 whole, 3 could not be determined, 4 not whole.",
 )
 app.command(
     "gate.cli.read:read",

@@ -48,7 +48,7 @@ _NEEDED = ("s3_endpoint", "s3_access_key_id", "s3_secret_access_key")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Site:
+class StoreTarget:
     """The settings of one command. ``cache_endpoint`` is the configured store's, whatever the flag says."""
 
     values: Mapping[str, Any]
@@ -65,7 +65,7 @@ class Site:
         return round(float(self.values["sample_spacing"]) * 1000)
 
 
-def read_site(names: Sequence[str], flags: Mapping[str, Any], config: Path | None) -> Site:
+def read_site(names: Sequence[str], flags: Mapping[str, Any], config: Path | None) -> StoreTarget:
     """The named settings, with those of the store. Raises `RefusedError` for what is wrong or missing."""
     toml = read_config(config)
     given = {name: flag for name, flag in flags.items() if flag is not None}
@@ -76,12 +76,12 @@ def read_site(names: Sequence[str], flags: Mapping[str, Any], config: Path | Non
     configured = resolve_named(
         ("s3_endpoint",), needed=(), toml=toml, environ=os.environ, flags={}, read_file=read_secret_file
     )
-    return Site(values=values, cache_endpoint=configured["s3_endpoint"])
+    return StoreTarget(values=values, cache_endpoint=configured["s3_endpoint"])
 
 
 @contextmanager
 def open_door(
-    site: Site,
+    site: StoreTarget,
     *,
     clock: Clock,
     cancel: CancelToken | None,
@@ -135,7 +135,7 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
-def kubectl_of(site: Site, *, clock: Clock, cancel: CancelToken) -> "Kubectl | None":
+def kubectl_of(site: StoreTarget, *, clock: Clock, cancel: CancelToken) -> "Kubectl | None":
     """kubectl, where a marker's place is in a cluster; `RefusedError` when it leads to another cluster than stated."""
     from gate.observe.kube_workload import distrust
     from gate.observe.kubectl import Kubectl
@@ -155,7 +155,7 @@ def kubectl_of(site: Site, *, clock: Clock, cancel: CancelToken) -> "Kubectl | N
 
 
 def take_samples(
-    site: Site,
+    site: StoreTarget,
     buckets: Sequence[str],
     *,
     clock: Clock,
@@ -261,7 +261,7 @@ def _run(flags: dict[str, Any], config: Path | None, *, scratch: bool, strict: b
         samples,
         buckets,
         endpoint=site.endpoint,
-        wanted=site.values["samples"],
+        samples_requested=site.values["samples"],
         spacing_millis=site.spacing_millis,
         seconds=site.values["sample_deadline"],
         scratch=seen,
@@ -271,7 +271,7 @@ def _run(flags: dict[str, Any], config: Path | None, *, scratch: bool, strict: b
 
 
 def _scratch(
-    site: Site,
+    site: StoreTarget,
     door: "Door",
     samples: Sequence[BucketSampled],
     buckets: tuple[str, ...],
@@ -310,7 +310,7 @@ def _data(rca: Rca) -> dict[str, Any]:
     """The JSON: ``samples`` hold the classed sample and its places side by side."""
     said = as_json(Rca, rca)
     buckets = {
-        name: {**cause, "samples": [{**row["seen"], "places": row["places"]} for row in cause["samples"]]}
+        name: {**cause, "samples": [{**row["sample"], "places": row["places"]} for row in cause["samples"]]}
         for name, cause in said.pop("buckets").items()
     }
     return {"schema": RESULT_SCHEMA, **said, "buckets": buckets, "verdict": verdict_json(rca.verdict), "error": None}
@@ -375,7 +375,7 @@ def _run_readiness(flags: dict[str, Any], config: Path | None, *, prefix: str | 
     return Outcome(exit_code=ready.verdict.exit_code, text=text, markdown=fenced(text), data=data)
 
 
-def _look(site: Site, prefix: str | None) -> ReadinessSeen:
+def _look(site: StoreTarget, prefix: str | None) -> ReadinessSeen:
     from gate.observe.state_object import find_states, read_state, read_states
 
     bucket = site.values["state_bucket"]
@@ -400,7 +400,7 @@ def _look(site: Site, prefix: str | None) -> ReadinessSeen:
             bucket=bucket,
             cache_buckets=tuple(name for name in site.values["buckets"] if name != bucket),
             places=site.values["markers"],
-            wanted=site.values["samples"],
+            samples_requested=site.values["samples"],
             spacing_millis=site.spacing_millis,
             sample_seconds=site.values["sample_deadline"],
             samples=samples,

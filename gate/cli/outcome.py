@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gate.cli.flags import Format
-from gate.cli.terminal import complain, say
+from gate.cli.terminal import complain, records
 from gate.errors import GateError, InconclusiveError, RefusedError
 
 if TYPE_CHECKING:
@@ -73,11 +73,11 @@ def _write(outcome: Outcome, format: Format, json_into: Path | None) -> bool:
     wanted = format == "json" or json_into is not None
     document = _json(outcome.data) if wanted else ""
     if format == "json":
-        say(document)
+        records(document)
     elif format == "text":
-        say(outcome.text)
+        records(outcome.text)
     else:
-        say(outcome.markdown if outcome.markdown is not None else outcome.text)
+        records(outcome.markdown if outcome.markdown is not None else outcome.text)
     if json_into is not None:
         try:
             json_into.write_text(document, encoding="utf-8")

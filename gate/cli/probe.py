@@ -15,7 +15,7 @@ from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.cli.terminal import Lines, cancelling, progress_stream
 from gate.clock import SystemClock
 from gate.errors import ForgedError, InconclusiveError, RefusedError
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from gate.model.split import DURING, PRE
 from gate.settings import check_config, check_confirm, find_profile, resolve
 
@@ -215,7 +215,7 @@ def parts_given(folders: Sequence[Path], digests: Sequence[str]) -> "tuple[Given
     from gate.probe.split_folders import claimed_part
 
     told = digests_given(digests)
-    return tuple(Given(folder=folder, told=told.get(claimed_part(folder) or "")) for folder in folders)
+    return tuple(Given(folder=folder, job_digest=told.get(claimed_part(folder) or "")) for folder in folders)
 
 
 def part_outcome(part: "SealedPart") -> Outcome:
@@ -223,9 +223,9 @@ def part_outcome(part: "SealedPart") -> Outcome:
     from gate.model.records import Cancelled, RunStopped, StageMark
 
     document = part.document
-    stopped = [record.reason for record in part.tape.of(RunStopped)]
-    ended = [record.reason for record in part.tape.of(Cancelled)]
-    skipped = [record.note for record in part.tape.of(StageMark) if (record.name, record.state) == _SKIPPED]
+    stopped = [record.reason for record in part.journal_log.of(RunStopped)]
+    ended = [record.reason for record in part.journal_log.of(Cancelled)]
+    skipped = [record.note for record in part.journal_log.of(StageMark) if (record.name, record.state) == _SKIPPED]
     code = 3 if stopped or ended or skipped or not document.complete else 0
     told = "".join(f"{line}\n" for line in (*stopped, *ended, *skipped))
     text = f"part {document.part} of run {document.run.run_id}: {document.records} records, sealed in {part.folder}\n"
@@ -320,6 +320,6 @@ def finalize_folder(folder: Path) -> Outcome:
         return made
     code = InconclusiveError.exit_code
     told = "a person sealed this or looked at what the run had sealed, so it ends in 3: only the run itself ends in 0"
-    verdict = {"word": Word.INCONCLUSIVE.value, "outcome": "fail", "exit_code": code, "blocks": True}
+    verdict = {"word": VerdictWord.INCONCLUSIVE.value, "outcome": "fail", "exit_code": code, "blocks": True}
     data = {**made.data, "verdict": verdict, "error": told} if "verdict" in made.data else {**made.data, "error": told}
     return replace(made, exit_code=code, text=f"{made.text}{told}\n", data=data)

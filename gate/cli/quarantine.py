@@ -160,7 +160,7 @@ def _outcome(standing: Standing) -> Outcome:
     rows = []
     for row in standing.conditions:
         rests = f" [{', '.join(row.rests_on)}]" if row.rests_on else ""
-        rows.append(("met" if row.met else "NOT MET", plain(f"{row.name}: {row.told}{rests}", SENTENCE_CHARS)))
+        rows.append(("met" if row.met else "NOT MET", plain(f"{row.name}: {row.detail}{rests}", SENTENCE_CHARS)))
     left_out = [f"left out: {plain(told, SENTENCE_CHARS)}" for told in standing.left_out]
     lines = [*head, *(f"  {met:<8} {told}" for met, told in rows), *(f"  {told}" for told in left_out)]
     shown = [markdown_cell(line, SENTENCE_CHARS) for line in head]
@@ -195,7 +195,7 @@ def _standing_json(standing: Standing) -> dict[str, Any]:
         "held": standing.held,
         "headline": standing.headline,
         "conditions": [
-            {"name": row.name, "met": row.met, "told": row.told, "rests_on": list(row.rests_on)}
+            {"name": row.name, "met": row.met, "detail": row.detail, "rests_on": list(row.rests_on)}
             for row in standing.conditions
         ],
         "left_out": list(standing.left_out),

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from gate.cli.flags import AsFormat, JsonInto
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.errors import RefusedError
-from gate.model.basics import Secret, Word
+from gate.model.basics import Secret, VerdictWord
 from gate.model.gating import Answer
 
 if TYPE_CHECKING:
@@ -94,17 +94,17 @@ def outcome_of(answer: Answer) -> Outcome:
     rows = [(row, BY_DECISION[row.code]) for row in answer.reasons]
     loud = [_LOUD, plain(answer.headline, SENTENCE_CHARS), _LOUD]
     lines = loud if answer.under_break_glass else [plain(answer.headline, SENTENCE_CHARS)]
-    lines += [f"  {row.code}: {plain(row.told, SENTENCE_CHARS)}" for row, _ in rows]
-    if answer.word is not Word.PASS:
+    lines += [f"  {row.code}: {plain(row.detail, SENTENCE_CHARS)}" for row, _ in rows]
+    if answer.word is not VerdictWord.PASS:
         lines += [f"    what to do: {code.remedy}" for code in dict.fromkeys(code for _, code in rows)]
     lines += [f"    {plain(command, SENTENCE_CHARS)}" for command in answer.commands]
-    alert = "NOTE" if answer.word is Word.PASS and not answer.under_break_glass else "CAUTION"
+    alert = "NOTE" if answer.word is VerdictWord.PASS and not answer.under_break_glass else "CAUTION"
     shown = [f"> [!{alert}]", f"> **{markdown_cell(answer.headline, SENTENCE_CHARS)}**", ""]
-    shown += [f"- {markdown_code(row.code, 80)} {markdown_cell(row.told, SENTENCE_CHARS)}" for row, _ in rows]
+    shown += [f"- {markdown_code(row.code, 80)} {markdown_cell(row.detail, SENTENCE_CHARS)}" for row, _ in rows]
     shown += [f"- to produce it: {markdown_code(command, SENTENCE_CHARS)}" for command in answer.commands]
     verdict = {
         "word": answer.word.value,
-        "outcome": "pass" if answer.word is Word.PASS and not answer.under_break_glass else "fail",
+        "outcome": "pass" if answer.word is VerdictWord.PASS and not answer.under_break_glass else "fail",
         "exit_code": answer.exit_code,
         "blocks": answer.exit_code != 0,
     }
@@ -116,7 +116,7 @@ def outcome_of(answer: Answer) -> Outcome:
             "schema": RESULT_SCHEMA,
             "verdict": verdict,
             "headline": answer.headline,
-            "reasons": [{"code": row.code, "told": row.told, "remedy": code.remedy} for row, code in rows],
+            "reasons": [{"code": row.code, "detail": row.detail, "remedy": code.remedy} for row, code in rows],
             "commands": list(answer.commands),
             "break_glass": answer.under_break_glass,
             "error": None,

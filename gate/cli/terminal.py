@@ -17,7 +17,7 @@ from gate.process import CancelToken
 from gate.render.escape import plain, runner_safe
 
 
-def say(text: str) -> None:
+def records(text: str) -> None:
     """Write a result to stdout; what can't be written there is lost, and the exit code stays what it is."""
     _write(sys.stdout, text)
 

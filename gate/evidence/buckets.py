@@ -44,7 +44,7 @@ def fold_buckets(
     samples: Sequence[BucketSampled],
     buckets: Iterable[str],
     *,
-    wanted: int,
+    samples_requested: int,
     spacing_millis: int,
     seconds: float = limits.SAMPLE_SECONDS,
 ) -> Mapping[str, Bucket]:
@@ -53,7 +53,7 @@ def fold_buckets(
     The policy wants so many samples, their beginnings so far apart, and gives each source so many seconds.
     """
     ordered = in_order(samples)
-    doubts = tuple(_too_few_or_close(ordered, wanted, spacing_millis))
+    doubts = tuple(_too_few_or_close(ordered, samples_requested, spacing_millis))
     found = {}
     for name in sorted(set(buckets)):
         seen = tuple(read_sample(sample, name, seconds=seconds) for sample in ordered)
@@ -86,10 +86,10 @@ def bucket_of(
     )
 
 
-def _too_few_or_close(samples: Sequence[BucketSampled], wanted: int, spacing_millis: int) -> Iterator[str]:
+def _too_few_or_close(samples: Sequence[BucketSampled], samples_requested: int, spacing_millis: int) -> Iterator[str]:
     """What keeps the samples from showing a bucket over the time that the policy wants."""
-    if len(samples) < wanted:
-        yield f"{len(samples)} of {wanted} samples were taken"
+    if len(samples) < samples_requested:
+        yield f"{len(samples)} of {samples_requested} samples were taken"
     for one, other in pairwise(samples):
         apart = _millis_between(one.began_at, other.began_at)
         if apart is None or apart < spacing_millis * limits.SPACING_TOLERANCE:

@@ -22,7 +22,7 @@ from gate.evidence.store_identity import fold_store
 from gate.evidence.store_log import STORE_LOG, fold_drives, fold_store_log
 from gate.evidence.stored_objects import fold_uploads
 from gate.evidence.tofu_state import fold_state
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Claim, Label, Phase, Truth
 from gate.model.bodies import Body, References
 from gate.model.captures import DiskLook, DiskSeen, EventsSeen, PreviousLogSeen, ReplicaCanaries, StoreLogRead
@@ -44,10 +44,10 @@ _NOT_FOUND = 404
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tape:
+class JournalLog:
     """A journal as read: its entries up to the tear, and whether there was one."""
 
-    entries: tuple[say.Entry, ...]
+    entries: tuple[records.Entry, ...]
     torn: bool
 
     def of(self, kind: type[_T]) -> list[_T]:
@@ -59,65 +59,72 @@ class Tape:
         return [(entry.at, entry.record) for entry in self.entries if isinstance(entry.record, kind)]
 
 
-def fold(tape: Tape, captures: Captures) -> Facts:
+def fold(journal_log: JournalLog, captures: Captures) -> Facts:
     """The facts of a run. Raises `ForeignTextError` when the journal does not begin with ``run-started``."""
-    first = tape.entries[0].record if tape.entries else None
-    if not isinstance(first, say.RunStarted):
+    first = journal_log.entries[0].record if journal_log.entries else None
+    if not isinstance(first, records.RunStarted):
         message = "the journal does not begin with a run-started record: this is no evidence folder"
         raise ForeignTextError(message)
-    journal = _journal(tape, captures)
-    tape = replace(tape, entries=origin_entries(tape.entries))
-    caches = tuple(_caches(tape))
-    tape = replace(tape, entries=upstream_entries(tape.entries, first.policy, caches))
-    push = fold_push(_pushes(tape, captures))
-    bodies = tuple(_bodies(tape, push, {cache.name: cache.public_key for cache in caches}))
+    journal = _journal(journal_log, captures)
+    journal_log = replace(journal_log, entries=origin_entries(journal_log.entries))
+    caches = tuple(_caches(journal_log))
+    journal_log = replace(journal_log, entries=upstream_entries(journal_log.entries, first.policy, caches))
+    push = fold_push(_pushes(journal_log, captures))
+    bodies = tuple(_bodies(journal_log, push, {cache.name: cache.public_key for cache in caches}))
     server_log, canaries, replicas = fold_server_log(
         _chunks(captures, SERVER_LOG),
-        tape.entries,
-        failures_of(tape.entries, push, bodies),
+        journal_log.entries,
+        failures_of(journal_log.entries, push, bodies),
         cut=_cut(journal, SERVER_LOG),
     )
     phases = {
-        phase: replace(_phase(tape, phase, first.policy, canaries.get(phase)), replicas=replicas.get(phase, ()))
+        phase: replace(_phase(journal_log, phase, first.policy, canaries.get(phase)), replicas=replicas.get(phase, ()))
         for phase in (Phase.PRE, Phase.POST)
     }
-    builds = tape.of(say.BuildFacts)
+    builds = journal_log.of(records.BuildFacts)
     return Facts(
         run=first.run,
-        started_at=tape.entries[0].at,
-        ended_at=tape.entries[-1].at,
-        subject=_subject(first, caches, tape, phases),
+        started_at=journal_log.entries[0].at,
+        ended_at=journal_log.entries[-1].at,
+        subject=_subject(first, caches, journal_log, phases),
         policy=first.policy,
         tools=first.tools,
-        stages=_stages(tape),
+        stages=_stages(journal_log),
         pre=phases[Phase.PRE],
         during=fold_during(
-            [record for record in tape.of(say.BucketSampled) if record.phase is Phase.DURING],
-            tape.timed(say.ChildEnded),
-            tape.timed(say.StageMark),
+            [record for record in journal_log.of(records.BucketSampled) if record.phase is Phase.DURING],
+            journal_log.timed(records.ChildEnded),
+            journal_log.timed(records.StageMark),
             first.policy.buckets,
             (attempt.label for attempt in push.attempts if attempt.started),
             seconds=first.policy.sample_deadline,
-            disks=tuple(record.disk for record in tape.of(DiskLook) if record.phase is Phase.DURING),
+            disks=tuple(record.disk for record in journal_log.of(DiskLook) if record.phase is Phase.DURING),
         ),
         post=phases[Phase.POST],
-        build=fold_build(builds[-1] if builds else None, _child(tape, BUILD_CHILD), _chunks(captures, BUILD_LOG)),
+        build=fold_build(
+            builds[-1] if builds else None, _child(journal_log, BUILD_CHILD), _chunks(captures, BUILD_LOG)
+        ),
         push=push,
         bodies=bodies,
         server_log=server_log,
         controls=tuple(
             Control(name=record.name, expected=record.expected, got=record.got, fired=record.fired)
-            for record in tape.of(say.ControlTried)
+            for record in journal_log.of(records.ControlTried)
         ),
         coverage=fold_coverage(push, bodies),
-        uploads=fold_uploads(tape.of(say.UploadsSeen)),
-        store=fold_store(tape.entries, first.policy.buckets),
-        references=tuple(_references(tape, push, {cache.name: cache.public_key for cache in caches})),
+        uploads=fold_uploads(journal_log.of(records.UploadsSeen)),
+        store=fold_store(journal_log.entries, first.policy.buckets),
+        references=tuple(_references(journal_log, push, {cache.name: cache.public_key for cache in caches})),
         journal=journal,
-        store_log=fold_store_log(tape.of(StoreLogRead), _chunks(captures, STORE_LOG), cut=_cut(journal, STORE_LOG)),
-        machine=fold_machine(tape.of(ToolsFound), tape.of(NixRead), tape.of(NixConfigSeen)),
+        store_log=fold_store_log(
+            journal_log.of(StoreLogRead), _chunks(captures, STORE_LOG), cut=_cut(journal, STORE_LOG)
+        ),
+        machine=fold_machine(journal_log.of(ToolsFound), journal_log.of(NixRead), journal_log.of(NixConfigSeen)),
         incident=fold_incident(
-            tape.of(DiskSeen), tape.of(EventsSeen), tape.of(PreviousLogSeen), _chunks(captures, PREVIOUS_LOG)
+            journal_log.of(DiskSeen),
+            journal_log.of(EventsSeen),
+            journal_log.of(PreviousLogSeen),
+            _chunks(captures, PREVIOUS_LOG),
         ),
         capture=first.capture,
     )
@@ -131,35 +138,35 @@ def _last_by(records: Sequence[_T], key: Callable[[_T], str]) -> list[_T]:
     return list({key(record): record for record in records}.values())
 
 
-def _child(tape: Tape, name: str) -> say.ChildEnded | None:
-    return next((child for child in reversed(tape.of(say.ChildEnded)) if child.name == name), None)
+def _child(journal_log: JournalLog, name: str) -> records.ChildEnded | None:
+    return next((child for child in reversed(journal_log.of(records.ChildEnded)) if child.name == name), None)
 
 
-def _journal(tape: Tape, captures: Captures) -> JournalFacts:
+def _journal(journal_log: JournalLog, captures: Captures) -> JournalFacts:
     closed = tuple(
         Captured(
             name=record.name, bytes=record.bytes, sha256=record.sha256, cut=record.cut, redactions=record.redactions
         )
-        for record in tape.of(say.CaptureClosed)
+        for record in journal_log.of(records.CaptureClosed)
     )
-    stopped = tape.of(say.RunStopped)
-    cancelled = tape.of(say.Cancelled)
+    stopped = journal_log.of(records.RunStopped)
+    cancelled = journal_log.of(records.Cancelled)
     return JournalFacts(
-        records=len(tape.entries),
-        complete=isinstance(tape.entries[-1].record, say.RunComplete),
-        torn=tape.torn,
+        records=len(journal_log.entries),
+        complete=isinstance(journal_log.entries[-1].record, records.RunComplete),
+        torn=journal_log.torn,
         stopped=Stopped(code=stopped[0].code, reason=stopped[0].reason) if stopped else None,
         cancelled=cancelled[0].reason if cancelled else None,
-        troubles=tuple(f"{record.stage}: {record.message}" for record in tape.of(say.Trouble)),
+        troubles=tuple(f"{record.stage}: {record.message}" for record in journal_log.of(records.Trouble)),
         captures=closed,
-        missing_captures=tuple(sorted(_unclosed(tape, closed, captures))),
-        disorder=disorder(tape.entries),
-        clock_jump_millis=clock_jump_millis(tape.entries),
+        missing_captures=tuple(sorted(_unclosed(journal_log, closed, captures))),
+        disorder=disorder(journal_log.entries),
+        clock_jump_millis=clock_jump_millis(journal_log.entries),
     )
 
 
-def _unclosed(tape: Tape, closed: Sequence[Captured], captures: Captures) -> set[str]:
-    named = {child.capture for child in tape.of(say.ChildEnded) if child.capture is not None}
+def _unclosed(journal_log: JournalLog, closed: Sequence[Captured], captures: Captures) -> set[str]:
+    named = {child.capture for child in journal_log.of(records.ChildEnded) if child.capture is not None}
     names = {capture.name for capture in closed}
     altered = {capture.name for capture in closed if capture.name in captures and not _is_as_closed(capture, captures)}
     return (named - names) | (names - set(captures)) | (set(captures) - names) | altered
@@ -178,44 +185,44 @@ def _cut(journal: JournalFacts, name: str) -> bool:
     return any(capture.cut for capture in journal.captures if capture.name == name)
 
 
-def _pushes(tape: Tape, captures: Captures) -> list[PushSeen]:
+def _pushes(journal_log: JournalLog, captures: Captures) -> list[PushSeen]:
     """Every publication, in the order of their pushes; those that were never pushed come last."""
-    order = {child.name: number for number, child in enumerate(tape.of(say.ChildEnded))}
-    asked = {record.label: record for record in tape.of(say.MissingAsked)}
-    cut = {record.name for record in tape.of(say.CaptureClosed) if record.cut}
+    order = {child.name: number for number, child in enumerate(journal_log.of(records.ChildEnded))}
+    asked = {record.label: record for record in journal_log.of(records.MissingAsked)}
+    cut = {record.name for record in journal_log.of(records.CaptureClosed) if record.cut}
     return [
         PushSeen(
             push_set=record,
-            asked=asked.get(record.label),
-            ended=_child(tape, child_name(record.label)),
+            missing_asked=asked.get(record.label),
+            ended=_child(journal_log, child_name(record.label)),
             log=_chunks(captures, capture_name(record.label)) or (),
             cut=capture_name(record.label) in cut,
         )
         for record in sorted(
-            _last_by(tape.of(say.PushSetKnown), lambda record: record.label.value),
+            _last_by(journal_log.of(records.PushSetKnown), lambda record: record.label.value),
             key=lambda record: (order.get(child_name(record.label), len(order)), list(Label).index(record.label)),
         )
     ]
 
 
-def _references(tape: Tape, push: Push, keys: Mapping[str, str | None]) -> Iterable[References]:
+def _references(journal_log: JournalLog, push: Push, keys: Mapping[str, str | None]) -> Iterable[References]:
     """Those of each publication that was begun."""
     begun = {attempt.label for attempt in push.attempts if attempt.started}
-    plans = {record.label: record for record in tape.of(say.PushSetKnown)}
-    known = {record.label: record for record in tape.of(say.ReferencesKnown)}
+    plans = {record.label: record for record in journal_log.of(records.PushSetKnown)}
+    known = {record.label: record for record in journal_log.of(records.ReferencesKnown)}
     for label in (label for label in Label if label in begun):
-        looks = [look for look in tape.of(say.ReferenceLooked) if look.label is label]
+        looks = [look for look in journal_log.of(records.ReferenceLooked) if look.label is label]
         own_key = key_name(keys.get(plans[label].cache) or "")
         yield fold_references(plans[label], known.get(label), looks, own_key=own_key)
 
 
-def _bodies(tape: Tape, push: Push, keys: Mapping[str, str | None]) -> Iterable[Body]:
-    reads: dict[tuple[Label, str], list[tuple[str, say.BodyRead]]] = {}
-    for at, read in tape.timed(say.BodyRead):
+def _bodies(journal_log: JournalLog, push: Push, keys: Mapping[str, str | None]) -> Iterable[Body]:
+    reads: dict[tuple[Label, str], list[tuple[str, records.BodyRead]]] = {}
+    for at, read in journal_log.timed(records.BodyRead):
         reads.setdefault((read.label, read.store_path), []).append((at, read))
-    sets = {record.label: record for record in tape.of(say.PushSetKnown)}
+    sets = {record.label: record for record in journal_log.of(records.PushSetKnown)}
     facts = {(label, path.store_path): path for label, record in sets.items() for path in record.paths}
-    at_origin = [read for read in tape.of(say.BodyRead) if read.at_origin]
+    at_origin = [read for read in journal_log.of(records.BodyRead) if read.at_origin]
     origin_known = any(read.narinfo.ok and f"StorePath: {read.store_path}\n" in read.narinfo.body for read in at_origin)
     for path in push.paths:
         if path.claim is not Claim.IN_UPSTREAM:
@@ -231,17 +238,17 @@ def _bodies(tape: Tape, push: Push, keys: Mapping[str, str | None]) -> Iterable[
             yield fold_body(expected, reads.get((path.label, path.store_path), ()))
 
 
-def _caches(tape: Tape) -> Iterable[CacheFacts]:
+def _caches(journal_log: JournalLog) -> Iterable[CacheFacts]:
     """Each cache as it described itself; one that did so in two ways, before and after, is not the one it was."""
     told: dict[str, list[CacheFacts]] = {}
-    for record in tape.of(say.CacheConfigSeen):
+    for record in journal_log.of(records.CacheConfigSeen):
         told.setdefault(record.cache, []).append(cache_facts(record))
     for cache, rows in told.items():
         same = all(row == rows[0] for row in rows)
         yield rows[0] if same else _unidentified(cache, "its descriptions in this run differ")
 
 
-def cache_facts(record: say.CacheConfigSeen) -> CacheFacts:
+def cache_facts(record: records.CacheConfigSeen) -> CacheFacts:
     """A cache by its own description, or why that could not be read."""
     answer = record.answer
     note = answer.error or f"HTTP {answer.status}"
@@ -277,16 +284,16 @@ def _unidentified(cache: str, note: str) -> CacheFacts:
     )
 
 
-def _phase(tape: Tape, phase: Phase, policy: Policy, canary: Canary | None) -> PhaseFacts:
-    samples = [record for record in tape.of(say.BucketSampled) if record.phase is phase]
+def _phase(journal_log: JournalLog, phase: Phase, policy: Policy, canary: Canary | None) -> PhaseFacts:
+    samples = [record for record in journal_log.of(records.BucketSampled) if record.phase is phase]
     buckets = fold_buckets(
-        samples, policy.buckets, wanted=policy.samples, spacing_millis=round(policy.sample_spacing * 1000)
+        samples, policy.buckets, samples_requested=policy.samples, spacing_millis=round(policy.sample_spacing * 1000)
     )
-    states = [record for record in tape.of(say.StateSeen) if record.phase is phase]
+    states = [record for record in journal_log.of(records.StateSeen) if record.phase is phase]
     return PhaseFacts(
         buckets=buckets,
         pace=fold_pace(samples, buckets),
-        slow=tuple(_slow(tape.entries, phase)),
+        slow=tuple(_slow(journal_log.entries, phase)),
         drives=fold_drives(samples),
         state=fold_state(states[-1]) if states else None,
         workloads=tuple(
@@ -301,28 +308,30 @@ def _phase(tape: Tape, phase: Phase, policy: Policy, canary: Canary | None) -> P
                 listening=record.listening,
                 owner=record.owner,
             )
-            for record in tape.of(say.WorkloadSeen)
+            for record in journal_log.of(records.WorkloadSeen)
             if record.phase is phase
         ),
         canary=canary,
-        disks=tuple(record.disk for record in tape.of(DiskLook) if record.phase is phase),
-        replicas_error=next((look.error for look in reversed(tape.of(ReplicaCanaries)) if look.phase is phase), ""),
+        disks=tuple(record.disk for record in journal_log.of(DiskLook) if record.phase is phase),
+        replicas_error=next(
+            (look.error for look in reversed(journal_log.of(ReplicaCanaries)) if look.phase is phase), ""
+        ),
     )
 
 
-def _slow(entries: Sequence[say.Entry], phase: Phase) -> Iterable[SlowAnswer]:
+def _slow(entries: Sequence[records.Entry], phase: Phase) -> Iterable[SlowAnswer]:
     """Answers of the store beside the samples that took longer than it takes RustFS to give up a disk operation."""
     for entry in entries:
         record = entry.record
-        if isinstance(record, say.StateSeen | say.UploadsSeen) and record.phase is phase:
+        if isinstance(record, records.StateSeen | records.UploadsSeen) and record.phase is phase:
             for answer in answers_in(record):
                 if answer.millis > limits.STORE_SLOW_SECONDS * 1000:
                     yield SlowAnswer(source=record.kind, at=entry.at, millis=answer.millis)
 
 
-def _stages(tape: Tape) -> tuple[Stage, ...]:
+def _stages(journal_log: JournalLog) -> tuple[Stage, ...]:
     rows: dict[str, Stage] = {}
-    for at, mark in tape.timed(say.StageMark):
+    for at, mark in journal_log.timed(records.StageMark):
         old = rows.get(mark.name)
         rows[mark.name] = Stage(
             name=mark.name,
@@ -335,12 +344,15 @@ def _stages(tape: Tape) -> tuple[Stage, ...]:
 
 
 def _subject(
-    first: say.RunStarted, caches: tuple[CacheFacts, ...], tape: Tape, phases: Mapping[Phase, PhaseFacts]
+    first: records.RunStarted,
+    caches: tuple[CacheFacts, ...],
+    journal_log: JournalLog,
+    phases: Mapping[Phase, PhaseFacts],
 ) -> Subject:
-    profile = [record for record in tape.of(say.PushSetKnown) if record.label is Label.PROFILE]
-    answers = [record.answer for record in tape.of(say.CacheConfigSeen)]
-    answers += [record.answer for record in tape.of(say.MissingAsked)]
-    answers += [read.narinfo for read in tape.of(say.BodyRead) if not read.at_origin]
+    profile = [record for record in journal_log.of(records.PushSetKnown) if record.label is Label.PROFILE]
+    answers = [record.answer for record in journal_log.of(records.CacheConfigSeen)]
+    answers += [record.answer for record in journal_log.of(records.MissingAsked)]
+    answers += [read.narinfo for read in journal_log.of(records.BodyRead) if not read.at_origin]
     networks = (network_before(answer.headers) for answer in answers)
     return Subject(
         commit=first.run.commit,
@@ -355,7 +367,7 @@ def _subject(
     )
 
 
-def push_set_digest(push_set: say.PushSetKnown) -> str:
+def push_set_digest(push_set: records.PushSetKnown) -> str:
     """sha256, in hex, over ``<store path> <NarHash>`` lines in sorted order."""
     lines = sorted(f"{path.store_path} {path.nar_hash}\n" for path in push_set.paths)
     return sha256("".join(lines).encode()).hexdigest()

@@ -7,7 +7,7 @@ from typing import Final
 from gate import limits
 from gate.evidence.log_join import moment
 from gate.evidence.pushes import child_name
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label, Phase
 from gate.model.captures import DiskLook, ReplicaCanaries, StoreLogRead
 from gate.model.machine import NixConfigSeen
@@ -16,45 +16,49 @@ from gate.model.policy import Policy
 # Each kind, and what tells two of it apart. Reads of bodies, descriptions of caches, and looks for references and for
 # open uploads may come again, and each job of a split run names its programs: all are folded.
 _TOLD_BY: Final[dict[type, tuple[str, ...]]] = {
-    say.RunStarted: (),
-    say.RunComplete: (),
-    say.BuildFacts: (),
+    records.RunStarted: (),
+    records.RunComplete: (),
+    records.BuildFacts: (),
     NixConfigSeen: (),
-    say.StateSeen: ("phase",),
-    say.LogCanarySent: ("phase",),
-    say.WorkloadSeen: ("phase", "role", "place"),
-    say.BucketSampled: ("phase", "number"),
-    say.ControlTried: ("name",),
-    say.PushSetKnown: ("label",),
-    say.ReferencesKnown: ("label",),
-    say.MissingAsked: ("label",),
-    say.ChildEnded: ("name",),
-    say.CanaryObject: (),
-    say.CaptureClosed: ("name",),
+    records.StateSeen: ("phase",),
+    records.LogCanarySent: ("phase",),
+    records.WorkloadSeen: ("phase", "role", "place"),
+    records.BucketSampled: ("phase", "number"),
+    records.ControlTried: ("name",),
+    records.PushSetKnown: ("label",),
+    records.ReferencesKnown: ("label",),
+    records.MissingAsked: ("label",),
+    records.ChildEnded: ("name",),
+    records.CanaryObject: (),
+    records.CaptureClosed: ("name",),
     ReplicaCanaries: ("phase",),
     StoreLogRead: (),
 }
 
 
-def doubled(records: Sequence[say.Record]) -> Iterator[str]:
+def doubled(rows: Sequence[records.Record]) -> Iterator[str]:
     """A sentence for each record that stands a second time."""
     seen = set()
-    for record in records:
+    for record in rows:
         fields = _TOLD_BY.get(type(record))
         if fields is None:
             continue
         told = (record.kind, *(str(getattr(record, name)) for name in fields))
         if told in seen:
-            yield f"{told[1]} ran more than once" if isinstance(record, say.ChildEnded) else f"twice: {' '.join(told)}"
+            yield (
+                f"{told[1]} ran more than once"
+                if isinstance(record, records.ChildEnded)
+                else f"twice: {' '.join(told)}"
+            )
         seen.add(told)
 
 
 PHASED = (  # what is seen before and after, and says of which it is
-    say.BucketSampled,
-    say.StateSeen,
-    say.WorkloadSeen,
-    say.UploadsSeen,
-    say.LogCanarySent,
+    records.BucketSampled,
+    records.StateSeen,
+    records.WorkloadSeen,
+    records.UploadsSeen,
+    records.LogCanarySent,
     ReplicaCanaries,
     DiskLook,
 )
@@ -63,7 +67,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PUSHES = frozenset(child_name(label) for label in Label)
 
 
-def clock_jump_millis(entries: Sequence[say.Entry]) -> int:
+def clock_jump_millis(entries: Sequence[records.Entry]) -> int:
     """By how much the clock of the day moved against the steady one: a step, or a machine that slept.
 
     ``at`` and ``mono_millis`` of each entry are of one moment, so their difference stays as it was at the first entry.
@@ -72,15 +76,15 @@ def clock_jump_millis(entries: Sequence[say.Entry]) -> int:
     return max(apart, default=0) - min(apart, default=0)
 
 
-def disorder(entries: Sequence[say.Entry]) -> tuple[str, ...]:
+def disorder(entries: Sequence[records.Entry]) -> tuple[str, ...]:
     """A sentence for each thing that stands where it proves nothing, by sequence and not by time."""
     return tuple(dict.fromkeys(_disorder(entries)))
 
 
-def _disorder(entries: Sequence[say.Entry]) -> Iterator[str]:
+def _disorder(entries: Sequence[records.Entry]) -> Iterator[str]:
     rows = [entry.record for entry in entries]
-    ended = [place for place, row in enumerate(rows) if isinstance(row, say.ChildEnded) and row.name in _PUSHES]
-    planned = next((place for place, row in enumerate(rows) if isinstance(row, say.PushSetKnown)), len(rows))
+    ended = [place for place, row in enumerate(rows) if isinstance(row, records.ChildEnded) and row.name in _PUSHES]
+    planned = next((place for place, row in enumerate(rows) if isinstance(row, records.PushSetKnown)), len(rows))
     yield from doubled(rows)
     yield from _around_pushes(rows)
     yield from _untimely(entries)
@@ -94,10 +98,10 @@ def _disorder(entries: Sequence[say.Entry]) -> Iterator[str]:
             yield "the store's log was read before the end of a push"
 
 
-def _untimely(entries: Sequence[say.Entry]) -> Iterator[str]:
+def _untimely(entries: Sequence[records.Entry]) -> Iterator[str]:
     """Samples whose own times are not those of their place in the journal: what they say of their spacing is void."""
     for entry in entries:
-        if not isinstance(entry.record, say.BucketSampled):
+        if not isinstance(entry.record, records.BucketSampled):
             continue
         ended, written = moment(entry.record.ended_at), moment(entry.at)
         late = None if ended is None or written is None else (written - ended).total_seconds()
@@ -108,17 +112,17 @@ def _untimely(entries: Sequence[say.Entry]) -> Iterator[str]:
             )
 
 
-def _around_pushes(rows: Sequence[say.Record]) -> Iterator[str]:
+def _around_pushes(rows: Sequence[records.Record]) -> Iterator[str]:
     """What was asked or read on the wrong side of a push, or of another cache than the policy's."""
-    places = {row.name: place for place, row in enumerate(rows) if isinstance(row, say.ChildEnded)}
-    policy = next((row.policy for row in rows if isinstance(row, say.RunStarted)), None)
+    places = {row.name: place for place, row in enumerate(rows) if isinstance(row, records.ChildEnded)}
+    policy = next((row.policy for row in rows if isinstance(row, records.RunStarted)), None)
     for place, row in enumerate(rows):
-        if not isinstance(row, say.PushSetKnown | say.MissingAsked | say.BodyRead):
+        if not isinstance(row, records.PushSetKnown | records.MissingAsked | records.BodyRead):
             continue
         end = places.get(child_name(row.label))
-        if end is not None and isinstance(row, say.BodyRead) and place < end:
+        if end is not None and isinstance(row, records.BodyRead) and place < end:
             yield f"a body of the {row.label.value} was read before the end of its push"
-        if end is not None and isinstance(row, say.MissingAsked) and end < place:
+        if end is not None and isinstance(row, records.MissingAsked) and end < place:
             yield f"what the cache lacks of the {row.label.value} was asked after its push"
         if policy is not None and row.cache != _cache_of(policy, row.label):
             yield f"a record of kind {row.kind} of the {row.label.value} is of another cache than the policy's"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.evidence.codec import START, read_entry
-from gate.evidence.fold import Tape
+from gate.evidence.fold import JournalLog
 
 if TYPE_CHECKING:
     from gate.model.records import Entry
@@ -19,7 +19,7 @@ _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASC
 _YEARS: Final = range(1971, 9999)  # a journal of other years is none of ours, and Python's dates end
 
 
-def read_chain(lines: Iterable[bytes]) -> Tape:
+def read_chain(lines: Iterable[bytes]) -> JournalLog:
     """The entries up to the first line that is torn, is no entry, or does not follow the one before."""
     entries: list[Entry] = []
     prev = START
@@ -29,10 +29,10 @@ def read_chain(lines: Iterable[bytes]) -> Tape:
         except ForeignTextError:
             entry = None
         if entry is None or entry.prev != prev or entry.seq != len(entries) or not _is_time(entry.at):
-            return Tape(entries=tuple(entries), torn=True)
+            return JournalLog(entries=tuple(entries), torn=True)
         entries.append(entry)
         prev = sha256(line).hexdigest()
-    return Tape(entries=tuple(entries), torn=False)
+    return JournalLog(entries=tuple(entries), torn=False)
 
 
 def _is_time(text: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Final, Literal
 from gate import limits
 from gate.evidence.bodies import WHOLE
 from gate.evidence.pushes import child_name
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Claim, Label
 from gate.model.bodies import Body
 from gate.model.document import NearFailure, Skew
@@ -55,7 +55,7 @@ def moment(at: str | None) -> datetime | None:
     return found if found.tzinfo is not None else None
 
 
-def failures_of(entries: Iterable[say.Entry], push: Push, bodies: Iterable[Body]) -> tuple[Failure, ...]:
+def failures_of(entries: Iterable[records.Entry], push: Push, bodies: Iterable[Body]) -> tuple[Failure, ...]:
     """Every failed path, failed read and unanswered question of the run.
 
     Attic logs an error of an upload when it answers (attic b7c9056 server/src/error.rs), and the client prints it then:
@@ -76,18 +76,18 @@ def failures_of(entries: Iterable[say.Entry], push: Push, bodies: Iterable[Body]
         ended, record = moment(entry.at), entry.record
         if ended is None:
             continue
-        if isinstance(record, say.ChildEnded):
+        if isinstance(record, records.ChildEnded):
             own = moment(record.ended_at)
             ended = ended if own is None else min(own, ended)
             found += [_failed_push(path, ended, record.millis) for path in failed.get(record.name, ())]
-        elif isinstance(record, say.BodyRead):
+        elif isinstance(record, records.BodyRead):
             read = (record.label, record.store_path, record.attempt, record.again_after_post, record.at_origin)
             if read in bad:
                 began = _before(ended, record.narinfo.millis + (record.nar.millis if record.nar else 0))
                 found.append(
                     Failure(what="read", began=began, ended=ended, label=record.label, store_path=record.store_path)
                 )
-        elif isinstance(record, say.MissingAsked | say.CacheConfigSeen) and _failed(record.answer):
+        elif isinstance(record, records.MissingAsked | records.CacheConfigSeen) and _failed(record.answer):
             found.append(Failure(what="ask", began=_before(ended, record.answer.millis), ended=ended))
     return tuple(found)
 
@@ -108,11 +108,11 @@ def _before(ended: datetime, millis: int) -> datetime:
         return ended
 
 
-def _failed(answer: say.HttpAnswer) -> bool:
+def _failed(answer: records.HttpAnswer) -> bool:
     return answer.status is None or answer.status >= _SERVER_ERROR
 
 
-def measure_skew(canaries: Iterable[tuple[say.Entry, LogEvent]]) -> Skew | None:
+def measure_skew(canaries: Iterable[tuple[records.Entry, LogEvent]]) -> Skew | None:
     """By how much the server's clock is ahead, from what it logged of canaries that were answered when the entry says.
 
     Each canary was logged between our asking and its answer, which bounds the difference from both sides. Where the
@@ -121,7 +121,7 @@ def measure_skew(canaries: Iterable[tuple[say.Entry, LogEvent]]) -> Skew | None:
     bounds: list[tuple[int, int]] = []
     for entry, event in canaries:
         answered, logged = moment(entry.at), moment(event.at)
-        if isinstance(entry.record, say.LogCanarySent) and answered is not None and logged is not None:
+        if isinstance(entry.record, records.LogCanarySent) and answered is not None and logged is not None:
             ahead = round((logged - answered).total_seconds() * 1000)
             bounds.append((ahead, ahead + entry.record.answer.millis))
     if not bounds:

@@ -27,7 +27,7 @@ class PushSeen:
     """All that the journal and the capture tell of one publication; ``ended`` is None when no push was begun."""
 
     push_set: PushSetKnown
-    asked: MissingAsked | None
+    missing_asked: MissingAsked | None
     ended: ChildEnded | None
     log: Iterable[bytes]
     cut: bool
@@ -117,7 +117,7 @@ def _attempt(seen: PushSeen, report: PushReport, paths: Sequence[PushPath]) -> P
         foreign=report.foreign,
         unread_lines=report.unread_lines,
         cut=seen.cut,
-        missing_asked=_asked(seen.asked),
+        missing_asked=_asked(seen.missing_asked),
         counts=count(paths),
     )
 
@@ -147,7 +147,7 @@ def fresh_before(push_set: PushSetKnown, asked: MissingAsked | None) -> int | No
 
 
 def _paths(seen: PushSeen, report: PushReport, failures: Mapping[str, int | None]) -> tuple[PushPath, ...]:
-    missing = missing_hashes(seen.asked)
+    missing = missing_hashes(seen.missing_asked)
     lines = {line.store_path: line for line in report.lines}
     contradicted = {line.store_path for line in report.lines if line.error and line.error.code == CONTRADICTED}
     doubted = contradicted.union(report.doubted)

@@ -63,7 +63,7 @@ def _replica(replica: ReplicaCanary, endpoint: str, pods: Mapping[str, frozenset
     note = replica.error or ("" if replica.nonce else ONLY_ONE)
     return ReplicaLog(
         pod=replica.pod,
-        way=replica.way,
+        route=replica.route,
         answered=replica.answered,
         logged=Truth.UNKNOWN if pods is None else _logged(replica, endpoint, pods),
         note=note,

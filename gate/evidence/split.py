@@ -10,11 +10,11 @@ from typing import Final
 from gate.errors import ForeignTextError
 from gate.evidence.bodies import WHOLE, Expected, fold_body
 from gate.evidence.codec import canonical, entry_line, read_part
-from gate.evidence.fold import BUILD_LOG, Captures, Tape, cache_facts, fold
+from gate.evidence.fold import BUILD_LOG, Captures, JournalLog, cache_facts, fold
 from gate.evidence.journal_order import PHASED, clock_jump_millis
 from gate.evidence.journal_reader import lines_of, read_chain
 from gate.evidence.pushes import capture_name
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Claim, Label
 from gate.model.captures import StoreLogRead
 from gate.model.document import PART_SCHEMA, Facts, ManifestEntry, PartDocument
@@ -58,13 +58,13 @@ def policy_digest(policy: Policy) -> str:
     return sha256(canonical(Policy, policy)).hexdigest()
 
 
-def part_document(tape: Tape, manifest: Sequence[ManifestEntry]) -> PartDocument:
+def part_document(journal_log: JournalLog, manifest: Sequence[ManifestEntry]) -> PartDocument:
     """The document of a part, from its journal and the list of its files.
 
     Raises `ForeignTextError` for a journal that is no part's, or that holds what no part of ours writes.
     """
-    started, begun = head(tape)
-    for entry in tape.entries:
+    started, begun = head(journal_log)
+    for entry in journal_log.entries:
         _refuse_odd(entry)
     for row in manifest:
         if row.name != JOURNAL and (row.name in PUBLISHED_LOGS) != (begun.part == PUBLISH):
@@ -77,17 +77,17 @@ def part_document(tape: Tape, manifest: Sequence[ManifestEntry]) -> PartDocument
         policy=policy_digest(started.policy),
         tools=started.tools,
         previous=begun.previous,
-        started_at=tape.entries[0].at,
-        ended_at=tape.entries[-1].at,
-        records=len(tape.entries),
-        complete=isinstance(tape.entries[-1].record, RunComplete) and not tape.torn,
+        started_at=journal_log.entries[0].at,
+        ended_at=journal_log.entries[-1].at,
+        records=len(journal_log.entries),
+        complete=isinstance(journal_log.entries[-1].record, RunComplete) and not journal_log.torn,
         manifest=tuple(sorted(manifest, key=lambda row: row.name)),
     )
 
 
-def head(tape: Tape) -> tuple[RunStarted, PartBegun]:
+def head(journal_log: JournalLog) -> tuple[RunStarted, PartBegun]:
     """The first two records of a part. Raises `ForeignTextError` where they are others."""
-    records = [entry.record for entry in tape.entries[:2]]
+    records = [entry.record for entry in journal_log.entries[:2]]
     if len(records) == 2 and isinstance(records[0], RunStarted) and isinstance(records[1], PartBegun):  # noqa: PLR2004  the two
         return records[0], records[1]
     message = "the journal does not begin with run-started and part: this is no part of a split run"
@@ -117,34 +117,34 @@ def _refuse_odd(entry: Entry) -> None:
 
 _UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 JOINED, MISSING, REJECTED = "joined", "missing", "rejected"
-_FRAME: Final = (say.RunStarted, PartBegun, say.RunComplete)
-_ANYONE: Final = (ToolsFound, say.StageMark, say.Trouble, say.Cancelled, say.RunStopped)
+_FRAME: Final = (records.RunStarted, PartBegun, records.RunComplete)
+_ANYONE: Final = (ToolsFound, records.StageMark, records.Trouble, records.Cancelled, records.RunStopped)
 _PUBLISHING: Final = (
-    say.CacheConfigSeen,
-    say.BuildFacts,
-    say.ChildEnded,
-    say.PushSetKnown,
-    say.ReferencesKnown,
-    say.MissingAsked,
-    say.BodyRead,
+    records.CacheConfigSeen,
+    records.BuildFacts,
+    records.ChildEnded,
+    records.PushSetKnown,
+    records.ReferencesKnown,
+    records.MissingAsked,
+    records.BodyRead,
     NixConfigSeen,
     NixRead,
-    say.CaptureClosed,
+    records.CaptureClosed,
 )
 _MAY: Final[Mapping[str, tuple[type, ...]]] = {
-    PRE: (*PHASED, say.CacheConfigSeen, say.ControlTried, say.CaptureClosed, LogStood),
-    DURING: (say.BucketSampled,),
+    PRE: (*PHASED, records.CacheConfigSeen, records.ControlTried, records.CaptureClosed, LogStood),
+    DURING: (records.BucketSampled,),
     POST: (
         *PHASED,
-        say.CacheConfigSeen,
-        say.ControlTried,
-        say.CaptureClosed,
+        records.CacheConfigSeen,
+        records.ControlTried,
+        records.CaptureClosed,
         StoreLogRead,
-        say.PushSetKnown,
-        say.ReferencesKnown,
-        say.ReferenceLooked,
-        say.BodyRead,
-        say.CanaryObject,
+        records.PushSetKnown,
+        records.ReferencesKnown,
+        records.ReferenceLooked,
+        records.BodyRead,
+        records.CanaryObject,
     ),
     PUBLISH: _PUBLISHING,
 }
@@ -157,13 +157,13 @@ class Part:
 
     document: PartDocument
     digest: str
-    told: str | None
-    tape: Tape
+    job_digest: str | None
+    journal_log: JournalLog
 
 
-def is_joined(tape: Tape) -> bool:
+def is_joined(journal_log: JournalLog) -> bool:
     """Whether a journal is that of a joined run."""
-    return any(isinstance(entry.record, PartJoined | PartRejected) for entry in tape.entries)
+    return any(isinstance(entry.record, PartJoined | PartRejected) for entry in journal_log.entries)
 
 
 def journal_name(part: str) -> str:
@@ -176,17 +176,17 @@ def is_part(name: str) -> bool:
     return name in _JOURNALS
 
 
-def fold_any(tape: Tape, captures: Captures) -> Facts:
+def fold_any(journal_log: JournalLog, captures: Captures) -> Facts:
     """The facts of a run, joined or not.
 
     Raises `ForeignTextError` where the journal is none, or a part in the folder is not what the journal says of it.
     """
-    return _fold_joined(tape, captures) if is_joined(tape) else fold(tape, captures)
+    return _fold_joined(journal_log, captures) if is_joined(journal_log) else fold(journal_log, captures)
 
 
-def _fold_joined(tape: Tape, captures: Captures) -> Facts:
-    parts: dict[str, Part] = {record.part: read_joined(record, captures) for record in tape.of(PartJoined)}
-    if len(parts) != len(tape.of(PartJoined)):
+def _fold_joined(journal_log: JournalLog, captures: Captures) -> Facts:
+    parts: dict[str, Part] = {record.part: read_joined(record, captures) for record in journal_log.of(PartJoined)}
+    if len(parts) != len(journal_log.of(PartJoined)):
         message = "the journal joins two parts of one kind: this is no joined run of ours"
         raise ForeignTextError(message)
     files = {name: stream for name, stream in captures.items() if not is_part(name)}
@@ -195,18 +195,18 @@ def _fold_joined(tape: Tape, captures: Captures) -> Facts:
         message = f"{strange[0]} lies in the folder, and the journal joins no such part"
         raise ForeignTextError(message)
     kept = {name: _kept(part, parts) for name, part in parts.items()}
-    facts = fold(_one_tape(tape, parts, {name: entries for name, (entries, _) in kept.items()}), files)
+    facts = fold(_one_tape(journal_log, parts, {name: entries for name, (entries, _) in kept.items()}), files)
     complete = facts.journal.complete and all(part.document.complete for part in parts.values())
     return replace(
         facts,
         journal=replace(facts.journal, complete=complete, clock_jump_millis=_jump(parts)),
-        parts=tuple(_facts(tape, parts, {name: strays for name, (_, strays) in kept.items()})),
+        parts=tuple(_facts(journal_log, parts, {name: strays for name, (_, strays) in kept.items()})),
     )
 
 
 def _jump(parts: Mapping[str, Part]) -> int:
     """The worst of the parts' own: each has a steady clock of its own machine."""
-    return max((clock_jump_millis(part.tape.entries) for part in parts.values()), default=0)
+    return max((clock_jump_millis(part.journal_log.entries) for part in parts.values()), default=0)
 
 
 def read_joined(record: PartJoined, captures: Captures) -> Part:
@@ -219,11 +219,11 @@ def read_joined(record: PartJoined, captures: Captures) -> Part:
     document = read_part(stored)
     where = {row.name: name if row.name == JOURNAL else row.name for row in document.manifest}
     rows = [_measured(row, captures, where[row.name]) for row in document.manifest]
-    tape = read_chain(lines_of(captures[name]()))
-    if document.part != record.part or part_bytes(part_document(tape, rows)) != stored:
+    journal_log = read_chain(lines_of(captures[name]()))
+    if document.part != record.part or part_bytes(part_document(journal_log, rows)) != stored:
         message = f"the part {record.part} is not what its own journal and files give"
         raise ForeignTextError(message)
-    return Part(document=document, digest=record.digest, told=record.told, tape=tape)
+    return Part(document=document, digest=record.digest, job_digest=record.job_digest, journal_log=journal_log)
 
 
 def _measured(row: ManifestEntry, captures: Captures, name: str) -> ManifestEntry:
@@ -241,51 +241,51 @@ def _measured(row: ManifestEntry, captures: Captures, name: str) -> ManifestEntr
 # --- what is taken of a part ------------------------------------------------------------------------------------------
 
 
-def _kept(part: Part, parts: Mapping[str, Part]) -> tuple[list[say.Entry], tuple[str, ...]]:
+def _kept(part: Part, parts: Mapping[str, Part]) -> tuple[list[records.Entry], tuple[str, ...]]:
     """The entries of a part that are folded, and a sentence for each kind of record that it had no right to give."""
-    kept: list[say.Entry] = []
+    kept: list[records.Entry] = []
     strays: dict[str, None] = {}
     name = part.document.part
-    for entry in part.tape.entries:
+    for entry in part.journal_log.entries:
         record = entry.record
         if isinstance(record, _FRAME):
             continue
         why = _stray(name, record)
         if why is not None:
             strays[why] = None
-        elif isinstance(record, say.RunStopped):
+        elif isinstance(record, records.RunStopped):
             # Some stops count neither way: no job of a split run may say that after others have acted.
-            kept.append(replace(entry, record=say.Trouble(stage=name, message=f"stopped: {record.reason}")))
+            kept.append(replace(entry, record=records.Trouble(stage=name, message=f"stopped: {record.reason}")))
         elif name != PUBLISH or not _mere_claim(record, parts):
             kept.append(entry)
     strays |= dict.fromkeys(_contradictions(part, parts))
     return kept, tuple(strays)
 
 
-def _stray(part: str, record: say.Record) -> str | None:
+def _stray(part: str, record: records.Record) -> str | None:
     if not isinstance(record, (*_ANYONE, *_MAY[part])):
         return f"a record of kind {record.kind} is not the part {part}'s to give"
     if isinstance(record, PHASED) and record.phase.value != part:
         return f"a record of kind {record.kind} is of the phase {record.phase.value}, and not of {part}"
-    if isinstance(record, say.CaptureClosed) and (record.name in PUBLISHED_LOGS) != (part == PUBLISH):
+    if isinstance(record, records.CaptureClosed) and (record.name in PUBLISHED_LOGS) != (part == PUBLISH):
         return f"the capture {ascii(record.name)[:80]} is not the part {part}'s to give"
     return None
 
 
-def _mere_claim(record: say.Record, parts: Mapping[str, Part]) -> bool:
+def _mere_claim(record: records.Record, parts: Mapping[str, Part]) -> bool:
     """What the publishing job says to its own credit, and another job has to say.
 
     These are what it was told of the caches and of references, a plan that ``post`` has taken over, and reads that came
     back whole.
     """
-    if isinstance(record, say.PushSetKnown):
+    if isinstance(record, records.PushSetKnown):
         return POST in parts and record.label in _plans(parts[POST])
-    if isinstance(record, say.BodyRead):
+    if isinstance(record, records.BodyRead):
         return record.again_after_post or _came_whole(record, parts)
-    return isinstance(record, say.CacheConfigSeen | say.ReferencesKnown)
+    return isinstance(record, records.CacheConfigSeen | records.ReferencesKnown)
 
 
-def _came_whole(read: say.BodyRead, parts: Mapping[str, Part]) -> bool:
+def _came_whole(read: records.BodyRead, parts: Mapping[str, Part]) -> bool:
     plan = _plans(parts[PUBLISH]).get(read.label)
     facts = {path.store_path: path for path in plan.paths} if plan is not None else {}
     if read.store_path not in facts:
@@ -301,13 +301,18 @@ def _came_whole(read: say.BodyRead, parts: Mapping[str, Part]) -> bool:
 
 
 def _public_key(cache: str, parts: Mapping[str, Part]) -> str | None:
-    seen = [record for name in (PRE, POST) if name in parts for record in parts[name].tape.of(say.CacheConfigSeen)]
+    seen = [
+        record
+        for name in (PRE, POST)
+        if name in parts
+        for record in parts[name].journal_log.of(records.CacheConfigSeen)
+    ]
     keys = [cache_facts(record).public_key for record in seen if record.cache == cache]
     return keys[-1] if keys else None
 
 
-def _plans(part: Part) -> Mapping[Label, say.PushSetKnown]:
-    return {record.label: record for record in part.tape.of(say.PushSetKnown)}
+def _plans(part: Part) -> Mapping[Label, records.PushSetKnown]:
+    return {record.label: record for record in part.journal_log.of(records.PushSetKnown)}
 
 
 def _contradictions(part: Part, parts: Mapping[str, Part]) -> Iterator[str]:
@@ -324,12 +329,14 @@ def _contradictions(part: Part, parts: Mapping[str, Part]) -> Iterator[str]:
 # --- one tape ---------------------------------------------------------------------------------------------------------
 
 
-def _one_tape(tape: Tape, parts: Mapping[str, Part], kept: Mapping[str, Sequence[say.Entry]]) -> Tape:
+def _one_tape(
+    journal_log: JournalLog, parts: Mapping[str, Part], kept: Mapping[str, Sequence[records.Entry]]
+) -> JournalLog:
     """The joined journal's first record, at the time of the earliest part; the parts; the joined journal's end."""
-    first, last = tape.entries[0], tape.entries[-1]
+    first, last = journal_log.entries[0], journal_log.entries[-1]
     began = min((part.document.started_at for part in parts.values()), default=first.at)
     seen: dict[str, str] = {}
-    own = [entry for entry in tape.entries[1:] if not isinstance(entry.record, PartJoined | PartRejected)]
+    own = [entry for entry in journal_log.entries[1:] if not isinstance(entry.record, PartJoined | PartRejected)]
     by_part = {
         name: [_told_by(entry, name, seen, parts[name]) for entry in kept[name]] for name in PARTS if name in kept
     }
@@ -337,19 +344,19 @@ def _one_tape(tape: Tape, parts: Mapping[str, Part], kept: Mapping[str, Sequence
     ends = [replace(entry, mono_millis=_millis(entry.at)) for entry in own or [last]]
     begins = replace(first, at=began, mono_millis=_millis(began))
     whole = (begins, *by_part.get(PRE, ()), *between, *by_part.get(POST, ()), *ends)
-    torn = tape.torn or any(part.tape.torn for part in parts.values())
-    return Tape(entries=tuple(replace(entry, seq=number) for number, entry in enumerate(whole)), torn=torn)
+    torn = journal_log.torn or any(part.journal_log.torn for part in parts.values())
+    return JournalLog(entries=tuple(replace(entry, seq=number) for number, entry in enumerate(whole)), torn=torn)
 
 
-def _told_by(entry: say.Entry, name: str, seen: dict[str, str], part: Part) -> say.Entry:
+def _told_by(entry: records.Entry, name: str, seen: dict[str, str], part: Part) -> records.Entry:
     """An entry as the joined run has it.
 
     Each job has a steady clock of its own: all begin at the time of the part's first record, so that a jump within a
     part still shows. A stage that an earlier part has too gets the part's name before its own.
     """
-    start = part.tape.entries[0]
+    start = part.journal_log.entries[0]
     record = entry.record
-    if isinstance(record, say.StageMark) and seen.setdefault(record.name, name) != name:
+    if isinstance(record, records.StageMark) and seen.setdefault(record.name, name) != name:
         record = replace(record, name=f"{name}:{record.name}")
     return replace(entry, mono_millis=_millis(start.at) + entry.mono_millis - start.mono_millis, record=record)
 
@@ -359,9 +366,11 @@ def _millis(at: str) -> int:
     return (datetime.fromisoformat(at) - _UNIX_EPOCH) // timedelta(milliseconds=1)
 
 
-def _facts(tape: Tape, parts: Mapping[str, Part], strays: Mapping[str, tuple[str, ...]]) -> Iterator[PartFacts]:
+def _facts(
+    journal_log: JournalLog, parts: Mapping[str, Part], strays: Mapping[str, tuple[str, ...]]
+) -> Iterator[PartFacts]:
     """A row for each kind of part, and one for each folder that was not taken."""
-    rejected = tape.of(PartRejected)
+    rejected = journal_log.of(PartRejected)
     named = {record.part for record in rejected}
     for name in PARTS:
         if name in parts:
@@ -380,7 +389,7 @@ def _taken(part: Part, strays: tuple[str, ...]) -> PartFacts:
         part=document.part,
         state=JOINED,
         digest=part.digest,
-        told=part.told,
+        job_digest=part.job_digest,
         run=document.run,
         policy=document.policy,
         tools=document.tools,
@@ -389,5 +398,5 @@ def _taken(part: Part, strays: tuple[str, ...]) -> PartFacts:
         ended_at=document.ended_at,
         records=document.records,
         complete=document.complete,
-        strays=strays,
+        disallowed_records=strays,
     )

@@ -42,7 +42,7 @@ def fold_store(entries: Sequence[Entry], buckets: Iterable[str]) -> Store:
     networks = [line for _, answer in answers if (line := network_before(answer.headers)) is not None]
     return Store(
         samples=len(samples),
-        said=said,
+        self_descriptions=said,
         peers=tuple(dict.fromkeys(answer.peer for _, answer in answers if answer.peer is not None)),
         network=networks[0] if networks else None,
         canary=_canary(seen[-1]) if seen else None,

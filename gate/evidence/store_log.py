@@ -66,7 +66,7 @@ def fold_drives(samples: Iterable[BucketSampled]) -> tuple[DriveTrouble, ...]:
             for what, error in _troubles(place).items():
                 told.setdefault((place.place, what), []).append(error)
     return tuple(
-        DriveTrouble(place=place, what=what, told=errors[0], samples=len(errors))
+        DriveTrouble(place=place, what=what, error=errors[0], samples=len(errors))
         for (place, what), errors in sorted(told.items())
     )
 

@@ -89,7 +89,7 @@ def _row(
     more: bool = False,
 ) -> Uploads:
     return Uploads(
-        bucket=bucket, truth=truth, note=note, left=left, others=others, oldest_seconds=oldest_seconds, more=more
+        bucket=bucket, truth=truth, note=note, left_open=left, others=others, oldest_seconds=oldest_seconds, more=more
     )
 
 

@@ -6,7 +6,7 @@ content only between two HEADs of the same ETag.
 
 from typing import Final
 
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Truth
 from gate.model.document import State
 from gate.model.records import StateTold
@@ -16,7 +16,7 @@ _NOT_FOUND: Final = 404
 _GONE: Final = ("NoSuchKey", "NoSuchBucket")
 
 
-def fold_state(record: say.StateSeen) -> State:
+def fold_state(record: records.StateSeen) -> State:
     """The state as it was seen in one phase."""
     head = record.head
     truth = _there(head)
@@ -29,19 +29,19 @@ def fold_state(record: say.StateSeen) -> State:
         version_id=head.version_id,
         locked=_there(record.lock),
         note=head.error or ("" if head.status == _OK else f"HTTP {head.status}{_deletion(head)}"),
-        told=None if record.contents is None else _told(head, record.contents),
+        contents=None if record.contents is None else _told(head, record.contents),
     )
 
 
-def _deletion(head: say.HttpAnswer) -> str:
+def _deletion(head: records.HttpAnswer) -> str:
     return f": a delete marker{_version(head)} hides an older version" if head.deleted else ""
 
 
-def _version(head: say.HttpAnswer) -> str:
+def _version(head: records.HttpAnswer) -> str:
     return f" {head.version_id}" if head.version_id else ""
 
 
-def same_etag(one: say.HttpAnswer, other: say.HttpAnswer) -> bool:
+def same_etag(one: records.HttpAnswer, other: records.HttpAnswer) -> bool:
     """Whether two answers name one ETag; a proxy that touches an answer makes it weak (RFC 9110, 8.8.3.2)."""
     return one.etag is not None and other.etag is not None and _opaque(one.etag) == _opaque(other.etag)
 
@@ -50,13 +50,13 @@ def _opaque(etag: str) -> str:
     return etag.strip().removeprefix("W/")
 
 
-def _there(answer: say.HttpAnswer) -> Truth:
+def _there(answer: records.HttpAnswer) -> Truth:
     if answer.error is None and answer.status in (_OK, _NOT_FOUND):
         return Truth.PRESENT if answer.status == _OK else Truth.ABSENT
     return Truth.UNKNOWN
 
 
-def _told(head: say.HttpAnswer, seen: say.StateContents) -> StateTold:
+def _told(head: records.HttpAnswer, seen: records.StateContents) -> StateTold:
     got = seen.get
     why = got.error or f"HTTP {got.status}{f' {seen.fault}' if seen.fault else ''}"
     if got.error is None and got.status == _NOT_FOUND and seen.fault in _GONE:
@@ -81,13 +81,13 @@ def _told(head: say.HttpAnswer, seen: say.StateContents) -> StateTold:
     return StateTold(content="other-version" if seen.content == "other-version" else "no-state", note=note)
 
 
-def _unread(seen: say.StateContents, why: str) -> str:
+def _unread(seen: records.StateContents, why: str) -> str:
     if seen.get.body_cut:
         return f"{why}, cut"
     return f"{why}: {seen.problem}" if seen.get.status == _OK and seen.problem else why
 
 
-def _one_object(head: say.HttpAnswer, seen: say.StateContents) -> bool:
+def _one_object(head: records.HttpAnswer, seen: records.StateContents) -> bool:
     """Whether all three answers name one ETag; a whole state must also have the size that HEAD names."""
     same = same_etag(head, seen.get) and same_etag(head, seen.again)
     served = head.status == seen.again.status == _OK and head.error is None and seen.again.error is None

@@ -95,7 +95,9 @@ class GitHub:
                 break
             if rows < _PAGE and got >= _total(answer):
                 return
-        message = f"GitHub's list {path} gave {got} rows on {page} pages and has more: what is lacking can't be told"
+        message = (
+            f"GitHub's list {path} gave {got} rows on {page} pages and has more: what is lacking can't be determined"
+        )
         raise InconclusiveError(message)
 
     def raw(self, path: str, query: Mapping[str, str | int] | None = None, *, cap: int) -> bytes | None:
@@ -117,7 +119,7 @@ class GitHub:
         Raises `InconclusiveError` before any answer, or when none of them had one.
         """
         if self._date is None:
-            message = "GitHub's answers have no Date: how old evidence is can't be told"
+            message = "GitHub's answers have no Date: how old evidence is can't be determined"
             raise InconclusiveError(message)
         return self._date
 

@@ -84,7 +84,7 @@ def last_change(github: GitHub, path: str, commit: str) -> datetime:
     """When a file was last changed on the way to a commit, by the time that git has of it."""
     found = api_models.changes_of(github.json("/commits", {"path": path, "sha": commit, "per_page": 1}))
     if not found:
-        message = f"GitHub knows no commit that changed {path[:200]!a}: when it was written can't be told"
+        message = f"GitHub knows no commit that changed {path[:200]!a}: when it was written can't be determined"
         raise InconclusiveError(message)
     return found[0]
 
@@ -96,7 +96,7 @@ def blob(github: GitHub, number: str, cap: int) -> bytes | None:
     except TooLargeError:
         return None
     if data is None:
-        message = f"GitHub has no blob {number}: what the change says can't be told"
+        message = f"GitHub has no blob {number}: what the change says can't be determined"
         raise InconclusiveError(message)
     return data
 

@@ -8,8 +8,8 @@ from typing import Final
 from gate import limits
 from gate.clock import Clock
 from gate.errors import GateError, RefusedError
-from gate.github.step_state import Answered, Told
-from gate.model.basics import EXIT_CODES, Claim, Status, Word
+from gate.github.step_state import Answered, StepState
+from gate.model.basics import EXIT_CODES, Claim, Status, VerdictWord
 from gate.model.document import Evidence
 from gate.seal import finalize, verify
 
@@ -17,14 +17,14 @@ SUCCESS: Final = "success"  # steps.<id>.outcome of a step that ended with 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ending:
+class Conclusion:
     """The action's end. ``evidence`` and ``digest`` are of a folder that was sealed and verified, else None.
 
     ``headline`` may hold foreign text; ``note`` says why the word is not the evidence's own. ``reasons`` of an answer
     are pairs of a code and a sentence; one ``under_break_glass`` lets a change through and is no pass.
     """
 
-    word: Word
+    word: VerdictWord
     headline: str
     evidence: Evidence | None = None
     digest: str | None = None
@@ -41,12 +41,12 @@ class Ending:
     @property
     def outcome(self) -> str:
         """``pass`` for a pass, ``fail`` for all else, and for what a person let through."""
-        return "pass" if self.word is Word.PASS and not self.under_break_glass else "fail"
+        return "pass" if self.word is VerdictWord.PASS and not self.under_break_glass else "fail"
 
     @property
     def refused_before_evidence(self) -> bool:
         """Whether a probe was refused before it had a folder: nothing was built or published, nothing was seen."""
-        return self.word is Word.REFUSED and self.folder is None
+        return self.word is VerdictWord.REFUSED and self.folder is None
 
     @property
     def failed_paths(self) -> tuple[str, ...]:
@@ -57,17 +57,17 @@ class Ending:
         return tuple(sorted(pushed | {row.store_path for row in self.evidence.bodies if row.status is Status.FAIL}))
 
 
-def conclude(folder: Path, *, begun: bool, told: Told | None, step: str, clock: Clock) -> Ending:
+def conclude(folder: Path, *, begun: bool, told: StepState | None, step: str, clock: Clock) -> Conclusion:
     """The end of a run whose probe step ended as ``step`` (success, failure, cancelled, skipped or nothing).
 
     Seals what a dead run left. A pass is taken only when the step ended well and told of the very same evidence.
     """
     if told is not None and told.digest is None and not (begun and folder.is_dir()):
-        word = Word.REFUSED if told.word is Word.REFUSED else Word.INCONCLUSIVE
-        return Ending(word=word, headline=told.error or "the run left no evidence")
+        word = VerdictWord.REFUSED if told.word is VerdictWord.REFUSED else VerdictWord.INCONCLUSIVE
+        return Conclusion(word=word, headline=told.error or "the run left no evidence")
     if not begun:
-        return Ending(
-            word=Word.INCONCLUSIVE,
+        return Conclusion(
+            word=VerdictWord.INCONCLUSIVE,
             headline=f"the probe did not run (its step: {step or 'skipped'}); nothing was built or published",
         )
     try:
@@ -76,13 +76,13 @@ def conclude(folder: Path, *, begun: bool, told: Told | None, step: str, clock: 
         evidence, digest = verify(folder)
     except GateError as error:
         # What can't be verified may still be worth keeping: the folder is given, the verdict blocks.
-        return Ending(
-            word=Word.INCONCLUSIVE,
+        return Conclusion(
+            word=VerdictWord.INCONCLUSIVE,
             headline=f"the run's evidence can't be used: {error}",
             folder=folder if folder.is_dir() else None,
         )
     return _fold(
-        Ending(
+        Conclusion(
             word=evidence.verdict.word,
             headline=evidence.verdict.headline,
             evidence=evidence,
@@ -94,22 +94,22 @@ def conclude(folder: Path, *, begun: bool, told: Told | None, step: str, clock: 
     )
 
 
-def conclude_answer(answered: Answered | None, *, step: str) -> Ending:
+def conclude_answer(answered: Answered | None, *, step: str) -> Conclusion:
     """The end of mode require, whose run step ended as ``step``: there is no evidence, so its own word is all.
 
     A pass is taken only when the step ended well and told of it in order.
     """
     if answered is None:
-        return Ending(
-            word=Word.INCONCLUSIVE,
+        return Conclusion(
+            word=VerdictWord.INCONCLUSIVE,
             headline=f"nothing was answered (its step: {step or 'skipped'}): run the check again",
         )
-    if answered.word is Word.PASS and step != SUCCESS:
-        return Ending(
-            word=Word.INCONCLUSIVE,
+    if answered.word is VerdictWord.PASS and step != SUCCESS:
+        return Conclusion(
+            word=VerdictWord.INCONCLUSIVE,
             headline=f"the answer's step ended as {step or 'nothing'}, so its pass is not taken: run the check again",
         )
-    return Ending(
+    return Conclusion(
         word=answered.word,
         headline=answered.headline,
         reasons=answered.reasons,
@@ -117,12 +117,12 @@ def conclude_answer(answered: Answered | None, *, step: str) -> Ending:
     )
 
 
-def _fold(sealed: Ending, told: Told | None, step: str) -> Ending:
-    if sealed.word is not Word.PASS or (told is not None and told.digest == sealed.digest and step == SUCCESS):
+def _fold(sealed: Conclusion, told: StepState | None, step: str) -> Conclusion:
+    if sealed.word is not VerdictWord.PASS or (told is not None and told.digest == sealed.digest and step == SUCCESS):
         return sealed
     why = f"the probe's step ended as {step or 'nothing'}" if step != SUCCESS else "the run told of other evidence"
-    return Ending(
-        word=Word.INCONCLUSIVE,
+    return Conclusion(
+        word=VerdictWord.INCONCLUSIVE,
         headline=f"{why}, so the pass that was sealed is not taken: run the probe again",
         evidence=sealed.evidence,
         digest=sealed.digest,

@@ -33,7 +33,7 @@ from gate.judge.admission import (
     reason,
 )
 from gate.judge.standing_quarantine import past_of_run, past_without_evidence
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from gate.model.document import Evidence
 from gate.model.gating import Past, Reason, RequirePolicy, Run, TrustedPlace
 
@@ -146,7 +146,7 @@ class Attempts:
         """Whether a profile is settled by evidence of this very attempt that itself saw the failure class."""
         if not isinstance(found, Governing) or found.run.label != run.label:
             return False
-        return found.evidence.verdict.word is Word.QUARANTINE
+        return found.evidence.verdict.word is VerdictWord.QUARANTINE
 
     @staticmethod
     def _is_past(run: Run, found: Governing | tuple[Reason, ...] | None) -> bool:

@@ -13,8 +13,8 @@ from typing import Final
 
 from gate import limits
 from gate.errors import RefusedError
-from gate.github.conclusion import SUCCESS, Ending
-from gate.model.basics import EXIT_CODES, Status, Word
+from gate.github.conclusion import SUCCESS, Conclusion
+from gate.model.basics import EXIT_CODES, Status, VerdictWord
 from gate.model.document import Evidence
 from gate.render import markdown, view
 from gate.render.escape import markdown_cell, markdown_code, plain, runner_safe
@@ -36,7 +36,7 @@ _LEVELS: Final = ((Status.FAIL, "error"), (Status.INCONCLUSIVE, "warning"))
 _DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 
 
-def output_values(ending: Ending, artifact: str, refusal: Path | None = None) -> dict[str, str]:
+def output_values(ending: Conclusion, artifact: str, refusal: Path | None = None) -> dict[str, str]:
     """Every output but the artifact's address, by name; none has more than one line.
 
     What is uploaded is the evidence folder, or else the ``refusal``: the file that a refused run leaves.
@@ -70,7 +70,7 @@ def output_file(values: Mapping[str, str], delimiter: str) -> bytes:
     )
 
 
-def step_summary(ending: Ending) -> str:
+def step_summary(ending: Conclusion) -> str:
     """The step summary: the evidence's own, and above it why its verdict is not taken, where that is so."""
     own = runner_safe(f"> [!{_alert(ending)}]\n> **{markdown_cell(_headline(ending), view.SENTENCE_CHARS)}**\n\n")
     if ending.evidence is None:
@@ -84,7 +84,7 @@ def step_summary(ending: Ending) -> str:
     return markdown.summary(ending.evidence)
 
 
-def annotations(ending: Ending) -> Iterator[str]:
+def annotations(ending: Conclusion) -> Iterator[str]:
     """The annotations, worst first, at most `limits.ANNOTATIONS` of a level: the runner drops what is more."""
     level = "notice" if ending.outcome == "pass" else "error"
     yield _command(level, "Trusted Publication Probe", _headline(ending))
@@ -133,15 +133,15 @@ def append(path: Path, data: bytes) -> None:
         raise RefusedError(message)
 
 
-def _headline(ending: Ending) -> str:
+def _headline(ending: Conclusion) -> str:
     said = ending.headline if ending.under_break_glass else f"{ending.word.upper()}: {ending.headline}"
     return plain(said, view.SENTENCE_CHARS)
 
 
-def _alert(ending: Ending) -> str:
+def _alert(ending: Conclusion) -> str:
     if ending.outcome == "pass":
         return "NOTE"
-    return "CAUTION" if ending.word is Word.QUARANTINE or ending.under_break_glass else "WARNING"
+    return "CAUTION" if ending.word is VerdictWord.QUARANTINE or ending.under_break_glass else "WARNING"
 
 
 def _groups(evidence: Evidence | None, status: Status) -> Iterator[tuple[str, str]]:
@@ -174,9 +174,9 @@ def part_values(
     ``code`` is the part's own, and a 0 is taken only when its ``step`` ended well. ``digest`` is for the outputs of the
     job: the judging job holds the part's files to it.
     """
-    taken = EXIT_CODES[Word.INCONCLUSIVE] if code == 0 and step != SUCCESS else code
+    taken = EXIT_CODES[VerdictWord.INCONCLUSIVE] if code == 0 and step != SUCCESS else code
     return {
-        "verdict": Word.INCONCLUSIVE.value,
+        "verdict": VerdictWord.INCONCLUSIVE.value,
         "outcome": "fail",
         "exit-code": str(taken),
         "evidence-path": str(folder) if folder is not None else "",

@@ -12,7 +12,7 @@ from gate.github.artifact_zip import read_bundle
 from gate.github.context import BEGUN, RESULT
 from gate.journal import make_folder, write_file
 from gate.journal_log import read_whole
-from gate.model.basics import EXIT_CODES, Word
+from gate.model.basics import EXIT_CODES, VerdictWord
 from gate.parse.strict_json import as_count, as_flag, as_object, as_text, loads
 from gate.render.escape import plain
 from gate.render.view import SENTENCE_CHARS
@@ -28,7 +28,12 @@ def write_refusal(work: Path, told: str) -> Path:
     Raises `RefusedError` where the folder can't be made, `InconclusiveError` where the file can't be written.
     """
     folder = work / _FOLDER
-    verdict = {"word": Word.REFUSED.value, "outcome": "fail", "exit_code": EXIT_CODES[Word.REFUSED], "blocks": True}
+    verdict = {
+        "word": VerdictWord.REFUSED.value,
+        "outcome": "fail",
+        "exit_code": EXIT_CODES[VerdictWord.REFUSED],
+        "blocks": True,
+    }
     result = {"schema": SCHEMA, "verdict": verdict, "evidence": None, "error": plain(told, SENTENCE_CHARS)}
     make_folder(folder)
     write_file(folder / REFUSAL_FILE, (json.dumps(result, sort_keys=True) + "\n").encode())
@@ -54,7 +59,7 @@ def is_refusal(data: bytes) -> bool:
     except ForeignTextError as error:
         message = f"{REFUSAL_FILE} alone is no result of ours: {error}"
         raise ForgedError(message) from None
-    if told != (SCHEMA, Word.REFUSED.value, "fail", EXIT_CODES[Word.REFUSED], True, None):
+    if told != (SCHEMA, VerdictWord.REFUSED.value, "fail", EXIT_CODES[VerdictWord.REFUSED], True, None):
         message = f"{REFUSAL_FILE} alone is taken only from a refused run: evidence is missing"
         raise ForgedError(message)
     return True
@@ -75,10 +80,10 @@ def _fields(data: bytes) -> tuple[object, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class StepState:
     """How the probe ended by its own account: ``digest`` is None when there is no evidence, ``error`` says why."""
 
-    word: Word
+    word: VerdictWord
     digest: str | None
     error: str
 
@@ -90,7 +95,7 @@ class Answered:
     An account of an error has its sentence as headline, and never says pass.
     """
 
-    word: Word
+    word: VerdictWord
     exit_code: int
     headline: str
     reasons: tuple[tuple[str, str], ...] = ()
@@ -115,16 +120,16 @@ def was_begun(work: Path) -> bool:
     return (work / BEGUN).is_file()
 
 
-def what_was_told(work: Path) -> Told | None:
+def what_was_told(work: Path) -> StepState | None:
     """The probe step's own account; None when it left none, or none that can be read."""
     try:
         result = _result(work)
-        word = Word(result["verdict"]["word"])
+        word = VerdictWord(result["verdict"]["word"])
         digest = result.get("evidence_digest")
         error = result.get("error")
     except (GateError, ForeignTextError, KeyError, TypeError, ValueError, AttributeError):
         return None
-    return Told(
+    return StepState(
         word=word,
         digest=digest if isinstance(digest, str) else None,
         error=error if isinstance(error, str) else "",
@@ -139,16 +144,24 @@ def what_was_answered(work: Path) -> Answered | None:
     try:
         result = _result(work)
         verdict = result["verdict"]
-        word, code, blocks = Word(verdict["word"]), as_count(verdict["exit_code"], "exit_code"), verdict["blocks"]
-        if code != EXIT_CODES[word] or blocks is not (word is not Word.PASS):
+        word, code, blocks = (
+            VerdictWord(verdict["word"]),
+            as_count(verdict["exit_code"], "exit_code"),
+            verdict["blocks"],
+        )
+        if code != EXIT_CODES[word] or blocks is not (word is not VerdictWord.PASS):
             return None
         if result["error"] is not None:
-            return None if word is Word.PASS else Answered(word=word, exit_code=code, headline=_text(result["error"]))
+            return (
+                None
+                if word is VerdictWord.PASS
+                else Answered(word=word, exit_code=code, headline=_text(result["error"]))
+            )
         return Answered(
             word=word,
             exit_code=code,
             headline=_text(result["headline"]),
-            reasons=tuple((_text(row["code"]), _text(row["told"])) for row in result["reasons"]),
+            reasons=tuple((_text(row["code"]), _text(row["detail"])) for row in result["reasons"]),
             under_break_glass=as_flag(result["break_glass"], "break_glass"),
         )
     except (GateError, KeyError, TypeError, ValueError, AttributeError):

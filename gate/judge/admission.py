@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gate import limits
 from gate.judge.codes.decisions import BY_DECISION
-from gate.model.basics import EXIT_CODES, Kind, Word
+from gate.model.basics import EXIT_CODES, Kind, VerdictWord
 from gate.model.document import Evidence
 from gate.model.gating import Answer, Demand, Guard, Looked, Reason, Run, Standing, TreeEntry, TrustedPlace
 from gate.model.policy import POLICY_SETTINGS, Policy
@@ -41,7 +41,7 @@ def must_be_read(entry: TreeEntry, guards: Sequence[Guard]) -> bool:
 def relies(entry: TreeEntry, guards: Sequence[Guard], content: bytes | None) -> str | None:
     """In words why this path relies on trusted publication, or None. ``content`` None: it was not or can't be read."""
     if entry.mode not in _PLAIN_FILES:
-        return f"{entry.path} is no plain file (mode {entry.mode}), so what it says can't be told"
+        return f"{entry.path} is no plain file (mode {entry.mode}), so what it says can't be determined"
     for guard in guards:
         if guard.pattern is None:
             return f"{entry.path} is guarded as a whole ({guard.path})"
@@ -68,7 +68,7 @@ def _pieces(segments: Sequence[str]) -> Iterator[str]:
             yield "" if number == last else "/"
 
 
-_WORST: Final = (Word.QUARANTINE, Word.REFUSED, Word.INCONCLUSIVE, Word.PASS)
+_WORST: Final = (VerdictWord.QUARANTINE, VerdictWord.REFUSED, VerdictWord.INCONCLUSIVE, VerdictWord.PASS)
 _NUMBERS: Final = re.compile(r"\d{1,6}(?:\.\d{1,6}){0,3}", re.ASCII)
 _SYSTEM: Final = re.compile(r"[a-z0-9_]{1,40}-[a-z0-9]{1,40}")  # a Nix system double, such as x86_64-linux
 SUCCESS: Final = "success"  # the conclusion of a run whose every job ended well
@@ -79,12 +79,12 @@ _SKEW: Final = timedelta(seconds=limits.SKEW_SECONDS)
 
 def reason(code: str, told: str) -> Reason:
     """A reason of the registry; KeyError for a code that is none: a defect of ours."""
-    return Reason(code=BY_DECISION[code].code, told=told)
+    return Reason(code=BY_DECISION[code].code, detail=told)
 
 
-def word_of(reasons: Iterable[Reason]) -> Word:
+def word_of(reasons: Iterable[Reason]) -> VerdictWord:
     """The worst word of some reasons; none of them is a pass here."""
-    return min((BY_DECISION[row.code].word for row in reasons), key=_WORST.index, default=Word.PASS)
+    return min((BY_DECISION[row.code].word for row in reasons), key=_WORST.index, default=VerdictWord.PASS)
 
 
 def moment(text: str) -> datetime | None:
@@ -177,7 +177,7 @@ def losses(looked: Looked, subject: tuple[str, str]) -> tuple[Reason, ...]:
     return tuple(
         reason("require-quarantine", _gave(looked.run, evidence))
         for evidence in looked.evidences
-        if evidence.verdict.word is Word.QUARANTINE
+        if evidence.verdict.word is VerdictWord.QUARANTINE
         and evidence.policy.kind is Kind.PRODUCTION
         and (evidence.subject.cache, plain_place(evidence.subject.endpoint)) == subject
     )
@@ -232,8 +232,8 @@ def conclude(
     broken = standing.break_glass if standing is not None and held else None
     if held and standing is not None and broken is None:
         reasons.append(reason("require-quarantine-held", standing.headline))
-    word = word_of(reasons) if settled else Word.INCONCLUSIVE
-    if word is not Word.PASS:
+    word = word_of(reasons) if settled else VerdictWord.INCONCLUSIVE
+    if word is not VerdictWord.PASS:
         return blocked(tuple(reasons), commands)
     if broken is not None:
         told = f"BREAK GLASS until {broken.until}: {broken.who} set the quarantine aside: {broken.why}"
@@ -252,13 +252,13 @@ def conclude(
 def not_needed(told: str) -> Answer:
     """The answer for a change that relies on nothing."""
     headline = f"This change does not rely on trusted publication: {told}."
-    return Answer(word=Word.PASS, exit_code=0, headline=headline, reasons=(reason("require-not-needed", told),))
+    return Answer(word=VerdictWord.PASS, exit_code=0, headline=headline, reasons=(reason("require-not-needed", told),))
 
 
 def blocked(reasons: tuple[Reason, ...], commands: Sequence[str] = ()) -> Answer:
     """The answer for a change that must wait; without a reason it is inconclusive all the same."""
-    word = word_of(reasons) if reasons else Word.INCONCLUSIVE
-    first = reasons[0].told if reasons else "nothing was settled"
+    word = word_of(reasons) if reasons else VerdictWord.INCONCLUSIVE
+    first = reasons[0].detail if reasons else "nothing was settled"
     headline = f"This change must not rely on trusted publication now ({word.value}): {first}."
     return Answer(word=word, exit_code=EXIT_CODES[word], headline=headline, reasons=reasons, commands=tuple(commands))
 
@@ -323,8 +323,8 @@ def _rules(demand: Demand, evidence: Evidence) -> list[Reason]:
 def _differing(demand: Demand, policy: Policy) -> Iterator[tuple[str, str]]:
     """The settings by which the evidence proves less than the base branch demands, each with what was got."""
     for row in POLICY_SETTINGS:
-        if row.name in demand.stated:
-            got, expected = getattr(policy, row.name), demand.stated[row.name]
+        if row.name in demand.required_settings:
+            got, expected = getattr(policy, row.name), demand.required_settings[row.name]
             told = weaker(row, got, expected)
             if told:
                 yield row.name, f"{row.toml_key} {told}"
@@ -388,12 +388,12 @@ def _version(text: str) -> tuple[int, ...] | None:
 
 def _verdict(run: Run, evidence: Evidence) -> tuple[Reason, ...]:
     word = evidence.verdict.word
-    if word is Word.PASS and run.conclusion == SUCCESS:
+    if word is VerdictWord.PASS and run.conclusion == SUCCESS:
         return ()
-    if word is Word.PASS:  # a step of it did not take the pass that was sealed, or never came to that
+    if word is VerdictWord.PASS:  # a step of it did not take the pass that was sealed, or never came to that
         told = f"run {run.label} ended in {run.conclusion}, so the pass that it left is not taken"
         return (reason("require-inconclusive", told),)
-    code = "require-quarantine" if word is Word.QUARANTINE else "require-inconclusive"
+    code = "require-quarantine" if word is VerdictWord.QUARANTINE else "require-inconclusive"
     return (reason(code, _gave(run, evidence)),)
 
 

@@ -25,7 +25,7 @@ class Runbook:
 
 _STOP: Final = (
     "Stop trusted writes now and don't push again: Attic skips what its database believes to have, so a push after a "
-    "loss mends nothing and hides what is lost."
+    "loss fixes nothing and hides what is lost."
 )
 _KEEP: Final = (
     "Don't restart the store yet and don't create the bucket by hand: both wipe what tells the cause. Take the "
@@ -44,7 +44,7 @@ _DISK: Final = (
 )
 _LAST: Final = (
     "Only when it stays so with a ready store, and the capture is made: one controlled restart, its time written "
-    "down. It mends the index, not the bodies and not the cause, and it lifts no quarantine."
+    "down. It fixes the index, not the bodies and not the cause, and it lifts no quarantine."
 )
 _AFTER: Final = (
     "Afterwards: this command with --scratch-probe --strict-scratch-disk-markers, then tofu-state-ha-readiness, then "
@@ -153,25 +153,27 @@ def judge_rca(
     buckets: Iterable[str],
     *,
     endpoint: str,
-    wanted: int,
+    samples_requested: int,
     spacing_millis: int,
     seconds: float = limits.SAMPLE_SECONDS,
     scratch: ScratchSeen | None,
 ) -> Rca:
     """Judge the samples of some buckets.
 
-    ``wanted`` samples were to be taken, ``spacing_millis`` apart; each source had so many seconds to answer.
+    ``samples_requested`` samples were to be taken, ``spacing_millis`` apart; each source had so many seconds to answer.
     """
     ordered, scratch = of_origin(in_order(samples)), of_origin(scratch)
-    folded = fold_buckets(ordered, buckets, wanted=wanted, spacing_millis=spacing_millis, seconds=seconds)
+    folded = fold_buckets(
+        ordered, buckets, samples_requested=samples_requested, spacing_millis=spacing_millis, seconds=seconds
+    )
     causes = {name: _cause(name, bucket, ordered) for name, bucket in folded.items()}
     result = judge_scratch(scratch) if scratch else None
     left = leftovers(ordered, scratch.bucket if scratch else None)
     status = worst([*(cause.status for cause in causes.values()), *([result.status] if result else [])])
     return Rca(
         endpoint=endpoint,
-        wanted=wanted,
-        taken=len(samples),
+        samples_requested=samples_requested,
+        samples_taken=len(samples),
         buckets=causes,
         scratch=result,
         leftovers=left,
@@ -182,7 +184,7 @@ def judge_rca(
 
 def any_failed(samples: Sequence[BucketSampled], buckets: Iterable[str]) -> tuple[str, ...]:
     """The buckets that are of the failure class by these samples."""
-    folded = fold_buckets(of_origin(samples), buckets, wanted=0, spacing_millis=0).items()
+    folded = fold_buckets(of_origin(samples), buckets, samples_requested=0, spacing_millis=0).items()
     return tuple(name for name, bucket in folded if bucket_status(bucket) is Status.FAIL)
 
 
@@ -192,7 +194,7 @@ def _cause(name: str, bucket: Bucket, samples: Sequence[BucketSampled]) -> Bucke
         status=bucket_status(bucket),
         doubts=bucket.doubts,
         samples=tuple(
-            RcaSample(seen=seen, places=places_of(sample, name))
+            RcaSample(sample=seen, places=places_of(sample, name))
             for seen, sample in zip(bucket.samples, samples, strict=True)
         ),
     )
@@ -208,4 +210,6 @@ def _headline(status: Status, causes: dict[str, BucketCause], scratch: ScratchRe
         return f"The index is whole: {', '.join(causes)} indexed in every sample{scratched}. This proves no body."
     if status is Status.FAIL:
         return f"Don't push, don't restart, don't create a bucket by hand: {told}. Capture first."
-    return f"Hold trusted writes: it could not be told whether the index is whole ({told or 'no bucket was named'})."
+    return (
+        f"Hold trusted writes: it could not be determined whether the index is whole ({told or 'no bucket was named'})."
+    )

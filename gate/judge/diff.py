@@ -8,7 +8,7 @@ from gate import limits
 from gate.evidence.capture import is_full, percent
 from gate.evidence.store_log import troubles_of
 from gate.judge.diff_store import NOT_LOOKED_AT, bucket_rows, marker_rows, plain_row, row, state_rows
-from gate.model.basics import Status, Truth, Word
+from gate.model.basics import Status, Truth, VerdictWord
 from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent, StoreLog
 from gate.model.diff import Difference, DiffRow, DiffSide, Weight
 from gate.model.document import Evidence, Workload
@@ -268,7 +268,7 @@ def _said(made: object) -> str:
 
 _ORDER: Final = tuple(Weight)
 _EXIT: Final = {Weight.SAME: 0, Weight.NOTE: 0, Weight.UNSURE: 3, Weight.WORSE: 4}
-_BAD: Final = {Word.PASS: 0, Word.REFUSED: 1, Word.INCONCLUSIVE: 1, Word.QUARANTINE: 2}
+_BAD: Final = {VerdictWord.PASS: 0, VerdictWord.REFUSED: 1, VerdictWord.INCONCLUSIVE: 1, VerdictWord.QUARANTINE: 2}
 _NAMED: Final = 3  # subjects that the headline names
 
 
@@ -322,7 +322,7 @@ def _verdict(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
     if one is two:
         weight = Weight.SAME
     elif _BAD[two] > _BAD[one]:
-        weight = Weight.WORSE if two is Word.QUARANTINE else Weight.UNSURE
+        weight = Weight.WORSE if two is VerdictWord.QUARANTINE else Weight.UNSURE
         why = f"decided by {', '.join(b.verdict.codes) or 'a claim that was not proved'}"
     yield row("verdict", "of the run", (one.value, two.value), weight, why)
 

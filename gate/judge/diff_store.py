@@ -213,7 +213,7 @@ def _weigh_state(before: State | None, after: State | None) -> tuple[Weight, str
 def _state_loss(before: State, after: State) -> str:
     if before.truth is Truth.PRESENT and after.truth is Truth.ABSENT:
         return "the state was there in A and is not in B"
-    one, two = before.told or _UNREAD, after.told or _UNREAD
+    one, two = before.contents or _UNREAD, after.contents or _UNREAD
     if None not in (one.lineage, two.lineage) and one.lineage != two.lineage:
         return "another lineage: not the same state"
     if two.content == "gone" and before.truth is Truth.PRESENT and one.content != "gone":
@@ -222,7 +222,7 @@ def _state_loss(before: State, after: State) -> str:
 
 
 def _weigh_contents(before: State, after: State) -> tuple[Weight, str]:
-    one, two = before.told, after.told
+    one, two = before.contents, after.contents
     unread = {told.content for told in (one, two) if told is not None} - {_STATE}
     if unread:
         return Weight.UNSURE, f"its content could not be read for what it is: {', '.join(sorted(unread))}"
@@ -249,7 +249,7 @@ def _state_text(seen: State | None) -> str:
         return NOT_LOOKED_AT
     if seen.truth is not Truth.PRESENT:
         return f"{seen.truth.value}{f' ({seen.note})' if seen.note else ''}"
-    told = seen.told
+    told = seen.contents
     parts = [f"ETag {seen.etag or 'unknown'}", f"{'unknown' if seen.size is None else seen.size} bytes"]
     parts += [f"version {seen.version_id}"] if seen.version_id else []
     if told is not None:

@@ -73,15 +73,15 @@ def right_name(right: RightSeen) -> str:
 
 
 def _check(name: str, told: str, *, good: bool) -> Check:
-    return Check(name=name, status=Status.PASS, told=told) if good else _bad(name, told)
+    return Check(name=name, status=Status.PASS, detail=told) if good else _bad(name, told)
 
 
 def _bad(name: str, told: str) -> Check:
-    return Check(name=name, status=Status.INCONCLUSIVE, told=told, hint=kind_of(name).hint)
+    return Check(name=name, status=Status.INCONCLUSIVE, detail=told, hint=kind_of(name).hint)
 
 
 def _unused(name: str, why: str) -> Check:
-    return Check(name=name, status=Status.NOT_APPLICABLE, told=why)
+    return Check(name=name, status=Status.NOT_APPLICABLE, detail=why)
 
 
 # --- tools ------------------------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def _tools(seen: Examined) -> Iterator[Check]:
         if name == "substituter" and nix.trouble:
             yield _bad(name, f"{told}; {nix.trouble}")
         else:
-            known = f"; Nix reads {nix.known} there" if name == "substituter" and nix.known else ""
+            known = f"; Nix reads {nix.known_path} there" if name == "substituter" and nix.known_path else ""
             yield _check(name, f"{told}{known}", good=good is True)
     if seen.facts.policy.installable:
         yield _check("flake", seen.tree or "it has no changes that no commit has", good=seen.tree is None)
@@ -138,7 +138,7 @@ def _cache(seen: Examined) -> Iterator[Check]:
             bad = row.status not in (Status.PASS, Status.NOT_APPLICABLE)
             hint = kind_of(row.subject).hint if bad else ""
             told = row.summary.removeprefix(f"{row.subject}: ")
-            yield Check(name=row.subject, status=row.status, told=told, hint=hint)
+            yield Check(name=row.subject, status=row.status, detail=told, hint=hint)
 
 
 def _now(seen: Examined) -> datetime:
@@ -221,7 +221,7 @@ def _bucket(facts: Facts, name: str) -> Check:
     sample = facts.pre.buckets[name].samples[0]
     told = f"{sample.state.value}: {sample_in_words(sample)}"
     if sample.state in WRONG_STATES - {BucketState.MISSING}:  # what never was here is a wrong name
-        return Check(name=f"bucket:{name}", status=Status.FAIL, told=told, hint=kind_of("bucket").hint)
+        return Check(name=f"bucket:{name}", status=Status.FAIL, detail=told, hint=kind_of("bucket").hint)
     return _check(f"bucket:{name}", told, good=sample.state is BucketState.INDEXED)
 
 
@@ -238,7 +238,7 @@ def _state(seen: Examined) -> Check:
         return _bad("state-object", f"{where}: {_refused(seen.state.head)}")
     told = f"{where}: {state.size} bytes, ETag {state.etag}, lock {state.locked.value}"
     told += f" ({_refused(seen.state.lock)})" if state.locked is Truth.UNKNOWN else ""
-    content = state.told.content if state.told else "unread"
+    content = state.contents.content if state.contents else "unread"
     told += f", content {content}" if policy.state_contents else ""
     good = state.locked is Truth.ABSENT and (content == "state" or not policy.state_contents)
     return _check("state-object", told, good=good)

@@ -36,8 +36,8 @@ class Named:
     """What became of one path. ``wire_bytes`` came of the NAR's body, ``nar_bytes`` out of its decompressor.
 
     ``curl`` is libcurl's result code for the body (18: partial file), None when no body was asked for; ``error`` is
-    the record's word for what went wrong, ``said`` libcurl's own text. ``signed`` is None when no key was asked for.
-    ``references`` are known by the yardstick alone.
+    the record's word for what went wrong, ``curl_message`` libcurl's own text. ``signed`` is None when no key was asked
+    for. ``references`` are known by the yardstick alone.
     """
 
     store_path: str
@@ -48,7 +48,7 @@ class Named:
     http_status: int | None
     curl: int | None
     error: str | None
-    said: str
+    curl_message: str
     wire_bytes: int
     nar_bytes: int
     millis: int
@@ -86,7 +86,7 @@ def judge_read(asked: Asked, read: BodyRead, *, public_key: str | None, attic: b
         http_status=nar.status if nar else read.narinfo.status,
         curl=nar.curl if nar else None,
         error=_error(nar) if nar else read.narinfo.error,
-        said=nar.curl_text if nar else "",
+        curl_message=nar.curl_text if nar else "",
         wire_bytes=nar.wire_bytes if nar else 0,
         nar_bytes=nar.nar_bytes if nar else 0,
         millis=read.narinfo.millis + (nar.millis if nar else 0),
@@ -105,7 +105,7 @@ def not_read(asked: Asked) -> Named:
         http_status=None,
         curl=None,
         error="cancelled",
-        said="",
+        curl_message="",
         wire_bytes=0,
         nar_bytes=0,
         millis=0,

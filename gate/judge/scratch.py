@@ -61,59 +61,59 @@ def _steps(seen: ScratchSeen) -> Iterator[Step]:
 def _written(name: str, answer: HttpAnswer | None) -> Step:
     """A write went well by its documented status without a body; a page of HTML with status 200 is none of S3's."""
     if answer is not None and answer.status in _GONE and not answer.body:
-        return Step(name=name, status=Status.PASS, told=f"HTTP {answer.status}")
+        return Step(name=name, status=Status.PASS, detail=f"HTTP {answer.status}")
     lost = name != "make" and _fault(answer) == "NoSuchBucket"
-    return Step(name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, told=_told(answer))
+    return Step(name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, detail=_told(answer))
 
 
 def _found(seen: ScratchSeen) -> Step:
     name = "find in the index"
     if seen.sample is None:
-        return Step(name=name, status=Status.INCONCLUSIVE, told="not reached")
+        return Step(name=name, status=Status.INCONCLUSIVE, detail="not reached")
     row = read_sample(seen.sample, seen.bucket)
     said = (row.listed, row.head, row.get)
     told = f"list {row.listed.value}, head {row.head.value}, get {row.get.value} (look {row.number})"
     if set(said) == {Truth.PRESENT}:
-        return Step(name=name, status=Status.PASS, told=told)
+        return Step(name=name, status=Status.PASS, detail=told)
     made = _written("make", seen.created).status is Status.PASS
     lost = made and Truth.ABSENT in said and Truth.UNKNOWN not in said and seen.cut_short is None
     notes = "; ".join(note for note in row.notes if not note.startswith("markers"))
     return Step(
-        name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, told=told + (f": {notes}" if notes else "")
+        name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, detail=told + (f": {notes}" if notes else "")
     )
 
 
 def _marked(places: Sequence[PlaceSeen]) -> Step:
     name = "find on every drive"
     if not places:
-        return Step(name=name, status=Status.INCONCLUSIVE, told="no drive was looked at")
+        return Step(name=name, status=Status.INCONCLUSIVE, detail="no drive was looked at")
     marks = [(place.place, mark) for place in places for mark in place.markers]
     whole = all(mark.data is mark.meta is Truth.PRESENT for _, mark in marks)
     told = "; ".join(
         f"{place}: data {mark.data.value}, metadata {mark.meta.value}" + (f" ({mark.error})" if mark.error else "")
         for place, mark in marks
     )
-    return Step(name=name, status=Status.PASS if whole else Status.INCONCLUSIVE, told=told)
+    return Step(name=name, status=Status.PASS if whole else Status.INCONCLUSIVE, detail=told)
 
 
 def _read(seen: ScratchSeen) -> Step:
     name = "get"
     if seen.got is not None and seen.got.status == _OK:
         if seen.same is Truth.PRESENT:
-            return Step(name=name, status=Status.PASS, told="HTTP 200, the same bytes")
+            return Step(name=name, status=Status.PASS, detail="HTTP 200, the same bytes")
         ours = seen.put is not None and seen.put.etag is not None and seen.put.etag == seen.got.etag
         return Step(
-            name=name, status=Status.FAIL if ours else Status.INCONCLUSIVE, told="HTTP 200, other bytes than were put"
+            name=name, status=Status.FAIL if ours else Status.INCONCLUSIVE, detail="HTTP 200, other bytes than were put"
         )
     lost = _written("put", seen.put).status is Status.PASS and _fault(seen.got) in _LOST
-    return Step(name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, told=_told(seen.got))
+    return Step(name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, detail=_told(seen.got))
 
 
 def _removed(seen: ScratchSeen) -> tuple[bool, Step]:
     """Gone when DeleteBucket said so, asked again found nothing, and nothing shows the bucket any more."""
     name = "remove"
     if not seen.removals:
-        return True, Step(name=name, status=Status.PASS, told="nothing was made")
+        return True, Step(name=name, status=Status.PASS, detail="nothing was made")
     last = seen.removals[-1]
     row = read_sample(seen.after, seen.bucket) if seen.after else None
     there = row is None or row.listed is not Truth.ABSENT or row.head is not Truth.ABSENT
@@ -123,8 +123,8 @@ def _removed(seen: ScratchSeen) -> tuple[bool, Step]:
         told += "; a drive still has a marker of it"
     gone = any(removal.status in _GONE for removal in seen.removals) and last.status in (*_GONE, _NOT_FOUND)
     if gone and not there:
-        return True, Step(name=name, status=Status.PASS, told=told)
-    return False, Step(name=name, status=Status.INCONCLUSIVE, told=told)
+        return True, Step(name=name, status=Status.PASS, detail=told)
+    return False, Step(name=name, status=Status.INCONCLUSIVE, detail=told)
 
 
 def _told(answer: HttpAnswer | None) -> str:

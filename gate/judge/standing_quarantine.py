@@ -9,7 +9,7 @@ from gate import limits
 from gate.errors import RefusedError
 from gate.judge.admission import moment
 from gate.judge.codes.registry import BY_CODE
-from gate.model.basics import BucketState, Claim, Kind, Word
+from gate.model.basics import BucketState, Claim, Kind, VerdictWord
 from gate.model.document import Evidence
 from gate.model.gating import BreakGlass, Condition, Past, QuarantinePolicy, Run, Standing, Statement, StatementKind
 from gate.parse.addresses import plain_place
@@ -46,7 +46,7 @@ def past_of(evidence: Evidence, digest: str) -> Past:
         against=evidence.quarantine.effect in ("holds", "counts-against"),
         toward=evidence.quarantine.effect == "counts-toward-release",
         attempt=not evidence.capture,
-        lost=word is Word.QUARANTINE and any(BY_CODE[code].index_loss for code in codes),
+        lost=word is VerdictWord.QUARANTINE and any(BY_CODE[code].index_loss for code in codes),
         indexed=bool(after) and all(bucket.state is BucketState.INDEXED for bucket in after.values()),
     )
 
@@ -73,7 +73,7 @@ def past_without_evidence(run: Run, code: str, *, refused: bool = False) -> Past
         digest=None,
         profile=None,
         kind=Kind.PRODUCTION,
-        word=Word.REFUSED if refused else Word.INCONCLUSIVE,
+        word=VerdictWord.REFUSED if refused else VerdictWord.INCONCLUSIVE,
         codes=(code,),
         started_at=run.started_at,
         ended_at=run.updated_at,
@@ -153,7 +153,7 @@ def _left_out(run: Past, subject: tuple[str, str], since: datetime | None, now: 
         return f"of cache {run.cache} at {run.endpoint}"
     if since is not None and _time(run.started_at if run.toward else run.ended_at) < since:
         return "before the incident"
-    if run.word is Word.PASS and _time(run.ended_at) - now > _SKEW:
+    if run.word is VerdictWord.PASS and _time(run.ended_at) - now > _SKEW:
         return "dated in the future"
     return None
 
@@ -173,20 +173,20 @@ def _newest(counted: Sequence[Past]) -> Condition:
     return Condition(
         name="the newest attempt of every profile passes",
         met=bool(profiles) and not bad,
-        told=told,
+        detail=told,
         rests_on=tuple(run.label for run in newest.values()),
     )
 
 
 def _passed(run: Past) -> bool:
-    return run.word is Word.PASS
+    return run.word is VerdictWord.PASS
 
 
 def _passes(streak: Sequence[Past], policy: QuarantinePolicy) -> Condition:
     return Condition(
         name=f"{policy.passes} representative passes since the last run that counts against",
         met=len(streak) >= policy.passes,
-        told=f"{len(streak)} of {policy.passes}",
+        detail=f"{len(streak)} of {policy.passes}",
         rests_on=tuple(run.label for run in streak),
     )
 
@@ -197,7 +197,7 @@ def _days(streak: Sequence[Past], policy: QuarantinePolicy) -> Condition:
     return Condition(
         name=f"they span {policy.days} days",
         met=bool(streak) and days >= policy.days,
-        told=f"{days:.1f} of {policy.days}",
+        detail=f"{days:.1f} of {policy.days}",
         rests_on=(streak[0].label, streak[-1].label) if streak else (),
     )
 
@@ -213,7 +213,7 @@ def _epoch(streak: Sequence[Past]) -> Condition:
     return Condition(
         name="they are on one server epoch",
         met=known and len(epochs) == 1,
-        told=told,
+        detail=told,
         rests_on=tuple(run.label for run in streak),
     )
 
@@ -232,7 +232,7 @@ def _repair(counted: Sequence[Past], streak: Sequence[Past], statements: Sequenc
     return Condition(
         name="a repair path without restart is proved, or the backend was replaced",
         met=bool(met),
-        told="; ".join(met) or "; ".join(told for _, told, _ in tried) or none,
+        detail="; ".join(met) or "; ".join(told for _, told, _ in tried) or none,
         rests_on=rests[0] if rests else (),
     )
 
@@ -250,7 +250,7 @@ _Trial = tuple[bool, str, tuple[str, ...]]
 def _replaced(row: Statement, counted: Sequence[Past], streak: Sequence[Past]) -> _Trial:
     """A person says it; the evidence must not contradict: another store process, and no failure since they said it."""
     said = f"{row.who} stated on {row.at} that the backend was replaced: {row.why}"
-    losses = [run for run in counted if run.word is Word.QUARANTINE]
+    losses = [run for run in counted if run.word is VerdictWord.QUARANTINE]
     if losses and _time(losses[-1].ended_at) >= _time(row.at):
         return False, f"{said}; but run {losses[-1].label} failed after that", ()
     old = {store for run in losses for store in run.stores}
@@ -266,7 +266,7 @@ def _repaired(row: Statement, counted: Sequence[Past]) -> _Trial:
     lost = [run for run in counted if run.lost and run.stores]
     for loss in reversed(lost):
         for run in counted[counted.index(loss) + 1 :]:
-            whole = run.word is Word.PASS and run.indexed
+            whole = run.word is VerdictWord.PASS and run.indexed
             if whole and run.stores == loss.stores and _time(run.ended_at) <= _time(row.at):
                 return True, said, (loss.label, run.label)
     return False, f"{said}; but no run before that shows a lost index back in the same store process", ()
@@ -286,8 +286,8 @@ def _headline(policy: QuarantinePolicy, conditions: Sequence[Condition], *, held
         return "not held: gate.toml says held = false"
     if not held:
         return f"released: every condition is met ({policy.incident})"
-    unmet = "; ".join(f"not met: {row.name} ({row.told})" for row in conditions if not row.met)
-    table = "" if policy.stated else "; gate.toml has no [quarantine], so it is held"
+    unmet = "; ".join(f"not met: {row.name} ({row.detail})" for row in conditions if not row.met)
+    table = "" if policy.configured else "; gate.toml has no [quarantine], so it is held"
     return f"broad trusted writes are held ({policy.incident}){table}; {unmet}"
 
 
@@ -326,7 +326,7 @@ def suspects_of(evidence: Evidence, window: Window | None = None) -> tuple[str, 
     A run that did not pass is a bad window of its own; with a window every run that overlaps it counts. A body that was
     read back whole counts too: it was read before the store was looked at again.
     """
-    bad = evidence.verdict.word in (Word.QUARANTINE, Word.INCONCLUSIVE)
+    bad = evidence.verdict.word in (VerdictWord.QUARANTINE, VerdictWord.INCONCLUSIVE)
     if evidence.policy.kind is Kind.LAB or not (bad or (window is not None and _overlaps(evidence, window))):
         return ()
     rows = evidence.push.paths

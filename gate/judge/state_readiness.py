@@ -57,7 +57,7 @@ def judge_readiness(seen: ReadinessSeen, *, expect_interim: bool) -> Readiness:
         why=why,
         state_objects=objects,
         samples=bucket.samples,
-        wanted=seen.wanted,
+        samples_requested=seen.samples_requested,
         versioning=_versioning(seen.versioning),
         beside_cache=beside,
         beside_why=beside_why,
@@ -69,7 +69,11 @@ def judge_readiness(seen: ReadinessSeen, *, expect_interim: bool) -> Readiness:
 
 def _bucket(seen: ReadinessSeen) -> Bucket:
     folded = fold_buckets(
-        seen.samples, [seen.bucket], wanted=seen.wanted, spacing_millis=seen.spacing_millis, seconds=seen.sample_seconds
+        seen.samples,
+        [seen.bucket],
+        samples_requested=seen.samples_requested,
+        spacing_millis=seen.spacing_millis,
+        seconds=seen.sample_seconds,
     )
     return folded[seen.bucket]
 
@@ -95,14 +99,14 @@ def _decision(level: Level, why: str, *, expect_interim: bool) -> Decision:
         return decide(Status.INCONCLUSIVE, f"{told}; --expect-interim accepts that, and says so.")
     if level is Level.BROKEN:
         return decide(Status.FAIL, f"Don't run tofu, and don't restart the store before a capture: {why}.")
-    return decide(Status.INCONCLUSIVE, f"Don't run tofu on this: it could not be told ({why}).")
+    return decide(Status.INCONCLUSIVE, f"Don't run tofu on this: it could not be determined ({why}).")
 
 
 def _bucket_grade(seen: ReadinessSeen, bucket: Bucket) -> _Grade:
     if bucket.state in _BROKEN or bucket.index_lost_seen:
         return Level.BROKEN, f"bucket {seen.bucket} is {bucket.state.value}"
-    if len(seen.samples) < seen.wanted:
-        return Level.UNKNOWN, f"only {len(seen.samples)} of {seen.wanted} samples were taken"
+    if len(seen.samples) < seen.samples_requested:
+        return Level.UNKNOWN, f"only {len(seen.samples)} of {seen.samples_requested} samples were taken"
     if bucket.doubts:
         return Level.UNKNOWN, f"bucket {seen.bucket} is {bucket.state.value}: {'; '.join(bucket.doubts)}"
     may_list = not _list_denied(seen)

@@ -15,7 +15,7 @@ from gate.judge.checks.store import CANARY, IDENTITY, canary_is_due
 from gate.judge.checks.store import SUBJECT as STORE_LOG
 from gate.judge.codes.registry import BY_CODE, by_cause, is_neutral
 from gate.judge.finding import RUN, finding
-from gate.model.basics import EXIT_CODES, BucketState, Kind, Phase, Status, Truth, Word
+from gate.model.basics import EXIT_CODES, BucketState, Kind, Phase, Status, Truth, VerdictWord
 from gate.model.document import Facts, Finding, QuarantineEffect, Verdict
 from gate.model.operators import Decision
 from gate.model.records import OWN_DEADLINE
@@ -31,12 +31,12 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 def decide(status: Status, headline: str) -> Decision:
     """The decision that a status comes to; only a pass does not block."""
-    word = {Status.FAIL: Word.QUARANTINE, Status.PASS: Word.PASS}.get(status, Word.INCONCLUSIVE)
+    word = {Status.FAIL: VerdictWord.QUARANTINE, Status.PASS: VerdictWord.PASS}.get(status, VerdictWord.INCONCLUSIVE)
     return Decision(
         word=word,
-        outcome="pass" if word is Word.PASS else "fail",
+        outcome="pass" if word is VerdictWord.PASS else "fail",
         exit_code=EXIT_CODES[word],
-        blocks=word is not Word.PASS,
+        blocks=word is not VerdictWord.PASS,
         headline=headline,
     )
 
@@ -90,9 +90,9 @@ def effect(facts: Facts, findings: Sequence[Finding], verdict: Verdict) -> Quara
     """The run's effect: ``holds``, ``counts-against``, ``counts-toward-release``, ``neutral`` or ``none``."""
     if facts.policy.kind is Kind.LAB:
         return QuarantineEffect(effect="none", why="lab evidence never counts")
-    if verdict.word is Word.QUARANTINE:
+    if verdict.word is VerdictWord.QUARANTINE:
         return QuarantineEffect(effect="holds", why=f"the failure class was seen: {', '.join(verdict.codes)}")
-    if verdict.word is not Word.PASS:
+    if verdict.word is not VerdictWord.PASS:
         why = _neutral(facts, findings, verdict)
         if why is not None:
             return QuarantineEffect(effect="neutral", why=why)
@@ -159,9 +159,9 @@ _OF_THE_END: Final = frozenset(
 
 _NAMED: Final = 4  # findings that a capture's first line names
 _HEADLINES = {
-    Word.PASS: "{cache} served every published byte in this run of {profile}; this alone lifts no quarantine.",
-    Word.QUARANTINE: "No trusted build may write to {cache}: don't push again, look before anyone restarts the store.",
-    Word.INCONCLUSIVE: "Do not take this run for a pass: what {profile} had to prove of {cache} could not be told.",
+    VerdictWord.PASS: "{cache} served every published byte in this run of {profile}; this alone lifts no quarantine.",
+    VerdictWord.QUARANTINE: "Stop trusted writes to {cache}. Don't push, probe or restart: capture first.",
+    VerdictWord.INCONCLUSIVE: "Not decided: {profile} could not determine whether {cache} serves what it publishes.",
 }
 
 
@@ -177,28 +177,28 @@ def judge(facts: Facts) -> tuple[tuple[Finding, ...], Verdict]:
 def fold_verdict(facts: Facts, findings: Sequence[Finding]) -> Verdict:
     """The verdict by precedence."""
     word = _word(facts, findings)
-    deciding = {Word.QUARANTINE: Status.FAIL, Word.INCONCLUSIVE: Status.INCONCLUSIVE}.get(word)
+    deciding = {VerdictWord.QUARANTINE: Status.FAIL, VerdictWord.INCONCLUSIVE: Status.INCONCLUSIVE}.get(word)
     codes = {row.code for row in findings if row.status is deciding}
     headline = _HEADLINES[word].format(cache=facts.policy.attic_cache, profile=facts.policy.profile)
     if facts.capture:
-        headline = _captured(facts, findings, headline if word is Word.QUARANTINE else "")
+        headline = _captured(facts, findings, headline if word is VerdictWord.QUARANTINE else "")
     return Verdict(
         word=word,
-        outcome="pass" if word is Word.PASS else "fail",
+        outcome="pass" if word is VerdictWord.PASS else "fail",
         exit_code=EXIT_CODES[word],
-        blocks=word is not Word.PASS,
+        blocks=word is not VerdictWord.PASS,
         codes=by_cause(codes),
         headline=headline,
     )
 
 
-def _word(facts: Facts, findings: Sequence[Finding]) -> Word:
+def _word(facts: Facts, findings: Sequence[Finding]) -> VerdictWord:
     statuses = {row.status for row in findings}
     if Status.FAIL in statuses:
-        return Word.QUARANTINE
+        return VerdictWord.QUARANTINE
     nothing = not facts.push.paths or not facts.policy.buckets  # a run that had nothing to prove proved nothing
     unproved = Status.INCONCLUSIVE in statuses or nothing or unproved_claims(facts, findings)
-    return Word.INCONCLUSIVE if unproved else Word.PASS
+    return VerdictWord.INCONCLUSIVE if unproved else VerdictWord.PASS
 
 
 def _captured(facts: Facts, findings: Sequence[Finding], what_to_do: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from gate.errors import RefusedError
 from gate.lab import inject, inject_bodies, inject_state
 from gate.lab.inject import Fault
-from gate.model.basics import Status, Word
+from gate.model.basics import Status, VerdictWord
 
 _F, _I, _P = Status.FAIL, Status.INCONCLUSIVE, Status.PASS
 NO_FAULT: Final = "healthy"
@@ -23,7 +23,7 @@ class Drill:
 
     name: str
     title: str
-    word: Word
+    word: VerdictWord
     codes: tuple[tuple[str, Status], ...]
     fault: type[Fault]
     profile: str = "small-check"
@@ -36,7 +36,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name=NO_FAULT,
         title="nothing is wrong",
-        word=Word.PASS,
+        word=VerdictWord.PASS,
         codes=(("run-complete", _P), ("push-representative", _P)),
         fault=inject.Healthy,
         profile="medium-check",
@@ -44,7 +44,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="index-lost-during-push",
         title="the incident: both buckets leave the index when the push begins, and it runs to its end",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("bucket-index-lost", _F), ("push-path-failed", _F), ("state-lost", _F), ("log-storage-error", _I)),
         fault=inject.IndexLostDuringPush,
         profile="medium-check",
@@ -54,7 +54,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="push-ended-at-loss",
         title="both buckets leave the index while the server hangs: the push is ended at the first loss",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("bucket-index-lost", _F), ("push-ended-at-loss", _I)),
         fault=inject.PushEndedAtLoss,
         commanded=True,
@@ -62,7 +62,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="index-lost-before",
         title="both buckets are out of the index before the run: nothing is published",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("bucket-index-lost", _F), ("run-publish-skipped", _I)),
         fault=inject.IndexLostBefore,
         commanded=True,
@@ -70,7 +70,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="index-lost-after",
         title="both buckets leave the index when everything was read back",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("bucket-index-lost", _F),),
         fault=inject.IndexLostAfter,
         commanded=True,
@@ -78,7 +78,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="index-flapping",
         title="both buckets leave the index and come back between the samples after",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("bucket-flapping", _F),),
         fault=inject.IndexFlapping,
         commanded=True,
@@ -86,42 +86,42 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="body-empty",
         title="a NAR's first chunk is gone: HTTP 200, zero bytes, early close",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("body-empty", _F),),
         fault=inject_bodies.BodyEmpty,
     ),
     Drill(
         name="body-short",
         title="a NAR's last chunk is empty: HTTP 200, a clean end, bytes lacking",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("body-short", _F),),
         fault=inject_bodies.BodyShort,
     ),
     Drill(
         name="chunk-missing",
         title="a NAR's later chunk is gone: HTTP 200, cut in the middle",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("body-short", _F),),
         fault=inject_bodies.ChunkMissing,
     ),
     Drill(
         name="chunk-bitflip",
         title="one bit of one chunk is wrong: HTTP 200, a clean end, every byte there",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("body-corrupt", _F),),
         fault=inject_bodies.ChunkBitflip,
     ),
     Drill(
         name="foreign-body",
         title="a path is served another path's NAR of the same size, under its own valid signature",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("body-foreign", _F),),
         fault=inject_bodies.ForeignBody,
     ),
     Drill(
         name="proxy-200-html",
         title="a proxy answers every upload with a page and 200: the push is green, nothing was written",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("body-missing", _F),),
         fault=inject.ProxyPage,
         proxied=True,
@@ -129,7 +129,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="already-cached-bucket-lost",
         title="all paths were published before, and the buckets are gone: the client says that all is done",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("bucket-index-lost", _F), ("body-empty", _F), ("body-missing", _F), ("push-not-representative", _I)),
         fault=inject.AlreadyCachedBucketLost,
         overrides={"publish_anyway": True, "finish_push": True},
@@ -138,7 +138,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="twin-of-cached-profile",
         title="all paths were published before: a twin is written in their stead, and comes back whole",
-        word=Word.PASS,
+        word=VerdictWord.PASS,
         codes=(("push-clean", _P), ("push-representative", _P), ("run-complete", _P)),
         fault=inject_state.CachedProfile,
         profile="medium-check",
@@ -146,7 +146,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="chunks-outlive-nars",
         title="the cache lacks every path and has its chunks: the push writes nothing, so a twin is written after it",
-        word=Word.PASS,
+        word=VerdictWord.PASS,
         codes=(("push-clean", _P), ("push-representative", _P), ("run-complete", _P)),
         fault=inject_state.ChunksOutliveNars,
         profile="medium-check",
@@ -154,7 +154,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="chunks-outlive-nars-no-twin",
         title="the cache lacks every path and has its chunks, and no twin may be: nothing is shown to be written",
-        word=Word.INCONCLUSIVE,
+        word=VerdictWord.INCONCLUSIVE,
         codes=(("push-not-representative", _I),),
         fault=inject_state.ChunksOutliveNars,
         profile="medium-check",
@@ -163,7 +163,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="twin-finds-the-loss",
         title="all paths were published before, and both buckets leave the index when the twin's push begins",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(
             ("bucket-index-lost", _F),
             ("push-path-failed", _F),
@@ -178,7 +178,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="cached-profile-no-twin",
         title="all paths were published before, and no twin may be: nothing was written, so nothing is proved",
-        word=Word.INCONCLUSIVE,
+        word=VerdictWord.INCONCLUSIVE,
         codes=(("push-not-representative", _I),),
         fault=inject_state.CachedProfile,
         profile="medium-check",
@@ -187,14 +187,14 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="push-auth-expired",
         title="the push token is over: our own trouble, no word on the cache",
-        word=Word.INCONCLUSIVE,
+        word=VerdictWord.INCONCLUSIVE,
         codes=(("push-auth", _I),),
         fault=inject.PushAuthExpired,
     ),
     Drill(
         name="s3-down",
         title="the S3 server does not answer: unknown is not absent",
-        word=Word.INCONCLUSIVE,
+        word=VerdictWord.INCONCLUSIVE,
         codes=(("bucket-unobservable", _I), ("run-publish-skipped", _I)),
         fault=inject.StoreDown,
         commanded=True,
@@ -202,7 +202,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="store-stalled-before",
         title="the S3 server answers nothing for 4 s before the publication: nothing is published",
-        word=Word.INCONCLUSIVE,
+        word=VerdictWord.INCONCLUSIVE,
         codes=(("store-stalled", _I), ("bucket-unobservable", _I), ("run-publish-skipped", _I)),
         fault=inject.StoreStalledBefore,
         commanded=True,
@@ -210,14 +210,14 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="list-stalled-before",
         title="ListBuckets alone answers nothing for 11 s before the publication: nothing is published",
-        word=Word.INCONCLUSIVE,
+        word=VerdictWord.INCONCLUSIVE,
         codes=(("store-stalled", _I), ("bucket-unobservable", _I), ("run-publish-skipped", _I)),
         fault=inject.ListStalledBefore,
     ),
     Drill(
         name="store-stalled-during-push",
         title="the S3 server answers nothing for 12 s of the push, and all comes back whole",
-        word=Word.INCONCLUSIVE,
+        word=VerdictWord.INCONCLUSIVE,
         codes=(("store-stalled", _I), ("bucket-unobservable", _I)),
         fault=inject.StoreStalledDuringPush,
         commanded=True,
@@ -225,14 +225,14 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="masked-fallback",
         title="the build is green only because a substitute of this cache failed",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("build-fallback-masked", _F), ("body-empty", _F)),
         fault=inject_bodies.MaskedFallback,
     ),
     Drill(
         name="restart-in-window",
         title="the S3 server is restarted between the push and the reading back",
-        word=Word.INCONCLUSIVE,
+        word=VerdictWord.INCONCLUSIVE,
         codes=(("epoch-changed", _I),),
         fault=inject.RestartInWindow,
         commanded=True,
@@ -240,7 +240,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="pre-not-clean",
         title="a bucket lacks its metadata marker before the run: nothing may be published",
-        word=Word.INCONCLUSIVE,
+        word=VerdictWord.INCONCLUSIVE,
         codes=(("bucket-marker-missing", _I), ("run-publish-skipped", _I)),
         fault=inject.PreNotClean,
         commanded=True,
@@ -248,7 +248,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="upstream-paths",
         title="some paths are left to an upstream cache: no fault",
-        word=Word.PASS,
+        word=VerdictWord.PASS,
         codes=(("run-complete", _P),),
         fault=inject.UpstreamPaths,
         profile="medium-check",
@@ -256,21 +256,21 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="check-fails-to-build",
         title="the check does not build: somebody else's work, no word on the cache",
-        word=Word.INCONCLUSIVE,
+        word=VerdictWord.INCONCLUSIVE,
         codes=(("build-failed", _I),),
         fault=inject.BrokenCheck,
     ),
     Drill(
         name="state-lineage-changed",
         title="another state lies where the OpenTofu state was: its lineage is a new one",
-        word=Word.QUARANTINE,
+        word=VerdictWord.QUARANTINE,
         codes=(("state-lineage-changed", _F),),
         fault=inject_state.StateLineageChanged,
     ),
     Drill(
         name="state-serial-moved",
         title="a tofu apply in the window: the same lineage and the next serial, no fault",
-        word=Word.PASS,
+        word=VerdictWord.PASS,
         codes=(("state-serial-moved", _P), ("run-complete", _P)),
         fault=inject_state.StateSerialMoved,
     ),
@@ -278,7 +278,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         name="cancelled",
         title="the run gets SIGTERM while it reads back",
-        word=Word.INCONCLUSIVE,
+        word=VerdictWord.INCONCLUSIVE,
         codes=(("run-cancelled", _I),),
         fault=inject.CancelledRun,
     ),

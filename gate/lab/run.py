@@ -13,7 +13,7 @@ from gate.lab.inject import Healthy, Relay
 from gate.lab.place import Place
 from gate.lab.s3 import EXTERNAL
 from gate.lab.stack import CHECKS, Stack
-from gate.model.basics import EXIT_CODES, Word
+from gate.model.basics import EXIT_CODES, VerdictWord
 from gate.model.document import Evidence
 from gate.probe import Progress, World, run
 from gate.process import CancelToken
@@ -46,7 +46,7 @@ class LabResult:
     @property
     def exit_code(self) -> int:
         """The probe's own code; 3 for a void drill, whose verdict proves nothing."""
-        return EXIT_CODES[Word.INCONCLUSIVE] if self.void is not None else self.evidence.verdict.exit_code
+        return EXIT_CODES[VerdictWord.INCONCLUSIVE] if self.void is not None else self.evidence.verdict.exit_code
 
     def summary(self) -> dict[str, Any]:
         """The result as JSON values, without the evidence: that lies in ``directory``."""

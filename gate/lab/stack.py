@@ -123,7 +123,7 @@ class Stack:
         stated: dict[str, dict[str, Any]] = {"nix": {"nix-settings": list(STATED)}}
         if not self.store.pid_file:
             stated["sources"] = {"absent": ["store-workload"]}
-        for row in [row for row in SETTINGS if row.stated and row.name in overrides]:
+        for row in [row for row in SETTINGS if row.file_only and row.name in overrides]:
             stated.setdefault(row.table, {})[row.name.replace("_", "-")] = overrides.pop(row.name)
         push = push_token or self.attic.mint.push((MAIN, PROBE))
         secret_environ = {

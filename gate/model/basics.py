@@ -36,7 +36,7 @@ def value(cls: type[_T]) -> type[_T]:
 
 
 class Truth(StrEnum):
-    """A fact is there, is not there, or could not be told; unknown is never read as absent."""
+    """A fact is there, is not there, or could not be determined; unknown is never read as absent."""
 
     PRESENT = "present"
     ABSENT = "absent"
@@ -52,7 +52,7 @@ class Status(StrEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
-class Word(StrEnum):
+class VerdictWord(StrEnum):
     """The verdict in one word; see `EXIT_CODES`."""
 
     PASS = "pass"
@@ -61,7 +61,7 @@ class Word(StrEnum):
     QUARANTINE = "quarantine"
 
 
-EXIT_CODES = {Word.PASS: 0, Word.REFUSED: 2, Word.INCONCLUSIVE: 3, Word.QUARANTINE: 4}
+EXIT_CODES = {VerdictWord.PASS: 0, VerdictWord.REFUSED: 2, VerdictWord.INCONCLUSIVE: 3, VerdictWord.QUARANTINE: 4}
 
 
 class Phase(StrEnum):

@@ -84,7 +84,8 @@ class Gap:
 
     ``state``: ``lost`` is one that the cache does not have, and that no other can be expected to have either, because
     it was made on this machine, or because the cache itself signed it; ``elsewhere`` is one that the cache does not
-    have and that came from another source; ``unread`` could not be told. ``referrer`` is the first path that needs it.
+    have and that came from another source; ``unread`` could not be determined. ``referrer`` is the first path that
+    needs it.
     """
 
     store_path: str

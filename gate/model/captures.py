@@ -109,14 +109,14 @@ class Incident:
     first_unread: str = ""
 
 
-Way = Literal["address", "proxy"]
+UrlPolicy = Literal["address", "proxy"]
 
 
 @value
 class ReplicaCanary:
     """One replica of the Attic server, and the canary that it was sent without any token.
 
-    ``way``: by the pod's own ``address``, or through the API server's ``proxy`` (pods/proxy); None where no way led
+    ``route``: by the pod's own ``address``, or through the API server's ``proxy`` (pods/proxy); None where no way led
     there, and then ``error`` says why. ``answered``: it gave Attic's 500, so the nonce must be in its own log.
     ``nonce`` is empty for one that was sent none. Times are ours: ``answered_at`` RFC 3339.
     """
@@ -124,7 +124,7 @@ class ReplicaCanary:
     pod: str
     uid: str
     nonce: str = ""
-    way: Way | None = None
+    route: UrlPolicy | None = None
     answered: bool = False
     answered_at: str | None = None
     millis: int = 0
@@ -133,7 +133,7 @@ class ReplicaCanary:
 
 @value
 class ReplicaCanaries:
-    """The canaries of all replicas in one phase; ``error`` says why the replicas could not be told."""
+    """The canaries of all replicas in one phase; ``error`` says why the replicas could not be determined."""
 
     kind: Literal["replica-canaries"] = "replica-canaries"
     phase: Phase
@@ -162,7 +162,7 @@ class ReplicaLog:
     """
 
     pod: str
-    way: Way | None
+    route: UrlPolicy | None
     answered: bool
     logged: Truth
     note: str

@@ -76,7 +76,7 @@ class NixSeen:
     """What Nix makes of the cache under test: whether it is a substituter, and its key trusted; None: not told.
 
     ``weak`` are effective settings for which a run would be refused. ``trouble`` says what keeps Nix from reading an
-    absent path as absent, and a path that the cache has whole; ``known`` is that path, where there is one.
+    absent path as absent, and a path that the cache has whole; ``known_path`` is that path, where there is one.
     """
 
     among: bool | None
@@ -84,7 +84,7 @@ class NixSeen:
     error: str
     weak: tuple[str, ...] = ()
     trouble: str = ""
-    known: str = ""
+    known_path: str = ""
 
 
 @value
@@ -133,11 +133,11 @@ class Examined:
 
 @value
 class Check:
-    """One check. ``name`` is its kind, or ``kind:subject``; ``told``: what was seen; ``hint``: what to set or grant."""
+    """One check. ``name``: its kind, or ``kind:subject``; ``detail``: the observation; ``hint``: what to set."""
 
     name: str
     status: Status
-    told: str
+    detail: str
     hint: str = ""
 
 

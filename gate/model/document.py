@@ -6,7 +6,7 @@ Folded from the journal and the captures (``evidence/``), judged (``judge/``), a
 from collections.abc import Mapping
 from typing import Literal
 
-from gate.model.basics import BucketState, Label, Status, Truth, Word, value
+from gate.model.basics import BucketState, Label, Status, Truth, VerdictWord, value
 from gate.model.bodies import Body, References
 from gate.model.captures import DiskSeen, Incident, ReplicaLog, StoreLog
 from gate.model.facts import JournalFacts, Push
@@ -104,7 +104,7 @@ class SlowAnswer:
 class State:
     """The OpenTofu state object by HEAD: whether it is there, its ETag, size and version, and the lock.
 
-    ``told`` is what its content told, where the policy has it read.
+    ``contents`` is what its content told, where the policy has it read.
     """
 
     bucket: str
@@ -115,7 +115,7 @@ class State:
     version_id: str | None
     locked: Truth
     note: str
-    told: StateTold | None = None
+    contents: StateTold | None = None
 
 
 @value
@@ -155,7 +155,7 @@ class PhaseFacts:
     """Everything seen before, or after, the publication.
 
     ``replicas`` are those of the Attic server whose log is read in a cluster, and whether each one's own log is known
-    to be read; ``replicas_error`` says why they could not be told.
+    to be read; ``replicas_error`` says why they could not be determined.
     """
 
     buckets: Mapping[str, Bucket]
@@ -372,7 +372,7 @@ class Finding:
 class Verdict:
     """The fold of the findings. ``outcome`` is ``pass`` only for the word pass; ``codes`` are those that decided."""
 
-    word: Word
+    word: VerdictWord
     outcome: str
     exit_code: int
     blocks: bool
@@ -435,7 +435,7 @@ class Store:
     """
 
     samples: int
-    said: tuple[SelfDescription, ...]
+    self_descriptions: tuple[SelfDescription, ...]
     peers: tuple[str, ...]
     network: str | None
     canary: StoredCanary | None

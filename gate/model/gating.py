@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from gate.model.basics import Kind, Word, value
+from gate.model.basics import Kind, VerdictWord, value
 from gate.model.document import Evidence
 
 STATEMENT_SCHEMA = "publication-gate/statement/v1"
@@ -122,9 +122,9 @@ class BreakGlass:
 
 @value
 class QuarantinePolicy:
-    """``[quarantine]`` of ``gate.toml``. ``stated`` is false when the file has no such table: then it is held."""
+    """``[quarantine]`` of ``gate.toml``. ``configured`` is false when the file has no such table: then it is held."""
 
-    stated: bool
+    configured: bool
     held: bool
     incident: str
     since: str | None
@@ -172,13 +172,13 @@ class TrustedPlace:
 class Demand:
     """What evidence must say to be taken for one profile: by the base branch's own ``gate.toml``.
 
-    ``stated`` holds, by their names, the compared settings that ``gate.toml`` states, or of which its silence states
-    the default; one that it leaves to the environment is not there. In its ``installable``, ``{system}`` is the double
-    of whichever machine ran.
+    ``required_settings`` holds, by their names, the compared settings that ``gate.toml`` states, or of which its
+    silence states the default; one that it leaves to the environment is not there. In its ``installable``, ``{system}``
+    is the double of whichever machine ran.
     """
 
     profile: str
-    stated: Mapping[str, Any]
+    required_settings: Mapping[str, Any]
     cache: str
     endpoint: str
     max_age_seconds: int
@@ -190,7 +190,7 @@ class Reason:
     """One reason of a decision: a code of ``judge.decisions``, and a sentence with what was got and expected."""
 
     code: str
-    told: str
+    detail: str
 
 
 @value
@@ -201,7 +201,7 @@ class Answer:
     ``commands`` are what would produce the missing runs.
     """
 
-    word: Word
+    word: VerdictWord
     exit_code: int
     headline: str
     reasons: tuple[Reason, ...]
@@ -222,7 +222,7 @@ class Past:
     digest: str | None
     profile: str | None
     kind: Kind
-    word: Word
+    word: VerdictWord
     codes: tuple[str, ...]
     started_at: str
     ended_at: str
@@ -243,7 +243,7 @@ class Condition:
 
     name: str
     met: bool
-    told: str
+    detail: str
     rests_on: tuple[str, ...]
 
 

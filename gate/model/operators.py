@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
-from gate.model.basics import BucketState, Status, Truth, Word, value
+from gate.model.basics import BucketState, Status, Truth, VerdictWord, value
 from gate.model.document import BucketSample, SamplePace
 from gate.model.parsed import StateFacts
 from gate.model.records import BucketSampled, HttpAnswer, PlaceSeen
@@ -65,10 +65,10 @@ class StateRead:
 class ReadinessSeen:
     """Everything that a readiness check saw.
 
-    ``wanted`` samples were to be taken of the state's bucket ``bucket``, ``spacing_millis`` apart. ``reads`` are the
-    state objects, ``trouble`` why there may be more of them. ``cache_buckets`` are the cache's on its own store,
-    ``cache_endpoint`` that store's URL, empty where none is set. ``now`` is RFC 3339. ``statement`` is the operator's.
-    ``sample_seconds`` is what each source of a sample had to answer.
+    ``samples_requested`` samples were to be taken of the state's bucket ``bucket``, ``spacing_millis`` apart. ``reads``
+    are the state objects, ``trouble`` why there may be more of them. ``cache_buckets`` are the cache's on its own
+    store, ``cache_endpoint`` that store's URL, empty where none is set. ``now`` is RFC 3339. ``statement`` is the
+    operator's. ``sample_seconds`` is what each source of a sample had to answer.
     """
 
     endpoint: str
@@ -76,7 +76,7 @@ class ReadinessSeen:
     bucket: str
     cache_buckets: tuple[str, ...]
     places: tuple[str, ...]
-    wanted: int
+    samples_requested: int
     spacing_millis: int
     samples: tuple[BucketSampled, ...]
     versioning: HttpAnswer
@@ -100,7 +100,7 @@ class Level(StrEnum):
 class Decision:
     """The end of an operators' command, as ``verdict`` of its JSON; ``headline`` says what to do."""
 
-    word: Word
+    word: VerdictWord
     outcome: str
     exit_code: int
     blocks: bool
@@ -111,7 +111,7 @@ class Decision:
 class RcaSample:
     """One bucket in one sample: its class, and what each drive showed."""
 
-    seen: BucketSample
+    sample: BucketSample
     places: tuple[PlaceSeen, ...]
 
 
@@ -131,7 +131,7 @@ class Step:
 
     name: str
     status: Status
-    told: str
+    detail: str
 
 
 @value
@@ -147,14 +147,14 @@ class ScratchResult:
 
 @value
 class Rca:
-    """The whole answer of ``rustfs-bucket-index-rca``: ``taken`` of ``wanted`` samples came about.
+    """The whole answer of ``rustfs-bucket-index-rca``: ``samples_taken`` of ``samples_requested`` samples came about.
 
     ``leftovers`` are scratch buckets that other runs left.
     """
 
     endpoint: str
-    wanted: int
-    taken: int
+    samples_requested: int
+    samples_taken: int
     buckets: Mapping[str, BucketCause]
     scratch: ScratchResult | None
     leftovers: tuple[str, ...]
@@ -192,7 +192,7 @@ class Readiness:
     why: str
     state_objects: tuple[StateObject, ...]
     samples: tuple[BucketSample, ...]
-    wanted: int
+    samples_requested: int
     versioning: Literal["enabled", "suspended", "off", "unknown"]
     beside_cache: Truth
     beside_why: str

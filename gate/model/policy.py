@@ -124,7 +124,7 @@ class Policy:
         Setting(
             meaning="The cache is public: drops the claim that a read without a token is denied, and says so.",
             table="cache",
-            stated=True,
+            file_only=True,
             compared="none-beyond",
             default_counts=True,
             subject=True,
@@ -167,7 +167,7 @@ class Policy:
             meaning="Effective settings of this machine's Nix that weaken what a run proves and would refuse it, each "
             "as Nix says it, such as 'sandbox = false'.",
             table="nix",
-            stated=True,
+            file_only=True,
             compared="none-beyond",
             default_counts=True,
             subject=True,
@@ -179,7 +179,7 @@ class Policy:
             meaning="URLs of further substituters of this machine's Nix, beside the caches of this run and Nix's own "
             "default.",
             table="nix",
-            stated=True,
+            file_only=True,
             compared="none-beyond",
             default_counts=True,
             subject=True,
@@ -238,7 +238,7 @@ class Policy:
         Setting(
             meaning="Who states that the state's store is HA, and why, since S3 can't prove it; empty: nobody does.",
             table="state",
-            stated=True,
+            file_only=True,
         ),
     ] = ""
     state_contents: Annotated[
@@ -247,7 +247,7 @@ class Policy:
             meaning="Read the state before and after the publication, not only its HEAD: the evidence gets its "
             "version, its serial, its lineage (hashed) and whether it is encrypted, and never a value.",
             table="state",
-            stated=True,
+            file_only=True,
             compared="same",
             subject=True,
         ),
@@ -268,7 +268,7 @@ class Policy:
         Setting(
             meaning="Volumes that the markers' places must be, by their ids as told; empty: the same before and after.",
             table="store",
-            stated=True,
+            file_only=True,
             compared="same",
             subject=True,
         ),
@@ -406,7 +406,7 @@ class Policy:
             meaning="Sources that this site does not have. Never the index, the markers, the bodies or the push "
             "account.",
             table="sources",
-            stated=True,
+            file_only=True,
             choices=("state", "store-workload", "cache-workload", "server-log"),
             compared="same",
             default_counts=True,

@@ -17,13 +17,13 @@ class DriveTrouble:
     """A drive on which the markers of a phase could not all be told, for a reason that is the drive's own.
 
     ``scan-io``: the disk gave an error of input or output. ``other-file-system``: a folder is on another file system
-    than the drive, as when something is mounted over it. ``told`` is the first such error; so
+    than the drive, as when something is mounted over it. ``error`` is the first such error; so
     many ``samples`` had one.
     """
 
     place: str
     what: Literal["scan-io", "other-file-system"]
-    told: str
+    error: str
     samples: int
 
 
@@ -32,15 +32,15 @@ class Uploads:
     """The open multipart uploads of one bucket: an upload is no object, and nobody reads it.
 
     ``truth`` is present when they were listed before the publication and after it, unknown otherwise; ``note`` then
-    says why. ``left`` began after the look before, by the store's own clock, and were still open at the first and the
-    last look after the publication. ``others`` counts all else that was open last, and ``oldest_seconds`` is how old
-    the oldest of those was then, 0 where there are none. ``more``: the store has more of them than were looked at.
+    says why. ``left_open`` began after the look before, by the store's own clock, and were still open at the first and
+    the last look after the publication. ``others`` counts all else that was open last, and ``oldest_seconds`` is how
+    old the oldest of those was then, 0 where there are none. ``more``: the store has more of them than were looked at.
     """
 
     bucket: str
     truth: Truth
     note: str
-    left: tuple[OpenUpload, ...]
+    left_open: tuple[OpenUpload, ...]
     others: int
     oldest_seconds: int
     more: bool
@@ -267,7 +267,7 @@ class WorkloadSeen:
     ``identity`` is what must not change: pid and kernel start ticks for ``file://``; for a replica in Kubernetes its
     pod's UID, container start, restarts, image and node, and ``image`` again by itself; ``owner`` is the kind and name
     of what keeps the pod, such as its ReplicaSet. ``truth`` is absent for a
-    replica that does not run, and unknown where it could not be told; ``error`` says why. ``listening`` says for
+    replica that does not run, and unknown where it could not be determined; ``error`` says why. ``listening`` says for
     ``file://`` whether this process is the one that listens at the endpoint.
     """
 

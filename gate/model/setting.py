@@ -30,8 +30,8 @@ class Setting:
     """One setting.
 
     ``table`` is its table of ``gate.toml``: `PROFILES` for what only a profile brings, empty for what no file sets.
-    ``stated`` settings drop a claim or rest on a person's word: they come from ``gate.toml`` alone, which is reviewed,
-    and have neither variable nor flag nor input. ``form`` says what each of its texts must be.
+    ``file_only`` settings drop a claim or rest on a person's word: they come from ``gate.toml`` alone, which is
+    reviewed, and have neither variable nor flag nor input. ``form`` says what each of its texts must be.
 
     ``compared`` is how `require` holds a run's value to the one of the base branch's ``gate.toml``: ``same`` (for a
     list: in any order), the same ``template``, ``at-least`` (a number, or true), ``all-of`` a list, ``none-beyond`` a
@@ -49,7 +49,7 @@ class Setting:
     least: float | None = None
     most: float | None = None
     action: bool = True
-    stated: bool = False
+    file_only: bool = False
     compared: Compared = ""
     default_counts: bool = False
     subject: bool = False
@@ -72,7 +72,7 @@ class Setting:
     @property
     def env(self) -> str:
         """The environment variable that sets it; stated settings have none."""
-        return "" if self.stated else self.variable
+        return "" if self.file_only else self.variable
 
     @property
     def variable(self) -> str:
@@ -87,12 +87,12 @@ class Setting:
     @property
     def flag(self) -> str:
         """Its flag on the command line; secrets have none, since argv is public, and stated settings have none."""
-        return "" if self.type == "secret" or self.stated else "--" + self.toml_key
+        return "" if self.type == "secret" or self.file_only else "--" + self.toml_key
 
     @property
     def action_input(self) -> str:
         """Its input of the action, in the action's own spelling."""
-        return self.toml_key if self.action and not self.stated else ""
+        return self.toml_key if self.action and not self.file_only else ""
 
 
 def settings_of(of: Any, part: Part) -> tuple[Setting, ...]:  # noqa: ANN401  # Policy, Secrets or Tools

@@ -52,7 +52,7 @@ class LogStood:
     """Where a log stood in ``pre``, for the job that reads on in ``post``: the Attic server's, or the store's.
 
     A file's log by its size in bytes (``offset``) and the sha256 of its last bytes (``before``), a workload's by the
-    last line of each container. ``trouble`` says why it could not be told.
+    last line of each container. ``trouble`` says why it could not be determined.
     """
 
     kind: Literal["log-stood"] = "log-stood"
@@ -67,13 +67,14 @@ class LogStood:
 class PartJoined:
     """A part was taken into the joined run. ``document`` is its ``part.json`` as it stands, byte for byte.
 
-    ``told`` is the digest that the part's own job handed on by another way than its files; None when none was given.
+    ``job_digest`` is the digest that the part's own job handed on by another way than its files; None when none was
+    given.
     """
 
     kind: Literal["part-joined"] = "part-joined"
     part: PartName
     digest: str
-    told: str | None
+    job_digest: str | None
     document: str
 
 
@@ -95,9 +96,9 @@ class PartRejected:
 class PartFacts:
     """One part of a split run: ``state`` is joined, missing or rejected (then ``code`` and ``reason`` say why).
 
-    ``digest`` is of its ``part.json``, ``told`` what its own job handed on by another way; ``policy`` the sha256 of its
-    policy. ``strays`` are sentences on records that it may not give, or that contradict another part's: those were left
-    out.
+    ``digest`` is of its ``part.json``, ``job_digest`` what its own job handed on by another way; ``policy`` the sha256
+    of its policy. ``disallowed_records`` are sentences on records that it may not give, or that contradict another
+    part's: those were left out.
     """
 
     part: str
@@ -105,7 +106,7 @@ class PartFacts:
     code: str | None = None
     reason: str = ""
     digest: str | None = None
-    told: str | None = None
+    job_digest: str | None = None
     run: Identity | None = None
     policy: str | None = None
     tools: Tools | None = None
@@ -114,4 +115,4 @@ class PartFacts:
     ended_at: str | None = None
     records: int = 0
     complete: bool = False
-    strays: tuple[str, ...] = ()
+    disallowed_records: tuple[str, ...] = ()

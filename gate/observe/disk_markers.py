@@ -116,7 +116,7 @@ def _on_one_file_system(see: See, drive: Path, device: str | None) -> See:
         seen = see(path)
         if device is None or seen.truth is not Truth.PRESENT or seen.device == device:
             return seen
-        why = f"{path} {OTHER_FILE_SYSTEM} {drive}" if seen.device else f"{path}: its file system can't be told"
+        why = f"{path} {OTHER_FILE_SYSTEM} {drive}" if seen.device else f"{path}: its file system can't be determined"
         return Seen(truth=Truth.UNKNOWN, error=why)
 
     return looking

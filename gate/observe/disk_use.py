@@ -23,7 +23,7 @@ def look_at_disk(
 ) -> tuple[DiskSeen, ...]:
     """Disk use at a place: one row for a ``file://``, one a pod for a ``kubectl://``.
 
-    Nothing is raised: what can't be told within ``seconds`` is left open, with the reason. A row's place is the
+    Nothing is raised: what can't be determined within ``seconds`` is left open, with the reason. A row's place is the
     locator of its own pod.
     """
     try:

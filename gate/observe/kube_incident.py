@@ -1,7 +1,7 @@
 """What a cluster still knows of a workload's past: events of its objects, and logs of containers that have ended.
 
 Both go soon: the cluster keeps events for an hour, and of each container the log of one run before this one. A restart
-that somebody makes to mend the store overwrites that log.
+that somebody makes to fix the store overwrites that log.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,8 @@ class Past:
 def look_at_past(role: Role, place: str, *, kubectl: Kubectl | None, capture: Capture) -> Past | None:
     """Events of a workload and the logs of its ended containers, which are written to the capture.
 
-    None for a place that is no workload of a cluster: it has neither. Nothing is raised: what can't be told is said.
+    None for a place that is no workload of a cluster: it has neither. Nothing is raised: what can't be determined is
+    said.
     """
     try:
         locator = parse_locator(place)

@@ -34,8 +34,8 @@ def look_at(
 ) -> tuple[PlaceSeen, ...]:
     """The markers of all buckets at a place: one row for a ``file://``, one a pod for a ``kubectl://``.
 
-    Nothing is raised: what can't be told within ``seconds`` is unknown, with the reason. A row's place is the locator
-    of its own pod.
+    Nothing is raised: what can't be determined within ``seconds`` is unknown, with the reason. A row's place is the
+    locator of its own pod.
     """
     try:
         locator = parse_locator(place)

@@ -32,8 +32,8 @@ def look_at_replicas(
 
     A replica's place is the locator of its pod; its identity is the pod's uid, the container's start and restarts, the
     image by digest, and the node. One whose container does not run is ``absent``, with ``error`` saying what it does.
-    Everything that can't be told is one row, unknown. ``endpoint`` is the URL that a process of this machine should
-    answer at.
+    Everything that can't be determined is one row, unknown. ``endpoint`` is the URL that a process of this machine
+    should answer at.
     """
     try:
         locator = parse_locator(place) if place else None
@@ -105,7 +105,7 @@ def may(kubectl: Kubectl, namespace: str, verb: str, resource: str, name: str = 
 
 
 def client_version(kubectl: Kubectl) -> str:
-    """The version of kubectl itself; no cluster is asked. `InconclusiveError` when it can't be told."""
+    """The version of kubectl itself; no cluster is asked. `InconclusiveError` when it can't be determined."""
     what = "kubectl version"
     argv = ("version", "--client", "--output=json")
     out, _err = kubectl.call(argv, what=what, cap=limits.ANSWER_BODY_BYTES, pinned=False)

@@ -7,7 +7,7 @@ export LC_ALL
 nonce=$1 drive=$2
 shift 2
 
-device() { # prints a blank and the number of the file system that $1 is on, or nothing where that can't be told
+device() { # prints a blank and the number of the file system that $1 is on, or nothing where that can't be determined
   number=$(stat -c %d "$1" 2>/dev/null) || return 0
   case $number in
   '' | *[!0-9]*) ;;

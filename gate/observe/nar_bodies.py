@@ -18,7 +18,7 @@ from gate.model.records import BodyRead, HttpAnswer
 from gate.net import HostList, plain_url
 from gate.observe.curl_transfer import CurlHop, authorities
 from gate.observe.nar_download import NarHops, NarinfoHop, Target
-from gate.observe.url_policy import Way
+from gate.observe.url_policy import UrlPolicy
 from gate.process import CancelToken, Redactor
 
 __all__ = ["Access", "Target", "read_bodies"]
@@ -106,7 +106,7 @@ class _Session:
     ) -> None:
         self.access = access
         self.ahead = ahead
-        self.way = Way(access.cache_url, access.hosts)
+        self.way = UrlPolicy(access.cache_url, access.hosts)
         self.token_redactor = None if access.token is None else Redactor([access.token])
         self.tap = tap
         self._clock = clock

@@ -14,7 +14,7 @@ from gate.model.parsed import NarInfo
 from gate.model.records import HttpAnswer
 from gate.net import plain_url
 from gate.observe.curl_transfer import CurlHop, curl_word
-from gate.observe.url_policy import Way, without_queries
+from gate.observe.url_policy import UrlPolicy, without_queries
 from gate.parse.http_cache import from_a_cache
 from gate.parse.nar import NarMeter
 from gate.parse.narinfo import check_url, parse_narinfo
@@ -24,7 +24,7 @@ from gate.process import Redactor
 _BUFFERS: Final = 3  # one is filled, one measured, and one waits, so that the thread need not
 
 
-class Ahead:
+class BackgroundMeter:
     """A meter that is some parts of `limits.AHEAD_BYTES` behind, in a thread of its own.
 
     What it measures does not depend on the threads: no part is measured after one that was not good, and a result is
@@ -149,7 +149,7 @@ class NarinfoHop:
 
     own = True  # the cache's own origin is asked
 
-    def __init__(self, target: Target, way: Way) -> None:
+    def __init__(self, target: Target, way: UrlPolicy) -> None:
         self._hash = target.store_hash
         self.here = way.below(f"{self._hash}.narinfo")
         self._target = target
@@ -228,7 +228,7 @@ class NarHops:
     def __init__(
         self,
         info: NarInfo,
-        way: Way,
+        way: UrlPolicy,
         first: str,
         nar_size: int,
         tap: Callable[[bytes], None] | None,
@@ -244,7 +244,7 @@ class NarHops:
         self._meter = NarMeter(info.compression, nar_size)
         self._wire_left = 2 * nar_size + _WIRE_SLACK_BYTES
         self._at_once_left = _AT_ONCE_BYTES
-        self._ahead = Ahead(self._meter) if ahead and nar_size > _AT_ONCE_BYTES else None
+        self._ahead = BackgroundMeter(self._meter) if ahead and nar_size > _AT_ONCE_BYTES else None
         self._feed: Callable[[bytes], bool] = self._meter.feed  # where the next piece goes
         self._page = b""
         self._page_left = 0

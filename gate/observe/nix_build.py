@@ -91,8 +91,8 @@ def build(
 ) -> tuple[ChildEnded, BuildFacts]:
     """Build, with the log going into ``capture``; how the build ended, and what is known of it.
 
-    ``cache_urls`` are the names under which the cache under test may stand among the substituters. What can't be told
-    is None, empty or unknown in the facts; nothing is raised for it.
+    ``cache_urls`` are the names under which the cache under test may stand among the substituters. What can't be
+    determined is None, empty or unknown in the facts; nothing is raised for it.
     """
     ended = run(
         (store.program("nix"), *FEATURES, "build", "--fallback", *_LOG, "--no-link", *installable),

@@ -17,7 +17,7 @@ from gate import limits
 from gate.clock import rfc3339
 from gate.errors import ForeignTextError, InconclusiveError
 from gate.model.basics import Phase
-from gate.model.captures import ReplicaCanaries, ReplicaCanary, Way
+from gate.model.captures import ReplicaCanaries, ReplicaCanary, UrlPolicy
 from gate.model.kube import ContainerSeen, PodSeen
 from gate.model.parsed import KubectlLocator
 from gate.net import Http
@@ -126,7 +126,7 @@ def _send(kubectl: Kubectl, http: Http, namespace: str, target: _Target, asking:
     errors = [target.error] if target.error else []
     path = f"{asking.cache}/{target.nonce}.narinfo"
     began = kubectl.clock.monotonic()
-    way: Way | None = None
+    way: UrlPolicy | None = None
     if target.host:
         why = _by_address(http, f"http://{target.host}/{path}", asking.endpoint)
         way, errors = ("address", errors) if why is None else (None, [*errors, f"by its address: {why}"])
@@ -140,7 +140,7 @@ def _send(kubectl: Kubectl, http: Http, namespace: str, target: _Target, asking:
         pod=target.pod.name,
         uid=target.pod.uid,
         nonce=target.nonce,
-        way=way,
+        route=way,
         answered=way is not None,
         answered_at=rfc3339(kubectl.clock.now()) if way else None,
         millis=round((kubectl.clock.monotonic() - began) * 1000),

@@ -71,7 +71,7 @@ def probe_scratch(
         door=door,
         sweeper=sweeper,
         places=tuple(places) if strict else (),
-        seen=ScratchSeen(bucket=scratch_bucket(nonce), strict=strict),
+        observation=ScratchSeen(bucket=scratch_bucket(nonce), strict=strict),
         cancel=cancel,
         clock=clock,
         kubectl=kubectl,
@@ -80,25 +80,25 @@ def probe_scratch(
         run.walk(hashlib.shake_256(nonce.encode()).digest(CONTENT_BYTES))
     finally:
         run.sweep()
-    return run.seen
+    return run.observation
 
 
 @dataclass(kw_only=True)
 class _Run:
-    """One way of one bucket; ``seen`` grows with it.
+    """One way of one bucket; ``observation`` grows with it.
 
-    ``begun`` and ``holding``: a request was sent that may have made the bucket, or an object in it. What such a request
-    does is unknown until its answer is there: a server may do it even after the sweep's first DeleteBucket.
+    ``creation_sent`` and ``holding``: a request was sent that may have made the bucket, or an object in it. What such a
+    request does is unknown until its answer is there: a server may do it even after the sweep's first DeleteBucket.
     """
 
     door: Door
     sweeper: Door
     places: tuple[str, ...]
-    seen: ScratchSeen
+    observation: ScratchSeen
     cancel: CancelToken
     clock: Clock
     kubectl: Kubectl | None = None
-    begun: bool = False
+    creation_sent: bool = False
     holding: bool = False
 
     def walk(self, content: bytes) -> None:
@@ -106,59 +106,59 @@ class _Run:
         s3 = self.door.s3
         if self._stopped():
             return
-        self.begun = True
-        created = s3.create_bucket(self.seen.bucket)
-        self.seen = replace(self.seen, created=created)
+        self.creation_sent = True
+        created = s3.create_bucket(self.observation.bucket)
+        self.observation = replace(self.observation, created=created)
         if self._stopped() or created.status != _OK:
             return
         self._find()
         if self._stopped():
             return
         self.holding = True
-        put = s3.put_object(self.seen.bucket, KEY, content)
-        self.seen = replace(self.seen, put=put)
+        put = s3.put_object(self.observation.bucket, KEY, content)
+        self.observation = replace(self.observation, put=put)
         if self._stopped() or put.status != _OK:
             return
-        got, came = s3.get_object(self.seen.bucket, KEY, cap=2 * CONTENT_BYTES)
+        got, came = s3.get_object(self.observation.bucket, KEY, cap=2 * CONTENT_BYTES)
         same = (Truth.PRESENT if came == content else Truth.ABSENT) if got.status == _OK else Truth.UNKNOWN
-        self.seen = replace(self.seen, got=got, same=same)
+        self.observation = replace(self.observation, got=got, same=same)
         if not self._stopped():
-            self.seen = replace(self.seen, deleted=s3.delete_object(self.seen.bucket, KEY))
+            self.observation = replace(self.observation, deleted=s3.delete_object(self.observation.bucket, KEY))
 
     def sweep(self) -> None:
         """Remove what may be there, until it is gone for good or the time for it is over."""
-        if not self.begun or _surely_undone(self.seen.created):
+        if not self.creation_sent or _surely_undone(self.observation.created):
             return
         until = self.clock.monotonic() + limits.SWEEP_SECONDS
         quiet_from = self.clock.monotonic()
         while True:
             if self._may_hold_an_object():
                 self._delete_object()
-            removal = self.sweeper.s3.delete_bucket(self.seen.bucket)
-            self.seen = replace(self.seen, removals=(*self.seen.removals, removal))
+            removal = self.sweeper.s3.delete_bucket(self.observation.bucket)
+            self.observation = replace(self.observation, removals=(*self.observation.removals, removal))
             now = self.clock.monotonic()
-            if removal.status != _NOT_FOUND or len(self.seen.removals) == 1:
+            if removal.status != _NOT_FOUND or len(self.observation.removals) == 1:
                 quiet_from = now
             if now >= until or (removal.status in _GONE and self._stays_gone(now - quiet_from)):
                 break
             self.clock.sleep(limits.SCRATCH_POLL_SECONDS)
-        self.seen = replace(
-            self.seen,
+        self.observation = replace(
+            self.observation,
             after=self._sample(self.sweeper, Phase.POST, 1),
             places_after=() if self.cancel.cancelled else self._look(),
         )
 
     def _stays_gone(self, quiet: float) -> bool:
         """Whether nothing that was asked for can bring the bucket back, ``quiet`` seconds after it was last there."""
-        made = _answered(self.seen.created)
-        removed = any(removal.status in _REMOVED for removal in self.seen.removals)
-        written = not self.holding or _surely_undone(self.seen.put) or _answered(self.seen.put)
+        made = _answered(self.observation.created)
+        removed = any(removal.status in _REMOVED for removal in self.observation.removals)
+        written = not self.holding or _surely_undone(self.observation.put) or _answered(self.observation.put)
         return ((made or removed) and written) or quiet >= limits.SWEEP_SETTLE_SECONDS
 
     def _delete_object(self) -> None:
-        answer = self.sweeper.s3.delete_object(self.seen.bucket, KEY)
-        if self.seen.deleted is None or self.seen.deleted.status not in _REMOVED:
-            self.seen = replace(self.seen, deleted=answer)
+        answer = self.sweeper.s3.delete_object(self.observation.bucket, KEY)
+        if self.observation.deleted is None or self.observation.deleted.status not in _REMOVED:
+            self.observation = replace(self.observation, deleted=answer)
 
     def _find(self) -> None:
         """Wait for the new bucket in list, head and get, and on every drive where that is asked for."""
@@ -168,8 +168,8 @@ class _Run:
             number += 1
             sample = self._sample(self.door, Phase.PRE, number)
             places = self._look()
-            self.seen = replace(self.seen, sample=sample, places=places)
-            row = read_sample(sample, self.seen.bucket)
+            self.observation = replace(self.observation, sample=sample, places=places)
+            row = read_sample(sample, self.observation.bucket)
             indexed = row.listed is row.head is row.get is Truth.PRESENT
             marked = all(mark.data is mark.meta is Truth.PRESENT for place in places for mark in place.markers)
             if (indexed and marked) or self.clock.monotonic() >= until:
@@ -178,11 +178,11 @@ class _Run:
                 return
 
     def _sample(self, door: Door, phase: Phase, number: int) -> BucketSampled:
-        sources = Sources(s3=door.s3, http=door.http, buckets=(self.seen.bucket,), places=(), clock=self.clock)
+        sources = Sources(s3=door.s3, http=door.http, buckets=(self.observation.bucket,), places=(), clock=self.clock)
         return sample_buckets(sources, phase=phase, number=number)
 
     def _look(self) -> tuple[PlaceSeen, ...]:
-        bucket = [self.seen.bucket]
+        bucket = [self.observation.bucket]
         return tuple(
             row
             for place in self.places
@@ -190,14 +190,14 @@ class _Run:
         )
 
     def _stopped(self) -> bool:
-        if self.cancel.cancelled and self.seen.cut_short is None:
-            self.seen = replace(self.seen, cut_short=self.cancel.reason)
+        if self.cancel.cancelled and self.observation.cut_short is None:
+            self.observation = replace(self.observation, cut_short=self.cancel.reason)
         return self.cancel.cancelled
 
     def _may_hold_an_object(self) -> bool:
         """Whether to delete it before the bucket: always again once DeleteBucket did not settle it."""
-        deleted = self.seen.deleted is not None and self.seen.deleted.status in _REMOVED
-        return self.holding and (not deleted or bool(self.seen.removals))
+        deleted = self.observation.deleted is not None and self.observation.deleted.status in _REMOVED
+        return self.holding and (not deleted or bool(self.observation.removals))
 
 
 def _answered(answer: HttpAnswer | None) -> bool:

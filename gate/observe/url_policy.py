@@ -14,7 +14,7 @@ _SECRET_CHARS: Final = 12  # shorter values are operations, days and flags
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 
 
-class Way:
+class UrlPolicy:
     """The way to the bodies of one cache; `RefusedError` when ``hosts`` does not let its URL be asked."""
 
     def __init__(self, cache_url: str, hosts: HostList) -> None:

@@ -199,8 +199,8 @@ def look(
     """The workload at a place: for ``file:///path/to/pidfile`` its ``<pid>:<start in kernel ticks>`` and start time.
 
     With ``endpoint``, the URL that it should answer at, also whether it is the one that listens there.
-    Everything that can't be told is unknown, with ``error``. The start time is of the machine's clock as it stands and
-    may differ by a second from one look to the next; the identity does not.
+    Everything that can't be determined is unknown, with ``error``. The start time is of the machine's clock as it
+    stands and may differ by a second from one look to the next; the identity does not.
     """
     try:
         identity, started = _process(_pidfile(place), proc)

@@ -130,7 +130,7 @@ class InflateError(Exception):
 
 
 class TooMuchMemoryError(InflateError):
-    """Decompressing would take more memory than is allowed here: the bytes may be good, and can't be told."""
+    """Decompressing would take more memory than is allowed here: the bytes may be good, and can't be determined."""
 
 
 class Inflater(Protocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gate import limits
 from gate.errors import ForeignTextError, InconclusiveError, RefusedError, StoppedError
-from gate.evidence.fold import BUILD_CHILD, BUILD_LOG, Tape, fold
+from gate.evidence.fold import BUILD_CHILD, BUILD_LOG, JournalLog, fold
 from gate.judge.checks.buckets import check_buckets
 from gate.judge.checks.incident import disk_words, full_disks
 from gate.judge.checks.run import check_caches
@@ -19,7 +19,7 @@ from gate.observe.nix_build import build, evaluate, tree_of
 from gate.observe.nix_store import FEATURES, NixStore, nix_environment
 from gate.parse.store_path import store_path
 from gate.parse.text import shown
-from gate.probe.context import Site
+from gate.probe.context import RunContext
 from gate.probe.tools import find_programs
 from gate.probe.world import World
 from gate.process import Capture
@@ -36,35 +36,35 @@ class Built:
     outputs: tuple[str, ...]
 
 
-def build_profile(site: Site, world: World) -> Built | None:
+def build_profile(context: RunContext, world: World) -> Built | None:
     """Build the profile with the machine's own settings and `--fallback`; its push set, or None when it failed.
 
     Raises `StoppedError` when the flake is not what the run's commit has, or when Nix names as built what is no store
     path, or more than one thing.
     """
-    trouble = tree_trouble(site.nix, site.policy.installable, world)  # it may have changed since the run began
+    trouble = tree_trouble(context.nix, context.policy.installable, world)  # it may have changed since the run began
     if trouble is not None:
         raise StoppedError("build-other-tree", f"{trouble}; nothing was published")
-    before = site.nix.valid_paths_now() if site.policy.push_set == "delta" else frozenset()
-    installable = _installable(site, world)
-    capture = Capture(site.directory, BUILD_LOG, secrets=site.secrets)
+    before = context.nix.valid_paths_now() if context.policy.push_set == "delta" else frozenset()
+    installable = _installable(context, world)
+    capture = Capture(context.directory, BUILD_LOG, secrets=context.secrets)
     ended, facts = build(
-        site.nix,
+        context.nix,
         installable,
         name=BUILD_CHILD,
         capture=capture,
-        cache_urls=site.cache_urls(site.policy.attic_cache),
-        deadline_seconds=min(limits.BUILD_SECONDS, site.seconds_left()),
+        cache_urls=context.cache_urls(context.policy.attic_cache),
+        deadline_seconds=min(limits.BUILD_SECONDS, context.seconds_left()),
     )
-    site.write(ended)
-    site.write(facts)
-    site.write(capture.close())
+    context.write(ended)
+    context.write(facts)
+    context.write(capture.close())
     if facts.problem is not None:
         message = f"what was built could not be determined: {facts.problem.rstrip('.')}; nothing was published"
         raise StoppedError("build-unclear", message)
     if ended.exit != 0 or not facts.outputs:
         return None
-    return Built(paths=_push_set(site, installable, facts.outputs, before), outputs=facts.outputs)
+    return Built(paths=_push_set(context, installable, facts.outputs, before), outputs=facts.outputs)
 
 
 def refuse_other_tree(settings: Settings, world: World, *, shut: Iterable[Path] = ()) -> None:
@@ -100,14 +100,14 @@ def tree_trouble(store: NixStore, installable: str, world: World) -> str | None:
     return None
 
 
-def _installable(site: Site, world: World) -> tuple[str, ...]:
+def _installable(context: RunContext, world: World) -> tuple[str, ...]:
     """The profile's flake attribute; for ``synthetic``, a fresh `builtins.toFile` path named by the run's nonce."""
-    if site.policy.installable:
-        return (site.policy.installable,)
+    if context.policy.installable:
+        return (context.policy.installable,)
     text = f"{SYNTHETIC} {world.nonce}"
     name = f"{SYNTHETIC}-{world.nonce}"
-    argv = (site.nix.program("nix"), *FEATURES, "eval", "--raw", "--expr", f'builtins.toFile "{name}" "{text}"')
-    said = site.nix.ask(argv, name="nix-eval", cap=limits.ANSWER_BODY_BYTES, seconds=limits.EVALUATE_SECONDS)
+    argv = (context.nix.program("nix"), *FEATURES, "eval", "--raw", "--expr", f'builtins.toFile "{name}" "{text}"')
+    said = context.nix.ask(argv, name="nix-eval", cap=limits.ANSWER_BODY_BYTES, seconds=limits.EVALUATE_SECONDS)
     try:
         return (store_path(said.decode("ascii", "replace").strip()),)
     except ForeignTextError as error:
@@ -116,19 +116,19 @@ def _installable(site: Site, world: World) -> tuple[str, ...]:
 
 
 def _push_set(
-    site: Site, installable: tuple[str, ...], outputs: tuple[str, ...], before: frozenset[str]
+    context: RunContext, installable: tuple[str, ...], outputs: tuple[str, ...], before: frozenset[str]
 ) -> tuple[str, ...]:
-    if site.policy.push_set == "delta":
-        return tuple(sorted(site.nix.valid_paths_now() - before))
-    if site.policy.push_set == "closure":
-        return site.nix.closure(outputs)
-    return site.nix.build_closure(evaluate(site.nix, installable))
+    if context.policy.push_set == "delta":
+        return tuple(sorted(context.nix.valid_paths_now() - before))
+    if context.policy.push_set == "closure":
+        return context.nix.closure(outputs)
+    return context.nix.build_closure(evaluate(context.nix, installable))
 
 
 def facts_so_far(entries: Sequence[Entry], logs: Mapping[str, bytes] | None = None) -> Facts:
     """The facts of what is journalled so far, with these logs as captures, and without any other."""
     captures = {name: partial(_one, text) for name, text in (logs or {}).items()}
-    return fold(Tape(entries=tuple(entries), torn=False), captures)
+    return fold(JournalLog(entries=tuple(entries), torn=False), captures)
 
 
 def _one(text: bytes) -> Iterable[bytes]:
@@ -151,6 +151,6 @@ def _state(facts: Facts) -> tuple[str, ...]:
         return ("the OpenTofu state is not there, or could not be read",)
     if facts.policy.representative and state.locked is not Truth.ABSENT:
         return ("the OpenTofu state is locked, or its lock could not be read",)
-    if facts.policy.state_contents and (state.told is None or state.told.content != "state"):
+    if facts.policy.state_contents and (state.contents is None or state.contents.content != "state"):
         return ("the content of the OpenTofu state could not be read as one",)
     return ()

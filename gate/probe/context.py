@@ -44,7 +44,7 @@ class Publication:
     fresh: tuple[str, ...] = ()
 
 
-class Site:
+class RunContext:
     """The run's own hands. ``entries`` are the journal's entries so far; ``published`` what was pushed, in order."""
 
     def __init__(
@@ -183,15 +183,15 @@ class Site:
 
 
 @contextmanager
-def open_site(settings: Settings, directory: Path, world: World, *, shut: Iterable[Path] = ()) -> Iterator[Site]:
+def open_site(settings: Settings, directory: Path, world: World, *, shut: Iterable[Path] = ()) -> Iterator[RunContext]:
     """Make the folder and its journal, and the hands; close them all at the end. No program of ``shut`` is run."""
     make_folder(directory)
     journal = Journal(directory, world.clock)
-    site = Site(settings, directory, world, journal, shut=shut)
+    context = RunContext(settings, directory, world, journal, shut=shut)
     try:
-        yield site
+        yield context
     finally:
-        site.close()
+        context.close()
 
 
 def _s3(settings: Settings, endpoint: str, http: Http) -> S3:

@@ -40,7 +40,7 @@ from gate.parse.locator import parse_locator
 from gate.parse.narinfo import trusts
 from gate.parse.store_path import STORE_DIR, hash_part, to_nix32
 from gate.probe.building import facts_so_far, tree_trouble
-from gate.probe.context import Site
+from gate.probe.context import RunContext
 from gate.probe.controls import try_access_controls
 from gate.probe.identify import identify_caches, start
 from gate.probe.observing import observe_phase
@@ -57,22 +57,22 @@ _Right = tuple[str, str, str, str]  # namespace, verb, resource, name of the one
 class Visit:
     """What the cluster showed, None where no place is in one, and its clock."""
 
-    seen: ClusterSeen | None
+    cluster: ClusterSeen | None
     clock: ClockSeen
 
 
-def visit_cluster(site: Site, world: World) -> Visit:
+def visit_cluster(context: RunContext, world: World) -> Visit:
     """Ask the cluster. One that is not to be trusted is not asked, and the site's kubectl is not used from then on."""
-    kubectl = site.kubectl
+    kubectl = context.kubectl
     if kubectl is None:
         now = rfc3339(world.clock.now())
-        return Visit(seen=None, clock=ClockSeen(of="cluster", before=now, after=now, date=None))
+        return Visit(cluster=None, clock=ClockSeen(of="cluster", before=now, after=now, date=None))
     client, client_error = _client(kubectl)
     trouble = distrust(
         kubectl,
-        server=site.policy.kube_server,
-        authority=site.policy.kube_authority,
-        plugins=site.settings.tools.kube_plugins,
+        server=context.policy.kube_server,
+        authority=context.policy.kube_authority,
+        plugins=context.settings.tools.kube_plugins,
     )
     server, date, error = None, None, trouble or ""
     before = rfc3339(world.clock.now())
@@ -82,14 +82,14 @@ def visit_cluster(site: Site, world: World) -> Visit:
         except InconclusiveError as told:
             error = str(told)
     else:
-        site.kubectl = None
-        site.sources = replace(site.sources, kubectl=None)
+        context.kubectl = None
+        context.sources = replace(context.sources, kubectl=None)
     clock = ClockSeen(of="cluster", before=before, after=rfc3339(world.clock.now()), date=date)
-    rights = tuple(_right(kubectl, right, sources, error) for right, sources in rights_needed(site.policy).items())
+    rights = tuple(_right(kubectl, right, sources, error) for right, sources in rights_needed(context.policy).items())
     seen = ClusterSeen(
         client=client, client_error=client_error, distrust=trouble, server=server, error=error, rights=rights
     )
-    return Visit(seen=seen, clock=clock)
+    return Visit(cluster=seen, clock=clock)
 
 
 def rights_needed(policy: Policy) -> Mapping[_Right, tuple[str, ...]]:
@@ -207,92 +207,93 @@ class _InMemory(Capture):
 def visit(settings: Settings, world: World) -> Examined:
     """Look once at everything. Raises `RefusedError` for settings that can't be used, `CancelledError` by a signal."""
     once = replace(settings, policy=replace(settings.policy, samples=1))
-    with closing(Site(once, _NOWHERE, world, _Unwritten(world.clock))) as site:
-        seen = _visit(site, world)
+    with closing(RunContext(once, _NOWHERE, world, _Unwritten(world.clock))) as context:
+        seen = _visit(context, world)
     if world.cancel.cancelled:
         raise CancelledError(f"{world.cancel.reason or 'cancelled'}: nothing can be said of what was not looked at")
     return seen
 
 
-def _visit(site: Site, world: World) -> Examined:
+def _visit(context: RunContext, world: World) -> Examined:
     world.progress.stage("tools")
-    start(site, world)
+    start(context, world)
     world.progress.stage("cluster")
-    cluster = visit_cluster(site, world)
+    cluster = visit_cluster(context, world)
     world.progress.stage("cache")
-    refusal = _refusal(site)
-    nix = _nix(site)
-    tree = _tree(site, world)
-    reached, cache_clock = _timed(world, "cache", lambda: _ask_cache(site))
-    try_access_controls(site)
+    refusal = _refusal(context)
+    nix = _nix(context)
+    tree = _tree(context, world)
+    reached, cache_clock = _timed(world, "cache", lambda: _ask_cache(context))
+    try_access_controls(context)
     world.progress.stage("store and places")
-    observe_phase(site, world, Phase.PRE, open_logs=lambda began: site.open_log_windows(since=began))
-    _, store_clock = _timed(world, "store", lambda: site.s3.head_bucket(site.policy.buckets[0]))
+    observe_phase(context, world, Phase.PRE, open_logs=lambda began: context.open_log_windows(since=began))
+    _, store_clock = _timed(world, "store", lambda: context.s3.head_bucket(context.policy.buckets[0]))
     world.progress.stage("server log")
     texts: dict[str, bytes] = {}
-    log = _log(site, world, texts)
-    store_log = _store_log(site, world, texts)
-    sample = _last(site, BucketSampled)
+    log = _log(context, world, texts)
+    store_log = _store_log(context, world, texts)
+    sample = _last(context, BucketSampled)
     if sample is None:  # it was cancelled before
         raise CancelledError(world.cancel.reason or "cancelled")
     return Examined(
-        facts=facts_so_far(site.entries, texts),
-        keys_given=None not in (site.settings.secrets.s3_access_key_id, site.settings.secrets.s3_secret_access_key),
-        missing_tools=tuple(name for name in (*NIX_PROGRAMS, "attic") if name not in site.programs.paths),
+        facts=facts_so_far(context.entries, texts),
+        keys_given=None
+        not in (context.settings.secrets.s3_access_key_id, context.settings.secrets.s3_secret_access_key),
+        missing_tools=tuple(name for name in (*NIX_PROGRAMS, "attic") if name not in context.programs.paths),
         nix=nix,
         refusal=refusal,
         reached=reached,
-        tokens=tuple(_tokens(site)),
-        push=_push(site),
+        tokens=tuple(_tokens(context)),
+        push=_push(context),
         listing=sample.listing,
         heads=sample.heads,
         gets=sample.gets,
         places=sample.places,
-        state=_last(site, StateSeen),
+        state=_last(context, StateSeen),
         log=log,
-        cluster=cluster.seen,
+        cluster=cluster.cluster,
         clocks=(cache_clock, store_clock, cluster.clock),
         store_log=store_log,
         tree=tree,
     )
 
 
-def _tree(site: Site, world: World) -> str | None:
+def _tree(context: RunContext, world: World) -> str | None:
     try:
-        return tree_trouble(site.nix, site.policy.installable, world)
+        return tree_trouble(context.nix, context.policy.installable, world)
     except InconclusiveError as error:
         return str(error)
 
 
-def _nix(site: Site) -> NixSeen:
+def _nix(context: RunContext) -> NixSeen:
     """What Nix on this machine makes of the cache under test, by the name and the key that it has of itself."""
     try:
-        settings = site.nix.settings()
+        settings = context.nix.settings()
     except InconclusiveError as error:
         return NixSeen(among=None, trusted=None, error=str(error))
-    config = site.nix.config()
-    site.write(config)
-    cache = site.policy.attic_cache
-    key = site.public_keys.get(cache)
-    trouble, known = _nix_reads(site) if key else ("", "")
+    config = context.nix.config()
+    context.write(config)
+    cache = context.policy.attic_cache
+    key = context.public_keys.get(cache)
+    trouble, known = _nix_reads(context) if key else ("", "")
     return NixSeen(
-        weak=unstated(config, site.policy.nix_settings),
+        weak=unstated(config, context.policy.nix_settings),
         trouble=trouble,
-        known=known,
-        among=any(same_cache(one, url) for one in settings.substituters for url in site.cache_urls(cache)),
+        known_path=known,
+        among=any(same_cache(one, url) for one in settings.substituters for url in context.cache_urls(cache)),
         trusted=None if key is None else trusts(settings.trusted_public_keys, key),
         error="" if key else "the cache did not tell its key",
     )
 
 
-def _nix_reads(site: Site) -> tuple[str, str]:
+def _nix_reads(context: RunContext) -> tuple[str, str]:
     """What keeps Nix from reading the cache as it must, and the path of it that Nix read whole."""
-    cache = site.policy.attic_cache
+    cache = context.policy.attic_cache
     absent = f"{STORE_DIR}/{to_nix32(os.urandom(20))}-publication-gate-absent"
     try:
-        gone = _ask_nix(site, absent)
-        known = _known_path(site)
-        read = _ask_nix(site, known) if known and gone.outcome == "absent" else None
+        gone = _ask_nix(context, absent)
+        known = _known_path(context)
+        read = _ask_nix(context, known) if known and gone.outcome == "absent" else None
     except (InconclusiveError, OSError) as error:
         return f"Nix could not be asked: {error}", ""
     bad = gone if gone.outcome != "absent" else read if read is not None and read.outcome != "whole" else None
@@ -303,33 +304,35 @@ def _nix_reads(site: Site) -> tuple[str, str]:
     return f"Nix reads {bad.store_path} as {bad.outcome} ({bad.words or 'no words'})", ""
 
 
-def _ask_nix(site: Site, path: str) -> NixRead:
-    cache = site.policy.attic_cache
-    url = site.cache_urls(cache)[-1]
-    return ask_nix(site.nix, Reading(label=Label.PROFILE, cache=cache, url=url, paths=(path,), trust=True))
+def _ask_nix(context: RunContext, path: str) -> NixRead:
+    cache = context.policy.attic_cache
+    url = context.cache_urls(cache)[-1]
+    return ask_nix(context.nix, Reading(label=Label.PROFILE, cache=cache, url=url, paths=(path,), trust=True))
 
 
-def _known_path(site: Site) -> str:
+def _known_path(context: RunContext) -> str:
     """The smallest of some local paths that the cache says it has; empty where it says so of none."""
-    local = sorted(site.nix.valid_paths_now())[:_LOCAL_PATHS]
-    asked = site.attic.missing_paths(site.policy.attic_cache, site.settings.secrets.push_token, local, Label.PROFILE)
+    local = sorted(context.nix.valid_paths_now())[:_LOCAL_PATHS]
+    asked = context.attic.missing_paths(
+        context.policy.attic_cache, context.settings.secrets.push_token, local, Label.PROFILE
+    )
     missing = missing_hashes(asked)
     if missing is None:
         return ""
     there = [path for path in local if hash_part(path) not in missing][:_KNOWN_PATHS]
-    return min(site.nix.path_facts(there), key=lambda fact: fact.nar_size).store_path if there else ""
+    return min(context.nix.path_facts(there), key=lambda fact: fact.nar_size).store_path if there else ""
 
 
-def _refusal(site: Site) -> str | None:
+def _refusal(context: RunContext) -> str | None:
     try:
-        identify_caches(site)
+        identify_caches(context)
     except StoppedError as error:
         return str(error)
     return None
 
 
-def _ask_cache(site: Site) -> HttpAnswer:
-    return site.attic.cache_config(site.policy.attic_cache, site.read_token).answer
+def _ask_cache(context: RunContext) -> HttpAnswer:
+    return context.attic.cache_config(context.policy.attic_cache, context.read_token).answer
 
 
 def _timed(world: World, of: ClockOf, ask: Callable[[], HttpAnswer]) -> tuple[HttpAnswer, ClockSeen]:
@@ -338,9 +341,9 @@ def _timed(world: World, of: ClockOf, ask: Callable[[], HttpAnswer]) -> tuple[Ht
     return answer, ClockSeen(of=of, before=before, after=rfc3339(world.clock.now()), date=answer.date)
 
 
-def _tokens(site: Site) -> Iterator[TokenSeen]:
-    settings = site.settings
-    yield _token("read", site.read_token, minted=settings.secrets.read_token is None)
+def _tokens(context: RunContext) -> Iterator[TokenSeen]:
+    settings = context.settings
+    yield _token("read", context.read_token, minted=settings.secrets.read_token is None)
     yield _token("push", settings.secrets.push_token, minted=False)
 
 
@@ -361,20 +364,20 @@ def _token(use: TokenUse, token: Secret | None, *, minted: bool) -> TokenSeen:
     )
 
 
-def _push(site: Site) -> dict[str, HttpAnswer]:
+def _push(context: RunContext) -> dict[str, HttpAnswer]:
     """The answer to the emptiest question that needs the right to push, of each cache."""
-    token = site.settings.secrets.push_token
-    return {} if token is None else {cache: site.attic.may_push(cache, token) for cache in site.policy.caches}
+    token = context.settings.secrets.push_token
+    return {} if token is None else {cache: context.attic.may_push(cache, token) for cache in context.policy.caches}
 
 
-def _log(site: Site, world: World, texts: dict[str, bytes]) -> LogSeen | None:
-    if site.log_window is None:
+def _log(context: RunContext, world: World, texts: dict[str, bytes]) -> LogSeen | None:
+    if context.log_window is None:
         return None
-    canary, sent = _last(site, LogCanarySent), _last(site, ReplicaCanaries)
+    canary, sent = _last(context, LogCanarySent), _last(context, ReplicaCanaries)
     nonces = [] if canary is None else [canary.nonce]
     replicas = {row.nonce: row.pod for row in (sent.replicas if sent else ()) if row.answered}
     capture = _InMemory(SERVER_LOG)
-    notes = site.log_window.capture(capture, [*nonces, *replicas], clock=world.clock)
+    notes = context.log_window.capture(capture, [*nonces, *replicas], clock=world.clock)
     texts[SERVER_LOG] = capture.text()
     late = {nonce: note for nonce in (*nonces, *replicas) for note in notes if nonce in note}
     return LogSeen(
@@ -384,16 +387,16 @@ def _log(site: Site, world: World, texts: dict[str, bytes]) -> LogSeen | None:
     )
 
 
-def _store_log(site: Site, world: World, texts: dict[str, bytes]) -> tuple[str, ...] | None:
-    window = site.store_log_window
+def _store_log(context: RunContext, world: World, texts: dict[str, bytes]) -> tuple[str, ...] | None:
+    window = context.store_log_window
     if window is None:
         return None
     capture = _InMemory(STORE_LOG)
     notes = window.capture(capture, (), clock=world.clock)
     texts[STORE_LOG] = capture.text()
-    site.write(StoreLogRead(place=site.policy.store_log, notes=notes))
+    context.write(StoreLogRead(place=context.policy.store_log, notes=notes))
     return notes
 
 
-def _last(site: Site, kind: type[_R]) -> _R | None:
-    return next((entry.record for entry in reversed(site.entries) if isinstance(entry.record, kind)), None)
+def _last(context: RunContext, kind: type[_R]) -> _R | None:
+    return next((entry.record for entry in reversed(context.entries) if isinstance(entry.record, kind)), None)

@@ -20,7 +20,7 @@ from gate.observe.nix_store import NixStore, nix_environment
 from gate.parse.attic_json import parse_attic_error, parse_cache_config
 from gate.parse.locator import parse_locator
 from gate.parse.text import shown
-from gate.probe.context import Site, hosts_of, kubectl_of
+from gate.probe.context import RunContext, hosts_of, kubectl_of
 from gate.probe.tools import NIX_PROGRAMS, Programs, find_programs, identify_programs, places_of
 from gate.probe.world import World
 from gate.settings import Settings
@@ -109,16 +109,16 @@ def _workloads(policy: Policy) -> Iterator[KubectlLocator]:
     yield from seen.values()
 
 
-def start(site: Site, world: World, *, capture: bool = False, part: PartBegun | None = None) -> None:
+def start(context: RunContext, world: World, *, capture: bool = False, part: PartBegun | None = None) -> None:
     """Write the first records: who runs what by which policy, which part of a split run it is, and the programs."""
-    found = identify_programs(site.programs, site.settings, world)
+    found = identify_programs(context.programs, context.settings, world)
     versions = {tool.name: tool.version or "unknown" for tool in found.tools if tool.name in _NAMED_VERSIONS}
     nix = _NIX_VERSION.fullmatch(versions["nix"])
     run = identity(world, versions | {"nix": nix[1] if nix else "unknown"})
-    site.write(RunStarted(run=run, policy=site.policy, tools=site.settings.tools, capture=capture))
+    context.write(RunStarted(run=run, policy=context.policy, tools=context.settings.tools, capture=capture))
     if part is not None:
-        site.write(part)
-    site.write(found)
+        context.write(part)
+    context.write(found)
 
 
 def identity(world: World, versions: Mapping[str, str]) -> Identity:
@@ -152,22 +152,22 @@ def _run_id(world: World) -> str:
     return f"{run}.{attempt}-{world.nonce[:8]}" if run else f"local-{world.nonce[:16]}"
 
 
-def identify_caches(site: Site) -> None:
+def identify_caches(context: RunContext) -> None:
     """Ask each cache for its description; a host that is not allowed, or no such cache, stops the run.
 
     The client follows the endpoint that the description names, with the token (attic b7c9056
     client/src/command/push.rs:156), so it must be one of ours.
     """
-    for cache in site.policy.caches:
-        seen = site.attic.cache_config(cache, site.read_tokens[cache] or site.settings.secrets.push_token)
-        site.write(seen)
+    for cache in context.policy.caches:
+        seen = context.attic.cache_config(cache, context.read_tokens[cache] or context.settings.secrets.push_token)
+        context.write(seen)
         config = _config(cache, seen)
         if config is not None:
-            _check_endpoints(site, cache, config)
-            site.public_keys[cache] = config.public_key
-            site.upstream_key_names[cache] = config.upstream_cache_key_names
+            _check_endpoints(context, cache, config)
+            context.public_keys[cache] = config.public_key
+            context.upstream_key_names[cache] = config.upstream_cache_key_names
             if config.substituter_endpoint:
-                site.substituter_urls[cache] = config.substituter_endpoint
+                context.substituter_urls[cache] = config.substituter_endpoint
 
 
 def _config(cache: str, seen: CacheConfigSeen) -> CacheConfig | None:
@@ -184,12 +184,12 @@ def _config(cache: str, seen: CacheConfigSeen) -> CacheConfig | None:
         return None
 
 
-def _check_endpoints(site: Site, cache: str, config: CacheConfig) -> None:
+def _check_endpoints(context: RunContext, cache: str, config: CacheConfig) -> None:
     for url in (config.api_endpoint, config.substituter_endpoint):
-        if url and site.http.hosts.read(url) is None:
+        if url and context.http.hosts.read(url) is None:
             host = ascii(urlsplit(url).netloc.rpartition("@")[2])[:100]
             message = (
-                f"cache {cache} sends its clients to {host}, expected one of {', '.join(hosts_of(site.policy))}: "
+                f"cache {cache} sends its clients to {host}, expected one of {', '.join(hosts_of(context.policy))}: "
                 "nothing was published; add the host to hosts if it is yours"
             )
             raise StoppedError("cache-leads-elsewhere", message)

@@ -12,7 +12,7 @@ from gate.model.basics import Label, Phase
 from gate.model.document import Evidence
 from gate.model.records import OWN_DEADLINE, Cancelled, RunComplete, RunStopped, StageMark, Trouble
 from gate.probe.building import build_profile, facts_so_far, refuse_other_tree, unclean
-from gate.probe.context import Publication, Site, open_site
+from gate.probe.context import Publication, RunContext, open_site
 from gate.probe.controls import try_access_controls, try_bit_flip
 from gate.probe.identify import (
     identify_caches,
@@ -37,7 +37,7 @@ _T = TypeVar("_T")
 RUN_STOPPED: Final = "run-stopped"
 
 
-def stage(site: Site, world: World, name: str, step: Callable[[], _T]) -> _T | None:
+def stage(context: RunContext, world: World, name: str, step: Callable[[], _T]) -> _T | None:
     """Take a step. What goes wrong in it becomes a `Trouble` record and None; only what ends the run goes on up.
 
     Raises `CancelledError` when the run was cancelled before or in the step, `StoppedError` when it must not go on. A
@@ -46,7 +46,7 @@ def stage(site: Site, world: World, name: str, step: Callable[[], _T]) -> _T | N
     if world.cancel.cancelled:
         raise CancelledError(world.cancel.reason or "cancelled")
     world.progress.stage(name)
-    site.write(StageMark(name=name, state="started"))
+    context.write(StageMark(name=name, state="started"))
     answer: _T | None = None
     try:
         answer = step()
@@ -55,14 +55,14 @@ def stage(site: Site, world: World, name: str, step: Callable[[], _T]) -> _T | N
     except RefusedError as error:
         raise StoppedError(RUN_STOPPED, str(error)) from None
     except GateError as error:
-        site.write(Trouble(stage=name, message=str(error)))
+        context.write(Trouble(stage=name, message=str(error)))
     except MemoryError as error:
-        site.write(Trouble(stage=name, message=f"memory ended: {place_of(error)}; give the run more of it"))
+        context.write(Trouble(stage=name, message=f"memory ended: {place_of(error)}; give the run more of it"))
     except Exception as error:  # noqa: BLE001  # a defect of ours must not lose the evidence, nor give a pass
-        site.write(Trouble(stage=name, message=f"a defect of the gate: {place_of(error)}; please report it"))
+        context.write(Trouble(stage=name, message=f"a defect of the gate: {place_of(error)}; please report it"))
     if world.cancel.cancelled:
         raise CancelledError(world.cancel.reason or "cancelled")
-    site.write(StageMark(name=name, state="ended"))
+    context.write(StageMark(name=name, state="ended"))
     return answer
 
 
@@ -72,9 +72,9 @@ def stopped(error: StoppedError | RefusedError) -> RunStopped:
     return RunStopped(code=cast("StopCode", code), reason=str(error))
 
 
-def skip(site: Site, name: str, note: str) -> None:
+def skip(context: RunContext, name: str, note: str) -> None:
     """Leave a step out, and say why."""
-    site.write(StageMark(name=name, state="skipped", note=note))
+    context.write(StageMark(name=name, state="skipped", note=note))
 
 
 PUBLISH = "publish"
@@ -106,106 +106,106 @@ def capture(settings: Settings, directory: Path, world: World) -> Evidence:
 
 
 def _recorded(
-    settings: Settings, directory: Path, world: World, middle: Callable[[Site, World], None], *, capture: bool
+    settings: Settings, directory: Path, world: World, middle: Callable[[RunContext, World], None], *, capture: bool
 ) -> Evidence:
-    with open_site(settings, directory, world) as site, ending_after(settings.tools.deadline, world):
-        start(site, world, capture=capture)
+    with open_site(settings, directory, world) as context, ending_after(settings.tools.deadline, world):
+        start(context, world, capture=capture)
         try:
             if not capture:
-                site.write(site.nix.config())
-            _steps(site, world, middle)
+                context.write(context.nix.config())
+            _steps(context, world, middle)
         except CancelledError as error:
-            site.write(Cancelled(reason=str(error)))
+            context.write(Cancelled(reason=str(error)))
         except (StoppedError, RefusedError) as error:
-            site.write(stopped(error))
-        site.write(RunComplete())
+            context.write(stopped(error))
+        context.write(RunComplete())
         world.progress.stage("seal")
         return seal(directory)  # (9)
 
 
-def _steps(site: Site, world: World, middle: Callable[[Site, World], None]) -> None:
-    stage(site, world, "identify", lambda: identify_caches(site))  # (1)
-    stage(site, world, "pre", lambda: _pre(site, world))  # (2)
+def _steps(context: RunContext, world: World, middle: Callable[[RunContext, World], None]) -> None:
+    stage(context, world, "identify", lambda: identify_caches(context))  # (1)
+    stage(context, world, "pre", lambda: _pre(context, world))  # (2)
     try:
-        middle(site, world)
+        middle(context, world)
     finally:
         if not world.cancel.cancelled:
-            stage(site, world, "post", lambda: _post(site, world))  # (7)
-            stage(site, world, "logs", lambda: capture_logs(site, world))  # (8)
+            stage(context, world, "post", lambda: _post(context, world))  # (7)
+            stage(context, world, "logs", lambda: capture_logs(context, world))  # (8)
 
 
-def _look_only(site: Site, world: World) -> None:
-    stage(site, world, "incident", lambda: look_deeper(site))
-    skip(site, PUBLISH, "a capture publishes nothing")
+def _look_only(context: RunContext, world: World) -> None:
+    stage(context, world, "incident", lambda: look_deeper(context))
+    skip(context, PUBLISH, "a capture publishes nothing")
 
 
-def _publish_when_clean(site: Site, world: World) -> None:
-    reasons = unclean(facts_so_far(site.entries))
-    if reasons and not site.policy.publish_anyway:
-        skip(site, PUBLISH, f"the evidence before is not clean: {'; '.join(reasons)}")
+def _publish_when_clean(context: RunContext, world: World) -> None:
+    reasons = unclean(facts_so_far(context.entries))
+    if reasons and not context.policy.publish_anyway:
+        skip(context, PUBLISH, f"the evidence before is not clean: {'; '.join(reasons)}")
     else:
-        publish_all(site, world)
+        publish_all(context, world)
 
 
-def _pre(site: Site, world: World) -> None:
-    observe_phase(site, world, Phase.PRE, open_logs=lambda began: site.open_log_windows(since=began))
-    try_access_controls(site)
+def _pre(context: RunContext, world: World) -> None:
+    observe_phase(context, world, Phase.PRE, open_logs=lambda began: context.open_log_windows(since=began))
+    try_access_controls(context)
 
 
-def _post(site: Site, world: World) -> None:
-    with nix_reading(site, world):
-        observe_phase(site, world, Phase.POST)
-        read_once_more(site, world)
+def _post(context: RunContext, world: World) -> None:
+    with nix_reading(context, world):
+        observe_phase(context, world, Phase.POST)
+        read_once_more(context, world)
 
 
-def publish_all(site: Site, world: World) -> None:
+def publish_all(context: RunContext, world: World) -> None:
     """(3) to (6): build, and publish in order of harm, as far as what came before came back whole."""
-    built = stage(site, world, "build", lambda: build_profile(site, world))  # (3)
+    built = stage(context, world, "build", lambda: build_profile(context, world))  # (3)
     if built is None:
-        skip(site, PUBLISH, "the profile was not built, so there is nothing to publish")
+        skip(context, PUBLISH, "the profile was not built, so there is nothing to publish")
         return
-    profile = stage(site, world, "expect", lambda: expect(site, Label.PROFILE, built.paths, built.outputs))  # (4)
+    profile = stage(context, world, "expect", lambda: expect(context, Label.PROFILE, built.paths, built.outputs))  # (4)
     if profile is None:
-        skip(site, PUBLISH, "the local facts of the push set could not be told")
+        skip(context, PUBLISH, "the local facts of the push set could not be determined")
         return
-    pair = stage(site, world, "expect:canary", lambda: canaries(site, world))
-    good = pair is not None and _publish_one(site, world, pair)
-    if not good and not site.policy.publish_anyway:
-        skip(site, PUBLISH, "the canary pair was not published and read back whole, so the profile was not pushed")
+    pair = stage(context, world, "expect:canary", lambda: canaries(context, world))
+    good = pair is not None and _publish_one(context, world, pair)
+    if not good and not context.policy.publish_anyway:
+        skip(context, PUBLISH, "the canary pair was not published and read back whole, so the profile was not pushed")
         return
-    good = _publish_twin(site, world)
-    if not good and not site.policy.publish_anyway:
-        skip(site, PUBLISH, "the twin was not published and read back whole, so the profile was not pushed")
+    good = _publish_twin(context, world)
+    if not good and not context.policy.publish_anyway:
+        skip(context, PUBLISH, "the twin was not published and read back whole, so the profile was not pushed")
         return
-    good = _publish_one(site, world, profile)
-    if good and due_after(site):
-        _make_twin(site, world)
+    good = _publish_one(context, world, profile)
+    if good and due_after(context):
+        _make_twin(context, world)
 
 
-def _publish_twin(site: Site, world: World) -> bool:
+def _publish_twin(context: RunContext, world: World) -> bool:
     """The twin of the profile, where one is due; False when it did not come back whole."""
-    reason = why_not(site)
+    reason = why_not(context)
     if reason is not None:
-        skip(site, "twin", reason)
+        skip(context, "twin", reason)
         return True
-    return _make_twin(site, world)
+    return _make_twin(context, world)
 
 
-def _make_twin(site: Site, world: World) -> bool:
-    made = stage(site, world, "expect:twin", lambda: twin(site, world))
-    return made is not None and _publish_one(site, world, made)
+def _make_twin(context: RunContext, world: World) -> bool:
+    made = stage(context, world, "expect:twin", lambda: twin(context, world))
+    return made is not None and _publish_one(context, world, made)
 
 
-def _publish_one(site: Site, world: World, what: Publication) -> bool:
+def _publish_one(context: RunContext, world: World, what: Publication) -> bool:
     """(5), (6) Push one publication and read it back; True when every path of it came back whole."""
     label = what.label.value
-    stage(site, world, f"push:{label}", lambda: publish(site, world, what))
-    good = stage(site, world, f"read:{label}", lambda: read_back(site, world, what))
-    if what.references and not site.split:
-        stage(site, world, f"references:{label}", lambda: look_for_references(site, world, what))
-    if what.label is Label.CANARY and not site.split:
-        stage(site, world, "canary-object", lambda: look_for_canary(site, world, what))
-        stage(site, world, "bit-flip", lambda: try_bit_flip(site, world, what))
+    stage(context, world, f"push:{label}", lambda: publish(context, world, what))
+    good = stage(context, world, f"read:{label}", lambda: read_back(context, world, what))
+    if what.references and not context.split:
+        stage(context, world, f"references:{label}", lambda: look_for_references(context, world, what))
+    if what.label is Label.CANARY and not context.split:
+        stage(context, world, "canary-object", lambda: look_for_canary(context, world, what))
+        stage(context, world, "bit-flip", lambda: try_bit_flip(context, world, what))
     return good is True
 
 

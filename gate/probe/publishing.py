@@ -15,27 +15,27 @@ from gate.model.basics import Label, Phase
 from gate.model.records import BucketSampled, MissingAsked, PathFacts, PushSetKnown, ReferencesKnown
 from gate.observe.attic import push
 from gate.parse.store_path import hash_part
-from gate.probe.context import Publication, Site
+from gate.probe.context import Publication, RunContext
 from gate.probe.observing import look_at_disks, watch_buckets
 from gate.probe.world import World
 from gate.process import Capture
 
 
-def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str]) -> Publication:
+def expect(context: RunContext, label: Label, paths: Sequence[str], outputs: Sequence[str]) -> Publication:
     """Record the push set, its local facts, and what the cache's database claims of it before the push.
 
     Raises `StoppedError`, with the numbers, when the profile's push set is over its cap or under its floor, and when
     the cache says that it has a canary already.
     """
     if label is Label.PROFILE:
-        _check_count(site, len(paths))
-    facts = site.nix.path_facts(paths)
+        _check_count(context, len(paths))
+    facts = context.nix.path_facts(paths)
     if label is Label.PROFILE:
-        _check_bytes(site, sum(path.nar_size for path in facts))
-    cache = site.cache_of(label)
-    names = site.upstream_key_names.get(cache, ())
-    upstream = tuple(path.store_path for path in facts if is_upstream(path, names, site.policy.upstream_keys))
-    site.write(
+        _check_bytes(context, sum(path.nar_size for path in facts))
+    cache = context.cache_of(label)
+    names = context.upstream_key_names.get(cache, ())
+    upstream = tuple(path.store_path for path in facts if is_upstream(path, names, context.policy.upstream_keys))
+    context.write(
         PushSetKnown(
             label=label,
             cache=cache,
@@ -45,10 +45,10 @@ def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str
             upstream_key_names=tuple(names),
         )
     )
-    asked = site.attic.missing_paths(
-        cache, site.settings.secrets.push_token, [path.store_path for path in facts], label
+    asked = context.attic.missing_paths(
+        cache, context.settings.secrets.push_token, [path.store_path for path in facts], label
     )
-    site.write(asked)
+    context.write(asked)
     if label is Label.CANARY:
         _check_nonce(asked, facts)
     served = tuple(path.store_path for path in facts if path.store_path not in upstream)
@@ -60,16 +60,16 @@ def expect(site: Site, label: Label, paths: Sequence[str], outputs: Sequence[str
         facts={path.store_path: path for path in facts},
         served=served,
         fresh=tuple(path for path in served if missing is None or hash_part(path) in missing),
-        references=know_references(site, label, site.nix.path_facts(needed)) if needed else (),
+        references=know_references(context, label, context.nix.path_facts(needed)) if needed else (),
     )
 
 
-def know_references(site: Site, label: Label, facts: Sequence[PathFacts]) -> tuple[str, ...]:
+def know_references(context: RunContext, label: Label, facts: Sequence[PathFacts]) -> tuple[str, ...]:
     """Record what is known here of the paths that a push set refers to; those that the cache itself has to have."""
-    cache = site.cache_of(label)
-    names = site.upstream_key_names.get(cache, ())
-    upstream = tuple(path.store_path for path in facts if is_upstream(path, names, site.policy.upstream_keys))
-    site.write(
+    cache = context.cache_of(label)
+    names = context.upstream_key_names.get(cache, ())
+    upstream = tuple(path.store_path for path in facts if is_upstream(path, names, context.policy.upstream_keys))
+    context.write(
         ReferencesKnown(
             label=label, cache=cache, paths=tuple(facts), upstream=upstream, upstream_key_names=tuple(names)
         )
@@ -93,8 +93,8 @@ def _check_nonce(asked: MissingAsked, canaries: Sequence[PathFacts]) -> None:
         raise StoppedError("push-nonce-known", message)
 
 
-def _check_count(site: Site, count: int) -> None:
-    policy = site.policy
+def _check_count(context: RunContext, count: int) -> None:
+    policy = context.policy
     if not policy.min_paths <= count <= policy.max_paths:
         message = (
             f"the push set of {policy.profile} has {count} paths, expected {policy.min_paths} to {policy.max_paths}: "
@@ -103,8 +103,8 @@ def _check_count(site: Site, count: int) -> None:
         raise StoppedError("push-set-out-of-bounds", message)
 
 
-def _check_bytes(site: Site, total: int) -> None:
-    policy = site.policy
+def _check_bytes(context: RunContext, total: int) -> None:
+    policy = context.policy
     if total > policy.max_bytes:
         message = (
             f"the push set of {policy.profile} has {total} bytes, expected at most {policy.max_bytes}: "
@@ -113,45 +113,47 @@ def _check_bytes(site: Site, total: int) -> None:
         raise StoppedError("push-set-out-of-bounds", message)
 
 
-def canaries(site: Site, world: World) -> Publication:
+def canaries(context: RunContext, world: World) -> Publication:
     """The canary pair: two fresh random paths, one under and one well over Attic's 64 KiB nar-size-threshold."""
     sizes = {"small": limits.CANARY_SMALL_BYTES, "large": limits.CANARY_LARGE_BYTES}
-    paths = [site.nix.add_fixed(f"publication-gate-canary-{word}-{world.nonce}", size) for word, size in sizes.items()]
-    return expect(site, Label.CANARY, paths, paths)
+    paths = [
+        context.nix.add_fixed(f"publication-gate-canary-{word}-{world.nonce}", size) for word, size in sizes.items()
+    ]
+    return expect(context, Label.CANARY, paths, paths)
 
 
-def publish(site: Site, world: World, what: Publication) -> None:
+def publish(context: RunContext, world: World, what: Publication) -> None:
     """Push a publication; sample the buckets meanwhile, and end the push at the first loss unless it is to finish.
 
     Never retried: a retry hides the fault, and Attic deduplicates what it wrongly believes to have.
     """
-    if site.settings.secrets.push_token is None:
+    if context.settings.secrets.push_token is None:
         message = "no push token: set GATE_PUSH_TOKEN or GATE_PUSH_TOKEN_FILE"
         raise InconclusiveError(message)
-    site.published.append(what)
-    capture = Capture(site.directory, capture_name(what.label), secrets=site.secrets)
-    with _unwatched() if site.split else _watching(site, world) as (lost, begun):
+    context.published.append(what)
+    capture = Capture(context.directory, capture_name(what.label), secrets=context.secrets)
+    with _unwatched() if context.split else _watching(context, world) as (lost, begun):
         ended = push(
             tuple(what.facts),
             name=child_name(what.label),
-            attic=site.programs.paths.get("attic", site.settings.tools.attic_bin),
-            endpoint=site.policy.attic_server,
+            attic=context.programs.paths.get("attic", context.settings.tools.attic_bin),
+            endpoint=context.policy.attic_server,
             cache=what.cache,
-            token=site.settings.secrets.push_token,
-            env=site.nix_environment,
+            token=context.settings.secrets.push_token,
+            env=context.nix_environment,
             capture=capture,
-            deadline_seconds=min(limits.PUSH_SECONDS, site.seconds_left()),
+            deadline_seconds=min(limits.PUSH_SECONDS, context.seconds_left()),
             cancel=world.cancel,
-            stop=_stopper(site, world, what.label, lost, begun),
+            stop=_stopper(context, world, what.label, lost, begun),
             clock=world.clock,
         )
-        if site.split:  # another job looks at the buckets now and then, and must see this push too
+        if context.split:  # another job looks at the buckets now and then, and must see this push too
             world.cancel.wait(limits.PUSH_LINGER_SECONDS)
-        site.write(ended)  # a sample that hangs must not put off the record of the end
-    if ended.exit != 0 and not site.split:  # a full disk may have room again by the phase after
-        for look in look_at_disks(site, Phase.DURING):
-            site.write(look)
-    site.write(capture.close())
+        context.write(ended)  # a sample that hangs must not put off the record of the end
+    if ended.exit != 0 and not context.split:  # a full disk may have room again by the phase after
+        for look in look_at_disks(context, Phase.DURING):
+            context.write(look)
+    context.write(capture.close())
 
 
 @contextmanager
@@ -161,19 +163,19 @@ def _unwatched() -> Iterator[tuple[threading.Event, threading.Event]]:
 
 
 def _stopper(
-    site: Site, world: World, label: Label, lost: threading.Event, begun: threading.Event
+    context: RunContext, world: World, label: Label, lost: threading.Event, begun: threading.Event
 ) -> Callable[[], bool]:
     def stop() -> bool:
         if not begun.is_set():
             world.progress.push_running(label)
             begun.set()
-        return lost.is_set() and not site.policy.finish_push
+        return lost.is_set() and not context.policy.finish_push
 
     return stop
 
 
 @contextmanager
-def _watching(site: Site, world: World) -> Iterator[tuple[threading.Event, threading.Event]]:
+def _watching(context: RunContext, world: World) -> Iterator[tuple[threading.Event, threading.Event]]:
     """Sample the buckets from the moment the client runs until the block ends; the event tells of the first loss.
 
     The first sample is taken however soon the client ends: a push that nobody watched proves nothing.
@@ -182,14 +184,14 @@ def _watching(site: Site, world: World) -> Iterator[tuple[threading.Event, threa
 
     def notice(sample: BucketSampled) -> None:
         seen = of_origin(sample)
-        rows = (read_sample(seen, name, seconds=site.policy.sample_deadline) for name in site.policy.buckets)
+        rows = (read_sample(seen, name, seconds=context.policy.sample_deadline) for name in context.policy.buckets)
         if any(row.state in WRONG_STATES for row in rows):
             lost.set()
 
     def watch() -> None:
         begun.wait()
         with suppress(GateError):  # a journal that can't be written ends the run itself
-            watch_buckets(site, world, over.wait, notice)
+            watch_buckets(context, world, over.wait, notice)
 
     watcher = threading.Thread(target=watch, name="bucket-watch", daemon=True)
     watcher.start()

@@ -19,56 +19,56 @@ from gate.observe.nix_reader import Reading, read_by_nix
 from gate.observe.stored_object import find_canary, look_at_references
 from gate.parse.addresses import same_cache
 from gate.parse.store_path import hash_part
-from gate.probe.context import Publication, Site
+from gate.probe.context import Publication, RunContext
 from gate.probe.world import World
 
 STAGE = "nix-reader"
 
 
 @contextmanager
-def nix_reading(site: Site, world: World) -> Iterator[None]:
+def nix_reading(context: RunContext, world: World) -> Iterator[None]:
     """Let Nix read while the block runs, and record what it read at the end of the block."""
-    readings = tuple(_readings(site, world))
+    readings = tuple(_readings(context, world))
     if not readings:
         yield
         return
     with ThreadPoolExecutor(len(readings)) as threads:
-        reads = [threads.submit(_read, site, reading) for reading in readings]
+        reads = [threads.submit(_read, context, reading) for reading in readings]
         try:
             yield
         finally:
             for read in reads:
                 for record in read.result():
-                    site.write(record)
+                    context.write(record)
 
 
-def _read(site: Site, reading: Reading) -> tuple[NixRead | Trouble, ...]:
+def _read(context: RunContext, reading: Reading) -> tuple[NixRead | Trouble, ...]:
     try:
-        return read_by_nix(site.nix, reading, seconds=min(limits.NIX_READ_SECONDS, site.seconds_left()))
+        return read_by_nix(context.nix, reading, seconds=min(limits.NIX_READ_SECONDS, context.seconds_left()))
     except GateError as error:
         return (Trouble(stage=STAGE, message=str(error)),)
 
 
-def _readings(site: Site, world: World) -> Iterator[Reading]:
-    for what in site.published:
-        paths = _chosen(site, world, what)
+def _readings(context: RunContext, world: World) -> Iterator[Reading]:
+    for what in context.published:
+        paths = _chosen(context, world, what)
         if paths:
             yield Reading(
                 label=what.label,
                 cache=what.cache,
-                url=_place(site, what.cache),
+                url=_place(context, what.cache),
                 paths=paths,
-                trust=what.cache == site.policy.attic_cache,
+                trust=what.cache == context.policy.attic_cache,
             )
 
 
-def _chosen(site: Site, world: World, what: Publication) -> tuple[str, ...]:
+def _chosen(context: RunContext, world: World, what: Publication) -> tuple[str, ...]:
     """All canaries; of the profile some that are not too large, fresh ones first; of the twin none."""
     if what.label is Label.CANARY:
         return what.served
     if what.label is not Label.PROFILE:
         return ()
-    asked = [entry.record for entry in site.entries if isinstance(entry.record, MissingAsked)]
+    asked = [entry.record for entry in context.entries if isinstance(entry.record, MissingAsked)]
     missing = next((missing_hashes(record) for record in reversed(asked) if record.label is what.label), None) or ()
     small = [path for path in what.served if what.facts[path].nar_size <= limits.NIX_READ_BYTES]
     order = random.Random(world.nonce).sample(small, len(small))  # noqa: S311  # which are read is no secret
@@ -76,10 +76,10 @@ def _chosen(site: Site, world: World, what: Publication) -> tuple[str, ...]:
     return tuple(order[: limits.NIX_READ_PATHS])
 
 
-def _place(site: Site, cache: str) -> str:
+def _place(context: RunContext, cache: str) -> str:
     """The URL that this machine's Nix has for a cache, without its parameters; else where its readers are sent."""
-    builds = [entry.record for entry in site.entries if isinstance(entry.record, BuildFacts)]
-    names = site.cache_urls(cache)
+    builds = [entry.record for entry in context.entries if isinstance(entry.record, BuildFacts)]
+    names = context.cache_urls(cache)
     known = (url.partition("?")[0] for facts in builds for url in facts.substituters)
     return next((url for url in known if any(same_cache(url, name) for name in names)), names[-1])
 
@@ -89,38 +89,38 @@ _AGAIN_LEAST = 4
 _CANARY_PUSH = f"push:{Label.CANARY.value}"  # the stage's name
 
 
-def read_back(site: Site, world: World, what: Publication) -> bool:
+def read_back(context: RunContext, world: World, what: Publication) -> bool:
     """Read every path of a publication; True when each came back whole. The first failure stays in the journal.
 
     A part of them is read at the origin at the same time, where the policy names one.
     """
-    return _read_both(site, world, what, what.served, after_post=False)
+    return _read_both(context, world, what, what.served, after_post=False)
 
 
-def look_for_references(site: Site, world: World, what: Publication) -> None:
+def look_for_references(context: RunContext, world: World, what: Publication) -> None:
     """Look for what a publication needs beside itself; what does not come back as served is looked for again."""
-    token = site.read_tokens[what.cache]
-    until = world.clock.monotonic() + min(limits.REFERENCE_SECONDS, site.seconds_left())
+    token = context.read_tokens[what.cache]
+    until = world.clock.monotonic() + min(limits.REFERENCE_SECONDS, context.seconds_left())
     left = list(what.references)
-    for attempt in range(1, site.policy.read_attempts + 1):
-        if not left or (attempt > 1 and world.cancel.wait(site.policy.read_spacing)):
+    for attempt in range(1, context.policy.read_attempts + 1):
+        if not left or (attempt > 1 and world.cancel.wait(context.policy.read_spacing)):
             return
         good: set[str] = set()
         for look in look_at_references(
             left,
-            lambda path: site.attic.narinfo(what.cache, token, path),
+            lambda path: context.attic.narinfo(what.cache, token, path),
             label=what.label,
             cache=what.cache,
             attempt=attempt,
             stop=lambda: world.cancel.cancelled or world.clock.monotonic() > until,
         ):
-            site.write(look)
+            context.write(look)
             if is_served(look.store_path, look.narinfo):
                 good.add(look.store_path)
         left = [path for path in left if path not in good]
 
 
-def look_for_canary(site: Site, world: World, what: Publication) -> None:
+def look_for_canary(context: RunContext, world: World, what: Publication) -> None:
     """Look for what the push of the canary pair wrote: the small one's object, in the bucket and on the disks.
 
     Of its reads the newest counts that names an object; a read at the origin may, where a proxy does not.
@@ -128,76 +128,89 @@ def look_for_canary(site: Site, world: World, what: Publication) -> None:
     small = min(what.served, key=lambda path: what.facts[path].nar_size, default=None)
     reads = [
         entry.record
-        for entry in site.entries
+        for entry in context.entries
         if isinstance(entry.record, BodyRead)
         and entry.record.label is what.label
         and entry.record.store_path == small
         and not world.cancel.cancelled
     ]
-    pushes = [e.at for e in site.entries if isinstance(e.record, StageMark) and e.record.name == _CANARY_PUSH]
+    pushes = [e.at for e in context.entries if isinstance(e.record, StageMark) and e.record.name == _CANARY_PUSH]
     seen = find_canary(
         reads,
-        site.policy.buckets,
-        site.policy.markers,
+        context.policy.buckets,
+        context.policy.markers,
         window=(pushes[0], pushes[-1]) if len(pushes) > 1 else None,
-        head=site.s3.head_object,
-        kubectl=site.kubectl,
+        head=context.s3.head_object,
+        kubectl=context.kubectl,
     )
     if seen is not None:
-        site.write(seen)
+        context.write(seen)
 
 
-def read_once_more(site: Site, world: World) -> None:
+def read_once_more(context: RunContext, world: World) -> None:
     """Read a random part of what was published once more, after the last bucket sample."""
     chance = random.Random(world.nonce)  # noqa: S311  # which paths are read again is no secret
-    for what in site.published:
+    for what in context.published:
         count = min(len(what.served), max(_AGAIN_LEAST, len(what.served) // _AGAIN_SHARE))
-        _read_both(site, world, what, chance.sample(what.served, count), after_post=True)
+        _read_both(context, world, what, chance.sample(what.served, count), after_post=True)
 
 
-def _read_both(site: Site, world: World, what: Publication, paths: Iterable[str], *, after_post: bool) -> bool:
+def _read_both(context: RunContext, world: World, what: Publication, paths: Iterable[str], *, after_post: bool) -> bool:
     """Read paths where builders do, and those for the origin there, side by side; True when all came back whole."""
     with ThreadPoolExecutor(1) as threads:
         there = threads.submit(
-            _read_path, site, world, what, _origin_paths(site, world, what), after_post=after_post, at_origin=True
+            _read_path, context, world, what, _origin_paths(context, world, what), after_post=after_post, at_origin=True
         )
-        here = _read_path(site, world, what, paths, after_post=after_post)
+        here = _read_path(context, world, what, paths, after_post=after_post)
         return there.result() and here
 
 
-def _origin_paths(site: Site, world: World, what: Publication) -> tuple[str, ...]:
+def _origin_paths(context: RunContext, world: World, what: Publication) -> tuple[str, ...]:
     """The paths of a publication that are read at the origin too: the canary pair, and some fresh ones by chance.
 
     The publishing job of a split run reads nothing there: its reads prove nothing.
     """
-    if not site.policy.origin_server or site.split:
+    if not context.policy.origin_server or context.split:
         return ()
-    if what.label not in site.origin_paths:
-        others = sum(len(paths) for label, paths in site.origin_paths.items() if label is not Label.CANARY)
+    if what.label not in context.origin_paths:
+        others = sum(len(paths) for label, paths in context.origin_paths.items() if label is not Label.CANARY)
         count = min(len(what.fresh), limits.ORIGIN_PATHS - others)
         chance = random.Random(f"{world.nonce} {what.label.value}")  # noqa: S311  as below: no secret
         chosen = what.served if what.label is Label.CANARY else chance.sample(what.fresh, count)
-        site.origin_paths[what.label] = tuple(chosen)
-    return site.origin_paths[what.label]
+        context.origin_paths[what.label] = tuple(chosen)
+    return context.origin_paths[what.label]
 
 
 def _read_path(
-    site: Site, world: World, what: Publication, paths: Iterable[str], *, after_post: bool, at_origin: bool = False
+    context: RunContext,
+    world: World,
+    what: Publication,
+    paths: Iterable[str],
+    *,
+    after_post: bool,
+    at_origin: bool = False,
 ) -> bool:
     left = list(paths)
     good = True
-    for attempt in range(1, site.policy.read_attempts + 1):
+    for attempt in range(1, context.policy.read_attempts + 1):
         if not left:
             break
-        if attempt > 1 and world.cancel.wait(site.policy.read_spacing):
+        if attempt > 1 and world.cancel.wait(context.policy.read_spacing):
             return False
-        left = _attempt(site, world, what, left, attempt=attempt, after_post=after_post, at_origin=at_origin)
+        left = _attempt(context, world, what, left, attempt=attempt, after_post=after_post, at_origin=at_origin)
         good = good and not left
     return good
 
 
 def _attempt(
-    site: Site, world: World, what: Publication, paths: list[str], *, attempt: int, after_post: bool, at_origin: bool
+    context: RunContext,
+    world: World,
+    what: Publication,
+    paths: list[str],
+    *,
+    attempt: int,
+    after_post: bool,
+    at_origin: bool,
 ) -> list[str]:
     """One read of each path; gives those that did not come back whole."""
     targets = [
@@ -207,26 +220,26 @@ def _attempt(
     bad = set(paths)
     for read in read_bodies(
         targets,
-        access=site.access(what.cache, at_origin=at_origin),
-        jobs=site.policy.jobs,
+        access=context.access(what.cache, at_origin=at_origin),
+        jobs=context.policy.jobs,
         attempt=attempt,
         again_after_post=after_post,
-        deadline_seconds=site.seconds_left(),
+        deadline_seconds=context.seconds_left(),
         cancel=world.cancel,
         clock=world.clock,
     ):
-        entry = site.write(replace(read, at_origin=at_origin))
-        if _is_whole(site, what, entry.at, read):
+        entry = context.write(replace(read, at_origin=at_origin))
+        if _is_whole(context, what, entry.at, read):
             bad.discard(read.store_path)
     return sorted(bad)
 
 
-def _is_whole(site: Site, what: Publication, at: str, read: BodyRead) -> bool:
+def _is_whole(context: RunContext, what: Publication, at: str, read: BodyRead) -> bool:
     expected = Expected(
         label=what.label,
         cache=what.cache,
         facts=what.facts[read.store_path],
         claim=Claim.UPLOADED,
-        public_key=site.public_keys.get(what.cache),
+        public_key=context.public_keys.get(what.cache),
     )
     return fold_body(expected, [(at, read)]).reads[0].code == WHOLE

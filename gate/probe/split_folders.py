@@ -10,10 +10,10 @@ from typing import Final
 from gate import limits
 from gate.errors import ForeignTextError, ForgedError, GateError, InconclusiveError, RefusedError, UnsealedError
 from gate.evidence.codec import read_part
-from gate.evidence.fold import Tape
+from gate.evidence.fold import JournalLog
 from gate.evidence.split import JOURNAL, journal_name, part_bytes, part_document, policy_digest, run_differences
 from gate.journal import NAME, Journal, make_folder, write_file
-from gate.journal_log import PART, captures_of, hold, names, read_tape, read_whole, stream
+from gate.journal_log import PART, captures_of, hold, names, read_journal_log, read_whole, stream
 from gate.model.document import Evidence, ManifestEntry, PartDocument
 from gate.model.policy import SECRET_SETTINGS, Identity
 from gate.model.records import RunComplete, RunStarted, Trouble
@@ -31,12 +31,12 @@ class SealedPart:
     folder: Path
     document: PartDocument
     digest: str
-    tape: Tape
+    journal_log: JournalLog
 
 
 def is_part_folder(directory: Path) -> bool:
     """Whether a folder is that of a part, sealed or not; raises `RefusedError` where there is no journal."""
-    return any(isinstance(entry.record, PartBegun) for entry in read_tape(directory).entries[:2])
+    return any(isinstance(entry.record, PartBegun) for entry in read_journal_log(directory).entries[:2])
 
 
 def claimed_part(directory: Path) -> PartName | None:
@@ -96,10 +96,10 @@ def verify_part(directory: Path, told: str | None = None) -> SealedPart:
 
 
 def _remade(directory: Path) -> SealedPart:
-    tape = read_tape(directory)
-    document = part_document(tape, _manifest(directory))
+    journal_log = read_journal_log(directory)
+    document = part_document(journal_log, _manifest(directory))
     digest = sha256(part_bytes(document)).hexdigest()
-    return SealedPart(folder=directory, document=document, digest=digest, tape=tape)
+    return SealedPart(folder=directory, document=document, digest=digest, journal_log=journal_log)
 
 
 def _manifest(directory: Path) -> Sequence[ManifestEntry]:
@@ -131,7 +131,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 class _Read:
     """What came of the folders that were given."""
 
-    taken: list[SealedPart]
+    accepted: list[SealedPart]
     rejected: list[PartRejected]
     troubles: list[Trouble]
 
@@ -150,13 +150,13 @@ def join(
         message = "no part was given: give the folders of the parts pre, publish, during and post"
         raise RefusedError(message)
     read = _read_all(folders, told)
-    start = RunStarted(run=_identity(read.taken, world), policy=settings.policy, tools=settings.tools)
-    for part in list(read.taken):
+    start = RunStarted(run=_identity(read.accepted, world), policy=settings.policy, tools=settings.tools)
+    for part in list(read.accepted):
         wrong = list(run_differences(start.run, part.document.run))
         if part.document.policy != policy_digest(start.policy):
             wrong.append("its policy is another one: settings differ between the jobs")
         if wrong:
-            read.taken.remove(part)
+            read.accepted.remove(part)
             read.rejected.append(_rejected(part, FOREIGN, "; ".join(wrong)))
     _write(directory, world, start, read, told)
     refused = tuple(f"{row.code}: {row.reason}" for row in read.rejected if row.code != DOUBLED)
@@ -190,7 +190,7 @@ def _read_all(folders: Sequence[Path], told: Mapping[str, str]) -> _Read:
             found.remove(part)
             reason = f"its digest is {part.digest}, its own job told {told[kind]}"
             rejected.append(_rejected(part, TAMPERED, reason))
-    return _Read(taken=found, rejected=rejected, troubles=troubles)
+    return _Read(accepted=found, rejected=rejected, troubles=troubles)
 
 
 def _rejected(part: SealedPart, code: Rejection, reason: str) -> PartRejected:
@@ -209,7 +209,7 @@ def _identity(taken: Sequence[SealedPart], world: World) -> Identity:
 def _write(directory: Path, world: World, start: RunStarted, read: _Read, told: Mapping[str, str]) -> None:
     """The joined folder: each part's files first, then the journal that names them."""
     make_folder(directory)
-    for part in read.taken:
+    for part in read.accepted:
         _copy(part, directory)
     journal = Journal(directory, world.clock)
     try:
@@ -218,12 +218,12 @@ def _write(directory: Path, world: World, start: RunStarted, read: _Read, told: 
             journal.write(trouble)
         for rejected in read.rejected:
             journal.write(rejected)
-        for part in sorted(read.taken, key=lambda part: PARTS.index(part.document.part)):
+        for part in sorted(read.accepted, key=lambda part: PARTS.index(part.document.part)):
             journal.write(
                 PartJoined(
                     part=part.document.part,
                     digest=part.digest,
-                    told=told.get(part.document.part),
+                    job_digest=told.get(part.document.part),
                     document=part_bytes(part.document).decode(),
                 )
             )

@@ -29,7 +29,7 @@ from gate.model.records import (
 from gate.model.split import DURING, GIVEN, POST, PRE, PUBLISH, LogStood, PartBegun, PartName, Previous
 from gate.parse.store_path import store_path
 from gate.probe.building import facts_so_far, unclean
-from gate.probe.context import Publication, Site, open_site
+from gate.probe.context import Publication, RunContext, open_site
 from gate.probe.controls import try_access_controls, try_bit_flip
 from gate.probe.identify import (
     identify_caches,
@@ -56,7 +56,7 @@ class Given:
     """A part that a job was given: its folder, and the digest that its own job handed on by another way, if any."""
 
     folder: Path
-    told: str | None = None
+    job_digest: str | None = None
 
 
 def refuse_rights(settings: Settings, world: World, part: PartName) -> None:
@@ -78,7 +78,7 @@ def take_pre(settings: Settings, directory: Path, world: World) -> SealedPart:
     refuse_incomplete(settings, PRE)
     refuse_other_cluster(settings, world)
     refuse_impossible_names(settings, world)
-    return _part(settings, directory, world, _begun(PRE, {}), lambda site: _pre(site, world))
+    return _part(settings, directory, world, _begun(PRE, {}), lambda context: _pre(context, world))
 
 
 def take_during(
@@ -106,7 +106,7 @@ def take_during(
         directory,
         mine,
         _begun(DURING, parts),
-        lambda site: _watch(site, mine, seconds, over),
+        lambda context: _watch(context, mine, seconds, over),
         shut=_folders(given),
     )
 
@@ -125,7 +125,7 @@ def publish_part(settings: Settings, directory: Path, world: World, given: Seque
         directory,
         mine,
         _begun(PUBLISH, parts),
-        lambda site: _publish(site, mine, parts[PRE]),
+        lambda context: _publish(context, mine, parts[PRE]),
         shut=_folders(given),
     )
 
@@ -148,7 +148,7 @@ def take_post(settings: Settings, directory: Path, world: World, given: Sequence
         directory,
         mine,
         _begun(POST, known),
-        lambda site: _post(site, mine, known, doubts),
+        lambda context: _post(context, mine, known, doubts),
         shut=_folders(given),
     )
 
@@ -167,7 +167,7 @@ def _given(
     errors: list[GateError] = []
     for each in given:
         try:
-            part = verify_part(each.folder, each.told)
+            part = verify_part(each.folder, each.job_digest)
         except GateError as error:
             errors.append(error)
             continue
@@ -190,7 +190,7 @@ def _publishing(settings: Settings, world: World, given: Sequence[Given], doubts
     """The part ``publish`` of this run; None, with a sentence, where it is missing or not to be believed."""
     for each in given:
         try:
-            part = verify_part(each.folder, each.told)
+            part = verify_part(each.folder, each.job_digest)
             if part.document.part == PUBLISH:
                 _refuse_foreign(settings, world, part)
                 return part
@@ -227,113 +227,113 @@ def _part(
     directory: Path,
     world: World,
     begun: PartBegun,
-    act: Callable[[Site], None],
+    act: Callable[[RunContext], None],
     *,
     shut: Iterable[Path] = (),
 ) -> SealedPart:
     """Write the part that ``act`` sees, and seal it, however that ended."""
-    with open_site(settings, directory, world, shut=shut) as site, ending_after(settings.tools.deadline, world):
-        start(site, world, part=begun)
+    with open_site(settings, directory, world, shut=shut) as context, ending_after(settings.tools.deadline, world):
+        start(context, world, part=begun)
         try:
-            act(site)
+            act(context)
         except CancelledError as error:
-            site.write(Cancelled(reason=str(error)))
+            context.write(Cancelled(reason=str(error)))
         except (StoppedError, RefusedError) as error:
-            site.write(stopped(error))
-        site.write(RunComplete())
+            context.write(stopped(error))
+        context.write(RunComplete())
         world.progress.stage("seal")
         return seal_part(directory)
 
 
-def _pre(site: Site, world: World) -> None:
-    stage(site, world, "identify", lambda: identify_caches(site))
-    stage(site, world, PRE, lambda: _observe_before(site, world))
+def _pre(context: RunContext, world: World) -> None:
+    stage(context, world, "identify", lambda: identify_caches(context))
+    stage(context, world, PRE, lambda: _observe_before(context, world))
 
 
-def _observe_before(site: Site, world: World) -> None:
-    observe_phase(site, world, Phase.PRE, open_logs=lambda began: _open_logs(site, began))
-    try_access_controls(site)
+def _observe_before(context: RunContext, world: World) -> None:
+    observe_phase(context, world, Phase.PRE, open_logs=lambda began: _open_logs(context, began))
+    try_access_controls(context)
 
 
-def _open_logs(site: Site, began: float) -> None:
+def _open_logs(context: RunContext, began: float) -> None:
     """Open the windows, and tell the job of ``post`` where the logs stood."""
-    site.open_log_windows(since=began)
-    if site.log_window is not None:
-        site.write(site.log_window.stood())
-    if site.store_log_window is not None:
-        site.write(replace(site.store_log_window.stood(), of="store"))
+    context.open_log_windows(since=began)
+    if context.log_window is not None:
+        context.write(context.log_window.stood())
+    if context.store_log_window is not None:
+        context.write(replace(context.store_log_window.stood(), of="store"))
 
 
-def _watch(site: Site, world: World, seconds: float, over: Callable[[], bool]) -> None:
-    stage(site, world, DURING, lambda: _sample_for(site, world, seconds, over))
+def _watch(context: RunContext, world: World, seconds: float, over: Callable[[], bool]) -> None:
+    stage(context, world, DURING, lambda: _sample_for(context, world, seconds, over))
 
 
-def _sample_for(site: Site, world: World, seconds: float, over: Callable[[], bool]) -> None:
+def _sample_for(context: RunContext, world: World, seconds: float, over: Callable[[], bool]) -> None:
     until = world.clock.monotonic() + seconds
 
     def wait(pause: float) -> bool:
         return world.cancel.wait(pause) or over() or world.clock.monotonic() >= until
 
     if not over():
-        watch_buckets(site, world, wait)
+        watch_buckets(context, world, wait)
 
 
-def _publish(site: Site, world: World, pre: SealedPart) -> None:
-    site.split = True
-    site.write(site.nix.config())
-    site.read_tokens = dict.fromkeys(site.policy.caches, site.settings.secrets.push_token)
-    stage(site, world, "identify", lambda: identify_caches(site))
-    reasons = unclean(facts_so_far(pre.tape.entries))
+def _publish(context: RunContext, world: World, pre: SealedPart) -> None:
+    context.split = True
+    context.write(context.nix.config())
+    context.read_tokens = dict.fromkeys(context.policy.caches, context.settings.secrets.push_token)
+    stage(context, world, "identify", lambda: identify_caches(context))
+    reasons = unclean(facts_so_far(pre.journal_log.entries))
     if not pre.document.complete:
         reasons = ("its record is not whole", *reasons)
-    if reasons and not site.policy.publish_anyway:
-        skip(site, PUBLISH, f"the evidence before is not clean: {'; '.join(reasons)}")
+    if reasons and not context.policy.publish_anyway:
+        skip(context, PUBLISH, f"the evidence before is not clean: {'; '.join(reasons)}")
     else:
-        publish_all(site, world)
-        with nix_reading(site, world):  # here, for this is the job that is known to have Nix
+        publish_all(context, world)
+        with nix_reading(context, world):  # here, for this is the job that is known to have Nix
             pass
 
 
-def _post(site: Site, world: World, known: Mapping[str, SealedPart], doubts: Sequence[str]) -> None:
+def _post(context: RunContext, world: World, known: Mapping[str, SealedPart], doubts: Sequence[str]) -> None:
     for doubt in doubts:
-        site.write(Trouble(stage=POST, message=doubt))
-    stage(site, world, "identify", lambda: identify_caches(site))
+        context.write(Trouble(stage=POST, message=doubt))
+    stage(context, world, "identify", lambda: identify_caches(context))
     try:
         if PUBLISH in known:
-            _read_published(site, world, known[PUBLISH])
+            _read_published(context, world, known[PUBLISH])
     finally:
         if not world.cancel.cancelled:
-            stage(site, world, POST, lambda: _observe_after(site, world))
-            stage(site, world, "logs", lambda: _read_logs(site, world, known[PRE]))
+            stage(context, world, POST, lambda: _observe_after(context, world))
+            stage(context, world, "logs", lambda: _read_logs(context, world, known[PRE]))
 
 
-def _read_published(site: Site, world: World, publishing: SealedPart) -> None:
-    ended = {record.name for record in publishing.tape.of(ChildEnded)}
-    plans = {record.label: record for record in publishing.tape.of(PushSetKnown)}
-    known = {record.label: record for record in publishing.tape.of(ReferencesKnown)}
+def _read_published(context: RunContext, world: World, publishing: SealedPart) -> None:
+    ended = {record.name for record in publishing.journal_log.of(ChildEnded)}
+    plans = {record.label: record for record in publishing.journal_log.of(PushSetKnown)}
+    known = {record.label: record for record in publishing.journal_log.of(ReferencesKnown)}
     for label in Label:
         if label in plans and child_name(label) in ended:
-            _read_one(site, world, plans[label], known.get(label))
+            _read_one(context, world, plans[label], known.get(label))
 
 
-def _read_one(site: Site, world: World, plan: PushSetKnown, known: ReferencesKnown | None) -> None:
+def _read_one(context: RunContext, world: World, plan: PushSetKnown, known: ReferencesKnown | None) -> None:
     """Take over a plan and read it back. What an upstream serves is decided here, by signatures, not by the plan."""
     name = plan.label.value
-    what = stage(site, world, f"plan:{name}", lambda: _take_over(site, plan, known))
+    what = stage(context, world, f"plan:{name}", lambda: _take_over(context, plan, known))
     if what is None:
         return
-    stage(site, world, f"read:{name}", lambda: read_back(site, world, what))
+    stage(context, world, f"read:{name}", lambda: read_back(context, world, what))
     if what.references:
-        stage(site, world, f"references:{name}", lambda: look_for_references(site, world, what))
+        stage(context, world, f"references:{name}", lambda: look_for_references(context, world, what))
     if plan.label is Label.CANARY:
-        stage(site, world, "canary-object", lambda: look_for_canary(site, world, what))
-        stage(site, world, "bit-flip", lambda: try_bit_flip(site, world, what))
+        stage(context, world, "canary-object", lambda: look_for_canary(context, world, what))
+        stage(context, world, "bit-flip", lambda: try_bit_flip(context, world, what))
 
 
-def _take_over(site: Site, plan: PushSetKnown, known: ReferencesKnown | None) -> Publication:
-    cache = site.cache_of(plan.label)
+def _take_over(context: RunContext, plan: PushSetKnown, known: ReferencesKnown | None) -> Publication:
+    cache = context.cache_of(plan.label)
     total = sum(path.nar_size for path in plan.paths)
-    if plan.cache != cache or len(plan.paths) > limits.PATHS_MAX or total > _bytes_of(site, plan.label):
+    if plan.cache != cache or len(plan.paths) > limits.PATHS_MAX or total > _bytes_of(context, plan.label):
         message = (
             f"the plan of the {plan.label.value} has {len(plan.paths)} paths of {total} bytes for the cache "
             f"{ascii(plan.cache)[:80]}, which is none of ours: look into the publishing job"
@@ -341,9 +341,9 @@ def _take_over(site: Site, plan: PushSetKnown, known: ReferencesKnown | None) ->
         raise InconclusiveError(message)
     for path in plan.paths:
         store_path(path.store_path)
-    keys = site.upstream_key_names.get(cache, ())
-    upstream = tuple(path.store_path for path in plan.paths if is_upstream(path, keys, site.policy.upstream_keys))
-    site.write(replace(plan, upstream=upstream, upstream_key_names=tuple(keys)))
+    keys = context.upstream_key_names.get(cache, ())
+    upstream = tuple(path.store_path for path in plan.paths if is_upstream(path, keys, context.policy.upstream_keys))
+    context.write(replace(plan, upstream=upstream, upstream_key_names=tuple(keys)))
     served = tuple(path.store_path for path in plan.paths if path.store_path not in upstream)
     what = Publication(
         label=plan.label,
@@ -351,9 +351,9 @@ def _take_over(site: Site, plan: PushSetKnown, known: ReferencesKnown | None) ->
         facts={path.store_path: path for path in plan.paths},
         served=served,
         fresh=served,
-        references=() if known is None else know_references(site, plan.label, _asked_for(plan, upstream, known)),
+        references=() if known is None else know_references(context, plan.label, _asked_for(plan, upstream, known)),
     )
-    site.published.append(what)
+    context.published.append(what)
     return what
 
 
@@ -364,22 +364,22 @@ def _asked_for(plan: PushSetKnown, upstream: Sequence[str], known: ReferencesKno
     return tuple(facts[store_path(name)] for name in sorted(facts)[: limits.REFERENCES])
 
 
-def _bytes_of(site: Site, label: Label) -> int:
+def _bytes_of(context: RunContext, label: Label) -> int:
     """How many bytes of NARs a publication may have, whatever its plan says: they are all read."""
-    return 2 * limits.CANARY_LARGE_BYTES if label is Label.CANARY else site.policy.max_bytes
+    return 2 * limits.CANARY_LARGE_BYTES if label is Label.CANARY else context.policy.max_bytes
 
 
-def _observe_after(site: Site, world: World) -> None:
-    observe_phase(site, world, Phase.POST)
-    read_once_more(site, world)
+def _observe_after(context: RunContext, world: World) -> None:
+    observe_phase(context, world, Phase.POST)
+    read_once_more(context, world)
 
 
-def _read_logs(site: Site, world: World, pre: SealedPart) -> None:
+def _read_logs(context: RunContext, world: World, pre: SealedPart) -> None:
     """The logs from where they stood in ``pre``; the canaries of both jobs must be in the server's."""
-    site.open_log_windows(_stood(pre, "cache"), _stood(pre, "store"))
-    capture_logs(site, world, pre.tape.entries)
+    context.open_log_windows(_stood(pre, "cache"), _stood(pre, "store"))
+    capture_logs(context, world, pre.journal_log.entries)
 
 
 def _stood(pre: SealedPart, of: str) -> LogStood:
     unknown = LogStood(offset=None, before="", trouble="the part pre does not tell where this log stood")
-    return next((row for row in reversed(pre.tape.of(LogStood)) if row.of == of), unknown)
+    return next((row for row in reversed(pre.journal_log.of(LogStood)) if row.of == of), unknown)

@@ -12,7 +12,7 @@ from gate.model.basics import Label
 from gate.model.facts import FRAME_BYTES, PADDED_TO, PushPath, TwinFile
 from gate.model.policy import Policy
 from gate.model.records import ChildEnded, MissingAsked, PathFacts, PushSetKnown
-from gate.probe.context import Publication, Site
+from gate.probe.context import Publication, RunContext
 from gate.probe.publishing import expect
 from gate.probe.world import World
 
@@ -125,52 +125,52 @@ def _within(files: Sequence[TwinFile], max_bytes: int) -> list[TwinFile]:
 NAME = "publication-gate-twin"
 
 
-def why_not(site: Site) -> str | None:
+def why_not(context: RunContext) -> str | None:
     """Why the run publishes no twin, by what the journal says of the profile's push set; None when one is due."""
-    if site.split and site.policy.representative and site.policy.twin != "never":
+    if context.split and context.policy.representative and context.policy.twin != "never":
         return None  # nobody but this job says what the cache lacked, so only new names show that something was written
-    asked = [entry.record for entry in site.entries if isinstance(entry.record, MissingAsked)]
+    asked = [entry.record for entry in context.entries if isinstance(entry.record, MissingAsked)]
     profile = [record for record in asked if record.label is Label.PROFILE]
-    return why_no_twin(site.policy, _push_set(site), profile[-1] if profile else None)
+    return why_no_twin(context.policy, _push_set(context), profile[-1] if profile else None)
 
 
-def due_after(site: Site) -> bool:
+def due_after(context: RunContext) -> bool:
     """Whether a twin is due though none was before the profile's push: that push wrote too little.
 
     Attic lacked the paths' NARs and had their chunks, which only the client's own account shows.
     """
-    sets = [entry.record for entry in site.entries if isinstance(entry.record, PushSetKnown)]
-    ended = [entry.record for entry in site.entries if isinstance(entry.record, ChildEnded)]
+    sets = [entry.record for entry in context.entries if isinstance(entry.record, PushSetKnown)]
+    ended = [entry.record for entry in context.entries if isinstance(entry.record, ChildEnded)]
     pushed = next((record for record in ended if record.name == child_name(Label.PROFILE)), None)
     if pushed is None or any(record.label is Label.TWIN for record in sets):
         return False
     try:
-        log = (site.directory / capture_name(Label.PROFILE)).read_bytes()
+        log = (context.directory / capture_name(Label.PROFILE)).read_bytes()
     except OSError:
         return False  # then the run is not representative, and says so
-    seen = PushSeen(push_set=_push_set(site), asked=None, ended=pushed, log=(log,), cut=False)
-    return twin_due_after(site.policy, fold_push((seen,)).paths)
+    seen = PushSeen(push_set=_push_set(context), missing_asked=None, ended=pushed, log=(log,), cut=False)
+    return twin_due_after(context.policy, fold_push((seen,)).paths)
 
 
-def twin(site: Site, world: World) -> Publication:
+def twin(context: RunContext, world: World) -> Publication:
     """Make the twin of the profile's push set, under the profile's caps, and say what is expected of it.
 
     Raises `InconclusiveError` when Nix makes something else than was planned.
     """
-    policy = site.policy
+    policy = context.policy
     plan = plan_twin(
-        modelled(_push_set(site), policy.min_fresh), max_paths=policy.max_paths, max_bytes=policy.max_bytes
+        modelled(_push_set(context), policy.min_fresh), max_paths=policy.max_paths, max_bytes=policy.max_bytes
     )
     if not plan:
         raise InconclusiveError(f"The caps of {policy.profile} leave no room for a twin: raise max-bytes in gate.toml.")
-    paths = site.nix.add_twin(f"{NAME}-{world.nonce}", plan)
-    made = expect(site, Label.TWIN, paths, paths)
+    paths = context.nix.add_twin(f"{NAME}-{world.nonce}", plan)
+    made = expect(context, Label.TWIN, paths, paths)
     wrong = differences(plan, paths, made.facts)
     if wrong:
         raise InconclusiveError(f"The twin is not as planned: {wrong[0]}, and {len(wrong) - 1} more such.")
     return made
 
 
-def _push_set(site: Site) -> PushSetKnown:
-    sets = [entry.record for entry in site.entries if isinstance(entry.record, PushSetKnown)]
+def _push_set(context: RunContext) -> PushSetKnown:
+    sets = [entry.record for entry in context.entries if isinstance(entry.record, PushSetKnown)]
     return next(record for record in reversed(sets) if record.label is Label.PROFILE)

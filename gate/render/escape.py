@@ -54,7 +54,7 @@ def plain(text: str, cap: int) -> str:
 def runner_safe(document: str) -> str:
     r"""The same lines, none of which a GitHub runner reads as a command.
 
-    ``::`` at the start of a line becomes ``\x3a:`` and ``##[`` anywhere ``##\x5b``. Lines are parted by LF; foreign
+    ``::`` at the start of a line becomes ``\x3a:`` and ``##[`` anywhere ``##\x5b``. Lines are separated by LF; foreign
     text has been through `plain` before, so no other line end is left.
     """
     return "\n".join(_commandless(line) for line in document.split("\n"))

@@ -55,6 +55,6 @@ def _claim(claim: UnknownClaim) -> str:
 
 
 def _check(check: Check) -> Iterator[str]:
-    yield f"  {_WORDS[check.status]:<9} {plain(check.name, _CHARS)}: {plain(check.told, _CHARS)}"
+    yield f"  {_WORDS[check.status]:<9} {plain(check.name, _CHARS)}: {plain(check.detail, _CHARS)}"
     if check.hint:
         yield f"            do: {plain(check.hint, _CHARS)}"

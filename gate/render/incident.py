@@ -13,7 +13,7 @@ def disks(evidence: Evidence) -> tuple[Row, ...]:
 
 
 def disk_text(disk: DiskSeen) -> str:
-    """One place's disk use: bytes, inodes, and what of it could not be told."""
+    """One place's disk use: bytes, inodes, and what of it could not be determined."""
     parts = []
     if disk.space is not None:
         parts.append(f"{percent(disk.space)} % of {size(disk.space.total)} taken, {size(disk.space.free)} free")

@@ -3,14 +3,19 @@
 from collections.abc import Iterable, Iterator
 
 from gate import limits
-from gate.model.basics import Status, Word, value
+from gate.model.basics import Status, VerdictWord, value
 from gate.model.document import Evidence
 from gate.render import incident, logged, view
 from gate.render.escape import markdown_cell, markdown_code, runner_safe
 from gate.render.view import NAME_CHARS, SENTENCE_CHARS, Row
 
 # https://docs.github.com/en/get-started/writing-on-github: the five kinds of alerts.
-_ALERT = {Word.PASS: "NOTE", Word.REFUSED: "WARNING", Word.INCONCLUSIVE: "WARNING", Word.QUARANTINE: "CAUTION"}
+_ALERT = {
+    VerdictWord.PASS: "NOTE",
+    VerdictWord.REFUSED: "WARNING",
+    VerdictWord.INCONCLUSIVE: "WARNING",
+    VerdictWord.QUARANTINE: "CAUTION",
+}
 _CUT = "\n_Cut here: GitHub shows at most 1 MiB. evidence.json and report.html in the artifact have all of it._\n"
 
 
@@ -161,7 +166,7 @@ def _publications(evidence: Evidence) -> _Section:
 
 def _epochs(evidence: Evidence) -> _Section:
     rows = (
-        _row(_say(row.role), _name(row.place), row.said, _say(row.before), _say(row.after))
+        _row(_say(row.role), _name(row.place), row.comparison, _say(row.before), _say(row.after))
         for row in view.epochs(evidence)
     )
     return _folded("Servers before and after", _table("role", "place", "epoch", "before", "after"), rows)

@@ -6,7 +6,7 @@ from typing import Final
 
 from gate.evidence.buckets import pace_in_words
 from gate.judge.bucket_rca import RUNBOOK
-from gate.model.basics import BucketState, Status, Truth, Word
+from gate.model.basics import BucketState, Status, Truth, VerdictWord
 from gate.model.document import BucketSample
 from gate.model.operators import BucketCause, Decision, Rca, RcaSample, Readiness, ScratchResult, StateObject
 from gate.model.records import MarkerSeen, PlaceSeen
@@ -16,10 +16,10 @@ _WIDTH: Final = 14
 _CELL_CHARS: Final = 200
 _SENTENCE_CHARS: Final = 1000
 _FIRST_WORDS: Final = {
-    Word.PASS: "PASS",
-    Word.INCONCLUSIVE: "INCONCLUSIVE",
-    Word.QUARANTINE: "QUARANTINE",
-    Word.REFUSED: "REFUSED",
+    VerdictWord.PASS: "PASS",
+    VerdictWord.INCONCLUSIVE: "INCONCLUSIVE",
+    VerdictWord.QUARANTINE: "QUARANTINE",
+    VerdictWord.REFUSED: "REFUSED",
 }
 
 
@@ -28,7 +28,7 @@ def rca_text(rca: Rca) -> str:
     lines = [
         *_head(rca.verdict),
         _row("endpoint", rca.endpoint),
-        _row("samples", f"{rca.taken} of {rca.wanted}"),
+        _row("samples", f"{rca.samples_taken} of {rca.samples_requested}"),
     ]
     if rca.pace is not None:
         lines.append(_row("answers", pace_in_words(rca.pace)))
@@ -58,7 +58,7 @@ def readiness_text(ready: Readiness) -> str:
     for row in ready.state_objects:
         lines += ["", *_state(row)]
     lines += ["", "notes:", *(f"  - {plain(note, _SENTENCE_CHARS)}" for note in ready.notes)]
-    if ready.bucket_state is not BucketState.INDEXED and ready.verdict.word is not Word.PASS:
+    if ready.bucket_state is not BucketState.INDEXED and ready.verdict.word is not VerdictWord.PASS:
         lines += ["", *_runbook(ready.bucket_state)]
     return runner_safe("\n".join(lines)) + "\n"
 
@@ -86,12 +86,12 @@ def _row(name: str, text: str) -> str:
 
 def _bucket(name: str, cause: BucketCause) -> Iterator[str]:
     yield f"bucket {plain(name, _CELL_CHARS)}: {cause.state.value}"
-    rows = [("source", [f"#{row.seen.number}" for row in cause.samples])]
-    rows += [(source, [said(row.seen) for row in cause.samples]) for source, said in _SOURCES]
+    rows = [("source", [f"#{row.sample.number}" for row in cause.samples])]
+    rows += [(source, [said(row.sample) for row in cause.samples]) for source, said in _SOURCES]
     for place in dict.fromkeys(place.place for row in cause.samples for place in row.places):
         rows.append((f"data at {place}", [_mark(row, place, lambda mark: mark.data) for row in cause.samples]))
         rows.append((f"metadata at {place}", [_mark(row, place, lambda mark: mark.meta) for row in cause.samples]))
-    rows.append(("class", [row.seen.state.value for row in cause.samples]))
+    rows.append(("class", [row.sample.state.value for row in cause.samples]))
     yield from _table([(plain(source, _CELL_CHARS), cells) for source, cells in rows])
     for doubt in cause.doubts:
         yield f"  {plain(doubt, _SENTENCE_CHARS)}"
@@ -117,8 +117,8 @@ def _notes(samples: Sequence[RcaSample]) -> dict[str, str]:
     """Each note once, with the numbers of its samples."""
     found: dict[str, list[int]] = {}
     for row in samples:
-        for note in row.seen.notes:
-            found.setdefault(note, []).append(row.seen.number)
+        for note in row.sample.notes:
+            found.setdefault(note, []).append(row.sample.number)
     return {note: ", ".join(f"#{number}" for number in numbers) for note, numbers in found.items()}
 
 
@@ -144,7 +144,7 @@ def _scratch(result: ScratchResult) -> Iterator[str]:
     note = f" ({plain(result.note, _SENTENCE_CHARS)})" if result.note else ""
     yield f"scratch probe {result.bucket}: {word}{note}"
     for step in result.steps:
-        yield f"  {step.name + ':':<22} {step.status.value:<13} {plain(step.told, _SENTENCE_CHARS)}"
+        yield f"  {step.name + ':':<22} {step.status.value:<13} {plain(step.detail, _SENTENCE_CHARS)}"
     if not result.removed:
         yield f"  {result.bucket} may still be there: remove it by hand when the store answers again"
 
@@ -164,7 +164,7 @@ def _samples(ready: Readiness) -> str:
         f"marker {row.marker.value})"
         for row in ready.samples
     ]
-    return f"{len(ready.samples)} of {ready.wanted}: {'; '.join(told) or 'none'}"
+    return f"{len(ready.samples)} of {ready.samples_requested}: {'; '.join(told) or 'none'}"
 
 
 def _state(row: StateObject) -> Iterator[str]:

@@ -69,8 +69,8 @@ def _epochs(evidence: Evidence) -> Iterator[str]:
         yield ""
     for row in rows:
         role, place, before, after = (plain(text, NAME_CHARS) for text in (row.role, row.place, row.before, row.after))
-        told = before if row.said == "same" else f"{before} before; {after} after"
-        yield f"epoch of {role} {place}: {row.said} ({told})"
+        told = before if row.comparison == "same" else f"{before} before; {after} after"
+        yield f"epoch of {role} {place}: {row.comparison} ({told})"
 
 
 def _incident(evidence: Evidence) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from gate.evidence.bodies import longest_wait
 from gate.evidence.buckets import pace_in_words
-from gate.model.basics import Label, Status, Truth, Word, value
+from gate.model.basics import Label, Status, Truth, VerdictWord, value
 from gate.model.bodies import Body, Read
 from gate.model.document import Bucket, BucketSample, Evidence, Finding, Workload
 from gate.model.facts import Counts, PushAttempt
@@ -47,13 +47,13 @@ class SampleRow:
 
 @value
 class EpochRow:
-    """A server before and after: ``said`` is same, changed or unknown."""
+    """A server before and after: ``comparison`` is same, changed or unknown."""
 
     role: str
     place: str
     before: str
     after: str
-    said: str
+    comparison: str
 
 
 @value
@@ -69,7 +69,7 @@ class Group:
 
 def advice(evidence: Evidence) -> str:
     """The first line of every summary: the verdict's word, then the judge's sentence on what to do and what not."""
-    if evidence.capture and evidence.verdict.word is Word.INCONCLUSIVE:
+    if evidence.capture and evidence.verdict.word is VerdictWord.INCONCLUSIVE:
         return evidence.verdict.headline  # a capture has a word of its own
     return f"{evidence.verdict.word.upper()}: {evidence.verdict.headline}"
 
@@ -175,7 +175,7 @@ def state(evidence: Evidence) -> str:
     etags = ""
     if before and after and before.etag and after.etag:
         etags = "; same ETag" if before.etag == after.etag else "; another ETag"
-    told = [found.told for found in (before, after) if found and found.told]
+    told = [found.contents for found in (before, after) if found and found.contents]
     if told:
         words = (f"content {each.content}" if each.serial is None else f"serial {each.serial}" for each in told)
         etags += f"; {', then '.join(words)}"
@@ -238,7 +238,7 @@ def epochs(evidence: Evidence) -> tuple[EpochRow, ...]:
             place=place,
             before=_workload(before.get((role, place))),
             after=_workload(after.get((role, place))),
-            said=_epoch(before.get((role, place)), after.get((role, place))),
+            comparison=_epoch(before.get((role, place)), after.get((role, place))),
         )
         for role, place in sorted({*before, *after})
     )

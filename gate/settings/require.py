@@ -31,7 +31,7 @@ def read_quarantine(toml: Mapping[str, Any], now: datetime) -> QuarantinePolicy:
     )  # a hold that is written down names its incident
     days = table.whole("days", 7, least=1, most=90)
     return QuarantinePolicy(
-        stated=QUARANTINE_TABLE in toml,
+        configured=QUARANTINE_TABLE in toml,
         held=held,
         incident=table.text("incident") if named else _UNNAMED,
         since=table.moment("since") if table.has("since") else None,
@@ -106,7 +106,7 @@ def demand_of(profile: str, policy: RequirePolicy, toml: Mapping[str, Any], envi
     cache, endpoint = subject_of(toml, environ)
     return Demand(
         profile=profile,
-        stated=_demanded(profile, toml),
+        required_settings=_demanded(profile, toml),
         cache=cache,
         endpoint=endpoint,
         max_age_seconds=policy.max_age_hours * 3600,

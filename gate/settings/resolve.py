@@ -158,7 +158,7 @@ def _given(
 ) -> Any:  # noqa: ANN401  # the same
     if row.type == "secret":
         return _secret(row, environ, read_file)
-    if row.stated:
+    if row.file_only:
         _refuse_unstated(row, environ)
     elif flags.get(row.name) is not None:
         return _typed(row, flags[row.name], row.flag)

@@ -55,18 +55,18 @@ def main(environ: Mapping[str, str]) -> int:
     text = f"{MARK}\nLast verdict: **{verdict}**\n\n{ADVICE[verdict]}\n\nRun: {run}\n"
     if number is None:
         if verdict == "pass":
-            say("the probe passes and no issue is open: nothing to do")
+            records("the probe passes and no issue is open: nothing to do")
             return 0
         made = api.ask("POST", "", {"title": TITLE, "body": text, "labels": [LABEL]})
-        say(f"issue {int(made['number'])} opened: {verdict}")
+        records(f"issue {int(made['number'])} opened: {verdict}")
         return 0
     last = LAST.search(body)
     if verdict == "pass" and last is not None and last[1] == "pass":
-        say(f"issue {number} knows already that the probe passes: nothing to do")
+        records(f"issue {number} knows already that the probe passes: nothing to do")
         return 0
     api.ask("PATCH", f"/{number}", {"body": text})
     api.ask("POST", f"/{number}/comments", {"body": f"**{verdict}**: {ADVICE[verdict]}\n\nRun: {run}\n"})
-    say(f"issue {number} updated: {verdict}")
+    records(f"issue {number} updated: {verdict}")
     return 0
 
 
@@ -173,7 +173,7 @@ def ours(api: Api) -> Iterator[tuple[int, str]]:
     yield from sorted(found)
 
 
-def say(text: str) -> None:
+def records(text: str) -> None:
     """One line of ours."""
     sys.stdout.write(f"issue: {text}\n")
 

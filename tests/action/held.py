@@ -16,7 +16,7 @@ sys.path.insert(0, sys.argv[1])
 from gate.cli.main import main
 from gate.model.document import Evidence
 from gate.probe import plan
-from gate.probe.context import Site
+from gate.probe.context import RunContext
 from gate.probe.world import World
 
 NAME = sys.argv[2]
@@ -30,14 +30,14 @@ def wait(world: World) -> None:
         time.sleep(0.01)
 
 
-def held_stage(site: Site, world: World, name: str, step: Callable[[], object]) -> object:
+def held_stage(context: RunContext, world: World, name: str, step: Callable[[], object]) -> object:
     worlds.append(world)
 
     def held() -> object:
         wait(world)
         return step()
 
-    answer: object = stage(site, world, name, held if name == NAME else step)
+    answer: object = stage(context, world, name, held if name == NAME else step)
     return answer
 
 

@@ -19,8 +19,8 @@ import pytest
 from gate import limits
 from gate.clock import SystemClock
 from gate.errors import StoppedError
-from gate.model import records as say
-from gate.model.basics import Claim, Label, Secret, Truth, Word
+from gate.model import records
+from gate.model.basics import Claim, Label, Secret, Truth, VerdictWord
 from gate.net import HostList, Http
 from gate.observe.attic import AtticApi
 from gate.observe.controls import absent_path_is_404, no_token_read, read_only_push_denied
@@ -30,9 +30,9 @@ from gate.parse.store_path import to_nix32
 from gate.probe.identify import identify_caches
 from gate.probe.plan import stopped
 from gate.process import CancelToken
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.helpers.nars import zstd_frames
-from tests.helpers.tapes import Run, answer, healthy
+from tests.helpers.runs import Run, answer, healthy
 from tests.unit.observe.raw_http import RawServer, Request, nar_of, serving
 
 Handler = Callable[[Request], None]
@@ -44,7 +44,7 @@ SIGNED = "X-Amz-Credential=AKIAEXAMPLE&X-Amz-Signature=" + "5e" * 32
 TOKEN = Secret("eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl")
 ATTIC_404 = b'{"code":404,"error":"NoSuchObject","message":"The requested object does not exist."}'
 NO_KEY = b"<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>"
-FACTS = say.PathFacts(
+FACTS = records.PathFacts(
     store_path=PATH,
     nar_hash=f"sha256:{to_nix32(hashlib.sha256(NAR).digest())}",
     nar_size=len(NAR),
@@ -52,12 +52,12 @@ FACTS = say.PathFacts(
     signatures=(),
     ultimate=True,
 )
-INFO = tapes.narinfo(FACTS)
+INFO = runs.narinfo(FACTS)
 
 
 @pytest.fixture(autouse=True)
 def _one_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tapes, "SOURCES", (FACTS, *tapes.SOURCES[1:]))
+    monkeypatch.setattr(runs, "SOURCES", (FACTS, *runs.SOURCES[1:]))
 
 
 def serve(nar: Handler | bytes = ZSTD, info: Handler | str = INFO) -> Handler:
@@ -73,7 +73,7 @@ def serve(nar: Handler | bytes = ZSTD, info: Handler | str = INFO) -> Handler:
     return handler
 
 
-def read_from(server: RawServer, *hosts: str, reads: int = 3) -> list[say.BodyRead]:
+def read_from(server: RawServer, *hosts: str, reads: int = 3) -> list[records.BodyRead]:
     """So many spaced reads, as a run makes of a path that fails."""
     known = (server.host, *hosts)
     access = Access(cache_url=f"{server.url}/main", token=TOKEN, hosts=HostList(known, known))
@@ -93,24 +93,24 @@ def read_from(server: RawServer, *hosts: str, reads: int = 3) -> list[say.BodyRe
     ]
 
 
-def run_with(reads: list[say.BodyRead]) -> Run:
+def run_with(reads: list[records.BodyRead]) -> Run:
     """The healthy run in which these are the reads of the path."""
-    records: list[say.Record] = []
+    rows: list[records.Record] = []
     for record in healthy().records:
-        ours = isinstance(record, say.BodyRead) and record.store_path == PATH
-        records.extend(reads if ours else [record])
-    return Run(tuple(records), healthy().files)
+        ours = isinstance(record, records.BodyRead) and record.store_path == PATH
+        rows.extend(reads if ours else [record])
+    return Run(tuple(rows), healthy().files)
 
 
-def expect(run: Run, word: Word, code: str) -> None:
+def expect(run: Run, word: VerdictWord, code: str) -> None:
     verdict = run.judged()[1]
-    exits = {Word.PASS: 0, Word.REFUSED: 2, Word.INCONCLUSIVE: 3, Word.QUARANTINE: 4}
+    exits = {VerdictWord.PASS: 0, VerdictWord.REFUSED: 2, VerdictWord.INCONCLUSIVE: 3, VerdictWord.QUARANTINE: 4}
     assert (verdict.word, verdict.exit_code) == (word, exits[word]), run.rows()
-    status = {Word.INCONCLUSIVE: "inconclusive", Word.QUARANTINE: "fail"}.get(word)
+    status = {VerdictWord.INCONCLUSIVE: "inconclusive", VerdictWord.QUARANTINE: "fail"}.get(word)
     assert run.rows() == ({(code, status)} if status else set())
 
 
-def judged(handler: Handler, word: Word, code: str, *, reads: int = 3, asked: int | None = None) -> RawServer:
+def judged(handler: Handler, word: VerdictWord, code: str, *, reads: int = 3, asked: int | None = None) -> RawServer:
     """Read the path from this server, and expect this of the run; ``asked`` is how often the body was."""
     with serving(handler) as server:
         run = run_with(read_from(server, reads=reads))
@@ -122,7 +122,7 @@ def judged(handler: Handler, word: Word, code: str, *, reads: int = 3, asked: in
 
 
 def test_the_same_run_without_a_fault_passes() -> None:
-    judged(serve(), Word.PASS, "", reads=1, asked=1)
+    judged(serve(), VerdictWord.PASS, "", reads=1, asked=1)
 
 
 # ------------------------------------------------------------------------------------------------------------- bodies
@@ -136,9 +136,9 @@ def test_ats_01_what_the_client_claims_is_no_proof_of_a_body(claim: str) -> None
         serving(serve(lambda request: request.answer(307, Location=f"{store.url}/attic/x.chunk?{SIGNED}"))) as server,
     ):
         run = run_with(read_from(server, store.host))
-    names = [facts.store_path.removeprefix("/nix/store/") for facts in tapes.SOURCES[1:]]
+    names = [facts.store_path.removeprefix("/nix/store/") for facts in runs.SOURCES[1:]]
     pushed = "".join(f"✅ {name} (8.31 KiB/s)\n" for name in names)
-    known = [facts.store_path.removeprefix("/nix/store/")[:32] for facts in tapes.SOURCES]
+    known = [facts.store_path.removeprefix("/nix/store/")[:32] for facts in runs.SOURCES]
     if claim == "(deduplicated)":
         head = '⚙️ Pushing 11 paths to "main" on "gate" (0 already cached, 0 in upstream)...\n'
         log = f"{head}✅ {HASH}-thing (deduplicated)\n{pushed}"
@@ -147,12 +147,12 @@ def test_ats_01_what_the_client_claims_is_no_proof_of_a_body(claim: str) -> None
         known = known[1:]
     asked = json.dumps({"missing_paths": known})
     run = run.with_file("push-profile.log", log.encode()).change(
-        say.MissingAsked,
+        records.MissingAsked,
         lambda record: replace(record, answer=answer(body=asked)) if record.label is Label.PROFILE else record,
     )
     claims = {path.store_path: path.claim for path in run.facts().push.paths}
     assert claims[PATH] is (Claim.DEDUPLICATED if claim == "(deduplicated)" else Claim.ALREADY_CACHED)
-    expect(run, Word.QUARANTINE, "body-missing")
+    expect(run, VerdictWord.QUARANTINE, "body-missing")
     assert len(store.requests) == 3
 
 
@@ -166,13 +166,13 @@ def test_ats_01_what_the_client_claims_is_no_proof_of_a_body(claim: str) -> None
     ],
 )
 def test_ats_03_a_narinfo_without_its_body(status: int, text: bytes, code: str) -> None:
-    judged(serve(lambda request: request.answer(status, text)), Word.QUARANTINE, code, asked=3)
+    judged(serve(lambda request: request.answer(status, text)), VerdictWord.QUARANTINE, code, asked=3)
 
 
 @pytest.mark.row("ATS-04")
 def test_ats_04_the_server_says_that_a_chunk_is_missing() -> None:
     text = b'{"code":503,"error":"IncompleteNar","message":"The requested NAR has missing chunks."}'
-    judged(serve(lambda request: request.answer(503, text)), Word.QUARANTINE, "body-server-error", asked=3)
+    judged(serve(lambda request: request.answer(503, text)), VerdictWord.QUARANTINE, "body-server-error", asked=3)
 
 
 def borders() -> list[int]:
@@ -199,7 +199,7 @@ def test_ats_06_a_stream_that_breaks_after_its_200_at_any_border(framing: str) -
 
     assert len(borders()) >= 12
     for cut in borders():
-        judged(serve(handler), Word.QUARANTINE, "body-short" if cut else "body-empty", reads=1, asked=1)
+        judged(serve(handler), VerdictWord.QUARANTINE, "body-short" if cut else "body-empty", reads=1, asked=1)
 
 
 @pytest.mark.row("ATS-08")
@@ -210,7 +210,7 @@ def test_ats_08_one_read_in_some_is_truncated() -> None:
         times.append(1)
         request.answer(200, ZSTD[:-1] if len(times) == 1 else ZSTD)
 
-    judged(serve(handler), Word.INCONCLUSIVE, "body-flapping", asked=3)
+    judged(serve(handler), VerdictWord.INCONCLUSIVE, "body-flapping", asked=3)
     assert len(times) == 3
 
 
@@ -225,7 +225,7 @@ def test_ats_08_one_read_in_some_is_truncated() -> None:
 def test_ats_13_a_signature_does_not_vouch_for_a_body(content: bytes, code: str) -> None:
     with serving(serve(zstd_frames(content))) as server:
         run = run_with(read_from(server))
-    expect(run, Word.QUARANTINE, code)
+    expect(run, VerdictWord.QUARANTINE, code)
     (body,) = [body for body in run.facts().bodies if body.store_path == PATH]
     assert {read.signed for read in body.reads} == {Truth.PRESENT}
     assert len(server.paths()) == 6
@@ -235,13 +235,18 @@ def test_ats_13_a_signature_does_not_vouch_for_a_body(content: bytes, code: str)
 @pytest.mark.parametrize(
     ("info", "data", "word", "code"),
     [
-        (INFO, NAR, Word.INCONCLUSIVE, "body-codec-mismatch"),
-        (INFO, b"\xfd7zXZ\x00" + b"\0" * 40, Word.INCONCLUSIVE, "body-codec-mismatch"),
-        (INFO.replace("zstd", "none"), ZSTD, Word.INCONCLUSIVE, "body-codec-mismatch"),
-        (INFO.replace("zstd", "lzip"), ZSTD, Word.INCONCLUSIVE, "body-codec-unread"),  # Nix reads it, and we do not
+        (INFO, NAR, VerdictWord.INCONCLUSIVE, "body-codec-mismatch"),
+        (INFO, b"\xfd7zXZ\x00" + b"\0" * 40, VerdictWord.INCONCLUSIVE, "body-codec-mismatch"),
+        (INFO.replace("zstd", "none"), ZSTD, VerdictWord.INCONCLUSIVE, "body-codec-mismatch"),
+        (
+            INFO.replace("zstd", "lzip"),
+            ZSTD,
+            VerdictWord.INCONCLUSIVE,
+            "body-codec-unread",
+        ),  # Nix reads it, and we do not
     ],
 )
-def test_ats_15_a_codec_is_not_guessed(info: str, data: bytes, word: Word, code: str) -> None:
+def test_ats_15_a_codec_is_not_guessed(info: str, data: bytes, word: VerdictWord, code: str) -> None:
     judged(serve(data, info), word, code, asked=0 if "lzip" in info else 3)
 
 
@@ -249,17 +254,17 @@ def test_ats_15_a_codec_is_not_guessed(info: str, data: bytes, word: Word, code:
 @pytest.mark.parametrize(
     ("lengths", "word", "code"),
     [
-        ([len(ZSTD) + 1], Word.INCONCLUSIVE, "body-misframed"),
-        ([2**40], Word.INCONCLUSIVE, "body-misframed"),
-        ([len(ZSTD) - 1], Word.QUARANTINE, "body-short"),
-        ([0], Word.QUARANTINE, "body-empty"),
+        ([len(ZSTD) + 1], VerdictWord.INCONCLUSIVE, "body-misframed"),
+        ([2**40], VerdictWord.INCONCLUSIVE, "body-misframed"),
+        ([len(ZSTD) - 1], VerdictWord.QUARANTINE, "body-short"),
+        ([0], VerdictWord.QUARANTINE, "body-empty"),
     ],
 )
-def test_ats_20_a_length_that_lies(lengths: list[int], word: Word, code: str) -> None:
+def test_ats_20_a_length_that_lies(lengths: list[int], word: VerdictWord, code: str) -> None:
     """With every byte of the NAR there, only the answer is wrong.
 
     A length that is too small is stricter than the row: a client sees what it sees of an object that lost its end, and
-    of the incident's body, so the two can't be told apart, and of the two the loss has to be ruled out.
+    of the incident's body, so the two can't be determined apart, and of the two the loss has to be ruled out.
     """
 
     def handler(request: Request) -> None:
@@ -277,7 +282,7 @@ def test_ats_20_a_body_that_ends_before_its_length_is_short(kept: int) -> None:
     def handler(request: Request) -> None:
         request.raw(f"HTTP/1.1 200 OK\r\nContent-Length: {len(ZSTD)}\r\n\r\n".encode() + ZSTD[:kept], close=True)
 
-    judged(serve(handler), Word.QUARANTINE, "body-short", asked=3)
+    judged(serve(handler), VerdictWord.QUARANTINE, "body-short", asked=3)
 
 
 @pytest.mark.row("ATS-20")
@@ -299,7 +304,7 @@ def test_ats_20_a_length_that_is_none_never_makes_a_body_whole(lengths: list[str
 def test_ats_21_an_encoding_that_nobody_asked_for(encoding: str) -> None:
     server = judged(
         serve(lambda request: request.answer(200, ZSTD, Content_Encoding=encoding)),
-        Word.INCONCLUSIVE,
+        VerdictWord.INCONCLUSIVE,
         "body-encoded",
         asked=3,
     )
@@ -312,8 +317,8 @@ def test_ats_21_an_encoded_body_is_not_decoded() -> None:
 
     packed = gzip.compress(ZSTD)
     handler = serve(lambda request: request.answer(200, packed, Content_Encoding="gzip"))
-    judged(handler, Word.INCONCLUSIVE, "body-codec-mismatch", asked=3)
-    judged(serve(lambda request: request.answer(200, ZSTD, Content_Encoding="identity")), Word.PASS, "", reads=1)
+    judged(handler, VerdictWord.INCONCLUSIVE, "body-codec-mismatch", asked=3)
+    judged(serve(lambda request: request.answer(200, ZSTD, Content_Encoding="identity")), VerdictWord.PASS, "", reads=1)
 
 
 @pytest.mark.row("ATS-23")
@@ -326,13 +331,13 @@ def test_ats_23_an_answer_of_a_cache_on_the_way(header: dict[str, str], where: s
         if where == "narinfo"
         else serve(lambda request: request.answer(200, ZSTD, **header))
     )
-    judged(handler, Word.INCONCLUSIVE, "body-from-a-cache", asked=3)
+    judged(handler, VerdictWord.INCONCLUSIVE, "body-from-a-cache", asked=3)
 
 
 @pytest.mark.row("ATS-23")
 def test_ats_23_a_gateway_alone_is_no_cache() -> None:
     headers = {"Via": "1.1 gateway", "X_Cache": "MISS", "Age": "0"}
-    judged(serve(lambda request: request.answer(200, ZSTD, **headers)), Word.PASS, "", reads=1)
+    judged(serve(lambda request: request.answer(200, ZSTD, **headers)), VerdictWord.PASS, "", reads=1)
 
 
 @pytest.mark.row("ATS-29")
@@ -347,20 +352,20 @@ def test_ats_29_an_object_that_vanishes_after_a_good_push() -> None:
         gone.append(True)
         late = [replace(read, again_after_post=True) for read in read_from(server, reads=3)]
     assert [read.nar is not None for read in (*good, *late)] == [True, False, False, False]
-    expect(run_with([*good, *late]), Word.QUARANTINE, "body-missing")
+    expect(run_with([*good, *late]), VerdictWord.QUARANTINE, "body-missing")
 
 
 @pytest.mark.row("ATS-32")
 def test_ats_32_time_runs_out_before_every_path_is_read() -> None:
-    many = tuple(tapes.path_facts(f"many-{number}") for number in range(500))
-    tapes.SOURCES = many
+    many = tuple(runs.path_facts(f"many-{number}") for number in range(500))
+    runs.SOURCES = many
     unread = {facts.store_path for facts in many[300:]}
     run = (
         healthy()
         .with_policy(max_paths=5000)
-        .change(say.BodyRead, lambda record: None if record.store_path in unread else record)
+        .change(records.BodyRead, lambda record: None if record.store_path in unread else record)
     )
-    expect(run, Word.INCONCLUSIVE, "body-unread")
+    expect(run, VerdictWord.INCONCLUSIVE, "body-unread")
     facts = run.facts()
     assert sum(body.code == "body-unread" for body in facts.bodies) == 200
     assert (facts.coverage.expected_paths, facts.coverage.proved_paths) == (502, 302)
@@ -422,7 +427,7 @@ def test_ats_09_a_narinfo_that_is_none() -> None:
 @pytest.mark.row("ATS-10")
 @pytest.mark.parametrize("other", [f"/nix/store/{'1' * 32}-thing", f"/nix/store/{HASH}-other"])
 def test_ats_10_a_narinfo_of_another_path(other: str) -> None:
-    judged(serve(ZSTD, INFO.replace(PATH, other)), Word.QUARANTINE, "body-foreign")
+    judged(serve(ZSTD, INFO.replace(PATH, other)), VerdictWord.QUARANTINE, "body-foreign")
 
 
 DENIED = (
@@ -445,7 +450,11 @@ def test_ats_11_a_url_that_leads_elsewhere_is_never_asked() -> None:
             trap.setblocking(False)
             text = INFO.replace(f"nar/{HASH}.nar", url.replace("PORT", str(trap.getsockname()[1])))
             odd = not leads_elsewhere(url)
-            word, code = (Word.INCONCLUSIVE, "body-narinfo-unreadable") if odd else (Word.QUARANTINE, "body-url-denied")
+            word, code = (
+                (VerdictWord.INCONCLUSIVE, "body-narinfo-unreadable")
+                if odd
+                else (VerdictWord.QUARANTINE, "body-url-denied")
+            )
             server = judged(serve(ZSTD, text), word, code, reads=1, asked=0)
             assert server.paths() == [f"/main/{HASH}.narinfo"], url
             with pytest.raises(BlockingIOError):
@@ -456,19 +465,19 @@ def test_ats_11_a_url_that_leads_elsewhere_is_never_asked() -> None:
 @pytest.mark.parametrize("url", [f"nar/{HASH}.nar\r\nX: y", f"nar/{HASH}.nar\rX: y", f"nar/{HASH}.nar\0", ""])
 def test_ats_11_a_url_that_breaks_the_line_makes_the_narinfo_unreadable(url: str) -> None:
     text = INFO.replace(f"nar/{HASH}.nar", url)
-    judged(serve(ZSTD, text), Word.INCONCLUSIVE, "body-narinfo-unreadable", reads=1, asked=0)
+    judged(serve(ZSTD, text), VerdictWord.INCONCLUSIVE, "body-narinfo-unreadable", reads=1, asked=0)
 
 
 @pytest.mark.row("ATS-14")
 @pytest.mark.parametrize("reads", [1, 3])
 def test_ats_14_a_reference_that_the_cache_lacks(reads: int) -> None:
     """The push set is closed under references, so the reference is a path of the plan like any other."""
-    output = replace(tapes.SOURCES[1], references=(PATH,))
-    tapes.SOURCES = (FACTS, output, *tapes.SOURCES[2:])
-    assert PATH in {facts.store_path for facts in tapes.SOURCES}
+    output = replace(runs.SOURCES[1], references=(PATH,))
+    runs.SOURCES = (FACTS, output, *runs.SOURCES[2:])
+    assert PATH in {facts.store_path for facts in runs.SOURCES}
     with serving(serve(ZSTD, lambda request: request.answer(404, ATTIC_404))) as server:
         run = run_with(read_from(server, reads=reads))
-    expect(run, Word.QUARANTINE, "body-missing")
+    expect(run, VerdictWord.QUARANTINE, "body-missing")
     assert len(server.paths()) == reads
 
 
@@ -477,7 +486,7 @@ def test_ats_30_another_client_has_overwritten_the_path() -> None:
     """The other content is whole, and signed by the cache's own key: only the local store tells."""
     content = nar_of(b"other" * 1000)
     theirs = replace(FACTS, nar_hash=f"sha256:{to_nix32(hashlib.sha256(content).digest())}", nar_size=len(content))
-    judged(serve(zstd_frames(content), tapes.narinfo(theirs)), Word.QUARANTINE, "body-foreign")
+    judged(serve(zstd_frames(content), runs.narinfo(theirs)), VerdictWord.QUARANTINE, "body-foreign")
 
 
 # ---------------------------------------------------------------------------------------------------------- redirects
@@ -490,7 +499,7 @@ def test_ats_18_a_presigned_redirect_takes_no_credential_along_and_leaves_none_b
         serving(serve(lambda request: request.answer(307, Location=f"{store.url}/attic/x?{SIGNED}"))) as server,
     ):
         run = run_with(read_from(server, store.host, reads=1))
-    expect(run, Word.PASS, "")
+    expect(run, VerdictWord.PASS, "")
     (request,) = store.requests
     assert request.path == f"/attic/x?{SIGNED}"
     assert not {"authorization", "cookie", "proxy-authorization", "referer"} & set(request.headers)
@@ -515,7 +524,7 @@ def test_ats_18_a_presigned_redirect_takes_no_credential_along_and_leaves_none_b
 def test_ats_19_a_redirect_that_is_not_followed(location: str, most: int) -> None:
     with serving(serve(lambda request: request.answer(307, Location=location))) as server:
         reads = read_from(server, reads=1)
-    expect(run_with(reads), Word.INCONCLUSIVE, "body-redirect-denied")
+    expect(run_with(reads), VerdictWord.INCONCLUSIVE, "body-redirect-denied")
     assert len(server.paths()) == 1 + most
     assert reads[0].nar is not None
     assert reads[0].nar.error in ("refused-redirect", "refused-host", "too-many-redirects")
@@ -534,8 +543,8 @@ def attic_of(handler: Handler) -> Iterator[tuple[AtticApi, RawServer]]:
             http.close()
 
 
-def with_control(tried: say.ControlTried) -> Run:
-    return healthy().change(say.ControlTried, lambda record: tried if record.name == tried.name else record)
+def with_control(tried: records.ControlTried) -> Run:
+    return healthy().change(records.ControlTried, lambda record: tried if record.name == tried.name else record)
 
 
 @pytest.mark.row("ATS-16")
@@ -544,7 +553,7 @@ def test_ats_16_a_cache_that_answers_without_a_token() -> None:
         tried = no_token_read(attic, "main")
     assert (tried.fired, len(server.requests)) == (Truth.ABSENT, 1)
     assert "authorization" not in server.requests[0].headers
-    expect(with_control(tried), Word.INCONCLUSIVE, "control-not-fired")
+    expect(with_control(tried), VerdictWord.INCONCLUSIVE, "control-not-fired")
     declared = with_control(tried).with_policy(cache_public=True)
     assert declared.word() == "pass"
     assert "control-not-here" in {finding.code for finding in declared.judged()[0]}
@@ -555,7 +564,7 @@ def test_ats_17_a_token_to_read_that_may_push() -> None:
     with attic_of(lambda request: request.answer(200, b'{"missing_paths":[]}')) as (attic, server):
         tried = read_only_push_denied(attic, "main", TOKEN)
     assert (tried.fired, server.paths()) == (Truth.ABSENT, ["/_api/v1/get-missing-paths"])
-    expect(with_control(tried), Word.QUARANTINE, "control-token-overprivileged")
+    expect(with_control(tried), VerdictWord.QUARANTINE, "control-token-overprivileged")
 
 
 @pytest.mark.row("ATS-22")
@@ -563,7 +572,7 @@ def test_ats_22_a_server_that_has_everything() -> None:
     with attic_of(lambda request: request.answer(200, INFO.encode())) as (attic, server):
         tried = absent_path_is_404(attic, "main", TOKEN)
     assert (tried.fired, len(server.requests)) == (Truth.ABSENT, 1)
-    expect(with_control(tried), Word.INCONCLUSIVE, "control-not-fired")
+    expect(with_control(tried), VerdictWord.INCONCLUSIVE, "control-not-fired")
 
 
 @pytest.mark.row("ATS-31")
@@ -571,7 +580,7 @@ def test_ats_31_a_cache_that_does_not_exist_stops_the_run_before_the_push() -> N
     class Site:
         """What `identify_caches` needs of a run."""
 
-        policy = tapes.policy(probe_cache="main")
+        policy = runs.policy(probe_cache="main")
         read_tokens = {"main": TOKEN}  # noqa: RUF012  # of one test
         written: list[Any] = []  # noqa: RUF012  # the same
 
@@ -591,8 +600,8 @@ def test_ats_31_a_cache_that_does_not_exist_stops_the_run_before_the_push() -> N
     assert (stop.value.exit_code, len(server.requests), len(site.written)) == (3, 1, 1)
     run = healthy()
     first = run.records[0]
-    assert isinstance(first, say.RunStarted)
-    ended = Run((first, site.written[0], stopped(stop.value), say.RunComplete()), {})
+    assert isinstance(first, records.RunStarted)
+    ended = Run((first, site.written[0], stopped(stop.value), records.RunComplete()), {})
     verdict = ended.judged()[1]
-    assert (verdict.word, verdict.exit_code) == (Word.INCONCLUSIVE, 3)
+    assert (verdict.word, verdict.exit_code) == (VerdictWord.INCONCLUSIVE, 3)
     assert ("cache-missing", "inconclusive") in ended.rows()

@@ -16,7 +16,7 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.judge.state_readiness import judge_readiness
-from gate.model.basics import BucketState, Secret, Word
+from gate.model.basics import BucketState, Secret, VerdictWord
 from gate.model.operators import Level, Readiness, ReadinessSeen
 from gate.net import Http
 from gate.observe.s3 import S3
@@ -75,8 +75,8 @@ def test_an_empty_list_while_the_markers_are_on_disk(tmp_path: Path) -> None:
     lost, unlisted = Script({"GET /": empty, **gone}), Script({"GET /": empty})
     whole, half = rca(lost, place), rca(unlisted, place)
     for bucket in ("attic", "tofu-state"):
-        expect(whole, LOST, Word.QUARANTINE, bucket=bucket)
-        expect(half, BucketState.UNLISTED, Word.QUARANTINE, bucket=bucket)
+        expect(whole, LOST, VerdictWord.QUARANTINE, bucket=bucket)
+        expect(half, BucketState.UNLISTED, VerdictWord.QUARANTINE, bucket=bucket)
     assert (lost.hits, unlisted.hits) == (10, 2)
 
 
@@ -85,8 +85,8 @@ def test_no_such_bucket_while_the_disk_holds_it(tmp_path: Path) -> None:
     gone = {"HEAD /tofu-state": NO_BUCKET, "GET /tofu-state": NO_BUCKET}
     listed, unlisted = Script(gone), Script({**gone, "GET /": answering(200, listing(["attic"]))})
     place = drive(tmp_path)
-    expect(rca(listed, place), BucketState.UNSERVED, Word.QUARANTINE)
-    expect(rca(unlisted, place), LOST, Word.QUARANTINE)
+    expect(rca(listed, place), BucketState.UNSERVED, VerdictWord.QUARANTINE)
+    expect(rca(unlisted, place), LOST, VerdictWord.QUARANTINE)
     assert (listed.hits, unlisted.hits) == (4, 6)
 
 
@@ -140,8 +140,8 @@ def test_a_list_that_is_none_is_never_an_empty_one(name: str, tmp_path: Path) ->
     script = Script({"GET /": fault})
     began = time.monotonic()
     found = rca(script, drive(tmp_path))
-    expect(found, UNSEEN, Word.INCONCLUSIVE, note)
-    expect(found, UNSEEN, Word.INCONCLUSIVE, note, bucket="attic")
+    expect(found, UNSEEN, VerdictWord.INCONCLUSIVE, note)
+    expect(found, UNSEEN, VerdictWord.INCONCLUSIVE, note, bucket="attic")
     assert script.hits >= 2
     assert time.monotonic() - began < SOON
 
@@ -159,7 +159,7 @@ def test_a_list_of_a_hundred_mebibytes_is_let_go_of_early(tmp_path: Path) -> Non
                 request.connection.sendall(piece)
                 sent[-1] += len(piece)
 
-    expect(rca(Script({"GET /": endless}), drive(tmp_path)), UNSEEN, Word.INCONCLUSIVE, "list: too-large")
+    expect(rca(Script({"GET /": endless}), drive(tmp_path)), UNSEEN, VerdictWord.INCONCLUSIVE, "list: too-large")
     assert len(sent) == 2
     assert max(sent) < total / 2
 
@@ -168,7 +168,7 @@ def test_a_list_of_a_hundred_mebibytes_is_let_go_of_early(tmp_path: Path) -> Non
 def test_a_doctype_in_an_error_body(tmp_path: Path) -> None:
     script = Script({"GET /attic": answering(404, b'<!DOCTYPE a [<!ENTITY b "c">]>' + error("NoSuchBucket"))})
     found = rca(script, drive(tmp_path))
-    expect(found, UNSEEN, Word.INCONCLUSIVE, "get: HTTP 404", bucket="attic")
+    expect(found, UNSEEN, VerdictWord.INCONCLUSIVE, "get: HTTP 404", bucket="attic")
     assert found.buckets["tofu-state"].state is BucketState.INDEXED
     assert script.hits == 2
 
@@ -177,7 +177,7 @@ def test_a_doctype_in_an_error_body(tmp_path: Path) -> None:
 @pytest.mark.parametrize("status", [400, 403, 500, 301])
 def test_only_a_documented_answer_is_absence(status: int, tmp_path: Path) -> None:
     script = Script({"HEAD /tofu-state": answering(status), "GET /": answering(200, listing(["attic"]))})
-    expect(rca(script, drive(tmp_path)), UNSEEN, Word.INCONCLUSIVE, f"head: HTTP {status}")
+    expect(rca(script, drive(tmp_path)), UNSEEN, VerdictWord.INCONCLUSIVE, f"head: HTTP {status}")
     assert script.hits == 4
 
 
@@ -194,7 +194,7 @@ def test_a_list_that_drips(tmp_path: Path) -> None:
     script = Script({"GET /": drips})
     began = time.monotonic()
     # "timeout" or "no answer in time", by which of the two deadlines comes first
-    expect(rca(script, drive(tmp_path), seconds=1), UNSEEN, Word.INCONCLUSIVE, "list: ")
+    expect(rca(script, drive(tmp_path), seconds=1), UNSEEN, VerdictWord.INCONCLUSIVE, "list: ")
     assert time.monotonic() - began < SOON < whole
     assert script.hits == 2
 
@@ -228,7 +228,7 @@ def test_no_tls_where_https_is_asked_for(tmp_path: Path) -> None:
     with no_tls() as (host, hellos), Http([host], clock=SystemClock(), seconds=SOON) as http:
         s3 = S3(f"https://{host}", Secret("keykeykey"), Secret("secretsecret"), "us-east-1", http)
         found = judged(samples(Door(s3=s3, http=http), [drive(tmp_path)]))
-    expect(found, UNSEEN, Word.INCONCLUSIVE, "list: tls")
+    expect(found, UNSEEN, VerdictWord.INCONCLUSIVE, "list: tls")
     assert len(hellos) == 14  # two samples of seven requests, each asked once
     assert not any(b"AWS4" in hello for hello in hellos)
 
@@ -238,7 +238,7 @@ def test_no_tls_where_https_is_asked_for(tmp_path: Path) -> None:
 def test_a_redirect_leads_nowhere(status: int, tmp_path: Path) -> None:
     with serving(answering(200, listing([]))) as other:
         script = Script({"GET /": answering(status, Location=f"{other.url}/")})
-        expect(rca(script, drive(tmp_path)), UNSEEN, Word.INCONCLUSIVE, f"list: HTTP {status}")
+        expect(rca(script, drive(tmp_path)), UNSEEN, VerdictWord.INCONCLUSIVE, f"list: HTTP {status}")
         assert (script.hits, other.connections) == (2, 0)
 
 
@@ -249,7 +249,7 @@ def test_a_clock_that_the_server_calls_skewed(tmp_path: Path) -> None:
     script = Script({"GET /": answering(403, error("RequestTimeTooSkewed"), Date=date)})
     with store(script) as (_server, door):
         seen = samples(door, [drive(tmp_path)])
-    expect(judged(seen), UNSEEN, Word.INCONCLUSIVE, "list: HTTP 403 RequestTimeTooSkewed")
+    expect(judged(seen), UNSEEN, VerdictWord.INCONCLUSIVE, "list: HTTP 403 RequestTimeTooSkewed")
     assert [sample.listing[0].date for sample in seen] == [date] * 2
     assert script.hits == 2
 
@@ -257,7 +257,7 @@ def test_a_clock_that_the_server_calls_skewed(tmp_path: Path) -> None:
 def test_the_same_store_without_a_fault_passes(tmp_path: Path) -> None:
     found = rca(Script(), drive(tmp_path))
     for bucket in ("attic", "tofu-state"):
-        expect(found, BucketState.INDEXED, Word.PASS, bucket=bucket)
+        expect(found, BucketState.INDEXED, VerdictWord.PASS, bucket=bucket)
 
 
 # --- lists of state objects
@@ -293,7 +293,7 @@ def readiness(script: Script, place: str) -> tuple[Readiness, Sequence[str]]:
             bucket="tofu-state",
             cache_buckets=("attic",),
             places=(place,),
-            wanted=2,
+            samples_requested=2,
             spacing_millis=0,
             samples=tuple(samples(door, [place])),
             versioning=door.s3.get_versioning("tofu-state"),
@@ -334,7 +334,7 @@ def test_a_list_of_states_that_is_not_whole_is_no_list_of_all(name: str, tmp_pat
     pages, trouble = PAGES[name]
     script = serving_states(tokens(pages))
     ready, keys = readiness(script, drive(tmp_path))
-    assert (ready.level, ready.verdict.word, ready.verdict.exit_code) == (Level.UNKNOWN, Word.INCONCLUSIVE, 3)
+    assert (ready.level, ready.verdict.word, ready.verdict.exit_code) == (Level.UNKNOWN, VerdictWord.INCONCLUSIVE, 3)
     assert trouble in ready.why or ready.why == "no state object was found, so nothing is proved"
     assert trouble in ready.verdict.headline or not keys
     assert set(keys) <= {"a", "b"}
@@ -354,7 +354,7 @@ def test_keys_of_any_characters_are_read_as_they_are_and_told_without_a_command(
     script = serving_states(answering(200, page, Content_Type=XML))
     ready, keys = readiness(script, drive(tmp_path))
     assert keys == ("a\n::set-output name=x::", "b##[add-mask]\r", "c\u202e\x1b[31m d")
-    assert (ready.level, ready.verdict.word, ready.verdict.exit_code) == (Level.INTERIM, Word.PASS, 0)
+    assert (ready.level, ready.verdict.word, ready.verdict.exit_code) == (Level.INTERIM, VerdictWord.PASS, 0)
     assert tuple(row.key for row in ready.state_objects) == keys
     told = readiness_text(ready)
     assert not any(line.lstrip().startswith("::") or "##[" in line for line in told.split("\n")), told

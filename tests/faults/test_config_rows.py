@@ -17,12 +17,12 @@ from gate.cli.probe import read_config
 from gate.clock import SystemClock
 from gate.errors import RefusedError
 from gate.judge.verdict import fold_verdict, judge, missing_claims, required_claims, unproved_claims
-from gate.model import records as say
-from gate.model.basics import Status, Word
+from gate.model import records
+from gate.model.basics import Status, VerdictWord
 from gate.net import Http
 from gate.observe.curl_transfer import CurlHop
 from gate.settings import SETTINGS, Settings, resolve
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.helpers.raw_server import raw_server
 
 GOOD: Mapping[str, Any] = {
@@ -231,9 +231,9 @@ def test_a_gate_that_expects_nothing_is_refused() -> None:
     refused("buckets is empty", buckets=())
     refused("buckets is empty", {"store": {"buckets": []}}, buckets=())
     refused("min-paths", {"profiles": {"synthetic": {"min-paths": 0}}})
-    nothing = tapes.healthy().change(say.PushSetKnown, lambda row: replace(row, paths=()))
+    nothing = runs.healthy().change(records.PushSetKnown, lambda row: replace(row, paths=()))
     assert nothing.word() != "pass"
-    assert tapes.healthy().with_policy(buckets=()).word() == "inconclusive"
+    assert runs.healthy().with_policy(buckets=()).word() == "inconclusive"
 
 
 @pytest.mark.row("CFG-08")
@@ -298,15 +298,15 @@ def test_no_flag_and_no_variable_drops_a_claim() -> None:
     assert "--samples" in flags
     assert {flag for flag in flags if SKIPS.search(flag)} == set()
     assert main(["probe", "--dry-run", "--profile", "synthetic", "--output", "x"]) == 2
-    stated = {row.name for row in SETTINGS if row.stated}
+    stated = {row.name for row in SETTINGS if row.file_only}
     assert {"absent", "cache_public"} <= stated
-    assert all(not row.flag and not row.env and not row.action_input for row in SETTINGS if row.stated)
+    assert all(not row.flag and not row.env and not row.action_input for row in SETTINGS if row.file_only)
 
 
 @pytest.mark.row("CFG-10")
 def test_every_combination_of_the_flags_that_loosen_a_run_is_no_pass_where_a_claim_is_missing() -> None:
     """publish-anyway and finish-push are for reproductions: they change what is done, not what a pass needs."""
-    broken = tapes.healthy().change(say.ControlTried, lambda _row: None)
+    broken = runs.healthy().change(records.ControlTried, lambda _row: None)
     for absent in itertools.chain.from_iterable(itertools.combinations(("state", "server-log"), n) for n in range(3)):
         for anyway, finish in itertools.product((False, True), repeat=2):
             run = broken.with_policy(absent=absent, publish_anyway=anyway, finish_push=finish)
@@ -332,7 +332,7 @@ def test_a_host_with_a_wildcard_is_refused(host: str) -> None:
 @pytest.mark.slow
 def test_one_combination_of_all_states_of_twelve_claims_passes() -> None:
     """3^12 = 531,441: proved, unknown, failed."""
-    run = tapes.healthy()
+    run = runs.healthy()
     facts = run.facts()
     rows = [row for row in run.judged()[0] if row.code.split("-")[0] in ("bucket", "state", "epoch", "log", "control")]
     chosen = rows[:12]
@@ -341,34 +341,34 @@ def test_one_combination_of_all_states_of_twelve_claims_passes() -> None:
         status: fold_verdict(facts, [replace(chosen[0], status=status)]).word
         for status in (Status.INCONCLUSIVE, Status.FAIL)
     }
-    assert words == {Status.INCONCLUSIVE: Word.INCONCLUSIVE, Status.FAIL: Word.QUARANTINE}
+    assert words == {Status.INCONCLUSIVE: VerdictWord.INCONCLUSIVE, Status.FAIL: VerdictWord.QUARANTINE}
     passes = 0
     rest = {row for row in run.judged()[0] if row not in chosen}
-    by_worst: dict[tuple[bool, bool], Word] = {}
+    by_worst: dict[tuple[bool, bool], VerdictWord] = {}
     for statuses in itertools.product((Status.PASS, Status.INCONCLUSIVE, Status.FAIL), repeat=12):
         kind = (Status.FAIL in statuses, Status.INCONCLUSIVE in statuses)
         if kind not in by_worst or not any(kind):
             changed = [replace(row, status=status) for row, status in zip(chosen, statuses, strict=True)]
             by_worst[kind] = fold_verdict(facts, [*rest, *changed]).word
-            passes += by_worst[kind] is Word.PASS
+            passes += by_worst[kind] is VerdictWord.PASS
     assert passes == 1
     assert by_worst == {
-        (False, False): Word.PASS,
-        (False, True): Word.INCONCLUSIVE,
-        (True, False): Word.QUARANTINE,
-        (True, True): Word.QUARANTINE,
+        (False, False): VerdictWord.PASS,
+        (False, True): VerdictWord.INCONCLUSIVE,
+        (True, False): VerdictWord.QUARANTINE,
+        (True, True): VerdictWord.QUARANTINE,
     }
 
 
 @pytest.mark.row("CFG-14")
 def test_a_claim_that_was_never_made_is_no_pass() -> None:
     """No row for a claim, and no record for anything: neither is taken for good."""
-    facts = tapes.healthy().facts()
+    facts = runs.healthy().facts()
     findings, verdict = judge(facts)
-    assert verdict.word is Word.PASS
+    assert verdict.word is VerdictWord.PASS
     for claim in required_claims(facts):
         left = [row for row in findings if (row.code.split("-")[0], row.subject, row.phase) != claim]
         assert list(missing_claims(facts, left)), claim
         assert claim in unproved_claims(facts, left)
-        assert fold_verdict(facts, left).word is Word.INCONCLUSIVE, claim
-    assert tapes.healthy().cut_after(1).word() == "inconclusive"
+        assert fold_verdict(facts, left).word is VerdictWord.INCONCLUSIVE, claim
+    assert runs.healthy().cut_after(1).word() == "inconclusive"

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from gate.errors import ForeignTextError, RefusedError, UnsealedError
-from gate.model.basics import Kind, Word
+from gate.model.basics import Kind, VerdictWord
 from gate.seal import finalize, verify
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +64,7 @@ def chosen(found: list[Path]) -> list[Path]:
 @pytest.mark.row("RUN-04")
 def test_every_state_of_a_run_is_unsealed_or_whole(run: Path) -> None:
     whole = verify(run / "run")[0]
-    assert (whole.verdict.word, whole.policy.kind) == (Word.PASS, Kind.LAB)
+    assert (whole.verdict.word, whole.policy.kind) == (VerdictWord.PASS, Kind.LAB)
     assert int((run / "states" / "points").read_text()) >= LEAST_POINTS
     states = sorted(path for path in (run / "states").iterdir() if path.is_dir())
     assert len(states) >= LEAST_STATES
@@ -104,7 +104,7 @@ def look_at(state: Path) -> None:
             finalize(state)
         return
     made = finalize(state)
-    assert made.verdict.word is Word.INCONCLUSIVE, state
+    assert made.verdict.word is VerdictWord.INCONCLUSIVE, state
     assert "run-finalized" in made.verdict.codes, state
     assert verify(state)[0] == made, state
 

@@ -20,7 +20,7 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.evidence.codec import adapter
-from gate.model.basics import BucketState, Truth, Word
+from gate.model.basics import BucketState, Truth, VerdictWord
 from gate.model.kube import ContainerSeen, PodSeen
 from gate.model.records import BucketSampled, PlaceSeen
 from gate.observe.disk_markers import look
@@ -75,7 +75,7 @@ def test_a_marker_that_is_none(make: Callable[[Path], None], told: str, marker: 
     place = drive(tmp_path)
     (tmp_path / marker).rmdir()
     make(tmp_path / marker)
-    expect(rca(Script(), place), UNSEEN, Word.INCONCLUSIVE, told)
+    expect(rca(Script(), place), UNSEEN, VerdictWord.INCONCLUSIVE, told)
 
 
 @pytest.mark.row("DISK-07")
@@ -90,7 +90,7 @@ def test_a_device_in_the_place_of_a_marker(tmp_path: Path, monkeypatch: pytest.M
         return real(path, **rest)
 
     monkeypatch.setattr(os, "lstat", device)
-    expect(rca(Script(), place), UNSEEN, Word.INCONCLUSIVE, "is a device")
+    expect(rca(Script(), place), UNSEEN, VerdictWord.INCONCLUSIVE, "is a device")
     assert len(met) == 2
 
 
@@ -170,8 +170,8 @@ def test_eio_at_every_call_is_never_a_pass_and_hides_no_loss(tmp_path: Path) -> 
         lost = samples(door, [])
     whole = in_a_child(root, log)
     calls = list(every_call(log))
-    expect(with_place(good, whole), BucketState.INDEXED, Word.PASS)
-    expect(with_place(lost, whole), BucketState.INDEX_LOST, Word.QUARANTINE)
+    expect(with_place(good, whole), BucketState.INDEXED, VerdictWord.PASS)
+    expect(with_place(lost, whole), BucketState.INDEX_LOST, VerdictWord.QUARANTINE)
     assert whole.volume == "deployment"
     assert len(calls) >= 10
     for name, number in calls:
@@ -182,8 +182,8 @@ def test_eio_at_every_call_is_never_a_pass_and_hides_no_loss(tmp_path: Path) -> 
         assert UNSEEN in states, (name, number)
         assert states <= {UNSEEN, BucketState.INDEXED}, (name, number)
         for verdict in (found.verdict, found.run):
-            assert (verdict.word, verdict.exit_code) == (Word.INCONCLUSIVE, 3), (name, number)
-        notes = [note for cause in found.buckets.values() for row in cause.samples for note in row.seen.notes]
+            assert (verdict.word, verdict.exit_code) == (VerdictWord.INCONCLUSIVE, 3), (name, number)
+        notes = [note for cause in found.buckets.values() for row in cause.samples for note in row.sample.notes]
         assert any("Input/output error" in note for note in notes), (name, number)
         assert "bucket-unobservable" in {found.code(bucket) for bucket in BUCKETS}
         assert scan_io(found) == {f"file://{root}"}, (name, number)
@@ -191,7 +191,7 @@ def test_eio_at_every_call_is_never_a_pass_and_hides_no_loss(tmp_path: Path) -> 
         expect(
             with_place(lost, place),
             UNSEEN if blind else BucketState.INDEX_LOST,
-            Word.INCONCLUSIVE if blind else Word.QUARANTINE,
+            VerdictWord.INCONCLUSIVE if blind else VerdictWord.QUARANTINE,
         )
 
 
@@ -259,8 +259,8 @@ def test_eio_inside_of_a_container_is_never_a_pass(at: int, shell: Path, tmp_pat
     assert "(INJECTED)" in log.read_text()
     with store(Script()) as (_server, door):
         found = with_place(samples(door, []), seen)
-    expect(found, UNSEEN, Word.INCONCLUSIVE, bucket="attic" if "attic" in str(failing) else "tofu-state")
-    notes = [note for cause in found.buckets.values() for row in cause.samples for note in row.seen.notes]
+    expect(found, UNSEEN, VerdictWord.INCONCLUSIVE, bucket="attic" if "attic" in str(failing) else "tofu-state")
+    notes = [note for cause in found.buckets.values() for row in cause.samples for note in row.sample.notes]
     assert any(f"{failing}" in note and "rror" in note for note in notes), notes
     assert scan_io(found) == {seen.place}
     assert Truth.ABSENT not in {truth for mark in seen.markers for truth in (mark.data, mark.meta)}
@@ -284,7 +284,7 @@ def test_eio_while_a_container_reads_the_name_of_its_volume(calls: str, shell: P
     with store(Script()) as (_server, door):
         found = with_place(samples(door, []), seen)
     for bucket in BUCKETS:
-        expect(found, UNSEEN, Word.INCONCLUSIVE, "format.json", bucket=bucket)
+        expect(found, UNSEEN, VerdictWord.INCONCLUSIVE, "format.json", bucket=bucket)
     assert scan_io(found) == {seen.place}
 
 
@@ -309,8 +309,8 @@ def test_names_of_any_bytes_beside_the_markers_change_nothing(shell: Path, tmp_p
         inside = with_place(samples(door, []), there)
     assert there.markers == look(f"file://{root}", BUCKETS).markers
     for bucket in BUCKETS:
-        expect(here, BucketState.INDEXED, Word.PASS, bucket=bucket)
-        expect(inside, BucketState.INDEXED, Word.PASS, bucket=bucket)
+        expect(here, BucketState.INDEXED, VerdictWord.PASS, bucket=bucket)
+        expect(inside, BucketState.INDEXED, VerdictWord.PASS, bucket=bucket)
 
 
 def untraced(shell: Path, command: Sequence[str]) -> bytes:
@@ -367,7 +367,13 @@ def test_a_folder_on_another_file_system_is_not_the_store_s(
     found = rca(Script(), place)
     assert len(met) >= 2, "the fault was active"
     for bucket in {1: BUCKETS, 2: (BUCKETS[0],), 4: (BUCKETS[0],)}[at]:
-        expect(found, UNSEEN, Word.INCONCLUSIVE, f"{mounted} is on another file system than {tmp_path}", bucket=bucket)
+        expect(
+            found,
+            UNSEEN,
+            VerdictWord.INCONCLUSIVE,
+            f"{mounted} is on another file system than {tmp_path}",
+            bucket=bucket,
+        )
     assert split(found) == {place}
 
 
@@ -383,8 +389,10 @@ def test_a_mount_point_inside_of_a_container(shell: Path, tmp_path: Path) -> Non
     (seen,) = look_at(f"kubectl://ns/pod/rustfs-0?path={root}", BUCKETS, kubectl=kubectl)
     with store(Script()) as (_server, door):
         found = with_place(samples(door, []), seen)
-    expect(found, UNSEEN, Word.INCONCLUSIVE, f"{root}/attic is on another file system than {root}", bucket="attic")
-    expect(found, BucketState.INDEXED, Word.INCONCLUSIVE, bucket="tofu-state")
+    expect(
+        found, UNSEEN, VerdictWord.INCONCLUSIVE, f"{root}/attic is on another file system than {root}", bucket="attic"
+    )
+    expect(found, BucketState.INDEXED, VerdictWord.INCONCLUSIVE, bucket="tofu-state")
     assert split(found) == {seen.place}
 
 
@@ -400,7 +408,9 @@ def test_a_file_system_that_the_container_tells_of_the_drive_alone(shell: Path, 
     (seen,) = look_at(f"kubectl://ns/pod/rustfs-0?path={root}", BUCKETS, kubectl=kubectl)
     with store(Script()) as (_server, door):
         found = with_place(samples(door, []), seen)
-    expect(found, UNSEEN, Word.INCONCLUSIVE, f"{root}/attic: its file system can't be told", bucket="attic")
+    expect(
+        found, UNSEEN, VerdictWord.INCONCLUSIVE, f"{root}/attic: its file system can't be determined", bucket="attic"
+    )
     assert split(found) == set()
 
 
@@ -431,7 +441,7 @@ def test_a_tree_without_end_is_not_walked(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(looks) == 2 * flat
     assert list((root / "attic").iterdir()) == []
     for bucket in BUCKETS:
-        expect(found, BucketState.INDEXED, Word.PASS, bucket=bucket)
+        expect(found, BucketState.INDEXED, VerdictWord.PASS, bucket=bucket)
 
 
 def change(place: Path, door: Door, *steps: Callable[[], Any]) -> Found:
@@ -454,19 +464,19 @@ def test_markers_that_come_or_go_between_samples(tmp_path: Path) -> None:
         (going, [BucketState.INDEXED, BucketState.MARKER_MISSING]),
         (coming, [BucketState.MARKER_MISSING, BucketState.INDEXED]),
     ):
-        assert [row.seen.state for row in found.buckets["tofu-state"].samples] == states
-        expect(found, BucketState.FLAPPING, Word.INCONCLUSIVE)
+        assert [row.sample.state for row in found.buckets["tofu-state"].samples] == states
+        expect(found, BucketState.FLAPPING, VerdictWord.INCONCLUSIVE)
 
 
 @pytest.mark.row("DISK-14")
 def test_an_empty_mount_point_and_a_foreign_volume(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    expect(rca(Script(), f"file://{tmp_path / 'empty'}"), UNSEEN, Word.INCONCLUSIVE, "not mounted")
+    expect(rca(Script(), f"file://{tmp_path / 'empty'}"), UNSEEN, VerdictWord.INCONCLUSIVE, "not mounted")
     foreign = drive(tmp_path / "foreign", buckets=())
     (tmp_path / "foreign/.rustfs.sys/format.json").write_text('{"id": "another-deployment"}')
     found = rca(Script(), foreign)
-    expect(found, BucketState.MARKER_MISSING, Word.INCONCLUSIVE)
+    expect(found, BucketState.MARKER_MISSING, VerdictWord.INCONCLUSIVE)
     assert found.buckets["attic"].samples[0].places[0].volume == "another-deployment"
     lost = Script({"GET /": answering(200, listing(["attic"])), "HEAD /tofu-state": answering(404)})
-    expect(rca(lost, foreign), BucketState.MISSING, Word.INCONCLUSIVE)
+    expect(rca(lost, foreign), BucketState.MISSING, VerdictWord.INCONCLUSIVE)
     assert lost.hits == 4

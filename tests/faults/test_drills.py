@@ -16,7 +16,7 @@ import pytest
 
 from gate.lab.drills import DRILLS, Drill
 from gate.lab.stack import SENSITIVE
-from gate.model.basics import EXIT_CODES, Word
+from gate.model.basics import EXIT_CODES, VerdictWord
 
 pytestmark = [pytest.mark.lab, pytest.mark.nix, pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[2]
@@ -117,7 +117,7 @@ def test_the_incident_looks_like_the_incident(tmp_path: Path) -> None:
 
 def test_an_unknown_fault_is_refused(tmp_path: Path) -> None:
     exit_code, told, stderr = lab(tmp_path, "--fault", "gremlins")
-    assert (exit_code, told["verdict"]["word"]) == (2, Word.REFUSED.value)
+    assert (exit_code, told["verdict"]["word"]) == (2, VerdictWord.REFUSED.value)
     assert "expected one of healthy, index-lost-during-push" in stderr
     assert not (tmp_path / "run").exists()
 

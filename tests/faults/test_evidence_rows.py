@@ -15,11 +15,11 @@ import rfc8785
 
 from gate.cli.main import main
 from gate.errors import ForgedError
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Phase, Truth
 from gate.seal import finalize, seal, verify
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, answer, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, answer, healthy
 from tests.unit.judge.test_breaks import BREAKS, WORSE
 from tests.unit.test_seal import folder
 
@@ -172,9 +172,9 @@ def test_a_file_under_another_name_is_refused(sealed: Path) -> None:
 @pytest.mark.row("ART-29")
 def test_a_secret_in_a_capture_is_refused_and_to_be_rotated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = f"2026-11-24T00:00:30.000799Z  INFO attic_server::api: Authorization: Bearer {TOKEN}\n"
-    run = healthy().with_file("server.log", tapes.SERVER_LOG + line.encode())
-    closed = tapes.closed("server.log", run.files["server.log"])
-    run = run.change(say.CaptureClosed, lambda row: closed if row.name == "server.log" else row)
+    run = healthy().with_file("server.log", runs.SERVER_LOG + line.encode())
+    closed = runs.closed("server.log", run.files["server.log"])
+    run = run.change(records.CaptureClosed, lambda row: closed if row.name == "server.log" else row)
     at = folder(tmp_path / "run", run)
     assert seal(at).verdict.word.value == "pass"
     verify(at)
@@ -188,7 +188,9 @@ def test_a_secret_in_a_capture_is_refused_and_to_be_rotated(tmp_path: Path, caps
 
 
 @pytest.mark.row("HIS-02")
-@pytest.mark.parametrize("kind", [say.BucketSampled, say.StateSeen, say.WorkloadSeen, say.LogCanarySent])
+@pytest.mark.parametrize(
+    "kind", [records.BucketSampled, records.StateSeen, records.WorkloadSeen, records.LogCanarySent]
+)
 def test_without_a_look_after_there_is_no_pass(kind: type) -> None:
     run = healthy().change(kind, lambda row: None if row.phase is Phase.POST else row)
     assert run.word() == "inconclusive"
@@ -205,7 +207,7 @@ def test_the_looks_before_of_another_run_are_not_taken(tmp_path: Path) -> None:
     evidence = finalize(ours)
     assert (evidence.verdict.word.value, evidence.journal.torn) == ("inconclusive", True)
     assert evidence.journal.records == before[0]
-    stale = healthy().change(say.LogCanarySent, lambda row: replace(row, nonce=row.nonce.replace("-aa", "-bb")))
+    stale = healthy().change(records.LogCanarySent, lambda row: replace(row, nonce=row.nonce.replace("-aa", "-bb")))
     assert stale.word() == "inconclusive"
 
 
@@ -213,10 +215,10 @@ def test_the_looks_before_of_another_run_are_not_taken(tmp_path: Path) -> None:
 def test_a_state_that_is_gone_from_index_and_disk_alike_is_lost() -> None:
     """Index and disk agree after it; only the look before tells that something was there."""
 
-    def gone(row: say.BucketSampled) -> say.Record:
+    def gone(row: records.BucketSampled) -> records.Record:
         if row.phase is not Phase.POST:
             return row
-        bare = replace(tapes.lost(row, "tofu-state"), number=row.number)
+        bare = replace(runs.lost(row, "tofu-state"), number=row.number)
         places = tuple(
             replace(
                 place,
@@ -229,8 +231,8 @@ def test_a_state_that_is_gone_from_index_and_disk_alike_is_lost() -> None:
         )
         return replace(bare, places=places)
 
-    run = healthy().change(say.BucketSampled, gone)
-    run = run.change(say.StateSeen, lambda row: replace(row, head=answer(404)) if row.phase is Phase.POST else row)
+    run = healthy().change(records.BucketSampled, gone)
+    run = run.change(records.StateSeen, lambda row: replace(row, head=answer(404)) if row.phase is Phase.POST else row)
     assert {("state-lost", "fail"), ("bucket-missing", "fail")} <= run.rows()
     assert run.word() == "quarantine"
 
@@ -239,31 +241,31 @@ def test_a_state_that_is_gone_from_index_and_disk_alike_is_lost() -> None:
 def test_as_many_as_before_and_not_the_same_is_a_loss() -> None:
     """Two buckets before, two after: one of them another."""
 
-    def other(row: say.BucketSampled) -> say.Record:
+    def other(row: records.BucketSampled) -> records.Record:
         if row.phase is not Phase.POST:
             return row
-        seen = tapes.lost(row)
+        seen = runs.lost(row)
         body = seen.listing[0].body.replace("<Buckets>", "<Buckets><Bucket><Name>attic2</Name></Bucket>")
         return replace(seen, listing=(answer(body=body),))
 
-    run = healthy().change(say.BucketSampled, other)
+    run = healthy().change(records.BucketSampled, other)
     assert ("bucket-index-lost", "fail") in run.rows()
     assert run.word() == "quarantine"
-    name = tapes.SOURCES[0].store_path.removeprefix("/nix/store/")
-    twice = tapes.SOURCES[1].store_path.removeprefix("/nix/store/")
+    name = runs.SOURCES[0].store_path.removeprefix("/nix/store/")
+    twice = runs.SOURCES[1].store_path.removeprefix("/nix/store/")
     log = healthy().files["push-profile.log"].replace(name.encode(), twice.encode())
     swapped = healthy().with_file("push-profile.log", log)
-    assert log.count("✅".encode()) == len(tapes.SOURCES)
+    assert log.count("✅".encode()) == len(runs.SOURCES)
     assert ("push-unaccounted", "inconclusive") in swapped.rows()
     assert swapped.word() == "inconclusive"
 
 
 @pytest.mark.row("HIS-07")
 def test_what_was_bad_before_is_never_normal() -> None:
-    run = healthy().change(say.BucketSampled, tapes.lost)
+    run = healthy().change(records.BucketSampled, runs.lost)
     assert ("bucket-index-lost", "fail") in run.rows()
     assert run.word() == "quarantine"
-    before = healthy().change(say.BucketSampled, lambda row: tapes.lost(row) if row.phase is Phase.PRE else row)
+    before = healthy().change(records.BucketSampled, lambda row: runs.lost(row) if row.phase is Phase.PRE else row)
     assert before.word() == "quarantine"
 
 

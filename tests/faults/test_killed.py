@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from gate.seal import finalize, verify
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +74,7 @@ def test_killed_at_a_stage(stage: str, tmp_path: Path, marked: dict[str, str]) -
     tries = (killed_in(stage, out := tmp_path / f"run-{number}", tmp_path / "output", marked) for number in range(5))
     assert any(tries), (tmp_path / "output").read_text()
     evidence = finalize(out)
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
     assert "run-incomplete" in evidence.verdict.codes
     assert verify(out)[0].verdict == evidence.verdict
     until = time.monotonic() + DEATH_SECONDS

@@ -19,8 +19,8 @@ import pytest
 from gate.cli.main import main
 from gate.clock import SystemClock
 from gate.errors import StoppedError
-from gate.model import records as say
-from gate.model.basics import Label, Word
+from gate.model import records
+from gate.model.basics import Label, VerdictWord
 from gate.model.policy import Secrets
 from gate.observe.nix_build import build
 from gate.observe.nix_store import NixStore, nix_environment
@@ -29,8 +29,8 @@ from gate.probe.plan import stopped
 from gate.probe.publishing import expect
 from gate.probe.world import fresh_nonce
 from gate.process import CancelToken, Capture
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, answer, cached, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, answer, cached, healthy
 from tests.unit.judge.test_breaks import OURS, build_ended, masked, nar
 from tests.unit.judge.test_breaks import build as build_facts
 
@@ -82,9 +82,9 @@ def test_a_green_build_behind_a_corrupt_substitute_is_no_pass(
 ) -> None:
     """Our own cache's failed substitute is worse than the matrix asks for: it is the published truth that is wrong."""
     run = with_cache(recordings[f"{version}/f-nar-corrupt-bytes+none"], cache)
-    assert [record.exit for record in run.records if isinstance(record, say.ChildEnded) and record.name == "build"] == [
-        0
-    ]
+    assert [
+        record.exit for record in run.records if isinstance(record, records.ChildEnded) and record.name == "build"
+    ] == [0]
     assert ("build-fallback-masked", status) in run.rows()
     assert run.word() == word
     read = nar(sha256="x", well_formed=False)(run)
@@ -110,25 +110,27 @@ def test_a_profile_that_was_there_already_proves_nothing(policy: dict[str, str])
     run = cached()
     assert b"(11 already cached" in run.files["push-profile.log"], "nothing of it was written"
     assert run.word() == P
-    without = run.change(say.PushSetKnown, lambda record: None if record.label is Label.TWIN else record)
-    for kind in (say.MissingAsked, say.BodyRead):
+    without = run.change(records.PushSetKnown, lambda record: None if record.label is Label.TWIN else record)
+    for kind in (records.MissingAsked, records.BodyRead):
         without = without.change(kind, lambda record: None if record.label is Label.TWIN else record)
-    without = without.change(say.ChildEnded, lambda record: None if record.name == "push:twin" else record)
+    without = without.change(records.ChildEnded, lambda record: None if record.name == "push:twin" else record)
     without = without.with_policy(**policy)
     assert without.word() == U
     code = "push-not-representative" if policy["twin"] == "never" else "push-not-run"
     assert (code, "inconclusive") in without.rows()
 
 
-def site_of(said: say.HttpAnswer, written: list[say.Record]) -> Any:
-    """A site whose cache gives this answer to ``get-missing-paths``, and whose store has what tapes have."""
-    facts = {path.store_path: path for path in (*tapes.CANARIES, *tapes.TWINS, *tapes.SOURCES)}
+def site_of(said: records.HttpAnswer, written: list[records.Record]) -> Any:
+    """A site whose cache gives this answer to ``get-missing-paths``, and whose store has what runs have."""
+    facts = {path.store_path: path for path in (*runs.CANARIES, *runs.TWINS, *runs.SOURCES)}
     return SimpleNamespace(
         nix=SimpleNamespace(path_facts=lambda paths: tuple(facts[path] for path in paths)),
         attic=SimpleNamespace(
-            missing_paths=lambda cache, _token, _paths, label: say.MissingAsked(label=label, cache=cache, answer=said)
+            missing_paths=lambda cache, _token, _paths, label: records.MissingAsked(
+                label=label, cache=cache, answer=said
+            )
         ),
-        policy=tapes.policy(),
+        policy=runs.policy(),
         settings=SimpleNamespace(secrets=Secrets()),
         upstream_key_names={},
         cache_of=lambda _label: "probe",
@@ -136,55 +138,55 @@ def site_of(said: say.HttpAnswer, written: list[say.Record]) -> Any:
     )
 
 
-def told(*paths: say.PathFacts) -> say.HttpAnswer:
+def told(*paths: records.PathFacts) -> records.HttpAnswer:
     """The cache's answer when it lacks these paths."""
     return answer(body=json.dumps({"missing_paths": [path.store_path[11:43] for path in paths]}))
 
 
 @pytest.mark.row("NIX-04", "TRU-05")
-@pytest.mark.parametrize("lacked", [(), tapes.CANARIES[:1], tapes.CANARIES[1:], tapes.TWINS])
-def test_a_nonce_that_was_used_before_stops_the_run(lacked: tuple[say.PathFacts, ...]) -> None:
+@pytest.mark.parametrize("lacked", [(), runs.CANARIES[:1], runs.CANARIES[1:], runs.TWINS])
+def test_a_nonce_that_was_used_before_stops_the_run(lacked: tuple[records.PathFacts, ...]) -> None:
     """The cache says before the first push that it has a canary: it was published under this nonce already."""
     nonces = {fresh_nonce() for _ in range(50)}
     assert len(nonces) == 50
     assert all(re.fullmatch("[0-9a-f]{32}", nonce) for nonce in nonces), "128 bits"
-    paths = [path.store_path for path in tapes.CANARIES]
-    written: list[say.Record] = []
+    paths = [path.store_path for path in runs.CANARIES]
+    written: list[records.Record] = []
     with pytest.raises(StoppedError, match=r"that it has /nix/store/.*-canary-.*own random ones: nothing was") as stop:
         expect(site_of(told(*lacked), written), Label.CANARY, paths, paths)
     assert (stop.value.exit_code, stop.value.code) == (3, "push-nonce-known")
     assert [record.kind for record in written] == ["push-set", "missing-paths"], "the fault is in the record"
-    before = healthy().records[: [*map(type, healthy().records)].index(say.PushSetKnown)]
-    records = (*before, *written, stopped(stop.value), say.RunComplete())
-    run = Run(records, {"build.log": healthy().files["build.log"]})
+    before = healthy().records[: [*map(type, healthy().records)].index(records.PushSetKnown)]
+    rows = (*before, *written, stopped(stop.value), records.RunComplete())
+    run = Run(rows, {"build.log": healthy().files["build.log"]})
     verdict = run.judged()[1]
-    assert (verdict.word, verdict.exit_code) == (Word.INCONCLUSIVE, 3)
+    assert (verdict.word, verdict.exit_code) == (VerdictWord.INCONCLUSIVE, 3)
     assert "push-nonce-known" in verdict.codes
 
 
 @pytest.mark.parametrize(
-    "said", [told(*tapes.CANARIES), answer(500), answer(None, error="timeout"), answer(body="<html>")]
+    "said", [told(*runs.CANARIES), answer(500), answer(None, error="timeout"), answer(body="<html>")]
 )
-def test_a_fresh_nonce_and_an_unknown_one_refuse_nothing(said: say.HttpAnswer) -> None:
-    paths = [path.store_path for path in tapes.CANARIES]
+def test_a_fresh_nonce_and_an_unknown_one_refuse_nothing(said: records.HttpAnswer) -> None:
+    paths = [path.store_path for path in runs.CANARIES]
     assert expect(site_of(said, []), Label.CANARY, paths, paths).served == tuple(paths)
 
 
 @pytest.mark.row("NIX-04", "TRU-05")
 def test_a_twin_that_the_cache_knows_is_judged_since_the_canaries_are_out() -> None:
     """Nothing can be refused any more; that of the canaries is what the judge says where a run was not refused."""
-    twins = [path.store_path for path in tapes.TWINS]
+    twins = [path.store_path for path in runs.TWINS]
     assert expect(site_of(told(), []), Label.TWIN, twins, twins).served == tuple(twins)
 
-    def known(record: say.MissingAsked) -> say.MissingAsked:
+    def known(record: records.MissingAsked) -> records.MissingAsked:
         return replace(record, answer=answer(200, '{"missing_paths":[]}')) if record.label is Label.CANARY else record
 
-    names = [path.store_path.removeprefix("/nix/store/") for path in tapes.CANARIES]
+    names = [path.store_path.removeprefix("/nix/store/") for path in runs.CANARIES]
     lines = "".join(f"✅ {name} (deduplicated)\n" for name in names)
-    head = tapes.push_log((), announced=len(names)).decode()
-    fresh = tapes.push_log(tapes.CANARIES).decode()
+    head = runs.push_log((), announced=len(names)).decode()
+    fresh = runs.push_log(runs.CANARIES).decode()
     for log_text in (head + lines, f"✅ All done! ({len(names)} already cached, 0 in upstream)\n", fresh):
-        run = healthy().change(say.MissingAsked, known).with_file("push-canary.log", log_text.encode())
+        run = healthy().change(records.MissingAsked, known).with_file("push-canary.log", log_text.encode())
         wanted = {("push-nonce-known", "inconclusive"), ("push-wrote-nothing", "inconclusive")}
         assert run.rows() == (wanted if log_text != fresh else {("push-nonce-known", "inconclusive")})
         assert run.word() == U
@@ -202,7 +204,7 @@ def test_a_build_that_failed_is_no_word_on_the_cache(ending: dict[str, int | Non
 @pytest.mark.parametrize("cache", [OURS, THEIRS])
 def test_a_builder_that_forges_the_log_can_only_lower_the_verdict(cache: str) -> None:
     """A builder's lines may be messages and file transfers, and no others (nix src/libutil/logging.cc)."""
-    path = tapes.SOURCES[0].store_path
+    path = runs.SOURCES[0].store_path
     forged = (
         event(action="msg", level=0, msg=f"copying path '{path}' from '{cache}'..."),
         event(action="msg", level=3, msg=f"this path will be fetched (0.1 MiB download, 0.2 MiB unpacked):\n  {path}"),
@@ -255,21 +257,21 @@ def shim(folder: Path, script: str) -> NixStore:
     return NixStore(folder=folder, env=nix_environment(os.environ), cancel=CancelToken(), clock=SystemClock())
 
 
-def built(store: NixStore, folder: Path, seconds: float = 60.0) -> tuple[say.ChildEnded, say.BuildFacts, bytes]:
+def built(store: NixStore, folder: Path, seconds: float = 60.0) -> tuple[records.ChildEnded, records.BuildFacts, bytes]:
     capture = Capture(folder, f"build-{token_hex(4)}.log")
     ended, facts = build(store, ("x",), name="build", capture=capture, cache_urls=[OURS], deadline_seconds=seconds)
     assert not capture.close().cut
     return ended, facts, (folder / capture.name).read_bytes()
 
 
-def run_with(ended: say.ChildEnded, facts: say.BuildFacts, said: bytes) -> Run:
+def run_with(ended: records.ChildEnded, facts: records.BuildFacts, said: bytes) -> Run:
     """The healthy run, but with this build."""
-    run = healthy().change(say.BuildFacts, lambda record: replace(record, outputs=facts.outputs))
+    run = healthy().change(records.BuildFacts, lambda record: replace(record, outputs=facts.outputs))
     run = build_ended(exit=ended.exit, signal=ended.signal, ended_by=ended.ended_by)(run)
     return run.with_file("build.log", said)
 
 
-LOG = f"cat <<'END' >&2\n{tapes.BUILD_LOG.decode()}END\n"
+LOG = f"cat <<'END' >&2\n{runs.BUILD_LOG.decode()}END\n"
 
 
 @pytest.mark.row("NIX-08")
@@ -331,30 +333,30 @@ def test_more_or_less_than_one_root_stops_the_run(count: int, tmp_path: Path) ->
 def refuses(results: Sequence[Mapping[str, object]], folder: Path, why: str = "expected") -> None:
     """Nix is content with the build, and says this of what it built: nothing is published, and the run stops."""
     script = f"*--log-format*) {LOG};;\n*--json*--no-link*) cat <<'END'\n{json.dumps(results)}\nEND\n;;\n*) exit 1;;"
-    written: list[say.Record] = []
+    written: list[records.Record] = []
     with pytest.raises(
         StoppedError, match=r"what was built could not be determined: .*; nothing was published"
     ) as stop:
         build_profile(building(shim(folder, script), folder, written), WORLD)
     assert (stop.value.exit_code, stop.value.code) == (3, "build-unclear")
     assert why in str(stop.value)
-    ended = next(row for row in written if isinstance(row, say.ChildEnded))
-    facts = next(row for row in written if isinstance(row, say.BuildFacts))
+    ended = next(row for row in written if isinstance(row, records.ChildEnded))
+    facts = next(row for row in written if isinstance(row, records.BuildFacts))
     assert (ended.exit, facts.outputs, facts.problem is not None) == (0, (), True), "the fault was active"
-    before = healthy().records[: [*map(type, healthy().records)].index(say.BuildFacts)]
-    records = (*before, *written, stopped(stop.value), say.RunComplete())
-    verdict = Run(records, {"build.log": (folder / "build.log").read_bytes()}).judged()[1]
-    assert (verdict.word, verdict.exit_code) == (Word.INCONCLUSIVE, 3)
+    before = healthy().records[: [*map(type, healthy().records)].index(records.BuildFacts)]
+    rows = (*before, *written, stopped(stop.value), records.RunComplete())
+    verdict = Run(rows, {"build.log": (folder / "build.log").read_bytes()}).judged()[1]
+    assert (verdict.word, verdict.exit_code) == (VerdictWord.INCONCLUSIVE, 3)
     assert "build-unclear" in verdict.codes
 
 
 WORLD: Any = SimpleNamespace(environ={}, nonce="aa" * 16)
 
 
-def building(store: NixStore, folder: Path, written: list[say.Record], installable: str = "github:x/y#z") -> Any:
+def building(store: NixStore, folder: Path, written: list[records.Record], installable: str = "github:x/y#z") -> Any:
     return SimpleNamespace(
         nix=store,
-        policy=tapes.policy(installable=installable, push_set="closure"),
+        policy=runs.policy(installable=installable, push_set="closure"),
         directory=folder,
         secrets=(),
         cache_urls=lambda _cache: (OURS,),
@@ -366,7 +368,7 @@ def building(store: NixStore, folder: Path, written: list[say.Record], installab
 @pytest.mark.row("NIX-10")
 @pytest.mark.parametrize("said", ["../x", "/etc/passwd", f"{OUTPUT}\n{OUTPUT}", ""])
 def test_a_fresh_file_that_is_no_store_path_refuses_the_run(said: str, tmp_path: Path) -> None:
-    written: list[say.Record] = []
+    written: list[records.Record] = []
     store = shim(tmp_path, f"*eval*--raw*) printf '%s' '{said}';;\n*) exit 1;;")
     with pytest.raises(StoppedError, match=r"gave no store path: .*; nothing was published"):
         build_profile(building(store, tmp_path, written, installable=""), WORLD)
@@ -375,7 +377,7 @@ def test_a_fresh_file_that_is_no_store_path_refuses_the_run(said: str, tmp_path:
 
 @pytest.mark.row("NIX-10")
 def test_a_nix_that_does_not_say_what_it_built_is_our_own_trouble(tmp_path: Path) -> None:
-    written: list[say.Record] = []
+    written: list[records.Record] = []
     store = shim(tmp_path, f"*--log-format*) {LOG};;\n*) exit 1;;")
     assert build_profile(building(store, tmp_path, written), WORLD) is None
     ended, facts, log_text = built(store, tmp_path)

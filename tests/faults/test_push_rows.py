@@ -14,8 +14,8 @@ import pytest
 from gate import limits
 from gate.clock import SystemClock
 from gate.errors import StoppedError
-from gate.model import records as say
-from gate.model.basics import EXIT_CODES, Claim, Label, Word
+from gate.model import records
+from gate.model.basics import EXIT_CODES, Claim, Label, VerdictWord
 from gate.model.policy import Secrets
 from gate.net import Http
 from gate.parse.push_log import PushLogParser, parse_push_log
@@ -23,41 +23,41 @@ from gate.probe.identify import identify_caches
 from gate.process import CancelToken, Capture, run
 from gate.render import html, markdown, text
 from gate.seal import assemble
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.unit.render.runner_parser import commands
 
-PATHS = tapes.SOURCES
+PATHS = runs.SOURCES
 NAMES = [facts.store_path.removeprefix("/nix/store/") for facts in PATHS]
 BAD = PATHS[-1]
 INTERNAL = "InternalServerError: The server encountered an internal error or misconfiguration."
 PAGE = "HTTP 500 Internal Server Error: <html>\r\n<head><title>500</title></head>\r\n<body>\r\n{}\r\n</body></html>"
-GOOD_LOG = tapes.push_log(PATHS)
+GOOD_LOG = runs.push_log(PATHS)
 
 
-def pushed(log: bytes, **child: Any) -> tapes.Run:
+def pushed(log: bytes, **child: Any) -> runs.Run:
     """The healthy run, but for the log of the profile's push and how the client ended."""
 
-    def change(record: say.ChildEnded) -> say.ChildEnded:
+    def change(record: records.ChildEnded) -> records.ChildEnded:
         return replace(record, **child) if record.name == "push:profile" else record
 
-    return tapes.healthy().change(say.ChildEnded, change).with_file("push-profile.log", log)
+    return runs.healthy().change(records.ChildEnded, change).with_file("push-profile.log", log)
 
 
 def failing(error: str, *, after: str = "") -> bytes:
     """A log in which the last path fails with this error."""
     said = f"❌ {NAMES[-1]}: {error}\n{after}Error: {error}\n"
-    return tapes.push_log(PATHS[:-1], announced=len(PATHS)) + said.encode()
+    return runs.push_log(PATHS[:-1], announced=len(PATHS)) + said.encode()
 
 
-def claims(made: tapes.Run) -> dict[str, Claim]:
+def claims(made: runs.Run) -> dict[str, Claim]:
     return {path.store_path: path.claim for path in made.facts().push.paths if path.label is Label.PROFILE}
 
 
-def check(made: tapes.Run, word: str, code: str) -> None:
+def check(made: runs.Run, word: str, code: str) -> None:
     status = {"quarantine": "fail", "inconclusive": "inconclusive"}[word]
     assert made.word() == word, made.rows()
     assert (code, status) in made.rows()
-    assert EXIT_CODES[Word(word)] == {"quarantine": 4, "inconclusive": 3}[word]
+    assert EXIT_CODES[VerdictWord(word)] == {"quarantine": 4, "inconclusive": 3}[word]
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,12 @@ def test_exit_1_without_a_failed_path() -> None:
     assert Claim.FAILED not in claims(made).values()
 
 
-def nothing_is_missing(made: tapes.Run) -> tapes.Run:
-    def change(record: say.MissingAsked) -> say.MissingAsked:
-        known = tapes.answer(body='{"missing_paths":[]}')
+def nothing_is_missing(made: runs.Run) -> runs.Run:
+    def change(record: records.MissingAsked) -> records.MissingAsked:
+        known = runs.answer(body='{"missing_paths":[]}')
         return replace(record, answer=known) if record.label is Label.PROFILE else record
 
-    return made.change(say.MissingAsked, change)
+    return made.change(records.MissingAsked, change)
 
 
 @pytest.mark.row("LOG-07")
@@ -118,11 +118,11 @@ def test_a_page_with_2xx_that_the_client_takes_for_an_upload() -> None:
     """The client says ✅ for each, and the cache has none of that name; the drill proxy-200-html does it for real."""
     gone = '{"code":404,"error":"NoSuchObject","message":"The requested object does not exist."}'
 
-    def change(record: say.BodyRead) -> say.BodyRead:
+    def change(record: records.BodyRead) -> records.BodyRead:
         lost = record.store_path == BAD.store_path
-        return replace(record, narinfo=tapes.answer(404, gone), nar=None) if lost else record
+        return replace(record, narinfo=runs.answer(404, gone), nar=None) if lost else record
 
-    made = pushed(GOOD_LOG).change(say.BodyRead, change)
+    made = pushed(GOOD_LOG).change(records.BodyRead, change)
     assert claims(made)[BAD.store_path] is Claim.UPLOADED, "the fault: the client believes it"
     check(made, "quarantine", "body-missing")
 
@@ -158,11 +158,11 @@ def test_a_path_whose_failure_is_forged_must_be_there_all_the_same() -> None:
     log = failing("HTTP 413 Payload Too Large: <html>", after=f"❌ {NAMES[0]}: {INTERNAL}\n")
     gone = '{"code":404,"error":"NoSuchObject","message":"The requested object does not exist."}'
 
-    def change(record: say.BodyRead) -> say.BodyRead:
+    def change(record: records.BodyRead) -> records.BodyRead:
         lost = record.store_path == PATHS[0].store_path
-        return replace(record, narinfo=tapes.answer(404, gone), nar=None) if lost else record
+        return replace(record, narinfo=runs.answer(404, gone), nar=None) if lost else record
 
-    made = pushed(log, exit=1).change(say.BodyRead, change)
+    made = pushed(log, exit=1).change(records.BodyRead, change)
     check(made, "quarantine", "body-missing")
 
 
@@ -173,9 +173,9 @@ PROXY = "HTTP 413 Payload Too Large: <html>"
     "log",
     [
         failing(PROXY, after=f"✅ {NAMES[-1]} (deduplicated)\n❌ {NAMES[0]}x\n❌ {NAMES[-1]}: {INTERNAL}\n"),
-        tapes.push_log(PATHS[1:-1], announced=len(PATHS))
+        runs.push_log(PATHS[1:-1], announced=len(PATHS))
         + f"❌ {NAMES[-1]}: {PROXY}\n❌ {NAMES[0]}: {INTERNAL}\nError: x\n".encode(),
-        tapes.push_log(PATHS[:-1], announced=len(PATHS)) + f"❌ {NAMES[0]}: {INTERNAL}\nError: {INTERNAL}\n".encode(),
+        runs.push_log(PATHS[:-1], announced=len(PATHS)) + f"❌ {NAMES[0]}: {INTERNAL}\nError: {INTERNAL}\n".encode(),
     ],
     ids=["the success may be forged", "there is no success", "no error body can have told the failure"],
 )
@@ -250,7 +250,7 @@ def test_a_client_that_prints_without_end_is_ended_and_proves_nothing(tmp_path: 
     assert (ended.ended_by, closed.cut, closed.bytes) == ("limit", True, 1_000_000)
     log = (tmp_path / "push-profile.log").read_bytes()
     made = pushed(log, exit=ended.exit, signal=ended.signal, ended_by=ended.ended_by)
-    made = made.change(say.CaptureClosed, lambda record: closed if record.name == closed.name else record)
+    made = made.change(records.CaptureClosed, lambda record: closed if record.name == closed.name else record)
     check(made, "inconclusive", "push-unattributed")
     assert ("capture-cut", "inconclusive") in made.rows()
 
@@ -312,7 +312,7 @@ def test_another_wording_is_not_guessed_at(change: Callable[[str], str]) -> None
     assert changed != GOOD_LOG.decode()
     versions = {"attic": "attic 9.9", "nix": "2.8.0"}
     made = pushed(changed.encode()).change(
-        say.RunStarted, lambda record: replace(record, run=replace(record.run, versions=versions))
+        records.RunStarted, lambda record: replace(record, run=replace(record.run, versions=versions))
     )
     assert made.word() == "inconclusive", made.rows()
     assert {code for code, _ in made.rows()} & {"push-unaccounted", "push-counts-differ"}
@@ -323,8 +323,8 @@ def test_another_wording_is_not_guessed_at(change: Callable[[str], str]) -> None
 @pytest.mark.parametrize("field", ["api_endpoint", "substituter_endpoint"])
 def test_a_cache_that_sends_its_clients_elsewhere_stops_the_run_before_any_push(field: str) -> None:
     """The client follows the endpoint with its token (attic b7c9056 client/src/command/push.rs:156)."""
-    told = json.loads(tapes.cache_config("main").answer.body)
-    seen: list[say.Record] = []
+    told = json.loads(runs.cache_config("main").answer.body)
+    seen: list[records.Record] = []
     with Http(("127.0.0.1:8",), ("127.0.0.1:8",), clock=SystemClock(), cancel=CancelToken()) as http:
         for place, refused in ((told[field], False), ("https://evil.example/main", True)):
             body = json.dumps({**told, field: place})
@@ -332,11 +332,13 @@ def test_a_cache_that_sends_its_clients_elsewhere_stops_the_run_before_any_push(
                 read_tokens={"main": None},
                 settings=SimpleNamespace(secrets=Secrets()),
                 attic=SimpleNamespace(
-                    cache_config=lambda *_, body=body: say.CacheConfigSeen(cache="main", answer=tapes.answer(body=body))
+                    cache_config=lambda *_, body=body: records.CacheConfigSeen(
+                        cache="main", answer=runs.answer(body=body)
+                    )
                 ),
                 write=seen.append,
                 http=http,
-                policy=tapes.policy(probe_cache=""),
+                policy=runs.policy(probe_cache=""),
                 public_keys={},
                 upstream_key_names={},
                 substituter_urls={},

@@ -24,9 +24,9 @@ from gate.cli.main import main
 from gate.clock import SystemClock
 from gate.errors import ForgedError, GateError, InconclusiveError, RefusedError, UnsealedError
 from gate.journal import Journal, make_folder
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from gate.seal import finalize, seal, verify
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.unit.test_seal import folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +51,7 @@ def gate(*argv: str, before: Callable[[], None] | None = None, **environ: str) -
     )
 
 
-def word(at: Path) -> Word | None:
+def word(at: Path) -> VerdictWord | None:
     """The word of a folder's evidence, or None where there is none, or it is not genuine."""
     try:
         return verify(at)[0].verdict.word
@@ -84,15 +84,15 @@ class Faulty:
         return call
 
 
-RECORDS = tapes.healthy().records
+RECORDS = runs.healthy().records
 
 
-def recorded(at: Path) -> Word:
+def recorded(at: Path) -> VerdictWord:
     """A whole healthy run onto the disk, as a probe writes it: journal, captures, seal."""
     make_folder(at)
     journal = Journal(at, SystemClock())
     try:
-        for name, data in tapes.healthy().files.items():
+        for name, data in runs.healthy().files.items():
             (at / name).write_bytes(data)
         for record in RECORDS[:4]:
             journal.write(record)
@@ -111,7 +111,7 @@ def test_any_write_that_fails_is_told_and_is_no_end_in_order(
     """Every call that changes the disk fails in its turn."""
     with monkeypatch.context() as patched:
         counted = Faulty(patched, at=0, code=code, ever=ever)
-        assert recorded(tmp_path / "whole") is Word.INCONCLUSIVE
+        assert recorded(tmp_path / "whole") is VerdictWord.INCONCLUSIVE
     assert counted.calls > 20
     for number in range(1, counted.calls + 1):
         at = tmp_path / f"run-{number}"
@@ -120,10 +120,10 @@ def test_any_write_that_fails_is_told_and_is_no_end_in_order(
             with pytest.raises(GateError, match=os.strerror(code)) as error:
                 recorded(at)
         assert error.value.exit_code == InconclusiveError.exit_code
-        assert word(at) is not Word.PASS
+        assert word(at) is not VerdictWord.PASS
         if (at / "journal.jsonl").exists() and (at / "journal.jsonl").stat().st_size:
             with suppress(GateError):
-                assert finalize(at).verdict.word is Word.INCONCLUSIVE
+                assert finalize(at).verdict.word is VerdictWord.INCONCLUSIVE
 
 
 @pytest.mark.row("RUN-07")
@@ -134,7 +134,7 @@ def test_writes_that_are_short_or_interrupted_lose_nothing(tmp_path: Path, monke
         return real(handle, bytes(data)[: 1 + next(calls) % 7])
 
     monkeypatch.setattr(os, "write", short)
-    assert recorded(tmp_path / "run") is Word.INCONCLUSIVE
+    assert recorded(tmp_path / "run") is VerdictWord.INCONCLUSIVE
     assert next(calls) > 100
     assert len(verify(tmp_path / "run")[0].stages) == 1
 
@@ -168,11 +168,11 @@ def test_after_a_loss_of_power_each_state_of_the_disk_is_unsealed_or_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The calls of a seal, replayed up to each of them, with what was not synced there in part or not at all."""
-    at = folder(tmp_path / "run", tapes.healthy())
+    at = folder(tmp_path / "run", runs.healthy())
     start = {path.name: path.read_bytes() for path in at.iterdir()}
     calls = sealing(at, monkeypatch)
     assert [what for what, _, _ in calls] == ["data", "sync", "rename", "sync-folder"] * 3
-    seen: set[Word | None] = set()
+    seen: set[VerdictWord | None] = set()
     number = 0
     for upto in range(len(calls) + 1):
         disk = Disk(names=dict(start))
@@ -185,13 +185,13 @@ def test_after_a_loss_of_power_each_state_of_the_disk_is_unsealed_or_whole(
             for name, data in state.items():
                 (copy / name).write_bytes(data)
             found = word(copy)
-            assert found in (None, Word.PASS)
-            assert (found is Word.PASS) is ({"evidence.json", "report.html", "summary.md"} <= set(state))
+            assert found in (None, VerdictWord.PASS)
+            assert (found is VerdictWord.PASS) is ({"evidence.json", "report.html", "summary.md"} <= set(state))
             seen.add(found)
             # The journal is whole: the seal can be made again, by a person, and what the run had sealed stays.
-            assert finalize(copy).verdict.word is (found or Word.INCONCLUSIVE)
-            assert word(copy) is (found or Word.INCONCLUSIVE)
-    assert seen == {None, Word.PASS}
+            assert finalize(copy).verdict.word is (found or VerdictWord.INCONCLUSIVE)
+            assert word(copy) is (found or VerdictWord.INCONCLUSIVE)
+    assert seen == {None, VerdictWord.PASS}
     assert number > 15
 
 
@@ -219,7 +219,7 @@ def sealing(at: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, b
         patched.setattr(os, "fsync", sync)
         patched.setattr(Path, "replace", replace)
         patched.setattr(journal_module, "fsync_folder", sync_folder)
-        assert seal(at).verdict.word is Word.PASS
+        assert seal(at).verdict.word is VerdictWord.PASS
     return calls
 
 
@@ -273,7 +273,7 @@ def test_no_room_for_the_first_record_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert word(out) is None
     assert gate("capture", "--output", str(tmp_path / "fine")).returncode == 3
-    assert word(tmp_path / "fine") is Word.INCONCLUSIVE
+    assert word(tmp_path / "fine") is VerdictWord.INCONCLUSIVE
 
 
 # A capture whose first sample of the buckets takes all the memory that is left. What comes then is Python's MemoryError
@@ -323,7 +323,7 @@ def test_memory_that_ends_in_a_step_is_told_and_the_run_goes_on_to_its_seal(tmp_
     assert done.stdout.startswith("CAPTURED: 0 of 2 buckets indexed")
     assert "Traceback" not in done.stderr
     evidence, _ = verify(out)
-    assert (evidence.verdict.word, evidence.journal.complete) == (Word.INCONCLUSIVE, True)
+    assert (evidence.verdict.word, evidence.journal.complete) == (VerdictWord.INCONCLUSIVE, True)
     (told,) = [trouble for trouble in evidence.journal.troubles if "MemoryError" in trouble]
     assert told.startswith("pre: memory ended: MemoryError at ")
     assert "run-trouble" in evidence.verdict.codes
@@ -346,7 +346,7 @@ def test_what_a_run_saw_before_it_was_killed_for_its_memory_can_be_sealed(tmp_pa
     done = gate("finalize", str(out))
     assert (done.returncode, done.stdout.startswith("CAPTURED: 0 of 2 buckets indexed")) == (3, True), done.stderr
     evidence, _ = verify(out)
-    assert (evidence.verdict.word, evidence.journal.complete) == (Word.INCONCLUSIVE, False)
+    assert (evidence.verdict.word, evidence.journal.complete) == (VerdictWord.INCONCLUSIVE, False)
     assert "run-incomplete" in evidence.verdict.codes
 
 
@@ -372,7 +372,7 @@ def test_another_language_and_closed_streams_give_the_same_bytes(tmp_path: Path)
         ("ascii", {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}),
         ("latin", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1", "TZ": "Asia/Kolkata"}),
     ):
-        at = folder(tmp_path / name, tapes.healthy())
+        at = folder(tmp_path / name, runs.healthy())
         done = gate("finalize", str(at), before=None, **environ)
         assert (done.returncode, done.stderr) == (3, ""), name
         made[name] = {path.name: path.read_bytes() for path in at.iterdir()}
@@ -416,12 +416,12 @@ def test_a_defect_at_any_call_is_no_pass_and_shows_no_value(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], error: type[BaseException]
 ) -> None:
     """Calls of a `finalize` that would seal, one after the other over their whole length."""
-    at = folder(tmp_path / "count", tapes.healthy())
+    at = folder(tmp_path / "count", runs.healthy())
     with throwing(0, None) as counted:
         assert main(["finalize", str(at)]) == 3
     assert counted.calls > 2000
     for number, call in enumerate(range(1, counted.calls + 1, counted.calls // 10)):
-        copy = folder(tmp_path / f"run-{number}", tapes.healthy())
+        copy = folder(tmp_path / f"run-{number}", runs.healthy())
         with throwing(call, error):
             code = main(["finalize", str(copy)])
         said = capsys.readouterr()
@@ -429,7 +429,7 @@ def test_a_defect_at_any_call_is_no_pass_and_shows_no_value(
         assert "Traceback" not in said.out + said.err
         assert code in (2, 3), call  # one sentence, or a seal
         assert said.err.startswith("publication-gate: ") or said.out.startswith("INCONCLUSIVE: ")
-        assert finalize(copy).verdict.word is Word.INCONCLUSIVE
+        assert finalize(copy).verdict.word is VerdictWord.INCONCLUSIVE
 
 
 @pytest.mark.row("RUN-40")
@@ -445,7 +445,7 @@ def test_a_defect_in_a_step_of_a_run_leaves_sealed_evidence(
     monkeypatch.setattr("gate.probe.observing.begin_sample", broken)
     assert main(["capture", "--output", str(tmp_path / "run")]) == 3
     evidence, _ = verify(tmp_path / "run")
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
     assert any("ZeroDivisionError" in trouble for trouble in evidence.journal.troubles)
     assert "hunter2" not in capsys.readouterr().out + (tmp_path / "run" / "evidence.json").read_text()
 
@@ -453,7 +453,7 @@ def test_a_defect_in_a_step_of_a_run_leaves_sealed_evidence(
 @pytest.mark.row("RUN-05")
 def test_until_the_last_rename_nothing_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdict is known in memory before; a folder without ``evidence.json`` is no evidence."""
-    at = folder(tmp_path / "run", tapes.healthy())
+    at = folder(tmp_path / "run", runs.healthy())
 
     def dies(_self: Path, target: Path) -> Path:
         if Path(target).name == "evidence.json":

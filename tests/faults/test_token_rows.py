@@ -14,13 +14,13 @@ from typing import Any
 import jwt
 import pytest
 
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Secret
 from gate.observe.nix_store import nix_environment
 from gate.process import scrubbed_environment
 from gate.process.redact import Redactor
 from gate.token import mint
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.unit.cli.test_nar_check import at, attic, info
 from tests.unit.observe.nar_reading import HASH
 from tests.unit.observe.raw_http import Request, serving
@@ -136,13 +136,13 @@ def test_a_secret_that_was_rotated_is_denied_and_not_tried_again(tmp_path: Path)
 
 @pytest.mark.row("JWT-05")
 def test_a_token_that_ends_within_the_run_makes_it_inconclusive() -> None:
-    denied = tapes.answer(401, UNAUTHORIZED.decode())
-    late = {facts.store_path for facts in tapes.SOURCES[-2:]}
+    denied = runs.answer(401, UNAUTHORIZED.decode())
+    late = {facts.store_path for facts in runs.SOURCES[-2:]}
 
-    def change(record: say.BodyRead) -> say.BodyRead:
+    def change(record: records.BodyRead) -> records.BodyRead:
         return replace(record, narinfo=denied, nar=None) if record.store_path in late else record
 
-    made = tapes.healthy().change(say.BodyRead, change)
+    made = runs.healthy().change(records.BodyRead, change)
     assert (made.word(), made.rows()) == ("inconclusive", {("body-unread", "inconclusive")})
 
 

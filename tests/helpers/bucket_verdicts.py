@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gate.judge.bucket_rca import judge_rca
-from gate.model.basics import EXIT_CODES, BucketState, Phase, Word
+from gate.model.basics import EXIT_CODES, BucketState, Phase, VerdictWord
 from gate.model.document import Finding, Verdict
 from gate.model.operators import BucketCause, Decision, Rca
 from gate.model.records import BucketSampled
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.helpers.scripted_s3 import BUCKETS, Script, samples, store
 
 Samples = Sequence[BucketSampled]
@@ -39,10 +39,10 @@ class Found:
 
 def judged(seen: Samples) -> Found:
     """Both readings. The samples are taken before the publication of a run that is healthy but for them."""
-    rca = judge_rca(seen, BUCKETS, endpoint="http://s3", wanted=len(seen), spacing_millis=0, scratch=None)
+    rca = judge_rca(seen, BUCKETS, endpoint="http://s3", samples_requested=len(seen), spacing_millis=0, scratch=None)
     assert {sample.phase for sample in seen} == {Phase.PRE}
     rest = list(seen)
-    run = tapes.healthy().with_policy(samples=2)
+    run = runs.healthy().with_policy(samples=2)
 
     def change(record: BucketSampled) -> BucketSampled:
         if record.phase is not Phase.PRE:
@@ -62,11 +62,11 @@ def rca(script: Script, place: str, seconds: float = 60) -> Found:
         return judged(samples(door, [place]))
 
 
-def expect(found: Found, state: BucketState, word: Word, note: str = "", bucket: str = "tofu-state") -> None:
+def expect(found: Found, state: BucketState, word: VerdictWord, note: str = "", bucket: str = "tofu-state") -> None:
     """The state, the reason code, and the verdict and exit code of both; ``note`` is in each sample's notes."""
     assert found.buckets[bucket].state is state
     assert found.code(bucket) == f"bucket-{state.value}"
     for verdict in (found.verdict, found.run):
         assert (verdict.word, verdict.exit_code) == (word, EXIT_CODES[word])
-    rows = [sample.seen for sample in found.buckets[bucket].samples]
+    rows = [sample.sample for sample in found.buckets[bucket].samples]
     assert all(not note or any(note in text for text in row.notes) for row in rows), [row.notes for row in rows]

@@ -20,9 +20,9 @@ from werkzeug import Request, Response
 from gate.clock import rfc3339
 from gate.evidence.codec import entry_line
 from gate.journal import make_folder
-from gate.model import records as say
+from gate.model import records
 from gate.seal import seal
-from tests.helpers import tapes
+from tests.helpers import runs
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 REPOSITORY, NUMBER = "acme/widgets", 4711
@@ -71,14 +71,14 @@ def commit_id(name: str) -> str:
 HEAD = commit_id("main")
 
 
-def evidence_folder(at: Path, run: tapes.Run, start: datetime) -> Path:
+def evidence_folder(at: Path, run: runs.Run, start: datetime) -> Path:
     """A run as a sealed folder whose journal begins at ``start``, one record a second."""
     make_folder(at)
     if "server.log" in run.files:
         data = _TAPE_TIME.sub(lambda found: _moved(found[1], start), run.files["server.log"])
         run = run.with_file("server.log", data)
     lines, prev = [], "0" * 64
-    for entry in tapes.entries(run.records, chained=False):
+    for entry in runs.entries(run.records, chained=False):
         at_start = start + timedelta(seconds=entry.seq)
         moved = replace(entry, at=rfc3339(at_start), record=_sampled(entry, at_start), prev=prev)
         lines.append(entry_line(moved))
@@ -90,10 +90,10 @@ def evidence_folder(at: Path, run: tapes.Run, start: datetime) -> Path:
     return at
 
 
-def _sampled(entry: say.Entry, at: datetime) -> say.Record:
+def _sampled(entry: records.Entry, at: datetime) -> records.Record:
     """A record whose own times, if it is a sample, are as far from the entry's as they were."""
     record = entry.record
-    if not isinstance(record, say.BucketSampled):
+    if not isinstance(record, records.BucketSampled):
         return record
     by = at - datetime.fromisoformat(entry.at)
     began, ended = (rfc3339(datetime.fromisoformat(text) + by) for text in (record.began_at, record.ended_at))
@@ -120,10 +120,10 @@ def zipped(folder: Path, **more: bytes) -> bytes:
     return out.getvalue()
 
 
-def of_run(tape: tapes.Run, run: Mapping[str, Any], **changes: object) -> tapes.Run:
+def of_run(journal_log: runs.Run, run: Mapping[str, Any], **changes: object) -> runs.Run:
     """A tape whose identity is that of a run of GitHub."""
 
-    def edit(record: say.RunStarted) -> say.RunStarted:
+    def edit(record: records.RunStarted) -> records.RunStarted:
         known: dict[str, Any] = {
             "run_id": f"{run['id']}.{run['run_attempt']}-aa",
             "tool_version": "0.1.0",
@@ -138,7 +138,7 @@ def of_run(tape: tapes.Run, run: Mapping[str, Any], **changes: object) -> tapes.
         }
         return replace(record, run=replace(record.run, **{**known, **changes}))
 
-    return tape.change(say.RunStarted, edit)
+    return journal_log.change(records.RunStarted, edit)
 
 
 def run_row(number: int, started: datetime, **changes: Any) -> dict[str, Any]:

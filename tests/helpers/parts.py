@@ -8,29 +8,30 @@ from typing import Any
 
 from gate.clock import SystemClock
 from gate.evidence.codec import entry_line
-from gate.evidence.fold import Tape
+from gate.evidence.fold import JournalLog
 from gate.evidence.split import JOURNAL, fold_any, journal_name, part_bytes, part_document
 from gate.journal import make_folder
 from gate.journal_log import PART
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label, Phase, Truth
 from gate.model.document import Evidence, ManifestEntry
 from gate.model.policy import Tools
+from gate.model.records import Entry, Record
 from gate.model.split import GIVEN, LogStood, PartBegun, PartJoined, PartName, Previous
 from gate.probe import Quiet, World, join
 from gate.probe.identify import identity
 from gate.process import CancelToken
 from gate.seal import assemble
 from gate.settings import Settings, resolve
-from tests.helpers import tapes
+from tests.helpers import runs
 
 NONCE = "aa"
 ORDER: tuple[PartName, ...] = ("pre", "publish", "during", "post")
 CANARIES = (
-    tapes.path_facts(f"publication-gate-canary-small-{NONCE}", 16384),
-    tapes.path_facts(f"publication-gate-canary-large-{NONCE}", 655360),
+    runs.path_facts(f"publication-gate-canary-small-{NONCE}", 16384),
+    runs.path_facts(f"publication-gate-canary-large-{NONCE}", 655360),
 )
-SETS = {Label.CANARY: CANARIES, Label.TWIN: tapes.TWINS, Label.PROFILE: tapes.SOURCES}
+SETS = {Label.CANARY: CANARIES, Label.TWIN: runs.TWINS, Label.PROFILE: runs.SOURCES}
 STARTS: dict[PartName, int] = {"pre": 0, "publish": 40, "during": 36, "post": 110}  # seconds past midnight
 TOML = {
     "cache": {
@@ -51,9 +52,9 @@ TOML = {
 }
 SERVER_LOG = (
     f"2026-11-24T00:00:05.000799Z ERROR attic_server::error: Error from the common components.\n"
-    f"           with method=GET uri=/main/{tapes.PRE_NONCE}.narinfo version=HTTP/1.1\n"
+    f"           with method=GET uri=/main/{runs.PRE_NONCE}.narinfo version=HTTP/1.1\n"
     f"2026-11-24T00:02:36.000799Z ERROR attic_server::error: Error from the common components.\n"
-    f"           with method=GET uri=/main/{tapes.POST_NONCE}.narinfo version=HTTP/1.1\n"
+    f"           with method=GET uri=/main/{runs.POST_NONCE}.narinfo version=HTTP/1.1\n"
 ).encode()
 
 
@@ -69,15 +70,15 @@ def world(nonce: str = NONCE, environ: Mapping[str, str] | None = None) -> World
 class Part:
     """One part to be broken: its records, without the two that begin it, and its captures."""
 
-    records: tuple[say.Record, ...]
+    records: tuple[Record, ...]
     files: dict[str, bytes] = field(default_factory=dict)
 
-    def change(self, kind: type, edit: Callable[[Any], say.Record | None]) -> "Part":
+    def change(self, kind: type, edit: Callable[[Any], Record | None]) -> "Part":
         edited = [edit(record) if isinstance(record, kind) else record for record in self.records]
         return replace(self, records=tuple(record for record in edited if record is not None))
 
-    def with_record(self, *records: say.Record) -> "Part":
-        return replace(self, records=(*self.records[:-1], *records, self.records[-1]))
+    def with_record(self, *rows: Record) -> "Part":
+        return replace(self, records=(*self.records[:-1], *rows, self.records[-1]))
 
 
 @dataclass(frozen=True)
@@ -85,26 +86,26 @@ class Split:
     """A split run to be broken. ``heads`` are edits of a part's first two records."""
 
     parts: dict[PartName, Part]
-    heads: dict[PartName, Callable[[say.RunStarted, PartBegun], tuple[say.RunStarted, PartBegun]]] = field(
+    heads: dict[PartName, Callable[[records.RunStarted, PartBegun], tuple[records.RunStarted, PartBegun]]] = field(
         default_factory=dict
     )
     starts: dict[PartName, int] = field(default_factory=lambda: dict(STARTS))
     steps: dict[PartName, int] = field(default_factory=dict)
 
-    def change(self, name: PartName, kind: type, edit: Callable[[Any], say.Record | None]) -> "Split":
+    def change(self, name: PartName, kind: type, edit: Callable[[Any], Record | None]) -> "Split":
         return replace(self, parts={**self.parts, name: self.parts[name].change(kind, edit)})
 
-    def with_record(self, name: PartName, *records: say.Record) -> "Split":
-        return replace(self, parts={**self.parts, name: self.parts[name].with_record(*records)})
+    def with_record(self, name: PartName, *rows: Record) -> "Split":
+        return replace(self, parts={**self.parts, name: self.parts[name].with_record(*rows)})
 
     def with_run(self, name: PartName, **changes: object) -> "Split":
-        def edit(started: say.RunStarted, begun: PartBegun) -> tuple[say.RunStarted, PartBegun]:
+        def edit(started: records.RunStarted, begun: PartBegun) -> tuple[records.RunStarted, PartBegun]:
             return replace(started, run=replace(started.run, **changes)), begun  # type: ignore[arg-type]  # test
 
         return replace(self, heads={**self.heads, name: edit})
 
     def with_policy(self, name: PartName, **changes: object) -> "Split":
-        def edit(started: say.RunStarted, begun: PartBegun) -> tuple[say.RunStarted, PartBegun]:
+        def edit(started: records.RunStarted, begun: PartBegun) -> tuple[records.RunStarted, PartBegun]:
             return replace(started, policy=replace(started.policy, **changes)), begun  # type: ignore[arg-type]  # test
 
         return replace(self, heads={**self.heads, name: edit})
@@ -136,17 +137,19 @@ class Split:
                 )
                 for file, data in files.items()
             ]
-            document = part_bytes(part_document(Tape(entries=tuple(entry for entry, _ in made), torn=False), rows))
+            document = part_bytes(
+                part_document(JournalLog(entries=tuple(entry for entry, _ in made), torn=False), rows)
+            )
             done[name] = Made(document=document, files=files)
         return done
 
-    def joined(self, chosen: Settings | None = None) -> tuple[list[say.Record], dict[str, bytes]]:
+    def joined(self, chosen: Settings | None = None) -> tuple[list[Record], dict[str, bytes]]:
         """The records and the files of the joined folder."""
         made = self.made(chosen)
-        start = say.RunStarted(run=identity(world(), {}), policy=(chosen or settings()).policy, tools=Tools())
-        records: list[say.Record] = [start]
-        records += [
-            PartJoined(part=name, digest=part.digest, told=part.digest, document=part.document.decode())
+        start = records.RunStarted(run=identity(world(), {}), policy=(chosen or settings()).policy, tools=Tools())
+        rows: list[Record] = [start]
+        rows += [
+            PartJoined(part=name, digest=part.digest, job_digest=part.digest, document=part.document.decode())
             for name, part in made.items()
         ]
         files = {
@@ -154,13 +157,13 @@ class Split:
             for name, part in made.items()
             for file, data in part.files.items()
         }
-        return [*records, say.RunComplete()], files
+        return [*rows, records.RunComplete()], files
 
     def judged(self, chosen: Settings | None = None) -> Evidence:
         """The joined run in memory: folded and judged, but not written and not rendered."""
-        records, files = self.joined(chosen)
-        tape = Tape(entries=tuple(entries(records, 400, step=1)), torn=False)
-        return assemble(fold_any(tape, tapes.captures(files)), ())
+        rows, files = self.joined(chosen)
+        journal_log = JournalLog(entries=tuple(entries(rows, 400, step=1)), torn=False)
+        return assemble(fold_any(journal_log, runs.captures(files)), ())
 
     def write(self, at: Path, chosen: Settings | None = None) -> "Folders":
         """The folders of all parts below ``at``, sealed."""
@@ -207,24 +210,24 @@ class Folders:
 
 def heads(
     name: PartName, previous: tuple[Previous, ...] = (), chosen: Settings | None = None
-) -> tuple[say.RunStarted, PartBegun]:
+) -> tuple[records.RunStarted, PartBegun]:
     """The first two records of a part."""
-    start = say.RunStarted(run=identity(world(), {}), policy=(chosen or settings()).policy, tools=Tools())
+    start = records.RunStarted(run=identity(world(), {}), policy=(chosen or settings()).policy, tools=Tools())
     return start, PartBegun(part=name, previous=previous)
 
 
-def entries(records: Sequence[say.Record], start: int, *, step: int) -> list[say.Entry]:
-    return [entry for entry, _ in chained(records, start, step=step)]
+def entries(rows: Sequence[Record], start: int, *, step: int) -> list[Entry]:
+    return [entry for entry, _ in chained(rows, start, step=step)]
 
 
-def chained(records: Sequence[say.Record], start: int, *, step: int) -> list[tuple[say.Entry, bytes]]:
+def chained(rows: Sequence[Record], start: int, *, step: int) -> list[tuple[Entry, bytes]]:
     """Entries and their lines, ``step`` seconds apart."""
-    made: list[tuple[say.Entry, bytes]] = []
+    made: list[tuple[Entry, bytes]] = []
     prev = "0" * 64
-    for seq, record in enumerate(records):
+    for seq, record in enumerate(rows):
         seconds = start + seq * step
         at = f"2026-11-24T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.000Z"
-        entry = say.Entry(seq=seq, at=at, mono_millis=seq * step * 1000, prev=prev, record=tapes.stamped(record, at))
+        entry = Entry(seq=seq, at=at, mono_millis=seq * step * 1000, prev=prev, record=runs.stamped(record, at))
         line = entry_line(entry)
         made.append((entry, line))
         prev = sha256(line).hexdigest()
@@ -237,105 +240,112 @@ def healthy() -> Split:
 
 
 def _pre() -> Part:
-    controls = [tapes.control(name) for name in tapes.CONTROLS if name != "bit-flip-caught"]
+    controls = [runs.control(name) for name in runs.CONTROLS if name != "bit-flip-caught"]
     stood = LogStood(offset=0, before=sha256(b"").hexdigest())
-    caches = (tapes.cache_config("main"), tapes.cache_config("probe"))
-    marks = [say.StageMark(name="identify", state=state) for state in ("started", "ended")]
-    records = (*marks, *tapes.phase_records(Phase.PRE, tapes.PRE_NONCE), *caches, *controls, stood, say.RunComplete())
-    return Part(records)
+    caches = (runs.cache_config("main"), runs.cache_config("probe"))
+    marks = [records.StageMark(name="identify", state=state) for state in ("started", "ended")]
+    rows = (
+        *marks,
+        *runs.phase_records(Phase.PRE, runs.PRE_NONCE),
+        *caches,
+        *controls,
+        stood,
+        records.RunComplete(),
+    )
+    return Part(rows)
 
 
 def _publish() -> Part:
     files = {
-        "build.log": tapes.BUILD_LOG,
-        **{f"push-{label.value}.log": tapes.push_log(paths) for label, paths in SETS.items()},
+        "build.log": runs.BUILD_LOG,
+        **{f"push-{label.value}.log": runs.push_log(paths) for label, paths in SETS.items()},
     }
-    build = say.BuildFacts(
+    build = records.BuildFacts(
         installable=".#checks.x86_64-linux.deadnix",
         derivation="/nix/store/x.drv",
-        outputs=(tapes.SOURCES[0].store_path,),
+        outputs=(runs.SOURCES[0].store_path,),
         substituters=("http://127.0.0.1:8/main",),
         cache_among_substituters=Truth.PRESENT,
         fallback=True,
         nix_version="2.8.0",
-        trusted_public_keys=(tapes.PUBLIC_KEY,),
+        trusted_public_keys=(runs.PUBLIC_KEY,),
     )
-    records: list[say.Record] = [
-        tapes.TOOLS,
-        tapes.NIX_CONFIG,
-        say.StageMark(name="identify", state="started"),
-        tapes.cache_config("main"),
-        tapes.cache_config("probe"),
+    rows: list[Record] = [
+        runs.TOOLS,
+        runs.NIX_CONFIG,
+        records.StageMark(name="identify", state="started"),
+        runs.cache_config("main"),
+        runs.cache_config("probe"),
         build,
-        tapes.child("build", "build.log"),
+        runs.child("build", "build.log"),
     ]
     for label, paths in SETS.items():
-        made = tapes.publication(label, paths)
-        records += [record for record in made if not isinstance(record, say.BucketSampled | say.CanaryObject)]
-    records += [tapes.nix_read(Label.CANARY, facts) for facts in SETS[Label.CANARY]]
-    records += [tapes.nix_read(Label.PROFILE, facts) for facts in SETS[Label.PROFILE][:10]]
-    closed = (tapes.closed(name, data) for name, data in files.items())
-    return Part((*records, *closed, say.RunComplete()), files)
+        made = runs.publication(label, paths)
+        rows += [record for record in made if not isinstance(record, records.BucketSampled | records.CanaryObject)]
+    rows += [runs.nix_read(Label.CANARY, facts) for facts in SETS[Label.CANARY]]
+    rows += [runs.nix_read(Label.PROFILE, facts) for facts in SETS[Label.PROFILE][:10]]
+    closed = (runs.closed(name, data) for name, data in files.items())
+    return Part((*rows, *closed, records.RunComplete()), files)
 
 
 def _during() -> Part:
-    samples = (tapes.sample(Phase.DURING, number) for number in range(1, 40))
-    return Part((say.StageMark(name="during", state="started"), *samples, say.RunComplete()))
+    samples = (runs.sample(Phase.DURING, number) for number in range(1, 40))
+    return Part((records.StageMark(name="during", state="started"), *samples, records.RunComplete()))
 
 
 def _post() -> Part:
-    reads = [tapes.body_read(label, facts) for label, paths in SETS.items() for facts in paths]
-    sets = [record for label, paths in SETS.items() for record in tapes.publication(label, paths)[:1]]
-    caches = (tapes.cache_config("main"), tapes.cache_config("probe"))
-    flip = tapes.control("bit-flip-caught")
-    after = tapes.phase_records(Phase.POST, tapes.POST_NONCE)
-    closed = tapes.closed("server.log", SERVER_LOG)
-    mark = say.StageMark(name="identify", state="started")
-    records = (mark, *caches, *sets, *reads, tapes.canary_object(), flip, *after, closed, say.RunComplete())
-    return Part(records, {"server.log": SERVER_LOG})
+    reads = [runs.body_read(label, facts) for label, paths in SETS.items() for facts in paths]
+    sets = [record for label, paths in SETS.items() for record in runs.publication(label, paths)[:1]]
+    caches = (runs.cache_config("main"), runs.cache_config("probe"))
+    flip = runs.control("bit-flip-caught")
+    after = runs.phase_records(Phase.POST, runs.POST_NONCE)
+    closed = runs.closed("server.log", SERVER_LOG)
+    mark = records.StageMark(name="identify", state="started")
+    rows = (mark, *caches, *sets, *reads, runs.canary_object(), flip, *after, closed, records.RunComplete())
+    return Part(rows, {"server.log": SERVER_LOG})
 
 
 def without(split: Split, label: Label) -> Split:
     """A split run in which one publication was never made."""
 
-    def keep(record: say.Record) -> say.Record | None:
+    def keep(record: Record) -> Record | None:
         return None if getattr(record, "label", None) is label else record
 
-    def child(record: say.ChildEnded) -> say.ChildEnded | None:
+    def child(record: records.ChildEnded) -> records.ChildEnded | None:
         return None if record.name == f"push:{label.value}" else record
 
-    def closed(record: say.CaptureClosed) -> say.CaptureClosed | None:
+    def closed(record: records.CaptureClosed) -> records.CaptureClosed | None:
         return None if record.name == f"push-{label.value}.log" else record
 
-    for kind in (say.PushSetKnown, say.MissingAsked, say.BodyRead):
+    for kind in (records.PushSetKnown, records.MissingAsked, records.BodyRead):
         split = split.change("publish", kind, keep).change("post", kind, keep)
-    split = split.change("publish", say.ChildEnded, child).change("publish", say.CaptureClosed, closed)
+    split = split.change("publish", records.ChildEnded, child).change("publish", records.CaptureClosed, closed)
     publish = split.parts["publish"]
     files = {name: data for name, data in publish.files.items() if name != f"push-{label.value}.log"}
     return replace(split, parts={**split.parts, "publish": replace(publish, files=files)})
 
 
-def replace_set(split: Split, label: Label, paths: tuple[say.PathFacts, ...]) -> Split:
+def replace_set(split: Split, label: Label, paths: tuple[records.PathFacts, ...]) -> Split:
     """A split run in which one publication is of other paths."""
-    made = tapes.publication(label, paths)
-    reads = [record for record in made if isinstance(record, say.BodyRead)]
+    made = runs.publication(label, paths)
+    reads = [record for record in made if isinstance(record, records.BodyRead)]
 
-    def plan(record: say.PushSetKnown) -> say.PushSetKnown:
-        return made[0] if record.label is label and isinstance(made[0], say.PushSetKnown) else record
+    def plan(record: records.PushSetKnown) -> records.PushSetKnown:
+        return made[0] if record.label is label and isinstance(made[0], records.PushSetKnown) else record
 
-    def asked(record: say.MissingAsked) -> say.MissingAsked:
-        return made[1] if record.label is label and isinstance(made[1], say.MissingAsked) else record
+    def asked(record: records.MissingAsked) -> records.MissingAsked:
+        return made[1] if record.label is label and isinstance(made[1], records.MissingAsked) else record
 
-    def read(record: say.BodyRead) -> say.BodyRead | None:
+    def read(record: records.BodyRead) -> records.BodyRead | None:
         return None if record.label is label else record
 
-    split = split.change("publish", say.PushSetKnown, plan).change("post", say.PushSetKnown, plan)
-    split = split.change("publish", say.MissingAsked, asked)
-    split = split.change("publish", say.BodyRead, read).change("post", say.BodyRead, read)
-    log = tapes.push_log(paths)
+    split = split.change("publish", records.PushSetKnown, plan).change("post", records.PushSetKnown, plan)
+    split = split.change("publish", records.MissingAsked, asked)
+    split = split.change("publish", records.BodyRead, read).change("post", records.BodyRead, read)
+    log = runs.push_log(paths)
     name = f"push-{label.value}.log"
     split = split.change(
-        "publish", say.CaptureClosed, lambda record: tapes.closed(name, log) if record.name == name else record
+        "publish", records.CaptureClosed, lambda record: runs.closed(name, log) if record.name == name else record
     )
     publish = split.parts["publish"]
     split = replace(split, parts={**split.parts, "publish": replace(publish, files={**publish.files, name: log})})

@@ -65,7 +65,7 @@ class Clinic:
             "code": made.verdict.exit_code,
             "word": made.verdict.word.value,
             "bad": {
-                check.name: [check.status.value, check.told]
+                check.name: [check.status.value, check.detail]
                 for check in made.checks
                 if check.status.value not in ("pass", "not_applicable")
             },

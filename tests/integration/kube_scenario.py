@@ -81,7 +81,9 @@ def once(stack: Stack, api: KubeApi, folder: Path, progress: Quiet) -> dict[str,
         "troubles": list(evidence.journal.troubles),
         "places": sorted({place.place for place in evidence.post.buckets["attic"].places}),
         "workloads": [[row.place, row.truth.value] for row in evidence.post.workloads],
-        "replicas": [[row.pod, row.way, row.logged.value] for row in (*evidence.pre.replicas, *evidence.post.replicas)],
+        "replicas": [
+            [row.pod, row.route, row.logged.value] for row in (*evidence.pre.replicas, *evidence.post.replicas)
+        ],
         "store_log": evidence.store_log and [evidence.store_log.truth.value, evidence.store_log.troubles],
         "log": [evidence.server_log.truth.value, evidence.post.canary and evidence.post.canary.logged.value],
         "captured": (folder / "server.log").read_bytes().count(b"[pod/attic-7d9f8c-p0/attic] "),

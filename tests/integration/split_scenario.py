@@ -233,7 +233,7 @@ def after_the_loss(site: Site) -> dict[str, Any]:
     site.run("observe", "capture", "--phase", "pre", *profile, "--output", again)
     confirm = ("--confirm", f"probe-attic-publication-{PROFILE}")
     code = site.run("publish", "publish", *profile, *confirm, "--after", again, "--output", unclean)
-    skipped = [mark for mark in verify_part(unclean).tape.of(StageMark) if mark.state == "skipped"]
+    skipped = [mark for mark in verify_part(unclean).journal_log.of(StageMark) if mark.state == "skipped"]
     parts = work / "parts"
     (parts / "publish" / "build.log").write_bytes(b"x")
     given = ("--after", parts / "pre", "--after", parts / "publish")
@@ -241,7 +241,7 @@ def after_the_loss(site: Site) -> dict[str, Any]:
     post = verify_part(doubted)
     return {
         "unclean": [code, [mark.name for mark in skipped], len(list(unclean.glob("push-*.log")))],
-        "doubted": [record.stage for record in post.tape.of(Trouble)],
+        "doubted": [record.stage for record in post.journal_log.of(Trouble)],
         "given_to_doubted": [row.part for row in post.document.previous],
         "samples_of_doubted": sum(record.kind == "bucket-sample" for record in records_of(post)),
     }

@@ -9,7 +9,7 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.lab.stack import Stack
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from gate.model.document import Evidence
 from gate.probe import Quiet, World, capture
 from gate.process import CancelToken
@@ -57,7 +57,7 @@ def paths(stack: Stack) -> int:
 
 def test_a_capture_of_a_healthy_site_is_inconclusive_and_publishes_nothing(tmp_path: Path) -> None:
     evidence, added = captured(tmp_path / "run", lost=False)
-    assert (evidence.verdict.word, added) == (Word.INCONCLUSIVE, 0)
+    assert (evidence.verdict.word, added) == (VerdictWord.INCONCLUSIVE, 0)
     assert {row.state for row in (*evidence.pre.buckets.values(), *evidence.post.buckets.values())} == {"indexed"}
     assert evidence.server_log.truth.value == "present"
     assert evidence.store_log is None
@@ -77,7 +77,7 @@ def test_a_capture_of_a_healthy_site_is_inconclusive_and_publishes_nothing(tmp_p
 
 def test_a_capture_of_the_incident_is_a_quarantine(tmp_path: Path) -> None:
     evidence, added = captured(tmp_path / "run", lost=True)
-    assert (evidence.verdict.word, added) == (Word.QUARANTINE, 0)
+    assert (evidence.verdict.word, added) == (VerdictWord.QUARANTINE, 0)
     assert "bucket-index-lost" in evidence.verdict.codes
     assert ("log-storage-error", "store-log") in {(row.code, row.subject) for row in evidence.findings}
     assert evidence.store_log is not None

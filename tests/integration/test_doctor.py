@@ -190,7 +190,7 @@ def test_the_command_builds_pushes_and_writes_nothing(seen: dict[str, Any]) -> N
     assert (made["code"], made["written"], made["pushed"]) == (0, [], 0)
     data = json.loads(made["out"])
     assert data["verdict"] == {**data["verdict"], "word": "pass", "exit_code": 0}
-    assert {tuple(sorted(check)) for check in data["checks"]} == {("hint", "name", "status", "told")}
+    assert {tuple(sorted(check)) for check in data["checks"]} == {("detail", "hint", "name", "status")}
     assert data["unknown"] == []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gate import limits
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Secret
 from gate.model.captures import DiskSeen
 from gate.observe.disk_use import disk_script, look_at_disk
@@ -16,7 +16,7 @@ from gate.observe.kube_incident import Past, look_at_past
 from gate.observe.kubectl import Kubectl
 from gate.probe.observing import look_deeper
 from gate.process import Capture
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.helpers.kube_api import KubeApi, running
 from tests.integration.test_kubectl import TOKEN, api, busybox, drive, kubectl, place, program
 
@@ -181,9 +181,9 @@ def test_a_capture_records_all_of_it_and_closes_its_log(
     api.event("Pod", store.name, "Unhealthy", "readiness probe failed")
     line = "2026-11-24T00:48:39.268799Z ERROR attic_server::error: Storage error: service error: NoSuchBucket: gone"
     api.log(cache.name, f"{line} {KEY}", "attic", previous=True)
-    written: list[say.Record] = []
+    written: list[records.Record] = []
     attic = "kubectl://nix-cache/deployment/attic"
-    policy = tapes.policy(markers=(place(drive), f"file://{drive}"), store_workload=STORE, cache_workload=attic)
+    policy = runs.policy(markers=(place(drive), f"file://{drive}"), store_workload=STORE, cache_workload=attic)
     site: Any = SimpleNamespace(
         policy=policy, kubectl=kubectl, directory=tmp_path, secrets=(Secret(KEY),), write=written.append
     )
@@ -191,7 +191,7 @@ def test_a_capture_records_all_of_it_and_closes_its_log(
     assert [record.kind for record in written] == [
         "disk-use", "disk-use", "kube-events", "kube-events", "previous-log", "capture",
     ]  # fmt: skip
-    run = tapes.healthy()
+    run = runs.healthy()
     for record in written:
         run = run.with_record(record)
     log = (tmp_path / "previous.log").read_bytes()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gate.clock import SystemClock
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Phase, Truth
 from gate.model.parsed import KubectlLocator
 from gate.model.records import PlaceSeen
@@ -26,12 +26,12 @@ from gate.observe.kubectl import Kubectl
 from gate.observe.server_log import open_window
 from gate.parse.locator import parse_locator
 from gate.process import CancelToken, Capture
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.helpers.kube_api import KubeApi, exit_status, kube_api, running
 from tests.helpers.kubectl_tool import real_kubectl
 
 P, A, U = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
-PRE, POST = tapes.PRE_NONCE, tapes.POST_NONCE
+PRE, POST = runs.PRE_NONCE, runs.POST_NONCE
 TOKEN = "kube-token-canary"
 
 
@@ -83,7 +83,7 @@ def truths(seen: PlaceSeen) -> list[tuple[str, Truth, Truth]]:
 
 def rows_of(*places: PlaceSeen) -> set[tuple[str, str]]:
     """What the gate says of a healthy run with these places; anything but a pass has rows."""
-    run = tapes.healthy().change(say.BucketSampled, lambda record: replace(record, places=places))
+    run = runs.healthy().change(records.BucketSampled, lambda record: replace(record, places=places))
     assert run.word() == ("pass" if run.rows() == set() else "inconclusive")
     return run.rows()
 
@@ -277,17 +277,17 @@ def epochs(api: KubeApi, kubectl: Kubectl, change: Any) -> tuple[set[tuple[str, 
     """The rows of a healthy run whose workloads are the cluster's, changed between pre and post; and the notes."""
     api.add("deployment", "attic", 2, "attic")
     api.add("statefulset", "rustfs", 1, "rustfs")
-    made: dict[tuple[str, Phase], tuple[say.WorkloadSeen, ...]] = {}
+    made: dict[tuple[str, Phase], tuple[records.WorkloadSeen, ...]] = {}
     for phase in (Phase.PRE, Phase.POST):
         if phase is Phase.POST:
             change()
         made["cache", phase] = look_at_replicas("cache", CACHE, phase=phase, kubectl=kubectl)
         made["store", phase] = look_at_replicas("store", STORE, phase=phase, kubectl=kubectl)
-    records: list[say.Record] = []
-    for record in tapes.healthy().records:
-        rows = made[record.role, record.phase] if isinstance(record, say.WorkloadSeen) else (record,)
-        records.extend(rows)
-    run = tapes.Run(tuple(records), tapes.healthy().files)
+    rows: list[records.Record] = []
+    for record in runs.healthy().records:
+        replicas = made[record.role, record.phase] if isinstance(record, records.WorkloadSeen) else (record,)
+        rows.extend(replicas)
+    run = runs.Run(tuple(rows), runs.healthy().files)
     return run.rows(), sorted(row.code for row in run.judged()[0] if row.code.startswith("epoch-"))
 
 
@@ -339,11 +339,11 @@ class Window:
         capture.close()
         self.window.close()
         text = (self.folder / "server.log").read_bytes()
-        run = tapes.healthy().with_file("server.log", text)
-        closed = tapes.closed("server.log", text)
-        run = run.change(say.CaptureClosed, lambda record: closed if record.name == "server.log" else record)
+        run = runs.healthy().with_file("server.log", text)
+        closed = runs.closed("server.log", text)
+        run = run.change(records.CaptureClosed, lambda record: closed if record.name == "server.log" else record)
         for note in notes:
-            run = run.with_record(say.Trouble(stage="logs", message=note))
+            run = run.with_record(records.Trouble(stage="logs", message=note))
         assert run.word() == ("pass" if run.rows() == set() else "inconclusive")
         return notes, text.decode(), run.rows()
 

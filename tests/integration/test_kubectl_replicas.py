@@ -69,7 +69,7 @@ def test_each_replica_answers_and_logs_a_canary_of_its_own(api: KubeApi, kubectl
         pod.serves = attic(api, pod.name, logs=number != 2)
     window = open_window(PLACE, kubectl)
     rows = send(kubectl)
-    assert [(row.way, row.answered, row.error) for row in rows] == [("proxy", True, "")] * 3
+    assert [(row.route, row.answered, row.error) for row in rows] == [("proxy", True, "")] * 3
     assert len(api.proxied) == 3
     assert not [said for headers in api.proxied for said in headers.values() if "token" in said.lower()]
     capture = Capture(tmp_path, "server.log")
@@ -86,7 +86,7 @@ def test_without_the_right_nothing_comes_to_a_pod_and_the_reason_is_told(api: Ku
         pod.serves = attic(api, pod.name)
     api.forbidden.add("get pods/proxy")
     rows = send(kubectl)
-    assert [(row.way, row.answered) for row in rows] == [(None, False)] * 2
+    assert [(row.route, row.answered) for row in rows] == [(None, False)] * 2
     assert 'cannot get resource "pods/proxy"' in rows[0].error
     assert (api.proxied, api.logs) == ([], {})
 
@@ -104,7 +104,7 @@ def test_another_answer_is_not_attics(api: KubeApi, kubectl: Kubectl, status: in
     first.serves = None if status is None else attic(api, first.name, status=status)
     second.containers["attic"] = {"restartCount": 0, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
     one, two = send(kubectl)
-    assert (one.way, two.way) == (None, None)
+    assert (one.route, two.route) == (None, None)
     assert told in one.error
     assert two.error == "attic is waiting (CrashLoopBackOff)"
     assert len(api.proxied) == 1

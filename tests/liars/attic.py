@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gate.lab.attic_stack import BUCKET, MAIN, PROBE
 from gate.lab.s3 import stored_paths
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from tests.liars.lie import Liar, Lie, Party
 from tests.liars.proxy import Answer, Asked, Forward, Front
 from tests.liars.s3 import NOT_MINE, liar
@@ -74,10 +74,10 @@ def is_narinfo(asked: Asked) -> bool:
     return asked.method in ("GET", "HEAD") and bool(NARINFO.fullmatch(asked.place))
 
 
-Told = Callable[[Any, Asked, Forward], Answer | None]
+StepState = Callable[[Any, Asked, Forward], Answer | None]
 
 
-def on_body(change: Callable[[Answer], Answer | None], *, when: Callable[[Asked], bool] = lambda _: True) -> Told:
+def on_body(change: Callable[[Answer], Answer | None], *, when: Callable[[Asked], bool] = lambda _: True) -> StepState:
     """A change of what comes for a NAR: of the redirect to S3, or of the body that Attic puts together."""
 
     def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
@@ -86,7 +86,9 @@ def on_body(change: Callable[[Answer], Answer | None], *, when: Callable[[Asked]
     return answer
 
 
-def on_narinfo(change: Callable[[Answer], Answer | None], *, when: Callable[[Asked], bool] = lambda _: True) -> Told:
+def on_narinfo(
+    change: Callable[[Answer], Answer | None], *, when: Callable[[Asked], bool] = lambda _: True
+) -> StepState:
     def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
         if not (is_narinfo(asked) and when(asked)):
             return NOT_MINE
@@ -99,7 +101,7 @@ def on_narinfo(change: Callable[[Answer], Answer | None], *, when: Callable[[Ask
     return answer
 
 
-def on_upload(change: Callable[[Forward], Answer | None]) -> Told:
+def on_upload(change: Callable[[Forward], Answer | None]) -> StepState:
     def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
         return change(forward) if asked.method == "PUT" and asked.place == UPLOAD else NOT_MINE
 
@@ -137,7 +139,7 @@ def missing_page(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | No
     )
 
 
-def config_with(**changes: Any) -> Told:
+def config_with(**changes: Any) -> StepState:
     def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
         if not asked.place.startswith(CONFIG):
             return NOT_MINE
@@ -149,7 +151,7 @@ def config_with(**changes: Any) -> Told:
     return answer
 
 
-def to_nix(status: int) -> Told:
+def to_nix(status: int) -> StepState:
     def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
         return Answer(status) if is_nix(asked) and (is_body(asked) or is_narinfo(asked)) else NOT_MINE
 
@@ -430,7 +432,7 @@ LIES: tuple[Lie, ...] = (
         "body-empty",
         "bodies are 200 and empty",
         on_body(lambda _: EMPTY),
-        words=frozenset({Word.QUARANTINE}),
+        words=frozenset({VerdictWord.QUARANTINE}),
         quick=True,
     ),
     _attic(
@@ -547,7 +549,7 @@ LIES: tuple[Lie, ...] = (
         "the cache calls itself public",
         config_with(is_public=True),
         claims=("access",),
-        words=frozenset({Word.PASS}),
+        words=frozenset({VerdictWord.PASS}),
         harmless="a control shows that a read without a token is denied, whatever the description says",
     ),
     _attic("everyone-reads", "a read without a token is allowed", everyone_may_read, claims=("access",)),
@@ -574,7 +576,7 @@ LIES: tuple[Lie, ...] = (
                 "a collector drops the lines with storage errors",
                 LogQuiet,
                 {
-                    "words": frozenset({Word.PASS}),
+                    "words": frozenset({VerdictWord.PASS}),
                     "unseen": "log-filtered",
                 },
             ),
@@ -601,7 +603,7 @@ LIES: tuple[Lie, ...] = (
         "the same as deleted; the server behind the proxy is named as the origin",
         DeletedBehind,
         claims=("bodies", "stored"),
-        words=frozenset({Word.QUARANTINE}),
+        words=frozenset({VerdictWord.QUARANTINE}),
         codes=("body-missing",),
         quick=True,
     ),
@@ -610,7 +612,7 @@ LIES: tuple[Lie, ...] = (
         "bodies come from a proxy that follows redirects; the server behind it is named as the origin",
         MemoryBehind,
         claims=("bodies", "stored"),
-        words=frozenset({Word.PASS}),
+        words=frozenset({VerdictWord.PASS}),
         harmless="the objects are there, and the origin gives the same bodies",
     ),
     _cdn(
@@ -618,7 +620,7 @@ LIES: tuple[Lie, ...] = (
         "the same, and X-Cache says RefreshHit",
         DeletedInWordsBehind,
         claims=("bodies", "stored"),
-        words=frozenset({Word.QUARANTINE}),
+        words=frozenset({VerdictWord.QUARANTINE}),
         codes=("body-missing",),
     ),
     _cdn(
@@ -626,7 +628,7 @@ LIES: tuple[Lie, ...] = (
         "the same as deleted, from the profile on alone; no origin is named",
         DeletedLater,
         claims=("bodies",),
-        words=frozenset({Word.PASS}),
+        words=frozenset({VerdictWord.PASS}),
         unseen="cache-without-headers",
     ),
     _cdn(
@@ -634,7 +636,7 @@ LIES: tuple[Lie, ...] = (
         "the same, and the server behind the proxy is named as the origin",
         DeletedLaterBehind,
         claims=("bodies",),
-        words=frozenset({Word.QUARANTINE}),
+        words=frozenset({VerdictWord.QUARANTINE}),
         codes=("body-missing",),
     ),
     _cdn("narinfo-age", "narinfos bear an Age", on_narinfo(lambda real: real.with_header("Age", "60"))),

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_httpserver import HTTPServer
 
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from tests.helpers import github_world as gh
 from tests.liars.lie import Hearer, Lie, Party
 from tests.unit import test_require as asked
@@ -21,13 +21,13 @@ class ForgeLiar(Hearer):
 
     attack: Callable[[Scene], None]
 
-    def decide(self, folder: Path) -> tuple[Word, tuple[str, ...]]:
+    def decide(self, folder: Path) -> tuple[VerdictWord, tuple[str, ...]]:
         return self._ask(folder, lie=True)
 
-    def truth(self, folder: Path) -> Word:
+    def truth(self, folder: Path) -> VerdictWord:
         return self._ask(folder, lie=False)[0]
 
-    def _ask(self, folder: Path, *, lie: bool) -> tuple[Word, tuple[str, ...]]:
+    def _ask(self, folder: Path, *, lie: bool) -> tuple[VerdictWord, tuple[str, ...]]:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it tells every request
         server = HTTPServer()
         server.start()
@@ -53,13 +53,13 @@ class ForgeLiar(Hearer):
 
 def hides_the_newest(scene: Scene) -> None:
     """A newer run saw the failure class, and the list of runs lacks it."""
-    scene.probe(101, HOUR, tape=asked.bad_tape())
+    scene.probe(101, HOUR, journal_log=asked.bad_tape())
     scene.world.runs.pop()
 
 
 def calls_it_a_success(scene: Scene) -> None:
     """A run that GitHub itself ended in failure is listed as a success, with the evidence of a failure."""
-    scene.probe(101, HOUR, tape=asked.bad_tape(), row={"conclusion": "success"})
+    scene.probe(101, HOUR, journal_log=asked.bad_tape(), row={"conclusion": "success"})
 
 
 def says_it_is_running(scene: Scene) -> None:
@@ -132,7 +132,7 @@ LIES: tuple[Lie, ...] = (
         "hidden",
         "a newer run that saw the failure class is not listed",
         hides_the_newest,
-        words=frozenset({Word.PASS}),
+        words=frozenset({VerdictWord.PASS}),
         unseen="forge",
     ),
 )

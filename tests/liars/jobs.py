@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from gate.model import records
-from gate.model.basics import Label, Phase, Word
+from gate.model.basics import Label, Phase, VerdictWord
 from gate.model.machine import NixRead
 from gate.model.split import PartName, Previous
-from tests.helpers import parts, tapes
+from tests.helpers import parts, runs
 from tests.helpers.parts import Split, healthy
 from tests.liars.lie import Hearer, Lie, Party
 
@@ -23,13 +23,13 @@ class JobLiar(Hearer):
     def change(split: Split) -> Split:
         raise NotImplementedError
 
-    def decide(self, folder: Path) -> tuple[Word, tuple[str, ...]]:
+    def decide(self, folder: Path) -> tuple[VerdictWord, tuple[str, ...]]:
         split = self.change(healthy())
         self.count = split.joined() != healthy().joined()
         verdict = split.judged().verdict
         return verdict.word, verdict.codes
 
-    def truth(self, folder: Path) -> Word:
+    def truth(self, folder: Path) -> VerdictWord:
         return healthy().judged().verdict.word
 
 
@@ -44,8 +44,7 @@ def _drop(part: PartName, kind: type) -> Change:
 def _other_content(split: Split) -> Split:
     """The publishing job built something else than the flake has, and is consistent about it."""
     other = tuple(
-        replace(path, nar_hash=tapes.path_facts(f"other-{number}").nar_hash)
-        for number, path in enumerate(tapes.SOURCES)
+        replace(path, nar_hash=runs.path_facts(f"other-{number}").nar_hash) for number, path in enumerate(runs.SOURCES)
     )
     hashes = {path.store_path: path.nar_hash for path in other}
     return parts.replace_set(split, Label.PROFILE, other).change(
@@ -73,12 +72,12 @@ def _row(name: str, text: str, change: Change, claims: tuple[str, ...], **more: 
     return Lie(party=Party.JOB, name=f"job-{name}", text=text, liar=liar, claims=claims, quick=True, **more)
 
 
-PASS = frozenset({Word.PASS})
+PASS = frozenset({VerdictWord.PASS})
 LIES: tuple[Lie, ...] = (
     _row(
         "old-canaries",
         "the publishing job's canaries bear no nonce of this run",
-        lambda split: parts.replace_set(split, Label.CANARY, tapes.CANARIES),
+        lambda split: parts.replace_set(split, Label.CANARY, runs.CANARIES),
         ("written",),
     ),
     _row(
@@ -90,7 +89,7 @@ LIES: tuple[Lie, ...] = (
     _row(
         "few-paths",
         "the publishing job published fewer paths than the profile has",
-        lambda split: parts.replace_set(split, Label.PROFILE, tapes.SOURCES[:4]),
+        lambda split: parts.replace_set(split, Label.PROFILE, runs.SOURCES[:4]),
         ("written",),
     ),
     _row(
@@ -106,13 +105,13 @@ LIES: tuple[Lie, ...] = (
     _row(
         "own-samples",
         "the publishing job says how the buckets were",
-        lambda split: split.with_record("publish", tapes.sample(Phase.DURING, 99)),
+        lambda split: split.with_record("publish", runs.sample(Phase.DURING, 99)),
         ("index",),
     ),
     _row(
         "own-control",
         "the publishing job says that a control fired",
-        lambda split: split.with_record("publish", tapes.control("bit-flip-caught")),
+        lambda split: split.with_record("publish", runs.control("bit-flip-caught")),
         ("access",),
     ),
     _row(

@@ -6,14 +6,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from gate.probe import Quiet
 
 if TYPE_CHECKING:
     from gate.lab.stack import Stack
     from gate.model.document import Evidence
 
-BLOCKING = frozenset({Word.INCONCLUSIVE, Word.QUARANTINE, Word.REFUSED})
+BLOCKING = frozenset({VerdictWord.INCONCLUSIVE, VerdictWord.QUARANTINE, VerdictWord.REFUSED})
 
 
 class Party(StrEnum):
@@ -58,7 +58,7 @@ class Liar(Quiet):
         """The environment of the run, made from the lab's."""
         return environ
 
-    def word(self, evidence: "Evidence", folder: Path) -> Word:
+    def word(self, evidence: "Evidence", folder: Path) -> VerdictWord:
         """What the gate makes of it: the verdict of the run, unless the lie is told of the sealed evidence."""
         return evidence.verdict.word
 
@@ -73,11 +73,11 @@ class Hearer(Liar):
     changed it.
     """
 
-    def decide(self, folder: Path) -> tuple[Word, tuple[str, ...]]:
+    def decide(self, folder: Path) -> tuple[VerdictWord, tuple[str, ...]]:
         """What comes of it: the word and its codes."""
         raise NotImplementedError
 
-    def truth(self, folder: Path) -> Word:
+    def truth(self, folder: Path) -> VerdictWord:
         """What comes of the same without the lie."""
         raise NotImplementedError
 
@@ -97,7 +97,7 @@ class Lie:
     text: str
     liar: type[Liar]
     claims: tuple[str, ...]
-    words: frozenset[Word] = BLOCKING
+    words: frozenset[VerdictWord] = BLOCKING
     codes: tuple[str, ...] = ()
     profile: str = "small-check"
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -125,7 +125,7 @@ def problem(lie: Lie, outcome: Outcome) -> str:
         return f"could not be tried: {outcome.error}"
     if not outcome.count:
         return "nobody heard the lie, so the verdict says nothing of it"
-    if outcome.word == Word.PASS.value and not (lie.harmless or lie.unseen):
+    if outcome.word == VerdictWord.PASS.value and not (lie.harmless or lie.unseen):
         return "FALSE PASS"
     if outcome.word not in {word.value for word in lie.words}:
         return f"the verdict is {outcome.word}, expected {' or '.join(sorted(word.value for word in lie.words))}"

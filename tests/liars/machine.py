@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from gate.lab.attic_stack import MAIN
 from gate.lab.s3 import RcloneStore, marker
 from gate.lab.stack import STATE_BUCKET
-from gate.model.basics import Label, Word
+from gate.model.basics import Label, VerdictWord
 from tests.liars.lie import Liar, Lie, Party
 
 if TYPE_CHECKING:
     from gate.lab.stack import Stack
 
-LOSS = frozenset({Word.QUARANTINE, Word.INCONCLUSIVE})
+LOSS = frozenset({VerdictWord.QUARANTINE, VerdictWord.INCONCLUSIVE})
 
 
 # --- the disk
@@ -293,11 +293,11 @@ class Checkout(Liar):
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
         return {**environ, "PATH": f"{self.entry}:{environ['PATH']}"}
 
-    def word(self, evidence: Any, folder: Path) -> Word:
+    def word(self, evidence: Any, folder: Path) -> VerdictWord:
         """A run that passed the entry over and ran none of its programs was not lied to."""
         if (self.folder / "calls").exists():
             return super().word(evidence, folder)
-        return Word.REFUSED if evidence.verdict.word is Word.PASS else super().word(evidence, folder)
+        return VerdictWord.REFUSED if evidence.verdict.word is VerdictWord.PASS else super().word(evidence, folder)
 
     def end(self) -> None:
         if hasattr(self, "old"):
@@ -405,7 +405,7 @@ def _row(party: Party, name: str, text: str, liar: type[Liar], *, claims: tuple[
     return Lie(party=party, name=name, text=text, liar=liar, claims=claims, **more)
 
 
-PASS = frozenset({Word.PASS})
+PASS = frozenset({VerdictWord.PASS})
 LIES: tuple[Lie, ...] = (
     _row(
         Party.DISK,
@@ -549,7 +549,7 @@ LIES: tuple[Lie, ...] = (
         "Nix's cache of narinfos on disk is broken",
         StaleNarinfo,
         claims=("build",),
-        words=frozenset(Word),
+        words=frozenset(VerdictWord),
         harmless="a pass has read every body itself, and the second reader uses no such cache",
     ),
     _row(
@@ -558,7 +558,7 @@ LIES: tuple[Lie, ...] = (
         "the whole profile was published before, as synthetic pushes have it",
         CachedBefore,
         claims=("written",),
-        words=frozenset(Word),
+        words=frozenset(VerdictWord),
         harmless="a twin of fresh paths is published in its stead, and the old paths are read back",
         profile="small-check",
     ),

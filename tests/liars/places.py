@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from gate.lab.s3 import RcloneStore
 from gate.lab.stack import BUCKETS, STATE_BUCKET, STATE_KEY
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from tests.helpers.kube_api import NAMESPACE, Exec, KubeApi, running
 from tests.helpers.kubectl_tool import real_kubectl
 from tests.liars.attic import AtticLiar
@@ -290,7 +290,7 @@ LIES: tuple[Lie, ...] = (
         "nothing is false: the same cluster without a lie",
         ClusterTruth,
         ("epoch",),
-        words=frozenset({Word.PASS}),
+        words=frozenset({VerdictWord.PASS}),
         harmless="it shows that a healthy cluster passes, so that the other lies are what blocks",
     ),
     _cluster(
@@ -309,7 +309,7 @@ LIES: tuple[Lie, ...] = (
         "a banner stands before the markers' listing",
         ExecBanner,
         ("index",),
-        words=frozenset(Word),
+        words=frozenset(VerdictWord),
         harmless="a frame marks where the listing begins and ends",
     ),
     _cluster("exec-silent", "the markers' listing is empty, and its end says Success", ExecSilent, ("index",)),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from gate.lab.attic_stack import BUCKET
 from gate.lab.stack import STATE_BUCKET, STATE_KEY
-from gate.model.basics import Label, Phase, Word
+from gate.model.basics import Label, Phase, VerdictWord
 from tests.liars.lie import Liar, Lie, Party
 from tests.liars.proxy import Answer, Asked, Forward, Front
 
@@ -306,7 +306,7 @@ LIES: tuple[Lie, ...] = (
         "loss-behind-list",
         "ListBuckets takes 11 s, the bucket is denied meanwhile, and then all is well",
         LossBehindList,
-        words=frozenset({Word.QUARANTINE}),
+        words=frozenset({VerdictWord.QUARANTINE}),
     ),
     _lie("ready-hangs", "the question for readiness takes 11 s before the publication", ReadyHangs),
     _lie("canary-404", "HEAD of the canary's object says that it does not exist", canary_404, claims=("stored",)),
@@ -319,14 +319,14 @@ LIES: tuple[Lie, ...] = (
         "replay-silent",
         "old answers without dates, while the origin has lost the state's bucket",
         ReplaySilent,
-        words=frozenset({Word.PASS}),
+        words=frozenset({VerdictWord.PASS}),
         unseen="answers-without-date",
     ),
     _lie(
         "replay-behind",
         "the same, and the server behind the proxy is named as the origin",
         ReplayBehind,
-        words=frozenset({Word.QUARANTINE}),
+        words=frozenset({VerdictWord.QUARANTINE}),
         codes=("bucket-index-lost",),
     ),
     *(

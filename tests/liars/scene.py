@@ -10,7 +10,7 @@ from pathlib import Path
 from gate.clock import SystemClock
 from gate.errors import GateError, RefusedError
 from gate.lab.stack import Stack
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from gate.probe import World, run
 from gate.process import CancelToken
 from tests.liars.lie import Hearer, Liar, Lie, Outcome
@@ -28,7 +28,7 @@ def tell(lie: Lie, environ: Mapping[str, str]) -> Outcome:
     codes: tuple[str, ...] = ()
     try:
         if isinstance(liar, Hearer):
-            assert liar.truth(_new(folder / "truth")) is Word.PASS, "the same without the lie is no pass"
+            assert liar.truth(_new(folder / "truth")) is VerdictWord.PASS, "the same without the lie is no pass"
             heard, codes = liar.decide(_new(folder / "lie"))
             word = heard.value
         else:
@@ -65,7 +65,7 @@ def _in_the_lab(lie: Lie, liar: Liar, folder: Path, environ: Mapping[str, str]) 
         try:
             evidence = run(settings, folder / "evidence", world)
         except RefusedError:
-            return Word.REFUSED.value, ()
+            return VerdictWord.REFUSED.value, ()
         return liar.word(evidence, folder / "evidence").value, tuple(evidence.verdict.codes)
 
 

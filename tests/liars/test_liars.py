@@ -6,7 +6,7 @@ import pytest
 
 from gate.judge.codes.registry import CODES
 from gate.judge.scope import SPOT_BY_NAME
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from tests.liars.__main__ import outcomes
 from tests.liars.claims import CLAIMS
 from tests.liars.lie import Lie, Outcome, Party, problem
@@ -26,7 +26,7 @@ def test_the_table_is_whole() -> None:
 def test_a_pass_is_allowed_only_with_a_reason() -> None:
     for lie in LIES:
         assert not (lie.harmless and lie.unseen), lie.name
-        assert (Word.PASS in lie.words) is bool(lie.harmless or lie.unseen), lie.name
+        assert (VerdictWord.PASS in lie.words) is bool(lie.harmless or lie.unseen), lie.name
         assert not lie.unseen or lie.unseen in SPOT_BY_NAME, lie.name
 
 
@@ -43,9 +43,13 @@ def test_every_claim_is_attacked_and_names_families_of_the_registry() -> None:
     [
         ({}, "pass", "FALSE PASS"),
         ({}, "quarantine", ""),
-        ({"words": frozenset({Word.QUARANTINE})}, "inconclusive", "the verdict is inconclusive, expected quarantine"),
+        (
+            {"words": frozenset({VerdictWord.QUARANTINE})},
+            "inconclusive",
+            "the verdict is inconclusive, expected quarantine",
+        ),
         ({"codes": ("body-empty",)}, "quarantine", "lacks body-empty"),
-        ({"harmless": "why", "words": frozenset({Word.PASS})}, "pass", ""),
+        ({"harmless": "why", "words": frozenset({VerdictWord.PASS})}, "pass", ""),
     ],
 )
 def test_what_the_table_does_not_allow_is_named(changes: dict[str, object], word: str, wrong: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from gate import limits
 from gate.model.machine import AuthorityFile, ToolsFound
 from gate.process.environment import authorities_of
-from tests.helpers import tapes
+from tests.helpers import runs
 
 
 def named(environ: dict[str, str]) -> dict[str, str | None]:
@@ -54,7 +54,7 @@ def test_openssls_own_file_is_named_where_no_variable_takes_its_place(tmp_path: 
 def test_the_evidence_names_them() -> None:
     site = AuthorityFile(variable="SSL_CERT_FILE", path="/etc/site.pem", sha256="0" * 64)
     own = AuthorityFile(variable="openssl", path="/etc/ssl/cert.pem", sha256="1" * 64)
-    run = tapes.healthy().change(ToolsFound, lambda row: replace(row, authorities=(own, site)))
+    run = runs.healthy().change(ToolsFound, lambda row: replace(row, authorities=(own, site)))
     assert run.facts().machine.authorities == (own, site)
     (told,) = [row.summary for row in run.judged()[0] if row.code == "tool-identified"]
     assert told.endswith("; certificate authorities of /etc/site.pem by SSL_CERT_FILE")

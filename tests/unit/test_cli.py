@@ -11,7 +11,7 @@ import pytest
 
 from gate.cli.main import main
 from gate.seal import seal
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.unit.test_seal import folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,7 +179,7 @@ def test_an_evidence_folder_that_exists_is_refused_untouched(tmp_path: Path) -> 
 
 
 def test_verify_show_and_finalize_on_a_real_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    at = folder(tmp_path / "run", tapes.healthy())
+    at = folder(tmp_path / "run", runs.healthy())
     assert main(["verify", str(at)]) == 3
     assert "finalize" in capsys.readouterr().out
     assert main(["finalize", str(at), "--json-into", str(tmp_path / "f.json")]) == 3
@@ -195,15 +195,15 @@ def test_verify_show_and_finalize_on_a_real_folder(tmp_path: Path, capsys: pytes
 
 
 def test_finalize_gives_the_verdicts_own_code(tmp_path: Path) -> None:
-    at = folder(tmp_path / "run", tapes.healthy().cut_after(8))
+    at = folder(tmp_path / "run", runs.healthy().cut_after(8))
     assert main(["finalize", str(at)]) == 3
     assert main(["verify", str(at)]) == 0
 
 
 def test_verify_of_several_folders_gives_the_worst(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    good = folder(tmp_path / "good", tapes.healthy())
+    good = folder(tmp_path / "good", runs.healthy())
     seal(good)
-    unsealed = folder(tmp_path / "unsealed", tapes.healthy())
+    unsealed = folder(tmp_path / "unsealed", runs.healthy())
     assert main(["verify", str(good), str(unsealed)]) == 3
     assert main(["verify", str(tmp_path / "nowhere"), str(unsealed)]) == 2
     assert main(["verify"]) == 2
@@ -238,7 +238,7 @@ def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("redirect", [">&-", "| true", "2>&-", "<&- >/dev/full"])
 def test_a_stream_that_is_closed_or_full_changes_no_answer(redirect: str, tmp_path: Path) -> None:
-    at = folder(tmp_path / "run", tapes.healthy().cut_after(10))
+    at = folder(tmp_path / "run", runs.healthy().cut_after(10))
     for command, code in (("finalize", 3), ("verify", 0)):
         line = f"{{ {sys.executable} -m gate {command} {at}; echo $? >{tmp_path}/code; }} {redirect}"
         subprocess.run(["bash", "-c", line], cwd=ROOT, timeout=60, check=False)
@@ -246,7 +246,7 @@ def test_a_stream_that_is_closed_or_full_changes_no_answer(redirect: str, tmp_pa
 
 
 def test_a_pass_whose_json_can_not_be_written_is_no_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    at = folder(tmp_path / "run", tapes.healthy())
+    at = folder(tmp_path / "run", runs.healthy())
     seal(at)
     assert main(["show", str(at), "--json-into", str(tmp_path / "no" / "such.json")]) == 3
     assert "--json-into" in capsys.readouterr().err
@@ -256,7 +256,7 @@ def test_a_pass_whose_json_can_not_be_written_is_no_pass(tmp_path: Path, capsys:
 @pytest.mark.row("RUN-04")
 def test_finalize_never_ends_in_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`probe || finalize` must not go on, not even where the run died after it had sealed a pass."""
-    at = folder(tmp_path / "run", tapes.healthy())
+    at = folder(tmp_path / "run", runs.healthy())
     seal(at)
     assert main(["finalize", str(at), "--json-into", str(tmp_path / "f.json")]) == 3
     assert "only the run itself ends in 0" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from gate.judge.doctor import examine
 from gate.model.basics import BucketState
 from gate.model.doctor import LogSeen
 from gate.render.examination import examination_text
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.unit.judge import test_examination as judged
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def example() -> str:
     made = examine(
         judged.examined(
             tokens=(judged.READ, replace(judged.PUSH, expires="2026-11-23T23:00:10.000Z")),
-            push=dict.fromkeys(("main", "probe"), tapes.answer(401, '{"code":401,"error":"Unauthorized"}')),
+            push=dict.fromkeys(("main", "probe"), runs.answer(401, '{"code":401,"error":"Unauthorized"}')),
             log=LogSeen(lacking=(forbidden,), late=True),
             cluster=replace(judged.CLUSTER, rights=(right,)),
             facts=judged.facts_before_a_run(),

@@ -23,7 +23,7 @@ from gate.judge.verdict import judge
 from gate.lab.place import CLAIM, Mint
 from gate.seal import seal
 from gate.settings import PROFILES, SETTINGS, resolve
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.unit.test_seal import folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -197,7 +197,7 @@ def test_a_gate_toml_of_an_example_and_the_four_secrets_are_the_settings_of_a_ru
 
 @pytest.fixture
 def sealed(tmp_path: Path) -> Path:
-    at = folder(tmp_path / "run", tapes.healthy())
+    at = folder(tmp_path / "run", runs.healthy())
     seal(at)
     return at
 
@@ -331,7 +331,7 @@ def test_the_checks_of_the_flake_are_nix_and_have_the_names_of_the_profiles() ->
 
 
 def test_a_pass_begins_as_the_document_shows() -> None:
-    facts = tapes.healthy().facts()
+    facts = runs.healthy().facts()
     _, verdict = judge(replace(facts, policy=replace(facts.policy, profile="synthetic")))
     assert example("docs/getting-started.md", "text", "PASS: ") == f"PASS: {verdict.headline}\n"
 

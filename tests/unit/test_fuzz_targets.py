@@ -16,7 +16,7 @@ from gate.model.basics import Claim
 from gate.model.parsed import ObjectListing
 
 # Parts of parsers, which their own tests and the targets of those parsers go through.
-PARTS = {"lines", "quoting", "leaks", "names"}
+PARTS = {"text"}
 MUTATIONS = 40
 MOST_BYTES = 4096
 

@@ -43,7 +43,9 @@ def _at(began: str, sample: BucketSampled) -> BucketSampled:
 def rca_example(root: Path) -> str:
     with store(script("drive-stalled-after-push")) as (_server, door):
         seen = at_data(samples(door, [disk("drive-stalled-after-push", root)], 3))
-    return rca_text(judge_rca(seen, ["attic"], endpoint=ENDPOINT, wanted=3, spacing_millis=8000, scratch=None))
+    return rca_text(
+        judge_rca(seen, ["attic"], endpoint=ENDPOINT, samples_requested=3, spacing_millis=8000, scratch=None)
+    )
 
 
 def readiness_example(root: Path) -> str:
@@ -54,7 +56,7 @@ def readiness_example(root: Path) -> str:
             bucket="tofu-state",
             cache_buckets=("attic",),
             places=(DRIVE,),
-            wanted=3,
+            samples_requested=3,
             spacing_millis=8000,
             samples=at_data(samples(door, [disk("healthy", root)], 3)),
             versioning=door.s3.get_versioning("attic-versioning"),

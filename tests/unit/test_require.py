@@ -22,12 +22,12 @@ from gate import limits
 from gate.errors import RefusedError
 from gate.github.api import GitHub
 from gate.github.step_state import write_refusal
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Kind, Phase, Secret
 from gate.model.gating import Answer
 from gate.require import Ask, require
 from tests.helpers import github_world as gh
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.helpers.github_world import NOW, World
 
 HOUR = timedelta(hours=1)
@@ -49,14 +49,14 @@ class Scene:
         number: int,
         ago: timedelta = 2 * HOUR,
         *,
-        tape: tapes.Run | None = None,
+        journal_log: runs.Run | None = None,
         says: dict[str, object] | None = None,
         row: dict[str, Any] | None = None,
         artifact: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """One run with its evidence: ``says`` is what the evidence says of itself, ``row`` what GitHub says."""
         made = self.world.add_run(number, NOW - ago, **(row or {}))
-        self.evidence(made, ago, tape=tape, says=says, artifact=artifact)
+        self.evidence(made, ago, journal_log=journal_log, says=says, artifact=artifact)
         return made
 
     def evidence(
@@ -64,12 +64,12 @@ class Scene:
         run: dict[str, Any],
         ago: timedelta,
         *,
-        tape: tapes.Run | None = None,
+        journal_log: runs.Run | None = None,
         says: dict[str, object] | None = None,
         artifact: dict[str, Any] | None = None,
     ) -> Path:
         self.number += 1
-        told = gh.of_run(tape or tapes.healthy(), run, **(says or {}))
+        told = gh.of_run(journal_log or runs.healthy(), run, **(says or {}))
         folder = gh.evidence_folder(self.tmp / f"evidence-{self.number}", told, NOW - ago + timedelta(minutes=1))
         self.world.add_artifact(run, gh.zipped(folder), **(artifact or {}))
         return folder
@@ -138,11 +138,11 @@ def test_nothing_there_blocks_with_the_command_that_makes_it(scene: Scene) -> No
 def test_the_newest_stands_on_page_two_of_an_unsorted_list(scene: Scene) -> None:
     """ART-24: all pages, a total order."""
     scene.world.per_page = 2
-    bad = tapes.healthy().change(say.BucketSampled, lambda row: tapes.lost(row) if row.phase is Phase.POST else row)
-    scene.probe(7, 9 * HOUR, tape=bad)
-    scene.probe(8, 8 * HOUR, tape=bad)
+    bad = runs.healthy().change(records.BucketSampled, lambda row: runs.lost(row) if row.phase is Phase.POST else row)
+    scene.probe(7, 9 * HOUR, journal_log=bad)
+    scene.probe(8, 8 * HOUR, journal_log=bad)
     scene.probe(11, 2 * HOUR)
-    scene.probe(9, 7 * HOUR, tape=bad)
+    scene.probe(9, 7 * HOUR, journal_log=bad)
     assert told(scene.ask()) == (0, ["require-accepted"])
     assert len([row for row in scene.world.asked if row.path.endswith("/runs")]) >= 2
 
@@ -159,7 +159,7 @@ def test_the_newest_stands_on_page_two_of_an_unsorted_list(scene: Scene) -> None
         ({".github/workflows/ci.yml": gh.TRUSTING}, {".github/workflows/ci.yml": gh.TRUSTING, "x": b"y"}, False),
         ({".github/workflows/a.yml": gh.TRUSTING}, {".github/workflows/b.yml": gh.TRUSTING}, True),
         ({}, {"pins.nix": b"anything"}, True),
-        ({}, {".github/workflows/ci.yml": "../elsewhere"}, True),  # a link: what it says can't be told
+        ({}, {".github/workflows/ci.yml": "../elsewhere"}, True),  # a link: what it says can't be determined
         ({}, {".github/workflows/ci.yml": b"x" * (limits.GUARDED_FILE_BYTES + 1)}, True),
     ],
 )
@@ -382,7 +382,7 @@ def attack_listed_for_another_run(scene: Scene) -> None:
 def attack_forged_verdict(scene: Scene) -> None:
     """ART-11: the stored verdict says pass, the records say otherwise."""
     run = scene.world.add_run(101, NOW - HOUR)
-    bad = tapes.healthy().change(say.BucketSampled, lambda row: tapes.lost(row) if row.phase is Phase.POST else row)
+    bad = runs.healthy().change(records.BucketSampled, lambda row: runs.lost(row) if row.phase is Phase.POST else row)
     folder = gh.evidence_folder(scene.tmp / "forged", gh.of_run(bad, run), NOW - HOUR + timedelta(minutes=1))
     stored = json.loads((folder / "evidence.json").read_bytes())
     assert stored["verdict"]["word"] == "quarantine"
@@ -396,7 +396,7 @@ def attack_forged_verdict(scene: Scene) -> None:
 def attack_extra_file(scene: Scene) -> None:
     """ART-13: a file too many."""
     run = scene.world.add_run(101, NOW - HOUR)
-    told_tape = gh.of_run(tapes.healthy(), run)
+    told_tape = gh.of_run(runs.healthy(), run)
     folder = gh.evidence_folder(scene.tmp / "extra", told_tape, NOW - HOUR + timedelta(minutes=1))
     scene.world.add_artifact(run, gh.zipped(folder, **{"extra.log": b"x"}))
 
@@ -404,7 +404,7 @@ def attack_extra_file(scene: Scene) -> None:
 def attack_doubled_keys(scene: Scene) -> None:
     """ART-06: the verdict twice in one object."""
     run = scene.world.add_run(101, NOW - HOUR)
-    folder = gh.evidence_folder(scene.tmp / "keys", gh.of_run(tapes.healthy(), run), NOW - HOUR + timedelta(minutes=1))
+    folder = gh.evidence_folder(scene.tmp / "keys", gh.of_run(runs.healthy(), run), NOW - HOUR + timedelta(minutes=1))
     data = (folder / "evidence.json").read_bytes()
     (folder / "evidence.json").write_bytes(data[:-1] + b',"schema":"publication-gate/evidence/v1"}')
     scene.world.add_artifact(run, gh.zipped(folder))
@@ -442,7 +442,7 @@ def attack_nobodys(scene: Scene) -> None:
 
 
 def attack_lab(scene: Scene) -> None:
-    scene.probe(101, HOUR, tape=tapes.healthy().with_policy(kind=Kind.LAB))
+    scene.probe(101, HOUR, journal_log=runs.healthy().with_policy(kind=Kind.LAB))
 
 
 def attack_old(scene: Scene) -> None:
@@ -463,7 +463,7 @@ def attack_outside_its_run(scene: Scene) -> None:
 
 
 def attack_old_gate(scene: Scene) -> None:
-    """A re-run of a run from before a mended gate: the old commit's code, with a new date."""
+    """A re-run of a run from before a fixed gate: the old commit's code, with a new date."""
     scene.toml = scene.toml.replace('min-gate-version = "0"', 'min-gate-version = "0.2"')
     scene.probe(101, HOUR)
 
@@ -473,7 +473,7 @@ def attack_unreadable_version(scene: Scene) -> None:
 
 
 def attack_absent(scene: Scene) -> None:
-    scene.probe(101, HOUR, tape=tapes.healthy().with_policy(absent=("server-log",)))
+    scene.probe(101, HOUR, journal_log=runs.healthy().with_policy(absent=("server-log",)))
 
 
 def attack_other_cache(scene: Scene) -> None:
@@ -488,16 +488,16 @@ def attack_other_server(scene: Scene) -> None:
 
 def attack_profile(scene: Scene) -> None:
     """ART-20: evidence of profile A shown for profile B."""
-    tape = tapes.healthy().with_policy(profile="small-check")
-    scene.probe(101, HOUR, tape=tape)  # named medium-check
+    journal_log = runs.healthy().with_policy(profile="small-check")
+    scene.probe(101, HOUR, journal_log=journal_log)  # named medium-check
 
 
 def attack_weaker(scene: Scene) -> None:
-    scene.probe(101, HOUR, tape=tapes.healthy().with_policy(min_fresh=1, min_paths=1))
+    scene.probe(101, HOUR, journal_log=runs.healthy().with_policy(min_fresh=1, min_paths=1))
 
 
 def attack_other_installable(scene: Scene) -> None:
-    scene.probe(101, HOUR, tape=tapes.healthy().with_policy(installable=".#checks.x86_64-linux.statix"))
+    scene.probe(101, HOUR, journal_log=runs.healthy().with_policy(installable=".#checks.x86_64-linux.statix"))
 
 
 def attack_without_markers(scene: Scene) -> None:
@@ -508,13 +508,13 @@ def attack_without_markers(scene: Scene) -> None:
 
 def attack_own_upstream_key(scene: Scene) -> None:
     """TRU-11: a key of the job's own exempts what it signed from being read; gate.toml names none."""
-    scene.probe(101, HOUR, tape=tapes.healthy().with_policy(upstream_keys=(tapes.UPSTREAM_KEY,)))
+    scene.probe(101, HOUR, journal_log=runs.healthy().with_policy(upstream_keys=(runs.UPSTREAM_KEY,)))
 
 
 def attack_plain_http(scene: Scene) -> None:
     """A host of the job's own that may be asked without TLS."""
     hosts = ("127.0.0.1:8", "127.0.0.1:9", "elsewhere:80")
-    scene.probe(101, HOUR, tape=tapes.healthy().with_policy(plain_http_hosts=hosts))
+    scene.probe(101, HOUR, journal_log=runs.healthy().with_policy(plain_http_hosts=hosts))
 
 
 def attack_quick_samples(scene: Scene) -> None:
@@ -524,8 +524,8 @@ def attack_quick_samples(scene: Scene) -> None:
 
 
 def attack_fewer_buckets(scene: Scene) -> None:
-    tape = tapes.healthy().with_policy(buckets=("attic",))
-    scene.probe(101, HOUR, tape=tape)
+    journal_log = runs.healthy().with_policy(buckets=("attic",))
+    scene.probe(101, HOUR, journal_log=journal_log)
 
 
 def attack_doubled(scene: Scene) -> None:
@@ -537,12 +537,12 @@ def attack_doubled(scene: Scene) -> None:
 def attack_secret(scene: Scene) -> None:
     """ART-29: a capture holds a token."""
     token = b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjaSIsImh0dHBzIjoxfQ.c2lnbmF0dXJlLXRoYXQtaXMtbG9uZw"
-    tape = tapes.healthy()
-    log = tapes.BUILD_LOG + b'@nix {"action":"msg","level":3,"msg":"' + token + b'"}\n'
-    tape = tape.with_file("build.log", log).change(
-        say.CaptureClosed, lambda row: tapes.closed("build.log", log) if row.name == "build.log" else row
+    journal_log = runs.healthy()
+    log = runs.BUILD_LOG + b'@nix {"action":"msg","level":3,"msg":"' + token + b'"}\n'
+    journal_log = journal_log.with_file("build.log", log).change(
+        records.CaptureClosed, lambda row: runs.closed("build.log", log) if row.name == "build.log" else row
     )
-    scene.probe(101, HOUR, tape=tape)
+    scene.probe(101, HOUR, journal_log=journal_log)
 
 
 def attack_traversal(scene: Scene) -> None:
@@ -606,30 +606,30 @@ def test_an_attack_blocks_although_an_older_pass_is_there(
 
 
 # ------------------------------------------------------------------------------------------- the newest attempt governs
-def bad_tape() -> tapes.Run:
-    return tapes.healthy().change(say.BucketSampled, lambda row: tapes.lost(row) if row.phase is Phase.POST else row)
+def bad_tape() -> runs.Run:
+    return runs.healthy().change(records.BucketSampled, lambda row: runs.lost(row) if row.phase is Phase.POST else row)
 
 
-def unsure_tape() -> tapes.Run:
-    return tapes.healthy().with_record(say.Trouble(stage="logs", message="the log could not be read"))
+def unsure_tape() -> runs.Run:
+    return runs.healthy().with_record(records.Trouble(stage="logs", message="the log could not be read"))
 
 
-def stopped_tape(code: say.StopCode = "push-nonce-known") -> tapes.Run:
-    start = tapes.healthy().cut_after(7)
-    return tapes.Run((*start.records, say.RunStopped(code=code, reason="r"), say.RunComplete()), {})
+def stopped_tape(code: records.StopCode = "push-nonce-known") -> runs.Run:
+    start = runs.healthy().cut_after(7)
+    return runs.Run((*start.records, records.RunStopped(code=code, reason="r"), records.RunComplete()), {})
 
 
 @pytest.mark.row("ART-23")
 @pytest.mark.parametrize(
-    ("tape", "exit_code", "code"),
+    ("journal_log", "exit_code", "code"),
     [(bad_tape, 4, "require-quarantine"), (unsure_tape, 3, "require-inconclusive")],
 )
 def test_an_older_pass_never_masks_a_newer_attempt(
-    scene: Scene, tape: Callable[[], tapes.Run], exit_code: int, code: str
+    scene: Scene, journal_log: Callable[[], runs.Run], exit_code: int, code: str
 ) -> None:
     """ART-23."""
     scene.probe(100, 3 * HOUR)
-    scene.probe(101, 2 * HOUR, tape=tape())
+    scene.probe(101, 2 * HOUR, journal_log=journal_log())
     assert told(scene.ask()) == (exit_code, [code])
     scene.probe(102, HOUR)
     assert told(scene.ask()) == (0, ["require-accepted"])
@@ -665,11 +665,11 @@ def test_an_attempt_that_never_left_the_queue_does_not_count(scene: Scene, concl
 
 
 @pytest.mark.row("TRU-05", "ART-23")
-@pytest.mark.parametrize("code", get_args(say.StopCode))
-def test_an_attempt_that_stopped_governs(scene: Scene, code: say.StopCode) -> None:
+@pytest.mark.parametrize("code", get_args(records.StopCode))
+def test_an_attempt_that_stopped_governs(scene: Scene, code: records.StopCode) -> None:
     """The server claims to know a fresh nonce, or has no such cache: an older pass must not stand in."""
     scene.probe(100, 3 * HOUR)
-    scene.probe(101, HOUR, tape=stopped_tape(code), row={"conclusion": "failure"})
+    scene.probe(101, HOUR, journal_log=stopped_tape(code), row={"conclusion": "failure"})
     assert told(scene.ask()) == (3, ["require-inconclusive"])
 
 
@@ -679,7 +679,7 @@ def test_evidence_of_another_run_does_not_hide_what_a_run_saw(scene: Scene) -> N
     old = scene.probe(
         100,
         4 * HOUR,
-        tape=tapes.healthy().with_policy(profile="small-check"),
+        journal_log=runs.healthy().with_policy(profile="small-check"),
         artifact={"name": "publication-evidence-small-check-100-1"},
     )
     scene.evidence(old, 4 * HOUR)
@@ -694,7 +694,7 @@ def test_evidence_of_another_run_does_not_hide_what_a_run_saw(scene: Scene) -> N
 @pytest.mark.parametrize("started", ["", "yesterday", "2026-11-24", "2026-11-24T00:00:00"])
 def test_an_attempt_whose_begin_can_not_be_read_is_never_passed_over(scene: Scene, started: str) -> None:
     scene.probe(100, 3 * HOUR)
-    scene.probe(101, HOUR, tape=bad_tape(), row={"run_started_at": started})
+    scene.probe(101, HOUR, journal_log=bad_tape(), row={"run_started_at": started})
     answer = scene.ask()
     assert (answer.exit_code, codes(answer)) == (2, ["require-outside-run"])
 
@@ -759,7 +759,7 @@ def test_a_re_run_in_the_queue_does_not_hide_what_its_first_attempt_found(scene:
     scene.probe(100, 5 * HOUR)
     first = gh.run_row(101, NOW - 4 * HOUR, conclusion="failure")
     scene.world.attempts[(101, 1)] = first
-    scene.evidence(first, 4 * HOUR, tape=bad_tape())
+    scene.evidence(first, 4 * HOUR, journal_log=bad_tape())
     scene.world.add_run(101, NOW - HOUR, run_attempt=2, conclusion="cancelled")
     assert told(scene.ask()) == (4, ["require-quarantine"])
 
@@ -767,7 +767,7 @@ def test_a_re_run_in_the_queue_does_not_hide_what_its_first_attempt_found(scene:
 def test_a_second_attempt_governs_by_its_own_evidence(scene: Scene) -> None:
     first = gh.run_row(101, NOW - 4 * HOUR, conclusion="failure")
     scene.world.attempts[(101, 1)] = first
-    scene.evidence(first, 4 * HOUR, tape=bad_tape())
+    scene.evidence(first, 4 * HOUR, journal_log=bad_tape())
     second = scene.world.add_run(101, NOW - HOUR, run_attempt=2)
     scene.evidence(second, HOUR)
     assert told(scene.ask()) == (0, ["require-accepted"])
@@ -777,7 +777,7 @@ def test_an_old_run_started_again_is_newer_than_a_younger_number(scene: Scene) -
     """By the time an attempt began, not by the run's number."""
     scene.world.attempts[(99, 1)] = gh.run_row(99, NOW - 9 * HOUR)
     again = scene.world.add_run(99, NOW - HOUR, run_attempt=2)
-    scene.evidence(again, HOUR, tape=bad_tape())
+    scene.evidence(again, HOUR, journal_log=bad_tape())
     scene.probe(100, 3 * HOUR)
     assert told(scene.ask()) == (4, ["require-quarantine"])
 
@@ -788,13 +788,13 @@ def test_each_profile_needs_its_own(scene: Scene) -> None:
     answer = scene.ask()
     assert (answer.exit_code, codes(answer), len(answer.commands)) == (3, ["require-no-run"], 2)
     rules = {"profile": "synthetic", "push_set": "closure", "installable": ""}
-    synthetic = tapes.healthy().with_policy(**rules, min_fresh=1, min_paths=1)
-    scene.probe(101, 2 * HOUR, tape=synthetic, artifact={"name": "publication-evidence-synthetic-101-1"})
+    synthetic = runs.healthy().with_policy(**rules, min_fresh=1, min_paths=1)
+    scene.probe(101, 2 * HOUR, journal_log=synthetic, artifact={"name": "publication-evidence-synthetic-101-1"})
     assert told(scene.ask()) == (0, ["require-accepted"])
     scene.probe(
         102,
         HOUR,
-        tape=bad_tape().with_policy(**rules),
+        journal_log=bad_tape().with_policy(**rules),
         artifact={"name": "publication-evidence-synthetic-102-1"},
     )
     assert scene.ask().exit_code == 4
@@ -808,7 +808,7 @@ def test_an_expired_artifact_blocks(scene: Scene) -> None:
 
 def test_unsealed_evidence_blocks(scene: Scene) -> None:
     run = scene.world.add_run(101, NOW - HOUR)
-    folder = gh.evidence_folder(scene.tmp / "u", gh.of_run(tapes.healthy(), run), NOW - HOUR)
+    folder = gh.evidence_folder(scene.tmp / "u", gh.of_run(runs.healthy(), run), NOW - HOUR)
     for name in ("evidence.json", "report.html", "summary.md"):
         (folder / name).unlink()
     scene.world.add_artifact(run, gh.zipped(folder))
@@ -908,9 +908,9 @@ def test_answers_about_something_else_block(scene: Scene) -> None:
     scene.world.attempts[(101, 1)] = gh.run_row(102, NOW - 4 * HOUR)
     answer = scene.ask()
     assert told(answer) == (3, ["require-api-unreadable"])
-    assert "102.1 for 101.1" in answer.reasons[0].told
+    assert "102.1 for 101.1" in answer.reasons[0].detail
     scene.world.broken = lambda path: Response("", 404) if "/git/blobs/" in path else None
-    assert "has no blob" in scene.ask().reasons[0].told
+    assert "has no blob" in scene.ask().reasons[0].detail
 
 
 def test_all_answers_together_have_one_deadline(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -919,7 +919,7 @@ def test_all_answers_together_have_one_deadline(scene: Scene, monkeypatch: pytes
     monkeypatch.setattr(gh.Clock, "monotonic", lambda _self: float(next(ticks)))
     answer = scene.ask()
     assert told(answer) == (3, ["require-api-unreadable"])
-    assert "300 s in all" in answer.reasons[0].told or "deadline" in answer.reasons[0].told
+    assert "300 s in all" in answer.reasons[0].detail or "deadline" in answer.reasons[0].detail
 
 
 def test_an_answer_beyond_its_cap_is_not_read(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -981,11 +981,11 @@ def test_a_held_quarantine_blocks_a_fresh_pass(scene: Scene) -> None:
     scene.probe(100)
     answer = scene.ask()
     assert told(answer) == (4, ["require-quarantine-held"])
-    assert "1 of 2" in answer.reasons[0].told
+    assert "1 of 2" in answer.reasons[0].detail
     with_repair(scene)
     scene.probe(99, 30 * HOUR)
     assert told(scene.ask()) == (0, ["require-accepted"])
-    scene.probe(98, 20 * HOUR, tape=bad_tape())
+    scene.probe(98, 20 * HOUR, journal_log=bad_tape())
     assert told(scene.ask()) == (4, ["require-quarantine-held"])
 
 
@@ -1003,7 +1003,7 @@ def test_break_glass_sets_the_hold_aside_aloud_and_nothing_else(scene: Scene) ->
     assert (told(answer), answer.under_break_glass) == ((0, ["require-break-glass"]), True)
     assert "BREAK GLASS" in answer.headline
     assert "no pass" in answer.headline
-    scene.probe(101, HOUR, tape=bad_tape())
+    scene.probe(101, HOUR, journal_log=bad_tape())
     assert told(scene.ask()) == (4, ["require-quarantine"])
     scene.toml = scene.toml.replace("2026-11-25", "2026-11-23")
     assert codes(scene.ask()) == ["require-quarantine", "require-quarantine-held"]
@@ -1023,7 +1023,7 @@ def test_a_failing_first_attempt_counts_in_the_history(scene: Scene) -> None:
     scene.evidence(scene.world.attempts[(100, 1)], 4 * HOUR)
     assert told(scene.ask()) == (0, ["require-accepted"])
     scene.world.artifacts[100].pop()
-    scene.evidence(scene.world.attempts[(100, 1)], 4 * HOUR, tape=bad_tape())
+    scene.evidence(scene.world.attempts[(100, 1)], 4 * HOUR, journal_log=bad_tape())
     assert told(scene.ask()) == (4, ["require-quarantine-held"])
 
 
@@ -1092,7 +1092,7 @@ def test_answers_of_people_and_machines_say_the_same(scene: Scene) -> None:
     scene.probe(100)
     taken = outcome_of(scene.ask())
     assert (taken.exit_code, taken.data["verdict"]["outcome"]) == (0, "pass")
-    scene.probe(101, HOUR, tape=bad_tape())
+    scene.probe(101, HOUR, journal_log=bad_tape())
     blocked = outcome_of(scene.ask())
     assert blocked.data["verdict"] == {"word": "quarantine", "outcome": "fail", "exit_code": 4, "blocks": True}
     assert "require-quarantine" in blocked.text
@@ -1107,7 +1107,7 @@ def lost_small(scene: Scene, number: int, ago: timedelta, **row: Any) -> dict[st
     """A run of small-check, which the change does not ask for, that saw the failure class in the same cache."""
     small = bad_tape().with_policy(profile="small-check")
     name = f"publication-evidence-small-check-{number}-1"
-    return scene.probe(number, ago, tape=small, row={"conclusion": "failure", **row}, artifact={"name": name})
+    return scene.probe(number, ago, journal_log=small, row={"conclusion": "failure", **row}, artifact={"name": name})
 
 
 @pytest.mark.row("TRU-07")
@@ -1126,7 +1126,7 @@ def test_a_quarantine_of_another_cache_does_not_block(scene: Scene) -> None:
     scene.probe(100, 3 * HOUR)
     run = scene.world.add_run(101, NOW - HOUR, conclusion="failure")
     other = bad_tape().with_policy(profile="small-check", attic_cache="other")
-    scene.evidence(run, HOUR, tape=other, artifact={"name": "publication-evidence-small-check-101-1"})
+    scene.evidence(run, HOUR, journal_log=other, artifact={"name": "publication-evidence-small-check-101-1"})
     assert told(scene.ask()) == (0, ["require-accepted"])
 
 
@@ -1152,7 +1152,7 @@ def test_a_pass_whose_run_was_touched_later_is_as_old_as_its_evidence(scene: Sce
 def test_two_profiles_of_one_run_are_judged_together(scene: Scene) -> None:
     run = scene.probe(100, 3 * HOUR)
     small = bad_tape().with_policy(profile="small-check")
-    scene.evidence(run, 3 * HOUR, tape=small, artifact={"name": "publication-evidence-small-check-100-1"})
+    scene.evidence(run, 3 * HOUR, journal_log=small, artifact={"name": "publication-evidence-small-check-100-1"})
     assert told(scene.ask()) == (4, ["require-quarantine"])
 
 
@@ -1197,7 +1197,7 @@ def test_a_backdated_loss_is_not_before_the_incident(scene: Scene) -> None:
     scene.probe(101, HOUR)
     assert told(scene.ask()) == (0, ["require-accepted"])
     run = scene.world.add_run(100, NOW - 9 * HOUR, conclusion="failure")
-    scene.evidence(run, timedelta(days=9), tape=bad_tape())
+    scene.evidence(run, timedelta(days=9), journal_log=bad_tape())
     assert told(scene.ask()) == (4, ["require-quarantine-held"])
 
 
@@ -1209,8 +1209,10 @@ def test_a_statement_speaks_of_the_time_at_which_it_was_written(scene: Scene) ->
     text = scene.world.files[(gh.HEAD, "statements/a.json")]
     scene.world.files[(gh.HEAD, "statements/a.json")] = text.replace(b"2026-11-20T00", b"2026-11-22T18")
     scene.world.changes["statements/a.json"] = "2026-11-22T18:30:00Z"
-    lost = bad_tape().change(say.WorkloadSeen, lambda row: replace(row, identity="9:9") if row.role == "store" else row)
-    scene.probe(98, 45 * HOUR, tape=lost, row={"conclusion": "failure"})
+    lost = bad_tape().change(
+        records.WorkloadSeen, lambda row: replace(row, identity="9:9") if row.role == "store" else row
+    )
+    scene.probe(98, 45 * HOUR, journal_log=lost, row={"conclusion": "failure"})
     scene.probe(99, 30 * HOUR)
     scene.probe(101, HOUR)
     assert told(scene.ask()) == (0, ["require-accepted"])

@@ -13,7 +13,7 @@ from gate.model.bodies import Body, Read, References
 from gate.model.document import Facts, Finding
 from gate.model.machine import NixRead
 
-_WORDS = {"lost": "are nowhere", "elsewhere": "only another source may have", "unread": "could not be told"}
+_WORDS = {"lost": "are nowhere", "elsewhere": "only another source may have", "unread": "could not be determined"}
 
 
 def check_closure(facts: Facts) -> Iterator[Finding]:

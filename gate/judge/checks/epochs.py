@@ -37,7 +37,9 @@ def _code(role: str, pre: Sequence[Workload], post: Sequence[Workload]) -> str:
     if not pre or not post or any(row.truth is Truth.UNKNOWN for row in (*pre, *post)):
         return "epoch-unobservable"
     before, after = _running(pre), _running(post)
-    if not before or not all((*before.values(), *after.values())):  # one that can't be told from the next is unknown
+    if not before or not all(
+        (*before.values(), *after.values())
+    ):  # one that can't be determined from the next is unknown
         return "epoch-unobservable"
     if before == after:
         return "epoch-same"

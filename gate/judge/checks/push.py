@@ -185,13 +185,13 @@ def _told(seen: Uploads, *, pushed: bool) -> tuple[str, str]:
     if seen.truth is not Truth.PRESENT:
         return "upload-unlisted", f"open uploads could not be listed: {seen.note}"
     more = ", and the store has more than were looked at" if seen.more else ""
-    if seen.left and pushed:
-        first = seen.left[0]
+    if seen.left_open and pushed:
+        first = seen.left_open[0]
         return "upload-left-open", (
-            f"{len(seen.left)} multipart uploads that began in this run are open after it, the first of {first.key} "
+            f"{len(seen.left_open)} multipart uploads of this run are still open after it, the first of {first.key} "
             f"since {first.initiated}{more}"
         )
-    count = len(seen.left) + seen.others
+    count = len(seen.left_open) + seen.others
     if count:
         age = f", the oldest for {seen.oldest_seconds / _HOUR:.1f} hours" if seen.others else ""
         return "upload-older", f"{count} multipart uploads are open that are not of this run{age}{more}"

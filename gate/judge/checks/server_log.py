@@ -89,7 +89,7 @@ def _replicas(facts: Facts) -> Iterator[Finding]:
 
 
 def _of_replica(row: ReplicaLog) -> str:
-    way = {"address": "by its address", "proxy": "through the API server", None: "by no way"}[row.way]
+    way = {"address": "by its address", "proxy": "through the API server", None: "by no way"}[row.route]
     asked = f"answered its canary {way}" if row.answered else "sent no canary" if not row.note else row.note
     return f"{asked}; in its own log: {row.logged.value}"
 

@@ -68,10 +68,10 @@ def _order(facts: Facts, part: PartFacts) -> tuple[str, str]:
     wrong += [name for name in sorted(given) if name not in GIVEN[part.part]]
     if wrong or len(given) != len(part.previous):
         return "part-reordered", f"it was not given the very part {', '.join(wrong) or 'that it names twice'}"
-    if part.strays:
-        return "part-overreach", "; ".join(part.strays)
-    if part.told != part.digest:
-        return "part-unbound", f"its job handed on {part.told or 'no digest'}, its digest is {part.digest}"
+    if part.disallowed_records:
+        return "part-overreach", "; ".join(part.disallowed_records)
+    if part.job_digest != part.digest:
+        return "part-unbound", f"its job handed on {part.job_digest or 'no digest'}, its digest is {part.digest}"
     if not part.complete:
         return "part-incomplete", f"its journal has {part.records} records, and no last one"
     doubts = list(_clock(facts, part))

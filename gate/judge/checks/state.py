@@ -41,12 +41,12 @@ def _compare(pre: State | None, post: State | None, *, read: bool) -> tuple[str,
     if pre.truth is Truth.ABSENT:
         return "state-absent", None, told
     if read:
-        doubt = _doubt(pre.told or _NOTHING, post.told or _NOTHING)
+        doubt = _doubt(pre.contents or _NOTHING, post.contents or _NOTHING)
         if doubt is not None:
             return doubt, Status.INCONCLUSIVE, told
     if pre.etag is None or post.etag is None:
-        return "state-unobservable", None, f"without an ETag it can't be told from another: {told}"
-    moved = read and _moved(pre.told or _NOTHING, post.told or _NOTHING)
+        return "state-unobservable", None, f"without an ETag it can't be determined from another: {told}"
+    moved = read and _moved(pre.contents or _NOTHING, post.contents or _NOTHING)
     if not moved and _marks(pre) != _marks(post):
         return "state-changed", None, told
     locks = (pre.locked, post.locked)
@@ -63,7 +63,7 @@ def _unlocked(locks: tuple[Truth, Truth], *, moved: bool) -> str:
 
 def _failure(pre: State, post: State) -> str | None:
     """What is positively wrong, whatever else could not be read."""
-    before, after = pre.told or _NOTHING, post.told or _NOTHING
+    before, after = pre.contents or _NOTHING, post.contents or _NOTHING
     if None not in (before.lineage, after.lineage) and before.lineage != after.lineage:
         return "state-lineage-changed"
     was_there = pre.truth is Truth.PRESENT or before.content == _STATE
@@ -93,13 +93,13 @@ def _moved(before: StateTold, after: StateTold) -> bool:
 
 def _marks(state: State) -> tuple[object, ...]:
     """All that must be the same for the object to be unchanged."""
-    return (state.etag, state.size, state.version_id, state.told)
+    return (state.etag, state.size, state.version_id, state.contents)
 
 
 def _told(state: State) -> str:
     etag = [] if state.etag is None else [f"ETag {state.etag}"]
     size = [] if state.size is None else [f"{state.size} bytes"]
-    parts = [state.truth.value, *etag, *size, f"lock {state.locked.value}", *_content(state.told)]
+    parts = [state.truth.value, *etag, *size, f"lock {state.locked.value}", *_content(state.contents)]
     return ", ".join(parts) + (f" ({state.note})" if state.note else "")
 
 

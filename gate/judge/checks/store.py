@@ -29,13 +29,15 @@ def canary_is_due(facts: Facts) -> bool:
 
 
 def _identity(store: Store) -> Finding:
-    wrong = [f"{said.name}: {said.changed} ({', '.join(said.values)})" for said in store.said if said.changed]
+    wrong = [
+        f"{said.name}: {said.changed} ({', '.join(said.values)})" for said in store.self_descriptions if said.changed
+    ]
     if wrong:
-        return finding("store-identity-differs", IDENTITY, "; ".join(wrong), evidence=("/store/said",))
-    names = ", ".join(said.name for said in store.said) or "nothing"
+        return finding("store-identity-differs", IDENTITY, "; ".join(wrong), evidence=("/store/self_descriptions",))
+    names = ", ".join(said.name for said in store.self_descriptions) or "nothing"
     peers = f"; its name led to {', '.join(store.peers)}" if store.peers else ""
     told = f"over {store.samples} samples the endpoint said the same of itself ({names}){peers}"
-    return finding("store-identity-same", IDENTITY, told, evidence=("/store/said",))
+    return finding("store-identity-same", IDENTITY, told, evidence=("/store/self_descriptions",))
 
 
 def _canary(canary: StoredCanary | None) -> Finding:
@@ -119,7 +121,7 @@ def check_drives(facts: Facts) -> Iterator[Finding]:
     for phase, seen in ((Phase.PRE, facts.pre), (Phase.DURING, facts.during), (Phase.POST, facts.post)):
         for number, drive in enumerate(seen.drives):
             where = pointer(phase.value, "drives", number)
-            told = f"{drive.told} (in {drive.samples} of the samples)"
+            told = f"{drive.error} (in {drive.samples} of the samples)"
             yield finding(_CODES[drive.what], drive.place, told, phase=phase, evidence=(where,))
 
 

@@ -6,9 +6,9 @@ Apart from the registry of findings: these are about which evidence may be belie
 from dataclasses import dataclass
 from typing import Final
 
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 
-_R, _I, _Q, _P = Word.REFUSED, Word.INCONCLUSIVE, Word.QUARANTINE, Word.PASS
+_R, _I, _Q, _P = VerdictWord.REFUSED, VerdictWord.INCONCLUSIVE, VerdictWord.QUARANTINE, VerdictWord.PASS
 _DISPATCH: Final = "dispatch the trusted workflow from the default branch"
 _WHO: Final = "find out who made it; nothing of it was believed"
 
@@ -18,12 +18,12 @@ class DecisionCode:
     """A code with its word, why it has it, and the next step for a person."""
 
     code: str
-    word: Word
+    word: VerdictWord
     why: str
     remedy: str
 
 
-def _row(code: str, word: Word, why: str, remedy: str = "none needed") -> DecisionCode:
+def _row(code: str, word: VerdictWord, why: str, remedy: str = "none needed") -> DecisionCode:
     return DecisionCode(code=code, word=word, why=why, remedy=remedy)
 
 
@@ -93,7 +93,7 @@ DECISION_CODES: Final = (
         "dispatch again with the default branch's gate.toml",
     ),
     _row("require-policy-weaker", _R, "the evidence was judged by weaker bounds than the base branch's", _DISPATCH),
-    _row("require-inconclusive", _I, "the newest attempt could not tell", "mend what its evidence names"),
+    _row("require-inconclusive", _I, "the newest attempt could not tell", "fix what its evidence names"),
     _row(
         "require-quarantine",
         _Q,

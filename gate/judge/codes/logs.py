@@ -102,7 +102,7 @@ WITNESS: tuple[Code, ...] = (
     code(
         "disk-unobservable",
         (INCONCLUSIVE,),
-        "the disk use of a place could not be told: a full disk is not ruled out",
+        "the disk use of a place could not be determined: a full disk is not ruled out",
         LOOK,
     ),
     code("incident-seen", (PASS,), "events, or what a container logged before its restart, were kept; a note"),

@@ -10,7 +10,7 @@ PASS, FAIL, INCONCLUSIVE, NOT_APPLICABLE = Status.PASS, Status.FAIL, Status.INCO
 
 CAPTURE_FIRST: Final = "keep broad trusted writes off; run `publication-gate capture` before anybody restarts the store"
 REREAD: Final = "keep trusted writes off and don't push again: Attic deduplicates what it wrongly believes to have"
-LOOK: Final = "mend the source that could not be read, then run the probe again"
+LOOK: Final = "fix the source that could not be read, then run the probe again"
 STALLED: Final = (
     "look at the drive's latency, at the kernel's log and at the store's (`health is faulty`, `operation timed out`); "
     "then run the probe again"

@@ -44,7 +44,7 @@ PUBLICATION: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "the cache sends its readers (`substituter_endpoint`) to another place than the one that the run read at: what "
         "builders get there was not seen",
-        "set attic-server to that endpoint without the cache's name, or mend `substituter-endpoint` and `api-endpoint` "
+        "set attic-server to that endpoint without the cache's name, or fix `substituter-endpoint` and `api-endpoint` "
         "in Attic's server.toml; where both places are in use, run one probe at each",
     ),
     code("cache-key-trusted", (PASS,), "the cache's key is among this machine's `trusted-public-keys`"),
@@ -84,7 +84,7 @@ PUBLICATION: tuple[Code, ...] = (
         "build-failed",
         (INCONCLUSIVE,),
         "the build failed: somebody else's work, no word on the cache",
-        "mend the build, then run the probe",
+        "fix the build, then run the probe",
         neutral=True,
     ),
     code(
@@ -180,7 +180,7 @@ PUBLICATION: tuple[Code, ...] = (
         "push-path-refused",
         (INCONCLUSIVE,),
         "the path was refused for a reason that is not storage (a proxy, a limit, access)",
-        "mend what the error names, then run the probe again",
+        "fix what the error names, then run the probe again",
     ),
     code(
         "push-path-contradicted",
@@ -270,8 +270,8 @@ PUBLICATION: tuple[Code, ...] = (
     _body(
         "body-non-reproducible",
         "the cache had this path before, and has another NAR of it, whole and signed by its own key: two builds of one "
-        "derivation differ, which is no loss; which of them is right can't be told, and users get the other one",
-        "run `nix build --rebuild` on it: if that differs too, mend the derivation or leave it out of the profile; if "
+        "derivation differ, which is no loss; which of them is right can't be determined, and users get the other one",
+        "run `nix build --rebuild` on it: if that differs too, fix the derivation or leave it out of the profile; if "
         "it does not, treat the cache's path as foreign, and find who pushed it",
     ),
     _body(
@@ -369,6 +369,6 @@ PUBLICATION: tuple[Code, ...] = (
         "a published path refers to one that is not shown to be served: only another source may have it, or the cache "
         "gave no answer to be relied on",
         "name that source's key in the cache's upstreams and in upstream-keys of gate.toml, or publish with push-set = "
-        '"build-closure"; where the cache did not answer, mend that and run the probe again',
+        '"build-closure"; where the cache did not answer, fix that and run the probe again',
     ),
 )

@@ -93,7 +93,7 @@ RUN: tuple[Code, ...] = (
         "run-trouble",
         (INCONCLUSIVE,),
         "a step could not be finished",
-        "read the sentence, mend its cause, run the probe again",
+        "read the sentence, fix its cause, run the probe again",
     ),
     code(
         "run-publish-skipped",

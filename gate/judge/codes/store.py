@@ -281,6 +281,6 @@ STORE: tuple[Code, ...] = (
         "replicas of the cache came, or went, as by scaling; those that stayed are the same, and all have one image "
         "and one owner",
     ),
-    code("epoch-unobservable", (INCONCLUSIVE,), "the server's identity could not be told", LOOK),
+    code("epoch-unobservable", (INCONCLUSIVE,), "the server's identity could not be determined", LOOK),
     code("epoch-not-here", (NOT_APPLICABLE,), "gate.toml says that this workload can't be observed here"),
 )

@@ -403,7 +403,7 @@ class Options:
     skip_upstream: bool = True
 
 
-def say(line: str) -> None:
+def records(line: str) -> None:
     """Write one line to standard error, where all of the client's output goes."""
     with _output:
         sys.stderr.write(line + "\n")
@@ -413,16 +413,16 @@ def say(line: str) -> None:
 def push(target: Target, paths: Sequence[str], options: Options) -> None:
     """Push paths named on the command line."""
     if not paths:
-        say("🤷 Nothing specified.")
+        records("🤷 Nothing specified.")
         if not sys.stdin.isatty():
-            say("Hint: Pass --stdin to read the list of store paths from standard input.")
+            records("Hint: Pass --stdin to read the list of store paths from standard input.")
         return
     planned = plan(target, [follow(path) for path in paths], options)
     counts = f"({planned.already_cached} already cached, {planned.upstream} in upstream)"
     if not planned.missing:
-        say(f"✅ All done! {counts}" if planned.all_paths else "🤷 Nothing selected.")
+        records(f"✅ All done! {counts}" if planned.all_paths else "🤷 Nothing selected.")
         return
-    say(f'⚙️ Pushing {len(planned.missing)} paths to "{target.cache}" on "{target.server}" {counts}...')
+    records(f'⚙️ Pushing {len(planned.missing)} paths to "{target.cache}" on "{target.server}" {counts}...')
     _upload_all(target, planned.missing, options.jobs)
 
 
@@ -476,9 +476,9 @@ def _upload(target: Target, info: PathInfo) -> ClientError | None:
     try:
         result = target.api.upload(_nar_info(target.cache, info), dump(info.path))
     except ClientError as error:
-        say(f"❌ {info.name}: {error}")
+        records(f"❌ {info.name}: {error}")
         return error
-    say(f"✅ {info.name} ({_outcome(result or {}, info.nar_size, time.monotonic() - started)})")
+    records(f"✅ {info.name} ({_outcome(result or {}, info.nar_size, time.monotonic() - started)})")
     return None
 
 
@@ -518,7 +518,7 @@ def main() -> int:
     try:
         arguments.run(arguments)
     except ClientError as error:
-        say(_report(error))
+        records(_report(error))
         return 1
     return 0
 
@@ -551,7 +551,7 @@ def run_cache_create(arguments: argparse.Namespace) -> None:
         "upstream_cache_key_names": arguments.upstream_cache_key_names or ["cache.nixos.org-1"],
     }
     ApiClient(server.endpoint, server.read_token()).create_cache(cache, settings)
-    say(f'✨ Created cache "{cache}" on "{name}"')
+    records(f'✨ Created cache "{cache}" on "{name}"')
 
 
 def run_login(arguments: argparse.Namespace) -> None:
@@ -559,7 +559,7 @@ def run_login(arguments: argparse.Namespace) -> None:
     path = config_path()
     config = load(path)
     known = config.servers.get(arguments.name)
-    say(f'✍️ {"Configuring" if known is None else "Overwriting"} server "{arguments.name}"')
+    records(f'✍️ {"Configuring" if known is None else "Overwriting"} server "{arguments.name}"')
     token = arguments.token or os.environ.get("ATTIC_LOGIN_TOKEN")
     if token is None and known is not None:
         entry = ServerEntry(arguments.endpoint, known.token, known.token_file)

@@ -10,7 +10,7 @@ from gate.errors import RefusedError
 from gate.github.context import read_mode, read_parts
 from gate.github.step_state import say_begun, what_was_told
 from gate.journal_log import PART
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from tests.helpers.parts import ORDER, healthy
 from tests.unit.cli.test_split import TOML
 
@@ -175,7 +175,7 @@ def test_inputs_that_do_not_fit_are_refused(
     assert action_run() == 0
     said = what_was_told(work)
     assert said is not None
-    assert (said.word, told in said.error) == (Word.REFUSED, True)
+    assert (said.word, told in said.error) == (VerdictWord.REFUSED, True)
     assert not (work / "evidence").exists()
 
 

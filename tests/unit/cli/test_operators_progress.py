@@ -5,7 +5,7 @@ import io
 import pytest
 
 from gate.cli import terminal
-from gate.cli.operators import Site, take_samples
+from gate.cli.operators import StoreTarget, take_samples
 from gate.cli.terminal import Lines
 from gate.clock import SystemClock
 from gate.model.basics import Secret
@@ -27,6 +27,6 @@ def test_the_heartbeat_names_the_sample_that_is_waited_for(monkeypatch: pytest.M
     values |= {"addressing": "path", "s3_session_token": None}
     keys = {"s3_region": "r", "s3_access_key_id": Secret("keykeykey"), "s3_secret_access_key": Secret("secretsecret")}
     with store(Script({})) as (server, _door), Lines(stream, SystemClock()) as lines:
-        site = Site(values={**values, **keys, "s3_endpoint": server.url}, cache_endpoint="")
+        site = StoreTarget(values={**values, **keys, "s3_endpoint": server.url}, cache_endpoint="")
         take_samples(site, ("b",), clock=SystemClock(), cancel=CancelToken(), progress=lines)
     assert "sample 1 of 2: still at it\n" in stream.getvalue()

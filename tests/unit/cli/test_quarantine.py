@@ -11,10 +11,10 @@ import stamina
 from pytest_httpserver import HTTPServer
 
 from gate.cli.main import main
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Kind, Phase
 from tests.helpers import github_world as gh
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.helpers.github_world import World
 
 NOW = datetime.now(tz=UTC)
@@ -22,13 +22,13 @@ TOML = '[cache]\nattic-server="http://127.0.0.1:8"\nattic-cache="main"\n[quarant
 DAY = timedelta(days=1)
 
 
-def bad(run: tapes.Run) -> tapes.Run:
-    return run.change(say.BucketSampled, lambda row: tapes.lost(row) if row.phase is Phase.POST else row)
+def bad(run: runs.Run) -> runs.Run:
+    return run.change(records.BucketSampled, lambda row: runs.lost(row) if row.phase is Phase.POST else row)
 
 
-def run_folder(tmp_path: Path, name: str, ago: timedelta, tape: tapes.Run | None = None) -> Path:
-    made = (tape or tapes.healthy()).change(
-        say.RunStarted,
+def run_folder(tmp_path: Path, name: str, ago: timedelta, journal_log: runs.Run | None = None) -> Path:
+    made = (journal_log or runs.healthy()).change(
+        records.RunStarted,
         lambda row: replace(row, run=replace(row.run, run_id=name)),
     )
     return gh.evidence_folder(tmp_path / name, made, NOW - ago)
@@ -49,8 +49,8 @@ def status(*argv: str, into: Path) -> tuple[int, dict[str, object]]:
 
 def test_a_release_takes_passes_days_and_a_statement(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tmp = config.parent
-    lost = bad(tapes.healthy()).change(
-        say.WorkloadSeen, lambda row: replace(row, identity="9:9") if row.role == "store" else row
+    lost = bad(runs.healthy()).change(
+        records.WorkloadSeen, lambda row: replace(row, identity="9:9") if row.role == "store" else row
     )
     folders = [
         str(run_folder(tmp, "loss", 3 * DAY, lost)),
@@ -71,13 +71,13 @@ def test_a_release_takes_passes_days_and_a_statement(config: Path, capsys: pytes
     assert (code, said["held"]) == (0, False)
     config.write_text(TOML + 'statements=["statement.json"]\n')
     assert status(*folders, into=tmp / "s.json")[0] == 0
-    newer = str(run_folder(tmp, "three", 0.1 * DAY, bad(tapes.healthy())))
+    newer = str(run_folder(tmp, "three", 0.1 * DAY, bad(runs.healthy())))
     assert status(*folders, newer, into=tmp / "s.json")[0] == 4
 
 
 def test_a_lab_pass_and_a_forged_folder_are_no_history(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tmp = config.parent
-    lab = run_folder(tmp, "lab", DAY, tapes.healthy().with_policy(kind=Kind.LAB))
+    lab = run_folder(tmp, "lab", DAY, runs.healthy().with_policy(kind=Kind.LAB))
     code, said = status(str(lab), into=tmp / "s.json")
     assert (code, said["left_out"]) == (4, ["lab: lab evidence never counts"])
     capsys.readouterr()
@@ -121,22 +121,22 @@ def test_what_can_not_be_meant_is_refused(config: Path, argv: list[str]) -> None
 
 
 def test_suspects_are_one_a_line(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    worse = run_folder(config.parent, "bad", DAY, bad(tapes.healthy()))
+    worse = run_folder(config.parent, "bad", DAY, bad(runs.healthy()))
     good = run_folder(config.parent, "good", 3 * DAY)
     assert main(["suspects", str(worse), str(good)]) == 0
     lines = capsys.readouterr().out.split("\n")
-    assert lines == [*sorted(row.store_path for row in tapes.SOURCES), ""]
+    assert lines == [*sorted(row.store_path for row in runs.SOURCES), ""]
     assert main(["suspects", str(good)]) == 0
     assert capsys.readouterr().out == ""
     assert main(["suspects", str(good), "--since", (NOW - 4 * DAY).isoformat()]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(tapes.SOURCES)
+    assert len(capsys.readouterr().out.splitlines()) == len(runs.SOURCES)
     assert main(["suspects", str(good), "--since", "yesterday"]) == 2
 
 
 def test_the_history_is_in_order_of_time(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tmp = config.parent
-    folders = [run_folder(tmp, "b", DAY), run_folder(tmp, "a", 2 * DAY, bad(tapes.healthy()))]
-    lab = run_folder(tmp, "c", 3 * DAY, tapes.healthy().with_policy(kind=Kind.LAB))
+    folders = [run_folder(tmp, "b", DAY), run_folder(tmp, "a", 2 * DAY, bad(runs.healthy()))]
+    lab = run_folder(tmp, "c", 3 * DAY, runs.healthy().with_policy(kind=Kind.LAB))
     assert main(["history", *map(str, folders), str(lab), "--json-into", str(tmp / "h.json")]) == 0
     assert [line.split()[1:5] for line in capsys.readouterr().out.splitlines()[1:]] == [
         ["c", "medium-check", "pass", "lab"],
@@ -157,7 +157,7 @@ def test_the_history_may_be_the_repositorys_own_artifacts(
     for number, ago in ((1, 2 * DAY), (2, 0.1 * DAY)):
         row = world.add_run(number, NOW - ago)
         folder = gh.evidence_folder(
-            config.parent / f"run-{number}", gh.of_run(tapes.healthy(), row), NOW - ago + timedelta(minutes=1)
+            config.parent / f"run-{number}", gh.of_run(runs.healthy(), row), NOW - ago + timedelta(minutes=1)
         )
         world.add_artifact(row, gh.zipped(folder))
     with stamina.set_testing(True, attempts=1):

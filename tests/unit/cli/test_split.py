@@ -8,8 +8,8 @@ import pytest
 
 from gate.cli.main import main
 from gate.journal_log import PART
-from gate.model import records as say
-from tests.helpers import parts, tapes
+from gate.model import records
+from tests.helpers import parts, runs
 from tests.helpers.parts import ORDER, Folders, healthy
 
 TOML = """
@@ -75,7 +75,7 @@ def test_judge_without_digests_is_inconclusive_and_an_empty_one_is_none(tmp_path
 
 
 def test_judge_refuses_a_tampered_part_and_leaves_what_the_others_saw(tmp_path: Path) -> None:
-    folders = healthy().change("post", say.BucketSampled, tapes.lost).write(tmp_path / "parts")
+    folders = healthy().change("post", records.BucketSampled, runs.lost).write(tmp_path / "parts")
     (tmp_path / "parts" / "publish" / "build.log").write_bytes(b"x")
     code, said = judge(folders)
     assert code == 2
@@ -187,11 +187,11 @@ def test_a_part_says_that_it_was_stopped_cancelled_or_skipped(tmp_path: Path) ->
     from gate.cli.probe import part_outcome
     from gate.probe.split_folders import verify_part
 
-    extras: list[tuple[say.Record, int]] = [
-        (say.RunStopped(code="push-set-out-of-bounds", reason="over its cap"), 3),
-        (say.Cancelled(reason="a signal"), 3),
-        (say.StageMark(name="publish", state="skipped", note="pre is not clean"), 3),
-        (say.Trouble(stage="x", message="y"), 0),
+    extras: list[tuple[records.Record, int]] = [
+        (records.RunStopped(code="push-set-out-of-bounds", reason="over its cap"), 3),
+        (records.Cancelled(reason="a signal"), 3),
+        (records.StageMark(name="publish", state="skipped", note="pre is not clean"), 3),
+        (records.Trouble(stage="x", message="y"), 0),
     ]
     for number, (record, code) in enumerate(extras):
         folders = healthy().with_record("publish", record).write(tmp_path / str(number))

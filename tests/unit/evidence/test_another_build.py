@@ -9,41 +9,46 @@ from typing import Any
 import pytest
 
 from gate.evidence.bodies import Expected, fold_body
-from gate.model import records as say
-from gate.model.basics import Claim, Label, Word
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, answer, healthy
+from gate.model import records
+from gate.model.basics import Claim, Label, VerdictWord
+from tests.helpers import runs
+from tests.helpers.runs import Run, answer, healthy
 
 
-def told(*paths: say.PathFacts) -> say.HttpAnswer:
+def told(*paths: records.PathFacts) -> records.HttpAnswer:
     """The cache's answer when it lacks these paths."""
     return answer(body=json.dumps({"missing_paths": [path.store_path[11:43] for path in paths]}))
 
 
-TARGET = tapes.SOURCES[0]
+TARGET = runs.SOURCES[0]
 OTHER = replace(TARGET, nar_hash="sha256:" + "0" * 52, nar_size=3 * TARGET.nar_size)
 CACHED = '⚙️ Pushing 10 paths to "main" on "gate" (1 already cached, 0 in upstream)...\n'
-NAMES = [path.store_path.removeprefix("/nix/store/") for path in tapes.SOURCES]
+NAMES = [path.store_path.removeprefix("/nix/store/") for path in runs.SOURCES]
 DONE = "".join(f"✅ {name} (8.31 KiB/s)\n" for name in NAMES[1:])
 
 
-def rebuilt(log_text: str = CACHED + DONE, *, lacked: int = 10, facts: say.PathFacts = TARGET, **read: Any) -> Run:
+def rebuilt(log_text: str = CACHED + DONE, *, lacked: int = 10, facts: records.PathFacts = TARGET, **read: Any) -> Run:
     """The healthy run whose profile has a path of which the cache has another NAR, whole and in accord with itself.
 
     ``lacked`` is how many of the profile's paths the cache says it lacks, the others first.
     """
 
-    def asked(record: say.MissingAsked) -> say.MissingAsked:
-        return replace(record, answer=told(*tapes.SOURCES[::-1][:lacked])) if record.label is Label.PROFILE else record
+    def asked(record: records.MissingAsked) -> records.MissingAsked:
+        return replace(record, answer=told(*runs.SOURCES[::-1][:lacked])) if record.label is Label.PROFILE else record
 
-    def change(record: say.BodyRead) -> say.BodyRead:
-        wanted = {"narinfo": answer(body=tapes.narinfo(OTHER)), "nar": tapes.good_nar(OTHER), **read}
+    def change(record: records.BodyRead) -> records.BodyRead:
+        wanted = {"narinfo": answer(body=runs.narinfo(OTHER)), "nar": runs.good_nar(OTHER), **read}
         return replace(record, **wanted) if record.store_path == TARGET.store_path else record
 
-    def known(record: say.PushSetKnown) -> say.PushSetKnown:
+    def known(record: records.PushSetKnown) -> records.PushSetKnown:
         return replace(record, paths=tuple(facts if path == TARGET else path for path in record.paths))
 
-    run = healthy().change(say.MissingAsked, asked).change(say.BodyRead, change).change(say.PushSetKnown, known)
+    run = (
+        healthy()
+        .change(records.MissingAsked, asked)
+        .change(records.BodyRead, change)
+        .change(records.PushSetKnown, known)
+    )
     return run.with_file("push-profile.log", log_text.encode())
 
 
@@ -57,13 +62,13 @@ def test_another_build_that_was_in_the_cache_before_is_no_loss_and_no_pass() -> 
     assert "nix build --rebuild" in row.remedy
     assert run.rows() == {("body-non-reproducible", "inconclusive")}
     verdict = run.judged()[1]
-    assert (verdict.word, verdict.exit_code) == (Word.INCONCLUSIVE, 3)
+    assert (verdict.word, verdict.exit_code) == (VerdictWord.INCONCLUSIVE, 3)
 
 
-UPLOADED = tapes.push_log(tapes.SOURCES).decode()
+UPLOADED = runs.push_log(runs.SOURCES).decode()
 DEDUPLICATED = UPLOADED.replace(f"{NAMES[0]} (8.31 KiB/s)", f"{NAMES[0]} (deduplicated)")
-UNSIGNED = re.sub(r"Sig: .*\n", "", tapes.narinfo(OTHER))
-MISSIGNED = tapes.narinfo(OTHER).replace("Sig: main:", "Sig: other:")
+UNSIGNED = re.sub(r"Sig: .*\n", "", runs.narinfo(OTHER))
+MISSIGNED = runs.narinfo(OTHER).replace("Sig: main:", "Sig: other:")
 
 
 @pytest.mark.row("NIX-13")
@@ -73,16 +78,16 @@ MISSIGNED = tapes.narinfo(OTHER).replace("Sig: main:", "Sig: other:")
         pytest.param(lambda: rebuilt(UPLOADED, lacked=11), id="this run wrote it"),
         pytest.param(lambda: rebuilt(DEDUPLICATED, lacked=11), id="this run published it by what was there"),
         pytest.param(lambda: rebuilt(nar=None), id="its body was not read"),
-        pytest.param(lambda: rebuilt(nar=replace(tapes.good_nar(OTHER), sha256="1" * 52)), id="not its own hash"),
-        pytest.param(lambda: rebuilt(nar=tapes.good_nar(TARGET)), id="the body is ours, the narinfo is not"),
-        pytest.param(lambda: rebuilt(nar=replace(tapes.good_nar(OTHER), clean_end=False)), id="not to its end"),
-        pytest.param(lambda: rebuilt(nar=replace(tapes.good_nar(OTHER), well_formed=False)), id="no NAR"),
-        pytest.param(lambda: rebuilt(nar=replace(tapes.good_nar(OTHER), skipped_bytes=9)), id="hidden bytes"),
-        pytest.param(lambda: rebuilt(nar=replace(tapes.good_nar(OTHER), curl=18, error="cut")), id="misframed"),
+        pytest.param(lambda: rebuilt(nar=replace(runs.good_nar(OTHER), sha256="1" * 52)), id="not its own hash"),
+        pytest.param(lambda: rebuilt(nar=runs.good_nar(TARGET)), id="the body is ours, the narinfo is not"),
+        pytest.param(lambda: rebuilt(nar=replace(runs.good_nar(OTHER), clean_end=False)), id="not to its end"),
+        pytest.param(lambda: rebuilt(nar=replace(runs.good_nar(OTHER), well_formed=False)), id="no NAR"),
+        pytest.param(lambda: rebuilt(nar=replace(runs.good_nar(OTHER), skipped_bytes=9)), id="hidden bytes"),
+        pytest.param(lambda: rebuilt(nar=replace(runs.good_nar(OTHER), curl=18, error="cut")), id="misframed"),
         pytest.param(lambda: rebuilt(narinfo=answer(body=UNSIGNED)), id="unsigned"),
         pytest.param(lambda: rebuilt(narinfo=answer(body=MISSIGNED)), id="signed by another key"),
         pytest.param(
-            lambda: rebuilt(narinfo=answer(body=tapes.narinfo(OTHER).replace("URL: nar/", "URL: /nar/"))), id="its URL"
+            lambda: rebuilt(narinfo=answer(body=runs.narinfo(OTHER).replace("URL: nar/", "URL: /nar/"))), id="its URL"
         ),
         pytest.param(lambda: rebuilt(facts=replace(TARGET, content_addressed=True)), id="its content makes its name"),
         pytest.param(lambda: rebuilt(facts=replace(TARGET, ultimate=False)), id="not built on this machine"),
@@ -99,9 +104,9 @@ def test_every_other_narhash_is_a_foreign_body(run: Callable[[], Run]) -> None:
 def test_a_canary_or_a_twin_has_no_other_build() -> None:
     for label in Label:
         expected = Expected(
-            label=label, cache="main", facts=TARGET, claim=Claim.ALREADY_CACHED, public_key=tapes.PUBLIC_KEY
+            label=label, cache="main", facts=TARGET, claim=Claim.ALREADY_CACHED, public_key=runs.PUBLIC_KEY
         )
-        read = tapes.body_read(label, TARGET, narinfo=answer(body=tapes.narinfo(OTHER)), nar=tapes.good_nar(OTHER))
+        read = runs.body_read(label, TARGET, narinfo=answer(body=runs.narinfo(OTHER)), nar=runs.good_nar(OTHER))
         wanted = "body-non-reproducible" if label is Label.PROFILE else "body-foreign"
         assert fold_body(expected, [("", read)]).code == wanted
         assert fold_body(replace(expected, public_key=None), [("", read)]).code == "body-foreign"

@@ -8,13 +8,13 @@ import pytest
 from gate.errors import ForeignTextError
 from gate.evidence.codec import entry_line, read_entry, read_evidence
 from gate.evidence.journal_reader import read_chain
-from tests.helpers import tapes
+from tests.helpers import runs
 
 
 def lines(**changed: object) -> list[bytes]:
     """The healthy journal, chained, with the sixth line changed."""
     made, prev = [], "0" * 64
-    for entry in tapes.entries(tapes.healthy().records, chained=False):
+    for entry in runs.entries(runs.healthy().records, chained=False):
         row = json.loads(entry_line(entry)) | {"prev": prev} | (changed if entry.seq == 5 else {})
         made.append(json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n")
         prev = sha256(made[-1]).hexdigest()
@@ -22,8 +22,8 @@ def lines(**changed: object) -> list[bytes]:
 
 
 def test_a_whole_journal_is_read_to_its_end() -> None:
-    tape = read_chain(lines())
-    assert (len(tape.entries), tape.torn) == (len(tapes.healthy().records), False)
+    journal_log = read_chain(lines())
+    assert (len(journal_log.entries), journal_log.torn) == (len(runs.healthy().records), False)
     assert not read_chain(lines(at="2026-11-24T23:59:59.999Z")).torn
 
 
@@ -48,13 +48,13 @@ def test_a_whole_journal_is_read_to_its_end() -> None:
     ],
 )
 def test_a_time_or_a_number_that_no_run_writes_tears_the_journal(changed: dict[str, object]) -> None:
-    tape = read_chain(lines(**changed))
-    assert (len(tape.entries), tape.torn) == (5, True)
+    journal_log = read_chain(lines(**changed))
+    assert (len(journal_log.entries), journal_log.torn) == (5, True)
 
 
 @pytest.mark.row("ART-07")
 def test_numbers_are_those_that_every_reader_of_json_takes_for_the_same() -> None:
-    whole = entry_line(tapes.entries(tapes.healthy().records)[0])[:-1]
+    whole = entry_line(runs.entries(runs.healthy().records)[0])[:-1]
     assert read_entry(whole.replace(b'"mono_millis":0', b'"mono_millis":9007199254740991')).mono_millis == 2**53 - 1
     text = whole.replace(b'"run_id":"r1"', b'"run_id":"90071992547409920"')
     assert read_entry(text) == read_entry(text)

@@ -8,17 +8,17 @@ import pytest
 from gate import limits
 from gate.judge.diff import compare, disk_rows, epoch_rows, event_rows, finding_rows, log_rows, setting_rows, tool_rows
 from gate.judge.diff_store import bucket_rows, marker_rows, state_rows
-from gate.model import records as say
-from gate.model.basics import BucketState, Status, Truth, Word
+from gate.model import records
+from gate.model.basics import BucketState, Status, Truth, VerdictWord
 from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, Incident, KubeEvent, StoreLog
 from gate.model.diff import Difference, DiffRow
 from gate.model.document import Bucket, Evidence, ServerEvent, Workload
 from gate.model.parsed import LogEvent
 from gate.model.records import StateTold
 from gate.seal import assemble
-from tests.helpers import tapes
+from tests.helpers import runs
 
-HEALTHY = assemble(tapes.healthy().facts(), ())
+HEALTHY = assemble(runs.healthy().facts(), ())
 LATER = replace(HEALTHY, started_at="2026-11-25T00:00:00.000Z")
 
 
@@ -71,13 +71,15 @@ def test_the_earlier_one_as_the_second_is_no_all_clear() -> None:
     ],
 )
 def test_the_verdicts(one: str, two: str, weight: str) -> None:
-    a, b = (replace(of, verdict=replace(of.verdict, word=Word(word))) for of, word in ((HEALTHY, one), (LATER, two)))
+    a, b = (
+        replace(of, verdict=replace(of.verdict, word=VerdictWord(word))) for of, word in ((HEALTHY, one), (LATER, two))
+    )
     rows = [row for row in both(a, b).rows if row.matter == "verdict"]
     assert [row.weight.value for row in rows] == [weight]
 
 
 def test_a_loss_is_told_first_whatever_else_is_unknown() -> None:
-    run = tapes.healthy().change(say.BucketSampled, tapes.lost).change(say.WorkloadSeen, lambda record: None)
+    run = runs.healthy().change(records.BucketSampled, runs.lost).change(records.WorkloadSeen, lambda record: None)
     found = both(HEALTHY, replace(assemble(run.facts(), ()), started_at=LATER.started_at))
     assert (found.weight.value, found.exit_code) == ("worse", 4)
     assert found.headline == (
@@ -256,25 +258,25 @@ CHANGED = {"etag": '"e2"', "size": 440}
         ({"truth": Truth.ABSENT}, {}, "note"),
         ({"truth": Truth.ABSENT}, {"truth": Truth.ABSENT}, None),
         ({}, {"key": "other"}, "unsure"),
-        ({"told": told()}, {"told": told()}, None),
-        ({"told": told()}, {**CHANGED, "told": told(serial=8)}, "note"),
-        ({"told": told()}, {**CHANGED, "told": told(serial=7)}, "unsure"),
-        ({"told": told()}, {**CHANGED, "told": told(serial=6)}, "unsure"),
-        ({"told": told()}, {"told": told(serial=6)}, "unsure"),
-        ({"told": told()}, {**CHANGED, "told": told(lineage="b" * 64)}, "worse"),
-        ({"told": told()}, {**CHANGED, "told": told(lineage=None)}, "unsure"),
-        ({"told": told(serial=None)}, {**CHANGED, "told": told()}, "unsure"),
-        ({"told": told()}, CHANGED, "unsure"),
-        ({"told": told()}, {"told": told(content="no-state", lineage=None, serial=None)}, "worse"),
-        ({"told": told()}, {"told": told(content="gone", lineage=None, serial=None)}, "worse"),
-        ({}, {"told": told(content="gone", lineage=None)}, "worse"),
+        ({"contents": told()}, {"contents": told()}, None),
+        ({"contents": told()}, {**CHANGED, "contents": told(serial=8)}, "note"),
+        ({"contents": told()}, {**CHANGED, "contents": told(serial=7)}, "unsure"),
+        ({"contents": told()}, {**CHANGED, "contents": told(serial=6)}, "unsure"),
+        ({"contents": told()}, {"contents": told(serial=6)}, "unsure"),
+        ({"contents": told()}, {**CHANGED, "contents": told(lineage="b" * 64)}, "worse"),
+        ({"contents": told()}, {**CHANGED, "contents": told(lineage=None)}, "unsure"),
+        ({"contents": told(serial=None)}, {**CHANGED, "contents": told()}, "unsure"),
+        ({"contents": told()}, CHANGED, "unsure"),
+        ({"contents": told()}, {"contents": told(content="no-state", lineage=None, serial=None)}, "worse"),
+        ({"contents": told()}, {"contents": told(content="gone", lineage=None, serial=None)}, "worse"),
+        ({}, {"contents": told(content="gone", lineage=None)}, "worse"),
         (
-            {"told": told(content="gone", lineage=None)},
-            {"told": told(content="gone", lineage=None)},
+            {"contents": told(content="gone", lineage=None)},
+            {"contents": told(content="gone", lineage=None)},
             "unsure",
         ),
-        ({"told": told()}, {"told": told(content="unread", lineage=None)}, "unsure"),
-        ({"told": told()}, {"told": told(content="unsteady", lineage="b" * 64)}, "worse"),
+        ({"contents": told()}, {"contents": told(content="unread", lineage=None)}, "unsure"),
+        ({"contents": told()}, {"contents": told(content="unsteady", lineage="b" * 64)}, "worse"),
     ],
 )
 def test_the_state(one: dict[str, Any], two: dict[str, Any], weight: str | None) -> None:
@@ -287,12 +289,14 @@ def test_the_state(one: dict[str, Any], two: dict[str, Any], weight: str | None)
 
 
 def test_the_words_of_a_state() -> None:
-    a = with_state(HEALTHY, told=told(), version_id="v1", size=None)
+    a = with_state(HEALTHY, contents=told(), version_id="v1", size=None)
     b = with_state(LATER, truth=Truth.ABSENT, note="HTTP 404")
     row = only(state_rows(a, b))
     assert row.before == f'ETag "e1", unknown bytes, version v1, content state, serial 7, lineage {"a" * 12}'
     assert (row.after, row.subject) == ("absent (HTTP 404)", "tofu-state/runners/terraform.tfstate")
-    row = only(state_rows(with_state(HEALTHY, etag=None, told=told(None, None)), with_state(LATER, truth=Truth.ABSENT)))
+    row = only(
+        state_rows(with_state(HEALTHY, etag=None, contents=told(None, None)), with_state(LATER, truth=Truth.ABSENT))
+    )
     assert row.before == "ETag unknown, 432 bytes, content state, serial unknown, lineage unknown"
     assert row.after == "absent"
 

@@ -10,7 +10,7 @@ from gate import limits
 from gate.evidence.push_coverage import fold_coverage, fresh_count, written, wrote_nothing
 from gate.model.basics import Claim, Label, Truth
 from gate.model.facts import Push, PushPath
-from tests.helpers import tapes
+from tests.helpers import runs
 
 LARGE, SMALL = limits.ATTIC_CHUNKED_BYTES, limits.ATTIC_CHUNKED_BYTES - 1
 PATH = PushPath(
@@ -62,7 +62,7 @@ def test_one_more_path_that_wrote_nothing_never_helps(rows: list[PushPath]) -> N
 
 def test_bytes_are_those_that_were_written() -> None:
     paths = (row(LARGE, 250), row(LARGE, 1000), replace(row(1000, None), label=Label.TWIN))
-    push = Push(attempts=(), paths=paths, counts=tapes.healthy().facts().push.counts)
+    push = Push(attempts=(), paths=paths, counts=runs.healthy().facts().push.counts)
     made = fold_coverage(push, ())
     assert (made.fresh_paths, made.fresh_bytes) == (2, LARGE * 3 // 4 + 1000)
     assert (made.fresh_profile, made.fresh_twin) == (0, 1)

@@ -8,20 +8,20 @@ import pytest
 from gate.errors import ForeignTextError
 from gate.evidence.bodies import Expected, fold_body
 from gate.evidence.buckets import phase_state, sample_state
-from gate.evidence.fold import Tape, fold
-from gate.model import records as say
+from gate.evidence.fold import JournalLog, fold
+from gate.model import records
 from gate.model.basics import BucketState, Claim, Label, Phase, Truth
-from tests.helpers import tapes
-from tests.helpers.tapes import answer, healthy
+from tests.helpers import runs
+from tests.helpers.runs import answer, healthy
 
 P, A, U = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
 
 
 def test_a_journal_must_begin_with_the_first_record() -> None:
     with pytest.raises(ForeignTextError, match="run-started"):
-        fold(Tape(entries=tuple(tapes.entries(healthy().records[1:])), torn=False), {})
+        fold(JournalLog(entries=tuple(runs.entries(healthy().records[1:])), torn=False), {})
     with pytest.raises(ForeignTextError, match="run-started"):
-        fold(Tape(entries=(), torn=True), {})
+        fold(JournalLog(entries=(), torn=True), {})
 
 
 def test_the_account_of_a_push_adds_up_and_follows_the_plan() -> None:
@@ -34,19 +34,19 @@ def test_the_account_of_a_push_adds_up_and_follows_the_plan() -> None:
 
 
 def test_the_part_that_the_server_had_already_is_in_the_account_of_its_path() -> None:
-    log = tapes.push_log(tapes.SOURCES).replace(b"8.31 KiB/s", b"8.31 KiB/s, 100.0% deduplicated", 1)
+    log = runs.push_log(runs.SOURCES).replace(b"8.31 KiB/s", b"8.31 KiB/s, 100.0% deduplicated", 1)
     paths = healthy().with_file("push-profile.log", log).facts().push.paths
     known = {path.store_path: path.deduplicated_permille for path in paths if path.deduplicated_permille is not None}
-    assert known == {tapes.SOURCES[0].store_path: 1000}
+    assert known == {runs.SOURCES[0].store_path: 1000}
     assert all(path.claim is Claim.UPLOADED for path in paths)
 
 
 def test_paths_without_a_line_are_cached_upstream_or_unaccounted() -> None:
-    cached, theirs, unverified, *rest = tapes.SOURCES
-    upstream = replace(theirs, signatures=("main:AAAA", tapes.signature(theirs)))
+    cached, theirs, unverified, *rest = runs.SOURCES
+    upstream = replace(theirs, signatures=("main:AAAA", runs.signature(theirs)))
     signed = replace(unverified, signatures=("cache.nixos.org-1:AAAA",))
 
-    def change(record: say.PushSetKnown) -> say.PushSetKnown:
+    def change(record: records.PushSetKnown) -> records.PushSetKnown:
         if record.label is Label.CANARY:
             return record
         paths = (cached, upstream, signed, *rest)
@@ -55,14 +55,15 @@ def test_paths_without_a_line_are_cached_upstream_or_unaccounted() -> None:
 
     hashes = [facts.store_path[11:43] for facts in rest]
     head = f'⚙️ Pushing {len(rest)} paths to "main" on "gate" (1 already cached, 2 in upstream)...\n'.encode()
-    log = head + tapes.push_log(rest).split(b"\n", 1)[1]
+    log = head + runs.push_log(rest).split(b"\n", 1)[1]
     asked = answer(body='{"missing_paths":["' + '","'.join(hashes) + '"]}')
     run = (
         healthy()
-        .with_policy(upstream_keys=(tapes.UPSTREAM_KEY,))
-        .change(say.PushSetKnown, change)
+        .with_policy(upstream_keys=(runs.UPSTREAM_KEY,))
+        .change(records.PushSetKnown, change)
         .change(
-            say.MissingAsked, lambda record: record if record.label is Label.CANARY else replace(record, answer=asked)
+            records.MissingAsked,
+            lambda record: record if record.label is Label.CANARY else replace(record, answer=asked),
         )
         .with_file("push-profile.log", log)
     )
@@ -75,7 +76,7 @@ def test_paths_without_a_line_are_cached_upstream_or_unaccounted() -> None:
 
 
 def test_a_doubted_path_has_no_result_yet_its_body_must_be_there() -> None:
-    first, second, *rest = tapes.SOURCES
+    first, second, *rest = runs.SOURCES
     names = [facts.store_path[11:] for facts in (first, second, *rest)]
     lines = [f'⚙️ Pushing {len(names)} paths to "main" on "gate" (0 already cached, 0 in upstream)...']
     lines += [f"✅ {name} (1 B/s)" for name in names[2:]]
@@ -85,7 +86,7 @@ def test_a_doubted_path_has_no_result_yet_its_body_must_be_there() -> None:
         healthy()
         .with_file("push-profile.log", ("\n".join(lines) + "\n").encode())
         .change(
-            say.BodyRead,
+            records.BodyRead,
             lambda record: (
                 replace(record, narinfo=gone, nar=None) if record.store_path == second.store_path else record
             ),
@@ -97,14 +98,14 @@ def test_a_doubted_path_has_no_result_yet_its_body_must_be_there() -> None:
 
 
 def test_the_push_set_digest_is_of_sorted_paths_with_their_hashes() -> None:
-    lines = "".join(sorted(f"{path.store_path} {path.nar_hash}\n" for path in tapes.SOURCES))
+    lines = "".join(sorted(f"{path.store_path} {path.nar_hash}\n" for path in runs.SOURCES))
     assert healthy().facts().subject.push_set_digest == sha256(lines.encode()).hexdigest()
-    without = healthy().change(say.PushSetKnown, lambda record: record if record.label is Label.CANARY else None)
+    without = healthy().change(records.PushSetKnown, lambda record: record if record.label is Label.CANARY else None)
     assert without.facts().subject.push_set_digest is None
 
 
 def test_stages_have_their_times_and_notes() -> None:
-    run = healthy().with_record(say.StageMark(name="publish", state="skipped", note="why"))
+    run = healthy().with_record(records.StageMark(name="publish", state="skipped", note="why"))
     stages = {stage.name: stage for stage in run.facts().stages}
     assert stages["identify"].state == "ended"
     assert stages["identify"].started_at is not None
@@ -113,7 +114,7 @@ def test_stages_have_their_times_and_notes() -> None:
 
 
 def test_the_first_loss_during_a_push_is_dated() -> None:
-    run = healthy().with_record(tapes.lost(tapes.sample(Phase.DURING, 2)))
+    run = healthy().with_record(runs.lost(runs.sample(Phase.DURING, 2)))
     during = run.facts().during
     minutes, seconds = divmod(len(run.records) - 2, 60)
     assert during.first_loss_at == f"2026-11-24T00:{minutes:02}:{seconds:02}.000Z"
@@ -164,11 +165,11 @@ def test_the_state_over_samples(states: tuple[BucketState, ...], state: BucketSt
     assert phase_state(states) is state
 
 
-def one_sample(**changes: object) -> say.BucketSampled:
-    return replace(tapes.sample(Phase.POST, 1), **changes)  # type: ignore[arg-type]  # a test's own changes
+def one_sample(**changes: object) -> records.BucketSampled:
+    return replace(runs.sample(Phase.POST, 1), **changes)  # type: ignore[arg-type]  # a test's own changes
 
 
-MARKER = say.MarkerSeen(bucket="attic", data=P, meta=P)
+MARKER = records.MarkerSeen(bucket="attic", data=P, meta=P)
 
 
 @pytest.mark.parametrize(
@@ -183,12 +184,12 @@ MARKER = say.MarkerSeen(bucket="attic", data=P, meta=P)
         ),
         ({"listing": (answer(None, error="timeout"),)}, "listed", U, "list: no answer in time"),
         ({"listing": (answer(body="<html></html>"),)}, "listed", U, "list: "),
-        ({"listing": (answer(body=tapes.LISTING, body_cut=True),)}, "listed", U, "list: HTTP 200"),
+        ({"listing": (answer(body=runs.LISTING, body_cut=True),)}, "listed", U, "list: HTTP 200"),
         (
             {
                 "listing": (
                     answer(
-                        body=tapes.LISTING.replace("</Buckets>", "</Buckets><ContinuationToken>t</ContinuationToken>")
+                        body=runs.LISTING.replace("</Buckets>", "</Buckets><ContinuationToken>t</ContinuationToken>")
                     ),
                 )
             },
@@ -203,10 +204,10 @@ MARKER = say.MarkerSeen(bucket="attic", data=P, meta=P)
         ({"gets": {"attic": answer(404, "<html>")}}, "get", U, "get: HTTP 404"),
         ({"gets": {"attic": answer(None, error="connect")}}, "get", U, "get: connect"),
         ({"places": ()}, "marker", U, "markers: no place is known"),
-        ({"places": (say.PlaceSeen(place="p", markers=()),)}, "marker", U, "markers at p: not looked at"),
-        ({"places": (say.PlaceSeen(place="p", markers=(), error="EIO"),)}, "trace", U, "markers at p: EIO"),
+        ({"places": (records.PlaceSeen(place="p", markers=()),)}, "marker", U, "markers at p: not looked at"),
+        ({"places": (records.PlaceSeen(place="p", markers=(), error="EIO"),)}, "trace", U, "markers at p: EIO"),
         (
-            {"places": (say.PlaceSeen(place="p", markers=(replace(MARKER, meta=U, error="a link"),)),)},
+            {"places": (records.PlaceSeen(place="p", markers=(replace(MARKER, meta=U, error="a link"),)),)},
             "marker",
             U,
             "markers at p: a link",
@@ -215,7 +216,7 @@ MARKER = say.MarkerSeen(bucket="attic", data=P, meta=P)
 )
 def test_what_makes_a_source_unknown_is_noted(changes: dict[str, object], field: str, truth: Truth, note: str) -> None:
     run = healthy().change(
-        say.BucketSampled, lambda record: one_sample(**changes) if record.phase is Phase.POST else record
+        records.BucketSampled, lambda record: one_sample(**changes) if record.phase is Phase.POST else record
     )
     sample = run.facts().post.buckets["attic"].samples[0]
     assert getattr(sample, field) is truth
@@ -224,22 +225,22 @@ def test_what_makes_a_source_unknown_is_noted(changes: dict[str, object], field:
 
 def test_one_whole_marker_on_any_drive_is_enough_unless_a_drive_is_unknown_and_a_part_is_a_trace() -> None:
     bare = replace(MARKER, data=A, meta=A)
-    places = (say.PlaceSeen(place="a", markers=(bare,)), say.PlaceSeen(place="b", markers=(MARKER,)))
-    half = (say.PlaceSeen(place="a", markers=(replace(MARKER, meta=A),)),)
+    places = (records.PlaceSeen(place="a", markers=(bare,)), records.PlaceSeen(place="b", markers=(MARKER,)))
+    half = (records.PlaceSeen(place="a", markers=(replace(MARKER, meta=A),)),)
 
-    def seen(of: tuple[say.PlaceSeen, ...]) -> tuple[Truth, Truth]:
+    def seen(of: tuple[records.PlaceSeen, ...]) -> tuple[Truth, Truth]:
         run = healthy().change(
-            say.BucketSampled, lambda record: one_sample(places=of) if record.phase is Phase.POST else record
+            records.BucketSampled, lambda record: one_sample(places=of) if record.phase is Phase.POST else record
         )
         sample = run.facts().post.buckets["attic"].samples[0]
         return sample.marker, sample.trace
 
     assert seen(places) == (P, P)
-    assert seen((*places, say.PlaceSeen(place="c", markers=(replace(MARKER, error="EIO"),)))) == (U, P)
-    assert seen((say.PlaceSeen(place="c", markers=(replace(MARKER, error="EIO"),)),)) == (U, P)
-    assert seen((*places, say.PlaceSeen(place="c", markers=(), error="EIO"))) == (U, P)
+    assert seen((*places, records.PlaceSeen(place="c", markers=(replace(MARKER, error="EIO"),)))) == (U, P)
+    assert seen((records.PlaceSeen(place="c", markers=(replace(MARKER, error="EIO"),)),)) == (U, P)
+    assert seen((*places, records.PlaceSeen(place="c", markers=(), error="EIO"))) == (U, P)
     assert seen(half) == (A, P)
-    assert seen((say.PlaceSeen(place="a", markers=(bare,)),)) == (A, A)
+    assert seen((records.PlaceSeen(place="a", markers=(bare,)),)) == (A, A)
 
 
 @pytest.mark.parametrize(
@@ -255,9 +256,9 @@ def test_one_whole_marker_on_any_drive_is_enough_unless_a_drive_is_unknown_and_a
         (answer(503, '{"ready":false}'), A),
     ],
 )
-def test_readiness_is_believed_in_its_own_form_only(ready: say.HttpAnswer | None, truth: Truth) -> None:
+def test_readiness_is_believed_in_its_own_form_only(ready: records.HttpAnswer | None, truth: Truth) -> None:
     run = healthy().change(
-        say.BucketSampled, lambda record: one_sample(ready=ready) if record.phase is Phase.POST else record
+        records.BucketSampled, lambda record: one_sample(ready=ready) if record.phase is Phase.POST else record
     )
     assert run.facts().post.buckets["attic"].samples[0].ready is truth
 
@@ -284,12 +285,12 @@ def test_readiness_is_believed_in_its_own_form_only(ready: say.HttpAnswer | None
     ],
 )
 def test_a_store_that_can_not_be_written_to_is_not_ready(
-    ready: say.HttpAnswer, writable: say.HttpAnswer | None, truth: Truth
+    ready: records.HttpAnswer, writable: records.HttpAnswer | None, truth: Truth
 ) -> None:
-    def change(record: say.BucketSampled) -> say.BucketSampled:
+    def change(record: records.BucketSampled) -> records.BucketSampled:
         return replace(record, ready=ready, writable=writable) if record.phase is Phase.POST else record
 
-    run = healthy().change(say.BucketSampled, change)
+    run = healthy().change(records.BucketSampled, change)
     sample = run.facts().post.buckets["attic"].samples[0]
     assert sample.ready is truth
     assert (sample.state.value == "not-ready") is (truth is A)
@@ -299,8 +300,8 @@ def test_a_store_that_can_not_be_written_to_is_not_ready(
 
 
 def test_a_public_key_that_is_no_key_leaves_the_signature_unknown() -> None:
-    facts = tapes.SOURCES[0]
+    facts = runs.SOURCES[0]
     for key in (None, "main:!!"):
         expected = Expected(label=Label.PROFILE, cache="main", facts=facts, claim=Claim.UPLOADED, public_key=key)
-        body = fold_body(expected, [("2026-11-24T00:00:00.000Z", tapes.body_read(Label.PROFILE, facts))])
+        body = fold_body(expected, [("2026-11-24T00:00:00.000Z", runs.body_read(Label.PROFILE, facts))])
         assert (body.code, body.reads[0].signed) == ("body-signature-unknown", U)

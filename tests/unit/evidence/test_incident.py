@@ -2,7 +2,7 @@ import pytest
 
 from gate.evidence.capture import fold_incident, percent
 from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, Incident, PreviousLogSeen
-from tests.helpers import tapes
+from tests.helpers import runs
 
 DISK = DiskSeen(place="file:///data", space=DiskRoom(total=100, used=20, free=70))
 EVENTS = EventsSeen(role="store", place="kubectl://n/statefulset/rustfs")
@@ -16,7 +16,7 @@ LINES = (
 
 def test_a_run_that_is_no_capture_has_none() -> None:
     assert fold_incident([], [], [], None) is None
-    assert tapes.healthy().facts().incident is None
+    assert runs.healthy().facts().incident is None
 
 
 def test_all_of_it_is_kept_and_storage_errors_are_counted() -> None:
@@ -30,8 +30,8 @@ def test_all_of_it_is_kept_and_storage_errors_are_counted() -> None:
 
 
 def test_the_fold_of_a_whole_tape_has_it() -> None:
-    run = tapes.healthy().with_record(DISK).with_record(EVENTS).with_record(LOG)
-    run = run.with_file("previous.log", LINES).with_record(tapes.closed("previous.log", LINES))
+    run = runs.healthy().with_record(DISK).with_record(EVENTS).with_record(LOG)
+    run = run.with_file("previous.log", LINES).with_record(runs.closed("previous.log", LINES))
     assert run.facts().incident == Incident(
         disks=(DISK,), events=(EVENTS,), previous_logs=(LOG,), previous_codes={"NoSuchBucket": 1}
     )

@@ -8,15 +8,15 @@ import pytest
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.evidence.codec import entry_line
-from gate.evidence.fold import Tape
+from gate.evidence.fold import JournalLog
 from gate.evidence.journal_reader import lines_of, read_chain
 from gate.evidence.split import fold_any, part_document
-from gate.model import records as say
-from gate.model.basics import Label, Phase, Word
+from gate.model import records
+from gate.model.basics import Label, Phase, VerdictWord
 from gate.model.document import Evidence, ManifestEntry
 from gate.model.split import PartJoined, PartName, PartRejected, Previous
 from gate.seal import assemble
-from tests.helpers import parts, tapes
+from tests.helpers import parts, runs
 from tests.helpers.parts import Split, healthy, replace_set, without
 
 
@@ -35,14 +35,14 @@ def codes(evidence: Evidence) -> set[str]:
 
 @pytest.mark.parametrize(("nonce", "wrong"), [("aa", set()), ("bb", {"part-plan-unbound"})])
 def test_a_synthetic_run_is_held_to_the_nonce_too(nonce: str, wrong: set[str]) -> None:
-    own = (tapes.path_facts(f"publication-gate-synthetic-{nonce}"),)
+    own = (runs.path_facts(f"publication-gate-synthetic-{nonce}"),)
     assert codes(synthetic(own).judged(parts.settings("synthetic"))) == wrong
 
 
-def synthetic(own: tuple[say.PathFacts, ...]) -> Split:
+def synthetic(own: tuple[records.PathFacts, ...]) -> Split:
     """The run of the smallest profile: no twin, one path."""
     split = replace_set(without(healthy(), Label.TWIN), Label.PROFILE, own)
-    return split.with_record("publish", *(tapes.nix_read(Label.PROFILE, facts) for facts in own))
+    return split.with_record("publish", *(runs.nix_read(Label.PROFILE, facts) for facts in own))
 
 
 # --- order ------------------------------------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ def synthetic(own: tuple[say.PathFacts, ...]) -> Split:
 )
 def test_a_part_that_was_not_given_the_one_before_is_reordered(name: PartName, previous: tuple[Previous, ...]) -> None:
     evidence = healthy().with_previous(name, *previous).judged()
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
     assert ("part-reordered", name) in rows(evidence)
 
 
@@ -73,7 +73,7 @@ def test_clocks_that_contradict_the_chain_are_a_doubt() -> None:
     split = healthy()
     evidence = replace(split, starts={**split.starts, "pre": 7200}).judged()
     assert {("part-clock", "publish"), ("part-clock", "during"), ("part-clock", "post")} <= rows(evidence)
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
 
 
 # --- what a hostile publishing job could say --------------------------------------------------------------------------
@@ -82,94 +82,94 @@ def test_clocks_that_contradict_the_chain_are_a_doubt() -> None:
 @pytest.mark.parametrize(
     "record",
     [
-        tapes.sample(Phase.POST, 9),
-        tapes.sample(Phase.DURING, 9),
-        tapes.control("bit-flip-caught"),
-        tapes.phase_records(Phase.POST, tapes.POST_NONCE)[1],
-        tapes.closed("server.log", b""),
+        runs.sample(Phase.POST, 9),
+        runs.sample(Phase.DURING, 9),
+        runs.control("bit-flip-caught"),
+        runs.phase_records(Phase.POST, runs.POST_NONCE)[1],
+        runs.closed("server.log", b""),
     ],
     ids=["post sample", "during sample", "control", "state", "capture"],
 )
-def test_what_is_not_the_publishing_jobs_to_say_is_left_out_and_blocks(record: say.Record) -> None:
+def test_what_is_not_the_publishing_jobs_to_say_is_left_out_and_blocks(record: records.Record) -> None:
     evidence = healthy().with_record("publish", record).judged()
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
     assert rows(evidence) == {("part-overreach", "publish")}
     plain = healthy().judged()
     assert (evidence.post, evidence.during, evidence.controls) == (plain.post, plain.during, plain.controls)
 
 
 def test_an_observing_part_that_says_what_was_published_is_left_out() -> None:
-    evidence = healthy().with_record("pre", tapes.child("push:profile", "push-profile.log")).judged()
+    evidence = healthy().with_record("pre", runs.child("push:profile", "push-profile.log")).judged()
     assert rows(evidence) == {("part-overreach", "pre")}
 
 
 def test_good_samples_of_another_phase_do_not_hide_a_loss() -> None:
-    split = healthy().change("post", say.BucketSampled, tapes.lost).with_record("pre", tapes.sample(Phase.POST, 3))
+    split = healthy().change("post", records.BucketSampled, runs.lost).with_record("pre", runs.sample(Phase.POST, 3))
     evidence = split.judged()
-    assert evidence.verdict.word is Word.QUARANTINE
+    assert evidence.verdict.word is VerdictWord.QUARANTINE
     assert {("bucket-index-lost", "attic"), ("part-overreach", "pre")} <= rows(evidence)
 
 
 def test_reads_by_the_publishing_job_alone_prove_nothing() -> None:
-    evidence = healthy().change("post", say.BodyRead, lambda record: None).judged()
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    evidence = healthy().change("post", records.BodyRead, lambda record: None).judged()
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
     assert codes(evidence) == {"body-unread", "reader-short"}
     assert evidence.coverage.proved_paths == 0
 
 
 def test_a_bad_read_by_the_publishing_job_is_not_forgotten() -> None:
-    def bad(record: say.BodyRead) -> say.BodyRead:
-        if record.store_path != tapes.SOURCES[0].store_path or record.nar is None:
+    def bad(record: records.BodyRead) -> records.BodyRead:
+        if record.store_path != runs.SOURCES[0].store_path or record.nar is None:
             return record
         return replace(record, nar=replace(record.nar, wire_bytes=0, nar_bytes=0))
 
-    healed = healthy().change("publish", say.BodyRead, bad).judged()
-    assert rows(healed) == {("body-flapping", tapes.SOURCES[0].store_path)}
-    both = healthy().change("publish", say.BodyRead, bad).change("post", say.BodyRead, bad)
-    assert both.judged().verdict.word is Word.QUARANTINE
+    healed = healthy().change("publish", records.BodyRead, bad).judged()
+    assert rows(healed) == {("body-flapping", runs.SOURCES[0].store_path)}
+    both = healthy().change("publish", records.BodyRead, bad).change("post", records.BodyRead, bad)
+    assert both.judged().verdict.word is VerdictWord.QUARANTINE
 
 
 def test_upstream_paths_are_those_whose_signature_another_job_verified() -> None:
     """Else a publishing job could call all paths upstream ones, and nothing would be read."""
 
-    def all_upstream(record: say.PushSetKnown) -> say.PushSetKnown:
+    def all_upstream(record: records.PushSetKnown) -> records.PushSetKnown:
         return replace(record, upstream=tuple(path.store_path for path in record.paths))
 
-    evidence = healthy().change("publish", say.PushSetKnown, all_upstream).judged()
+    evidence = healthy().change("publish", records.PushSetKnown, all_upstream).judged()
     assert evidence.coverage.expected_paths == 24
-    assert evidence.verdict.word is Word.PASS
+    assert evidence.verdict.word is VerdictWord.PASS
 
 
 def test_the_caches_are_what_the_observing_jobs_saw_of_them() -> None:
-    other = tapes.cache_config("main")
-    body = other.answer.body.replace(tapes.PUBLIC_KEY, "main:" + "A" * 43 + "=")
+    other = runs.cache_config("main")
+    body = other.answer.body.replace(runs.PUBLIC_KEY, "main:" + "A" * 43 + "=")
     split = healthy().with_record("publish", replace(other, answer=replace(other.answer, body=body)))
     evidence = split.judged()
-    assert evidence.verdict.word is Word.PASS
-    assert {cache.public_key for cache in evidence.subject.caches} == {tapes.PUBLIC_KEY}
+    assert evidence.verdict.word is VerdictWord.PASS
+    assert {cache.public_key for cache in evidence.subject.caches} == {runs.PUBLIC_KEY}
 
 
 def test_a_smaller_plan_than_gate_toml_allows_is_unbound() -> None:
-    evidence = replace_set(healthy(), Label.PROFILE, tapes.SOURCES[:4]).judged()
+    evidence = replace_set(healthy(), Label.PROFILE, runs.SOURCES[:4]).judged()
     assert rows(evidence) == {("part-plan-unbound", "plan")}
 
 
 @pytest.mark.parametrize(
     ("label", "paths"),
     [
-        (Label.CANARY, tapes.CANARIES),
+        (Label.CANARY, runs.CANARIES),
         (Label.CANARY, parts.CANARIES[:1]),
         (Label.CANARY, (parts.CANARIES[0], replace(parts.CANARIES[1], nar_size=65536))),
-        (Label.TWIN, tuple(tapes.path_facts(f"publication-gate-twin-bb-{number}") for number in range(11))),
-        (Label.TWIN, tuple(replace(path, nar_hash=tapes.TWINS[0].nar_hash) for path in tapes.TWINS)),
+        (Label.TWIN, tuple(runs.path_facts(f"publication-gate-twin-bb-{number}") for number in range(11))),
+        (Label.TWIN, tuple(replace(path, nar_hash=runs.TWINS[0].nar_hash) for path in runs.TWINS)),
     ],
     ids=["canaries of no run", "one canary", "no large canary", "a twin of another run", "a twin of one content"],
 )
 def test_canaries_and_twin_that_do_not_bear_the_runs_nonce_are_unbound(
-    label: Label, paths: tuple[say.PathFacts, ...]
+    label: Label, paths: tuple[records.PathFacts, ...]
 ) -> None:
     evidence = replace_set(healthy(), label, paths).judged()
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
     assert ("part-plan-unbound", "plan") in rows(evidence)
 
 
@@ -181,24 +181,24 @@ def test_without_its_twin_a_representative_run_is_not_one() -> None:
 
 
 def test_a_plan_of_post_that_is_not_the_published_one_is_a_contradiction() -> None:
-    def fewer(record: say.PushSetKnown) -> say.PushSetKnown:
+    def fewer(record: records.PushSetKnown) -> records.PushSetKnown:
         return replace(record, paths=record.paths[:1]) if record.label is Label.TWIN else record
 
-    evidence = healthy().change("post", say.PushSetKnown, fewer).judged()
+    evidence = healthy().change("post", records.PushSetKnown, fewer).judged()
     assert ("part-overreach", "post") in rows(evidence)
     extra = without_publish_plan(healthy()).judged()
     assert ("part-overreach", "post") in rows(extra)
 
 
 def without_publish_plan(split: Split) -> Split:
-    return split.change("publish", say.PushSetKnown, lambda record: None if record.label is Label.TWIN else record)
+    return split.change("publish", records.PushSetKnown, lambda record: None if record.label is Label.TWIN else record)
 
 
 def test_a_plan_that_post_did_not_take_over_is_unread() -> None:
     split = (
         healthy()
-        .change("post", say.PushSetKnown, lambda record: None)
-        .change("post", say.BodyRead, lambda record: None)
+        .change("post", records.PushSetKnown, lambda record: None)
+        .change("post", records.BodyRead, lambda record: None)
     )
     evidence = split.judged()
     assert codes(evidence) == {"body-unread", "reader-short"}
@@ -209,20 +209,20 @@ def test_no_job_can_excuse_the_run_from_counting() -> None:
     publish = healthy().parts["publish"]
     only = replace(
         publish,
-        records=(say.RunStopped(code="push-set-out-of-bounds", reason="over its cap"), say.RunComplete()),
+        records=(records.RunStopped(code="push-set-out-of-bounds", reason="over its cap"), records.RunComplete()),
         files={},
     )
     split = replace(healthy(), parts={**healthy().parts, "publish": only})
     evidence = without_reads(split).judged()
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
     assert "push-set-out-of-bounds" not in codes(evidence)
     assert "run-trouble" in codes(evidence)
-    lost = without_reads(split).change("post", say.BucketSampled, tapes.lost).judged()
-    assert lost.verdict.word is Word.QUARANTINE
+    lost = without_reads(split).change("post", records.BucketSampled, runs.lost).judged()
+    assert lost.verdict.word is VerdictWord.QUARANTINE
 
 
 def without_reads(split: Split) -> Split:
-    for kind in (say.BodyRead, say.PushSetKnown):
+    for kind in (records.BodyRead, records.PushSetKnown):
         split = split.change("post", kind, lambda record: None)
     return split
 
@@ -232,31 +232,31 @@ def without_reads(split: Split) -> Split:
     [
         lambda entry: replace(entry, at="yesterday"),
         lambda entry: replace(entry, at="2026-13-24T00:00:00.000Z"),
-        lambda entry: replace(entry, record=tapes.child("build", "build.log", millis=-1)),
-        lambda entry: replace(entry, record=tapes.child("build", "build.log", millis=10**12)),
+        lambda entry: replace(entry, record=runs.child("build", "build.log", millis=-1)),
+        lambda entry: replace(entry, record=runs.child("build", "build.log", millis=10**12)),
     ],
     ids=["no time", "no such month", "negative", "a long child"],
 )
-def test_numbers_and_times_that_we_never_write_are_refused(edit: Callable[[say.Entry], say.Entry]) -> None:
+def test_numbers_and_times_that_we_never_write_are_refused(edit: Callable[[records.Entry], records.Entry]) -> None:
     made = parts.healthy().parts["publish"].records
-    tape = parts.entries((*parts.heads("publish"), *made), 0, step=1)
-    broken = (*tape[:5], edit(tape[5]), *tape[6:])
+    journal_log = parts.entries((*parts.heads("publish"), *made), 0, step=1)
+    broken = (*journal_log[:5], edit(journal_log[5]), *journal_log[6:])
     with pytest.raises(ForeignTextError, match="record 5 of the part"):
-        part_document(Tape(entries=broken, torn=False), ())
+        part_document(JournalLog(entries=broken, torn=False), ())
 
 
 def test_the_journal_of_an_ordinary_run_is_no_parts() -> None:
-    tape = Tape(entries=tuple(tapes.entries(tapes.healthy().records)), torn=False)
+    journal_log = JournalLog(entries=tuple(runs.entries(runs.healthy().records)), torn=False)
     with pytest.raises(ForeignTextError, match="no part of a split run"):
-        part_document(tape, ())
+        part_document(journal_log, ())
 
 
 @pytest.mark.parametrize(("name", "file"), [("publish", "server.log"), ("post", "push-profile.log")])
 def test_a_file_that_is_another_parts_to_give_is_refused(name: PartName, file: str) -> None:
-    tape = Tape(entries=tuple(parts.entries(parts.heads(name), 0, step=1)), torn=False)
+    journal_log = JournalLog(entries=tuple(parts.entries(parts.heads(name), 0, step=1)), torn=False)
     row = ManifestEntry(name=file, kind="capture", bytes=0, sha256="0" * 64)
     with pytest.raises(ForeignTextError, match="another part's to give"):
-        part_document(tape, (row,))
+        part_document(journal_log, (row,))
 
 
 @pytest.mark.parametrize(
@@ -272,26 +272,26 @@ def test_a_file_that_is_another_parts_to_give_is_refused(name: PartName, file: s
     ids=["doubled", "unnamed", "no journal", "no capture", "another capture", "another document"],
 )
 def test_a_joined_folder_that_contradicts_its_journal_is_none(
-    edit: Callable[[list[say.Record], dict[str, bytes]], tuple[list[say.Record], dict[str, bytes]]], told: str
+    edit: Callable[[list[records.Record], dict[str, bytes]], tuple[list[records.Record], dict[str, bytes]]], told: str
 ) -> None:
     records, files = edit(*healthy().joined())
     with pytest.raises(ForeignTextError, match=told):
-        fold_any(Tape(entries=tuple(parts.entries(records, 400, step=1)), torn=False), tapes.captures(files))
+        fold_any(JournalLog(entries=tuple(parts.entries(records, 400, step=1)), torn=False), runs.captures(files))
 
 
 def without_file(files: dict[str, bytes], name: str) -> dict[str, bytes]:
     return {file: data for file, data in files.items() if file != name}
 
 
-def other(record: say.Record) -> say.Record:
+def other(record: records.Record) -> records.Record:
     assert isinstance(record, PartJoined)
     return replace(record, document=record.document.replace("pre", "prf"))
 
 
 def test_a_judging_job_that_died_leaves_no_pass() -> None:
     records, files = healthy().joined()
-    tape = Tape(entries=tuple(parts.entries(records[:-1], 400, step=1)), torn=False)
-    facts = fold_any(tape, tapes.captures(files))
+    journal_log = JournalLog(entries=tuple(parts.entries(records[:-1], 400, step=1)), torn=False)
+    facts = fold_any(journal_log, runs.captures(files))
     assert facts.journal.complete is False
 
 
@@ -327,13 +327,13 @@ def test_rejected_and_missing_parts_have_their_rows() -> None:
     assert {("part-tampered", "during"), ("part-tampered", "unknown")} <= rows(evidence)
     gone = of(kept, without_file(files, "part-during.jsonl"))
     assert ("part-missing", "during") in rows(gone)
-    untold = [replace(record, told=None) if isinstance(record, PartJoined) else record for record in records]
+    untold = [replace(record, job_digest=None) if isinstance(record, PartJoined) else record for record in records]
     assert {code for code, _ in rows(of(untold, files))} == {"part-unbound"}
 
 
-def of(records: Sequence[say.Record], files: dict[str, bytes]) -> Evidence:
-    tape = Tape(entries=tuple(parts.entries(records, 400, step=1)), torn=False)
-    return assemble(fold_any(tape, tapes.captures(files)), ())
+def of(records: Sequence[records.Record], files: dict[str, bytes]) -> Evidence:
+    journal_log = JournalLog(entries=tuple(parts.entries(records, 400, step=1)), torn=False)
+    return assemble(fold_any(journal_log, runs.captures(files)), ())
 
 
 def test_a_chain_is_read_as_far_as_it_holds() -> None:
@@ -344,13 +344,13 @@ def test_a_chain_is_read_as_far_as_it_holds() -> None:
 
 
 def test_a_part_that_ended_early_is_incomplete() -> None:
-    split = healthy().change("during", say.RunComplete, lambda record: None)
+    split = healthy().change("during", records.RunComplete, lambda record: None)
     evidence = split.judged()
     assert {("part-incomplete", "during"), ("run-incomplete", "run")} == rows(evidence)
 
 
 def test_a_cancelled_part_blocks() -> None:
-    evidence = healthy().with_record("publish", say.Cancelled(reason="a signal")).judged()
+    evidence = healthy().with_record("publish", records.Cancelled(reason="a signal")).judged()
     assert rows(evidence) == {("run-cancelled", "run")}
 
 
@@ -362,10 +362,10 @@ def test_a_watch_that_does_not_cover_the_pushes_is_no_watch() -> None:
 
 def test_a_loss_that_only_the_watch_saw_is_a_quarantine() -> None:
     split = healthy().change(
-        "during", say.BucketSampled, lambda record: tapes.lost(record) if record.number == 20 else record
+        "during", records.BucketSampled, lambda record: runs.lost(record) if record.number == 20 else record
     )
     evidence = split.judged()
-    assert evidence.verdict.word is Word.QUARANTINE
+    assert evidence.verdict.word is VerdictWord.QUARANTINE
     assert rows(evidence) == {("bucket-index-lost", "attic")}
 
 

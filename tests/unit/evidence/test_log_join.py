@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from gate import limits
 from gate.evidence.log_join import Failure, Joined, What, failures_of, measure_skew, moment
 from gate.evidence.pushes import PushSeen, fold_push
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label, Phase
 from gate.model.document import NearFailure, ServerEvent, ServerLog, Skew
 from gate.model.parsed import LogEvent
 from gate.parse.server_log import ServerLogParser, speaks_of_storage
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, answer, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, answer, healthy
 
 ORIGIN = "2026-11-24T00:00:00.000Z"
 UPLOAD = "PUT /_api/v1/upload-path"
@@ -54,12 +54,12 @@ def log(*middle: str, ahead: float = 0) -> bytes:
     """A log with both canaries of the healthy tape, by a clock that is so many seconds ahead of ours."""
     when = {record.phase: moment for moment, record in sent(healthy())}
     pre, post = seconds(when[Phase.PRE]) + ahead, seconds(when[Phase.POST]) + ahead
-    return "".join([canary(pre, tapes.PRE_NONCE), *middle, canary(post, tapes.POST_NONCE)]).encode()
+    return "".join([canary(pre, runs.PRE_NONCE), *middle, canary(post, runs.POST_NONCE)]).encode()
 
 
-def sent(run: Run) -> list[tuple[str, say.LogCanarySent]]:
-    made = tapes.entries(run.records, chained=False)
-    return [(entry.at, entry.record) for entry in made if isinstance(entry.record, say.LogCanarySent)]
+def sent(run: Run) -> list[tuple[str, records.LogCanarySent]]:
+    made = runs.entries(run.records, chained=False)
+    return [(entry.at, entry.record) for entry in made if isinstance(entry.record, records.LogCanarySent)]
 
 
 def seconds(time: str) -> float:
@@ -76,21 +76,21 @@ def whose(found: Iterable[ServerEvent]) -> list[str | None]:
 
 def time_of(run: Run, kind: type, **fields: object) -> float:
     """When, in seconds, the run recorded the first record of a kind with these fields."""
-    for entry in tapes.entries(run.records, chained=False):
+    for entry in runs.entries(run.records, chained=False):
         if isinstance(entry.record, kind) and all(getattr(entry.record, key) == to for key, to in fields.items()):
             return seconds(entry.at)
     raise AssertionError(kind)
 
 
 def failed_push(millis: int = 3000) -> Run:
-    good, bad = tapes.SOURCES[:-1], tapes.SOURCES[-1]
+    good, bad = runs.SOURCES[:-1], runs.SOURCES[-1]
     failing = f"❌ {bad.store_path.removeprefix('/nix/store/')}: {INTERNAL}\nError: {INTERNAL}\n".encode()
 
-    def change(record: say.ChildEnded) -> say.ChildEnded:
+    def change(record: records.ChildEnded) -> records.ChildEnded:
         return replace(record, exit=1, millis=millis) if record.name == "push:profile" else record
 
-    text = tapes.push_log(good, announced=len(tapes.SOURCES)) + failing
-    return healthy().change(say.ChildEnded, change).with_file("push-profile.log", text)
+    text = runs.push_log(good, announced=len(runs.SOURCES)) + failing
+    return healthy().change(records.ChildEnded, change).with_file("push-profile.log", text)
 
 
 # ------------------------------------------------------------------------------------------------- whose an event is
@@ -125,22 +125,22 @@ def test_what_only_looks_like_a_canary_is_not_explained(request_line: str) -> No
 
 
 def test_a_nonce_explains_one_event_only() -> None:
-    found = folded(healthy(), log(line(9, "oops", f"GET /main/{tapes.PRE_NONCE}.narinfo?again")))
+    found = folded(healthy(), log(line(9, "oops", f"GET /main/{runs.PRE_NONCE}.narinfo?again")))
     assert found.unexplained == 0  # of the form of a canary: refused before anything is looked up
     assert whose(found.events)[2:4] == ["other-canary", "answer"]
-    found = folded(healthy(), log(line(9, f"oops {tapes.PRE_NONCE}", NARINFO)))
+    found = folded(healthy(), log(line(9, f"oops {runs.PRE_NONCE}", NARINFO)))
     assert (found.unexplained, whose(found.events)[2:4]) == (1, [None, "answer"])
 
 
 def test_a_canary_that_met_the_store_is_no_canary() -> None:
-    found = folded(healthy(), line(5, STORAGE, f"GET /main/{tapes.PRE_NONCE}.narinfo").encode() + log())
+    found = folded(healthy(), line(5, STORAGE, f"GET /main/{runs.PRE_NONCE}.narinfo").encode() + log())
     assert whose(found.events)[:2] == [None, "answer"]
     assert speaks_of_storage(found.events[0])
 
 
 def test_a_failed_push_explains_the_uploads_errors_of_its_time_and_nothing_else() -> None:
     run = failed_push()
-    ended = time_of(run, say.ChildEnded, name="push:profile")
+    ended = time_of(run, records.ChildEnded, name="push:profile")
     text = log(
         line(ended - 1, STORAGE, UPLOAD),
         line(ended - 1, "oops", UPLOAD),
@@ -168,13 +168,13 @@ def test_a_failed_push_explains_the_uploads_errors_of_its_time_and_nothing_else(
 
 
 def test_a_failed_read_explains_the_errors_of_reading() -> None:
-    bad = tapes.SOURCES[0].store_path
+    bad = runs.SOURCES[0].store_path
 
-    def change(record: say.BodyRead) -> say.BodyRead:
+    def change(record: records.BodyRead) -> records.BodyRead:
         return replace(record, narinfo=answer(500, millis=2500), nar=None) if record.store_path == bad else record
 
-    run = healthy().change(say.BodyRead, change)
-    ended = time_of(run, say.BodyRead, store_path=bad)
+    run = healthy().change(records.BodyRead, change)
+    ended = time_of(run, records.BodyRead, store_path=bad)
     text = log(
         line(ended - 2.4, "oops", NARINFO),
         line(ended - 1, "Stream error e=Storage error: NoSuchKey", None, "attic_server::api::binary_cache"),
@@ -188,16 +188,19 @@ def test_a_failed_read_explains_the_errors_of_reading() -> None:
 
 
 def test_between_two_failed_reads_of_a_path_nothing_is_beside_it() -> None:
-    bad = tapes.SOURCES[0].store_path
-    again: list[say.Record] = []
+    bad = runs.SOURCES[0].store_path
+    again: list[records.Record] = []
     for record in healthy().records:
         again.append(record)
-        if isinstance(record, say.BodyRead) and record.store_path == bad:
+        if isinstance(record, records.BodyRead) and record.store_path == bad:
             again[-1] = replace(record, narinfo=answer(500), nar=None)
-        elif isinstance(record, say.LogCanarySent) and record.phase is Phase.POST:
-            again += [tapes.body_read(Label.PROFILE, tapes.SOURCES[0], attempt=2, narinfo=answer(500), nar=None)]
+        elif isinstance(record, records.LogCanarySent) and record.phase is Phase.POST:
+            again += [runs.body_read(Label.PROFILE, runs.SOURCES[0], attempt=2, narinfo=answer(500), nar=None)]
     run = Run(tuple(again), healthy().files)
-    first, second = time_of(run, say.BodyRead, store_path=bad), time_of(run, say.BodyRead, store_path=bad, attempt=2)
+    first, second = (
+        time_of(run, records.BodyRead, store_path=bad),
+        time_of(run, records.BodyRead, store_path=bad, attempt=2),
+    )
     assert second - first > 3 * limits.LOG_JOIN_SECONDS
     found = folded(run, log(*(line(at_second, "oops", NARINFO) for at_second in (first, (first + second) / 2, second))))
     assert [(each.store_path, each.count) for each in found.near] == [(bad, 4)]
@@ -207,10 +210,10 @@ def test_between_two_failed_reads_of_a_path_nothing_is_beside_it() -> None:
 @pytest.mark.parametrize("status", [500, None])
 def test_an_unanswered_question_explains_the_errors_of_its_time(status: int | None) -> None:
     run = healthy().change(
-        say.MissingAsked,
+        records.MissingAsked,
         lambda record: replace(record, answer=answer(status)) if record.label is Label.PROFILE else record,
     )
-    asked = time_of(run, say.MissingAsked, label=Label.PROFILE)
+    asked = time_of(run, records.MissingAsked, label=Label.PROFILE)
     text = log(line(asked, "oops", "POST /_api/v1/get-missing-paths"), line(asked, "no request told"))
     assert whose(folded(run, text).events)[2:-2] == ["ask", "answer", "ask"]
     assert folded(run, text).near == ()
@@ -219,10 +222,10 @@ def test_an_unanswered_question_explains_the_errors_of_its_time(status: int | No
 def test_a_failure_with_no_error_of_the_server_is_said_with_none() -> None:
     run = failed_push()
     (near,) = folded(run, log()).near
-    ended = time_of(run, say.ChildEnded, name="push:profile")
+    ended = time_of(run, records.ChildEnded, name="push:profile")
     assert near == NearFailure(
         label=Label.PROFILE,
-        store_path=tapes.SOURCES[-1].store_path,
+        store_path=runs.SOURCES[-1].store_path,
         what="push",
         began=at(ended - 3)[:-4] + "Z",
         ended=at(ended)[:-4] + "Z",
@@ -233,7 +236,7 @@ def test_a_failure_with_no_error_of_the_server_is_said_with_none() -> None:
 
 def test_beside_a_failure_some_events_are_named_and_all_counted() -> None:
     run = failed_push()
-    ended = time_of(run, say.ChildEnded, name="push:profile")
+    ended = time_of(run, records.ChildEnded, name="push:profile")
     found = folded(run, log(*(line(ended - 1 + number / 1000, STORAGE, UPLOAD) for number in range(30))))
     (near,) = found.near
     assert (len(near.events), near.count) == (limits.NEAR_EVENTS, 60)
@@ -251,7 +254,7 @@ def test_an_answer_far_from_its_error_is_an_event_of_its_own() -> None:
 
 
 def test_answers_belong_to_errors_of_their_own_replica() -> None:
-    one = "".join(f"[pod/attic-0/attic] {text}\n" for text in canary(5, tapes.PRE_NONCE).split("\n")[:-1])
+    one = "".join(f"[pod/attic-0/attic] {text}\n" for text in canary(5, runs.PRE_NONCE).split("\n")[:-1])
     other = "[pod/attic-1/attic] " + line(5, "response failed classification=Status code: 500 x", None, "a::on_failure")
     found = folded(healthy(), (one + other).encode())
     assert [(event.origin, event.explained) for event in found.events] == [
@@ -286,17 +289,17 @@ def test_the_shown_events_are_the_stores_then_the_unexplained(monkeypatch: pytes
 
 
 def timed(run: Run, **changes: object) -> Run:
-    def change(record: say.ChildEnded) -> say.ChildEnded:
+    def change(record: records.ChildEnded) -> records.ChildEnded:
         return replace(record, **changes) if record.name == "push:profile" else record  # type: ignore[arg-type]  # test
 
-    return run.change(say.ChildEnded, change)
+    return run.change(records.ChildEnded, change)
 
 
 def test_a_failed_path_has_the_time_of_its_own_line() -> None:
     run = failed_push(millis=20_000)
     offset = run.files["push-profile.log"].index("❌".encode())
     run = timed(run, output_times=((0, 40), (offset, 5000)))
-    line_at = time_of(run, say.ChildEnded, name="push:profile") - 15
+    line_at = time_of(run, records.ChildEnded, name="push:profile") - 15
     found = folded(run, log(line(line_at, STORAGE, UPLOAD), line(line_at + 10, STORAGE, UPLOAD)))
     (near,) = found.near
     assert (near.began, near.ended) == (at(line_at)[:-4] + "Z", at(line_at + 0.1)[:-4] + "Z")
@@ -311,12 +314,12 @@ def test_the_line_times_of_a_real_push_whose_end_a_sample_held_back() -> None:
     events = parser.finish()
     began = datetime.fromisoformat("2026-12-01T00:31:14.120Z")  # 2.11 s into the run
     later = replace(events[2], at=(began + timedelta(seconds=9)).isoformat())
-    label, paths = Label.CANARY, tapes.CANARIES
+    label, paths = Label.CANARY, runs.CANARIES
     text = (
-        tapes.push_log([], announced=2)
+        runs.push_log([], announced=2)
         + "".join(f"❌ {facts.store_path.removeprefix('/nix/store/')}: {INTERNAL}\n" for facts in paths).encode()
     )
-    ended = tapes.child(
+    ended = runs.child(
         "push:canary",
         "push-canary.log",
         exit=1,
@@ -324,9 +327,11 @@ def test_the_line_times_of_a_real_push_whose_end_a_sample_held_back() -> None:
         output_times=((0, 12), (text.index("❌".encode()), 2225)),
     )
     over = (began + timedelta(milliseconds=11_770)).isoformat()
-    known = say.PushSetKnown(label=label, cache="probe", paths=paths, outputs=(), upstream=(), upstream_key_names=())
-    push = fold_push([PushSeen(push_set=known, asked=None, ended=ended, log=[text], cut=False)])
-    failures = failures_of([say.Entry(seq=0, at=over, mono_millis=0, prev="", record=ended)], push, ())
+    known = records.PushSetKnown(
+        label=label, cache="probe", paths=paths, outputs=(), upstream=(), upstream_key_names=()
+    )
+    push = fold_push([PushSeen(push_set=known, missing_asked=None, ended=ended, log=[text], cut=False)])
+    failures = failures_of([records.Entry(seq=0, at=over, mono_millis=0, prev="", record=ended)], push, ())
     joined = Joined([*events, later], (), failures, None)
     assert joined.explained()[2:6] == ("push", "answer", "push", "answer")
     assert joined.explained()[-1] is None
@@ -342,7 +347,7 @@ def test_the_pieces_of_the_log_say_nothing_of_its_times(size: int) -> None:
 
 
 def test_a_last_line_without_an_end_has_the_time_of_its_last_piece() -> None:
-    name = tapes.SOURCES[0].store_path.removeprefix("/nix/store/")
+    name = runs.SOURCES[0].store_path.removeprefix("/nix/store/")
     text = f"❌ {name}: {INTERNAL}".encode()
     assert failure_millis(text, ((0, 1), (9, 70)), 10**6) == 70
 
@@ -358,12 +363,12 @@ def test_without_times_and_after_the_last_of_too_many_a_failure_lasts_as_its_pub
 
 
 def failure_millis(text: bytes, times: tuple[tuple[int, int], ...], size: int) -> int | None:
-    ended = tapes.child("push:profile", "push-profile.log", exit=1, output_times=times)
-    known = say.PushSetKnown(
-        label=Label.PROFILE, cache="main", paths=tapes.SOURCES, outputs=(), upstream=(), upstream_key_names=()
+    ended = runs.child("push:profile", "push-profile.log", exit=1, output_times=times)
+    known = records.PushSetKnown(
+        label=Label.PROFILE, cache="main", paths=runs.SOURCES, outputs=(), upstream=(), upstream_key_names=()
     )
     chunks = [text[start : start + size] for start in range(0, len(text), size)]
-    push = fold_push([PushSeen(push_set=known, asked=None, ended=ended, log=chunks, cut=False)])
+    push = fold_push([PushSeen(push_set=known, missing_asked=None, ended=ended, log=chunks, cut=False)])
     return next(path.failure_millis for path in push.paths if path.error is not None)
 
 
@@ -381,9 +386,9 @@ def test_forged_times_stay_within_the_publication(times: list[tuple[int, int]], 
 # --------------------------------------------------------------------------------------------------------- the clocks
 
 
-def entry(second: float, millis: int = 0) -> say.Entry:
-    record = say.LogCanarySent(phase=Phase.PRE, nonce="n", answer=answer(500, millis=millis))
-    return say.Entry(seq=0, at=at(second), mono_millis=0, prev="", record=record)
+def entry(second: float, millis: int = 0) -> records.Entry:
+    record = records.LogCanarySent(phase=Phase.PRE, nonce="n", answer=answer(500, millis=millis))
+    return records.Entry(seq=0, at=at(second), mono_millis=0, prev="", record=record)
 
 
 def event(second: float | None) -> LogEvent:
@@ -398,12 +403,12 @@ def event(second: float | None) -> LogEvent:
         ([(entry(10, 40), event(9.98)), (entry(50, 100), event(49.99))], (-10, 20)),
         ([(entry(10, 40), event(9.98)), (entry(50), event(55))], (-20, 5000)),
         ([(entry(10), event(None))], None),
-        ([(replace(entry(10), record=say.RunComplete()), event(10))], None),
+        ([(replace(entry(10), record=records.RunComplete()), event(10))], None),
         ([], None),
     ],
 )
 def test_a_canary_bounds_the_difference_of_the_clocks(
-    rows: list[tuple[say.Entry, LogEvent]], skew: tuple[int, int] | None
+    rows: list[tuple[records.Entry, LogEvent]], skew: tuple[int, int] | None
 ) -> None:
     expected = None if skew is None else Skew(low_millis=skew[0], high_millis=skew[1])
     assert measure_skew(rows) == expected
@@ -420,7 +425,7 @@ def test_the_canary_has_both_times_and_the_log_the_difference() -> None:
 @pytest.mark.parametrize("ahead", [-3600.0, -59.0, 0.0, 59.0, 3600.0])
 def test_the_difference_is_taken_away_before_events_are_joined(ahead: float) -> None:
     run = failed_push()
-    ended = time_of(run, say.ChildEnded, name="push:profile")
+    ended = time_of(run, records.ChildEnded, name="push:profile")
     text = log(line(ended - 1 + ahead, STORAGE, UPLOAD), ahead=ahead)
     found = folded(run, text)
     assert whose(found.events)[2:4] == ["push", "answer"]
@@ -429,7 +434,7 @@ def test_the_difference_is_taken_away_before_events_are_joined(ahead: float) -> 
 
 def test_a_log_without_times_is_joined_to_nothing() -> None:
     asked = "ERROR a::b: x\n   with method=GET uri=/main/{}.narinfo version=HTTP/1.1\n"
-    text = (asked.format(tapes.PRE_NONCE) + asked.format(tapes.POST_NONCE) + "ERROR a::b: oops\n").encode()
+    text = (asked.format(runs.PRE_NONCE) + asked.format(runs.POST_NONCE) + "ERROR a::b: oops\n").encode()
     found = folded(failed_push(), text)
     assert (found.skew, whose(found.events), found.unexplained) == (None, ["canary", "canary", None], 1)
     assert found.truth.value == "present"
@@ -447,14 +452,14 @@ def test_the_ends_of_time_do_no_harm(year: str, ahead: float) -> None:
 
 
 def test_a_push_that_began_before_there_was_time_is_as_long_as_its_end() -> None:
-    facts, made = failed_push().facts(), tapes.entries(failed_push(millis=10**15).records, chained=False)
+    facts, made = failed_push().facts(), runs.entries(failed_push(millis=10**15).records, chained=False)
     (failure,) = failures_of(made, facts.push, facts.bodies)
     assert failure.began == failure.ended
 
 
 def test_an_entry_without_a_time_explains_nothing() -> None:
     facts = failed_push().facts()
-    made = [replace(each, at="?") for each in tapes.entries(failed_push().records, chained=False)]
+    made = [replace(each, at="?") for each in runs.entries(failed_push().records, chained=False)]
     assert failures_of(made, facts.push, facts.bodies) == ()
 
 

@@ -79,7 +79,7 @@ def test_a_local_path_is_held_against_the_local_store() -> None:
         http_status=200,
         curl=0,
         error=None,
-        said="",
+        curl_message="",
         wire_bytes=100,
         nar_bytes=100,
         millis=7,
@@ -94,7 +94,7 @@ def test_a_bare_hash_is_held_against_the_signed_narinfo_and_learns_its_name() ->
 
 def test_the_incident_is_told_with_curls_code() -> None:
     row = judge(Asked(store_path=PATH, local=LOCAL), read(info(), EMPTY))
-    assert (row.status, row.code, row.curl, row.said, row.wire_bytes, row.http_status) == (
+    assert (row.status, row.code, row.curl, row.curl_message, row.wire_bytes, row.http_status) == (
         Status.FAIL,
         "body-empty",
         18,

@@ -9,7 +9,7 @@ from gate.errors import ForeignTextError
 from gate.evidence.machine import further_substituters, unstated
 from gate.model.machine import NixConfigSeen
 from gate.parse.nix_commands import WATCHED, parse_nix_config
-from tests.helpers.tapes import NIX_CONFIG, healthy
+from tests.helpers.runs import NIX_CONFIG, healthy
 
 DEFAULTS = {
     "require-sigs": True,

@@ -9,30 +9,30 @@ import pytest
 from gate.evidence.journal_order import doubled
 from gate.evidence.references import fold_references
 from gate.evidence.stored_objects import fold_uploads
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label, Phase, Truth
 from gate.model.captures import ReplicaCanaries, ReplicaCanary, StoreLogRead
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, answer, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, answer, healthy
 
 BAD: dict[type, Callable[[Any], Any]] = {
-    say.StateSeen: lambda row: replace(row, head=answer(404)),
-    say.WorkloadSeen: lambda row: replace(row, identity="9:9"),
-    say.LogCanarySent: lambda row: replace(row, nonce="gate-canary-never-logged"),
-    say.ControlTried: lambda row: replace(row, fired=Truth.ABSENT),
-    say.MissingAsked: lambda row: replace(row, answer=answer(403)),
-    say.BuildFacts: lambda row: replace(row, outputs=()),
-    say.ChildEnded: lambda row: replace(row, exit=1),
-    say.PushSetKnown: lambda row: replace(row, paths=row.paths[:1]),
-    say.CaptureClosed: lambda row: replace(row, cut=True),
-    say.BucketSampled: tapes.lost,
-    say.CacheConfigSeen: lambda row: replace(row, answer=answer(403)),
+    records.StateSeen: lambda row: replace(row, head=answer(404)),
+    records.WorkloadSeen: lambda row: replace(row, identity="9:9"),
+    records.LogCanarySent: lambda row: replace(row, nonce="gate-canary-never-logged"),
+    records.ControlTried: lambda row: replace(row, fired=Truth.ABSENT),
+    records.MissingAsked: lambda row: replace(row, answer=answer(403)),
+    records.BuildFacts: lambda row: replace(row, outputs=()),
+    records.ChildEnded: lambda row: replace(row, exit=1),
+    records.PushSetKnown: lambda row: replace(row, paths=row.paths[:1]),
+    records.CaptureClosed: lambda row: replace(row, cut=True),
+    records.BucketSampled: runs.lost,
+    records.CacheConfigSeen: lambda row: replace(row, answer=answer(403)),
 }
 
 
 def twice(kind: type, *, bad_first: bool) -> Run:
     """The healthy run with a bad record of a kind next to the first good one."""
-    rows: list[say.Record] = []
+    rows: list[records.Record] = []
     done = False
     for row in healthy().records:
         pair = [BAD[kind](row), row] if isinstance(row, kind) and not done else [row]
@@ -60,9 +60,9 @@ def test_a_second_run_in_one_journal_is_told() -> None:
 
 def test_what_may_come_again_is_not_told() -> None:
     assert list(doubled(healthy().records)) == []
-    again = tapes.body_read(Label.PROFILE, tapes.SOURCES[0], again_after_post=True)
+    again = runs.body_read(Label.PROFILE, runs.SOURCES[0], again_after_post=True)
     assert healthy().with_record(again).word() == "pass"
-    assert healthy().with_record(tapes.cache_config("main")).word() == "pass"
+    assert healthy().with_record(runs.cache_config("main")).word() == "pass"
 
 
 def test_the_worst_trial_of_a_control_counts() -> None:
@@ -70,25 +70,25 @@ def test_the_worst_trial_of_a_control_counts() -> None:
         (Truth.ABSENT, ("control-token-overprivileged", "fail")),
         (Truth.UNKNOWN, ("control-not-fired", "inconclusive")),
     ):
-        trial = tapes.control("read-only-push-denied", fired)
-        first = healthy().change(say.RunStarted, lambda row: row)
+        trial = runs.control("read-only-push-denied", fired)
+        first = healthy().change(records.RunStarted, lambda row: row)
         assert code in first.with_record(trial).rows()
         before = Run((first.records[0], trial, *first.records[1:]), first.files)
         assert code in before.rows()
 
 
 @pytest.mark.row("HIS-01")
-@pytest.mark.parametrize("kind", [say.BodyRead, say.MissingAsked])
+@pytest.mark.parametrize("kind", [records.BodyRead, records.MissingAsked])
 def test_what_was_read_or_asked_on_the_wrong_side_of_its_push_is_none(kind: type) -> None:
     rows = list(healthy().records)
     of_profile = [row for row in rows if isinstance(row, kind) and getattr(row, "label", None) is Label.PROFILE]
     rows.remove(of_profile[0])
-    rows.insert(1 if kind is say.BodyRead else len(rows) - 1, of_profile[0])
+    rows.insert(1 if kind is records.BodyRead else len(rows) - 1, of_profile[0])
     run = Run(tuple(rows), healthy().files)
     assert (run.word(), run.rows()) == ("inconclusive", {("run-disordered", "inconclusive")})
 
 
-@pytest.mark.parametrize("kind", [say.BodyRead, say.MissingAsked, say.PushSetKnown])
+@pytest.mark.parametrize("kind", [records.BodyRead, records.MissingAsked, records.PushSetKnown])
 def test_what_is_of_another_cache_than_the_policys_is_none(kind: type) -> None:
     def change(row: Any) -> Any:
         return replace(row, cache="mirror") if row.label is Label.PROFILE else row
@@ -100,7 +100,7 @@ def test_what_is_of_another_cache_than_the_policys_is_none(kind: type) -> None:
 
 
 def test_a_cache_that_describes_itself_in_two_ways_is_not_identified() -> None:
-    other = tapes.cache_config("main")
+    other = runs.cache_config("main")
     renamed = replace(other, answer=replace(other.answer, body=other.answer.body.replace("main:", "main-2:")))
     run = healthy().with_record(renamed)
     assert ("cache-unidentified", "inconclusive") in run.rows()
@@ -119,7 +119,9 @@ def test_a_capture_that_is_not_what_was_closed_is_missing(name: str) -> None:
 
 def test_a_phase_of_samples_counts_each_number_once() -> None:
     """Two samples are wanted: one that stands twice is one."""
-    run = healthy().change(say.BucketSampled, lambda row: replace(row, number=1) if row.phase is Phase.POST else row)
+    run = healthy().change(
+        records.BucketSampled, lambda row: replace(row, number=1) if row.phase is Phase.POST else row
+    )
     assert (run.word(), run.rows()) == ("inconclusive", {("run-disordered", "inconclusive")})
 
 
@@ -131,9 +133,9 @@ def canaries(phase: Phase, *, error: str = "") -> ReplicaCanaries:
     return ReplicaCanaries(phase=phase, place=PLACE, replicas=rows, error=error)
 
 
-def known(upstream: tuple[str, ...], label: Label = Label.PROFILE) -> say.ReferencesKnown:
-    needed = replace(tapes.path_facts("needed"), signatures=("cache.nixos.org-1:AA==",))
-    return say.ReferencesKnown(
+def known(upstream: tuple[str, ...], label: Label = Label.PROFILE) -> records.ReferencesKnown:
+    needed = replace(runs.path_facts("needed"), signatures=("cache.nixos.org-1:AA==",))
+    return records.ReferencesKnown(
         label=label, cache="main", paths=(needed,), upstream=upstream, upstream_key_names=("cache.nixos.org-1",)
     )
 
@@ -144,10 +146,12 @@ def known(upstream: tuple[str, ...], label: Label = Label.PROFILE) -> say.Refere
     [
         (canaries(Phase.POST), canaries(Phase.POST, error="forbidden"), "twice: replica-canaries post"),
         (StoreLogRead(place="p"), StoreLogRead(place="p", notes=("a pod was not read",)), "twice: store-log"),
-        (known((tapes.path_facts("needed").store_path,)), known(()), "twice: references profile"),
+        (known((runs.path_facts("needed").store_path,)), known(()), "twice: references profile"),
     ],
 )
-def test_what_is_read_once_does_not_come_again(good: say.Record, bad: say.Record, told: str, *, turned: bool) -> None:
+def test_what_is_read_once_does_not_come_again(
+    good: records.Record, bad: records.Record, told: str, *, turned: bool
+) -> None:
     pair = (good, bad) if turned else (bad, good)
     run = healthy().with_record(pair[0]).with_record(pair[1])
     assert list(doubled(run.records)) == [told]
@@ -165,7 +169,7 @@ def test_looks_that_may_come_again_hide_nothing(*, turned: bool) -> None:
     """All of them are folded: one that was refused, or found nothing, counts whatever the other says."""
     page = "<ListMultipartUploadsResult><Bucket>attic</Bucket></ListMultipartUploadsResult>"
     pre, post, denied = (
-        say.UploadsSeen(phase=phase, bucket="attic", answer=said)
+        records.UploadsSeen(phase=phase, bucket="attic", answer=said)
         for phase, said in (
             (Phase.PRE, answer(body=page)),
             (Phase.POST, answer(body=page)),
@@ -175,12 +179,16 @@ def test_looks_that_may_come_again_hide_nothing(*, turned: bool) -> None:
     told = fold_uploads([pre, *((post, denied) if turned else (denied, post))])
     assert [row.truth for row in told] == [Truth.UNKNOWN]
 
-    needed = tapes.path_facts("needed")
+    needed = runs.path_facts("needed")
     looks = tuple(
-        say.ReferenceLooked(label=Label.PROFILE, cache="main", store_path=needed.store_path, attempt=1, narinfo=said)
-        for said in (answer(404), answer(body=tapes.narinfo(needed)))
+        records.ReferenceLooked(
+            label=Label.PROFILE, cache="main", store_path=needed.store_path, attempt=1, narinfo=said
+        )
+        for said in (answer(404), answer(body=runs.narinfo(needed)))
     )
-    plan = next(row for row in healthy().records if isinstance(row, say.PushSetKnown) and row.label is Label.PROFILE)
+    plan = next(
+        row for row in healthy().records if isinstance(row, records.PushSetKnown) and row.label is Label.PROFILE
+    )
     plan = replace(plan, paths=tuple(replace(path, references=(needed.store_path,)) for path in plan.paths))
     folded = fold_references(plan, known(()), looks if turned else looks[::-1], own_key="main")
     assert (folded.served, [gap.store_path for gap in folded.gaps]) == (0, [needed.store_path])

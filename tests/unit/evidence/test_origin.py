@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from gate.evidence.fold import Tape, fold
+from gate.evidence.fold import JournalLog, fold
 from gate.evidence.origin import answers_in, header_values, of_origin, server_time, with_answers
 from gate.judge.verdict import judge
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label, Phase
-from tests.helpers import tapes
-from tests.helpers.tapes import EMPTY_LISTING, answer, entries, healthy
+from tests.helpers import runs
+from tests.helpers.runs import EMPTY_LISTING, answer, entries, healthy
 
 KEPT = ("x-cache: HIT",)
-OF_THE_LOG = (say.LogCanarySent,)  # the log itself decides
+OF_THE_LOG = (records.LogCanarySent,)  # the log itself decides
 
 
-def with_one(record: say.Record, number: int, **changes: Any) -> say.Record:
+def with_one(record: records.Record, number: int, **changes: Any) -> records.Record:
     """The record with its answer of that number changed."""
     count = iter(range(1000))
-    made: say.Record = with_answers(
+    made: records.Record = with_answers(
         record, lambda answer: replace(answer, **changes) if next(count) == number else answer
     )
     return made
@@ -31,9 +31,11 @@ RUN = healthy()
 DOORS = [
     pytest.param(at, number, id=f"{at}-{record.kind}-{number}")
     for at, record in enumerate(RUN.records)
-    if not isinstance(record, (*OF_THE_LOG, say.CanaryObject)) and not (isinstance(record, say.BodyRead) and at % 5)
+    if not isinstance(record, (*OF_THE_LOG, records.CanaryObject))
+    and not (isinstance(record, records.BodyRead) and at % 5)
     for number, each in enumerate(answers_in(record))
-    if not isinstance(record, say.BucketSampled) or each not in (record.ready, record.writable)  # they are extra words
+    if not isinstance(record, records.BucketSampled)
+    or each not in (record.ready, record.writable)  # they are extra words
 ]
 
 
@@ -42,14 +44,14 @@ DOORS = [
 def test_an_answer_of_a_cache_makes_no_pass_and_no_quarantine(at: int, number: int) -> None:
     kept = with_one(RUN.records[at], number, headers=("server: x", *KEPT))
     assert kept != RUN.records[at]
-    assert tapes.Run((*RUN.records[:at], kept, *RUN.records[at + 1 :]), RUN.files).word() == "inconclusive"
+    assert runs.Run((*RUN.records[:at], kept, *RUN.records[at + 1 :]), RUN.files).word() == "inconclusive"
 
 
 @pytest.mark.row("TRU-03")
 @pytest.mark.parametrize("kept", [KEPT, ("age: 120",), ("x-cache: MISS", "x-cache-hits: 1")])
 def test_a_loss_that_only_a_cache_tells_is_no_loss(kept: tuple[str, ...]) -> None:
-    def lose(seen: say.BucketSampled) -> say.BucketSampled:
-        gone = tapes.lost(seen)
+    def lose(seen: records.BucketSampled) -> records.BucketSampled:
+        gone = runs.lost(seen)
         return replace(
             gone,
             listing=tuple(replace(page, headers=kept) for page in gone.listing),
@@ -57,7 +59,7 @@ def test_a_loss_that_only_a_cache_tells_is_no_loss(kept: tuple[str, ...]) -> Non
             gets={name: replace(get, headers=kept) for name, get in gone.gets.items()},
         )
 
-    run = RUN.change(say.BucketSampled, lambda seen: lose(seen) if seen.phase is Phase.POST else seen)
+    run = RUN.change(records.BucketSampled, lambda seen: lose(seen) if seen.phase is Phase.POST else seen)
     assert run.word() == "inconclusive"
     notes = run.facts().post.buckets["attic"].samples[0].notes
     assert f"list: an HTTP cache may have answered ({kept[-1]})" in notes
@@ -66,15 +68,17 @@ def test_a_loss_that_only_a_cache_tells_is_no_loss(kept: tuple[str, ...]) -> Non
 def test_a_404_that_a_cache_kept_is_no_lost_body() -> None:
     gone = answer(404, '{"code":404,"error":"NoSuchObject","message":"x"}', headers=("age: 30",))
 
-    def lose(read: say.BodyRead) -> say.BodyRead:
+    def lose(read: records.BodyRead) -> records.BodyRead:
         return replace(read, narinfo=gone, nar=None) if read.label is Label.PROFILE else read
 
-    assert ("body-from-a-cache", "inconclusive") in RUN.change(say.BodyRead, lose).rows()
-    plain = RUN.change(say.BodyRead, lambda read: replace(lose(read), narinfo=replace(lose(read).narinfo, headers=())))
+    assert ("body-from-a-cache", "inconclusive") in RUN.change(records.BodyRead, lose).rows()
+    plain = RUN.change(
+        records.BodyRead, lambda read: replace(lose(read), narinfo=replace(lose(read).narinfo, headers=()))
+    )
     assert ("body-missing", "fail") in plain.rows()
 
 
-def spoken(run: tapes.Run, head: Callable[[int, int], say.HttpAnswer]) -> tuple[tuple[str, ...], str]:
+def spoken(run: runs.Run, head: Callable[[int, int], records.HttpAnswer]) -> tuple[tuple[str, ...], str]:
     """The notes on `attic` after the publication, and the verdict, where each HEAD of it is answered so.
 
     ``head`` is given the number of the entry and that of the HEAD.
@@ -82,14 +86,14 @@ def spoken(run: tapes.Run, head: Callable[[int, int], say.HttpAnswer]) -> tuple[
     rows, count = [], 0
     for at, record in enumerate(run.records):
         row = record
-        if isinstance(record, say.BucketSampled):
+        if isinstance(record, records.BucketSampled):
             one = head(at, count)
             lines = tuple(f"{line}t" for line in one.headers)
             other = replace(one, url="http://127.0.0.1:9/t", headers=lines, date=None)
             row = replace(record, heads={"attic": one, "tofu-state": other})
             count += 1
         rows.append(row)
-    facts = tapes.Run(tuple(rows), run.files).facts()
+    facts = runs.Run(tuple(rows), run.files).facts()
     return tuple(note for seen in facts.post.buckets["attic"].samples for note in seen.notes), judge(facts)[
         1
     ].word.value
@@ -109,17 +113,17 @@ def test_the_same_request_id_twice_is_a_replay() -> None:
 def test_a_server_that_gives_every_request_one_id_gives_none() -> None:
     one = ("x-amz-request-id: tx0",)
 
-    def same(seen: say.BucketSampled) -> say.BucketSampled:
+    def same(seen: records.BucketSampled) -> records.BucketSampled:
         heads = {name: replace(head, url=f"http://s3/{name}", headers=one) for name, head in seen.heads.items()}
         return replace(seen, heads=heads)
 
-    assert RUN.change(say.BucketSampled, same).word() == "pass"
+    assert RUN.change(records.BucketSampled, same).word() == "pass"
 
 
 def test_a_date_that_stays_while_our_clock_goes_is_a_replay() -> None:
     dates: dict[int, int] = {}
 
-    def still(at: int, count: int) -> say.HttpAnswer:
+    def still(at: int, count: int) -> records.HttpAnswer:
         dates[count] = at
         return answer(date=date(dates[1] if count >= 4 else at))
 
@@ -133,7 +137,7 @@ def test_a_date_that_stays_while_our_clock_goes_is_a_replay() -> None:
 
 
 def test_a_date_far_behind_is_old_where_other_answers_are_not() -> None:
-    def late(at: int, count: int) -> say.HttpAnswer:
+    def late(at: int, count: int) -> records.HttpAnswer:
         return answer(date=f"Mon, 23 Nov 2026 23:3{count % 10}:00 GMT" if count >= 4 else date(at))
 
     notes, word = spoken(RUN, late)
@@ -145,7 +149,7 @@ def test_a_date_far_behind_is_old_where_other_answers_are_not() -> None:
 
 
 def test_what_has_no_kept_answer_is_the_very_same_value() -> None:
-    sample = tapes.sample(Phase.PRE, 1)
+    sample = runs.sample(Phase.PRE, 1)
     assert of_origin(sample) is sample
     assert of_origin([sample])[0] is sample
     kept = replace(sample, listing=(answer(body=EMPTY_LISTING, headers=KEPT),))
@@ -162,9 +166,9 @@ def test_headers_and_dates_are_read_by_name() -> None:
 
 def test_the_facts_of_a_replay_keep_the_bodies_as_they_came() -> None:
     """A body that a cache delivered is what builders get: its class is decided where bodies are."""
-    tape = Tape(entries=tuple(entries(RUN.records)), torn=False)
-    assert {body.code for body in fold(tape, tapes.captures(RUN.files)).bodies} == {"body-whole"}
+    journal_log = JournalLog(entries=tuple(entries(RUN.records)), torn=False)
+    assert {body.code for body in fold(journal_log, runs.captures(RUN.files)).bodies} == {"body-whole"}
     flipped = RUN.change(
-        say.BodyRead, lambda read: replace(read, nar=replace(read.nar, sha256="0" * 52, cached="age: 9"))
+        records.BodyRead, lambda read: replace(read, nar=replace(read.nar, sha256="0" * 52, cached="age: 9"))
     )
     assert flipped.word() == "quarantine"

@@ -9,59 +9,61 @@ import pytest
 from gate.evidence.references import is_served, outside
 from gate.judge.checks import CHECKS
 from gate.judge.checks.bodies import check_closure
-from gate.model import records as say
-from gate.model.basics import Label, Word
-from tests.helpers import tapes
-from tests.helpers.tapes import answer
+from gate.model import records
+from gate.model.basics import Label, VerdictWord
+from tests.helpers import runs
+from tests.helpers.runs import answer
 
-NEEDED = tapes.path_facts("needed")
-OTHER = tapes.path_facts("other")
+NEEDED = runs.path_facts("needed")
+OTHER = runs.path_facts("other")
 GONE = answer(404, '{"code":404,"error":"NoSuchObject","message":"The requested object does not exist."}')
-THERE = answer(body=tapes.narinfo(NEEDED))
-REFERRER = max(tapes.SOURCES[3:5], key=lambda facts: facts.store_path)
+THERE = answer(body=runs.narinfo(NEEDED))
+REFERRER = max(runs.SOURCES[3:5], key=lambda facts: facts.store_path)
 UPSTREAM = "cache.nixos.org-1"
 
 
 def run_with(
-    looks: Sequence[say.HttpAnswer], needed: say.PathFacts = NEEDED, *, known: bool = True, **changes: Any
-) -> tapes.Run:
+    looks: Sequence[records.HttpAnswer], needed: records.PathFacts = NEEDED, *, known: bool = True, **changes: Any
+) -> runs.Run:
     """The healthy run with a path of the profile that needs ``needed``, and these looks for it."""
-    rows: list[say.Record] = []
+    rows: list[records.Record] = []
     if known:
-        made = say.ReferencesKnown(
+        made = records.ReferencesKnown(
             label=Label.PROFILE, cache="main", paths=(needed,), upstream=(), upstream_key_names=(UPSTREAM,)
         )
         rows.append(replace(made, **changes))
     rows += [
-        say.ReferenceLooked(
+        records.ReferenceLooked(
             label=Label.PROFILE, cache="main", store_path=needed.store_path, attempt=number, narinfo=look
         )
         for number, look in enumerate(looks, 1)
     ]
 
-    def refer(plan: say.PushSetKnown) -> say.PushSetKnown:
+    def refer(plan: records.PushSetKnown) -> records.PushSetKnown:
         return replace(
             plan,
             paths=tuple(
-                replace(path, references=(needed.store_path, tapes.SOURCES[0].store_path)) if path == REFERRER else path
+                replace(path, references=(needed.store_path, runs.SOURCES[0].store_path)) if path == REFERRER else path
                 for path in plan.paths
             ),
         )
 
-    run = tapes.healthy().change(say.PushSetKnown, refer)
-    run = run.change(say.BodyRead, lambda row: signed_again(row, run) if row.store_path == REFERRER.store_path else row)
-    last = max(number for number, row in enumerate(run.records) if isinstance(row, say.BodyRead))
-    return tapes.Run((*run.records[: last + 1], *rows, *run.records[last + 1 :]), run.files)
+    run = runs.healthy().change(records.PushSetKnown, refer)
+    run = run.change(
+        records.BodyRead, lambda row: signed_again(row, run) if row.store_path == REFERRER.store_path else row
+    )
+    last = max(number for number, row in enumerate(run.records) if isinstance(row, records.BodyRead))
+    return runs.Run((*run.records[: last + 1], *rows, *run.records[last + 1 :]), run.files)
 
 
-def signed_again(row: say.BodyRead, run: tapes.Run) -> say.BodyRead:
+def signed_again(row: records.BodyRead, run: runs.Run) -> records.BodyRead:
     """The narinfo's signature is over the references too."""
-    plans = [plan for plan in run.records if isinstance(plan, say.PushSetKnown) and plan.label is Label.PROFILE]
+    plans = [plan for plan in run.records if isinstance(plan, records.PushSetKnown) and plan.label is Label.PROFILE]
     facts = next(path for path in plans[0].paths if path.store_path == row.store_path)
-    return replace(row, narinfo=answer(body=tapes.narinfo(facts)))
+    return replace(row, narinfo=answer(body=runs.narinfo(facts)))
 
 
-def closure(run: tapes.Run) -> set[tuple[str, str, str]]:
+def closure(run: runs.Run) -> set[tuple[str, str, str]]:
     return {
         (row.code, row.status.value, row.subject)
         for row in run.judged()[0]
@@ -70,8 +72,8 @@ def closure(run: tapes.Run) -> set[tuple[str, str, str]]:
 
 
 def test_a_push_set_that_holds_all_its_references_is_complete() -> None:
-    assert closure(tapes.healthy()) == {("closure-complete", "pass", "profile")}
-    assert tapes.healthy().word() == "pass"
+    assert closure(runs.healthy()) == {("closure-complete", "pass", "profile")}
+    assert runs.healthy().word() == "pass"
 
 
 def test_a_reference_that_the_cache_has_is_complete() -> None:
@@ -98,10 +100,12 @@ def test_a_reference_that_the_cache_has_is_complete() -> None:
     ],
 )
 @pytest.mark.parametrize("times", [1, 3])
-def test_ats_14_a_reference_out_of_the_set_that_nobody_can_have(needed: say.PathFacts, why: str, times: int) -> None:
+def test_ats_14_a_reference_out_of_the_set_that_nobody_can_have(
+    needed: records.PathFacts, why: str, times: int
+) -> None:
     run = run_with([GONE] * times, needed)
     verdict = run.judged()[1]
-    assert (verdict.word, verdict.exit_code) == (Word.QUARANTINE, 4)
+    assert (verdict.word, verdict.exit_code) == (VerdictWord.QUARANTINE, 4)
     assert run.rows() == {("closure-gap", "fail"), ("closure-incomplete", "inconclusive")}
     (row,) = [row for row in run.judged()[0] if row.code == "closure-gap"]
     assert (row.subject, row.evidence) == (NEEDED.store_path, ("/references/1/gaps/0",))
@@ -113,8 +117,8 @@ def test_ats_14_a_reference_out_of_the_set_that_nobody_can_have(needed: say.Path
 @pytest.mark.row("ATS-14")
 @pytest.mark.parametrize("names", [(UPSTREAM,), (UPSTREAM, "main")])
 def test_ats_14_a_reference_that_is_left_to_an_upstream_is_stated(names: tuple[str, ...]) -> None:
-    theirs = tapes.of_upstream(NEEDED)
-    run = run_with([], theirs, upstream_key_names=names).with_policy(upstream_keys=(tapes.UPSTREAM_KEY,))
+    theirs = runs.of_upstream(NEEDED)
+    run = run_with([], theirs, upstream_key_names=names).with_policy(upstream_keys=(runs.UPSTREAM_KEY,))
     assert closure(run) == {("closure-complete", "pass", "profile")}
     assert run.word() == "pass"
     assert [(seen.outside, seen.upstream, seen.served) for seen in run.facts().references][1:] == [(1, 1, 0)]
@@ -138,7 +142,7 @@ def test_a_cache_that_names_its_own_key_as_an_upstream_s_leaves_nothing_out() ->
         (replace(NEEDED, ultimate=False), "it came from another store, without a signature"),
     ],
 )
-def test_what_another_source_may_have_is_no_loss_and_no_pass(needed: say.PathFacts, note: str) -> None:
+def test_what_another_source_may_have_is_no_loss_and_no_pass(needed: records.PathFacts, note: str) -> None:
     """A substitute of another cache is somebody else's work, and the push set left it out, not the cache."""
     run = run_with([GONE, GONE], needed)
     assert run.rows() == {("closure-incomplete", "inconclusive")}
@@ -157,12 +161,12 @@ def test_what_another_source_may_have_is_no_loss_and_no_pass(needed: say.PathFac
         pytest.param([answer(500)] * 3, "HTTP 500", id="a server's error"),
         pytest.param([answer(None, error="timeout")], "timeout", id="no answer"),
         pytest.param([answer(None)], "no answer", id="none at all"),
-        pytest.param([answer(body=tapes.narinfo(NEEDED), body_cut=True)], "HTTP 200", id="cut"),
+        pytest.param([answer(body=runs.narinfo(NEEDED), body_cut=True)], "HTTP 200", id="cut"),
         pytest.param([answer(body="<html>")], "expected", id="a page"),
-        pytest.param([answer(body=tapes.narinfo(OTHER))], f"the narinfo is of {OTHER.store_path}", id="another path's"),
+        pytest.param([answer(body=runs.narinfo(OTHER))], f"the narinfo is of {OTHER.store_path}", id="another path's"),
     ],
 )
-def test_what_could_not_be_told_is_no_pass(looks: list[say.HttpAnswer], note: str) -> None:
+def test_what_could_not_be_told_is_no_pass(looks: list[records.HttpAnswer], note: str) -> None:
     run = run_with(looks)
     assert run.rows() == {("closure-incomplete", "inconclusive")}
     assert run.word() == "inconclusive"
@@ -179,11 +183,11 @@ def test_without_local_facts_a_404_is_not_told_to_be_a_loss() -> None:
 
 def test_a_run_whose_check_of_the_closure_says_nothing_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gate.judge.verdict.CHECKS", tuple(check for check in CHECKS if check is not check_closure))
-    assert tapes.healthy().word() == "inconclusive"
+    assert runs.healthy().word() == "inconclusive"
 
 
 def test_outside_is_sorted_and_leaves_to_upstreams_what_is_theirs() -> None:
-    one, two = (replace(path, references=(OTHER.store_path, NEEDED.store_path)) for path in tapes.SOURCES[:2])
+    one, two = (replace(path, references=(OTHER.store_path, NEEDED.store_path)) for path in runs.SOURCES[:2])
     one, two = sorted((one, two), key=lambda facts: facts.store_path)
     assert list(outside((two, one), ())) == sorted([OTHER.store_path, NEEDED.store_path])
     assert set(outside((two, one), ()).values()) == {one.store_path}

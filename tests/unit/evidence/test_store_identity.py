@@ -7,23 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Phase, Truth
 from gate.parse.addresses import object_place
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, answer, canary_object, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, answer, canary_object, healthy
 
 DIFFERS = {("store-identity-differs", "inconclusive")}
 OWNER = "<Owner><ID>{}</ID></Owner></ListAllMyBucketsResult>"
 
 
-def after(edit: Callable[[say.BucketSampled], say.BucketSampled]) -> Run:
+def after(edit: Callable[[records.BucketSampled], records.BucketSampled]) -> Run:
     """The healthy run whose samples after the publication are edited."""
-    return healthy().change(say.BucketSampled, lambda seen: edit(seen) if seen.phase is Phase.POST else seen)
+    return healthy().change(records.BucketSampled, lambda seen: edit(seen) if seen.phase is Phase.POST else seen)
 
 
-def with_headers(seen: say.BucketSampled, *headers: str) -> say.BucketSampled:
-    def edit(name: str, old: say.HttpAnswer) -> say.HttpAnswer:
+def with_headers(seen: records.BucketSampled, *headers: str) -> records.BucketSampled:
+    def edit(name: str, old: records.HttpAnswer) -> records.HttpAnswer:
         return replace(old, headers=headers, url=f"http://s3/{seen.phase}/{seen.number}/{name}")
 
     return replace(
@@ -34,7 +34,7 @@ def with_headers(seen: say.BucketSampled, *headers: str) -> say.BucketSampled:
     )
 
 
-def with_list(seen: say.BucketSampled, owner: str, date: str) -> say.BucketSampled:
+def with_list(seen: records.BucketSampled, owner: str, date: str) -> records.BucketSampled:
     body = seen.listing[0].body.replace("</ListAllMyBucketsResult>", OWNER.format(owner))
     body = body.replace("<Name>attic", f"<CreationDate>{date}</CreationDate><Name>attic")
     return replace(seen, listing=(replace(seen.listing[0], body=body),))
@@ -53,21 +53,21 @@ def with_list(seen: say.BucketSampled, owner: str, date: str) -> say.BucketSampl
     ],
 )
 def test_another_server_after_the_publication(before: tuple[str, ...], later: tuple[str, ...]) -> None:
-    def edit(seen: say.BucketSampled) -> say.BucketSampled:
+    def edit(seen: records.BucketSampled) -> records.BucketSampled:
         return with_headers(seen, *(later if seen.phase is Phase.POST else before))
 
-    assert healthy().change(say.BucketSampled, edit).rows() == DIFFERS
-    assert healthy().change(say.BucketSampled, lambda seen: with_headers(seen, *before)).word() == "pass"
+    assert healthy().change(records.BucketSampled, edit).rows() == DIFFERS
+    assert healthy().change(records.BucketSampled, lambda seen: with_headers(seen, *before)).word() == "pass"
 
 
 @pytest.mark.row("S3-29")
 def test_a_deployment_that_is_not_that_of_the_drives() -> None:
-    def edit(seen: say.BucketSampled, name: str) -> say.BucketSampled:
+    def edit(seen: records.BucketSampled, name: str) -> records.BucketSampled:
         places = tuple(replace(place, volume="d1/drive-1") for place in seen.places)
         return replace(with_headers(seen, f"x-minio-deployment-id: {name}"), places=places)
 
-    assert healthy().change(say.BucketSampled, lambda seen: edit(seen, "d2")).rows() == DIFFERS
-    assert healthy().change(say.BucketSampled, lambda seen: edit(seen, "d1")).word() == "pass"
+    assert healthy().change(records.BucketSampled, lambda seen: edit(seen, "d2")).rows() == DIFFERS
+    assert healthy().change(records.BucketSampled, lambda seen: edit(seen, "d1")).word() == "pass"
 
 
 @pytest.mark.row("S3-29")
@@ -84,48 +84,48 @@ def test_a_deployment_that_is_not_that_of_the_drives() -> None:
     ],
 )
 def test_owner_and_dates_of_the_buckets(owner: str, date: str, rows: set[tuple[str, str]]) -> None:
-    def edit(seen: say.BucketSampled) -> say.BucketSampled:
+    def edit(seen: records.BucketSampled) -> records.BucketSampled:
         if seen.phase is Phase.POST:
             return with_list(seen, owner, date)
         return with_list(seen, "me", "2026-11-01T00:00:00.000Z")
 
-    assert healthy().change(say.BucketSampled, edit).rows() == rows
+    assert healthy().change(records.BucketSampled, edit).rows() == rows
 
 
 def test_a_date_that_comes_and_goes_is_of_two_stores() -> None:
-    def edit(seen: say.BucketSampled) -> say.BucketSampled:
+    def edit(seen: records.BucketSampled) -> records.BucketSampled:
         new = seen.phase is not Phase.DURING
         return with_list(seen, "me", "2026-11-24T00:00:01.000Z" if new else "2026-11-24T00:00:09.000Z")
 
-    assert healthy().change(say.BucketSampled, edit).rows() == DIFFERS
+    assert healthy().change(records.BucketSampled, edit).rows() == DIFFERS
 
 
 def test_answers_that_were_under_way_together_are_recorded_in_either_order() -> None:
     """A folder's time as a bucket's date moves with each write, and a slower answer may be recorded later."""
 
-    def edit(seen: say.BucketSampled) -> say.BucketSampled:
+    def edit(seen: records.BucketSampled) -> records.BucketSampled:
         moment = "15" if seen.phase is Phase.POST else "17"
         return with_list(seen, "me", f"2026-11-24T00:00:01.0{moment}Z")
 
-    assert healthy().change(say.BucketSampled, edit).rows() == set()
+    assert healthy().change(records.BucketSampled, edit).rows() == set()
 
 
 def test_what_is_told_of_a_store() -> None:
-    def edit(seen: say.BucketSampled) -> say.BucketSampled:
+    def edit(seen: records.BucketSampled) -> records.BucketSampled:
         heads = {name: replace(head, peer="10.0.0.1:9") for name, head in seen.heads.items()}
         return replace(with_headers(seen, "x-served-by: edge"), heads=heads)
 
-    store = healthy().change(say.BucketSampled, edit).facts().store
+    store = healthy().change(records.BucketSampled, edit).facts().store
     assert store is not None
     assert (store.peers, store.network) == (("10.0.0.1:9",), "x-served-by: edge")
     unread = after(lambda seen: replace(seen, listing=(answer(body="<html>"),)))
     assert DIFFERS.isdisjoint(unread.rows())
 
 
-UNKNOWN = say.ObjectPlace(place="file:///data", truth=Truth.UNKNOWN, error="EIO")
-ABSENT = say.ObjectPlace(place="file:///data", truth=Truth.ABSENT)
-THERE = say.ObjectPlace(place="file:///data", truth=Truth.PRESENT)
-SIDECAR = say.ObjectPlace(place="kubectl://a", truth=Truth.UNKNOWN, error="no", denied=True)
+UNKNOWN = records.ObjectPlace(place="file:///data", truth=Truth.UNKNOWN, error="EIO")
+ABSENT = records.ObjectPlace(place="file:///data", truth=Truth.ABSENT)
+THERE = records.ObjectPlace(place="file:///data", truth=Truth.PRESENT)
+SIDECAR = records.ObjectPlace(place="kubectl://a", truth=Truth.UNKNOWN, error="no", denied=True)
 DENIED = answer(403)
 
 
@@ -154,20 +154,22 @@ DENIED = answer(403)
     ],
 )
 def test_the_canarys_object(changes: dict[str, object], code: str, word: str) -> None:
-    run = healthy().change(say.CanaryObject, lambda _seen: canary_object(**changes))
+    run = healthy().change(records.CanaryObject, lambda _seen: canary_object(**changes))
     rows = [row.code for row in run.judged()[0] if row.subject == "canary" and row.code.startswith("store")]
     assert (rows, run.word()) == ([code], word)
 
 
 @pytest.mark.row("S3-29")
 def test_a_canary_that_was_not_looked_for_is_no_pass() -> None:
-    run = healthy().change(say.CanaryObject, lambda _seen: None)
+    run = healthy().change(records.CanaryObject, lambda _seen: None)
     assert run.rows() == {("store-canary-unlocated", "inconclusive")}
 
 
 def test_a_run_that_sampled_and_published_nothing_has_no_row_on_the_store() -> None:
-    run = healthy().change(say.BucketSampled, lambda _seen: None)
-    early = Run(tuple(row for row in run.records if not isinstance(row, say.ChildEnded | say.CanaryObject)), run.files)
+    run = healthy().change(records.BucketSampled, lambda _seen: None)
+    early = Run(
+        tuple(row for row in run.records if not isinstance(row, records.ChildEnded | records.CanaryObject)), run.files
+    )
     assert [row for row in early.judged()[0] if row.code.startswith("store-")] == []
     assert early.word() == "inconclusive"
 
@@ -196,4 +198,4 @@ def test_which_object_a_url_names(url: str, place: tuple[str, str] | None) -> No
 def test_a_key_is_a_plain_name_on_a_disk(url: str) -> None:
     found = object_place(url, ("attic",))
     assert found is None or ("/" not in found[1] and not found[1].startswith(".") and found[1].isascii())
-    assert tapes.answer().ok
+    assert runs.answer().ok

@@ -8,27 +8,27 @@ from hypothesis import strategies as some
 
 from gate import limits
 from gate.evidence.pushes import fresh_before
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label
 from gate.model.facts import TwinFile
 from gate.probe.twin import LEAST_BYTES, differences, modelled, plan_twin, twin_due_after, why_no_twin
-from tests.helpers import tapes
-from tests.helpers.tapes import answer
+from tests.helpers import runs
+from tests.helpers.runs import answer
 
 PLENTY = {"max_paths": limits.PATHS_MAX, "max_bytes": 2**40}
 
 
-def named(number: int, size: int, references: tuple[int, ...] = ()) -> say.PathFacts:
+def named(number: int, size: int, references: tuple[int, ...] = ()) -> records.PathFacts:
     """A path whose name sorts by its number, the highest first: so a plan has to turn the order round."""
     return replace(
-        tapes.path_facts("x", size),
+        runs.path_facts("x", size),
         store_path=f"/nix/store/{'0' * 32}-{9999 - number:04}",
         references=tuple(f"/nix/store/{'0' * 32}-{9999 - other:04}" for other in references),
     )
 
 
 @some.composite
-def push_sets(draw: some.DrawFn) -> list[say.PathFacts]:
+def push_sets(draw: some.DrawFn) -> list[records.PathFacts]:
     """As Nix makes them: references go to earlier paths, to itself, or out of the set; NAR sizes are multiples of 8."""
     count = draw(some.integers(1, 30))
     sizes = draw(some.lists(some.integers(14, 100_000), min_size=count, max_size=count))
@@ -40,7 +40,7 @@ def push_sets(draw: some.DrawFn) -> list[say.PathFacts]:
     return draw(some.permutations(made))
 
 
-def edges_by_size(paths: list[say.PathFacts]) -> list[tuple[int, int]]:
+def edges_by_size(paths: list[records.PathFacts]) -> list[tuple[int, int]]:
     """The shape, told without names: for each reference inside of the set, the sizes of both its ends."""
     known = {path.store_path: path for path in paths}
     return sorted(
@@ -53,7 +53,7 @@ def edges_by_size(paths: list[say.PathFacts]) -> list[tuple[int, int]]:
 
 @given(push_sets())
 @settings(max_examples=60, deadline=None)
-def test_count_sizes_and_shape_are_the_push_sets(paths: list[say.PathFacts]) -> None:
+def test_count_sizes_and_shape_are_the_push_sets(paths: list[records.PathFacts]) -> None:
     plan = plan_twin(paths, **PLENTY)
     assert sorted(file.nar_size for file in plan) == sorted(max(path.nar_size, LEAST_BYTES) for path in paths)
     assert sorted((file.nar_size, plan[other].nar_size) for file in plan for other in file.references) == edges_by_size(
@@ -66,7 +66,7 @@ def test_count_sizes_and_shape_are_the_push_sets(paths: list[say.PathFacts]) -> 
 @given(push_sets(), some.integers(0, 40), some.integers(0, 3_000_000))
 @settings(max_examples=60, deadline=None)
 def test_the_caps_hold_and_nothing_is_cut_without_need(
-    paths: list[say.PathFacts], max_paths: int, max_bytes: int
+    paths: list[records.PathFacts], max_paths: int, max_bytes: int
 ) -> None:
     plan = plan_twin(paths, max_paths=max_paths, max_bytes=max_bytes)
     total = sum(file.nar_size for file in plan)
@@ -112,7 +112,7 @@ def test_the_largest_shrink_first() -> None:
 def test_the_model_is_what_the_cache_must_serve_filled_up_where_that_is_too_little() -> None:
     paths = tuple(named(number, 8 * number) for number in (50, 20, 40, 30))
     upstream = tuple(path.store_path for path in paths[1:])
-    push_set = say.PushSetKnown(
+    push_set = records.PushSetKnown(
         label=Label.PROFILE, cache="main", paths=paths, outputs=(), upstream=upstream, upstream_key_names=("k",)
     )
     assert modelled(push_set, 1) == (paths[0],)
@@ -125,26 +125,26 @@ def test_the_model_is_what_the_cache_must_serve_filled_up_where_that_is_too_litt
 # --- when one is due
 
 
-def asked(hashes: list[str], status: int = 200) -> say.MissingAsked:
+def asked(hashes: list[str], status: int = 200) -> records.MissingAsked:
     body = '{"missing_paths":[' + ",".join(f'"{name}"' for name in hashes) + "]}"
-    return say.MissingAsked(label=Label.PROFILE, cache="main", answer=answer(status, body))
+    return records.MissingAsked(label=Label.PROFILE, cache="main", answer=answer(status, body))
 
 
-PUSH_SET = say.PushSetKnown(
+PUSH_SET = records.PushSetKnown(
     label=Label.PROFILE,
     cache="main",
-    paths=tapes.SOURCES,
+    paths=runs.SOURCES,
     outputs=(),
     upstream=(),
     upstream_key_names=("cache.nixos.org-1",),
 )
-HASHES = [path.store_path[11:43] for path in tapes.SOURCES]
+HASHES = [path.store_path[11:43] for path in runs.SOURCES]
 
 
 def test_fresh_is_what_the_cache_lacks_and_the_client_will_push() -> None:
-    signed = replace(tapes.SOURCES[0], signatures=("cache.nixos.org-1:AAAA", "nonsense"))
-    other = replace(tapes.SOURCES[1], signatures=("other-1:AAAA",))
-    push_set = replace(PUSH_SET, paths=(signed, other, *tapes.SOURCES[2:]))
+    signed = replace(runs.SOURCES[0], signatures=("cache.nixos.org-1:AAAA", "nonsense"))
+    other = replace(runs.SOURCES[1], signatures=("other-1:AAAA",))
+    push_set = replace(PUSH_SET, paths=(signed, other, *runs.SOURCES[2:]))
     assert fresh_before(PUSH_SET, asked(HASHES)) == 11
     assert fresh_before(push_set, asked(HASHES)) == 10
     assert fresh_before(push_set, asked(HASHES[:5])) == 4
@@ -168,8 +168,10 @@ def test_fresh_is_what_the_cache_lacks_and_the_client_will_push() -> None:
         ({"twin": "never"}, None, "the settings say that no twin is to be published"),
     ],
 )
-def test_when_a_twin_is_due(policy: dict[str, object], answered: say.MissingAsked | None, reason: str | None) -> None:
-    assert why_no_twin(tapes.policy(**policy), PUSH_SET, answered) == reason
+def test_when_a_twin_is_due(
+    policy: dict[str, object], answered: records.MissingAsked | None, reason: str | None
+) -> None:
+    assert why_no_twin(runs.policy(**policy), PUSH_SET, answered) == reason
 
 
 # --- what was made of it
@@ -177,8 +179,8 @@ def test_when_a_twin_is_due(policy: dict[str, object], answered: say.MissingAske
 
 def test_what_was_made_is_held_against_the_plan() -> None:
     plan = (TwinFile(nar_size=200, references=()), TwinFile(nar_size=208, references=(0,)))
-    one = tapes.path_facts("one", 200)
-    two = replace(tapes.path_facts("two", 208), references=(one.store_path,))
+    one = runs.path_facts("one", 200)
+    two = replace(runs.path_facts("two", 208), references=(one.store_path,))
     made = (one.store_path, two.store_path)
     assert differences(plan, made, {one.store_path: one, two.store_path: two}) == ()
     longer, alone = replace(one, nar_size=216), replace(two, references=())
@@ -189,7 +191,7 @@ def test_what_was_made_is_held_against_the_plan() -> None:
 
 
 def test_a_profile_of_which_too_little_was_written_needs_its_twin_afterwards() -> None:
-    facts = tapes.healthy().facts()
+    facts = runs.healthy().facts()
     assert not twin_due_after(facts.policy, facts.push.paths)
     assert twin_due_after(facts.policy, ())
     assert not twin_due_after(replace(facts.policy, twin="never"), ())

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from gate.evidence.stored_objects import fold_uploads
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Phase, Truth
-from tests.helpers import tapes
-from tests.helpers.tapes import answer
+from tests.helpers import runs
+from tests.helpers.runs import answer
 
 OLD = ("old.chunk", "u0", "2026-11-20T00:00:00.000Z")
 NEW = ("new.chunk", "u1", "2026-11-24T00:00:20.000Z")
@@ -31,23 +31,23 @@ def page(*uploads: Upload, truncated: bool = False) -> str:
     )
 
 
-def look(phase: Phase, *uploads: Upload, truncated: bool = False, **changes: Any) -> say.UploadsSeen:
+def look(phase: Phase, *uploads: Upload, truncated: bool = False, **changes: Any) -> records.UploadsSeen:
     said = answer(body=page(*uploads, truncated=truncated), date=DATES[phase.value])
-    return say.UploadsSeen(phase=phase, bucket="attic", answer=replace(said, **changes))
+    return records.UploadsSeen(phase=phase, bucket="attic", answer=replace(said, **changes))
 
 
-def run_with(pre: Sequence[say.UploadsSeen], post: Sequence[say.UploadsSeen]) -> tapes.Run:
+def run_with(pre: Sequence[records.UploadsSeen], post: Sequence[records.UploadsSeen]) -> runs.Run:
     """The healthy run with these looks, each behind the first sample of its phase."""
-    looks: Mapping[Phase, Sequence[say.UploadsSeen]] = {Phase.PRE: pre, Phase.POST: post}
-    records: list[say.Record] = []
-    for record in tapes.healthy().records:
-        records.append(record)
-        if isinstance(record, say.BucketSampled) and record.number == 1 and record.phase in looks:
-            records.extend(looks[record.phase])
-    return tapes.Run(tuple(records), tapes.healthy().files)
+    looks: Mapping[Phase, Sequence[records.UploadsSeen]] = {Phase.PRE: pre, Phase.POST: post}
+    rows: list[records.Record] = []
+    for record in runs.healthy().records:
+        rows.append(record)
+        if isinstance(record, records.BucketSampled) and record.number == 1 and record.phase in looks:
+            rows.extend(looks[record.phase])
+    return runs.Run(tuple(rows), runs.healthy().files)
 
 
-def told(run: tapes.Run) -> tuple[str, str, str, str]:
+def told(run: runs.Run) -> tuple[str, str, str, str]:
     """The one row on uploads, and the verdict's word."""
     (row,) = [row for row in run.judged()[0] if row.code.startswith("upload-")]
     assert (row.subject, row.phase, row.evidence) == ("attic", "post", ("/uploads/0",))
@@ -62,12 +62,11 @@ def test_an_upload_that_the_run_left_open_is_no_pass_and_no_object() -> None:
     assert run.judged()[1].exit_code == 3
     assert run.rows() == {("upload-left-open", "inconclusive")}
     assert summary == (
-        "1 multipart uploads that began in this run are open after it, the first of new.chunk since "
-        "2026-11-24T00:00:20.000Z"
+        "1 multipart uploads of this run are still open after it, the first of new.chunk since 2026-11-24T00:00:20.000Z"
     )
     facts = run.facts()
-    assert [upload.key for upload in facts.uploads[0].left] == ["new.chunk"]
-    assert facts.coverage == tapes.healthy().facts().coverage, "it counts as no object"
+    assert [upload.key for upload in facts.uploads[0].left_open] == ["new.chunk"]
+    assert facts.coverage == runs.healthy().facts().coverage, "it counts as no object"
 
 
 @pytest.mark.row("HIS-10")
@@ -113,7 +112,7 @@ def test_an_upload_that_the_run_left_open_is_no_pass_and_no_object() -> None:
     ],
 )
 def test_what_is_not_of_the_run_is_a_note(
-    pre: list[say.UploadsSeen], post: list[say.UploadsSeen], code: str, summary: str
+    pre: list[records.UploadsSeen], post: list[records.UploadsSeen], code: str, summary: str
 ) -> None:
     assert told(run_with(pre, post)) == (code, "pass", "pass", summary)
 
@@ -138,7 +137,7 @@ def test_what_is_not_of_the_run_is_a_note(
     ],
 )
 def test_a_store_that_does_not_list_them_is_noted_and_blocks_nothing(
-    pre: list[say.UploadsSeen], post: list[say.UploadsSeen], note: str
+    pre: list[records.UploadsSeen], post: list[records.UploadsSeen], note: str
 ) -> None:
     run = run_with(pre, post)
     code, status, word, summary = told(run)
@@ -149,7 +148,7 @@ def test_a_store_that_does_not_list_them_is_noted_and_blocks_nothing(
 
 def test_without_a_push_nothing_is_of_the_run() -> None:
     looks = [look(Phase.PRE), look(Phase.POST, NEW), look(Phase.POST, NEW)]
-    run = tapes.healthy().change(say.ChildEnded, lambda row: None if row.name.startswith("push:") else row)
+    run = runs.healthy().change(records.ChildEnded, lambda row: None if row.name.startswith("push:") else row)
     for each in looks:
         run = run.with_record(each)
     (row,) = [row for row in run.judged()[0] if row.code.startswith("upload-")]
@@ -161,7 +160,7 @@ def test_without_a_push_nothing_is_of_the_run() -> None:
 
 def test_each_bucket_has_its_row_and_a_run_that_did_not_look_has_none() -> None:
     assert fold_uploads([]) == ()
-    assert tapes.healthy().facts().uploads == ()
+    assert runs.healthy().facts().uploads == ()
     both = [
         look(Phase.PRE),
         look(Phase.POST),
@@ -173,4 +172,4 @@ def test_each_bucket_has_its_row_and_a_run_that_did_not_look_has_none() -> None:
 
 def test_a_time_without_a_zone_is_utc() -> None:
     (row,) = fold_uploads([look(Phase.PRE, date="Tue, 24 Nov 2026 00:00:07"), look(Phase.POST, NEW)])
-    assert [upload.key for upload in row.left] == ["new.chunk"]
+    assert [upload.key for upload in row.left_open] == ["new.chunk"]

@@ -5,78 +5,76 @@ from dataclasses import replace
 
 import pytest
 
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Claim, Label
-from tests.helpers import tapes
+from tests.helpers import runs
 
-FIRST = tapes.SOURCES[0]
-LOG = tapes.push_log(tapes.SOURCES[1:]).replace(b"0 in upstream", b"1 in upstream")
+FIRST = runs.SOURCES[0]
+LOG = runs.push_log(runs.SOURCES[1:]).replace(b"0 in upstream", b"1 in upstream")
 OWN_NAME = "main"
 
 
-def run_of(signed: say.PathFacts, *, names: tuple[str, ...] = (tapes.UPSTREAM,), claimed: bool = True) -> tapes.Run:
+def run_of(signed: records.PathFacts, *, names: tuple[str, ...] = (runs.UPSTREAM,), claimed: bool = True) -> runs.Run:
     """A run that left one path of its profile to an upstream, by its own record, and did not read it."""
 
-    def change(row: say.PushSetKnown) -> say.PushSetKnown:
+    def change(row: records.PushSetKnown) -> records.PushSetKnown:
         if row.label is not Label.PROFILE:
             return row
         told = (signed.store_path,) if claimed else ()
         return replace(row, paths=(signed, *row.paths[1:]), upstream=told, upstream_key_names=names)
 
-    run = tapes.healthy().change(say.PushSetKnown, change).with_file("push-profile.log", LOG)
-    return run.change(say.BodyRead, lambda row: row if row.store_path != FIRST.store_path else None)
+    run = runs.healthy().change(records.PushSetKnown, change).with_file("push-profile.log", LOG)
+    return run.change(records.BodyRead, lambda row: row if row.store_path != FIRST.store_path else None)
 
 
-def claim_of(run: tapes.Run) -> Claim:
+def claim_of(run: runs.Run) -> Claim:
     return next(path.claim for path in run.facts().push.paths if path.store_path == FIRST.store_path)
 
 
 @pytest.mark.row("TRU-11")
 def test_a_path_is_left_to_an_upstream_by_a_signature_that_verifies() -> None:
     for claimed in (True, False):  # the record's word changes nothing
-        run = run_of(tapes.of_upstream(FIRST), claimed=claimed).with_policy(upstream_keys=(tapes.UPSTREAM_KEY,))
+        run = run_of(runs.of_upstream(FIRST), claimed=claimed).with_policy(upstream_keys=(runs.UPSTREAM_KEY,))
         assert claim_of(run) is Claim.IN_UPSTREAM
         assert ("push-unaccounted", "inconclusive") not in run.rows()
 
 
 WITHOUT_KEY: tuple[str, ...] = ()
-OTHER_KEY = tapes.UPSTREAM_KEY.replace(tapes.UPSTREAM, "other-1")
-SHORT = f"{tapes.UPSTREAM}:AAAA"
-ODD_KEY = f"{tapes.UPSTREAM}:none"
+OTHER_KEY = runs.UPSTREAM_KEY.replace(runs.UPSTREAM, "other-1")
+SHORT = f"{runs.UPSTREAM}:AAAA"
+ODD_KEY = f"{runs.UPSTREAM}:none"
 
 
 @pytest.mark.row("TRU-11")
 @pytest.mark.parametrize(
     ("edit", "names", "keys"),
     [
-        (tapes.of_upstream, (tapes.UPSTREAM,), WITHOUT_KEY),
-        (tapes.of_upstream, (tapes.UPSTREAM,), (OTHER_KEY,)),
-        (tapes.of_upstream, (tapes.UPSTREAM,), (ODD_KEY,)),
-        (tapes.of_upstream, (), (tapes.UPSTREAM_KEY,)),
+        (runs.of_upstream, (runs.UPSTREAM,), WITHOUT_KEY),
+        (runs.of_upstream, (runs.UPSTREAM,), (OTHER_KEY,)),
+        (runs.of_upstream, (runs.UPSTREAM,), (ODD_KEY,)),
+        (runs.of_upstream, (), (runs.UPSTREAM_KEY,)),
         (
-            lambda facts: replace(facts, signatures=(tapes.signature(facts, "other-1"),)),
+            lambda facts: replace(facts, signatures=(runs.signature(facts, "other-1"),)),
             ("other-1",),  # the cache names no such upstream
             (OTHER_KEY,),
         ),
         (
-            lambda facts: replace(facts, signatures=(f"{tapes.UPSTREAM}:AAAA",)),
-            (tapes.UPSTREAM,),
-            (tapes.UPSTREAM_KEY,),
+            lambda facts: replace(facts, signatures=(f"{runs.UPSTREAM}:AAAA",)),
+            (runs.UPSTREAM,),
+            (runs.UPSTREAM_KEY,),
         ),
-        (lambda facts: replace(tapes.of_upstream(facts), nar_size=201), (tapes.UPSTREAM,), (tapes.UPSTREAM_KEY,)),
-        (lambda facts: replace(tapes.of_upstream(facts), nar_hash="md5:x"), (tapes.UPSTREAM,), (tapes.UPSTREAM_KEY,)),
+        (lambda facts: replace(runs.of_upstream(facts), nar_size=201), (runs.UPSTREAM,), (runs.UPSTREAM_KEY,)),
+        (lambda facts: replace(runs.of_upstream(facts), nar_hash="md5:x"), (runs.UPSTREAM,), (runs.UPSTREAM_KEY,)),
         (
-            lambda facts: replace(
-                facts, signatures=(tapes.signature(facts, OWN_NAME), f"{tapes.UPSTREAM}:{'A' * 86}==")
-            ),
-            (OWN_NAME, tapes.UPSTREAM),
-            (tapes.PUBLIC_KEY,),  # the cache's own key, given as an upstream's
+            lambda facts: replace(facts, signatures=(runs.signature(facts, OWN_NAME), f"{runs.UPSTREAM}:{'A' * 86}==")),
+            (OWN_NAME, runs.UPSTREAM),
+            (runs.PUBLIC_KEY,),  # the cache's own key, given as an upstream's
         ),
     ],
     ids=["no key", "other key", "odd key", "no name", "unnamed", "malformed", "other size", "odd hash", "own key"],
 )
 def test_the_word_of_a_record_leaves_nothing_to_an_upstream(
-    edit: Callable[[say.PathFacts], say.PathFacts], names: tuple[str, ...], keys: tuple[str, ...]
+    edit: Callable[[records.PathFacts], records.PathFacts], names: tuple[str, ...], keys: tuple[str, ...]
 ) -> None:
     run = run_of(edit(FIRST), names=names).with_policy(upstream_keys=keys)
     assert claim_of(run) is Claim.UNACCOUNTED
@@ -84,7 +82,7 @@ def test_the_word_of_a_record_leaves_nothing_to_an_upstream(
 
 
 def test_a_cache_that_did_not_describe_itself_names_no_upstream() -> None:
-    signed = run_of(tapes.of_upstream(FIRST)).with_policy(upstream_keys=(tapes.UPSTREAM_KEY,))
-    silent = signed.change(say.CacheConfigSeen, lambda row: row if row.cache != "main" else None)
-    odd = signed.change(say.CacheConfigSeen, lambda row: replace(row, answer=tapes.answer(500)))
+    signed = run_of(runs.of_upstream(FIRST)).with_policy(upstream_keys=(runs.UPSTREAM_KEY,))
+    silent = signed.change(records.CacheConfigSeen, lambda row: row if row.cache != "main" else None)
+    odd = signed.change(records.CacheConfigSeen, lambda row: replace(row, answer=runs.answer(500)))
     assert [claim_of(run) for run in (silent, odd)] == [Claim.UNACCOUNTED] * 2

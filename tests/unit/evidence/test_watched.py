@@ -8,7 +8,7 @@ from gate.evidence.push_coverage import fold_during
 from gate.model.basics import BucketState, Label, Phase
 from gate.model.document import Watched
 from gate.model.records import BucketSampled, StageMark
-from tests.helpers import tapes
+from tests.helpers import runs
 
 PUSHED = (Label.CANARY,)
 BUCKETS = ("attic", "tofu-state")
@@ -23,10 +23,10 @@ def timed(second: float, sample: BucketSampled, *, number: int = 1) -> BucketSam
 
 
 def watched(*seconds: float, unknown: tuple[float, ...] = ()) -> Watched:
-    good = tapes.sample(Phase.DURING, 1)
+    good = runs.sample(Phase.DURING, 1)
     blind = replace(good, places=())
     samples = [timed(second, good) for second in seconds] + [timed(second, blind) for second in unknown]
-    ended = [(at(40), tapes.child("push:canary", "push-canary.log", millis=30000))]
+    ended = [(at(40), runs.child("push:canary", "push-canary.log", millis=30000))]
     during = fold_during(samples, ended, [], BUCKETS, PUSHED)
     (push,) = during.pushes
     assert (push.began_at, push.ended_at) == (at(10), at(40))
@@ -51,20 +51,20 @@ def test_a_sample_that_could_not_be_read_ends_no_silence() -> None:
 
 
 def test_without_a_push_there_is_no_watch() -> None:
-    assert fold_during([], [(at(1), tapes.child("build", "build.log"))], [], BUCKETS, PUSHED).pushes == ()
+    assert fold_during([], [(at(1), runs.child("build", "build.log"))], [], BUCKETS, PUSHED).pushes == ()
 
 
 def test_a_push_that_took_longer_than_time_is_still_folded() -> None:
     for millis in (10**30, -5):
-        ended = [(at(40), tapes.child("push:canary", "push-canary.log", millis=millis))]
+        ended = [(at(40), runs.child("push:canary", "push-canary.log", millis=millis))]
         during = fold_during([], ended, [], BUCKETS, PUSHED)
         assert during.pushes[0].ended_at == at(40)
 
 
 def test_a_push_begins_with_its_stage_however_late_its_end_is_written() -> None:
     """A busy machine may write the end long after the client's own; the first sample is of this push all the same."""
-    samples = [timed(10.2, tapes.sample(Phase.DURING, 1))]
-    ended = [(at(12), tapes.child("push:canary", "push-canary.log", millis=300))]
+    samples = [timed(10.2, runs.sample(Phase.DURING, 1))]
+    ended = [(at(12), runs.child("push:canary", "push-canary.log", millis=300))]
     marks = [
         (at(10), StageMark(name="push:canary", state="started")),
         (at(13), StageMark(name="push:canary", state="ended")),
@@ -76,18 +76,18 @@ def test_a_push_begins_with_its_stage_however_late_its_end_is_written() -> None:
 
 def stalled(second: float, number: int) -> BucketSampled:
     """A sample in which the list alone hung."""
-    made = timed(second, tapes.sample(Phase.DURING, 1), number=number)
-    return replace(made, listing=(tapes.answer(None, error="timeout", millis=3000),), ended_at=at(second + 3.2))
+    made = timed(second, runs.sample(Phase.DURING, 1), number=number)
+    return replace(made, listing=(runs.answer(None, error="timeout", millis=3000),), ended_at=at(second + 3.2))
 
 
 def during(*samples: BucketSampled, begin: float = 10, end: float = 30) -> tuple[BucketState, tuple[str, ...]]:
-    ended = [(at(end), tapes.child("push:canary", "push-canary.log", millis=round((end - begin) * 1000)))]
+    ended = [(at(end), runs.child("push:canary", "push-canary.log", millis=round((end - begin) * 1000)))]
     bucket = fold_during(samples, ended, [], BUCKETS, PUSHED).buckets["attic"]
     return bucket.state, bucket.doubts
 
 
 def good(*seconds: float) -> list[BucketSampled]:
-    return [timed(second, tapes.sample(Phase.DURING, 1), number=100 + n) for n, second in enumerate(seconds)]
+    return [timed(second, runs.sample(Phase.DURING, 1), number=100 + n) for n, second in enumerate(seconds)]
 
 
 def test_a_short_stall_is_bridged_by_whole_samples_of_the_same_push() -> None:
@@ -114,14 +114,14 @@ def test_a_stall_at_either_end_of_a_push_is_not_bridged(second: float) -> None:
 @pytest.mark.parametrize("error", ["connect", "tls", "cut", "other"])
 def test_a_refused_connection_is_no_slow_answer(error: str) -> None:
     """False passes 13: the store was killed and started anew during the push, and one refused sample was forgiven."""
-    refused = replace(timed(15, tapes.sample(Phase.DURING, 1), number=7), listing=(tapes.answer(None, error=error),))
+    refused = replace(timed(15, runs.sample(Phase.DURING, 1), number=7), listing=(runs.answer(None, error=error),))
     assert during(*good(10, 12, 18, 25), refused) == (BucketState.UNOBSERVABLE, ("sample 7 could not be read",))
 
 
 def test_a_stall_with_an_error_or_an_absence_beside_it_is_not_bridged() -> None:
-    both = replace(stalled(15, 7), gets={"attic": tapes.answer(500), "tofu-state": tapes.answer(500)})
+    both = replace(stalled(15, 7), gets={"attic": runs.answer(500), "tofu-state": runs.answer(500)})
     assert during(*good(10, 12, 19, 25), both)[0] is BucketState.UNOBSERVABLE
-    absent = replace(stalled(15, 7), heads={"attic": tapes.answer(404), "tofu-state": tapes.answer(404)})
+    absent = replace(stalled(15, 7), heads={"attic": runs.answer(404), "tofu-state": runs.answer(404)})
     state, doubts = during(*good(10, 12, 19, 25), absent)
     assert (state, doubts) == (
         BucketState.UNOBSERVABLE,

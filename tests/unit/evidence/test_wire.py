@@ -8,16 +8,16 @@ from gate.errors import ForeignTextError
 from gate.evidence.codec import canonical, digest, entry_line, json_schema, read_entry, read_evidence
 from gate.model.document import Evidence
 from gate.seal import assemble
-from tests.helpers import tapes
+from tests.helpers import runs
 
 
 def test_an_entry_comes_back_as_it_went() -> None:
-    for entry in tapes.entries(tapes.healthy().records):
+    for entry in runs.entries(runs.healthy().records):
         assert read_entry(entry_line(entry)[:-1]) == entry
 
 
 def test_a_document_comes_back_as_it_went_and_its_digest_is_of_its_bytes() -> None:
-    evidence = assemble(tapes.healthy().facts(), ())
+    evidence = assemble(runs.healthy().facts(), ())
     document = canonical(Evidence, evidence)
     assert read_evidence(document) == evidence
     assert digest(document) == digest(canonical(Evidence, read_evidence(document)))
@@ -38,13 +38,13 @@ def test_a_document_comes_back_as_it_went_and_its_digest_is_of_its_bytes() -> No
     ids=("extra field", "text for a number", "unknown kind", "extra field in the record", "missing field"),
 )
 def test_what_is_not_exactly_an_entry_is_refused(edit, told: str) -> None:  # type: ignore[no-untyped-def]  # a lambda
-    line = json.loads(entry_line(tapes.entries(tapes.healthy().records)[1]))
+    line = json.loads(entry_line(runs.entries(runs.healthy().records)[1]))
     with pytest.raises(ForeignTextError, match=told):
         read_entry(json.dumps(edit(line)).encode())
 
 
 def test_duplicate_keys_are_refused() -> None:
-    line = entry_line(tapes.entries(tapes.healthy().records)[1])[:-1]
+    line = entry_line(runs.entries(runs.healthy().records)[1])[:-1]
     with pytest.raises(ForeignTextError):
         read_entry(line[:-1] + b',"seq":1}')
 

@@ -12,11 +12,11 @@ from gate.cli.action import action_finish, action_run
 from gate.cli.outcome import Outcome
 from gate.cli.require import outcome_of
 from gate.errors import ForeignTextError, ForgedError, GateError, InconclusiveError, RefusedError
-from gate.github.conclusion import Ending, conclude_answer
+from gate.github.conclusion import Conclusion, conclude_answer
 from gate.github.outputs import annotations, output_values, step_summary
 from gate.github.step_state import Answered, say_begun, say_ended, what_was_answered, what_was_told
 from gate.judge.admission import blocked, not_needed, reason
-from gate.model.basics import EXIT_CODES, Word
+from gate.model.basics import EXIT_CODES, VerdictWord
 from gate.model.gating import Answer
 from tests.helpers import github_world as gh
 from tests.unit.github.test_outputs import read_back
@@ -26,7 +26,7 @@ from tests.unit.render.runner_parser import commands, is_command
 PASSED = not_needed("nothing that is guarded differs")
 BLOCKED = blocked((reason("require-no-run", "there is no run"), reason("require-quarantine-held", "it is held")))
 BROKEN = Answer(
-    word=Word.PASS,
+    word=VerdictWord.PASS,
     exit_code=0,
     headline="BREAK GLASS until tomorrow. This is no pass.",
     reasons=(reason("require-break-glass", "BREAK GLASS until tomorrow"),),
@@ -42,7 +42,7 @@ def told(work: Path, answer: Answer) -> Answered | None:
 # ------------------------------------------------------------------------------------------------------ what is taken
 def test_an_orderly_pass_is_taken(tmp_path: Path) -> None:
     ending = conclude_answer(told(tmp_path, PASSED), step="success")
-    assert (ending.word, ending.exit_code, ending.outcome) == (Word.PASS, 0, "pass")
+    assert (ending.word, ending.exit_code, ending.outcome) == (VerdictWord.PASS, 0, "pass")
     assert ending.reasons == (("require-not-needed", "nothing that is guarded differs"),)
 
 
@@ -50,19 +50,19 @@ def test_an_orderly_pass_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("answer", [PASSED, BROKEN])
 def test_a_pass_of_a_step_that_did_not_end_well_is_not_taken(answer: Answer, step: str, tmp_path: Path) -> None:
     ending = conclude_answer(told(tmp_path, answer), step=step)
-    assert (ending.word, ending.exit_code, ending.outcome) == (Word.INCONCLUSIVE, 3, "fail")
+    assert (ending.word, ending.exit_code, ending.outcome) == (VerdictWord.INCONCLUSIVE, 3, "fail")
     assert "its pass is not taken" in ending.headline
 
 
 @pytest.mark.parametrize("step", ["success", "failure", "skipped", ""])
 def test_what_was_not_answered_is_inconclusive(step: str, tmp_path: Path) -> None:
     ending = conclude_answer(what_was_answered(tmp_path), step=step)
-    assert (ending.word, ending.exit_code) == (Word.INCONCLUSIVE, 3)
+    assert (ending.word, ending.exit_code) == (VerdictWord.INCONCLUSIVE, 3)
     assert ending.headline == f"nothing was answered (its step: {step or 'skipped'}): run the check again"
 
 
-@pytest.mark.parametrize("word", [Word.REFUSED, Word.INCONCLUSIVE, Word.QUARANTINE])
-def test_a_blocking_answer_keeps_its_word_and_code(word: Word, tmp_path: Path) -> None:
+@pytest.mark.parametrize("word", [VerdictWord.REFUSED, VerdictWord.INCONCLUSIVE, VerdictWord.QUARANTINE])
+def test_a_blocking_answer_keeps_its_word_and_code(word: VerdictWord, tmp_path: Path) -> None:
     answer = Answer(word=word, exit_code=EXIT_CODES[word], headline="no", reasons=BLOCKED.reasons)
     ending = conclude_answer(told(tmp_path, answer), step="success")
     assert (ending.word, ending.exit_code, ending.outcome) == (word, EXIT_CODES[word], "fail")
@@ -71,13 +71,13 @@ def test_a_blocking_answer_keeps_its_word_and_code(word: Word, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("error", "word"),
     [
-        (RefusedError("why"), Word.REFUSED),
-        (ForgedError("why"), Word.REFUSED),
-        (InconclusiveError("why"), Word.INCONCLUSIVE),
-        (ForeignTextError("why"), Word.INCONCLUSIVE),
+        (RefusedError("why"), VerdictWord.REFUSED),
+        (ForgedError("why"), VerdictWord.REFUSED),
+        (InconclusiveError("why"), VerdictWord.INCONCLUSIVE),
+        (ForeignTextError("why"), VerdictWord.INCONCLUSIVE),
     ],
 )
-def test_an_error_is_told_in_its_own_sentence(error: GateError, word: Word, tmp_path: Path) -> None:
+def test_an_error_is_told_in_its_own_sentence(error: GateError, word: VerdictWord, tmp_path: Path) -> None:
     say_ended(tmp_path, Outcome.of_error(error).data)
     assert what_was_answered(tmp_path) == Answered(word=word, exit_code=EXIT_CODES[word], headline="why")
 
@@ -89,7 +89,7 @@ def test_an_error_is_told_in_its_own_sentence(error: GateError, word: Word, tmp_
         {"headline": None},
         {"reasons": None},
         {"reasons": ["x"]},
-        {"reasons": [{"code": 1, "told": "x"}]},
+        {"reasons": [{"code": 1, "detail": "x"}]},
         {"break_glass": "no"},
         {"error": "it broke"},
         {"error": ""},
@@ -140,15 +140,15 @@ def test_a_pass_of_the_one_mode_is_none_of_the_other(tmp_path: Path) -> None:
         if begun:
             say_begun(tmp_path, tmp_path / "evidence")
         ending = conclude(tmp_path / "evidence", begun=begun, told=asked, step="success", clock=SystemClock())
-        assert ending.word is Word.INCONCLUSIVE
+        assert ending.word is VerdictWord.INCONCLUSIVE
 
 
 # ------------------------------------------------------------------------------------------------ what the runner reads
-def ending_of(answer: Answer) -> Ending:
-    return Ending(
+def ending_of(answer: Answer) -> Conclusion:
+    return Conclusion(
         word=answer.word,
         headline=answer.headline,
-        reasons=tuple((row.code, row.told) for row in answer.reasons),
+        reasons=tuple((row.code, row.detail) for row in answer.reasons),
         under_break_glass=answer.under_break_glass,
     )
 
@@ -187,7 +187,7 @@ def test_what_a_person_let_through_is_told_aloud_and_is_no_pass() -> None:
 @settings(max_examples=60, deadline=None)
 @given(hostile_text)
 def test_hostile_text_stays_text(text: str) -> None:
-    ending = Ending(word=Word.REFUSED, headline=text, reasons=((text, text),) * 30)
+    ending = Conclusion(word=VerdictWord.REFUSED, headline=text, reasons=((text, text),) * 30)
     values = output_values(ending, "artifact")
     assert "\n" not in values["summary"]
     assert list(commands("\n".join((values["summary"], step_summary(ending))))) == []

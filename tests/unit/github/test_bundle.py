@@ -253,7 +253,7 @@ def _encrypted(data: bytes) -> bytes:
 
 
 def _gap(data: bytes) -> bytes:
-    """A byte between the members and the directory, with the end's figures mended."""
+    """A byte between the members and the directory, with the end's figures fixed."""
     start = data.index(b"PK\x01\x02")
     moved = struct.unpack("<I", data[-6:-2])[0] + 1
     return data[:start] + b"\0" + data[start:-6] + struct.pack("<I", moved) + data[-2:]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gate import limits
 from gate.errors import RefusedError
-from gate.github.conclusion import Ending
+from gate.github.conclusion import Conclusion
 from gate.github.outputs import (
     OUTPUTS,
     UPLOAD_PATH,
@@ -23,7 +23,7 @@ from gate.github.outputs import (
     output_values,
     step_summary,
 )
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from gate.model.document import Evidence
 from tests.unit.render import samples
 from tests.unit.render.hostile import everywhere, hostile_text
@@ -32,8 +32,8 @@ from tests.unit.render.runner_parser import commands, is_command
 COMMAND = re.compile(r"::(?P<level>error|warning|notice) title=(?P<title>[^:,\r\n]*)::(?P<data>[^\r\n]*)")
 
 
-def ending_of(evidence: Evidence) -> Ending:
-    return Ending(
+def ending_of(evidence: Evidence) -> Conclusion:
+    return Conclusion(
         word=evidence.verdict.word,
         headline=evidence.verdict.headline,
         evidence=evidence,
@@ -67,14 +67,14 @@ def test_the_outputs_of_a_pass() -> None:
 
 
 def test_the_outputs_of_a_run_without_evidence() -> None:
-    values = output_values(Ending(word=Word.REFUSED, headline="no"), "artifact")
+    values = output_values(Conclusion(word=VerdictWord.REFUSED, headline="no"), "artifact")
     assert (values["verdict"], values["outcome"], values["exit-code"]) == ("refused", "fail", "2")
     assert [values[name] for name in ("evidence-path", "evidence-digest", "artifact-name", "upload-path")] == [""] * 4
     assert values["summary"] == "REFUSED: no"
 
 
 def test_a_refused_run_uploads_its_result_alone() -> None:
-    ending = Ending(word=Word.REFUSED, headline="no")
+    ending = Conclusion(word=VerdictWord.REFUSED, headline="no")
     assert ending.refused_before_evidence
     values = output_values(ending, "artifact", Path("/job/refusal/result.json"))
     assert (values["artifact-name"], values["upload-path"]) == ("artifact", "/job/refusal/result.json")
@@ -151,7 +151,7 @@ def test_a_path_that_is_no_utf_8_comes_through() -> None:
     assert output_file({"evidence-path": "/a\udcff"}, "d") == b"evidence-path<<d\n/a\xff\nd\n"
 
 
-def levels(ending: Ending) -> list[str]:
+def levels(ending: Conclusion) -> list[str]:
     found = [COMMAND.fullmatch(line) for line in annotations(ending)]
     return [each["level"] for each in found if each]
 
@@ -185,7 +185,7 @@ def test_percent_colon_and_comma_are_escaped() -> None:
 
 
 def test_a_run_without_evidence_has_a_summary_and_one_annotation() -> None:
-    ending = Ending(word=Word.REFUSED, headline="the phrase is *wrong*")
+    ending = Conclusion(word=VerdictWord.REFUSED, headline="the phrase is *wrong*")
     assert step_summary(ending) == "> [!WARNING]\n> **REFUSED: the phrase is &#42;wrong&#42;**\n\n"
     assert levels(ending) == ["error"]
 
@@ -199,7 +199,7 @@ def test_the_summary_is_the_evidences_own() -> None:
 
 def test_a_verdict_that_was_not_taken_stands_above_the_evidences_own() -> None:
     ending = replace(
-        ending_of(samples.passed()), word=Word.INCONCLUSIVE, headline="the step died", note="the step died"
+        ending_of(samples.passed()), word=VerdictWord.INCONCLUSIVE, headline="the step died", note="the step died"
     )
     lines = step_summary(ending).split("\n")
     assert lines[:4] == ["> [!WARNING]", "> **INCONCLUSIVE: the step died**", "", "> [!NOTE]"]

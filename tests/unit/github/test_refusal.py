@@ -19,7 +19,7 @@ from gate.cli.outcome import RESULT_SCHEMA, Outcome
 from gate.errors import ForgedError, RefusedError
 from gate.github.step_state import SCHEMA, is_refusal, say_begun, say_ended, write_refusal
 from gate.seal import seal, verify
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.unit.github.test_outputs import read_back
 from tests.unit.render.runner_parser import commands
 from tests.unit.test_seal import folder
@@ -221,7 +221,7 @@ def test_a_file_of_the_runners_that_is_none_ends_the_step_and_leaves_the_evidenc
 ) -> None:
     """The step fails, so the action's last one ends with 3 (test_scripts); the evidence is sealed all the same."""
     say_begun(step / "job", step / "evidence")
-    evidence = folder(step / "evidence", tapes.healthy())
+    evidence = folder(step / "evidence", runs.healthy())
     sealed, digest = seal(evidence), verify(evidence)[1]
     say_ended(step / "job", Outcome.of_evidence(sealed, evidence).data)
     place = step / kind

@@ -22,11 +22,11 @@ from gate.judge.admission import (
     word_of,
 )
 from gate.judge.codes.decisions import BY_DECISION, DECISION_CODES
-from gate.model.basics import Word
+from gate.model.basics import VerdictWord
 from gate.model.gating import Demand, Guard, TreeEntry, TrustedPlace
 from gate.seal import assemble
 from tests.helpers import github_world as gh
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.helpers.github_world import NOW
 
 PLACE = TrustedPlace(
@@ -52,7 +52,7 @@ SILENT: dict[str, Any] = {
 }
 DEMAND = Demand(
     profile="medium-check",
-    stated=SILENT,
+    required_settings=SILENT,
     cache="main",
     endpoint="http://127.0.0.1:8/",
     max_age_seconds=86400,
@@ -65,17 +65,17 @@ def test_codes_are_unique_and_say_what_to_do() -> None:
     for row in DECISION_CODES:
         assert row.code.startswith("require-")
         assert row.why
-        assert (row.remedy != "none needed") or row.word is Word.PASS
+        assert (row.remedy != "none needed") or row.word is VerdictWord.PASS
 
 
 def test_the_worst_word_counts() -> None:
     held, other, none = (
         reason(code, "t") for code in ("require-quarantine-held", "require-other-run", "require-no-run")
     )
-    assert word_of(()) is Word.PASS
-    assert word_of((none,)) is Word.INCONCLUSIVE
-    assert word_of((none, other)) is Word.REFUSED
-    assert word_of((none, held, other)) is Word.QUARANTINE
+    assert word_of(()) is VerdictWord.PASS
+    assert word_of((none,)) is VerdictWord.INCONCLUSIVE
+    assert word_of((none, other)) is VerdictWord.REFUSED
+    assert word_of((none, held, other)) is VerdictWord.QUARANTINE
 
 
 def test_silence_is_no_pass() -> None:
@@ -104,15 +104,15 @@ def test_a_time_needs_its_zone() -> None:
 
 def test_times_that_can_not_be_read_are_no_times() -> None:
     row = gh.run_row(1, NOW - timedelta(hours=7), updated_at="later")
-    evidence = assemble(gh.of_run(tapes.healthy(), row).facts(), ())
+    evidence = assemble(gh.of_run(runs.healthy(), row).facts(), ())
     codes = [found.code for found in objections(DEMAND, PLACE, run_of(row), evidence, NOW)]
     assert codes == ["require-outside-run"]
 
 
 def test_bounds_above_the_demanded_ones_are_taken() -> None:
     row = gh.run_row(1, NOW - timedelta(hours=6, minutes=1))
-    tape = tapes.healthy().with_policy(buckets=("attic", "tofu-state", "more"), min_paths=6)
-    evidence = assemble(gh.of_run(tape, row).facts(), ())
+    journal_log = runs.healthy().with_policy(buckets=("attic", "tofu-state", "more"), min_paths=6)
+    evidence = assemble(gh.of_run(journal_log, row).facts(), ())
     assert [found.code for found in objections(DEMAND, PLACE, run_of(row), evidence, NOW)] == ["require-inconclusive"]
 
 
@@ -144,7 +144,7 @@ def test_a_change_of_the_mode_alone_is_a_change() -> None:
     assert guarded_changes([old], [old], guards) == ()
     assert guarded_changes([old], [new], guards) == ((new, guards),)
     assert not must_be_read(new, guards)
-    assert relies(new, guards, None) == "a is no plain file (mode 160000), so what it says can't be told"
+    assert relies(new, guards, None) == "a is no plain file (mode 160000), so what it says can't be determined"
     assert must_be_read(old, (Guard(path="a", pattern="x"),))
     assert relies(old, (Guard(path="a", pattern="^x"),), b"y\nx") == "a matches ^x"
     assert relies(old, (Guard(path="a", pattern="^x"),), b"y\xff") is None
@@ -152,7 +152,7 @@ def test_a_change_of_the_mode_alone_is_a_change() -> None:
 
 def test_evidence_of_another_profile_is_not_taken() -> None:
     row = gh.run_row(1, NOW - timedelta(hours=6, minutes=1))
-    evidence = assemble(gh.of_run(tapes.healthy(), row).facts(), ())
+    evidence = assemble(gh.of_run(runs.healthy(), row).facts(), ())
     found = objections(replace(DEMAND, profile="small-check"), PLACE, run_of(row), evidence, NOW)
     assert [each.code for each in found] == ["require-other-profile"]
 
@@ -162,8 +162,8 @@ WEAKER = "require-policy-weaker"
 
 def policy_objections(demand: Demand, **policy: object) -> list[str]:
     row = gh.run_row(1, NOW - timedelta(hours=6, minutes=1))
-    evidence = assemble(gh.of_run(tapes.healthy().with_policy(**policy), row).facts(), ())
-    return [each.told for each in objections(demand, PLACE, run_of(row), evidence, NOW) if each.code == WEAKER]
+    evidence = assemble(gh.of_run(runs.healthy().with_policy(**policy), row).facts(), ())
+    return [each.detail for each in objections(demand, PLACE, run_of(row), evidence, NOW) if each.code == WEAKER]
 
 
 STATED: dict[str, Any] = {
@@ -202,7 +202,7 @@ STATED: dict[str, Any] = {
 )
 def test_a_run_by_other_rules_than_the_base_branch_states_is_not_taken(field: str, got: object, told: str) -> None:
     as_stated = {**STATED, "require_cache_push": True}
-    demand = replace(DEMAND, stated={**SILENT, **as_stated})
+    demand = replace(DEMAND, required_settings={**SILENT, **as_stated})
     assert policy_objections(demand, **as_stated) == []
     (found,) = policy_objections(demand, **{**as_stated, field: got})
     assert found.startswith("the evidence was made with ")
@@ -215,7 +215,7 @@ def test_what_the_base_branch_does_not_state_may_be_given_by_the_environment() -
 
 
 def test_places_in_another_order_are_the_same_places() -> None:
-    demand = replace(DEMAND, stated={**SILENT, "markers": ("file:///b", "file:///a")})
+    demand = replace(DEMAND, required_settings={**SILENT, "markers": ("file:///b", "file:///a")})
     assert policy_objections(demand, markers=("file:///a", "file:///b")) == []
 
 
@@ -235,5 +235,8 @@ def test_places_in_another_order_are_the_same_places() -> None:
 )
 def test_an_installable_is_compared_by_its_template(template: str, installable: str, *, taken: bool) -> None:
     assert (
-        policy_objections(replace(DEMAND, stated={**SILENT, "installable": template}), installable=installable) == []
+        policy_objections(
+            replace(DEMAND, required_settings={**SILENT, "installable": template}), installable=installable
+        )
+        == []
     ) is taken

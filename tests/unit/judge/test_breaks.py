@@ -8,44 +8,44 @@ from typing import Any
 import pytest
 
 from gate import limits
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label, Phase, Truth
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, answer, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, answer, healthy
 
 Break = Callable[[Run], Run]
 Q, U, P = "quarantine", "inconclusive", "pass"
 
 
 def samples(
-    phase: Phase, edit: Callable[[say.BucketSampled], say.BucketSampled], *, number: int | None = None
+    phase: Phase, edit: Callable[[records.BucketSampled], records.BucketSampled], *, number: int | None = None
 ) -> Break:
-    def change(record: say.BucketSampled) -> say.BucketSampled:
+    def change(record: records.BucketSampled) -> records.BucketSampled:
         return edit(record) if record.phase is phase and number in (None, record.number) else record
 
-    return lambda run: run.change(say.BucketSampled, change)
+    return lambda run: run.change(records.BucketSampled, change)
 
 
 def unwatched(*numbers: int) -> Break:
     """Without the samples of these numbers while a push ran; 1 is the canary's and 3 the profile's."""
 
-    def change(record: say.BucketSampled) -> say.BucketSampled | None:
+    def change(record: records.BucketSampled) -> records.BucketSampled | None:
         return None if record.phase is Phase.DURING and record.number in numbers else record
 
-    return lambda run: run.change(say.BucketSampled, change)
+    return lambda run: run.change(records.BucketSampled, change)
 
 
 def slow_push(seconds: float) -> Break:
     """The profile's push as one that began so long ago, with no sample but those near its end."""
 
-    def change(record: say.ChildEnded) -> say.ChildEnded:
+    def change(record: records.ChildEnded) -> records.ChildEnded:
         return replace(record, millis=round(seconds * 1000)) if record.name == "push:profile" else record
 
-    return lambda run: run.change(say.ChildEnded, change)
+    return lambda run: run.change(records.ChildEnded, change)
 
 
-def markers(truth: Truth) -> Callable[[say.BucketSampled], say.BucketSampled]:
-    def edit(seen: say.BucketSampled) -> say.BucketSampled:
+def markers(truth: Truth) -> Callable[[records.BucketSampled], records.BucketSampled]:
+    def edit(seen: records.BucketSampled) -> records.BucketSampled:
         place = seen.places[0]
         bare = tuple(replace(marker, data=truth, meta=truth) for marker in place.markers)
         return replace(seen, places=(replace(place, markers=bare),))
@@ -53,90 +53,90 @@ def markers(truth: Truth) -> Callable[[say.BucketSampled], say.BucketSampled]:
     return edit
 
 
-def heads(status: int) -> Callable[[say.BucketSampled], say.BucketSampled]:
+def heads(status: int) -> Callable[[records.BucketSampled], records.BucketSampled]:
     return lambda seen: replace(seen, heads={**seen.heads, "attic": answer(status)})
 
 
 def states(phase: Phase, **changes: Any) -> Break:
-    def change(record: say.StateSeen) -> say.StateSeen:
+    def change(record: records.StateSeen) -> records.StateSeen:
         return replace(record, **changes) if record.phase is phase else record
 
-    return lambda run: run.change(say.StateSeen, change)
+    return lambda run: run.change(records.StateSeen, change)
 
 
 def workloads(phase: Phase, **changes: Any) -> Break:
-    def change(record: say.WorkloadSeen) -> say.WorkloadSeen:
+    def change(record: records.WorkloadSeen) -> records.WorkloadSeen:
         return replace(record, **changes) if record.phase is phase and record.role == "store" else record
 
-    return lambda run: run.change(say.WorkloadSeen, change)
+    return lambda run: run.change(records.WorkloadSeen, change)
 
 
 def nar(**changes: Any) -> Break:
     """Every read of the first source comes back so."""
-    target = tapes.SOURCES[0].store_path
+    target = runs.SOURCES[0].store_path
 
-    def change(record: say.BodyRead) -> say.BodyRead:
+    def change(record: records.BodyRead) -> records.BodyRead:
         changed: Any = record.nar
         return replace(record, nar=replace(changed, **changes)) if record.store_path == target else record
 
-    return lambda run: run.change(say.BodyRead, change)
+    return lambda run: run.change(records.BodyRead, change)
 
 
 def reads(**changes: Any) -> Break:
-    target = tapes.SOURCES[0].store_path
+    target = runs.SOURCES[0].store_path
 
-    def change(record: say.BodyRead) -> say.BodyRead:
+    def change(record: records.BodyRead) -> records.BodyRead:
         return replace(record, **changes) if record.store_path == target else record
 
-    return lambda run: run.change(say.BodyRead, change)
+    return lambda run: run.change(records.BodyRead, change)
 
 
 def pushed(log: bytes, label: str = "profile", **child: Any) -> Break:
-    def change(record: say.ChildEnded) -> say.ChildEnded:
+    def change(record: records.ChildEnded) -> records.ChildEnded:
         return replace(record, **child) if record.name == f"push:{label}" else record
 
-    return lambda run: run.change(say.ChildEnded, change).with_file(f"push-{label}.log", log)
+    return lambda run: run.change(records.ChildEnded, change).with_file(f"push-{label}.log", log)
 
 
 def failing(error: str) -> bytes:
-    good, bad = tapes.SOURCES[:-1], tapes.SOURCES[-1]
+    good, bad = runs.SOURCES[:-1], runs.SOURCES[-1]
     line = f"❌ {bad.store_path.removeprefix('/nix/store/')}: {error}\nError: {error}\n"
-    return tapes.push_log(good, announced=len(tapes.SOURCES)) + line.encode()
+    return runs.push_log(good, announced=len(runs.SOURCES)) + line.encode()
 
 
 def build(**changes: Any) -> Break:
-    return lambda run: run.change(say.BuildFacts, lambda record: replace(record, **changes))
+    return lambda run: run.change(records.BuildFacts, lambda record: replace(record, **changes))
 
 
 def build_ended(**changes: Any) -> Break:
-    def change(record: say.ChildEnded) -> say.ChildEnded:
+    def change(record: records.ChildEnded) -> records.ChildEnded:
         return replace(record, **changes) if record.name == "build" else record
 
-    return lambda run: run.change(say.ChildEnded, change)
+    return lambda run: run.change(records.ChildEnded, change)
 
 
 def drop(kind: type, keep: Callable[[Any], bool] = lambda _: False) -> Break:
     return lambda run: run.change(kind, lambda record: record if keep(record) else None)
 
 
-def records(label: Label, kind: type) -> Break:
+def rows(label: Label, kind: type) -> Break:
     return drop(kind, lambda record: getattr(record, "label", None) is not label)
 
 
 def missing(body: str, status: int = 200) -> Break:
-    def change(record: say.MissingAsked) -> say.MissingAsked:
+    def change(record: records.MissingAsked) -> records.MissingAsked:
         return replace(record, answer=answer(status, body)) if record.label is Label.PROFILE else record
 
-    return lambda run: run.change(say.MissingAsked, change)
+    return lambda run: run.change(records.MissingAsked, change)
 
 
-def narinfo_text(edit: Callable[[str], str]) -> say.HttpAnswer:
-    return answer(body=edit(tapes.narinfo(tapes.SOURCES[0])))
+def narinfo_text(edit: Callable[[str], str]) -> records.HttpAnswer:
+    return answer(body=edit(runs.narinfo(runs.SOURCES[0])))
 
 
 def masked(cache: str, certainty: str) -> Break:
     """A build log in which a substitute of that cache failed and its derivation was then built."""
-    path = tapes.SOURCES[0].store_path
+    path = runs.SOURCES[0].store_path
     name = path.removeprefix("/nix/store/")[33:]
     lines = [
         {"action": "start", "id": 1, "level": 0, "text": "", "type": 104},
@@ -183,11 +183,11 @@ ATTIC_404 = '{"code":404,"error":"NoSuchObject","message":"The requested object 
 HALF = {"wire_bytes": 40, "nar_bytes": 100, "clean_end": False, "well_formed": False}
 BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     # buckets
-    "lost before": (samples(Phase.PRE, tapes.lost), Q, ("bucket-index-lost", "fail")),
-    "lost during": (samples(Phase.DURING, tapes.lost), Q, ("bucket-index-lost", "fail")),
+    "lost before": (samples(Phase.PRE, runs.lost), Q, ("bucket-index-lost", "fail")),
+    "lost during": (samples(Phase.DURING, runs.lost), Q, ("bucket-index-lost", "fail")),
     "a nonce that the cache knows": (
         lambda run: run.change(
-            say.MissingAsked,
+            records.MissingAsked,
             lambda row: replace(row, answer=answer(body='{"missing_paths":[]}')) if row.label is Label.CANARY else row,
         ),
         U,
@@ -203,7 +203,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     ),
     "a long silence": (slow_push(limits.STALL_BRIDGE_SECONDS * 9), U, ("bucket-unobservable", "inconclusive")),
     "half absent while pushing": (
-        lambda run: run.with_record(markers(Truth.UNKNOWN)(tapes.lost(tapes.sample(Phase.DURING, 9)))),
+        lambda run: run.with_record(markers(Truth.UNKNOWN)(runs.lost(runs.sample(Phase.DURING, 9)))),
         U,
         ("bucket-unobservable", "inconclusive"),
     ),
@@ -213,12 +213,12 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
         ("bucket-marker-missing", "inconclusive"),
     ),
     "gone while pushing": (
-        samples(Phase.DURING, lambda seen: markers(Truth.ABSENT)(tapes.lost(seen)), number=3),
+        samples(Phase.DURING, lambda seen: markers(Truth.ABSENT)(runs.lost(seen)), number=3),
         Q,
         ("bucket-missing", "fail"),
     ),
-    "lost after": (samples(Phase.POST, tapes.lost), Q, ("bucket-index-lost", "fail")),
-    "one sample lost": (samples(Phase.POST, tapes.lost, number=2), Q, ("bucket-flapping", "fail")),
+    "lost after": (samples(Phase.POST, runs.lost), Q, ("bucket-index-lost", "fail")),
+    "one sample lost": (samples(Phase.POST, runs.lost, number=2), Q, ("bucket-flapping", "fail")),
     "one sample not ready": (
         samples(Phase.POST, lambda seen: replace(seen, ready=answer(503, '{"ready":false}')), number=2),
         U,
@@ -231,22 +231,22 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     ),
     "listed and not served": (samples(Phase.POST, heads(404)), Q, ("bucket-unserved", "fail")),
     "served and not listed": (
-        samples(Phase.POST, lambda seen: replace(seen, listing=(answer(body=tapes.EMPTY_LISTING),))),
+        samples(Phase.POST, lambda seen: replace(seen, listing=(answer(body=runs.EMPTY_LISTING),))),
         Q,
         ("bucket-unlisted", "fail"),
     ),
     "get says no bucket": (
-        samples(Phase.POST, lambda seen: replace(seen, gets={**seen.gets, "attic": answer(404, tapes.NO_SUCH_BUCKET)})),
+        samples(Phase.POST, lambda seen: replace(seen, gets={**seen.gets, "attic": answer(404, runs.NO_SUCH_BUCKET)})),
         Q,
         ("bucket-unserved", "fail"),
     ),
     "gone from disk too": (
-        samples(Phase.POST, lambda seen: markers(Truth.ABSENT)(tapes.lost(seen))),
+        samples(Phase.POST, lambda seen: markers(Truth.ABSENT)(runs.lost(seen))),
         Q,
         ("bucket-missing", "fail"),
     ),
     "never there": (
-        samples(Phase.PRE, lambda seen: markers(Truth.ABSENT)(tapes.lost(seen))),
+        samples(Phase.PRE, lambda seen: markers(Truth.ABSENT)(runs.lost(seen))),
         U,
         ("bucket-missing", "inconclusive"),
     ),
@@ -254,17 +254,17 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     "marker unknown": (samples(Phase.PRE, markers(Truth.UNKNOWN)), U, ("bucket-unobservable", "inconclusive")),
     "head forbidden": (samples(Phase.POST, heads(403)), U, ("bucket-unobservable", "inconclusive")),
     "unlisted and head forbidden": (
-        samples(Phase.POST, lambda seen: heads(403)(tapes.lost(seen))),
+        samples(Phase.POST, lambda seen: heads(403)(runs.lost(seen))),
         U,
         ("bucket-unobservable", "inconclusive"),
     ),
     "one sample unknown": (samples(Phase.POST, heads(500), number=1), U, ("bucket-unobservable", "inconclusive")),
     "a sample missing": (
-        drop(say.BucketSampled, lambda record: (record.phase, record.number) != (Phase.POST, 2)),
+        drop(records.BucketSampled, lambda record: (record.phase, record.number) != (Phase.POST, 2)),
         U,
         ("bucket-unobservable", "inconclusive"),
     ),
-    "no sample": (drop(say.BucketSampled), U, ("bucket-unobservable", "inconclusive")),
+    "no sample": (drop(records.BucketSampled), U, ("bucket-unobservable", "inconclusive")),
     # state
     "state gone": (states(Phase.POST, head=answer(404)), Q, ("state-lost", "fail")),
     "state never there": (
@@ -281,20 +281,20 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     "state locked": (states(Phase.POST, lock=answer(200)), U, ("state-locked", "inconclusive")),
     "lock unknown": (states(Phase.POST, lock=answer(None, error="timeout")), U, ("state-unobservable", "inconclusive")),
     "state looked at once": (
-        drop(say.StateSeen, lambda record: record.phase is Phase.PRE),
+        drop(records.StateSeen, lambda record: record.phase is Phase.PRE),
         U,
         ("state-unobservable", "inconclusive"),
     ),
     "state looked at after": (
-        drop(say.StateSeen, lambda record: record.phase is Phase.POST),
+        drop(records.StateSeen, lambda record: record.phase is Phase.POST),
         U,
         ("state-unobservable", "inconclusive"),
     ),
-    "state never looked at": (drop(say.StateSeen), U, ("state-unobservable", "inconclusive")),
+    "state never looked at": (drop(records.StateSeen), U, ("state-unobservable", "inconclusive")),
     # epochs
     "restart": (workloads(Phase.POST, identity="9:9"), U, ("epoch-changed", "inconclusive")),
     "restart after a loss": (
-        lambda run: workloads(Phase.POST, identity="9:9")(samples(Phase.DURING, tapes.lost)(run)),
+        lambda run: workloads(Phase.POST, identity="9:9")(samples(Phase.DURING, runs.lost)(run)),
         Q,
         ("epoch-changed", "fail"),
     ),
@@ -303,29 +303,29 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
         U,
         ("epoch-unobservable", "inconclusive"),
     ),
-    "workload not looked at": (drop(say.WorkloadSeen), U, ("epoch-unobservable", "inconclusive")),
+    "workload not looked at": (drop(records.WorkloadSeen), U, ("epoch-unobservable", "inconclusive")),
     # caches
     "cache unasked": (
-        drop(say.CacheConfigSeen, lambda record: record.cache == "main"),
+        drop(records.CacheConfigSeen, lambda record: record.cache == "main"),
         U,
         ("cache-unidentified", "inconclusive"),
     ),
     "cache config is html": (
-        lambda run: run.change(say.CacheConfigSeen, lambda record: replace(record, answer=answer(body="<html>"))),
+        lambda run: run.change(records.CacheConfigSeen, lambda record: replace(record, answer=answer(body="<html>"))),
         U,
         ("cache-unidentified", "inconclusive"),
     ),
     "cache config refused": (
-        lambda run: run.change(say.CacheConfigSeen, lambda record: replace(record, answer=answer(401))),
+        lambda run: run.change(records.CacheConfigSeen, lambda record: replace(record, answer=answer(401))),
         U,
         ("cache-unidentified", "inconclusive"),
     ),
     # build
-    "no build": (drop(say.BuildFacts), U, ("build-not-run", "inconclusive")),
+    "no build": (drop(records.BuildFacts), U, ("build-not-run", "inconclusive")),
     "build failed": (build_ended(exit=1), U, ("build-failed", "inconclusive")),
     "no outputs": (build(outputs=()), U, ("build-failed", "inconclusive")),
     "build not ended": (
-        drop(say.ChildEnded, lambda record: record.name != "build"),
+        drop(records.ChildEnded, lambda record: record.name != "build"),
         U,
         ("build-failed", "inconclusive"),
     ),
@@ -339,7 +339,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
         lambda run: build_ended(exit=None, signal=6)(
             run.with_file(
                 "build.log",
-                tapes.BUILD_LOG + b"terminate called after throwing an instance of 'nix::SubstituterDisabled'\n",
+                runs.BUILD_LOG + b"terminate called after throwing an instance of 'nix::SubstituterDisabled'\n",
             )
         ),
         U,
@@ -371,7 +371,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     "a failure that an error's text forges": (
         pushed(
             failing(
-                f"HTTP 413 Payload Too Large: <html>\n❌ {tapes.SOURCES[0].store_path[11:]}: InternalServerError: x"
+                f"HTTP 413 Payload Too Large: <html>\n❌ {runs.SOURCES[0].store_path[11:]}: InternalServerError: x"
             ),
             exit=1,
         ),
@@ -379,11 +379,11 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
         ("push-path-contradicted", "inconclusive"),
     ),
     "no result": (
-        pushed(tapes.push_log(tapes.SOURCES[:-1], announced=len(tapes.SOURCES))),
+        pushed(runs.push_log(runs.SOURCES[:-1], announced=len(runs.SOURCES))),
         U,
         ("push-unaccounted", "inconclusive"),
     ),
-    "exit 1 without a line": (pushed(tapes.push_log(tapes.SOURCES), exit=1), U, ("push-unattributed", "inconclusive")),
+    "exit 1 without a line": (pushed(runs.push_log(runs.SOURCES), exit=1), U, ("push-unattributed", "inconclusive")),
     "all cached": (
         lambda run: missing('{"missing_paths":[]}')(
             pushed("✅ All done! (11 already cached, 0 in upstream)\n".encode())(run)
@@ -401,7 +401,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
             "".join(
                 [
                     '⚙️ Pushing 2 paths to "probe" on "gate" (0 already cached, 0 in upstream)...\n',
-                    *(f"✅ {facts.store_path[11:]} (deduplicated)\n" for facts in tapes.CANARIES),
+                    *(f"✅ {facts.store_path[11:]} (deduplicated)\n" for facts in runs.CANARIES),
                 ]
             ).encode(),
             label="canary",
@@ -409,38 +409,38 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
         U,
         ("push-wrote-nothing", "inconclusive"),
     ),
-    "counts differ": (pushed(tapes.push_log(tapes.SOURCES, announced=12)), U, ("push-counts-differ", "inconclusive")),
+    "counts differ": (pushed(runs.push_log(runs.SOURCES, announced=12)), U, ("push-counts-differ", "inconclusive")),
     "no header": (
-        pushed(tapes.push_log(tapes.SOURCES).split(b"\n", 1)[1]),
+        pushed(runs.push_log(runs.SOURCES).split(b"\n", 1)[1]),
         U,
         ("push-counts-differ", "inconclusive"),
     ),
-    "missing not asked": (records(Label.PROFILE, say.MissingAsked), U, ("push-counts-differ", "inconclusive")),
+    "missing not asked": (rows(Label.PROFILE, records.MissingAsked), U, ("push-counts-differ", "inconclusive")),
     "missing refused": (missing("", status=403), U, ("push-counts-differ", "inconclusive")),
     "missing is html": (missing("<html>"), U, ("push-counts-differ", "inconclusive")),
     "token refused": (pushed(b"Error: Unauthorized: Unauthorized.\n", exit=1), U, ("push-auth", "inconclusive")),
     "push timed out": (
-        pushed(tapes.push_log(tapes.SOURCES), exit=None, signal=15, ended_by="deadline"),
+        pushed(runs.push_log(runs.SOURCES), exit=None, signal=15, ended_by="deadline"),
         U,
         ("push-timed-out", "inconclusive"),
     ),
     "push ended at loss": (
-        pushed(tapes.push_log(tapes.SOURCES), exit=None, signal=15, ended_by="loss"),
+        pushed(runs.push_log(runs.SOURCES), exit=None, signal=15, ended_by="loss"),
         U,
         ("push-ended-at-loss", "inconclusive"),
     ),
     "foreign line": (
-        pushed(tapes.push_log(tapes.SOURCES) + f"✅ {'b' * 32}-elsewhere (1 B/s)\n".encode()),
+        pushed(runs.push_log(runs.SOURCES) + f"✅ {'b' * 32}-elsewhere (1 B/s)\n".encode()),
         U,
         ("push-foreign-lines", "inconclusive"),
     ),
     "profile not pushed": (
-        drop(say.ChildEnded, lambda record: record.name != "push:profile"),
+        drop(records.ChildEnded, lambda record: record.name != "push:profile"),
         U,
         ("push-not-run", "inconclusive"),
     ),
     "no canary": (
-        lambda run: records(Label.CANARY, say.BodyRead)(records(Label.CANARY, say.PushSetKnown)(run)),
+        lambda run: rows(Label.CANARY, records.BodyRead)(rows(Label.CANARY, records.PushSetKnown)(run)),
         U,
         ("push-not-run", "inconclusive"),
     ),
@@ -465,7 +465,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     "another whole nar": (nar(sha256="x", nar_bytes=120), Q, ("body-foreign", "fail")),
     "longer": (nar(nar_bytes=201, error="overrun", clean_end=False, well_formed=False), Q, ("body-long", "fail")),
     "longer whole nar": (nar(nar_bytes=201, error="overrun", clean_end=False), Q, ("body-foreign", "fail")),
-    "s3 says no bucket": (nar(status=404, body=tapes.NO_SUCH_BUCKET), Q, ("body-missing", "fail")),
+    "s3 says no bucket": (nar(status=404, body=runs.NO_SUCH_BUCKET), Q, ("body-missing", "fail")),
     "attic says no object": (nar(status=404, body=ATTIC_404), Q, ("body-missing", "fail")),
     "incomplete nar": (
         nar(status=503, body='{"code":503,"error":"IncompleteNar","message":"m"}'),
@@ -488,7 +488,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     "refused connection": (nar(curl=7, status=None), U, ("body-unread", "inconclusive")),
     "odd curl code": (nar(curl=61, error="other"), U, ("body-unread", "inconclusive")),
     "no nar": (reads(nar=None), U, ("body-unread", "inconclusive")),
-    "not read": (records(Label.PROFILE, say.BodyRead), U, ("body-unread", "inconclusive")),
+    "not read": (rows(Label.PROFILE, records.BodyRead), U, ("body-unread", "inconclusive")),
     "narinfo gone": (reads(narinfo=answer(404, ATTIC_404), nar=None), Q, ("body-missing", "fail")),
     "narinfo timed out": (
         reads(narinfo=answer(None, error="timeout"), nar=None),
@@ -529,9 +529,9 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     ),
     "cache key malformed": (
         lambda run: run.change(
-            say.CacheConfigSeen,
+            records.CacheConfigSeen,
             lambda record: replace(
-                record, answer=replace(record.answer, body=record.answer.body.replace(tapes.PUBLIC_KEY, "main:!!"))
+                record, answer=replace(record.answer, body=record.answer.body.replace(runs.PUBLIC_KEY, "main:!!"))
             ),
         ),
         U,
@@ -539,15 +539,15 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     ),
     "second read good": (
         lambda run: run.change(
-            say.BodyRead, lambda record: replace(record, nar=replace(record.nar, curl=18, **HALF))
-        ).with_record(tapes.body_read(Label.PROFILE, tapes.SOURCES[0], attempt=2)),
+            records.BodyRead, lambda record: replace(record, nar=replace(record.nar, curl=18, **HALF))
+        ).with_record(runs.body_read(Label.PROFILE, runs.SOURCES[0], attempt=2)),
         Q,
         ("body-flapping", "inconclusive"),
     ),
     "gone after post": (
         lambda run: run.with_record(
-            tapes.body_read(
-                Label.PROFILE, tapes.SOURCES[0], again_after_post=True, narinfo=answer(404, ATTIC_404), nar=None
+            runs.body_read(
+                Label.PROFILE, runs.SOURCES[0], again_after_post=True, narinfo=answer(404, ATTIC_404), nar=None
             )
         ),
         Q,
@@ -556,10 +556,10 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     "failed and not there": (
         lambda run: pushed(failing("HTTP 502 Bad Gateway: x"), exit=1)(
             run.change(
-                say.BodyRead,
+                records.BodyRead,
                 lambda record: (
                     replace(record, narinfo=answer(404, ATTIC_404), nar=None)
-                    if record.store_path == tapes.SOURCES[-1].store_path
+                    if record.store_path == runs.SOURCES[-1].store_path
                     else record
                 ),
             )
@@ -571,7 +571,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     "log has NoSuchBucket": (
         lambda run: run.with_file(
             "server.log",
-            tapes.SERVER_LOG
+            runs.SERVER_LOG
             + b"2026-11-24T00:49:00.000000Z ERROR attic_server::error: Storage error: service error: unhandled error "
             b'(NoSuchBucket): Error { code: "NoSuchBucket" }\n',
         ),
@@ -581,39 +581,41 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     "log is empty": (lambda run: run.with_file("server.log", b""), U, ("log-canary-missing", "inconclusive")),
     "log is cut": (
         lambda run: run.change(
-            say.CaptureClosed, lambda record: replace(record, cut=True) if record.name == "server.log" else record
+            records.CaptureClosed, lambda record: replace(record, cut=True) if record.name == "server.log" else record
         ),
         U,
         ("capture-cut", "inconclusive"),
     ),
-    "no canaries": (drop(say.LogCanarySent), U, ("log-unobservable", "inconclusive")),
+    "no canaries": (drop(records.LogCanarySent), U, ("log-unobservable", "inconclusive")),
     "no log": (
-        lambda run: drop(say.CaptureClosed, lambda record: record.name != "server.log")(
+        lambda run: drop(records.CaptureClosed, lambda record: record.name != "server.log")(
             Run(run.records, {name: data for name, data in run.files.items() if name != "server.log"})
         ),
         U,
         ("log-unobservable", "inconclusive"),
     ),
     "canary unanswered": (
-        lambda run: run.change(say.LogCanarySent, lambda record: replace(record, answer=answer(None, error="connect"))),
+        lambda run: run.change(
+            records.LogCanarySent, lambda record: replace(record, answer=answer(None, error="connect"))
+        ),
         P,
         ("", ""),
     ),
     # controls
     "control silent": (
-        lambda run: run.change(say.ControlTried, lambda record: replace(record, fired=Truth.UNKNOWN)),
+        lambda run: run.change(records.ControlTried, lambda record: replace(record, fired=Truth.UNKNOWN)),
         U,
         ("control-not-fired", "inconclusive"),
     ),
     "read token may push": (
         lambda run: run.change(
-            say.ControlTried,
+            records.ControlTried,
             lambda record: replace(record, fired=Truth.ABSENT) if record.name == "read-only-push-denied" else record,
         ),
         Q,
         ("control-token-overprivileged", "fail"),
     ),
-    "no controls": (drop(say.ControlTried), U, ("control-missing", "inconclusive")),
+    "no controls": (drop(records.ControlTried), U, ("control-missing", "inconclusive")),
     # captures and the run
     "capture lost": (
         lambda run: Run(run.records, {name: data for name, data in run.files.items() if name != "build.log"}),
@@ -621,23 +623,23 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
         ("capture-missing", "inconclusive"),
     ),
     "capture never closed": (
-        drop(say.CaptureClosed, lambda record: record.name != "push-profile.log"),
+        drop(records.CaptureClosed, lambda record: record.name != "push-profile.log"),
         U,
         ("capture-missing", "inconclusive"),
     ),
     "no last record": (lambda run: run.cut_after(len(run.records) - 1), U, ("run-incomplete", "inconclusive")),
     "cancelled": (
-        lambda run: run.with_record(say.Cancelled(reason="signal SIGTERM")),
+        lambda run: run.with_record(records.Cancelled(reason="signal SIGTERM")),
         U,
         ("run-cancelled", "inconclusive"),
     ),
     "trouble": (
-        lambda run: run.with_record(say.Trouble(stage="logs", message="disk full")),
+        lambda run: run.with_record(records.Trouble(stage="logs", message="disk full")),
         U,
         ("run-trouble", "inconclusive"),
     ),
     "publish skipped": (
-        lambda run: run.with_record(say.StageMark(name="publish", state="skipped", note="not clean")),
+        lambda run: run.with_record(records.StageMark(name="publish", state="skipped", note="not clean")),
         U,
         ("run-publish-skipped", "inconclusive"),
     ),
@@ -679,16 +681,16 @@ def test_the_healthy_run_passes_with_every_claim_proved() -> None:
 
 
 WORSE = {"pass": 0, "inconclusive": 1, "quarantine": 2}
-ADDITIONS: dict[str, say.Record] = {
-    "trouble": say.Trouble(stage="x", message="y"),
-    "cancelled": say.Cancelled(reason="z"),
-    "stopped": say.RunStopped(code="push-set-out-of-bounds", reason="r"),
-    "a loss while pushing": tapes.lost(tapes.sample(Phase.DURING, 9)),
-    "a body gone later": tapes.body_read(
-        Label.PROFILE, tapes.SOURCES[3], again_after_post=True, narinfo=answer(404, ATTIC_404), nar=None
+ADDITIONS: dict[str, records.Record] = {
+    "trouble": records.Trouble(stage="x", message="y"),
+    "cancelled": records.Cancelled(reason="z"),
+    "stopped": records.RunStopped(code="push-set-out-of-bounds", reason="r"),
+    "a loss while pushing": runs.lost(runs.sample(Phase.DURING, 9)),
+    "a body gone later": runs.body_read(
+        Label.PROFILE, runs.SOURCES[3], again_after_post=True, narinfo=answer(404, ATTIC_404), nar=None
     ),
-    "a second child without its capture": tapes.child("other", "other.log"),
-    "an unknown sample": heads(500)(tapes.sample(Phase.POST, 3)),
+    "a second child without its capture": runs.child("other", "other.log"),
+    "an unknown sample": heads(500)(runs.sample(Phase.POST, 3)),
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from gate.judge.bucket_rca import RUNBOOK, any_failed, judge_rca
 from gate.judge.verdict import decide, worst
-from gate.model.basics import BucketState, Phase, Status, Truth, Word
+from gate.model.basics import BucketState, Phase, Status, Truth, VerdictWord
 from gate.model.operators import ScratchSeen
 from gate.model.records import BucketSampled, HttpAnswer, MarkerSeen, PlaceSeen
 from tests.helpers.scripted_s3 import listing, objects
@@ -70,12 +70,17 @@ def timed(*samples: BucketSampled) -> list[BucketSampled]:
 
 @pytest.mark.parametrize("state", ONE)
 def test_each_class_and_its_exit_code(state: BucketState) -> None:
-    rca = judge_rca(timed(ONE[state], ONE[state]), ["b"], endpoint="e", wanted=2, spacing_millis=500, scratch=None)
+    rca = judge_rca(
+        timed(ONE[state], ONE[state]), ["b"], endpoint="e", samples_requested=2, spacing_millis=500, scratch=None
+    )
     assert rca.buckets["b"].state is state
-    word = {True: Word.QUARANTINE, False: Word.INCONCLUSIVE}[state in FAILED]
-    word = Word.PASS if state is BucketState.INDEXED else word
-    assert (rca.verdict.word, rca.verdict.exit_code) == (word, {Word.PASS: 0, Word.INCONCLUSIVE: 3}.get(word, 4))
-    assert rca.verdict.blocks is (word is not Word.PASS)
+    word = {True: VerdictWord.QUARANTINE, False: VerdictWord.INCONCLUSIVE}[state in FAILED]
+    word = VerdictWord.PASS if state is BucketState.INDEXED else word
+    assert (rca.verdict.word, rca.verdict.exit_code) == (
+        word,
+        {VerdictWord.PASS: 0, VerdictWord.INCONCLUSIVE: 3}.get(word, 4),
+    )
+    assert rca.verdict.blocks is (word is not VerdictWord.PASS)
     assert state is BucketState.INDEXED or state.value in rca.verdict.headline
     assert any_failed(timed(ONE[state]), ["b"]) == (("b",) if state in FAILED else ())
 
@@ -83,40 +88,45 @@ def test_each_class_and_its_exit_code(state: BucketState) -> None:
 @pytest.mark.parametrize(
     ("states", "word"),
     [
-        ((BucketState.INDEXED, BucketState.INDEX_LOST), Word.QUARANTINE),
-        ((BucketState.MISSING, BucketState.INDEX_LOST), Word.QUARANTINE),
-        ((BucketState.INDEXED, BucketState.UNSERVED), Word.INCONCLUSIVE),
-        ((BucketState.INDEXED, BucketState.MARKER_MISSING), Word.INCONCLUSIVE),
+        ((BucketState.INDEXED, BucketState.INDEX_LOST), VerdictWord.QUARANTINE),
+        ((BucketState.MISSING, BucketState.INDEX_LOST), VerdictWord.QUARANTINE),
+        ((BucketState.INDEXED, BucketState.UNSERVED), VerdictWord.INCONCLUSIVE),
+        ((BucketState.INDEXED, BucketState.MARKER_MISSING), VerdictWord.INCONCLUSIVE),
     ],
 )
-def test_flapping_fails_only_with_a_loss_among_it(states: tuple[BucketState, ...], word: Word) -> None:
+def test_flapping_fails_only_with_a_loss_among_it(states: tuple[BucketState, ...], word: VerdictWord) -> None:
     rca = judge_rca(
-        timed(*(ONE[state] for state in states)), ["b"], endpoint="e", wanted=2, spacing_millis=500, scratch=None
+        timed(*(ONE[state] for state in states)),
+        ["b"],
+        endpoint="e",
+        samples_requested=2,
+        spacing_millis=500,
+        scratch=None,
     )
     assert rca.buckets["b"].state is BucketState.FLAPPING
     assert rca.verdict.word is word
 
 
 def test_too_few_samples_and_no_buckets_are_no_pass() -> None:
-    few = judge_rca(timed(sampled()), ["b"], endpoint="e", wanted=2, spacing_millis=500, scratch=None)
-    assert (few.buckets["b"].state, few.verdict.exit_code, few.taken) == (BucketState.UNOBSERVABLE, 3, 1)
-    none = judge_rca([], ["b"], endpoint="e", wanted=2, spacing_millis=500, scratch=None)
+    few = judge_rca(timed(sampled()), ["b"], endpoint="e", samples_requested=2, spacing_millis=500, scratch=None)
+    assert (few.buckets["b"].state, few.verdict.exit_code, few.samples_taken) == (BucketState.UNOBSERVABLE, 3, 1)
+    none = judge_rca([], ["b"], endpoint="e", samples_requested=2, spacing_millis=500, scratch=None)
     assert (none.buckets["b"].state, none.verdict.exit_code) == (BucketState.UNOBSERVABLE, 3)
-    nothing = judge_rca(timed(sampled()), [], endpoint="e", wanted=1, spacing_millis=500, scratch=None)
+    nothing = judge_rca(timed(sampled()), [], endpoint="e", samples_requested=1, spacing_millis=500, scratch=None)
     assert nothing.verdict.exit_code == 3
     assert "no bucket was named" in nothing.verdict.headline
 
 
 def test_each_sample_keeps_its_places_and_the_worst_bucket_counts() -> None:
     good, bad = sampled(), sampled(listed=A, head=A, get=A, marks=(P, A))
-    rca = judge_rca(timed(good, bad), ["b"], endpoint="e", wanted=2, spacing_millis=500, scratch=None)
+    rca = judge_rca(timed(good, bad), ["b"], endpoint="e", samples_requested=2, spacing_millis=500, scratch=None)
     assert [row.places[0].markers[0].meta for row in rca.buckets["b"].samples] == [P, A]
-    both = judge_rca(timed(good), ["b", "other"], endpoint="e", wanted=1, spacing_millis=500, scratch=None)
+    both = judge_rca(timed(good), ["b", "other"], endpoint="e", samples_requested=1, spacing_millis=500, scratch=None)
     assert {name: cause.status for name, cause in both.buckets.items()} == {
         "b": Status.PASS,
         "other": Status.INCONCLUSIVE,
     }
-    assert both.verdict.word is Word.INCONCLUSIVE
+    assert both.verdict.word is VerdictWord.INCONCLUSIVE
 
 
 def test_leftovers_are_named_and_lower_nothing() -> None:
@@ -126,14 +136,14 @@ def test_leftovers_are_named_and_lower_nothing() -> None:
         seen,
         ["b"],
         endpoint="e",
-        wanted=2,
+        samples_requested=2,
         spacing_millis=500,
         scratch=ScratchSeen(bucket=mine, strict=False, skipped="why"),
     )
     assert rca.leftovers == (other,)
     assert (
         judge_rca(
-            timed(sampled(extra=(other,))), ["b"], endpoint="e", wanted=1, spacing_millis=500, scratch=None
+            timed(sampled(extra=(other,))), ["b"], endpoint="e", samples_requested=1, spacing_millis=500, scratch=None
         ).verdict.exit_code
         == 0
     )
@@ -141,7 +151,7 @@ def test_leftovers_are_named_and_lower_nothing() -> None:
 
 def test_a_scratch_probe_that_was_not_made_is_no_pass() -> None:
     skipped = ScratchSeen(bucket="s", strict=False, skipped="why")
-    rca = judge_rca(timed(sampled()), ["b"], endpoint="e", wanted=1, spacing_millis=500, scratch=skipped)
+    rca = judge_rca(timed(sampled()), ["b"], endpoint="e", samples_requested=1, spacing_millis=500, scratch=skipped)
     assert (rca.verdict.exit_code, rca.scratch and rca.scratch.note) == (3, "why")
     assert "the scratch probe could not be finished" in rca.verdict.headline
 
@@ -150,7 +160,7 @@ def test_the_worst_status_decides_and_silence_is_no_pass() -> None:
     assert worst([]) is Status.INCONCLUSIVE
     assert worst([Status.PASS, Status.NOT_APPLICABLE]) is Status.NOT_APPLICABLE
     assert worst([Status.INCONCLUSIVE, Status.FAIL, Status.PASS]) is Status.FAIL
-    assert decide(Status.NOT_APPLICABLE, "h").word is Word.INCONCLUSIVE
+    assert decide(Status.NOT_APPLICABLE, "h").word is VerdictWord.INCONCLUSIVE
     assert (decide(Status.PASS, "h").outcome, decide(Status.FAIL, "h").outcome) == ("pass", "fail")
 
 

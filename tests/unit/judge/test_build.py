@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Status
 from gate.parse.narinfo import key_name
-from tests.helpers.tapes import BUILD_LOG, PUBLIC_KEY, SOURCES, Run, healthy
+from tests.helpers.runs import BUILD_LOG, PUBLIC_KEY, SOURCES, Run, healthy
 
 OURS, OTHER = "http://127.0.0.1:8/main", "https://cache.nixos.org"
 OTHER_KEY = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
@@ -41,10 +41,10 @@ REBUILT = event(
 
 
 def with_substituters(*urls: str, keys: tuple[str, ...] = (PUBLIC_KEY, OTHER_KEY)) -> Run:
-    def change(record: say.BuildFacts) -> say.BuildFacts:
+    def change(record: records.BuildFacts) -> records.BuildFacts:
         return replace(record, substituters=(OURS, *urls), trusted_public_keys=keys)
 
-    return healthy().change(say.BuildFacts, change)
+    return healthy().change(records.BuildFacts, change)
 
 
 BOTH = with_substituters(OTHER)
@@ -201,10 +201,10 @@ def test_causes_have_remedies_of_their_own(text: str, code: str, word_of_remedy:
 
 
 def test_errors_of_a_build_that_failed_are_its_own_and_those_of_a_cache_still_count() -> None:
-    def change(record: say.ChildEnded) -> say.ChildEnded:
+    def change(record: records.ChildEnded) -> records.ChildEnded:
         return replace(record, exit=1) if record.name == "build" else record
 
-    failed = healthy().change(say.ChildEnded, change)
+    failed = healthy().change(records.ChildEnded, change)
     assert {row[0] for row in build_rows(log(error("error: builder for 'x' failed"), run=failed))} == {"build-failed"}
     cache = log(error(f"error: unable to download '{OURS}/{NARINFO}': HTTP error 500"), run=failed)
     assert {row[0] for row in build_rows(cache)} == {"build-failed", "build-cache-in-doubt"}

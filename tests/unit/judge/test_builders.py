@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from gate.evidence.codec import entry_line, read_entry
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Status
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, answer, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, answer, healthy
 
 OTHER_KEY = f"main:{'A' * 43}="
 ELSEWHERE = ("cache-served-elsewhere", "inconclusive")
@@ -20,15 +20,15 @@ UNTRUSTED = ("cache-key-untrusted", "inconclusive")
 def told(cache: str, **fields: Any) -> Run:
     """The healthy run, where a cache says something else of itself."""
 
-    def change(record: say.CacheConfigSeen) -> say.CacheConfigSeen:
+    def change(record: records.CacheConfigSeen) -> records.CacheConfigSeen:
         said = json.loads(record.answer.body) | fields
         return replace(record, answer=answer(body=json.dumps(said))) if record.cache == cache else record
 
-    return healthy().change(say.CacheConfigSeen, change)
+    return healthy().change(records.CacheConfigSeen, change)
 
 
 def trusting(*keys: str) -> Run:
-    return healthy().change(say.BuildFacts, lambda record: replace(record, trusted_public_keys=keys))
+    return healthy().change(records.BuildFacts, lambda record: replace(record, trusted_public_keys=keys))
 
 
 def key_rows(run: Run) -> list[tuple[str, Status, str]]:
@@ -69,10 +69,10 @@ def test_a_default_port_and_the_case_of_the_host_make_no_other_place() -> None:
 
 def test_a_key_that_this_machine_trusts_passes() -> None:
     assert key_rows(healthy()) == [("cache-key-trusted", Status.PASS, "key of main")]
-    assert trusting(f"other:{'A' * 43}=", tapes.PUBLIC_KEY).word() == "pass"
+    assert trusting(f"other:{'A' * 43}=", runs.PUBLIC_KEY).word() == "pass"
 
 
-@pytest.mark.parametrize("keys", [(), (OTHER_KEY,), (OTHER_KEY, tapes.PUBLIC_KEY)])
+@pytest.mark.parametrize("keys", [(), (OTHER_KEY,), (OTHER_KEY, runs.PUBLIC_KEY)])
 def test_a_key_that_builders_refuse_is_no_pass(keys: tuple[str, ...]) -> None:
     """The cache's key was replaced, or the machine never had it; of two of one name Nix takes the first."""
     run = trusting(*keys)
@@ -88,18 +88,18 @@ def test_the_key_of_a_probe_cache_need_not_be_trusted() -> None:
 
 def test_keys_that_nobody_asked_for_are_a_note() -> None:
     """A record of an older gate has no such field, and reads as it did."""
-    (build,) = [entry for entry in tapes.entries(healthy().records) if isinstance(entry.record, say.BuildFacts)]
+    (build,) = [entry for entry in runs.entries(healthy().records) if isinstance(entry.record, records.BuildFacts)]
     old = json.loads(entry_line(build))
     del old["record"]["trusted_public_keys"]
     record = read_entry(json.dumps(old).encode()).record
-    run = healthy().change(say.BuildFacts, lambda _: record)
+    run = healthy().change(records.BuildFacts, lambda _: record)
     assert run.word() == "pass"
     assert key_rows(run) == [("cache-key-unchecked", Status.PASS, "key of main")]
 
 
 def test_what_is_unknown_of_the_key_is_never_a_pass_of_a_run_of_today() -> None:
-    no_build = healthy().change(say.BuildFacts, lambda _: None)
-    no_cache = healthy().change(say.CacheConfigSeen, lambda record: None if record.cache == "main" else record)
+    no_build = healthy().change(records.BuildFacts, lambda _: None)
+    no_cache = healthy().change(records.CacheConfigSeen, lambda record: None if record.cache == "main" else record)
     for run in (no_build, no_cache):
         assert key_rows(run) == [("cache-key-unchecked", Status.PASS, "key of main")]
         assert run.word() == "inconclusive"

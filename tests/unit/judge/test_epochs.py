@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Phase, Truth
 from gate.model.records import Listening
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, healthy
 
 ONE, TWO, THREE = (f"kubectl://n/pod/{name}?container=c" for name in ("one", "two", "three"))
 
 
-def replica(place: str, **changes: object) -> say.WorkloadSeen:
-    made = say.WorkloadSeen(
+def replica(place: str, **changes: object) -> records.WorkloadSeen:
+    made = records.WorkloadSeen(
         phase=Phase.PRE,
         role="cache",
         place=place,
@@ -28,11 +28,11 @@ def replica(place: str, **changes: object) -> say.WorkloadSeen:
     return replace(made, **changes)  # type: ignore[arg-type]  # test
 
 
-def run(role: str, pre: list[say.WorkloadSeen], post: list[say.WorkloadSeen], base: Run | None = None) -> Run:
+def run(role: str, pre: list[records.WorkloadSeen], post: list[records.WorkloadSeen], base: Run | None = None) -> Run:
     """A healthy run with these replicas of a role, each phase's in place of the one that it had."""
-    made: list[say.Record] = []
+    made: list[records.Record] = []
     for record in (base or healthy()).records:
-        if isinstance(record, say.WorkloadSeen) and record.role == role:
+        if isinstance(record, records.WorkloadSeen) and record.role == role:
             rows = pre if record.phase is Phase.PRE else post
             made.extend(replace(row, phase=record.phase, role=record.role) for row in rows)
         else:
@@ -105,8 +105,8 @@ UNKNOWN = ("epoch-unobservable", "inconclusive", "inconclusive")
 @pytest.mark.row("TRU-13")
 def test_replicas(
     role: str,
-    pre: list[say.WorkloadSeen],
-    post: list[say.WorkloadSeen],
+    pre: list[records.WorkloadSeen],
+    post: list[records.WorkloadSeen],
     cache: tuple[str, str, str],
     store: tuple[str, str, str],
 ) -> None:
@@ -114,21 +114,21 @@ def test_replicas(
 
 
 def pre_lost(made: Run) -> Run:
-    def edit(record: say.BucketSampled) -> say.BucketSampled:
-        return tapes.lost(record) if record.phase is Phase.PRE else record
+    def edit(record: records.BucketSampled) -> records.BucketSampled:
+        return runs.lost(record) if record.phase is Phase.PRE else record
 
-    return made.change(say.BucketSampled, edit)
+    return made.change(records.BucketSampled, edit)
 
 
 def body_wrong(made: Run) -> Run:
-    target = tapes.SOURCES[0].store_path
+    target = runs.SOURCES[0].store_path
 
-    def edit(record: say.BodyRead) -> say.BodyRead:
+    def edit(record: records.BodyRead) -> records.BodyRead:
         if record.store_path != target or record.nar is None:
             return record
         return replace(record, nar=replace(record.nar, nar_bytes=0, wire_bytes=0))
 
-    return made.change(say.BodyRead, edit)
+    return made.change(records.BodyRead, edit)
 
 
 @pytest.mark.parametrize("wrong", [pre_lost, body_wrong], ids=["bucket", "body"])
@@ -149,8 +149,8 @@ def test_both_sides_are_told() -> None:
     assert row.summary == f"cache: before {told}; after {ONE}: {told}, {TWO}: has no status yet since unknown"
 
 
-def with_workloads(edit: Callable[[say.WorkloadSeen], say.WorkloadSeen], phases: tuple[Phase, ...]) -> Run:
-    return healthy().change(say.WorkloadSeen, lambda row: edit(row) if row.phase in phases else row)
+def with_workloads(edit: Callable[[records.WorkloadSeen], records.WorkloadSeen], phases: tuple[Phase, ...]) -> Run:
+    return healthy().change(records.WorkloadSeen, lambda row: edit(row) if row.phase in phases else row)
 
 
 @pytest.mark.row("TRU-15")

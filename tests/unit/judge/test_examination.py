@@ -10,8 +10,8 @@ import pytest
 
 from gate.judge.codes.doctor import BY_NAME, KINDS, kind_of
 from gate.judge.doctor import examine
-from gate.model import records as say
-from gate.model.basics import BucketState, Phase, Status, Truth, Word
+from gate.model import records
+from gate.model.basics import BucketState, Phase, Status, Truth, VerdictWord
 from gate.model.captures import DiskRoom, DiskSeen, ReplicaLog, StoreLog
 from gate.model.doctor import (
     Check,
@@ -27,8 +27,8 @@ from gate.model.doctor import (
 from gate.model.document import Facts
 from gate.model.parsed import LogEvent
 from gate.model.records import Listening
-from tests.helpers import tapes
-from tests.helpers.tapes import answer
+from tests.helpers import runs
+from tests.helpers.runs import answer
 
 P, A, U = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
 DATE = "Tue, 24 Nov 2026 00:00:10 GMT"
@@ -55,9 +55,9 @@ def clock(of: Any, date: str | None = DATE) -> ClockSeen:
 
 @cache
 def facts(**policy: Any) -> Facts:
-    run = tapes.healthy().with_policy(**policy)
+    run = runs.healthy().with_policy(**policy)
     made = run.change(
-        say.RunStarted,
+        records.RunStarted,
         lambda record: replace(
             record, run=replace(record.run, versions={"nix": "2.8.0", "attic": "attic-client 0.1.0"})
         ),
@@ -73,7 +73,7 @@ def facts_before_a_run() -> Facts:
 
 def examined(**changes: Any) -> Examined:
     seen = facts()
-    sample = tapes.sample(Phase.PRE, 1)
+    sample = runs.sample(Phase.PRE, 1)
     made = Examined(
         facts=seen,
         keys_given=True,
@@ -87,7 +87,7 @@ def examined(**changes: Any) -> Examined:
         heads=sample.heads,
         gets=sample.gets,
         places=sample.places,
-        state=say.StateSeen(phase=Phase.PRE, bucket="b", key="k", head=answer(), lock=answer(404)),
+        state=records.StateSeen(phase=Phase.PRE, bucket="b", key="k", head=answer(), lock=answer(404)),
         log=LogSeen(lacking=(), late=False),
         cluster=CLUSTER,
         clocks=(clock("cache"), clock("store"), clock("cluster")),
@@ -97,8 +97,8 @@ def examined(**changes: Any) -> Examined:
 
 def with_sample(edit: Any) -> dict[str, Any]:
     """What is seen where the first sample is another one."""
-    sample = edit(tapes.sample(Phase.PRE, 1))
-    run = tapes.healthy().change(say.BucketSampled, lambda row: replace(sample, phase=row.phase, number=row.number))
+    sample = edit(runs.sample(Phase.PRE, 1))
+    run = runs.healthy().change(records.BucketSampled, lambda row: replace(sample, phase=row.phase, number=row.number))
     versions = facts().run
     return {
         "facts": replace(run.facts(), run=versions),
@@ -115,7 +115,7 @@ def bad(made: Examination) -> dict[str, Status]:
 
 
 def told(made: Examination, name: str) -> str:
-    return check(made, name).told
+    return check(made, name).detail
 
 
 def check(made: Examination, name: str) -> Check:
@@ -130,7 +130,7 @@ def unknown(made: Examination) -> set[str]:
 def test_what_was_seen_whole_is_a_pass() -> None:
     made = examine(examined())
     assert (bad(made), made.unknown, made.profile) == ({}, (), "medium-check")
-    assert (made.verdict.word, made.verdict.exit_code, made.verdict.blocks) == (Word.PASS, 0, False)
+    assert (made.verdict.word, made.verdict.exit_code, made.verdict.blocks) == (VerdictWord.PASS, 0, False)
     assert [check.hint for check in made.checks if check.hint] == []
     assert list(dict.fromkeys(check.name.partition(":")[0] for check in made.checks)) == list(BY_NAME)
 
@@ -173,10 +173,10 @@ def drive(space: DiskRoom | None) -> dict[str, Any]:
 def test_a_drive_that_can_not_be_looked_at_is_a_note_and_a_full_one_blocks_the_push() -> None:
     unknown = examine(examined(**drive(None)))
     (row,) = [row for row in unknown.checks if row.name == "disk:file:///data"]
-    assert (row.status, "Permission denied" in row.told) == (Status.NOT_APPLICABLE, True)
-    assert unknown.verdict.word is Word.PASS
+    assert (row.status, "Permission denied" in row.detail) == (Status.NOT_APPLICABLE, True)
+    assert unknown.verdict.word is VerdictWord.PASS
     full = examine(examined(**drive(DiskRoom(total=100, used=99, free=0))))
-    assert full.verdict.word is Word.INCONCLUSIVE
+    assert full.verdict.word is VerdictWord.INCONCLUSIVE
     assert {claim.family for claim in full.unknown} == {"push"}
 
 
@@ -220,14 +220,14 @@ def nix(**changes: Any) -> dict[str, Any]:
     return {"nix": replace(NixSeen(among=True, trusted=True, error="it said nothing"), **changes)}
 
 
-def no_answer(error: str) -> say.HttpAnswer:
+def no_answer(error: str) -> records.HttpAnswer:
     return answer(None, error=error)
 
 
 DENIED = answer(403, "<Error><Code>AccessDenied</Code></Error>")
 RUN, PRE, POST = "run:run:run", "pre", "post"
 PUSHED = {"push:canary:run", "push:profile:run", "push:representative:run"}
-PUSHED_PATHS = {f"push:{path.store_path}:run" for path in (*tapes.CANARIES, *tapes.SOURCES)}
+PUSHED_PATHS = {f"push:{path.store_path}:run" for path in (*runs.CANARIES, *runs.SOURCES)}
 MARKED = {"bucket:attic", "bucket:tofu-state"}
 
 
@@ -342,9 +342,9 @@ def test_each_check_and_what_it_tells(changes: dict[str, Any], name: str, words:
     made = examine(examined(**changes))
     found = check(made, name)
     assert found.status is Status.INCONCLUSIVE
-    assert words in found.told
+    assert words in found.detail
     assert found.hint == kind_of(name).hint
-    assert (made.verdict.word, made.verdict.exit_code) == (Word.INCONCLUSIVE, 3)
+    assert (made.verdict.word, made.verdict.exit_code) == (VerdictWord.INCONCLUSIVE, 3)
     assert any(name in claim.checks for claim in made.unknown)
     assert name in made.verdict.headline
 
@@ -394,10 +394,10 @@ def test_a_list_that_is_none_is_told_by_its_own_words() -> None:
 
 
 def test_a_lost_index_is_the_failure_class_and_a_bucket_that_never_was_is_not() -> None:
-    made = examine(examined(**with_sample(tapes.lost)))
+    made = examine(examined(**with_sample(runs.lost)))
     assert bad(made) == {"bucket:attic": Status.FAIL}
     assert check(made, "bucket:attic").hint == kind_of("bucket").hint
-    assert (made.verdict.word, made.verdict.exit_code) == (Word.QUARANTINE, 4)
+    assert (made.verdict.word, made.verdict.exit_code) == (VerdictWord.QUARANTINE, 4)
     assert made.verdict.headline.startswith("A run would end in quarantine: bucket:attic. ")
     absent = altered(
         {
@@ -406,7 +406,7 @@ def test_a_lost_index_is_the_failure_class_and_a_bucket_that_never_was_is_not() 
             )
         }
     )
-    made = examine(examined(**with_sample(lambda sample: absent(tapes.lost(sample)))))
+    made = examine(examined(**with_sample(lambda sample: absent(runs.lost(sample)))))
     assert bad(made)["bucket:attic"] is Status.INCONCLUSIVE
     assert told(made, "bucket:attic").startswith(f"{BucketState.MISSING.value}: ")
 
@@ -419,7 +419,7 @@ def test_a_read_token_that_may_push_would_be_a_quarantine() -> None:
 
 
 def test_places_that_can_not_be_read() -> None:
-    place = tapes.sample(Phase.PRE, 1).places[0]
+    place = runs.sample(Phase.PRE, 1).places[0]
     unread = replace(place, error="no such folder")
     odd = replace(place, place="file:///b", markers=(replace(place.markers[0], meta=U, error="I/O error"),))
     dumb = replace(place, place="file:///c", markers=(replace(place.markers[0], data=U),))
@@ -439,7 +439,7 @@ def test_what_the_caches_refuse_stands_in_place_of_their_own_words() -> None:
     made = examine(examined(refusal="cache main sends its clients to evil.example"))
     assert bad(made) == dict.fromkeys(("cache:main", "cache:probe"), Status.INCONCLUSIVE)
     assert told(made, "cache:main") == "cache main sends its clients to evil.example"
-    run = tapes.healthy().change(say.CacheConfigSeen, lambda row: replace(row, answer=answer(404)))
+    run = runs.healthy().change(records.CacheConfigSeen, lambda row: replace(row, answer=answer(404)))
     made = examine(examined(facts=replace(run.facts(), run=facts().run)))
     assert bad(made) == dict.fromkeys(("cache:main", "cache:probe"), Status.INCONCLUSIVE)
     assert told(made, "cache:main") == "cache main: HTTP 404"
@@ -456,7 +456,7 @@ def test_stated_absences_and_unused_tools_are_not_applicable() -> None:
             clocks=(clock("cache", None), clock("store", None), clock("cluster", None)),
         )
     )
-    unused = {check.name: check.told for check in made.checks if check.status is Status.NOT_APPLICABLE}
+    unused = {check.name: check.detail for check in made.checks if check.status is Status.NOT_APPLICABLE}
     assert set(unused) == {
         *("no-token-denied", "state-object", "store-workload", "cache-workload", "server-log", "log-canary"),
         *("kubectl", "cluster-trust", "cluster-reachable", "clock-cache", "clock-store", "clock-cluster"),
@@ -473,7 +473,7 @@ def replicas(*rows: ReplicaLog, error: str = "") -> Facts:
 
 
 def replica(pod: str, note: str = "") -> ReplicaLog:
-    return ReplicaLog(pod=pod, way=None if note else "proxy", answered=not note, logged=U, note=note)
+    return ReplicaLog(pod=pod, route=None if note else "proxy", answered=not note, logged=U, note=note)
 
 
 def test_each_replicas_canary_is_looked_for() -> None:
@@ -492,8 +492,8 @@ def test_each_replicas_canary_is_looked_for() -> None:
 def test_a_replica_that_can_not_be_reached_is_told_and_does_not_keep_a_run_from_passing() -> None:
     made = examine(examined(facts=replicas(replica("a"), replica("b", "through the API server: forbidden"))))
     found = check(made, "log-replicas")
-    assert (found.status, made.unknown, made.verdict.word) == (Status.NOT_APPLICABLE, (), Word.PASS)
-    assert found.told == (
+    assert (found.status, made.unknown, made.verdict.word) == (Status.NOT_APPLICABLE, (), VerdictWord.PASS)
+    assert found.detail == (
         "1 of 2 answered a canary of their own; "
         "unknown whether the log is whole of b: through the API server: forbidden"
     )
@@ -532,12 +532,12 @@ def test_the_stores_log_is_looked_at_where_one_is_named() -> None:
 
 
 def test_the_state_is_read_where_the_policy_says_so() -> None:
-    class Told:
+    class StepState:
         content = "state"
 
     seen = facts(state_contents=True)
     assert seen.pre.state is not None
-    state = replace(seen.pre.state, told=Told())  # type: ignore[arg-type]  # only its content is looked at
+    state = replace(seen.pre.state, contents=StepState())  # type: ignore[arg-type]  # only its content is looked at
     made = examine(examined(facts=replace(seen, pre=replace(seen.pre, state=state))))
     assert (bad(made), told(made, "state-object").endswith("lock absent, content state")) == ({}, True)
 
@@ -581,7 +581,7 @@ def test_tokens_expire_by_the_caches_own_clock_where_it_tells_one() -> None:
 )
 def test_the_least_difference_of_clocks_that_a_date_allows_counts(date: str, words: str, good: bool) -> None:
     found = check(examine(examined(**clocks("store", date))), "clock-store")
-    assert (found.told, found.status is Status.PASS) == (words, good)
+    assert (found.detail, found.status is Status.PASS) == (words, good)
 
 
 def test_the_first_line_names_five_checks_and_counts_the_others() -> None:
@@ -650,8 +650,8 @@ def lowered(made: Examined) -> Iterator[dict[str, Any]]:
 
 def test_a_further_fault_never_makes_it_better() -> None:
     faults = list(lowered(examined()))
-    order = [Word.QUARANTINE, Word.INCONCLUSIVE, Word.PASS]
-    for start in ({}, with_sample(tapes.lost), {"keys_given": False}):
+    order = [VerdictWord.QUARANTINE, VerdictWord.INCONCLUSIVE, VerdictWord.PASS]
+    for start in ({}, with_sample(runs.lost), {"keys_given": False}):
         before = examine(examined(**start))
         for fault in faults:
             after = examine(examined(**{**start, **fault}))
@@ -687,4 +687,4 @@ def test_the_rights_on_a_cache_are_those_of_its_name_else_of_each_pattern(
 
 def test_a_profile_without_a_flake_has_no_tree() -> None:
     (row,) = [row for row in examine(examined(**policy(installable=""))).checks if row.name == "flake"]
-    assert (row.status, row.told) == (Status.NOT_APPLICABLE, "the profile builds no flake")
+    assert (row.status, row.detail) == (Status.NOT_APPLICABLE, "the profile builds no flake")

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Phase
 from gate.model.captures import DiskLook, DiskRoom, DiskSeen, EventsSeen, KubeEvent, PreviousLogSeen
 from gate.model.document import Finding
 from gate.model.records import Record
 from gate.probe.building import unclean
-from tests.helpers import tapes
+from tests.helpers import runs
 
 ROOM = DiskRoom(total=1000, used=200, free=800)
 FULL = DiskRoom(total=1000, used=985, free=5)
@@ -30,9 +30,9 @@ LOG = PreviousLogSeen(
 )
 
 
-def judged(*records: Record) -> tuple[str, list[Finding]]:
-    run = tapes.healthy()
-    for record in records:
+def judged(*rows: Record) -> tuple[str, list[Finding]]:
+    run = runs.healthy()
+    for record in rows:
         run = run.with_record(record)
     findings, verdict = run.judged()
     return verdict.word.value, [row for row in findings if row.code.split("-")[0] in ("disk", "incident")]
@@ -79,8 +79,8 @@ def test_the_words() -> None:
 
 def test_storage_errors_before_a_restart() -> None:
     line = b"2026-11-24T00:48:39.268799Z ERROR attic_server::error: service error: NoSuchBucket: gone\n"
-    run = tapes.healthy().with_record(LOG).with_file("previous.log", line)
-    findings, verdict = run.with_record(tapes.closed("previous.log", line)).judged()
+    run = runs.healthy().with_record(LOG).with_file("previous.log", line)
+    findings, verdict = run.with_record(runs.closed("previous.log", line)).judged()
     rows = [(row.code, row.summary) for row in findings if row.code.startswith("incident-storage")]
     assert (verdict.word.value, rows) == (
         "inconclusive",
@@ -96,8 +96,8 @@ def test_storage_errors_before_a_restart() -> None:
     ],
 )
 def test_a_previous_log_that_is_not_understood_is_doubt(line: bytes, summary: str) -> None:
-    run = tapes.healthy().with_record(LOG).with_file("previous.log", line)
-    findings, verdict = run.with_record(tapes.closed("previous.log", line)).judged()
+    run = runs.healthy().with_record(LOG).with_file("previous.log", line)
+    findings, verdict = run.with_record(runs.closed("previous.log", line)).judged()
     (row,) = [row for row in findings if row.code == "log-unreadable"]
     assert (verdict.word.value, row.subject) == ("inconclusive", "previous logs")
     assert row.summary.startswith(summary)
@@ -113,40 +113,40 @@ NARROW = replace(WIDE, used=999 * GIB, free=1 * GIB)
 TIGHT = DiskRoom(total=20 * GIB, used=19 * GIB, free=512 * 1024**2)
 
 
-def looked(run: tapes.Run, phase: Phase, **changes: object) -> tapes.Run:
+def looked(run: runs.Run, phase: Phase, **changes: object) -> runs.Run:
     """The run with one look at the drive among the records of its phase."""
     disk = replace(DISK, **{"space": WIDE, **changes})  # type: ignore[arg-type]  # test
-    records: list[Record] = []
+    rows: list[Record] = []
     put = False
     for record in run.records:
-        here = isinstance(record, say.ChildEnded) and record.name == "push:profile"
+        here = isinstance(record, records.ChildEnded) and record.name == "push:profile"
         if phase is not Phase.DURING:
-            here = isinstance(record, say.WorkloadSeen) and record.phase is phase and not put
-        records.append(record)
+            here = isinstance(record, records.WorkloadSeen) and record.phase is phase and not put
+        rows.append(record)
         if here:
-            records.append(DiskLook(phase=phase, disk=disk))
+            rows.append(DiskLook(phase=phase, disk=disk))
             put = True
-    return tapes.Run(tuple(records), run.files)
+    return runs.Run(tuple(rows), run.files)
 
 
-def failing(run: tapes.Run) -> tapes.Run:
+def failing(run: runs.Run) -> runs.Run:
     """The run whose profile's last path failed in the server."""
-    name = tapes.SOURCES[-1].store_path.removeprefix("/nix/store/")
+    name = runs.SOURCES[-1].store_path.removeprefix("/nix/store/")
     words = "InternalServerError: The server encountered an internal error or misconfiguration."
     log = run.files["push-profile.log"].decode().replace(f"✅ {name} (8.31 KiB/s)", f"❌ {name}: {words}")
     made = run.with_file("push-profile.log", f"{log}Error: {words}\n".encode())
-    missing = tapes.SOURCES[-1].store_path
+    missing = runs.SOURCES[-1].store_path
 
-    def gone(record: say.BodyRead) -> say.BodyRead:
+    def gone(record: records.BodyRead) -> records.BodyRead:
         if record.store_path != missing:
             return record
-        return replace(record, narinfo=tapes.answer(404, '{"error":"NoSuchObject"}'), nar=None)
+        return replace(record, narinfo=runs.answer(404, '{"error":"NoSuchObject"}'), nar=None)
 
-    made = made.change(say.BodyRead, gone)
-    return made.change(say.ChildEnded, lambda row: replace(row, exit=1) if row.name == "push:profile" else row)
+    made = made.change(records.BodyRead, gone)
+    return made.change(records.ChildEnded, lambda row: replace(row, exit=1) if row.name == "push:profile" else row)
 
 
-def rows_of(run: tapes.Run, *families: str) -> list[tuple[str, str]]:
+def rows_of(run: runs.Run, *families: str) -> list[tuple[str, str]]:
     return [(row.code, row.status.value) for row in run.judged()[0] if row.code.split("-")[0] in families]
 
 
@@ -166,7 +166,7 @@ def rows_of(run: tapes.Run, *families: str) -> list[tuple[str, str]]:
 )
 @pytest.mark.row("TRU-16")
 def test_each_look_of_a_run_at_a_drive(phase: Phase, changes: dict[str, object], code: str, status: str) -> None:
-    made = looked(tapes.healthy(), phase, **changes)
+    made = looked(runs.healthy(), phase, **changes)
     assert rows_of(made, "disk") == [(code, status)]
     assert made.word() == status
     (row,) = [row for row in made.judged()[0] if row.code == code]
@@ -175,35 +175,35 @@ def test_each_look_of_a_run_at_a_drive(phase: Phase, changes: dict[str, object],
 
 @pytest.mark.row("TRU-16")
 def test_a_full_drive_is_said_before_anything_is_published() -> None:
-    full = looked(tapes.healthy(), Phase.PRE, space=NARROW)
+    full = looked(runs.healthy(), Phase.PRE, space=NARROW)
     assert [why for why in unclean(full.facts()) if "the drive at file:///data: 100 % of its bytes taken" in why]
-    assert not unclean(looked(tapes.healthy(), Phase.PRE).facts())
-    assert not unclean(looked(tapes.healthy(), Phase.PRE, space=TIGHT).facts())
+    assert not unclean(looked(runs.healthy(), Phase.PRE).facts())
+    assert not unclean(looked(runs.healthy(), Phase.PRE, space=TIGHT).facts())
 
 
 @pytest.mark.row("TRU-16")
 @pytest.mark.parametrize("phase", [Phase.PRE, Phase.DURING, Phase.POST])
 def test_a_push_that_fails_on_a_full_drive_is_the_drives_matter(phase: Phase) -> None:
-    full = looked(failing(tapes.healthy()), phase, space=NARROW)
+    full = looked(failing(runs.healthy()), phase, space=NARROW)
     assert full.word() == "inconclusive"
     (row,) = [row for row in full.judged()[0] if row.code == "push-path-failed"]
     assert "; the drive at file:///data: 100 % of its bytes taken" in row.summary
-    needed = tapes.SOURCES[-1].nar_size
+    needed = runs.SOURCES[-1].nar_size
     small = DiskRoom(total=20 * needed, used=10 * needed, free=needed - 1)
-    assert looked(failing(tapes.healthy()), phase, space=small).word() == "inconclusive"
+    assert looked(failing(runs.healthy()), phase, space=small).word() == "inconclusive"
     for space in (WIDE, replace(small, free=needed)):
-        assert looked(failing(tapes.healthy()), phase, space=space).word() == "quarantine"
-    assert failing(tapes.healthy()).word() == "quarantine"
+        assert looked(failing(runs.healthy()), phase, space=space).word() == "quarantine"
+    assert failing(runs.healthy()).word() == "quarantine"
 
 
 @pytest.mark.row("TRU-16")
 def test_a_full_drive_excuses_no_wrong_body_and_no_lost_index() -> None:
-    full = looked(failing(tapes.healthy()), Phase.POST, space=NARROW)
-    wrong = tapes.SOURCES[0].store_path
+    full = looked(failing(runs.healthy()), Phase.POST, space=NARROW)
+    wrong = runs.SOURCES[0].store_path
     empty = full.change(
-        say.BodyRead,
+        records.BodyRead,
         lambda row: replace(row, nar=replace(row.nar, nar_bytes=0, wire_bytes=0)) if row.store_path == wrong else row,
     )
     assert empty.word() == "quarantine"
-    lost = full.change(say.BucketSampled, lambda row: tapes.lost(row) if row.phase is Phase.POST else row)
+    lost = full.change(records.BucketSampled, lambda row: runs.lost(row) if row.phase is Phase.POST else row)
     assert lost.word() == "quarantine"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gate.model.machine import AuthorityFile, ToolIdentity, ToolsFound
-from tests.helpers.tapes import TOOLS, healthy
+from tests.helpers.runs import TOOLS, healthy
 
 
 def test_a_run_whose_programs_are_known_passes_and_names_what_was_passed_over() -> None:

@@ -7,23 +7,23 @@ from typing import Any
 import pytest
 
 from gate.judge.scope import SPOT_BY_NAME, boundary
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label, Phase, Truth
-from tests.helpers import tapes
-from tests.helpers.tapes import NO_SUCH_BUCKET, Run, answer, body_read, canary_object, good_nar, healthy, lost
+from tests.helpers import runs
+from tests.helpers.runs import NO_SUCH_BUCKET, Run, answer, body_read, canary_object, good_nar, healthy, lost
 
 SERVER, ENDPOINT = "http://127.0.0.1:81", "http://127.0.0.1:91"
 NO_OBJECT = answer(404, '{"code":404,"error":"NoSuchObject","message":"no"}')
-READ = (*((Label.CANARY, path) for path in tapes.CANARIES), *((Label.PROFILE, path) for path in tapes.SOURCES[:10]))
-Edit = Callable[[say.BodyRead], say.BodyRead | None]
+READ = (*((Label.CANARY, path) for path in runs.CANARIES), *((Label.PROFILE, path) for path in runs.SOURCES[:10]))
+Edit = Callable[[records.BodyRead], records.BodyRead | None]
 
 
 def at_origin(edit: Edit = lambda read: read, *, run: Run | None = None) -> Run:
     """The healthy run whose canary pair and ten fresh paths were read at the origin as well; those reads are edited."""
-    made: list[say.Record] = []
+    made: list[records.Record] = []
     for record in (run or healthy()).with_policy(origin_server=SERVER).records:
         made.append(record)
-        if isinstance(record, say.BodyRead):
+        if isinstance(record, records.BodyRead):
             same = next(
                 (facts for label, facts in READ if (label, facts.store_path) == (record.label, record.store_path)), None
             )
@@ -35,8 +35,8 @@ def at_origin(edit: Edit = lambda read: read, *, run: Run | None = None) -> Run:
 def bodies(**changes: Any) -> Edit:
     """The reads of the profile's first path with another NAR."""
     return lambda read: (
-        replace(read, nar=replace(good_nar(tapes.SOURCES[0]), **changes))
-        if read.store_path == tapes.SOURCES[0].store_path
+        replace(read, nar=replace(good_nar(runs.SOURCES[0]), **changes))
+        if read.store_path == runs.SOURCES[0].store_path
         else read
     )
 
@@ -76,8 +76,8 @@ def test_a_body_that_is_gone_behind_the_cdn_is_a_failure(edit: Edit, code: str) 
 
 @pytest.mark.row("TRU-04")
 def test_a_narinfo_that_the_origin_lacks_is_a_failure_where_it_knows_others() -> None:
-    def one(read: say.BodyRead) -> say.BodyRead:
-        return replace(read, narinfo=NO_OBJECT, nar=None) if read.store_path == tapes.SOURCES[0].store_path else read
+    def one(read: records.BodyRead) -> records.BodyRead:
+        return replace(read, narinfo=NO_OBJECT, nar=None) if read.store_path == runs.SOURCES[0].store_path else read
 
     assert at_origin(one).word() == "quarantine"
     other = at_origin(lambda read: replace(read, narinfo=NO_OBJECT, nar=None))  # another server, by a wrong setting
@@ -86,7 +86,7 @@ def test_a_narinfo_that_the_origin_lacks_is_a_failure_where_it_knows_others() ->
 
 @pytest.mark.row("TRU-04")
 def test_what_is_lost_after_the_publication_is_not_hidden_by_what_was_there_before() -> None:
-    first = tapes.SOURCES[0]
+    first = runs.SOURCES[0]
     gone = replace(good_nar(first), status=404, body=NO_SUCH_BUCKET, wire_bytes=0, nar_bytes=0)
     later = body_read(Label.PROFILE, first, at_origin=True, again_after_post=True, nar=gone)
     run = at_origin().with_record(body_read(Label.PROFILE, first, again_after_post=True)).with_record(later)
@@ -123,7 +123,7 @@ def test_an_origin_that_cannot_be_read_is_inconclusive(edit: Edit) -> None:
     ],
     ids=["none", "canaries", "fresh"],
 )
-def test_a_named_origin_that_was_not_read_is_no_pass(left_out: Callable[[say.BodyRead], bool], words: str) -> None:
+def test_a_named_origin_that_was_not_read_is_no_pass(left_out: Callable[[records.BodyRead], bool], words: str) -> None:
     run = at_origin(lambda read: None if left_out(read) else read)
     assert rows(run) == {"origin-unread"}
     assert words in next(row.summary for row in run.judged()[0] if row.code == "origin-unread")
@@ -131,12 +131,12 @@ def test_a_named_origin_that_was_not_read_is_no_pass(left_out: Callable[[say.Bod
 
 @pytest.mark.row("TRU-04")
 def test_a_read_at_the_origin_is_no_read_where_builders_read() -> None:
-    run = at_origin().change(say.BodyRead, lambda read: read if read.at_origin else None)
+    run = at_origin().change(records.BodyRead, lambda read: read if read.at_origin else None)
     assert "body-unread" in rows(run)
     assert run.word() == "inconclusive"
     bad = at_origin().change(
-        say.BodyRead,
-        lambda read: read if read.at_origin else replace(read, nar=replace(good_nar(tapes.SOURCES[0]), wire_bytes=0)),
+        records.BodyRead,
+        lambda read: read if read.at_origin else replace(read, nar=replace(good_nar(runs.SOURCES[0]), wire_bytes=0)),
     )
     assert rows(bad) >= {"body-empty", "origin-differs"}
 
@@ -144,17 +144,19 @@ def test_a_read_at_the_origin_is_no_read_where_builders_read() -> None:
 # --- the bucket index -------------------------------------------------------------------------------------------------
 
 
-def of(seen: say.BucketSampled) -> say.OriginSampled:
-    return say.OriginSampled(listing=seen.listing, heads=seen.heads, gets=seen.gets)
+def of(seen: records.BucketSampled) -> records.OriginSampled:
+    return records.OriginSampled(listing=seen.listing, heads=seen.heads, gets=seen.gets)
 
 
-def sampled(edit: Callable[[say.BucketSampled], say.OriginSampled | None], *, phase: Phase | None = None) -> Run:
+def sampled(
+    edit: Callable[[records.BucketSampled], records.OriginSampled | None], *, phase: Phase | None = None
+) -> Run:
     """The healthy run whose samples asked an origin too; what that answered, in one phase or in all, is edited."""
 
-    def change(seen: say.BucketSampled) -> say.BucketSampled:
+    def change(seen: records.BucketSampled) -> records.BucketSampled:
         return replace(seen, origin=edit(seen) if phase in (None, seen.phase) else of(seen))
 
-    return healthy().with_policy(origin_endpoint=ENDPOINT).change(say.BucketSampled, change)
+    return healthy().with_policy(origin_endpoint=ENDPOINT).change(records.BucketSampled, change)
 
 
 DENIED = answer(403)
@@ -192,29 +194,31 @@ def test_an_origin_of_the_index_that_cannot_be_read(edit: Any, code: str, phase:
 @pytest.mark.row("TRU-04")
 def test_an_origin_that_never_had_the_bucket_may_be_another_store() -> None:
     """Without a marker there is nothing that says that it was lost."""
-    absent = (say.MarkerSeen(bucket=name, data=Truth.ABSENT, meta=Truth.ABSENT) for name in ("attic", "tofu-state"))
-    place = say.PlaceSeen(place="file:///data", markers=tuple(absent))
-    run = sampled(lambda seen: of(lost(seen))).change(say.BucketSampled, lambda seen: replace(seen, places=(place,)))
+    absent = (records.MarkerSeen(bucket=name, data=Truth.ABSENT, meta=Truth.ABSENT) for name in ("attic", "tofu-state"))
+    place = records.PlaceSeen(place="file:///data", markers=tuple(absent))
+    run = sampled(lambda seen: of(lost(seen))).change(
+        records.BucketSampled, lambda seen: replace(seen, places=(place,))
+    )
     assert rows(run) >= {"bucket-unobservable", "origin-differs"}
     assert run.word() == "inconclusive"
 
 
 @pytest.mark.row("TRU-04")
 def test_a_loss_at_the_endpoint_is_not_undone_by_an_origin_that_has_it() -> None:
-    run = sampled(of).change(say.BucketSampled, lambda seen: replace(lost(seen), origin=of(seen)))
+    run = sampled(of).change(records.BucketSampled, lambda seen: replace(lost(seen), origin=of(seen)))
     assert rows(run) >= {"bucket-index-lost", "origin-differs"}
     assert run.word() == "quarantine"
 
 
 @pytest.mark.row("TRU-04")
 def test_owner_and_dates_are_those_of_the_origin() -> None:
-    def listed(seen: say.BucketSampled, owner: str, date: str) -> tuple[say.HttpAnswer, ...]:
+    def listed(seen: records.BucketSampled, owner: str, date: str) -> tuple[records.HttpAnswer, ...]:
         body = seen.listing[0].body.replace("</ListAll", f"<Owner><ID>{owner}</ID></Owner></ListAll")
         return (answer(body=body.replace("<Name>attic", f"<CreationDate>{date}</CreationDate><Name>attic")),)
 
     def run(owner: str, date: str) -> Run:
         return sampled(of).change(
-            say.BucketSampled,
+            records.BucketSampled,
             lambda seen: replace(
                 seen,
                 listing=listed(seen, "me", "2026-11-01T00:00:00Z"),
@@ -237,20 +241,20 @@ def behind(name: str) -> Run:
     header = ("x-served-by: edge",)
     if name == "store":
         return sampled(of).change(
-            say.BucketSampled, lambda seen: replace(seen, listing=(replace(seen.listing[0], headers=header),))
+            records.BucketSampled, lambda seen: replace(seen, listing=(replace(seen.listing[0], headers=header),))
         )
     if name == "narinfo":
         return at_origin(
             run=healthy().change(
-                say.BodyRead, lambda read: replace(read, narinfo=replace(read.narinfo, headers=header))
+                records.BodyRead, lambda read: replace(read, narinfo=replace(read.narinfo, headers=header))
             )
         )
     if name == "redirect":
         unnamed = canary_object(bucket=None, key=None, head=None)
-        return at_origin(run=healthy().change(say.CanaryObject, lambda _seen: unnamed))
+        return at_origin(run=healthy().change(records.CanaryObject, lambda _seen: unnamed))
     return at_origin(
         run=healthy().change(
-            say.CacheConfigSeen, lambda seen: replace(seen, answer=replace(seen.answer, headers=header))
+            records.CacheConfigSeen, lambda seen: replace(seen, answer=replace(seen.answer, headers=header))
         )
     )
 
@@ -269,7 +273,7 @@ def test_a_cache_without_a_named_origin_is_in_the_boundary(name: str) -> None:
 def test_answers_that_nothing_dates_are_in_the_boundary() -> None:
     undated = SPOT_BY_NAME["answers-without-date"].sentence
 
-    def dated(seen: say.BucketSampled) -> say.BucketSampled:
+    def dated(seen: records.BucketSampled) -> records.BucketSampled:
         named = ("x-amz-request-id: 17D3CDA338BC4FAE",)
         heads = {name: replace(head, headers=named, url=name) for name, head in seen.heads.items()}
         gets = {name: replace(got, headers=named, url=f"/{name}") for name, got in seen.gets.items()}
@@ -277,7 +281,7 @@ def test_answers_that_nothing_dates_are_in_the_boundary() -> None:
 
     assert undated in boundary(healthy().facts())
     assert undated not in boundary(sampled(of).facts())
-    assert undated not in boundary(healthy().change(say.BucketSampled, dated).facts())
+    assert undated not in boundary(healthy().change(records.BucketSampled, dated).facts())
 
 
 @pytest.mark.row("TRU-04")

@@ -4,36 +4,36 @@ from dataclasses import replace
 
 import pytest
 
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Claim, Label, Phase
-from tests.helpers import tapes
-from tests.helpers.tapes import answer, cached, healthy
+from tests.helpers import runs
+from tests.helpers.runs import answer, cached, healthy
 
 U = "inconclusive"
 
 
 def test_a_state_without_an_etag_can_not_be_told_from_another() -> None:
-    bare = healthy().change(say.StateSeen, lambda row: replace(row, head=answer(200)))
+    bare = healthy().change(records.StateSeen, lambda row: replace(row, head=answer(200)))
     assert (bare.word(), bare.rows()) == (U, {("state-unobservable", U)})
 
 
 @pytest.mark.parametrize("phase", [Phase.PRE, Phase.POST])
 @pytest.mark.parametrize("changes", [{"bucket": "attic"}, {"key": "other.tfstate"}])
 def test_another_object_is_not_the_state(phase: Phase, changes: dict[str, str]) -> None:
-    run = healthy().change(say.StateSeen, lambda row: replace(row, **changes) if row.phase is phase else row)
+    run = healthy().change(records.StateSeen, lambda row: replace(row, **changes) if row.phase is phase else row)
     assert (run.word(), run.rows()) == (U, {("state-unobservable", U)})
 
 
 @pytest.mark.parametrize("identity", [None, ""])
 def test_a_server_without_an_identity_is_not_known_to_be_the_same(identity: str | None) -> None:
-    run = healthy().change(say.WorkloadSeen, lambda row: replace(row, identity=identity))
+    run = healthy().change(records.WorkloadSeen, lambda row: replace(row, identity=identity))
     assert (run.word(), run.rows()) == (U, {("epoch-unobservable", U)})
 
 
 @pytest.mark.parametrize("ended_by", ["deadline", "cancelled", "loss", "limit", "missing"])
 @pytest.mark.parametrize("name", ["build", "push:canary", "push:profile"])
 def test_a_child_that_was_ended_did_not_end_well_though_it_says_0(name: str, ended_by: str) -> None:
-    run = healthy().change(say.ChildEnded, lambda row: replace(row, ended_by=ended_by) if row.name == name else row)
+    run = healthy().change(records.ChildEnded, lambda row: replace(row, ended_by=ended_by) if row.name == name else row)
     assert run.word() == U
     assert run.rows() <= {
         ("build-failed", U),
@@ -44,14 +44,14 @@ def test_a_child_that_was_ended_did_not_end_well_though_it_says_0(name: str, end
 
 
 def test_a_profile_that_is_left_to_an_upstream_as_a_whole_proves_nothing_of_this_cache() -> None:
-    def change(row: say.PushSetKnown) -> say.PushSetKnown:
+    def change(row: records.PushSetKnown) -> records.PushSetKnown:
         if row.label is not Label.PROFILE:
             return row
-        return replace(row, paths=tuple(map(tapes.of_upstream, row.paths)), upstream_key_names=(tapes.UPSTREAM,))
+        return replace(row, paths=tuple(map(runs.of_upstream, row.paths)), upstream_key_names=(runs.UPSTREAM,))
 
-    log = f"✅ All done! (0 already cached, {len(tapes.SOURCES)} in upstream)\n".encode()
-    run = cached().with_policy(upstream_keys=(tapes.UPSTREAM_KEY,))
-    run = run.change(say.PushSetKnown, change).with_file("push-profile.log", log)
+    log = f"✅ All done! (0 already cached, {len(runs.SOURCES)} in upstream)\n".encode()
+    run = cached().with_policy(upstream_keys=(runs.UPSTREAM_KEY,))
+    run = run.change(records.PushSetKnown, change).with_file("push-profile.log", log)
     assert {path.claim for path in run.facts().push.paths if path.label is Label.PROFILE} == {Claim.IN_UPSTREAM}
     assert (run.word(), run.rows()) == (U, {("push-wrote-nothing", U)})
 
@@ -67,16 +67,16 @@ def test_a_profile_that_is_left_to_an_upstream_as_a_whole_proves_nothing_of_this
 def test_a_path_is_an_upstreams_only_by_the_key_of_another_cache(
     names: tuple[str, ...], signatures: tuple[str, ...]
 ) -> None:
-    first = tapes.SOURCES[0]
+    first = runs.SOURCES[0]
 
-    def change(row: say.PushSetKnown) -> say.PushSetKnown:
+    def change(row: records.PushSetKnown) -> records.PushSetKnown:
         if row.label is not Label.PROFILE:
             return row
         paths = (replace(first, signatures=signatures), *row.paths[1:])
         return replace(row, paths=paths, upstream=(first.store_path,), upstream_key_names=names)
 
-    log = tapes.push_log(tapes.SOURCES[1:]).replace(b"0 in upstream", b"1 in upstream")
-    run = healthy().change(say.PushSetKnown, change).with_file("push-profile.log", log)
+    log = runs.push_log(runs.SOURCES[1:]).replace(b"0 in upstream", b"1 in upstream")
+    run = healthy().change(records.PushSetKnown, change).with_file("push-profile.log", log)
     assert run.facts().push.paths[2].claim is not Claim.IN_UPSTREAM
     assert first.store_path in {body.store_path for body in run.facts().bodies}
     assert run.word() == U
@@ -94,7 +94,7 @@ def test_a_push_set_beyond_the_policys_bounds_is_no_representative_one(bounds: d
 @pytest.mark.row("CFG-07")
 def test_one_path_at_least_is_written_whatever_the_policy_wants() -> None:
     run = cached().with_policy(min_fresh=0, twin="never")
-    bare = tapes.Run(
+    bare = runs.Run(
         tuple(
             row
             for row in run.records
@@ -107,10 +107,10 @@ def test_one_path_at_least_is_written_whatever_the_policy_wants() -> None:
 
 @pytest.mark.parametrize("codec", ["xz", "none", "bzip2"])
 def test_a_body_that_is_whole_by_another_codec_than_its_narinfo_says_is_none_for_nix(codec: str) -> None:
-    first = tapes.SOURCES[0]
-    text = tapes.narinfo(first).replace("Compression: zstd", f"Compression: {codec}")
+    first = runs.SOURCES[0]
+    text = runs.narinfo(first).replace("Compression: zstd", f"Compression: {codec}")
     run = healthy().change(
-        say.BodyRead,
+        records.BodyRead,
         lambda row: replace(row, narinfo=answer(body=text)) if row.store_path == first.store_path else row,
     )
     assert (run.word(), run.rows()) == (U, {("body-codec-mismatch", U)})
@@ -119,6 +119,8 @@ def test_a_body_that_is_whole_by_another_codec_than_its_narinfo_says_is_none_for
 @pytest.mark.row("S3-02")
 @pytest.mark.parametrize("cut", [17, 25, -1])
 def test_half_a_list_of_objects_is_unknown(cut: int) -> None:
-    body = tapes.OBJECTS[:cut]
-    run = healthy().change(say.BucketSampled, lambda row: replace(row, gets={**row.gets, "attic": answer(body=body)}))
+    body = runs.OBJECTS[:cut]
+    run = healthy().change(
+        records.BucketSampled, lambda row: replace(row, gets={**row.gets, "attic": answer(body=body)})
+    )
     assert (run.word(), run.rows()) == (U, {("bucket-unobservable", U)})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gate.judge.state_readiness import judge_readiness
-from gate.model.basics import BucketState, Truth, Word
+from gate.model.basics import BucketState, Truth, VerdictWord
 from gate.model.operators import Level, Readiness, ReadinessSeen, StateObject, StateRead
 from gate.model.parsed import StateFacts
 from gate.model.records import BucketSampled, HttpAnswer
@@ -46,7 +46,7 @@ SEEN = ReadinessSeen(
     bucket="b",
     cache_buckets=("attic",),
     places=("file:///data",),
-    wanted=2,
+    samples_requested=2,
     spacing_millis=500,
     samples=tuple(timed(sampled(), sampled())),
     versioning=answer(200, "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
@@ -69,8 +69,11 @@ def level(ready: Readiness, expected: Level, told: str) -> None:
     assert ready.level is expected
     assert told in ready.why
     assert ready.state_objects[0].level is expected
-    word = {Level.BROKEN: Word.QUARANTINE, Level.HA: Word.PASS}.get(expected, Word.INCONCLUSIVE)
-    assert (ready.verdict.word, ready.verdict.exit_code) == (word, {Word.PASS: 0, Word.INCONCLUSIVE: 3}.get(word, 4))
+    word = {Level.BROKEN: VerdictWord.QUARANTINE, Level.HA: VerdictWord.PASS}.get(expected, VerdictWord.INCONCLUSIVE)
+    assert (ready.verdict.word, ready.verdict.exit_code) == (
+        word,
+        {VerdictWord.PASS: 0, VerdictWord.INCONCLUSIVE: 3}.get(word, 4),
+    )
 
 
 def test_ha_takes_a_statement_and_says_that_it_is_one() -> None:

@@ -6,13 +6,13 @@ import pytest
 
 from gate.evidence.replicas import ONLY_ONE, pods_of_canary
 from gate.judge.verdict import judge
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Phase, Status, Truth
 from gate.model.captures import ReplicaCanaries, ReplicaCanary
 from gate.model.document import Finding
 from gate.parse.server_log import parse_server_log
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, healthy
 
 PLACE = "kubectl://nix-cache/deployment/attic?container=attic"
 PODS = ("attic-a", "attic-b")
@@ -31,7 +31,7 @@ def sent(phase: Phase, *pods: str, **changes: object) -> ReplicaCanaries:
             pod=pod,
             uid=f"uid-{pod}",
             nonce=nonce(phase, number),
-            way="proxy",
+            route="proxy",
             answered=True,
             answered_at="2026-11-24T00:00:05.000Z" if phase is Phase.PRE else "2026-11-24T00:00:38.000Z",
             millis=3,
@@ -44,8 +44,8 @@ def sent(phase: Phase, *pods: str, **changes: object) -> ReplicaCanaries:
 def whole() -> Lines:
     """Two replicas; the endpoint's canary reached the first before, and the second after."""
     return {
-        "attic-a": [tapes.PRE_NONCE, nonce(Phase.PRE, 1), nonce(Phase.POST, 1)],
-        "attic-b": [nonce(Phase.PRE, 2), nonce(Phase.POST, 2), tapes.POST_NONCE],
+        "attic-a": [runs.PRE_NONCE, nonce(Phase.PRE, 1), nonce(Phase.POST, 1)],
+        "attic-b": [nonce(Phase.PRE, 2), nonce(Phase.POST, 2), runs.POST_NONCE],
     }
 
 
@@ -63,14 +63,14 @@ def log(lines: Lines) -> bytes:
 
 def run(pre: ReplicaCanaries | None, post: ReplicaCanaries | None, lines: Lines) -> Run:
     made = healthy().with_file("server.log", log(lines))
-    records: list[say.Record] = []
+    rows: list[records.Record] = []
     for record in made.records:
-        records.append(record)
-        if isinstance(record, say.LogCanarySent):
+        rows.append(record)
+        if isinstance(record, records.LogCanarySent):
             look = pre if record.phase is Phase.PRE else post
-            records += [look] if look is not None else []
-    closed = tapes.closed("server.log", log(lines))
-    kept = (closed if isinstance(row, say.CaptureClosed) and row.name == "server.log" else row for row in records)
+            rows += [look] if look is not None else []
+    closed = runs.closed("server.log", log(lines))
+    kept = (closed if isinstance(row, records.CaptureClosed) and row.name == "server.log" else row for row in rows)
     return Run(tuple(kept), made.files)
 
 
@@ -128,13 +128,13 @@ def test_the_endpoints_canary_does_not_stand_for_a_lost_one_of_the_replica() -> 
 
 def unreached(look: ReplicaCanaries, number: int, why: str) -> ReplicaCanaries:
     rows = list(look.replicas)
-    rows[number] = replace(rows[number], way=None, answered=False, answered_at=None, error=why)
+    rows[number] = replace(rows[number], route=None, answered=False, answered_at=None, error=why)
     return replace(look, replicas=tuple(rows))
 
 
 def test_a_replica_that_no_canary_came_to_is_a_note_with_the_reason() -> None:
     lines = whole()
-    lines["attic-b"] = [tapes.POST_NONCE]
+    lines["attic-b"] = [runs.POST_NONCE]
     why = "through the API server: forbidden"
     pre, post = (unreached(sent(phase, *PODS), 1, why) for phase in (Phase.PRE, Phase.POST))
     made = run(pre, post, lines)
@@ -149,7 +149,7 @@ def test_a_replica_that_no_canary_came_to_is_a_note_with_the_reason() -> None:
 def test_a_note_is_not_the_claim_that_a_pass_needs() -> None:
     """Without the endpoint's canary after, the replicas' notes stand there, and nothing passes by them."""
     lines = whole()
-    lines["attic-b"].remove(tapes.POST_NONCE)
+    lines["attic-b"].remove(runs.POST_NONCE)
     made = run(sent(Phase.PRE, *PODS), sent(Phase.POST, *PODS), lines)
     assert len(found(made, "log-replica-read")) == 2
     assert (made.word(), made.rows()) == ("inconclusive", {MISSING})
@@ -158,7 +158,7 @@ def test_a_note_is_not_the_claim_that_a_pass_needs() -> None:
 
 def test_the_only_replica_has_the_endpoints_canary() -> None:
     only = ReplicaCanary(pod="attic-a", uid="u")
-    lines = {"attic-a": [tapes.PRE_NONCE, tapes.POST_NONCE]}
+    lines = {"attic-a": [runs.PRE_NONCE, runs.POST_NONCE]}
     looks = [ReplicaCanaries(phase=phase, place=PLACE, replicas=(only,)) for phase in (Phase.PRE, Phase.POST)]
     made = run(looks[0], looks[1], lines)
     assert (made.word(), made.rows()) == ("pass", set())
@@ -168,7 +168,7 @@ def test_the_only_replica_has_the_endpoints_canary() -> None:
 
 def test_replicas_come_and_go_as_before() -> None:
     """A new one has the canary after alone. One that went has its canary before, if its log was still to be had."""
-    lines = {"attic-a": whole()["attic-a"], "attic-c": [nonce(Phase.POST, 2), tapes.POST_NONCE]}
+    lines = {"attic-a": whole()["attic-a"], "attic-c": [nonce(Phase.POST, 2), runs.POST_NONCE]}
     lines["attic-b"] = [nonce(Phase.PRE, 2)]
     made = run(sent(Phase.PRE, *PODS), sent(Phase.POST, "attic-a", "attic-c"), lines)
     assert (made.word(), made.rows()) == ("pass", set())

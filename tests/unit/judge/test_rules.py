@@ -16,13 +16,13 @@ from gate.judge.finding import finding, pointer
 from gate.judge.scope import BLIND_SPOTS, BOUNDARY, boundary
 from gate.judge.standing_quarantine import past_of
 from gate.judge.verdict import effect, fold_verdict, judge
-from gate.model import records as say
-from gate.model.basics import EXIT_CODES, BucketState, Kind, Phase, Status, Word
+from gate.model import records
+from gate.model.basics import EXIT_CODES, BucketState, Kind, Phase, Status, VerdictWord
 from gate.model.captures import DiskRoom, DiskSeen
 from gate.model.machine import NixConfigSeen
 from gate.seal import assemble
-from tests.helpers import tapes
-from tests.helpers.tapes import answer, healthy
+from tests.helpers import runs
+from tests.helpers.runs import answer, healthy
 
 
 def test_codes_are_unique_kebab_case_and_carry_a_reason() -> None:
@@ -94,9 +94,9 @@ def test_exactly_one_combination_of_statuses_passes() -> None:
         for index, status in zip(chosen, statuses, strict=True):
             changed[index] = replace(rows[index], status=status)
         word = fold_verdict(facts, changed).word
-        wanted = Word.QUARANTINE if Status.FAIL in statuses else Word.INCONCLUSIVE
-        assert word is (Word.PASS if set(statuses) == {Status.PASS} else wanted)
-        passes += word is Word.PASS
+        wanted = VerdictWord.QUARANTINE if Status.FAIL in statuses else VerdictWord.INCONCLUSIVE
+        assert word is (VerdictWord.PASS if set(statuses) == {Status.PASS} else wanted)
+        passes += word is VerdictWord.PASS
     assert passes == 1
 
 
@@ -104,52 +104,52 @@ def test_a_row_left_out_blocks() -> None:
     facts = healthy().facts()
     rows = healthy().judged()[0]
     for index in range(len(rows)):
-        assert fold_verdict(facts, rows[:index] + rows[index + 1 :]).word is not Word.PASS, rows[index]
+        assert fold_verdict(facts, rows[:index] + rows[index + 1 :]).word is not VerdictWord.PASS, rows[index]
 
 
 def test_an_unjudged_run_is_no_pass() -> None:
-    assert fold_verdict(healthy().facts(), ()).word is Word.INCONCLUSIVE
+    assert fold_verdict(healthy().facts(), ()).word is VerdictWord.INCONCLUSIVE
 
 
 @pytest.mark.row("TRU-05")
-@pytest.mark.parametrize("code", get_args(say.StopCode))
-def test_a_run_that_stopped_is_inconclusive_and_hides_nothing(code: say.StopCode) -> None:
+@pytest.mark.parametrize("code", get_args(records.StopCode))
+def test_a_run_that_stopped_is_inconclusive_and_hides_nothing(code: records.StopCode) -> None:
     """A server was asked already, so that no refusal may excuse the run; what was seen lost stays a quarantine."""
     start = healthy().cut_after(7)
-    stop = say.RunStopped(code=code, reason="too many paths")
-    findings, verdict = tapes.Run((*start.records, stop, say.RunComplete()), {}).judged()
-    assert (verdict.word, verdict.exit_code) == (Word.INCONCLUSIVE, 3)
+    stop = records.RunStopped(code=code, reason="too many paths")
+    findings, verdict = runs.Run((*start.records, stop, records.RunComplete()), {}).judged()
+    assert (verdict.word, verdict.exit_code) == (VerdictWord.INCONCLUSIVE, 3)
     assert code in verdict.codes
     assert any(row.summary == "too many paths" for row in findings)
     assert healthy().with_record(stop).word() == "inconclusive"
-    lost = tapes.lost(tapes.sample(Phase.POST, 3))
-    assert tapes.Run((*start.records, stop, lost, say.RunComplete()), {}).word() == "quarantine"
-    unsure = (*start.records, stop, say.Trouble(stage="post", message="S3 did not answer"), say.RunComplete())
-    assert "run-trouble" in tapes.Run(unsure, {}).judged()[1].codes
+    lost = runs.lost(runs.sample(Phase.POST, 3))
+    assert runs.Run((*start.records, stop, lost, records.RunComplete()), {}).word() == "quarantine"
+    unsure = (*start.records, stop, records.Trouble(stage="post", message="S3 did not answer"), records.RunComplete())
+    assert "run-trouble" in runs.Run(unsure, {}).judged()[1].codes
 
 
-def stopped(code: say.StopCode) -> tapes.Run:
+def stopped(code: records.StopCode) -> runs.Run:
     """A run that stopped before it published, and looked at everything afterwards."""
-    return unpublished().with_record(say.RunStopped(code=code, reason="r"))
+    return unpublished().with_record(records.RunStopped(code=code, reason="r"))
 
 
-def unpublished() -> tapes.Run:
+def unpublished() -> runs.Run:
     """A healthy run without build and publication, and without what belongs to them."""
-    kinds = (say.PushSetKnown, say.MissingAsked, say.BodyRead, say.BuildFacts, say.ChildEnded)
+    kinds = (records.PushSetKnown, records.MissingAsked, records.BodyRead, records.BuildFacts, records.ChildEnded)
     run = healthy()
     kept = [
         record
         for record in run.records
         if not isinstance(record, kinds)
-        and not (isinstance(record, say.BucketSampled) and record.phase is Phase.DURING)
-        and not (isinstance(record, say.ControlTried) and record.name == "bit-flip-caught")
-        and not (isinstance(record, say.CaptureClosed) and record.name != "server.log")
+        and not (isinstance(record, records.BucketSampled) and record.phase is Phase.DURING)
+        and not (isinstance(record, records.ControlTried) and record.name == "bit-flip-caught")
+        and not (isinstance(record, records.CaptureClosed) and record.name != "server.log")
     ]
-    return tapes.Run(tuple(kept), {"server.log": run.files["server.log"]})
+    return runs.Run(tuple(kept), {"server.log": run.files["server.log"]})
 
 
-def capture() -> tapes.Run:
-    return unpublished().change(say.RunStarted, lambda row: replace(row, capture=True))
+def capture() -> runs.Run:
+    return unpublished().change(records.RunStarted, lambda row: replace(row, capture=True))
 
 
 def test_a_healthy_capture_names_nothing_but_itself() -> None:
@@ -158,8 +158,8 @@ def test_a_healthy_capture_names_nothing_but_itself() -> None:
     assert unasked.judged()[1].codes == ("run-captured",)
 
 
-def cancelled(kept: int, reason: str = "SIGINT") -> tapes.Run:
-    return tapes.Run((*healthy().records[:kept], say.Cancelled(reason=reason), say.RunComplete()), {})
+def cancelled(kept: int, reason: str = "SIGINT") -> runs.Run:
+    return runs.Run((*healthy().records[:kept], records.Cancelled(reason=reason), records.RunComplete()), {})
 
 
 ABSENT = ("state", "store-workload", "cache-workload", "server-log")
@@ -168,18 +168,18 @@ ABSENT = ("state", "store-workload", "cache-workload", "server-log")
 @pytest.mark.parametrize("source", ABSENT)
 def test_a_source_declared_absent_needs_no_proof_and_says_so(source: str) -> None:
     kinds: dict[str, Callable[[Any], bool]] = {
-        "state": lambda record: not isinstance(record, say.StateSeen),
-        "store-workload": lambda record: not (isinstance(record, say.WorkloadSeen) and record.role == "store"),
-        "cache-workload": lambda record: not (isinstance(record, say.WorkloadSeen) and record.role == "cache"),
+        "state": lambda record: not isinstance(record, records.StateSeen),
+        "store-workload": lambda record: not (isinstance(record, records.WorkloadSeen) and record.role == "store"),
+        "cache-workload": lambda record: not (isinstance(record, records.WorkloadSeen) and record.role == "cache"),
         "server-log": lambda record: (
             not (
-                isinstance(record, say.LogCanarySent)
-                or (isinstance(record, say.CaptureClosed) and record.name == "server.log")
+                isinstance(record, records.LogCanarySent)
+                or (isinstance(record, records.CaptureClosed) and record.name == "server.log")
             )
         ),
     }
     run = healthy()
-    bare = tapes.Run(
+    bare = runs.Run(
         tuple(record for record in run.records if kinds[source](record)),
         {name: data for name, data in run.files.items() if source != "server-log" or name != "server.log"},
     )
@@ -190,7 +190,7 @@ def test_a_source_declared_absent_needs_no_proof_and_says_so(source: str) -> Non
 
 
 def test_a_public_cache_drops_one_claim_and_says_so() -> None:
-    run = healthy().change(say.ControlTried, lambda record: None if record.name == "no-token-denied" else record)
+    run = healthy().change(records.ControlTried, lambda record: None if record.name == "no-token-denied" else record)
     assert run.word() == "inconclusive"
     granted = run.with_policy(cache_public=True)
     assert granted.word() == "pass"
@@ -203,24 +203,27 @@ def test_a_public_cache_drops_one_claim_and_says_so() -> None:
         (healthy().with_policy(kind=Kind.LAB), "none"),
         (healthy(), "counts-toward-release"),
         (healthy().with_policy(min_fresh=1), "neutral"),
-        (healthy().with_record(say.Trouble(stage="a", message="b")), "counts-against"),
-        (healthy().with_record(tapes.lost(tapes.sample(Phase.POST, 3))), "holds"),
+        (healthy().with_record(records.Trouble(stage="a", message="b")), "counts-against"),
+        (healthy().with_record(runs.lost(runs.sample(Phase.POST, 3))), "holds"),
         (stopped("push-set-out-of-bounds"), "neutral"),
         (stopped("build-other-tree"), "neutral"),
         (stopped("push-nonce-known"), "counts-against"),
         (stopped("cache-missing"), "counts-against"),
         (cancelled(15), "neutral"),
         (cancelled(2), "neutral"),
-        (cancelled(15, say.OWN_DEADLINE), "counts-against"),
+        (cancelled(15, records.OWN_DEADLINE), "counts-against"),
         (cancelled(21), "counts-against"),
-        (cancelled(15).change(say.BucketSampled, lambda row: replace(row, listing=(answer(None),))), "counts-against"),
-        (cancelled(15).with_record(say.Trouble(stage="pre", message="m")), "counts-against"),
+        (
+            cancelled(15).change(records.BucketSampled, lambda row: replace(row, listing=(answer(None),))),
+            "counts-against",
+        ),
+        (cancelled(15).with_record(records.Trouble(stage="pre", message="m")), "counts-against"),
         (capture(), "neutral"),
-        (capture().with_record(say.Trouble(stage="pre", message="m")), "neutral"),
-        (capture().with_record(tapes.lost(tapes.sample(Phase.POST, 3))), "holds"),
+        (capture().with_record(records.Trouble(stage="pre", message="m")), "neutral"),
+        (capture().with_record(runs.lost(runs.sample(Phase.POST, 3))), "holds"),
     ],
 )
-def test_how_a_run_counts_in_the_standing_quarantine(run: tapes.Run, kind: str) -> None:
+def test_how_a_run_counts_in_the_standing_quarantine(run: runs.Run, kind: str) -> None:
     facts = run.facts()
     assert effect(facts, *run.judged()).effect == kind
     past = past_of(assemble(facts, ()), "d")
@@ -238,7 +241,7 @@ def test_a_run_says_what_it_could_not_notice() -> None:
         absent=("state", "server-log", "store-workload"), store_log="file:///s", state_contents=True
     )
 
-    def spots(run: tapes.Run) -> set[str]:
+    def spots(run: runs.Run) -> set[str]:
         lines = boundary(run.facts())
         assert lines[: len(BOUNDARY)] == BOUNDARY
         return {spot.name for spot in BLIND_SPOTS if spot.sentence in lines}
@@ -257,7 +260,7 @@ def test_the_sealed_effect_and_the_standing_decision_never_contradict(codes: lis
     verdict = fold_verdict(good, (*good.findings, *findings))
     made = effect(good, (*good.findings, *findings), verdict)
     past = past_of(replace(good, verdict=verdict, quarantine=made), "d")
-    assert verdict.word is Word.INCONCLUSIVE
+    assert verdict.word is VerdictWord.INCONCLUSIVE
     assert (past.against, past.toward) == (made.effect == "counts-against", False)
     assert (made.effect == "neutral") is is_neutral(verdict.codes)
 
@@ -266,12 +269,12 @@ def test_evidence_that_a_person_sealed_is_no_pass() -> None:
     facts = healthy().facts()
     made = replace(facts, journal=replace(facts.journal, finalized=True))
     assert "run-finalized" in {row.code for row in check_run(made)}
-    assert judge(made)[1].word is Word.INCONCLUSIVE
+    assert judge(made)[1].word is VerdictWord.INCONCLUSIVE
 
 
 def test_the_first_line_of_a_capture_says_how_full_the_drives_are() -> None:
     disk = DiskSeen(place="file:///data", space=DiskRoom(total=100, used=24, free=76))
     line = capture().with_record(disk).judged()[1].headline
     assert "disk 24 %" in line
-    stateless = capture().with_policy(absent=("state",)).change(say.StateSeen, lambda row: None)
+    stateless = capture().with_policy(absent=("state",)).change(records.StateSeen, lambda row: None)
     assert "state" not in stateless.judged()[1].headline.partition(": ")[2].partition(":")[0]

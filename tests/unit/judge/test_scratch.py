@@ -129,20 +129,20 @@ def test_each_step_that_did_not_go_well(name: str, changes: dict[str, Any], stat
 
 def test_a_marker_that_outlives_its_bucket_is_told() -> None:
     left = judge_scratch(replace(WELL, places_after=(place(P, A),)))
-    assert left.steps[-1].told == "HTTP 204; then list absent, head absent; a drive still has a marker of it"
+    assert left.steps[-1].detail == "HTTP 204; then list absent, head absent; a drive still has a marker of it"
     assert left.status is Status.PASS
 
 
 def test_a_bucket_that_was_removed_and_then_not_found_again_is_gone() -> None:
     left = judge_scratch(replace(WELL, removals=(said(204), fault("NoSuchBucket"), fault("NoSuchBucket"))))
-    assert (left.removed, left.steps[-1].told) == (True, "HTTP 404 NoSuchBucket; then list absent, head absent")
+    assert (left.removed, left.steps[-1].detail) == (True, "HTTP 404 NoSuchBucket; then list absent, head absent")
     back = judge_scratch(replace(WELL, removals=(said(204), fault("BucketNotEmpty", 409))))
     assert (back.removed, back.steps[-1].status) == (False, UNCLEAR)
 
 
 def test_nothing_made_needs_no_removal() -> None:
     result = judge_scratch(ScratchSeen(bucket=NAME, strict=False, created=fault("AccessDenied", 403)))
-    assert (result.removed, result.status, result.steps[-1].told) == (True, UNCLEAR, "nothing was made")
+    assert (result.removed, result.status, result.steps[-1].detail) == (True, UNCLEAR, "nothing was made")
     skipped = judge_scratch(ScratchSeen(bucket=NAME, strict=False, skipped="the index is wrong"))
     assert (skipped.removed, skipped.status, skipped.steps, skipped.note) == (True, UNCLEAR, (), "the index is wrong")
 
@@ -153,10 +153,10 @@ def test_a_run_that_was_ended_says_by_what() -> None:
 
 def test_a_failed_scratch_probe_fails_the_whole() -> None:
     lost = replace(WELL, sample=index())
-    rca = judge_rca(timed(sampled()), ["b"], endpoint="e", wanted=1, spacing_millis=0, scratch=lost)
+    rca = judge_rca(timed(sampled()), ["b"], endpoint="e", samples_requested=1, spacing_millis=0, scratch=lost)
     assert rca.verdict.exit_code == 4
     assert "the scratch probe failed" in rca.verdict.headline
-    good = judge_rca(timed(sampled()), ["b"], endpoint="e", wanted=1, spacing_millis=0, scratch=WELL)
+    good = judge_rca(timed(sampled()), ["b"], endpoint="e", samples_requested=1, spacing_millis=0, scratch=WELL)
     assert good.verdict.exit_code == 0
     assert "a scratch bucket was made, used and removed" in good.verdict.headline
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label
 from gate.model.machine import NixRead
-from tests.helpers.tapes import CANARIES, SOURCES, Run, healthy, nix_read
+from tests.helpers.runs import CANARIES, SOURCES, Run, healthy, nix_read
 
 U, F = "inconclusive", "fail"
 SHORT = ("reader-short", U)
@@ -87,10 +87,10 @@ def test_another_narinfo_for_nix_is_doubt() -> None:
 
 
 def test_what_only_nix_could_read_is_said() -> None:
-    def cut(read: say.BodyRead) -> say.BodyRead:
+    def cut(read: records.BodyRead) -> records.BodyRead:
         return replace(read, nar=None) if read.store_path == SOURCES[0].store_path else read
 
-    run = healthy().change(say.BodyRead, cut)
+    run = healthy().change(records.BodyRead, cut)
     told = next(row for row in run.judged()[0] if row.subject == "builders")
     assert (told.code, run.word() == "pass") == ("reader-agrees", False)
     assert told.summary.endswith("10 of the profile; 1 paths that only Nix could read")
@@ -118,5 +118,5 @@ def test_a_reading_of_what_was_not_published_proves_nothing() -> None:
 
 
 def test_where_nothing_was_published_nothing_was_asked() -> None:
-    run = healthy().change(say.PushSetKnown, lambda _: None).change(NixRead, lambda _: None)
+    run = healthy().change(records.PushSetKnown, lambda _: None).change(NixRead, lambda _: None)
     assert ("reader-unasked", U) in run.rows()

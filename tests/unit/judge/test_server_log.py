@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from gate import limits
 from gate.judge.codes.registry import BY_CODE
-from gate.model import records as say
-from gate.model.basics import Status, Word
+from gate.model import records
+from gate.model.basics import Status, VerdictWord
 from gate.model.document import Finding
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, healthy
 
 RECORDED = Path(__file__).parents[3] / "fixtures/recordings/attic"
 UPLOAD = (
@@ -38,7 +38,7 @@ def error(message: str, time: str = "2026-11-24T00:00:20.000000Z", level: str = 
 def logged(*lines: str, run: Run | None = None) -> Run:
     """The run with these lines between the canaries of the server's log."""
     made = run or healthy()
-    first, _, last = tapes.SERVER_LOG.decode().partition("2026-11-24T00:00:38")
+    first, _, last = runs.SERVER_LOG.decode().partition("2026-11-24T00:00:38")
     return made.with_file("server.log", (first + "".join(lines) + "2026-11-24T00:00:38" + last).encode())
 
 
@@ -48,14 +48,14 @@ def row(run: Run, code: str) -> Finding:
 
 
 def failed_push(run: Run) -> Run:
-    good, bad = tapes.SOURCES[:-1], tapes.SOURCES[-1]
+    good, bad = runs.SOURCES[:-1], runs.SOURCES[-1]
     text = f"❌ {bad.store_path.removeprefix('/nix/store/')}: {INTERNAL}\nError: {INTERNAL}\n".encode()
 
-    def change(record: say.ChildEnded) -> say.ChildEnded:
+    def change(record: records.ChildEnded) -> records.ChildEnded:
         return replace(record, exit=1, millis=2000) if record.name == "push:profile" else record
 
-    log = tapes.push_log(good, announced=len(tapes.SOURCES)) + text
-    return run.change(say.ChildEnded, change).with_file("push-profile.log", log)
+    log = runs.push_log(good, announced=len(runs.SOURCES)) + text
+    return run.change(records.ChildEnded, change).with_file("push-profile.log", log)
 
 
 @pytest.mark.row("ATS-27")
@@ -79,7 +79,7 @@ def failed_push(run: Run) -> Run:
 def test_an_error_that_no_failure_of_ours_explains(lines: list[str], told: tuple[str, str]) -> None:
     run = logged(*lines)
     assert run.rows() == {told}
-    assert run.judged()[1].word is Word.INCONCLUSIVE
+    assert run.judged()[1].word is VerdictWord.INCONCLUSIVE
     assert run.judged()[1].exit_code == 3
     assert len(run.facts().server_log.events) > 2
     assert not any(finding.code == "log-clean" for finding in run.judged()[0])
@@ -112,7 +112,7 @@ def test_a_warning_of_a_slow_database_and_other_levels_are_no_doubt() -> None:
 def test_a_failed_path_without_any_line_in_the_log_is_a_failure_all_the_same() -> None:
     run = failed_push(healthy())
     verdict = run.judged()[1]
-    assert (verdict.word, verdict.exit_code) == (Word.QUARANTINE, 4)
+    assert (verdict.word, verdict.exit_code) == (VerdictWord.QUARANTINE, 4)
     assert ("push-path-failed", "fail") in run.rows()
     assert "log-clean" in {finding.code for finding in run.judged()[0]}  # the log did say nothing
     assert [near.count for near in run.facts().server_log.near] == [0]
@@ -137,7 +137,7 @@ def test_a_forged_line_can_lower_a_verdict(forged: str, told: tuple[str, str]) -
     "soothing",
     [
         "2026-11-24T00:00:20.000000Z  INFO attic_server: all fine, nothing failed\n",
-        error(f"with method=GET uri=/main/{tapes.PRE_NONCE}.narinfo version=HTTP/1.1"),
+        error(f"with method=GET uri=/main/{runs.PRE_NONCE}.narinfo version=HTTP/1.1"),
         error("Error from the common components.")
         + "  with method=GET uri=/main/gate-canary-pre-00.narinfo version=1\n",
     ],
@@ -178,8 +178,8 @@ def test_storage_errors_are_counted_and_those_at_no_failure_of_ours_named() -> N
     )
     ended = next(
         entry.at
-        for entry in tapes.entries(run.records, chained=False)
-        if isinstance(entry.record, say.ChildEnded) and entry.record.name == "push:profile"
+        for entry in runs.entries(run.records, chained=False)
+        if isinstance(entry.record, records.ChildEnded) and entry.record.name == "push:profile"
     )
     assert "2026-11-24T00:00:10" < ended < "2026-11-24T00:00:38"
     summary = row(run, "log-storage-error").summary
@@ -224,7 +224,7 @@ def test_recorded_errors_lower_a_verdict(case: str) -> None:
 
 
 def skewed(seconds: float) -> Run:
-    lines = tapes.SERVER_LOG.decode()
+    lines = runs.SERVER_LOG.decode()
     for time in ("2026-11-24T00:00:05.000799", "2026-11-24T00:00:38.000799"):
         moved = datetime.fromisoformat(time).replace(tzinfo=UTC) + timedelta(seconds=seconds)
         lines = lines.replace(time, moved.isoformat(timespec="microseconds").removesuffix("+00:00"))
@@ -355,7 +355,7 @@ def test_an_answer_of_4xx_is_no_doubt() -> None:
     ],
 )
 def test_a_canary_is_an_error_at_that_request(line: str) -> None:
-    text = tapes.SERVER_LOG.decode()
+    text = runs.SERVER_LOG.decode()
     second = text[text.index("2026-11-24T00:00:38") :]
-    made = healthy().with_file("server.log", (line.format(tapes.PRE_NONCE) + second).encode())
+    made = healthy().with_file("server.log", (line.format(runs.PRE_NONCE) + second).encode())
     assert ("log-canary-missing", "inconclusive") in made.rows()

@@ -8,13 +8,13 @@ import pytest
 from gate.evidence.bodies import longest_wait
 from gate.evidence.buckets import is_slow, read_sample
 from gate.judge.bucket_rca import judge_rca
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import BucketState, Phase, Truth
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, answer, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, answer, healthy
 
 HUNG = answer(None, error="timeout", millis=3000)
-Edit = Callable[[say.BucketSampled], say.BucketSampled]
+Edit = Callable[[records.BucketSampled], records.BucketSampled]
 
 
 def at(second: float) -> str:
@@ -22,24 +22,25 @@ def at(second: float) -> str:
 
 
 def edited(phase: Phase, edit: Edit, number: int | None = None) -> Run:
-    def change(record: say.BucketSampled) -> say.BucketSampled:
+    def change(record: records.BucketSampled) -> records.BucketSampled:
         return edit(record) if record.phase is phase and number in (None, record.number) else record
 
-    return healthy().change(say.BucketSampled, change)
+    return healthy().change(records.BucketSampled, change)
 
 
-def list_hangs(seen: say.BucketSampled) -> say.BucketSampled:
+def list_hangs(seen: records.BucketSampled) -> records.BucketSampled:
     return replace(seen, listing=(HUNG,), ended_at="3.2")
 
 
-def disk_hangs(seen: say.BucketSampled) -> say.BucketSampled:
+def disk_hangs(seen: records.BucketSampled) -> records.BucketSampled:
     bare = tuple(replace(mark, data=Truth.UNKNOWN, meta=Truth.UNKNOWN) for mark in seen.places[0].markers)
     return replace(
-        seen, places=(say.PlaceSeen(place="file:///data", markers=bare, error="the disk did not answer within 3 s"),)
+        seen,
+        places=(records.PlaceSeen(place="file:///data", markers=bare, error="the disk did not answer within 3 s"),),
     )
 
 
-def ready_hangs(seen: say.BucketSampled) -> say.BucketSampled:
+def ready_hangs(seen: records.BucketSampled) -> records.BucketSampled:
     return replace(seen, ready=HUNG)
 
 
@@ -59,7 +60,7 @@ def test_a_source_that_hung_leaves_the_phase_unobservable(phase: Phase, edit: Ed
 @pytest.mark.row("TRU-19")
 def test_a_head_that_says_404_while_the_list_hangs_is_a_loss_that_was_seen() -> None:
     """The recorded stall: two S3 answers deny the bucket, its marker is on disk, and later all is well again."""
-    run = edited(Phase.PRE, lambda seen: list_hangs(tapes.lost(seen)), number=1)
+    run = edited(Phase.PRE, lambda seen: list_hangs(runs.lost(seen)), number=1)
     assert run.word() == "quarantine"
     assert ("bucket-flapping", "fail") in run.rows()
     assert (
@@ -71,9 +72,9 @@ def test_a_head_that_says_404_while_the_list_hangs_is_a_loss_that_was_seen() -> 
 
 
 @pytest.mark.parametrize("get", [answer(), HUNG, answer(500)], ids=["served", "hangs", "500"])
-def test_a_head_alone_that_says_404_while_the_list_hangs_is_doubt(get: say.HttpAnswer) -> None:
-    def edit(seen: say.BucketSampled) -> say.BucketSampled:
-        gone = tapes.lost(seen)
+def test_a_head_alone_that_says_404_while_the_list_hangs_is_doubt(get: records.HttpAnswer) -> None:
+    def edit(seen: records.BucketSampled) -> records.BucketSampled:
+        gone = runs.lost(seen)
         return replace(list_hangs(gone), gets={**gone.gets, "attic": get})
 
     assert edited(Phase.PRE, edit, number=1).word() == "inconclusive"
@@ -90,11 +91,11 @@ def test_a_push_whose_only_sample_hung_is_stalled(edit: Edit) -> None:
 
 def test_a_bridged_stall_passes_and_says_how_long_it_was() -> None:
     run = healthy()
-    (place,) = [n for n, row in enumerate(run.records) if isinstance(row, say.BucketSampled) and row.number == 3]
-    around = [replace(tapes.sample(Phase.DURING, number), ended_at="") for number in (10, 11)]
-    stalled = replace(tapes.sample(Phase.DURING, 12), listing=(HUNG,), ended_at="0.5")
+    (place,) = [n for n, row in enumerate(run.records) if isinstance(row, records.BucketSampled) and row.number == 3]
+    around = [replace(runs.sample(Phase.DURING, number), ended_at="") for number in (10, 11)]
+    stalled = replace(runs.sample(Phase.DURING, 12), listing=(HUNG,), ended_at="0.5")
     more = Run((*run.records[:place], around[0], stalled, *run.records[place:]), run.files)
-    more = more.change(say.ChildEnded, lambda row: replace(row, millis=3500) if row.name == "push:profile" else row)
+    more = more.change(records.ChildEnded, lambda row: replace(row, millis=3500) if row.name == "push:profile" else row)
     assert (more.word(), more.rows()) == ("pass", set())
     row = next(row for row in more.judged()[0] if row.code == "bucket-indexed" and row.phase == "during")
     assert "indexed in 3 of 4 samples" in row.summary
@@ -106,7 +107,7 @@ def test_a_bridged_stall_passes_and_says_how_long_it_was() -> None:
 def test_an_answer_slower_than_the_stores_own_limit_is_doubt(phase: Phase) -> None:
     """RustFS gives up a disk operation after 5 s: an answer that took longer came out of a stall."""
 
-    def slow(seen: say.BucketSampled) -> say.BucketSampled:
+    def slow(seen: records.BucketSampled) -> records.BucketSampled:
         return replace(seen, heads={**seen.heads, "attic": answer(millis=5001)})
 
     run = edited(phase, slow)
@@ -118,7 +119,7 @@ def test_an_answer_slower_than_the_stores_own_limit_is_doubt(phase: Phase) -> No
 def test_samples_closer_than_the_policy_wants_prove_nothing(spacing: float) -> None:
     """False passes 6: the judge never looked at the times that samples really have."""
 
-    def close(seen: say.BucketSampled) -> say.BucketSampled:
+    def close(seen: records.BucketSampled) -> records.BucketSampled:
         second = 10 + seen.number * spacing
         return replace(seen, began_at=at(second), ended_at=at(second))
 
@@ -139,10 +140,10 @@ def test_samples_whose_times_are_not_those_of_their_record_prove_nothing() -> No
     ids=["long", "backwards", "no begin", "no end"],
 )
 def test_a_sample_of_no_moment_is_not_whole(began: str, ended: str) -> None:
-    row = read_sample(replace(tapes.sample(Phase.PRE, 1), began_at=began, ended_at=ended), "attic")
+    row = read_sample(replace(runs.sample(Phase.PRE, 1), began_at=began, ended_at=ended), "attic")
     assert (row.state, row.unanswered) == (BucketState.UNOBSERVABLE, ("sample",))
     assert "its answers are not of one moment" in row.notes[-1]
-    lost = read_sample(replace(tapes.lost(tapes.sample(Phase.PRE, 1)), began_at=began, ended_at=ended), "attic")
+    lost = read_sample(replace(runs.lost(runs.sample(Phase.PRE, 1)), began_at=began, ended_at=ended), "attic")
     assert lost.state is BucketState.INDEX_LOST
 
 
@@ -156,7 +157,7 @@ def test_a_sample_of_no_moment_is_not_whole(began: str, ended: str) -> None:
     ],
 )
 def test_only_silence_is_a_slow_answer(error: str, *, slow: bool) -> None:
-    seen = disk_hangs(tapes.sample(Phase.DURING, 1))
+    seen = disk_hangs(runs.sample(Phase.DURING, 1))
     row = read_sample(
         replace(seen, began_at=at(1), ended_at=at(1), places=(replace(seen.places[0], error=error),)), "attic"
     )
@@ -175,9 +176,11 @@ def test_flapping_names_the_readiness_that_differed() -> None:
 
 def test_the_table_shows_what_was_judged() -> None:
     """House R2: a bucket lost during a push was `flapping` in the table and `index-lost` in the finding."""
-    more = healthy().with_record(tapes.lost(tapes.sample(Phase.DURING, 9)))
+    more = healthy().with_record(runs.lost(runs.sample(Phase.DURING, 9)))
     assert more.facts().during.buckets["attic"].state is BucketState.INDEX_LOST
-    few = healthy().change(say.BucketSampled, lambda row: None if (row.phase, row.number) == (Phase.PRE, 2) else row)
+    few = healthy().change(
+        records.BucketSampled, lambda row: None if (row.phase, row.number) == (Phase.PRE, 2) else row
+    )
     assert few.facts().pre.buckets["attic"].state is BucketState.UNOBSERVABLE
     assert "1 of 2 samples were taken" in words(few, "bucket-unobservable")
 
@@ -185,10 +188,10 @@ def test_the_table_shows_what_was_judged() -> None:
 def test_a_data_folder_that_is_gone_is_no_index_loss() -> None:
     """Walk M8: the metadata stays, the folder was renamed; "one controlled restart" would bring nothing back."""
 
-    def gone(seen: say.BucketSampled) -> say.BucketSampled:
+    def gone(seen: records.BucketSampled) -> records.BucketSampled:
         place = seen.places[0]
         return replace(
-            tapes.lost(seen),
+            runs.lost(seen),
             places=(replace(place, markers=tuple(replace(mark, data=Truth.ABSENT) for mark in place.markers)),),
         )
 
@@ -200,7 +203,7 @@ def test_a_data_folder_that_is_gone_is_no_index_loss() -> None:
 def test_half_a_marker_is_an_older_version_and_no_loss() -> None:
     """rustfs#8003: the data folder is there, .metadata.bin was never written."""
 
-    def half(seen: say.BucketSampled) -> say.BucketSampled:
+    def half(seen: records.BucketSampled) -> records.BucketSampled:
         place = seen.places[0]
         return replace(
             seen, places=(replace(place, markers=tuple(replace(mark, meta=Truth.ABSENT) for mark in place.markers)),)
@@ -216,9 +219,9 @@ def test_half_a_marker_is_an_older_version_and_no_loss() -> None:
 def test_an_operators_stall_is_no_pass() -> None:
     """Walk: "rca while a 22 s stall ran: pass"."""
     seen = [
-        replace(tapes.sample(Phase.PRE, number), began_at=at(number), ended_at=at(number + 0.1)) for number in (1, 2, 3)
+        replace(runs.sample(Phase.PRE, number), began_at=at(number), ended_at=at(number + 0.1)) for number in (1, 2, 3)
     ]
-    kept = {"endpoint": "e", "wanted": 3, "spacing_millis": 500, "scratch": None}
+    kept = {"endpoint": "e", "samples_requested": 3, "spacing_millis": 500, "scratch": None}
     assert judge_rca(seen, ["attic"], **kept).verdict.word.value == "pass"  # type: ignore[arg-type]  # test
     seen[1] = replace(list_hangs(seen[1]), ended_at=at(5.1))
     rca = judge_rca(seen, ["attic"], **kept)  # type: ignore[arg-type]  # test
@@ -236,10 +239,10 @@ def test_the_servers_own_message_is_told() -> None:
 
 @pytest.mark.parametrize("phase", [Phase.PRE, Phase.POST])
 def test_a_slow_answer_beside_the_samples_is_doubt_too(phase: Phase) -> None:
-    def slow(record: say.StateSeen) -> say.StateSeen:
+    def slow(record: records.StateSeen) -> records.StateSeen:
         return replace(record, head=replace(record.head, millis=11_400)) if record.phase is phase else record
 
-    run = healthy().change(say.StateSeen, slow)
+    run = healthy().change(records.StateSeen, slow)
     assert run.rows() == {("store-slow", "inconclusive")}
     assert "an answer of the store (state) took 11400 ms" in words(run, "store-slow")
 
@@ -247,10 +250,10 @@ def test_a_slow_answer_beside_the_samples_is_doubt_too(phase: Phase) -> None:
 def test_a_state_that_was_deleted_says_by_which_marker() -> None:
     gone = replace(answer(404), deleted=True, version_id="v9")
     run = healthy().change(
-        say.StateSeen, lambda record: replace(record, head=gone) if record.phase is Phase.POST else record
+        records.StateSeen, lambda record: replace(record, head=gone) if record.phase is Phase.POST else record
     )
     assert "HTTP 404: a delete marker v9 hides an older version" in words(run, "state-lost")
-    bare = healthy().change(say.StateSeen, lambda record: replace(record, head=replace(gone, version_id=None)))
+    bare = healthy().change(records.StateSeen, lambda record: replace(record, head=replace(gone, version_id=None)))
     assert "HTTP 404: a delete marker hides an older version" in words(bare, "state-absent")
 
 
@@ -258,15 +261,15 @@ def test_a_state_that_was_deleted_says_by_which_marker() -> None:
 
 
 def waited(narinfo: int = 3, first: int | None = 3, pause: int = 3) -> Run:
-    slow = tapes.SOURCES[0].store_path
+    slow = runs.SOURCES[0].store_path
 
-    def change(record: say.BodyRead) -> say.BodyRead:
+    def change(record: records.BodyRead) -> records.BodyRead:
         if record.store_path != slow or record.nar is None:
             return record
         nar = replace(record.nar, first_byte_millis=first, pause_millis=pause)
         return replace(record, narinfo=replace(record.narinfo, millis=narinfo), nar=nar)
 
-    return healthy().change(say.BodyRead, change)
+    return healthy().change(records.BodyRead, change)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +286,7 @@ def test_a_stall_while_a_body_is_read_is_seen_though_every_byte_comes(choices: d
     assert run.rows() == {("body-slow", "inconclusive")}
     assert run.word() == "inconclusive"
     assert text in words(run, "body-slow")
-    assert next(row for row in run.judged()[0] if row.code == "body-slow").subject == tapes.SOURCES[0].store_path
+    assert next(row for row in run.judged()[0] if row.code == "body-slow").subject == runs.SOURCES[0].store_path
 
 
 def test_a_body_that_is_no_slower_than_a_disk_operation_may_be_is_whole() -> None:
@@ -295,7 +298,7 @@ def test_the_longest_wait_of_all_reads_is_known_and_of_none_there_is_none() -> N
     assert wait is not None
     assert (wait.millis, wait.store_path, wait.what) == (
         4000,
-        tapes.SOURCES[0].store_path,
+        runs.SOURCES[0].store_path,
         "a further byte of the body",
     )
     assert longest_wait(()) is None

@@ -17,13 +17,13 @@ from gate.judge.standing_quarantine import (
     past_without_evidence,
     suspects_of,
 )
-from gate.model import records as say
-from gate.model.basics import Kind, Phase, Word
+from gate.model import records
+from gate.model.basics import Kind, Phase, VerdictWord
 from gate.model.document import Evidence
 from gate.model.gating import BreakGlass, Past, QuarantinePolicy, Standing, Statement, StatementKind
 from gate.seal import assemble
 from tests.helpers import github_world as gh
-from tests.helpers import tapes
+from tests.helpers import runs
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 INCIDENT = "2026-05-06"
@@ -33,7 +33,7 @@ def at(day: float) -> str:
     return (NOW - timedelta(days=day)).isoformat()
 
 
-def past(label: str, day: float, word: Word = Word.PASS, **changes: object) -> Past:
+def past(label: str, day: float, word: VerdictWord = VerdictWord.PASS, **changes: object) -> Past:
     made = Past(
         label=label,
         digest=f"d-{label}",
@@ -47,17 +47,17 @@ def past(label: str, day: float, word: Word = Word.PASS, **changes: object) -> P
         endpoint="http://attic",
         epochs=("1:2", "3:4"),
         stores=("1:2",),
-        against=word is Word.QUARANTINE,
-        toward=word is Word.PASS,
-        lost=word is Word.QUARANTINE,
-        indexed=word is Word.PASS,
+        against=word is VerdictWord.QUARANTINE,
+        toward=word is VerdictWord.PASS,
+        lost=word is VerdictWord.QUARANTINE,
+        indexed=word is VerdictWord.PASS,
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # test
 
 
 def policy(**changes: object) -> QuarantinePolicy:
     made = QuarantinePolicy(
-        stated=True,
+        configured=True,
         held=True,
         incident=INCIDENT,
         since=None,
@@ -84,7 +84,7 @@ def statement(day: float = 8, **changes: object) -> Statement:
     return replace(made, **changes)  # type: ignore[arg-type]  # test
 
 
-LOSS = past("loss", 10, Word.QUARANTINE, stores=("old",), epochs=("old", "3:4"))
+LOSS = past("loss", 10, VerdictWord.QUARANTINE, stores=("old",), epochs=("old", "3:4"))
 GOOD = (LOSS, past("a", 5), past("b", 4), past("c", 2))
 
 
@@ -120,12 +120,12 @@ def test_every_condition_met_releases_and_says_what_it_rests_on() -> None:
         ((LOSS, past("a", 3), past("b", 2.5), past("c", 2)), ["they"]),
         ((*GOOD[:3], past("c", 2, epochs=("9:9", "3:4"), stores=("9:9",))), ["they"]),
         ((*GOOD[:3], past("c", 2, stores=())), ["they"]),
-        ((*GOOD, past("d", 1, Word.QUARANTINE)), ["the", "3", "they", "they", "a"]),
-        ((*GOOD, past("d", 1, Word.INCONCLUSIVE, against=True)), ["the", "3", "they", "they"]),
-        ((*GOOD, past("d", 1, Word.INCONCLUSIVE)), ["the"]),
-        ((*GOOD, past("d", 1, Word.INCONCLUSIVE, profile=None, against=True)), ["the", "3", "they", "they"]),
-        ((*GOOD, past("d", 1, Word.INCONCLUSIVE, profile="synthetic")), ["the"]),
-        ((*GOOD[:2], past("x", 4.5, Word.QUARANTINE), *GOOD[2:]), ["3", "a"]),
+        ((*GOOD, past("d", 1, VerdictWord.QUARANTINE)), ["the", "3", "they", "they", "a"]),
+        ((*GOOD, past("d", 1, VerdictWord.INCONCLUSIVE, against=True)), ["the", "3", "they", "they"]),
+        ((*GOOD, past("d", 1, VerdictWord.INCONCLUSIVE)), ["the"]),
+        ((*GOOD, past("d", 1, VerdictWord.INCONCLUSIVE, profile=None, against=True)), ["the", "3", "they", "they"]),
+        ((*GOOD, past("d", 1, VerdictWord.INCONCLUSIVE, profile="synthetic")), ["the"]),
+        ((*GOOD[:2], past("x", 4.5, VerdictWord.QUARANTINE), *GOOD[2:]), ["3", "a"]),
         ((*GOOD[:3], past("c", 2, stores=("old",), epochs=("old",))), ["they", "a"]),
     ],
     ids=str,
@@ -142,19 +142,19 @@ def test_the_span_is_from_the_end_of_the_first_to_the_begin_of_the_last() -> Non
 
 
 def test_the_newest_attempt_governs_not_the_newest_success() -> None:
-    later = past("d", 1, Word.INCONCLUSIVE)
+    later = past("d", 1, VerdictWord.INCONCLUSIVE)
     standing = stand((*GOOD, later))
-    assert standing.conditions[0].told == "medium-check in d gave inconclusive"
+    assert standing.conditions[0].detail == "medium-check in d gave inconclusive"
     assert stand((*GOOD, later, past("e", 0.5))).held is False
 
 
 @pytest.mark.parametrize(
     ("run", "why"),
     [
-        (past("x", 1, Word.QUARANTINE, kind=Kind.LAB), "x: lab evidence never counts"),
+        (past("x", 1, VerdictWord.QUARANTINE, kind=Kind.LAB), "x: lab evidence never counts"),
         (past("x", 1, kind=Kind.LAB), "x: lab evidence never counts"),
-        (past("x", 1, Word.QUARANTINE, cache="other"), "x: of cache other at http://attic"),
-        (past("x", 1, Word.QUARANTINE, endpoint="http://b"), "x: of cache main at http://b"),
+        (past("x", 1, VerdictWord.QUARANTINE, cache="other"), "x: of cache other at http://attic"),
+        (past("x", 1, VerdictWord.QUARANTINE, endpoint="http://b"), "x: of cache main at http://b"),
         (past("x", -1), "x: dated in the future"),
         (past("x", -1, profile="synthetic", toward=False), "x: dated in the future"),
         (past("x", 1, ended_at="then"), "x: dated in the future"),
@@ -169,7 +169,7 @@ def test_what_does_not_count_is_named(run: Past, why: str) -> None:
 
 @pytest.mark.parametrize("endpoint", ["http://attic", "http://ATTIC/", "HTTP://attic:80", "http://attic:80//"])
 def test_a_loss_at_another_spelling_of_the_endpoint_counts(endpoint: str) -> None:
-    standing = stand((*GOOD, past("x", 1, Word.QUARANTINE, endpoint=endpoint)))
+    standing = stand((*GOOD, past("x", 1, VerdictWord.QUARANTINE, endpoint=endpoint)))
     assert standing.left_out == ()
     assert standing.held
     said = fold_standing(GOOD, policy(), (statement(endpoint=endpoint),), cache="main", endpoint=endpoint, now=NOW)
@@ -187,7 +187,7 @@ def test_two_evidences_of_one_run_count_against() -> None:
 
 
 def test_a_failure_of_an_unreadable_time_never_ages_away() -> None:
-    assert "3" in unmet(stand((*GOOD, past("x", 20, Word.QUARANTINE, ended_at="then"))))
+    assert "3" in unmet(stand((*GOOD, past("x", 20, VerdictWord.QUARANTINE, ended_at="then"))))
 
 
 def test_what_was_before_the_incident_does_not_count() -> None:
@@ -211,7 +211,7 @@ def test_what_was_before_the_incident_does_not_count() -> None:
 def test_a_statement_must_be_about_this_and_not_be_contradicted(statements: tuple[Statement, ...], told: str) -> None:
     standing = stand(statements=statements)
     assert unmet(standing) == ["a"]
-    assert told in standing.conditions[-1].told
+    assert told in standing.conditions[-1].detail
     assert not stand(statements=(*statements, statement())).held
 
 
@@ -249,7 +249,7 @@ def test_a_policy_that_does_not_hold_says_so() -> None:
 
 
 def test_an_unstated_policy_holds_and_says_why() -> None:
-    assert "gate.toml has no [quarantine]" in stand((), stated=False).headline
+    assert "gate.toml has no [quarantine]" in stand((), configured=False).headline
 
 
 def test_the_order_in_which_a_history_is_given_changes_nothing() -> None:
@@ -263,65 +263,75 @@ def test_another_failure_never_helps() -> None:
     rng = random.Random(7)
     for _ in range(300):
         history = tuple(
-            past(str(number), rng.uniform(0, 9), rng.choice((Word.PASS, Word.QUARANTINE, Word.INCONCLUSIVE)))
+            past(
+                str(number),
+                rng.uniform(0, 9),
+                rng.choice((VerdictWord.PASS, VerdictWord.QUARANTINE, VerdictWord.INCONCLUSIVE)),
+            )
             for number in range(rng.randrange(6))
         )
-        bad = past("bad", rng.uniform(0, 9), Word.QUARANTINE, stores=("9",))
+        bad = past("bad", rng.uniform(0, 9), VerdictWord.QUARANTINE, stores=("9",))
         before, after = stand(history), stand((*history, bad))
         assert after.held or not before.held
 
 
 # ----------------------------------------------------------------------------------------------- from real evidence
-def evidence_of(run: tapes.Run) -> Evidence:
+def evidence_of(run: runs.Run) -> Evidence:
     return assemble(run.facts(), ())
 
 
-def lost_after(run: tapes.Run) -> tapes.Run:
-    return run.change(say.BucketSampled, lambda row: tapes.lost(row) if row.phase is Phase.POST else row)
+def lost_after(run: runs.Run) -> runs.Run:
+    return run.change(records.BucketSampled, lambda row: runs.lost(row) if row.phase is Phase.POST else row)
 
 
 def test_what_evidence_means_for_the_standing() -> None:
-    good = past_of(evidence_of(tapes.healthy()), "d")
+    good = past_of(evidence_of(runs.healthy()), "d")
     assert (good.label, good.word, good.toward, good.against, good.indexed, good.lost) == (
         "r1",
-        Word.PASS,
+        VerdictWord.PASS,
         True,
         False,
         True,
         False,
     )
     assert (good.stores, good.epochs) == (("1:2",), ("1:2", "3:4"))
-    bad = past_of(evidence_of(lost_after(tapes.healthy())), "d")
-    assert (bad.word, bad.toward, bad.against, bad.indexed, bad.lost) == (Word.QUARANTINE, False, True, False, True)
-    synthetic = past_of(evidence_of(tapes.healthy().with_policy(profile="synthetic", min_fresh=1)), "d")
+    bad = past_of(evidence_of(lost_after(runs.healthy())), "d")
+    assert (bad.word, bad.toward, bad.against, bad.indexed, bad.lost) == (
+        VerdictWord.QUARANTINE,
+        False,
+        True,
+        False,
+        True,
+    )
+    synthetic = past_of(evidence_of(runs.healthy().with_policy(profile="synthetic", min_fresh=1)), "d")
     assert (synthetic.toward, synthetic.against) == (False, False)
     row = gh.run_row(5, NOW)
-    assert past_of(evidence_of(gh.of_run(tapes.healthy(), row)), "d").label == "5.1"
+    assert past_of(evidence_of(gh.of_run(runs.healthy(), row)), "d").label == "5.1"
 
 
 @pytest.mark.parametrize(
     ("run", "against"),
     [
         (
-            tapes.healthy().change(
-                say.StateSeen,
-                lambda row: replace(row, lock=tapes.answer(200)) if row.phase is Phase.POST else row,
+            runs.healthy().change(
+                records.StateSeen,
+                lambda row: replace(row, lock=runs.answer(200)) if row.phase is Phase.POST else row,
             ),
             False,
         ),
-        (tapes.healthy().with_record(say.Trouble(stage="logs", message="x")), True),
-        (tapes.healthy().with_record(say.Cancelled(reason="x")), True),
-        (tapes.healthy().cut_after(20), True),
+        (runs.healthy().with_record(records.Trouble(stage="logs", message="x")), True),
+        (runs.healthy().with_record(records.Cancelled(reason="x")), True),
+        (runs.healthy().cut_after(20), True),
         (
-            tapes.healthy().change(say.BucketSampled, lambda row: replace(row, listing=(tapes.answer(None),))),
+            runs.healthy().change(records.BucketSampled, lambda row: replace(row, listing=(runs.answer(None),))),
             True,
         ),
     ],
     ids=["locked", "trouble", "cancelled", "died", "unobservable"],
 )
-def test_only_a_closed_list_of_inconclusive_codes_counts_neither_way(run: tapes.Run, *, against: bool) -> None:
+def test_only_a_closed_list_of_inconclusive_codes_counts_neither_way(run: runs.Run, *, against: bool) -> None:
     made = past_of(evidence_of(run), "d")
-    assert (made.word, made.against) == (Word.INCONCLUSIVE, against), made.codes
+    assert (made.word, made.against) == (VerdictWord.INCONCLUSIVE, against), made.codes
 
 
 @pytest.mark.row("TRU-05")
@@ -330,7 +340,7 @@ def test_a_refused_attempt_is_the_newest_and_counts_neither_way() -> None:
     from gate.github.api_models import run_of
 
     made = past_without_evidence(run_of(gh.run_row(5, NOW - timedelta(days=1))), "require-refused", refused=True)
-    assert (made.word, made.against, made.toward, made.profile) == (Word.REFUSED, False, False, None)
+    assert (made.word, made.against, made.toward, made.profile) == (VerdictWord.REFUSED, False, False, None)
     assert unmet(stand((*GOOD, made))) == ["the"]
     assert unmet(stand((*GOOD, made, past("d", 0.5)))) == []
 
@@ -338,19 +348,19 @@ def test_a_refused_attempt_is_the_newest_and_counts_neither_way() -> None:
 @pytest.mark.row("TRU-05")
 def test_a_stop_for_what_a_server_said_counts_against() -> None:
     """There was no such cache, or it led its clients elsewhere; what gate.toml itself sets says nothing."""
-    codes: dict[say.StopCode, bool] = {"cache-missing": True, "push-nonce-known": True}
+    codes: dict[records.StopCode, bool] = {"cache-missing": True, "push-nonce-known": True}
     for code, against in codes.items():
-        start = tapes.healthy().cut_after(4)
-        run = tapes.Run((*start.records, say.RunStopped(code=code, reason="r"), say.RunComplete()), {})
+        start = runs.healthy().cut_after(4)
+        run = runs.Run((*start.records, records.RunStopped(code=code, reason="r"), records.RunComplete()), {})
         made = past_of(evidence_of(run), "d")
-        assert (made.word, made.against, made.toward) == (Word.INCONCLUSIVE, against, False)
+        assert (made.word, made.against, made.toward) == (VerdictWord.INCONCLUSIVE, against, False)
         told = stand((*GOOD, replace(made, label="x", cache="main", endpoint="http://attic", ended_at=at(1))))
         assert told.held
 
 
 def test_a_capture_is_no_attempt() -> None:
     """A routine capture neither blocks a release nor helps one, whatever its own word."""
-    look = past("look", 1, Word.INCONCLUSIVE, profile="synthetic", attempt=False)
+    look = past("look", 1, VerdictWord.INCONCLUSIVE, profile="synthetic", attempt=False)
     assert unmet(stand((*GOOD, look))) == []
     assert unmet(stand((*GOOD, replace(look, attempt=True)))) == ["the"]
 
@@ -365,16 +375,16 @@ def test_an_attempt_without_evidence_counts_against() -> None:
 
 # ------------------------------------------------------------------------------------------------------------ suspects
 def test_suspects_are_what_a_bad_run_published_to_the_cache_under_test() -> None:
-    bad = evidence_of(lost_after(tapes.healthy()))
-    assert suspects_of(bad) == tuple(sorted(facts.store_path for facts in tapes.SOURCES))
-    assert suspects_of(evidence_of(tapes.healthy())) == ()
-    assert suspects_of(evidence_of(lost_after(tapes.healthy()).with_policy(kind=Kind.LAB))) == ()
+    bad = evidence_of(lost_after(runs.healthy()))
+    assert suspects_of(bad) == tuple(sorted(facts.store_path for facts in runs.SOURCES))
+    assert suspects_of(evidence_of(runs.healthy())) == ()
+    assert suspects_of(evidence_of(lost_after(runs.healthy()).with_policy(kind=Kind.LAB))) == ()
 
 
 def test_a_named_window_takes_in_passing_runs() -> None:
-    good = evidence_of(tapes.healthy())
+    good = evidence_of(runs.healthy())
     inside = in_window("2026-11-24T00:00:30Z", None)
-    assert len(suspects_of(good, inside)) == len(tapes.SOURCES)
+    assert len(suspects_of(good, inside)) == len(runs.SOURCES)
     assert suspects_of(good, in_window("2026-11-25T00:00:00Z", None)) == ()
     assert suspects_of(good, in_window(None, "2026-11-23T00:00:00Z")) == ()
     assert in_window(None, None) is None
@@ -384,11 +394,11 @@ def test_a_named_window_takes_in_passing_runs() -> None:
 
 
 def test_a_path_that_failed_or_is_upstream_is_no_suspect(tmp_path: Path) -> None:
-    name = tapes.SOURCES[0].store_path[11:]
-    log = tapes.push_log(tapes.SOURCES).replace(
+    name = runs.SOURCES[0].store_path[11:]
+    log = runs.push_log(runs.SOURCES).replace(
         f"✅ {name} (8.31 KiB/s)".encode(), f"❌ {name}: InternalServerError: x".encode()
     )
-    bad = evidence_of(tapes.healthy().with_file("push-profile.log", log))
-    assert bad.verdict.word is Word.QUARANTINE
-    assert tapes.SOURCES[0].store_path not in suspects_of(bad)
-    assert len(suspects_of(bad)) == len(tapes.SOURCES) - 1
+    bad = evidence_of(runs.healthy().with_file("push-profile.log", log))
+    assert bad.verdict.word is VerdictWord.QUARANTINE
+    assert runs.SOURCES[0].store_path not in suspects_of(bad)
+    assert len(suspects_of(bad)) == len(runs.SOURCES) - 1

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from gate.evidence.fold import Tape
+from gate.evidence.fold import JournalLog
 from gate.judge.checks.state import check_state
 from gate.judge.codes.registry import BY_CODE
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Phase, Status, Truth
 from gate.model.document import Facts, State
 from gate.model.parsed import StateFacts
 from gate.model.records import StateTold
 from gate.probe.building import facts_so_far, unclean
-from tests.helpers import tapes
-from tests.helpers.tapes import answer
+from tests.helpers import runs
+from tests.helpers.runs import answer
 
 ETAG = '"e1"'
 FACTS = StateFacts(version=4, serial=7, lineage="ab" * 32)
@@ -24,8 +24,8 @@ OTHER = replace(FACTS, lineage="cd" * 32)
 SEALED = StateFacts(version=None, serial=None, lineage=None, encrypted=True)
 
 
-def contents(facts: StateFacts | None = FACTS, *, etag: str = ETAG, **changes: Any) -> say.StateContents:
-    made = say.StateContents(
+def contents(facts: StateFacts | None = FACTS, *, etag: str = ETAG, **changes: Any) -> records.StateContents:
+    made = records.StateContents(
         get=answer(etag=etag, content_length=432),
         again=answer(etag=etag, content_length=432),
         size=432,
@@ -36,29 +36,29 @@ def contents(facts: StateFacts | None = FACTS, *, etag: str = ETAG, **changes: A
     return replace(made, **changes)
 
 
-def refused(status: int | None, fault: str | None = None, error: str | None = None) -> say.StateContents:
+def refused(status: int | None, fault: str | None = None, error: str | None = None) -> records.StateContents:
     return contents(None, get=answer(status, error=error), content="unread", problem=None, fault=fault, size=0)
 
 
 def run(
-    before: say.StateContents | None, after: say.StateContents | None, *, etag: str = ETAG, **post: Any
-) -> tapes.Run:
+    before: records.StateContents | None, after: records.StateContents | None, *, etag: str = ETAG, **post: Any
+) -> runs.Run:
     """A healthy run with these contents; ``etag`` and ``post`` are of the HEAD answers after."""
 
-    def change(record: say.StateSeen) -> say.StateSeen:
+    def change(record: records.StateSeen) -> records.StateSeen:
         if record.phase is Phase.PRE:
             return replace(record, contents=before)
         return replace(record, contents=after, **{"head": answer(etag=etag, content_length=432), **post})
 
-    return tapes.healthy().with_policy(state_contents=True).change(say.StateSeen, change)
+    return runs.healthy().with_policy(state_contents=True).change(records.StateSeen, change)
 
 
-def moved(serial: int | None, **changes: Any) -> say.StateContents:
+def moved(serial: int | None, **changes: Any) -> records.StateContents:
     return contents(replace(FACTS, serial=serial, **changes), etag='"e2"')
 
 
 NEXT: dict[str, Any] = {"etag": '"e2"'}
-CASES: dict[str, tuple[tapes.Run, str, str, str]] = {
+CASES: dict[str, tuple[runs.Run, str, str, str]] = {
     "the same": (run(contents(), contents()), "state-unchanged", "pass", "pass"),
     "a later serial": (run(contents(), moved(8), **NEXT), "state-serial-moved", "pass", "pass"),
     "a later serial of an encrypted state": (
@@ -271,7 +271,7 @@ def _facts(pre: State, post: State) -> Facts:
 
 def _state(head: tuple[str | None, Truth], told: StateTold | None, locked: Truth) -> State:
     return State(
-        bucket="b", key="k", truth=head[1], etag=head[0], size=1, version_id=None, locked=locked, note="", told=told
+        bucket="b", key="k", truth=head[1], etag=head[0], size=1, version_id=None, locked=locked, note="", contents=told
     )
 
 
@@ -308,13 +308,13 @@ def test_of_all_pairs_only_the_same_state_passes_and_a_failure_stays_one_when_mo
     ("before", "clean"), [(contents(), True), (contents(None), False), (refused(403), False), (None, False)]
 )
 def test_nothing_is_published_over_a_state_that_could_not_be_read(
-    before: say.StateContents | None, clean: bool
+    before: records.StateContents | None, clean: bool
 ) -> None:
-    entries = [entry for entry in tapes.entries(run(before, contents()).records) if not _after(entry.record)]
+    entries = [entry for entry in runs.entries(run(before, contents()).records) if not _after(entry.record)]
     told = unclean(facts_so_far(entries))
     assert told == (() if clean else ("the content of the OpenTofu state could not be read as one",))
-    assert Tape(entries=tuple(entries), torn=False).of(say.StateSeen)
+    assert JournalLog(entries=tuple(entries), torn=False).of(records.StateSeen)
 
 
-def _after(record: say.Record) -> bool:
-    return isinstance(record, say.BucketSampled | say.StateSeen) and record.phase is not Phase.PRE
+def _after(record: records.Record) -> bool:
+    return isinstance(record, records.BucketSampled | records.StateSeen) and record.phase is not Phase.PRE

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from gate import limits
-from gate.model import records as say
-from gate.model.basics import Status, Truth, Word
+from gate.model import records
+from gate.model.basics import Status, Truth, VerdictWord
 from gate.model.captures import StoreLogRead
 from gate.model.document import Finding
 from gate.parse.server_log import ServerLogParser
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, healthy
 
 RECORDED = Path(__file__).parents[3] / "fixtures/recordings/rustfs-log"
 SET_DISK = "rustfs_ecstore::set_disk"
@@ -54,8 +54,8 @@ def answered(code: str, source: str = "None") -> str:
 def run(*lines: str, notes: Sequence[str] = (), place: str = PLACE, cut: bool = False) -> Run:
     text = "".join(lines).encode()
     made = healthy().with_policy(store_log=place).with_file("store.log", text)
-    closed = tapes.closed("store.log", text)
-    closed = say.CaptureClosed(
+    closed = runs.closed("store.log", text)
+    closed = records.CaptureClosed(
         name=closed.name, bytes=closed.bytes, sha256=closed.sha256, cut=cut, redactions=closed.redactions
     )
     return made.with_record(closed).with_record(StoreLogRead(place=PLACE, notes=tuple(notes)))
@@ -186,7 +186,7 @@ def test_what_is_not_understood_is_doubt(lines: list[str], unread: int) -> None:
 def test_a_store_that_tells_of_its_own_trouble_is_no_pass(line: str, code: str) -> None:
     made = run(told("fine", "INFO"), line)
     assert made.rows() == {TROUBLE}
-    assert (made.judged()[1].word, made.judged()[1].exit_code) == (Word.INCONCLUSIVE, 3)
+    assert (made.judged()[1].word, made.judged()[1].exit_code) == (VerdictWord.INCONCLUSIVE, 3)
     found = row(made, "log-storage-error")
     assert found.summary.startswith(f"the store logged 1 × {code} in the window, the first at ")
     assert found.evidence == ("/store_log/events",)
@@ -308,7 +308,7 @@ def test_trouble_counts_where_the_policy_names_no_place() -> None:
 
 def test_a_log_that_was_read_before_the_push_ended_proves_nothing() -> None:
     made = run(told("fine", "INFO"))
-    rows: list[say.Record] = [record for record in made.records if not isinstance(record, StoreLogRead)]
+    rows: list[records.Record] = [record for record in made.records if not isinstance(record, StoreLogRead)]
     rows.insert(3, StoreLogRead(place=PLACE))
     early = Run(tuple(rows), made.files)
     assert early.rows() == {("run-disordered", "inconclusive")}
@@ -316,6 +316,6 @@ def test_a_log_that_was_read_before_the_push_ended_proves_nothing() -> None:
 
 
 def test_a_stores_log_never_makes_a_verdict_better() -> None:
-    lost = run(told("fine", "INFO")).change(say.BucketSampled, tapes.lost)
+    lost = run(told("fine", "INFO")).change(records.BucketSampled, runs.lost)
     assert lost.word() == "quarantine"
     assert {each.status for each in lost.judged()[0] if each.code.startswith("log-store")} == {Status.PASS}

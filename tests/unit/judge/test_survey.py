@@ -13,13 +13,13 @@ import pytest
 
 from gate.errors import ForeignTextError
 from gate.evidence.codec import adapter, read_entry
-from gate.evidence.fold import Tape, fold
+from gate.evidence.fold import JournalLog, fold
 from gate.judge.verdict import judge
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label, Phase
 from gate.model.machine import NixRead, ToolsFound
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, healthy
 
 OTHERS: tuple[Any, ...] = ("x", "unknown", "failed", "post", "skipped", "deadline", 404, 1, 0, [], False, True, None)
 # What may change without a word on the cache, by kind and path. `*` is any text.
@@ -112,30 +112,32 @@ HARMLESS = {
 
 def small() -> Run:
     """The healthy run with two sources and no record that says what another says: short enough to be folded often."""
-    kept: list[say.Record] = []
-    paths = tapes.SOURCES[:2]
-    others = {path.store_path for path in tapes.SOURCES[2:]}
+    kept: list[records.Record] = []
+    paths = runs.SOURCES[:2]
+    others = {path.store_path for path in runs.SOURCES[2:]}
     for record in healthy().records:
-        if isinstance(record, say.PushSetKnown) and record.label is Label.PROFILE:
+        if isinstance(record, records.PushSetKnown) and record.label is Label.PROFILE:
             kept.append(replace(record, paths=paths))
-        elif not (isinstance(record, say.BodyRead | NixRead) and record.store_path in others):
+        elif not (isinstance(record, records.BodyRead | NixRead) and record.store_path in others):
             kept.append(record)
     run = Run(tuple(kept), healthy().files).with_policy(min_fresh=2, min_paths=2, samples=1)
-    one = run.change(say.BucketSampled, lambda row: None if row.number > 1 and row.phase is not Phase.DURING else row)
-    return one.with_file("push-profile.log", tapes.push_log(paths))
+    one = run.change(
+        records.BucketSampled, lambda row: None if row.number > 1 and row.phase is not Phase.DURING else row
+    )
+    return one.with_file("push-profile.log", runs.push_log(paths))
 
 
 RUN = small()
 ROWS: list[dict[str, Any]] = [
-    adapter(say.Entry).dump_python(entry, mode="json") for entry in tapes.entries(RUN.records, chained=False)
+    adapter(records.Entry).dump_python(entry, mode="json") for entry in runs.entries(RUN.records, chained=False)
 ]
 ENTRIES = [read_entry(json.dumps(row).encode()) for row in ROWS]
 
 
-def word(entries: list[say.Entry]) -> str:
+def word(entries: list[records.Entry]) -> str:
     """The verdict; ``none`` where there is none, as for a journal that is no run's."""
     try:
-        facts = fold(Tape(entries=tuple(entries), torn=False), tapes.captures(RUN.files))
+        facts = fold(JournalLog(entries=tuple(entries), torn=False), runs.captures(RUN.files))
     except ForeignTextError:
         return "none"
     return judge(facts)[1].word.value
@@ -148,7 +150,7 @@ def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple
         yield from leaves(part, (*path, key))
 
 
-def altered(row: dict[str, Any], path: tuple[str | int, ...], value: Any) -> say.Entry | None:
+def altered(row: dict[str, Any], path: tuple[str | int, ...], value: Any) -> records.Entry | None:
     """The entry with another value there; None where no record has such a one."""
     copy = json.loads(json.dumps(row))
     place = copy["record"]
@@ -196,8 +198,8 @@ def test_each_field_of_a_record_counts_or_is_known_to_be_harmless(name: str, num
 @pytest.mark.parametrize("number", range(len(ROWS)))
 def test_each_record_is_needed_once(number: int) -> None:
     """Without it, and with one of its kind that says something else before or after it, the run is no pass."""
-    if isinstance(ENTRIES[number].record, say.StageMark):
+    if isinstance(ENTRIES[number].record, records.StageMark):
         return
     assert word([*ENTRIES[:number], *ENTRIES[number + 1 :]]) != "pass"
-    kept = isinstance(ENTRIES[number].record, say.BodyRead | say.CacheConfigSeen | ToolsFound | NixRead)
+    kept = isinstance(ENTRIES[number].record, records.BodyRead | records.CacheConfigSeen | ToolsFound | NixRead)
     assert (word([*ENTRIES[: number + 1], *ENTRIES[number:]]) == "pass") is kept

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label, Phase
-from tests.helpers import tapes
-from tests.helpers.tapes import Run, answer, cached, healthy
+from tests.helpers import runs
+from tests.helpers.runs import Run, answer, cached, healthy
 
 Break = Callable[[Run], Run]
-FIRST = tapes.TWINS[0].store_path
+FIRST = runs.TWINS[0].store_path
 ATTIC_404 = '{"code":404,"error":"NoSuchObject","message":"The requested object does not exist."}'
 STORAGE = "InternalServerError: The server encountered an internal error or misconfiguration."
 
@@ -21,39 +21,39 @@ def without_twin(run: Run, *kinds: type) -> Run:
     """The run without these records of its twin: without its push set nothing of it is told at all."""
 
     def keep(record: Any) -> bool:
-        name = record.name if isinstance(record, say.ChildEnded | say.CaptureClosed) else ""
+        name = record.name if isinstance(record, records.ChildEnded | records.CaptureClosed) else ""
         of_twin = getattr(record, "label", None) is Label.TWIN or name in ("push:twin", "push-twin.log")
-        return not (of_twin and isinstance(record, kinds or say.Record))
+        return not (of_twin and isinstance(record, kinds or records.Record))
 
     files = {name: data for name, data in run.files.items() if kinds or name != "push-twin.log"}
     return Run(tuple(record for record in run.records if keep(record)), files)
 
 
 def twin_log(log: bytes, **child: Any) -> Break:
-    def change(record: say.ChildEnded) -> say.ChildEnded:
+    def change(record: records.ChildEnded) -> records.ChildEnded:
         return replace(record, **child) if record.name == "push:twin" else record
 
-    return lambda run: run.change(say.ChildEnded, change).with_file("push-twin.log", log)
+    return lambda run: run.change(records.ChildEnded, change).with_file("push-twin.log", log)
 
 
 def failing(error: str) -> bytes:
     line = f"❌ {FIRST.removeprefix('/nix/store/')}: {error}\nError: {error}\n".encode()
-    return tapes.push_log(tapes.TWINS[1:], announced=len(tapes.TWINS)) + line
+    return runs.push_log(runs.TWINS[1:], announced=len(runs.TWINS)) + line
 
 
 def deduplicated(count: int) -> bytes:
-    written = tapes.TWINS[count:]
-    lines = "".join(f"✅ {path.store_path[11:]} (deduplicated)\n" for path in tapes.TWINS[:count])
-    return tapes.push_log(written, announced=len(tapes.TWINS)) + lines.encode()
+    written = runs.TWINS[count:]
+    lines = "".join(f"✅ {path.store_path[11:]} (deduplicated)\n" for path in runs.TWINS[:count])
+    return runs.push_log(written, announced=len(runs.TWINS)) + lines.encode()
 
 
 def nar(**changes: Any) -> Break:
-    def change(record: Any) -> say.BodyRead:
+    def change(record: Any) -> records.BodyRead:
         changed = replace(record, nar=replace(record.nar, **changes)) if record.store_path == FIRST else record
-        assert isinstance(changed, say.BodyRead)
+        assert isinstance(changed, records.BodyRead)
         return changed
 
-    return lambda run: run.change(say.BodyRead, change)
+    return lambda run: run.change(records.BodyRead, change)
 
 
 BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
@@ -64,11 +64,11 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
         ("push-not-representative", "inconclusive"),
     ),
     "planned and not pushed": (
-        lambda run: without_twin(run, say.ChildEnded, say.BodyRead),
+        lambda run: without_twin(run, records.ChildEnded, records.BodyRead),
         "inconclusive",
         ("push-not-run", "inconclusive"),
     ),
-    "not read": (lambda run: without_twin(run, say.BodyRead), "inconclusive", ("body-unread", "inconclusive")),
+    "not read": (lambda run: without_twin(run, records.BodyRead), "inconclusive", ("body-unread", "inconclusive")),
     "storage error": (twin_log(failing(STORAGE), exit=1), "quarantine", ("push-path-failed", "fail")),
     "proxy 413": (
         twin_log(failing("HTTP 413 Payload Too Large: <html>"), exit=1),
@@ -76,7 +76,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
         ("push-path-refused", "inconclusive"),
     ),
     "no result": (
-        twin_log(tapes.push_log(tapes.TWINS[1:], announced=len(tapes.TWINS))),
+        twin_log(runs.push_log(runs.TWINS[1:], announced=len(runs.TWINS))),
         "inconclusive",
         ("push-unaccounted", "inconclusive"),
     ),
@@ -89,7 +89,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     ),
     "gone after post": (
         lambda run: run.with_record(
-            tapes.body_read(Label.TWIN, tapes.TWINS[0], again_after_post=True, narinfo=answer(404, ATTIC_404), nar=None)
+            runs.body_read(Label.TWIN, runs.TWINS[0], again_after_post=True, narinfo=answer(404, ATTIC_404), nar=None)
         ),
         "quarantine",
         ("body-missing", "fail"),
@@ -123,12 +123,12 @@ def test_each_break_of_a_twin_has_its_code_and_verdict(name: str) -> None:
 def test_a_broken_twin_is_no_better_where_the_profile_was_fresh(name: str) -> None:
     """The twin that was begun counts, whether it was due or not; only one that never was is not missed."""
     labelled = [record for record in cached().records if getattr(record, "label", None) is Label.TWIN]
-    watched = tapes.sample(Phase.DURING, 9)  # just before the push's end, as the watch writes it
+    watched = runs.sample(Phase.DURING, 9)  # just before the push's end, as the watch writes it
     twin = [
-        *(record for record in labelled if not isinstance(record, say.BodyRead)),
+        *(record for record in labelled if not isinstance(record, records.BodyRead)),
         watched,
         *(record for record in cached().records if getattr(record, "name", "") in ("push:twin", "push-twin.log")),
-        *(record for record in labelled if isinstance(record, say.BodyRead)),
+        *(record for record in labelled if isinstance(record, records.BodyRead)),
     ]
     base = healthy()
     post = next(number for number, row in enumerate(base.records) if getattr(row, "phase", None) is Phase.POST)
@@ -158,8 +158,8 @@ def test_a_profile_that_is_not_representative_needs_no_twin() -> None:
 
 
 def test_a_profile_that_was_fresh_and_failed_does_not_call_for_a_twin() -> None:
-    lines = "".join(f"❌ {path.store_path[11:]}: {STORAGE}\n" for path in tapes.SOURCES)
-    head = tapes.push_log((), announced=len(tapes.SOURCES))
+    lines = "".join(f"❌ {path.store_path[11:]}: {STORAGE}\n" for path in runs.SOURCES)
+    head = runs.push_log((), announced=len(runs.SOURCES))
     broken = healthy().with_file("push-profile.log", head + lines.encode())
     assert broken.word() == "quarantine"
     assert "push-not-run" not in {code for code, _ in broken.rows()}
@@ -167,7 +167,7 @@ def test_a_profile_that_was_fresh_and_failed_does_not_call_for_a_twin() -> None:
 
 def test_where_the_cache_was_not_asked_a_twin_is_due() -> None:
     unasked = healthy().change(
-        say.MissingAsked,
+        records.MissingAsked,
         lambda record: replace(record, answer=answer(403)) if record.label is Label.PROFILE else record,
     )
     assert [row.subject for row in unasked.judged()[0] if row.code == "push-not-run"] == ["twin"]
@@ -176,20 +176,20 @@ def test_where_the_cache_was_not_asked_a_twin_is_due() -> None:
 def test_paths_that_are_left_to_upstream_are_not_fresh() -> None:
     """The cache lacks all 11, and two of them it is never given."""
 
-    def change(record: say.PushSetKnown) -> say.PushSetKnown:
-        signed = tuple(map(tapes.of_upstream, record.paths[:2]))
-        told = replace(record, paths=(*signed, *record.paths[2:]), upstream_key_names=(tapes.UPSTREAM,))
+    def change(record: records.PushSetKnown) -> records.PushSetKnown:
+        signed = tuple(map(runs.of_upstream, record.paths[:2]))
+        told = replace(record, paths=(*signed, *record.paths[2:]), upstream_key_names=(runs.UPSTREAM,))
         return told if record.label is Label.PROFILE else record
 
-    log = tapes.push_log(tapes.SOURCES[2:]).replace(b"0 in upstream", b"2 in upstream")
-    run = healthy().with_policy(upstream_keys=(tapes.UPSTREAM_KEY,))
-    run = run.change(say.PushSetKnown, change).with_file("push-profile.log", log)
+    log = runs.push_log(runs.SOURCES[2:]).replace(b"0 in upstream", b"2 in upstream")
+    run = healthy().with_policy(upstream_keys=(runs.UPSTREAM_KEY,))
+    run = run.change(records.PushSetKnown, change).with_file("push-profile.log", log)
     assert run.rows() == {("push-not-run", "inconclusive"), ("push-not-representative", "inconclusive")}
-    assert run.with_policy(min_fresh=9, upstream_keys=(tapes.UPSTREAM_KEY,)).word() == "pass"
+    assert run.with_policy(min_fresh=9, upstream_keys=(runs.UPSTREAM_KEY,)).word() == "pass"
 
 
 def test_a_twin_is_not_asked_for_where_the_profile_was_not_pushed() -> None:
-    unpushed = healthy().change(say.ChildEnded, lambda record: record if record.name != "push:profile" else None)
+    unpushed = healthy().change(records.ChildEnded, lambda record: record if record.name != "push:profile" else None)
     assert [row.subject for row in unpushed.judged()[0] if row.code == "push-not-run"] == ["profile"]
 
 
@@ -224,10 +224,10 @@ def test_a_twin_after_the_push_shows_a_write() -> None:
     base = wholly_deduplicated(healthy(), "profile", 11)
     post = next(number for number, row in enumerate(base.records) if getattr(row, "phase", None) is Phase.POST)
     twin = [
-        *(record for record in labelled if not isinstance(record, say.BodyRead)),
-        tapes.sample(Phase.DURING, 9),
+        *(record for record in labelled if not isinstance(record, records.BodyRead)),
+        runs.sample(Phase.DURING, 9),
         *(record for record in cached().records if getattr(record, "name", "") in ("push:twin", "push-twin.log")),
-        *(record for record in labelled if isinstance(record, say.BodyRead)),
+        *(record for record in labelled if isinstance(record, records.BodyRead)),
     ]
     files = {**base.files, "push-twin.log": cached().files["push-twin.log"]}
     both = Run((*base.records[:post], *twin, *base.records[post:]), files)

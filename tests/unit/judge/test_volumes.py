@@ -4,21 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Phase
-from tests.helpers import tapes
+from tests.helpers import runs
 
 OURS = "deployment/drive-1"
 
 
-def on(pre: str | None, post: str | None, *, volumes: tuple[str, ...] = ()) -> tapes.Run:
+def on(pre: str | None, post: str | None, *, volumes: tuple[str, ...] = ()) -> runs.Run:
     """The healthy run with its drive's id before and after, and what gate.toml names."""
 
-    def told(row: say.BucketSampled) -> say.Record:
+    def told(row: records.BucketSampled) -> records.Record:
         volume = pre if row.phase is Phase.PRE else post
         return replace(row, places=tuple(replace(place, volume=volume) for place in row.places))
 
-    return tapes.healthy().change(say.BucketSampled, told).with_policy(volumes=volumes)
+    return runs.healthy().change(records.BucketSampled, told).with_policy(volumes=volumes)
 
 
 FOREIGN = {("volume-foreign", "inconclusive")}
@@ -48,8 +48,8 @@ def test_a_foreign_volume_is_no_pass(
 
 
 def test_a_place_that_could_not_be_looked_at_is_told_by_the_bucket() -> None:
-    def unread(row: say.BucketSampled) -> say.Record:
+    def unread(row: records.BucketSampled) -> records.Record:
         places = tuple(replace(place, volume=None, error="EIO") for place in row.places)
         return replace(row, places=places) if row.phase is Phase.POST else row
 
-    assert "volume-foreign" not in {code for code, _ in tapes.healthy().change(say.BucketSampled, unread).rows()}
+    assert "volume-foreign" not in {code for code, _ in runs.healthy().change(records.BucketSampled, unread).rows()}

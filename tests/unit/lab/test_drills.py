@@ -5,7 +5,7 @@ import pytest
 from gate.errors import RefusedError
 from gate.judge.codes.registry import BY_CODE
 from gate.lab.drills import DRILLS, Drill, find_drill
-from gate.model.basics import Status, Word
+from gate.model.basics import Status, VerdictWord
 from gate.settings import SETTINGS
 
 NAMES = [
@@ -42,11 +42,11 @@ def test_stated_codes_are_registered_with_their_status(drill: Drill) -> None:
 def test_the_stated_verdict_follows_from_the_stated_codes(drill: Drill) -> None:
     statuses = {status for _, status in drill.codes}
     folded = (
-        Word.QUARANTINE
+        VerdictWord.QUARANTINE
         if Status.FAIL in statuses
-        else Word.INCONCLUSIVE
+        else VerdictWord.INCONCLUSIVE
         if Status.INCONCLUSIVE in statuses
-        else Word.PASS
+        else VerdictWord.PASS
     )
     assert drill.word is folded
 

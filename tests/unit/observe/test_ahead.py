@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from gate import limits
-from gate.observe.nar_download import Ahead
+from gate.observe.nar_download import BackgroundMeter
 from gate.parse.nar import NarMeter
 from tests.helpers.nars import file_nar, nix32_of
 
@@ -17,7 +17,7 @@ ROOM = limits.AHEAD_BYTES // PIECE  # pieces in a buffer
 def test_pieces_are_measured_in_order_and_to_the_last() -> None:
     assert len(NAR) > 6 * limits.AHEAD_BYTES, "each of three buffers is used twice"
     meter = NarMeter("none", len(NAR))
-    ahead = Ahead(meter)
+    ahead = BackgroundMeter(meter)
     assert all(ahead.feed(NAR[at : at + PIECE]) for at in range(0, len(NAR), PIECE))
     assert meter.finish().wire_bytes < len(NAR)
     assert ahead.settle()
@@ -30,7 +30,7 @@ def test_pieces_are_measured_in_order_and_to_the_last() -> None:
 
 def test_a_piece_larger_than_a_buffer_is_taken() -> None:
     meter = NarMeter("none", len(NAR))
-    ahead = Ahead(meter)
+    ahead = BackgroundMeter(meter)
     assert ahead.feed(NAR[:5])
     assert ahead.feed(NAR[5:])
     assert ahead.settle()
@@ -40,7 +40,7 @@ def test_a_piece_larger_than_a_buffer_is_taken() -> None:
 
 def test_after_a_wrong_part_none_is_looked_at() -> None:
     meter = NarMeter("zstd", len(NAR))
-    ahead = Ahead(meter)
+    ahead = BackgroundMeter(meter)
     junk = b"j" * PIECE
     taken = 0
     while ahead.feed(junk):
@@ -54,7 +54,7 @@ def test_after_a_wrong_part_none_is_looked_at() -> None:
 
 def test_a_wrong_end_is_known_when_all_is_measured() -> None:
     meter = NarMeter("zstd", len(NAR))
-    ahead = Ahead(meter)
+    ahead = BackgroundMeter(meter)
     assert ahead.feed(b"no zstd at all"), "it is only taken"
     assert not ahead.settle()
     assert not ahead.settle()
@@ -64,11 +64,11 @@ def test_a_wrong_end_is_known_when_all_is_measured() -> None:
 
 def test_no_thread_is_left_and_none_is_made_for_nothing() -> None:
     before = threading.active_count()
-    idle = Ahead(NarMeter("none", 1))
+    idle = BackgroundMeter(NarMeter("none", 1))
     assert idle.settle()
     idle.close()
     assert threading.active_count() == before
-    ahead = Ahead(NarMeter("none", len(NAR)))
+    ahead = BackgroundMeter(NarMeter("none", len(NAR)))
     for at in range(0, limits.AHEAD_BYTES + PIECE, PIECE):
         assert ahead.feed(NAR[at : at + PIECE])
     assert threading.active_count() == before + 1
@@ -79,7 +79,7 @@ def test_no_thread_is_left_and_none_is_made_for_nothing() -> None:
 def test_it_is_of_use_again_after_it_was_closed() -> None:
     """A redirect is answered by a body too, so each hop settles and closes."""
     meter = NarMeter("none", len(NAR))
-    ahead = Ahead(meter)
+    ahead = BackgroundMeter(meter)
     for half in (NAR[:PIECE], NAR[PIECE:]):
         assert all(ahead.feed(half[at : at + PIECE]) for at in range(0, len(half), PIECE))
         assert ahead.settle()
@@ -96,7 +96,7 @@ class _Defective:
 
 
 def test_a_defect_in_the_thread_is_raised_where_the_body_ends() -> None:
-    ahead = Ahead(_Defective())  # type: ignore[arg-type]  # it is asked for `feed` alone
+    ahead = BackgroundMeter(_Defective())  # type: ignore[arg-type]  # it is asked for `feed` alone
     for at in range(0, 2 * limits.AHEAD_BYTES, PIECE):
         assert ahead.feed(NAR[at : at + PIECE])
     with pytest.raises(ZeroDivisionError):

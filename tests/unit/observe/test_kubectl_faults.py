@@ -17,7 +17,7 @@ import pytest
 
 from gate import limits
 from gate.clock import SystemClock
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Phase, Truth
 from gate.model.records import PlaceSeen, WorkloadSeen
 from gate.observe import kubectl as kubectl_module
@@ -27,7 +27,7 @@ from gate.observe.kube_workload import look_at_replicas
 from gate.observe.kubectl import Kubectl
 from gate.parse.locator import parse_locator
 from gate.process import CancelToken, Capture
-from tests.helpers import tapes
+from tests.helpers import runs
 
 STORE = "kubectl://nix-cache/deployment/rustfs?container=rustfs&path=/data"
 CACHE = "kubectl://nix-cache/deployment/attic?container=attic"
@@ -138,7 +138,7 @@ def rows_of(places: Sequence[PlaceSeen]) -> set[tuple[str, str]]:
         replace(place, markers=(*place.markers, *(replace(mark, bucket="tofu-state") for mark in place.markers)))
         for place in places
     )
-    run = tapes.healthy().change(say.BucketSampled, lambda record: replace(record, places=both))
+    run = runs.healthy().change(records.BucketSampled, lambda record: replace(record, places=both))
     assert run.word() == ("pass" if run.rows() == set() else "inconclusive")
     return run.rows()
 
@@ -406,7 +406,7 @@ def test_kube_06_another_uid_or_restart_at_post(fake: Fake) -> None:
         fake.pods(changed)
         post = seen(Phase.POST)
         both = {Phase.PRE: pre, Phase.POST: post}
-        run = tapes.healthy().change(say.WorkloadSeen, partial(_store_of, both))
+        run = runs.healthy().change(records.WorkloadSeen, partial(_store_of, both))
         assert run.rows() == {("epoch-changed", "inconclusive")}
         assert run.word() == "inconclusive"
 
@@ -470,7 +470,7 @@ def test_other_places_are_looked_at_as_before(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------------------------------------------- logs
 
 
-PRE, POST = tapes.PRE_NONCE, tapes.POST_NONCE
+PRE, POST = runs.PRE_NONCE, runs.POST_NONCE
 
 
 def stamped(*lines: str, pod_name: str = "attic-0") -> str:
@@ -503,11 +503,11 @@ def log(fake: Fake, tmp_path: Path) -> Log:
 
 
 def judged(text: bytes, notes: tuple[str, ...]) -> set[tuple[str, str]]:
-    run = tapes.healthy().with_file("server.log", text)
-    closed = tapes.closed("server.log", text)
-    run = run.change(say.CaptureClosed, lambda record: closed if record.name == "server.log" else record)
+    run = runs.healthy().with_file("server.log", text)
+    closed = runs.closed("server.log", text)
+    run = run.change(records.CaptureClosed, lambda record: closed if record.name == "server.log" else record)
     for note in notes:
-        run = run.with_record(say.Trouble(stage="logs", message=note))
+        run = run.with_record(records.Trouble(stage="logs", message=note))
     assert run.word() == ("pass" if run.rows() == set() else "inconclusive")
     return run.rows()
 

@@ -85,7 +85,7 @@ def at(server: HTTPServer) -> tuple[tuple[str, int], ...]:
 def test_through_the_api_server_each_replica_gets_a_nonce_of_its_own() -> None:
     cluster = Cluster(pod("a-1"), pod("a-2"))
     rows = send(cluster).replicas
-    assert [(row.pod, row.uid, row.nonce, row.way, row.answered, row.error) for row in rows] == [
+    assert [(row.pod, row.uid, row.nonce, row.route, row.answered, row.error) for row in rows] == [
         ("a-1", "uid-a-1", "gate-canary-pre-r1zab12", "proxy", True, ""),
         ("a-2", "uid-a-2", "gate-canary-pre-r2zab12", "proxy", True, ""),
     ]
@@ -119,8 +119,8 @@ def test_inside_the_cluster_a_pod_is_asked_by_its_address_and_without_any_token(
     httpserver.expect_request("/main/gate-canary-pre-r1zab12.narinfo").respond_with_handler(answer)
     cluster = Cluster(pod("a-1", address="127.0.0.1", ports=at(httpserver)), pod("a-2", runs=False))
     one, two = send(cluster, how=asking(inside=True, endpoint="http://cache.example.org:8080/")).replicas
-    assert (one.way, one.answered, one.error) == ("address", True, "")
-    assert (two.way, two.answered, two.error) == (None, False, "attic is waiting (CrashLoopBackOff)")
+    assert (one.route, one.answered, one.error) == ("address", True, "")
+    assert (two.route, two.answered, two.error) == (None, False, "attic is waiting (CrashLoopBackOff)")
     (request,) = seen
     assert request.headers["Host"] == "cache.example.org:8080"
     assert "Authorization" not in request.headers
@@ -143,7 +143,7 @@ def test_what_is_not_attics_answer_is_none(httpserver: HTTPServer, status: int, 
         pod("a-1", address="127.0.0.1", ports=at(httpserver)), pod("a-2"), a_1="a GET of port 1: forbidden"
     )
     row = send(cluster, how=asking(inside=True)).replicas[0]
-    assert (row.way, row.answered, row.answered_at) == (None, False, None)
+    assert (row.route, row.answered, row.answered_at) == (None, False, None)
     assert row.error.startswith(f"by its address: {told}")
     assert row.error.endswith("; through the API server: a GET of port 1: forbidden")
 
@@ -151,18 +151,18 @@ def test_what_is_not_attics_answer_is_none(httpserver: HTTPServer, status: int, 
 def test_a_dead_address_leads_through_the_api_server(httpserver: HTTPServer) -> None:
     free = pod("a-1", address="127.0.0.1", ports=(("", 1),))
     row = send(Cluster(free, pod("a-2")), how=asking(inside=True)).replicas[0]
-    assert (row.way, row.answered, row.error) == ("proxy", True, "")
+    assert (row.route, row.answered, row.error) == ("proxy", True, "")
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "::ffff:127.0.0.1", "0.0.0.0", ""])  # noqa: S104  # no bind
 def test_an_address_that_no_pod_has_is_not_asked(address: str) -> None:
     cluster = Cluster(pod("a-1", address=address), pod("a-2", address=address))
-    assert [row.way for row in send(cluster, how=asking(inside=True)).replicas] == ["proxy", "proxy"]
+    assert [row.route for row in send(cluster, how=asking(inside=True)).replicas] == ["proxy", "proxy"]
 
 
 def test_outside_the_cluster_no_address_is_asked(httpserver: HTTPServer) -> None:
     cluster = Cluster(pod("a-1", address="127.0.0.1", ports=at(httpserver)), pod("a-2"))
-    assert send(cluster).replicas[0].way == "proxy"
+    assert send(cluster).replicas[0].route == "proxy"
     assert httpserver.log == []
 
 

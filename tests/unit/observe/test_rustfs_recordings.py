@@ -8,7 +8,7 @@ import pytest
 from gate.evidence.buckets import read_sample
 from gate.judge.bucket_rca import judge_rca
 from gate.judge.state_readiness import judge_readiness
-from gate.model.basics import BucketState, Truth, Word
+from gate.model.basics import BucketState, Truth, VerdictWord
 from gate.model.operators import Level, ReadinessSeen
 from gate.model.records import BucketSampled
 from gate.observe.state_object import read_states
@@ -66,12 +66,14 @@ def test_each_recording_is_classed_as_its_readme_says(name: str, state: BucketSt
     scripted = script(name)
     with store(scripted) as (_server, door):
         seen = samples(door, [disk(name, tmp_path)])
-    rca = judge_rca(seen, ["attic", "tofu-state"], endpoint="http://s3", wanted=2, spacing_millis=0, scratch=None)
+    rca = judge_rca(
+        seen, ["attic", "tofu-state"], endpoint="http://s3", samples_requested=2, spacing_millis=0, scratch=None
+    )
     assert {bucket: cause.state for bucket, cause in rca.buckets.items()} == {"attic": state, "tofu-state": state}
-    assert rca.verdict.word is (Word.PASS if state is BucketState.INDEXED else Word.QUARANTINE)
+    assert rca.verdict.word is (VerdictWord.PASS if state is BucketState.INDEXED else VerdictWord.QUARANTINE)
     stalled = state is not BucketState.INDEXED
-    assert rca.buckets["attic"].samples[0].seen.ready is (Truth.ABSENT if stalled else Truth.PRESENT)
-    assert rca.buckets["attic"].samples[0].seen.marker is Truth.PRESENT
+    assert rca.buckets["attic"].samples[0].sample.ready is (Truth.ABSENT if stalled else Truth.PRESENT)
+    assert rca.buckets["attic"].samples[0].sample.marker is Truth.PRESENT
     assert scripted.hits == 2 * 7
 
 
@@ -92,7 +94,7 @@ def test_the_readiness_of_each_recording(name: str, state: BucketState, tmp_path
             bucket="tofu-state",
             cache_buckets=("attic",),
             places=(place,),
-            wanted=2,
+            samples_requested=2,
             spacing_millis=0,
             samples=tuple(samples(door, [place])),
             versioning=door.s3.get_versioning("tofu-state"),

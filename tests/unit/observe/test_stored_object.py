@@ -9,11 +9,11 @@ import pytest
 
 from gate import limits
 from gate.clock import rfc3339
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label, Truth
 from gate.observe.stored_object import find_canary
-from tests.helpers import tapes
-from tests.helpers.tapes import answer, body_read, good_nar
+from tests.helpers import runs
+from tests.helpers.runs import answer, body_read, good_nar
 
 Window = tuple[str, str]
 KEY = "0a1b.chunk"
@@ -28,14 +28,14 @@ def drive(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read(*hops: str) -> say.BodyRead:
-    facts = tapes.CANARIES[0]
+def read(*hops: str) -> records.BodyRead:
+    facts = runs.CANARIES[0]
     return body_read(Label.CANARY, facts, nar=replace(good_nar(facts), hops=hops))
 
 
 def find(
     *places: str, hops: tuple[str, ...] = HOPS, origin: tuple[str, ...] | None = None, window: Window | None = None
-) -> say.CanaryObject:
+) -> records.CanaryObject:
     found = find_canary(
         [read(*each) for each in (hops, origin) if each is not None],
         ("attic",),

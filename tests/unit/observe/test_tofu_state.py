@@ -12,14 +12,14 @@ from pytest_httpserver import HTTPServer
 from gate.clock import SystemClock
 from gate.evidence.codec import entry_line
 from gate.journal import make_folder
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Phase, Secret
 from gate.net import Http
 from gate.observe.s3 import S3
 from gate.observe.state_object import look
 from gate.render.text import summary
 from gate.seal import seal, verify
-from tests.helpers import tapes
+from tests.helpers import runs
 from tests.helpers.scripted_s3 import Answer, Script, answering, store
 
 CANARY = "canary-hunter2-password"
@@ -60,7 +60,7 @@ def text(state: object) -> bytes:
     return json.dumps(state).encode()
 
 
-def looked(get: Answer, size: int) -> say.StateSeen:
+def looked(get: Answer, size: int) -> records.StateSeen:
     """One look at a state that GET answers so, with everything that was asked for it."""
     script = Script({"GET /tofu-state/k": get, "HEAD /tofu-state/k": heads(size)})
     with store(script) as (_server, door):
@@ -105,19 +105,19 @@ ANSWERS: dict[str, tuple[Answer, int, str, str]] = {
 def test_no_byte_of_a_state_is_in_any_byte_of_the_evidence(name: str, tmp_path: Path) -> None:
     get, size, content, word = ANSWERS[name]
     seen = looked(get, size)
-    run = tapes.healthy().with_policy(state_contents=True)
+    run = runs.healthy().with_policy(state_contents=True)
     run = run.change(
-        say.StateSeen, lambda record: replace(seen, phase=record.phase, bucket=record.bucket, key=record.key)
+        records.StateSeen, lambda record: replace(seen, phase=record.phase, bucket=record.bucket, key=record.key)
     )
     at = tmp_path / "run"
     make_folder(at)
-    (at / "journal.jsonl").write_bytes(b"".join(entry_line(entry) for entry in tapes.entries(run.records)))
+    (at / "journal.jsonl").write_bytes(b"".join(entry_line(entry) for entry in runs.entries(run.records)))
     for capture, data in run.files.items():
         (at / capture).write_bytes(data)
     evidence = seal(at)
     assert evidence.pre.state is not None
-    assert evidence.pre.state.told is not None
-    assert (evidence.pre.state.told.content, evidence.verdict.word) == (content, word)
+    assert evidence.pre.state.contents is not None
+    assert (evidence.pre.state.contents.content, evidence.verdict.word) == (content, word)
     verify(at)
     written = {path.name: path.read_bytes() for path in at.iterdir()}
     assert {"journal.jsonl", "evidence.json", "report.html", "summary.md"} <= set(written)
@@ -128,4 +128,7 @@ def test_no_byte_of_a_state_is_in_any_byte_of_the_evidence(name: str, tmp_path: 
     assert f"; same ETag; {words}, then {words}\n" in summary(evidence, "run")
     if content == "state":
         assert sha256(LINEAGE.encode()).hexdigest().encode() in written["evidence.json"]
-        assert (evidence.pre.state.told.serial, evidence.pre.state.told.encrypted) == (7, size == len(text(ENVELOPE)))
+        assert (evidence.pre.state.contents.serial, evidence.pre.state.contents.encrypted) == (
+            7,
+            size == len(text(ENVELOPE)),
+        )

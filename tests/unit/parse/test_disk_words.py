@@ -34,4 +34,4 @@ def test_what_is_no_error_of_the_disk(number: int) -> None:
 
 def test_another_file_system() -> None:
     assert is_other_file_system("/data/attic is on another file system than /data")
-    assert not is_other_file_system("/data/attic: its file system can't be told")
+    assert not is_other_file_system("/data/attic: its file system can't be determined")

@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from gate import journal_log
 from gate.errors import ForgedError, InconclusiveError, RefusedError
 from gate.journal import make_folder
 from gate.journal_log import PART
 from gate.judge.scope import BOUNDARY, SPOT_BY_NAME
-from gate.model import records as say
-from gate.model.basics import Phase, Truth, Word
+from gate.model import records
+from gate.model.basics import Phase, Truth, VerdictWord
 from gate.model.document import Evidence
 from gate.model.split import PartName
 from gate.probe import join, split_folders
 from gate.probe.split_folders import seal_part, verify_part
 from gate.seal import finalize, verify
-from tests.helpers import parts, tapes
+from tests.helpers import parts, runs
 from tests.helpers.changed import changed
 from tests.helpers.parts import ORDER, Folders, Split, healthy
 
@@ -43,7 +44,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_whole_split_run_passes_and_is_ordinary_evidence(tmp_path: Path) -> None:
     evidence, refused = healthy().write(tmp_path).join()
     verify(tmp_path / "run")
-    assert (evidence.verdict.word, rows(evidence), refused) == (Word.PASS, set(), ())
+    assert (evidence.verdict.word, rows(evidence), refused) == (VerdictWord.PASS, set(), ())
     assert [(part.part, part.state) for part in evidence.parts] == [(name, "joined") for name in ORDER]
     assert evidence.boundary[: len(BOUNDARY)] == BOUNDARY
     split = {SPOT_BY_NAME[name].sentence for name in ("split-publication", "split-canaries", "split-times")}
@@ -59,7 +60,7 @@ def test_a_whole_split_run_passes_and_is_ordinary_evidence(tmp_path: Path) -> No
 
 def test_the_order_in_which_the_folders_are_named_does_not_matter(tmp_path: Path) -> None:
     evidence, _ = healthy().write(tmp_path).join("post", "during", "pre", "publish")
-    assert evidence.verdict.word is Word.PASS
+    assert evidence.verdict.word is VerdictWord.PASS
 
 
 # --- parts that are not there, twice there, or of something else ------------------------------------------------------
@@ -68,7 +69,7 @@ def test_the_order_in_which_the_folders_are_named_does_not_matter(tmp_path: Path
 @pytest.mark.parametrize("gone", ORDER)
 def test_a_missing_part_is_inconclusive(tmp_path: Path, gone: PartName) -> None:
     evidence, refused = healthy().write(tmp_path).join(*(name for name in ORDER if name != gone))
-    assert (evidence.verdict.word, refused) == (Word.INCONCLUSIVE, ())
+    assert (evidence.verdict.word, refused) == (VerdictWord.INCONCLUSIVE, ())
     assert ("part-missing", gone) in rows(evidence)
     verify(tmp_path / "run")
 
@@ -78,7 +79,7 @@ def test_a_doubled_part_is_inconclusive_and_neither_counts(tmp_path: Path, twice
     folders = healthy().write(tmp_path)
     shutil.copytree(tmp_path / twice, tmp_path / "again")
     evidence, refused = folders.join(*ORDER, "again")
-    assert (evidence.verdict.word, refused) == (Word.INCONCLUSIVE, ())
+    assert (evidence.verdict.word, refused) == (VerdictWord.INCONCLUSIVE, ())
     assert ("part-doubled", twice) in rows(evidence)
     assert not (tmp_path / "run" / f"part-{twice}.jsonl").exists()
     verify(tmp_path / "run")
@@ -106,7 +107,7 @@ def test_a_part_of_another_run_is_refused_and_the_rest_is_sealed(
 ) -> None:
     evidence, refused = healthy().with_run(name, **changes).write(tmp_path).join()
     assert (len(refused), refused[0].partition(":")[0]) == (1, "part-foreign")
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
     assert ("part-foreign", name) in rows(evidence)
     verify(tmp_path / "run")
 
@@ -115,7 +116,7 @@ def test_a_foreign_pre_leaves_nothing_of_this_run(tmp_path: Path) -> None:
     """The other parts are of the run, but the nonce that they share is not the one that ``pre`` drew."""
     evidence, refused = healthy().with_run("pre", nonce="bb").write(tmp_path).join()
     assert {text.partition(":")[0] for text in refused} == {"part-foreign"}
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_the_judging_jobs_own_attempt_counts(tmp_path: Path) -> None:
     evidence, refused = folders.join(environ={"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "2"})
     assert len(refused) == len(ORDER)
     assert codes(evidence) >= {"part-foreign"}
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
 
 
 # --- bytes that were changed ------------------------------------------------------------------------------------------
@@ -169,7 +170,7 @@ def test_a_tampered_part_is_refused_by_name_and_the_rest_is_sealed(tmp_path: Pat
     (tmp_path / "publish" / file).write_bytes(data[:-2] + b"x" + data[-1:])
     evidence, refused = folders.join()
     assert [text.partition(":")[0] for text in refused] == ["part-tampered"]
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
     assert "part-tampered" in codes(evidence)
     verify(tmp_path / "run")
 
@@ -198,7 +199,7 @@ def test_a_part_without_a_digest_from_its_job_is_unbound(tmp_path: Path) -> None
     told = {name: digest for name, digest in folders.digests.items() if name != "pre"}
     evidence, refused = folders.join(told=told)
     assert (rows(evidence), refused) == ({("part-unbound", "pre")}, ())
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
 
 
 def test_a_folder_that_is_not_there_counts_as_missing(tmp_path: Path) -> None:
@@ -240,7 +241,7 @@ def test_a_joined_folder_without_one_of_its_parts_is_not_genuine(tmp_path: Path,
 def test_a_post_that_was_made_before_the_publish_part_is_reordered(tmp_path: Path) -> None:
     """Its bodies may be read from an earlier publication."""
     folders = healthy().write(tmp_path)
-    other = healthy().with_record("publish", say.Trouble(stage="x", message="y")).write(tmp_path / "other")
+    other = healthy().with_record("publish", records.Trouble(stage="x", message="y")).write(tmp_path / "other")
     shutil.rmtree(tmp_path / "publish")
     shutil.copytree(tmp_path / "other" / "publish", tmp_path / "publish")
     evidence, _ = folders.join(told={**folders.digests, "publish": other.digests["publish"]})
@@ -248,11 +249,11 @@ def test_a_post_that_was_made_before_the_publish_part_is_reordered(tmp_path: Pat
 
 
 def test_a_tampered_publish_part_does_not_hide_what_the_others_saw(tmp_path: Path) -> None:
-    folders = healthy().change("post", say.BucketSampled, tapes.lost).write(tmp_path)
+    folders = healthy().change("post", records.BucketSampled, runs.lost).write(tmp_path)
     (tmp_path / "publish" / "build.log").write_bytes(b"x")
     evidence, refused = folders.join()
     assert refused[0].startswith("part-tampered: ")
-    assert evidence.verdict.word is Word.QUARANTINE
+    assert evidence.verdict.word is VerdictWord.QUARANTINE
     assert {("bucket-index-lost", "attic"), ("part-tampered", "publish")} <= rows(evidence)
 
 
@@ -285,7 +286,7 @@ def test_nothing_genuine_gives_evidence_that_says_so(tmp_path: Path) -> None:
     evidence, refused = folders.join()
     assert len(refused) == len(ORDER)
     assert [part.part for part in evidence.parts if part.state == "missing"] == list(ORDER)
-    assert evidence.verdict.word is Word.INCONCLUSIVE
+    assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
     verify(tmp_path / "run")
 
 
@@ -305,8 +306,15 @@ def test_a_part_that_changes_while_it_is_copied_is_not_joined(tmp_path: Path, mo
 def test_no_disk_for_the_joined_folder_is_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders = healthy().write(tmp_path)
 
+    read: set[Path] = set()
+    stream = journal_log.stream
+
     def full(path: Path) -> Iterable[bytes]:
-        raise OSError(28, "No space left on device")
+        """Each file can be read once, as `verify_part` does; the disk is full when it is copied."""
+        if path in read:
+            raise OSError(28, "No space left on device")
+        read.add(path)
+        return stream(path)
 
     monkeypatch.setattr(split_folders, "stream", full)
     with pytest.raises(InconclusiveError, match="No space left"):
@@ -315,15 +323,15 @@ def test_no_disk_for_the_joined_folder_is_no_pass(tmp_path: Path, monkeypatch: p
 
 def test_adding_a_fault_never_improves_the_verdict(tmp_path: Path) -> None:
     """Each fault of the publishing job on top of a loss leaves it a quarantine."""
-    lost = healthy().change("post", say.BucketSampled, tapes.lost)
+    lost = healthy().change("post", records.BucketSampled, runs.lost)
     faults: list[Split] = [
         lost.with_run("publish", workflow_run="9"),
-        lost.with_record("publish", tapes.sample(Phase.POST, 7)),
-        lost.with_record("publish", say.RunStopped(code="build-other-tree", reason="no")),
-        lost.with_record("publish", say.Cancelled(reason="no")),
-        lost.with_record("publish", tapes.control("x", Truth.ABSENT)),
+        lost.with_record("publish", runs.sample(Phase.POST, 7)),
+        lost.with_record("publish", records.RunStopped(code="build-other-tree", reason="no")),
+        lost.with_record("publish", records.Cancelled(reason="no")),
+        lost.with_record("publish", runs.control("x", Truth.ABSENT)),
         lost.with_previous("publish"),
     ]
     for number, split in enumerate(faults):
         evidence, _ = split.write(tmp_path / str(number)).join()
-        assert evidence.verdict.word is Word.QUARANTINE
+        assert evidence.verdict.word is VerdictWord.QUARANTINE

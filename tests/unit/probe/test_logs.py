@@ -5,19 +5,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from gate.clock import SystemClock
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Phase
 from gate.model.captures import ReplicaCanaries, ReplicaCanary, StoreLogRead
 from gate.model.policy import Policy
 from gate.model.split import LogStood
 from gate.observe.server_log import LogWindow
-from gate.probe.context import Site, kubectl_of
+from gate.probe.context import RunContext, kubectl_of
 from gate.probe.observing import capture_logs
 from gate.probe.split_parts import _open_logs, _stood
 from gate.probe.tools import find_programs
 from gate.probe.world import Quiet, World
 from gate.process import CancelToken
-from tests.helpers import parts, tapes
+from tests.helpers import parts, runs
 from tests.helpers.changed import changed
 
 WORLD = World(environ={}, cancel=CancelToken(), progress=Quiet(), clock=SystemClock())
@@ -33,18 +33,18 @@ class Hands:
     log_window: LogWindow | None = None
     store_log_window: LogWindow | None = None
     secrets: tuple[()] = ()
-    entries: list[say.Entry] = field(default_factory=list)
-    written: list[say.Record] = field(default_factory=list)
+    entries: list[records.Entry] = field(default_factory=list)
+    written: list[records.Record] = field(default_factory=list)
     kubectl: None = None
 
-    def write(self, record: say.Record) -> None:
+    def write(self, record: records.Record) -> None:
         self.written.append(record)
 
     def open_log_windows(self, *stood: LogStood, since: float | None = None) -> None:
-        Site.open_log_windows(cast("Site", self), *stood, since=since)
+        RunContext.open_log_windows(cast("RunContext", self), *stood, since=since)
 
-    def capture(self, before: list[say.Entry]) -> list[say.Record]:
-        capture_logs(cast("Site", self), WORLD, before)
+    def capture(self, before: list[records.Entry]) -> list[records.Record]:
+        capture_logs(cast("RunContext", self), WORLD, before)
         return self.written
 
 
@@ -59,14 +59,14 @@ def hands(folder: Path, *, server: Path | None = None, store: Path | None = None
     return Hands(directory=folder / "evidence", policy=settings.policy)
 
 
-def canaries(*nonces: str) -> list[say.Entry]:
+def canaries(*nonces: str) -> list[records.Entry]:
     """The endpoint's canary, and one each of replicas; the last of them was answered by nobody."""
     endpoint, *others = nonces
     rows = tuple(ReplicaCanary(pod=f"p-{nonce}", uid="u", nonce=nonce, answered=True) for nonce in others)
     silent = ReplicaCanary(pod="p-silent", uid="u", nonce="never-answered", error="forbidden")
-    return tapes.entries(
+    return runs.entries(
         [
-            say.LogCanarySent(phase=Phase.PRE, nonce=endpoint, answer=tapes.answer(500)),
+            records.LogCanarySent(phase=Phase.PRE, nonce=endpoint, answer=runs.answer(500)),
             ReplicaCanaries(phase=Phase.PRE, place="kubectl://n/deployment/attic", replicas=(*rows, silent)),
         ]
     )
@@ -76,67 +76,67 @@ def test_both_logs_are_captured_from_where_they_stood(tmp_path: Path) -> None:
     server, store = tmp_path / "atticd.log", tmp_path / "rustfs.log"
     server.write_text("before\n")
     store.write_text("before\n")
-    site = hands(tmp_path, server=server, store=store)
-    site.open_log_windows()
+    context = hands(tmp_path, server=server, store=store)
+    context.open_log_windows()
     with server.open("a") as log:
         log.write("endpoint\nreplica-1\nreplica-2\n")
     with store.open("a") as log:
         log.write("drive is faulty\n")
-    written = site.capture(canaries("endpoint", "replica-1", "replica-2"))
+    written = context.capture(canaries("endpoint", "replica-1", "replica-2"))
     assert [record.kind for record in written] == ["capture", "capture", "store-log"]
     assert written[-1] == StoreLogRead(place=f"file://{store}")
-    assert (site.directory / "server.log").read_text() == "endpoint\nreplica-1\nreplica-2\n"
-    assert (site.directory / "store.log").read_text() == "drive is faulty\n"
+    assert (context.directory / "server.log").read_text() == "endpoint\nreplica-1\nreplica-2\n"
+    assert (context.directory / "store.log").read_text() == "drive is faulty\n"
 
 
 def test_a_replicas_canary_that_is_in_no_log_is_trouble(tmp_path: Path) -> None:
     server = tmp_path / "atticd.log"
     server.touch()
-    site = hands(tmp_path, server=server)
-    site.open_log_windows()
+    context = hands(tmp_path, server=server)
+    context.open_log_windows()
     server.write_text("endpoint\nreplica-1\n")
-    written = site.capture(canaries("endpoint", "replica-1", "replica-2"))
-    troubles = [record.message for record in written if isinstance(record, say.Trouble)]
+    written = context.capture(canaries("endpoint", "replica-1", "replica-2"))
+    troubles = [record.message for record in written if isinstance(record, records.Trouble)]
     assert [message.split(" ")[0] for message in troubles] == ["replica-2"]
 
 
 def test_a_stores_log_that_can_not_be_read_is_told_by_its_own_record(tmp_path: Path) -> None:
-    site = hands(tmp_path, store=tmp_path / "none.log")
-    site.open_log_windows()
-    *_, read = site.capture([])
+    context = hands(tmp_path, store=tmp_path / "none.log")
+    context.open_log_windows()
+    *_, read = context.capture([])
     assert isinstance(read, StoreLogRead)
     assert read.notes == (f"the log {tmp_path / 'none.log'} can't be read: No such file or directory",)
-    assert not [record for record in site.written if isinstance(record, say.Trouble)]
+    assert not [record for record in context.written if isinstance(record, records.Trouble)]
 
 
 def test_what_is_not_named_is_not_captured(tmp_path: Path) -> None:
-    site = hands(tmp_path)
-    site.open_log_windows()
-    assert site.capture([]) == []
-    assert list(site.directory.iterdir()) == []
+    context = hands(tmp_path)
+    context.open_log_windows()
+    assert context.capture([]) == []
+    assert list(context.directory.iterdir()) == []
 
 
 def test_the_job_before_tells_where_each_log_stood_and_the_job_after_reads_on_from_there(tmp_path: Path) -> None:
     server, store = tmp_path / "atticd.log", tmp_path / "rustfs.log"
     server.write_text("a\n")
     store.write_text("bb\n")
-    site = hands(tmp_path, server=server, store=store)
-    _open_logs(cast("Site", site), 0.0)
-    told = [record for record in site.written if isinstance(record, LogStood)]
+    context = hands(tmp_path, server=server, store=store)
+    _open_logs(cast("RunContext", context), 0.0)
+    told = [record for record in context.written if isinstance(record, LogStood)]
     assert [(row.of, row.offset) for row in told] == [("cache", 2), ("store", 3)]
     server.write_text("a\nendpoint\n")
     store.write_text("bb\nafter\n")
 
     class Pre:
-        class tape:  # noqa: N801  # as the part has it
+        class journal_log:  # noqa: N801  # as the part has it
             @staticmethod
             def of(_kind: type) -> list[LogStood]:
                 return told
 
-    later = replace(site, written=[])
+    later = replace(context, written=[])
     later.open_log_windows(_stood(cast("Any", Pre), "cache"), _stood(cast("Any", Pre), "store"))
     later.capture(canaries("endpoint"))
-    assert (site.directory / "store.log").read_text() == "after\n"
+    assert (context.directory / "store.log").read_text() == "after\n"
     told.clear()
     assert _stood(cast("Any", Pre), "store").trouble == "the part pre does not tell where this log stood"
 

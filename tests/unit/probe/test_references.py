@@ -9,7 +9,7 @@ import pytest
 
 from gate import limits
 from gate.clock import SystemClock
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label
 from gate.model.policy import Secrets
 from gate.probe import split_parts
@@ -17,38 +17,38 @@ from gate.probe.context import Publication
 from gate.probe.publishing import expect
 from gate.probe.reading import look_for_references
 from gate.process import CancelToken
-from tests.helpers import tapes
-from tests.helpers.tapes import answer
+from tests.helpers import runs
+from tests.helpers.runs import answer
 
-NEEDED = tuple(tapes.path_facts(f"needed-{number}") for number in range(5))
+NEEDED = tuple(runs.path_facts(f"needed-{number}") for number in range(5))
 GONE = answer(404, '{"code":404,"error":"NoSuchObject","message":"x"}')
-PATHS = tuple(replace(path, references=(NEEDED[0].store_path, NEEDED[1].store_path)) for path in tapes.SOURCES)
+PATHS = tuple(replace(path, references=(NEEDED[0].store_path, NEEDED[1].store_path)) for path in runs.SOURCES)
 
 
 class Attic:
     """A cache that has some paths, and says so from a number of looks on."""
 
-    def __init__(self, has: Sequence[say.PathFacts], after: int = 0) -> None:
+    def __init__(self, has: Sequence[records.PathFacts], after: int = 0) -> None:
         self.has = {facts.store_path: facts for facts in has}
         self.after = after
         self.asked: list[str] = []
 
-    def narinfo(self, cache: str, _token: object, path: str) -> say.HttpAnswer:
+    def narinfo(self, cache: str, _token: object, path: str) -> records.HttpAnswer:
         assert cache == "main"
         self.asked.append(path)
         there = path in self.has and self.asked.count(path) > self.after
-        return answer(body=tapes.narinfo(self.has[path])) if there else GONE
+        return answer(body=runs.narinfo(self.has[path])) if there else GONE
 
-    def missing_paths(self, cache: str, _token: object, _paths: object, label: Label) -> say.MissingAsked:
-        return say.MissingAsked(label=label, cache=cache, answer=answer(body='{"missing_paths":[]}'))
+    def missing_paths(self, cache: str, _token: object, _paths: object, label: Label) -> records.MissingAsked:
+        return records.MissingAsked(label=label, cache=cache, answer=answer(body='{"missing_paths":[]}'))
 
 
-def site_of(attic: Attic, written: list[say.Record], attempts: int = 3) -> Any:
+def site_of(attic: Attic, written: list[records.Record], attempts: int = 3) -> Any:
     facts = {path.store_path: path for path in (*PATHS, *NEEDED)}
     return SimpleNamespace(
         attic=attic,
         nix=SimpleNamespace(path_facts=lambda paths: tuple(facts[path] for path in sorted(paths))),
-        policy=tapes.policy(read_attempts=attempts, read_spacing=0.0, min_paths=1),
+        policy=runs.policy(read_attempts=attempts, read_spacing=0.0, min_paths=1),
         settings=SimpleNamespace(secrets=Secrets()),
         upstream_key_names={"main": ("cache.nixos.org-1",)},
         read_tokens={"main": None},
@@ -62,20 +62,20 @@ def world() -> Any:
     return SimpleNamespace(cancel=CancelToken(), clock=SystemClock())
 
 
-def publication(*needed: say.PathFacts) -> Publication:
+def publication(*needed: records.PathFacts) -> Publication:
     names = tuple(path.store_path for path in needed)
     return Publication(label=Label.PROFILE, cache="main", facts={}, served=(), references=names)
 
 
-def looks(written: list[say.Record]) -> list[tuple[str, int, int | None]]:
-    rows = [row for row in written if isinstance(row, say.ReferenceLooked)]
+def looks(written: list[records.Record]) -> list[tuple[str, int, int | None]]:
+    rows = [row for row in written if isinstance(row, records.ReferenceLooked)]
     return [(row.store_path, row.attempt, row.narinfo.status) for row in rows]
 
 
 def test_references_out_of_the_push_set_are_recorded_once_each() -> None:
-    written: list[say.Record] = []
+    written: list[records.Record] = []
     made = expect(site_of(Attic(()), written), Label.PROFILE, [path.store_path for path in PATHS], [])
-    (known,) = [row for row in written if isinstance(row, say.ReferencesKnown)]
+    (known,) = [row for row in written if isinstance(row, records.ReferencesKnown)]
     wanted = sorted(path.store_path for path in NEEDED[:2])
     assert [path.store_path for path in known.paths] == wanted
     assert known.upstream_key_names == ("cache.nixos.org-1",)
@@ -83,10 +83,10 @@ def test_references_out_of_the_push_set_are_recorded_once_each() -> None:
 
 
 def test_a_closed_push_set_needs_nothing_and_records_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[say.Record] = []
-    site = site_of(Attic(()), written)
-    site.nix.path_facts = lambda paths: tuple(path for path in tapes.SOURCES if path.store_path in paths)
-    made = expect(site, Label.PROFILE, [path.store_path for path in tapes.SOURCES], [])
+    written: list[records.Record] = []
+    context = site_of(Attic(()), written)
+    context.nix.path_facts = lambda paths: tuple(path for path in runs.SOURCES if path.store_path in paths)
+    made = expect(context, Label.PROFILE, [path.store_path for path in runs.SOURCES], [])
     assert made.references == ()
     assert [row.kind for row in written] == ["push-set", "missing-paths"]
     monkeypatch.setattr(limits, "REFERENCES", 1)
@@ -94,7 +94,7 @@ def test_a_closed_push_set_needs_nothing_and_records_nothing(monkeypatch: pytest
 
 
 def test_each_is_asked_for_once_when_it_is_there() -> None:
-    written: list[say.Record] = []
+    written: list[records.Record] = []
     attic = Attic(NEEDED)
     look_for_references(site_of(attic, written), world(), publication(*NEEDED))
     assert sorted(attic.asked) == sorted(path.store_path for path in NEEDED)
@@ -103,17 +103,17 @@ def test_each_is_asked_for_once_when_it_is_there() -> None:
 
 @pytest.mark.row("ATS-14")
 def test_ats_14_what_is_not_there_is_asked_for_again_and_the_first_answer_stays() -> None:
-    written: list[say.Record] = []
+    written: list[records.Record] = []
     look_for_references(site_of(Attic(NEEDED[:1]), written), world(), publication(*NEEDED[:2]))
     gone = NEEDED[1].store_path
     assert looks(written) == [(NEEDED[0].store_path, 1, 200), *((gone, number, 404) for number in (1, 2, 3))]
-    late: list[say.Record] = []
+    late: list[records.Record] = []
     look_for_references(site_of(Attic(NEEDED, after=1), late), world(), publication(NEEDED[0]))
     assert looks(late) == [(NEEDED[0].store_path, 1, 404), (NEEDED[0].store_path, 2, 200)]
 
 
 def test_nothing_is_asked_when_the_run_was_cancelled_or_its_time_is_over() -> None:
-    written: list[say.Record] = []
+    written: list[records.Record] = []
     cancelled = world()
     cancelled.cancel.cancel("enough")
     look_for_references(site_of(Attic(NEEDED), written), cancelled, publication(*NEEDED))
@@ -125,22 +125,22 @@ def test_nothing_is_asked_when_the_run_was_cancelled_or_its_time_is_over() -> No
 
 def test_a_split_run_s_reader_takes_of_references_what_the_plan_refers_to_and_no_more() -> None:
     """What the publishing job says is left to an upstream is decided here again, by signatures."""
-    plan = say.PushSetKnown(
+    plan = records.PushSetKnown(
         label=Label.PROFILE, cache="main", paths=PATHS, outputs=(), upstream=(), upstream_key_names=()
     )
-    told = say.ReferencesKnown(
+    told = records.ReferencesKnown(
         label=Label.PROFILE,
         cache="main",
         paths=NEEDED,
         upstream=tuple(path.store_path for path in NEEDED),
         upstream_key_names=("cache.nixos.org-1",),
     )
-    written: list[say.Record] = []
-    site = site_of(Attic(()), written)
-    site.published = []
-    what = split_parts._take_over(site, plan, told)
-    (known,) = [row for row in written if isinstance(row, say.ReferencesKnown)]
+    written: list[records.Record] = []
+    context = site_of(Attic(()), written)
+    context.published = []
+    what = split_parts._take_over(context, plan, told)
+    (known,) = [row for row in written if isinstance(row, records.ReferencesKnown)]
     wanted = sorted(path.store_path for path in NEEDED[:2])
     assert [path.store_path for path in known.paths] == wanted
     assert (known.upstream, list(what.references)) == ((), wanted)
-    assert split_parts._take_over(site, plan, None).references == ()
+    assert split_parts._take_over(context, plan, None).references == ()

@@ -5,28 +5,28 @@ from typing import Any
 
 import pytest
 
-from gate.evidence.fold import Tape
+from gate.evidence.fold import JournalLog
 from gate.evidence.split import head
-from gate.model import records as say
+from gate.model import records
 from gate.model.machine import ToolsFound
 from gate.model.split import PRE, PartBegun
 from gate.probe.identify import start
 from gate.probe.tools import Programs
-from tests.helpers import parts, tapes
+from tests.helpers import parts, runs
 
 
 @pytest.mark.parametrize("part", [None, PartBegun(part=PRE, previous=())])
 def test_a_part_says_which_it_is_before_all_but_the_run(part: PartBegun | None) -> None:
-    written: list[say.Record] = []
+    written: list[records.Record] = []
     settings = parts.settings()
-    site: Any = SimpleNamespace(
+    context: Any = SimpleNamespace(
         settings=settings, policy=settings.policy, programs=Programs(paths={}, path=""), write=written.append
     )
-    start(site, parts.world(), part=part)
+    start(context, parts.world(), part=part)
     kinds = [type(record) for record in written]
-    assert kinds == [say.RunStarted, *([PartBegun] if part else []), ToolsFound]
+    assert kinds == [records.RunStarted, *([PartBegun] if part else []), ToolsFound]
     started = written[0]
-    assert isinstance(started, say.RunStarted)
+    assert isinstance(started, records.RunStarted)
     assert (started.policy, started.tools) == (settings.policy, settings.tools)  # the very values that the probe uses
     if part is not None:
-        assert head(Tape(entries=tuple(tapes.entries(written)), torn=False)) == (started, part)
+        assert head(JournalLog(entries=tuple(runs.entries(written)), torn=False)) == (started, part)

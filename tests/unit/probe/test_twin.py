@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from gate.errors import InconclusiveError
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Label
 from gate.model.facts import TwinFile
 from gate.model.policy import Secrets
 from gate.probe import plan, twin
 from gate.process import CancelToken
-from tests.helpers import tapes
-from tests.helpers.tapes import answer
+from tests.helpers import runs
+from tests.helpers.runs import answer
 
 CHAIN = tuple(
-    replace(facts, references=(tapes.SOURCES[number - 1].store_path,) if number else ())
-    for number, facts in enumerate(tapes.SOURCES)
+    replace(facts, references=(runs.SOURCES[number - 1].store_path,) if number else ())
+    for number, facts in enumerate(runs.SOURCES)
 )
 
 
@@ -28,19 +28,19 @@ class FakeStore:
     """Makes what is planned, or something ``off`` by so many bytes."""
 
     def __init__(self, off: int = 0) -> None:
-        self.facts: dict[str, say.PathFacts] = {}
+        self.facts: dict[str, records.PathFacts] = {}
         self.off = off
 
     def add_twin(self, name: str, files: Sequence[TwinFile]) -> tuple[str, ...]:
         made: list[str] = []
         for number, file in enumerate(files):
-            facts = tapes.path_facts(f"{name}-{number + 1}", file.nar_size + self.off)
+            facts = runs.path_facts(f"{name}-{number + 1}", file.nar_size + self.off)
             made.append(facts.store_path)
             references = tuple(made[other] for other in file.references)
             self.facts[facts.store_path] = replace(facts, references=references)
         return tuple(made)
 
-    def path_facts(self, paths: Sequence[str]) -> tuple[say.PathFacts, ...]:
+    def path_facts(self, paths: Sequence[str]) -> tuple[records.PathFacts, ...]:
         return tuple(self.facts[path] for path in sorted(paths))
 
 
@@ -51,37 +51,37 @@ class FakeSite:
     directory = Path()
 
     def __init__(self, fresh: int = 0, off: int = 0, **policy: object) -> None:
-        self.policy = tapes.policy(**policy)
+        self.policy = runs.policy(**policy)
         self.settings = SimpleNamespace(secrets=Secrets())
         self.nix = FakeStore(off)
         self.attic = SimpleNamespace(missing_paths=lambda cache, token, paths, label: asked(label, paths, cache))
         self.upstream_key_names: dict[str, tuple[str, ...]] = {}
-        self.written: list[say.Record] = []
+        self.written: list[records.Record] = []
         self.write(
-            say.PushSetKnown(
+            records.PushSetKnown(
                 label=Label.PROFILE, cache="main", paths=CHAIN, outputs=(), upstream=(), upstream_key_names=()
             )
         )
         self.write(asked(Label.PROFILE, [path.store_path for path in CHAIN[:fresh]], "main"))
 
-    def write(self, record: say.Record) -> None:
+    def write(self, record: records.Record) -> None:
         self.written.append(record)
 
     @property
-    def entries(self) -> list[say.Entry]:
-        return tapes.entries(self.written, chained=False)
+    def entries(self) -> list[records.Entry]:
+        return runs.entries(self.written, chained=False)
 
     def cache_of(self, label: Label) -> str:
         return "main" if label is Label.PROFILE else "probe"
 
     def skipped(self) -> list[tuple[str, str]]:
-        marks = [record for record in self.written if isinstance(record, say.StageMark)]
+        marks = [record for record in self.written if isinstance(record, records.StageMark)]
         return [(mark.name, mark.note) for mark in marks if mark.state == "skipped"]
 
 
-def asked(label: Label, paths: Sequence[str], cache: str) -> say.MissingAsked:
+def asked(label: Label, paths: Sequence[str], cache: str) -> records.MissingAsked:
     body = '{"missing_paths":[' + ",".join(f'"{path[11:43]}"' for path in paths) + "]}"
-    return say.MissingAsked(label=label, cache=cache, answer=answer(200, body))
+    return records.MissingAsked(label=label, cache=cache, answer=answer(200, body))
 
 
 def world() -> Any:
@@ -89,21 +89,21 @@ def world() -> Any:
     return SimpleNamespace(nonce="aa", cancel=CancelToken(), progress=quiet)
 
 
-def push_all(monkeypatch: pytest.MonkeyPatch, site: FakeSite, *, whole: dict[Label, bool]) -> list[str]:
+def push_all(monkeypatch: pytest.MonkeyPatch, context: FakeSite, *, whole: dict[Label, bool]) -> list[str]:
     """What is pushed, in order, when each publication comes back as ``whole`` says."""
     pushed: list[str] = []
     built = SimpleNamespace(paths=(), outputs=())
     pair, profile = (SimpleNamespace(label=label) for label in (Label.CANARY, Label.PROFILE))
 
-    def one(site: Any, world: Any, what: Any) -> bool:
+    def one(context: Any, world: Any, what: Any) -> bool:
         pushed.append(what.label.value)
         return whole.get(what.label, True)
 
-    monkeypatch.setattr(plan, "build_profile", lambda site, world: built)
+    monkeypatch.setattr(plan, "build_profile", lambda context, world: built)
     monkeypatch.setattr(plan, "expect", lambda *_: profile)
-    monkeypatch.setattr(plan, "canaries", lambda site, world: pair)
+    monkeypatch.setattr(plan, "canaries", lambda context, world: pair)
     monkeypatch.setattr(plan, "_publish_one", one)
-    site_or_any: Any = site
+    site_or_any: Any = context
     plan.publish_all(site_or_any, world())
     return pushed
 
@@ -112,7 +112,7 @@ ALL = ["canary", "twin", "profile"]
 
 
 @pytest.mark.parametrize(
-    ("site", "pushed"),
+    ("context", "pushed"),
     [
         (FakeSite(fresh=11), ALL),
         (FakeSite(fresh=11, twin="never"), ["canary", "profile"]),
@@ -121,15 +121,15 @@ ALL = ["canary", "twin", "profile"]
     ids=["fresh", "never", "not representative"],
 )
 def test_the_publishing_job_of_a_split_run_publishes_a_twin_however_fresh_the_profile_is(
-    monkeypatch: pytest.MonkeyPatch, site: FakeSite, pushed: list[str]
+    monkeypatch: pytest.MonkeyPatch, context: FakeSite, pushed: list[str]
 ) -> None:
     """That the cache lacked the profile's paths is this job's own word."""
-    site.split = True
-    assert push_all(monkeypatch, site, whole={}) == pushed
+    context.split = True
+    assert push_all(monkeypatch, context, whole={}) == pushed
 
 
 @pytest.mark.parametrize(
-    ("site", "whole", "pushed", "skipped"),
+    ("context", "whole", "pushed", "skipped"),
     [
         (FakeSite(), {}, ALL, []),
         (FakeSite(fresh=9), {}, ALL, []),
@@ -169,57 +169,59 @@ def test_the_publishing_job_of_a_split_run_publishes_a_twin_however_fresh_the_pr
 )
 def test_the_order_of_harm(
     monkeypatch: pytest.MonkeyPatch,
-    site: FakeSite,
+    context: FakeSite,
     whole: dict[Label, bool],
     pushed: list[str],
     skipped: list[tuple[str, str]],
 ) -> None:
-    assert push_all(monkeypatch, site, whole=whole) == pushed
-    assert site.skipped() == skipped
+    assert push_all(monkeypatch, context, whole=whole) == pushed
+    assert context.skipped() == skipped
 
 
 def test_a_twin_goes_to_the_probe_cache_with_the_nonce_in_its_names() -> None:
-    site: Any = FakeSite()
-    made = twin.twin(site, world())
+    context: Any = FakeSite()
+    made = twin.twin(context, world())
     assert (made.label, made.cache, len(made.facts)) == (Label.TWIN, "probe", 11)
     names = {path[len("/nix/store/") + 33 :] for path in made.served}
     assert names == {f"publication-gate-twin-aa-{number}" for number in range(1, 12)}
     assert sorted(path.nar_size for path in made.facts.values()) == [200] * 11
     assert sorted(len(path.references) for path in made.facts.values()) == [0, *[1] * 10]
-    known = [record for record in site.written if isinstance(record, say.PushSetKnown) and record.label is Label.TWIN]
+    known = [
+        record for record in context.written if isinstance(record, records.PushSetKnown) and record.label is Label.TWIN
+    ]
     assert [set(record.paths) for record in known] == [set(made.facts.values())]
-    assert isinstance(site.written[-1], say.MissingAsked)
-    assert site.written[-1].label is Label.TWIN
+    assert isinstance(context.written[-1], records.MissingAsked)
+    assert context.written[-1].label is Label.TWIN
 
 
 def test_a_twin_keeps_the_profiles_caps() -> None:
-    site: Any = FakeSite(max_paths=4, max_bytes=700)
-    made = twin.twin(site, world())
+    context: Any = FakeSite(max_paths=4, max_bytes=700)
+    made = twin.twin(context, world())
     assert len(made.facts) == 4
     assert sum(path.nar_size for path in made.facts.values()) <= 700
 
 
 def test_what_is_not_as_planned_is_told() -> None:
-    site: Any = FakeSite(off=8)
+    context: Any = FakeSite(off=8)
     with pytest.raises(InconclusiveError, match="path 0 of the twin has a NAR of 208 bytes, expected 200, and 10 more"):
-        twin.twin(site, world())
+        twin.twin(context, world())
 
 
 def test_caps_without_room_are_told() -> None:
-    site: Any = FakeSite(max_bytes=100)
+    context: Any = FakeSite(max_bytes=100)
     with pytest.raises(InconclusiveError, match="The caps of medium-check leave no room for a twin"):
-        twin.twin(site, world())
+        twin.twin(context, world())
 
 
-def pushed(site: FakeSite, folder: Path, line: str, **policy: object) -> Any:
+def pushed(context: FakeSite, folder: Path, line: str, **policy: object) -> Any:
     """The site after the profile's push, whose client said this of every path."""
-    site.directory = folder
+    context.directory = folder
     if policy:
-        site.policy = tapes.policy(**policy)
-    log = tapes.push_log(CHAIN).replace(b"(8.31 KiB/s)", line.encode())
+        context.policy = runs.policy(**policy)
+    log = runs.push_log(CHAIN).replace(b"(8.31 KiB/s)", line.encode())
     (folder / "push-profile.log").write_bytes(log)
-    site.write(tapes.child("push:profile", "push-profile.log"))
-    return site
+    context.write(runs.child("push:profile", "push-profile.log"))
+    return context
 
 
 NOTHING = "(8.31 KiB/s, 100.0% deduplicated)"

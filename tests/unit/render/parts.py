@@ -24,7 +24,7 @@ BOUNDARY = (
 HEADLINES = {
     "pass": "main served every published byte in this run: medium-check passes.",
     "quarantine": "Do not let trusted builds write to main, do not push again.",
-    "inconclusive": "Do not rely on this run: what medium-check had to prove could not be told.",
+    "inconclusive": "Do not rely on this run: what medium-check had to prove could not be determined.",
 }
 INTERNAL = PushError(
     code="InternalServerError", message="The server encountered an internal error or misconfiguration."

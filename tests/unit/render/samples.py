@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gate.model.basics import BucketState, Claim, Label, Status, Truth, Word
+from gate.model.basics import BucketState, Claim, Label, Status, Truth, VerdictWord
 from gate.model.document import (
     JUDGE_REVISION,
     SCHEMA,
@@ -180,7 +180,7 @@ def passed() -> Evidence:
             for name in BUCKETS
         ),
         verdict=Verdict(
-            word=Word.PASS,
+            word=VerdictWord.PASS,
             outcome="pass",
             exit_code=0,
             blocks=False,
@@ -295,7 +295,7 @@ def quarantined() -> Evidence:
             ),
         ),
         verdict=Verdict(
-            word=Word.QUARANTINE,
+            word=VerdictWord.QUARANTINE,
             outcome="fail",
             exit_code=4,
             blocks=True,
@@ -341,7 +341,7 @@ def inconclusive() -> Evidence:
             ),
         ),
         verdict=Verdict(
-            word=Word.INCONCLUSIVE,
+            word=VerdictWord.INCONCLUSIVE,
             outcome="fail",
             exit_code=3,
             blocks=True,
@@ -372,7 +372,7 @@ def stopped() -> Evidence:
         journal=replace(good.journal, records=3, captures=(), stopped=Stopped(code="cache-missing", reason=reason)),
         findings=(finding("cache-missing", Status.INCONCLUSIVE, "run", reason, "Check attic-cache.", phase="pre"),),
         verdict=Verdict(
-            word=Word.INCONCLUSIVE,
+            word=VerdictWord.INCONCLUSIVE,
             outcome="fail",
             exit_code=3,
             blocks=True,

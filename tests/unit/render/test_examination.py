@@ -15,8 +15,8 @@ def made(status: Status, *checks: Check, unknown: tuple[UnknownClaim, ...] = ())
 
 
 def test_a_pass() -> None:
-    good = Check(name="nix", status=Status.PASS, told="version 2.8.0")
-    unused = Check(name="kubectl", status=Status.NOT_APPLICABLE, told="no place is in a cluster")
+    good = Check(name="nix", status=Status.PASS, detail="version 2.8.0")
+    unused = Check(name="kubectl", status=Status.NOT_APPLICABLE, detail="no place is in a cluster")
     assert examination_text(made(Status.PASS, good, unused)) == (
         "PASS: Do this.\n"
         "\n"
@@ -32,8 +32,8 @@ def test_a_pass() -> None:
 
 
 def test_unknown_claims_stand_together_by_what_is_in_their_way() -> None:
-    missing = Check(name="bucket-list", status=Status.INCONCLUSIVE, told="HTTP 403", hint="grant it")
-    wrong = Check(name="bucket:attic", status=Status.FAIL, told="index-lost", hint="capture")
+    missing = Check(name="bucket-list", status=Status.INCONCLUSIVE, detail="HTTP 403", hint="grant it")
+    wrong = Check(name="bucket:attic", status=Status.FAIL, detail="index-lost", hint="capture")
     unknown = (
         claim("run", "run", "run", "nix"),
         claim("bucket", "attic", "pre", "bucket-list", "bucket:attic"),
@@ -65,7 +65,7 @@ def test_foreign_text_is_no_line_and_no_command_of_its_own() -> None:
     text = examination_text(
         made(
             Status.INCONCLUSIVE,
-            Check(name=f"markers:{hostile}", status=Status.INCONCLUSIVE, told=hostile, hint=hostile),
+            Check(name=f"markers:{hostile}", status=Status.INCONCLUSIVE, detail=hostile, hint=hostile),
             unknown=(claim("state", hostile, "post", hostile),),
         )
     )

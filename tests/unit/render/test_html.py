@@ -140,8 +140,8 @@ def test_replicas_and_the_stores_log_have_tables_of_their_own() -> None:
     plain = told(good)
     assert "Replicas of the server" not in plain
     assert "Store log" not in plain
-    one = ReplicaLog(pod="attic-a", way="proxy", answered=True, logged=Truth.PRESENT, note="")
-    two = ReplicaLog(pod="attic-b", way=None, answered=False, logged=Truth.UNKNOWN, note="<b>forbidden</b>")
+    one = ReplicaLog(pod="attic-a", route="proxy", answered=True, logged=Truth.PRESENT, note="")
+    two = ReplicaLog(pod="attic-b", route=None, answered=False, logged=Truth.UNKNOWN, note="<b>forbidden</b>")
     event = LogEvent(
         at="2026-11-24T00:00:20Z",
         level="WARN",

@@ -22,7 +22,9 @@ HOSTILE = "x\n::set-output name=verdict::pass\r##[add-mask]pass\x1b[31m\u202e~~~
 def told(*states: BucketState, scratch: ScratchSeen | None = None) -> str:
     samples = timed(*(ONE[state] for state in states))
     return rca_text(
-        judge_rca(samples, ["b"], endpoint="http://s3:9000", wanted=len(samples), spacing_millis=0, scratch=scratch)
+        judge_rca(
+            samples, ["b"], endpoint="http://s3:9000", samples_requested=len(samples), spacing_millis=0, scratch=scratch
+        )
     )
 
 
@@ -63,18 +65,18 @@ def test_notes_are_told_once_with_their_samples() -> None:
 def test_the_drive_is_named_by_its_own_name() -> None:
     sample = sampled()
     two = [replace(sample, places=(replace(sample.places[0], volume=name),)) for name in ("dep/one", "dep/two")]
-    text = rca_text(judge_rca(timed(*two), ["b"], endpoint="e", wanted=2, spacing_millis=0, scratch=None))
+    text = rca_text(judge_rca(timed(*two), ["b"], endpoint="e", samples_requested=2, spacing_millis=0, scratch=None))
     assert "  drive at file:///data: dep/one, dep/two\n" in text
 
 
 def test_a_place_that_was_not_looked_at_is_unknown() -> None:
     empty = replace(sampled(), places=(replace(sampled().places[0], markers=()),))
-    text = rca_text(judge_rca(timed(empty), ["b"], endpoint="e", wanted=1, spacing_millis=0, scratch=None))
+    text = rca_text(judge_rca(timed(empty), ["b"], endpoint="e", samples_requested=1, spacing_millis=0, scratch=None))
     assert "  data at file:///data      unknown" in text
 
 
 def test_no_samples_at_all() -> None:
-    text = rca_text(judge_rca([], ["b"], endpoint="e", wanted=2, spacing_millis=0, scratch=None))
+    text = rca_text(judge_rca([], ["b"], endpoint="e", samples_requested=2, spacing_millis=0, scratch=None))
     assert "samples:      0 of 2" in text
     assert "bucket b: unobservable" in text
 
@@ -91,7 +93,7 @@ def test_the_scratch_probe_step_by_step() -> None:
 
 def test_leftovers_are_named() -> None:
     samples = timed(sampled(extra=(NAME,)))
-    text = rca_text(judge_rca(samples, ["b"], endpoint="e", wanted=1, spacing_millis=0, scratch=None))
+    text = rca_text(judge_rca(samples, ["b"], endpoint="e", samples_requested=1, spacing_millis=0, scratch=None))
     assert (
         f"left over by other runs, to be looked at and removed by hand if no other probe is running:\n  - {NAME}\n"
         in text
@@ -135,7 +137,9 @@ def test_no_samples_of_the_states_bucket() -> None:
 def test_foreign_text_can_not_act() -> None:
     odd = HttpAnswer(url="u", status=None, error=HOSTILE)
     sample = replace(sampled(), listing=(odd,), heads={"b": odd})
-    rca = rca_text(judge_rca(timed(sample), ["b"], endpoint=HOSTILE, wanted=1, spacing_millis=0, scratch=None))
+    rca = rca_text(
+        judge_rca(timed(sample), ["b"], endpoint=HOSTILE, samples_requested=1, spacing_millis=0, scratch=None)
+    )
     state = replace(READ, key=HOSTILE, head=replace(READ.head, etag=HOSTILE))
     ready = readiness_text(
         judge_readiness(replace(SEEN, reads=(state,), statement=HOSTILE, trouble=HOSTILE), expect_interim=False)

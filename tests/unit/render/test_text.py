@@ -205,7 +205,7 @@ def test_what_a_server_log_says_of_itself() -> None:
 
 
 def replica(pod: str, *, logged: Truth = Truth.PRESENT, note: str = "") -> ReplicaLog:
-    return ReplicaLog(pod=pod, way=None if note else "proxy", answered=not note, logged=logged, note=note)
+    return ReplicaLog(pod=pod, route=None if note else "proxy", answered=not note, logged=logged, note=note)
 
 
 def test_how_many_replicas_are_known_to_be_read_is_told() -> None:

@@ -47,7 +47,7 @@ def test_a_demand_is_what_gate_toml_says_and_the_environment_can_not_change_it()
     )
     environ = {"GATE_BUCKETS": "x", "GATE_ABSENT": "server-log", "GATE_ATTIC_CACHE": "y", "GATE_SAMPLES": "2"}
     demand = demand_of("medium-check", read_require(toml), toml, environ)
-    stated = demand.stated
+    stated = demand.required_settings
     assert (demand.cache, demand.endpoint, stated["absent"], stated["buckets"]) == (
         "main",
         "http://a",
@@ -66,7 +66,7 @@ def test_a_demand_holds_what_gate_toml_states_beside_its_bounds() -> None:
     toml = tomllib.loads(LEAST + places)
     environ = {"GATE_MARKERS": "file:///x", "GATE_INSTALLABLE": ".#x", "GATE_STORE_LOG": "file:///l"}
     demand = demand_of("medium-check", read_require(toml), toml, environ)
-    assert demand.stated == {
+    assert demand.required_settings == {
         **SILENT,
         "installable": ".#checks.{system}.deadnix",
         "min_fresh": 10,
@@ -92,7 +92,7 @@ def test_a_demand_states_no_place_that_gate_toml_leaves_to_the_environment() -> 
     ):
         toml = tomllib.loads(least + text)
         demand = demand_of("small-check", read_require(toml), toml, {})
-        assert demand.stated == {**SILENT, "installable": installable}
+        assert demand.required_settings == {**SILENT, "installable": installable}
 
 
 def test_the_environment_names_a_cache_that_gate_toml_does_not() -> None:
@@ -103,7 +103,7 @@ def test_the_environment_names_a_cache_that_gate_toml_does_not() -> None:
 
 def test_a_quarantine_that_is_not_written_down_is_held() -> None:
     policy = read_quarantine({}, NOW)
-    assert (policy.stated, policy.held, policy.passes, policy.days, policy.history_days) == (False, True, 5, 7, 30)
+    assert (policy.configured, policy.held, policy.passes, policy.days, policy.history_days) == (False, True, 5, 7, 30)
 
 
 def test_an_entry_that_breaks_the_glass() -> None:

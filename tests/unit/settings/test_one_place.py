@@ -18,7 +18,7 @@ from gate.model.policy import POLICY_SETTINGS, SECRET_SETTINGS, TOOL_SETTINGS, P
 from gate.model.setting import Setting, settings_of
 from gate.seal import assemble
 from gate.settings import SETTINGS
-from tests.helpers import tapes
+from tests.helpers import runs
 
 ROOT = Path(__file__).resolve().parents[3]
 FIELD = """
@@ -42,7 +42,7 @@ from gate.seal import assemble
 from gate.settings import BY_NAME, resolve
 from gate.settings.require import demand_of, read_require
 from scripts import docs
-from tests.helpers import tapes
+from tests.helpers import runs
 
 base = {"cache": {"attic-server": "https://a.example", "attic-cache": "main"}, "store": {"s3-endpoint": "https://s"},
         "require": {"guarded": [{"path": "a"}]}}
@@ -52,7 +52,8 @@ def value(toml=base, environ=(), flags=()):
     return resolve("synthetic", toml=toml, environ=dict(environ), flags=dict(flags), read_file=str)
 
 def demanded(toml):
-    return demand_of("medium-check", read_require(toml), toml, {"GATE_DRIVE_PATIENCE": "1"}).stated["drive_patience"]
+    demand = demand_of("medium-check", read_require(toml), toml, {"GATE_DRIVE_PATIENCE": "1"})
+    return demand.required_settings["drive_patience"]
 
 try:
     value(environ={"GATE_DRIVE_PATIENCE": "61"}.items())
@@ -60,8 +61,8 @@ try:
 except RefusedError as error:
     refused = str(error)
 flag = given(Flags(drive_patience=9.0))
-evidence = assemble(tapes.healthy().facts(), ())
-other = assemble(tapes.healthy().with_policy(drive_patience=8.0).facts(), ())
+evidence = assemble(runs.healthy().facts(), ())
+other = assemble(runs.healthy().with_policy(drive_patience=8.0).facts(), ())
 made = docs.documents()
 print(json.dumps({
     "values": [value().policy.drive_patience, value(stated).policy.drive_patience,
@@ -169,7 +170,7 @@ def another(row: Setting, now: object) -> Any:
 
 @pytest.mark.parametrize("row", POLICY_SETTINGS, ids=lambda row: row.name)
 def test_what_two_runs_are_about_weighs_in_their_difference(row: Setting) -> None:
-    healthy = assemble(tapes.healthy().facts(), ())
+    healthy = assemble(runs.healthy().facts(), ())
     other = another(row, getattr(healthy.policy, row.name))
     changed = replace(healthy, policy=replace(healthy.policy, **{row.name: other}))
     (found,) = [each for each in setting_rows(healthy, changed) if each.subject == row.toml_key]

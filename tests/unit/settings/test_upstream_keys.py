@@ -9,9 +9,9 @@ from gate.cli.main import main
 from gate.errors import RefusedError
 from gate.settings import check_config, resolve
 from gate.settings.require import demand_of, read_require
-from tests.helpers import tapes
+from tests.helpers import runs
 
-GOOD = tapes.UPSTREAM_KEY
+GOOD = runs.UPSTREAM_KEY
 NAME, _, RAW = GOOD.partition(":")
 BAD = {
     "a letter too many": f"{NAME}:x{RAW}",
@@ -21,7 +21,7 @@ BAD = {
     "empty": f"{NAME}:",
     "no name": f":{RAW}",
     "no colon": NAME,
-    "a signature": tapes.signature(tapes.SOURCES[0]),
+    "a signature": runs.signature(runs.SOURCES[0]),
 }
 
 

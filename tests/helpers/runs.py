@@ -12,14 +12,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate.clock import rfc3339
 from gate.evidence.codec import entry_line
-from gate.evidence.fold import Captures, Tape, fold
+from gate.evidence.fold import Captures, JournalLog, fold
 from gate.judge.verdict import judge
-from gate.model import records as say
+from gate.model import records
 from gate.model.basics import Kind, Label, Phase, Truth
 from gate.model.bodies import NarRead
 from gate.model.document import Facts, Finding, Verdict
 from gate.model.machine import NixConfigSeen, NixRead, NixSetting, ToolIdentity, ToolsFound
 from gate.model.policy import Identity, Policy, Tools
+from gate.model.records import Entry, Record
 from gate.parse.narinfo import fingerprint
 from gate.parse.store_path import to_nix32
 
@@ -38,14 +39,14 @@ NO_SUCH_BUCKET = "<Error><Code>NoSuchBucket</Code><Message>The specified bucket 
 OBJECTS = "<ListBucketResult><Name>b</Name></ListBucketResult>"
 
 
-def answer(status: int | None = 200, body: str = "", **more: object) -> say.HttpAnswer:
-    return say.HttpAnswer(url="http://127.0.0.1:9/x", status=status, body=body, **more)  # type: ignore[arg-type]  # test
+def answer(status: int | None = 200, body: str = "", **more: object) -> records.HttpAnswer:
+    return records.HttpAnswer(url="http://127.0.0.1:9/x", status=status, body=body, **more)  # type: ignore[arg-type]  # test
 
 
-def path_facts(name: str, size: int = 200) -> say.PathFacts:
+def path_facts(name: str, size: int = 200) -> records.PathFacts:
     digest = sha256(name.encode()).digest()
     store_path = f"/nix/store/{to_nix32(digest)[:32]}-{name}"
-    return say.PathFacts(
+    return records.PathFacts(
         store_path=store_path,
         nar_hash=f"sha256:{to_nix32(sha256(digest).digest())}",
         nar_size=size,
@@ -124,9 +125,9 @@ NIX_CONFIG = NixConfigSeen(
 )
 
 
-def sample(phase: Phase, number: int) -> say.BucketSampled:
-    present = say.MarkerSeen(bucket="attic", data=Truth.PRESENT, meta=Truth.PRESENT)
-    return say.BucketSampled(
+def sample(phase: Phase, number: int) -> records.BucketSampled:
+    present = records.MarkerSeen(bucket="attic", data=Truth.PRESENT, meta=Truth.PRESENT)
+    return records.BucketSampled(
         phase=phase,
         number=number,
         began_at="",  # `entries` stamps a sample with the time of its place
@@ -134,12 +135,12 @@ def sample(phase: Phase, number: int) -> say.BucketSampled:
         listing=(answer(body=LISTING),),
         heads={"attic": answer(), "tofu-state": answer()},
         gets={"attic": answer(body=OBJECTS), "tofu-state": answer(body=OBJECTS)},
-        places=(say.PlaceSeen(place="file:///data", markers=(present, replace(present, bucket="tofu-state"))),),
+        places=(records.PlaceSeen(place="file:///data", markers=(present, replace(present, bucket="tofu-state"))),),
         ready=answer(body='{"ready":true}'),
     )
 
 
-def lost(seen: say.BucketSampled, bucket: str = "attic") -> say.BucketSampled:
+def lost(seen: records.BucketSampled, bucket: str = "attic") -> records.BucketSampled:
     """The same sample with a bucket out of the index while its markers stay."""
     return replace(
         seen,
@@ -149,30 +150,32 @@ def lost(seen: say.BucketSampled, bucket: str = "attic") -> say.BucketSampled:
     )
 
 
-def phase_records(phase: Phase, nonce: str) -> list[say.Record]:
+def phase_records(phase: Phase, nonce: str) -> list[Record]:
     state = answer(etag='"e1"', content_length=432)
     return [
-        say.LogCanarySent(phase=phase, nonce=nonce, answer=answer(500)),
-        say.StateSeen(phase=phase, bucket="tofu-state", key="runners/terraform.tfstate", head=state, lock=answer(404)),
-        say.WorkloadSeen(phase=phase, role="store", place="file:///s.pid", truth=Truth.PRESENT, identity="1:2"),
-        say.WorkloadSeen(phase=phase, role="cache", place="file:///c.pid", truth=Truth.PRESENT, identity="3:4"),
+        records.LogCanarySent(phase=phase, nonce=nonce, answer=answer(500)),
+        records.StateSeen(
+            phase=phase, bucket="tofu-state", key="runners/terraform.tfstate", head=state, lock=answer(404)
+        ),
+        records.WorkloadSeen(phase=phase, role="store", place="file:///s.pid", truth=Truth.PRESENT, identity="1:2"),
+        records.WorkloadSeen(phase=phase, role="cache", place="file:///c.pid", truth=Truth.PRESENT, identity="3:4"),
         sample(phase, 1),
         sample(phase, 2),
     ]
 
 
-def signature(facts: say.PathFacts, name: str = UPSTREAM) -> str:
+def signature(facts: records.PathFacts, name: str = UPSTREAM) -> str:
     """A signature of the path, by the upstream's key or under another name."""
     sign = KEY.sign(fingerprint(facts.store_path, facts.nar_hash, facts.nar_size, facts.references))
     return f"{name}:{base64.b64encode(sign).decode()}"
 
 
-def of_upstream(facts: say.PathFacts) -> say.PathFacts:
+def of_upstream(facts: records.PathFacts) -> records.PathFacts:
     """The path as one that the upstream signed."""
     return replace(facts, signatures=(signature(facts),))
 
 
-def narinfo(facts: say.PathFacts) -> str:
+def narinfo(facts: records.PathFacts) -> str:
     hash_part = facts.store_path.removeprefix("/nix/store/")[:32]
     references = " ".join(sorted(path.removeprefix("/nix/store/") for path in facts.references))
     return (
@@ -181,7 +184,7 @@ def narinfo(facts: say.PathFacts) -> str:
     )
 
 
-def good_nar(facts: say.PathFacts) -> NarRead:
+def good_nar(facts: records.PathFacts) -> NarRead:
     return NarRead(
         hops=(),
         status=200,
@@ -197,8 +200,8 @@ def good_nar(facts: say.PathFacts) -> NarRead:
     )
 
 
-def body_read(label: Label, facts: say.PathFacts, **changes: object) -> say.BodyRead:
-    made = say.BodyRead(
+def body_read(label: Label, facts: records.PathFacts, **changes: object) -> records.BodyRead:
+    made = records.BodyRead(
         label=label,
         cache="main" if label is Label.PROFILE else "probe",
         store_path=facts.store_path,
@@ -209,7 +212,7 @@ def body_read(label: Label, facts: say.PathFacts, **changes: object) -> say.Body
     return replace(made, **changes)  # type: ignore[arg-type]  # test
 
 
-def nix_read(label: Label, facts: say.PathFacts, **changes: object) -> NixRead:
+def nix_read(label: Label, facts: records.PathFacts, **changes: object) -> NixRead:
     made = NixRead(
         label=label,
         cache="main" if label is Label.PROFILE else "probe",
@@ -222,34 +225,34 @@ def nix_read(label: Label, facts: say.PathFacts, **changes: object) -> NixRead:
     return replace(made, **changes)  # type: ignore[arg-type]  # test
 
 
-def push_log(paths: Sequence[say.PathFacts], *, announced: int | None = None) -> bytes:
+def push_log(paths: Sequence[records.PathFacts], *, announced: int | None = None) -> bytes:
     names = [facts.store_path.removeprefix("/nix/store/") for facts in paths]
     count = len(names) if announced is None else announced
     head = f'⚙️ Pushing {count} paths to "main" on "gate" (0 already cached, 0 in upstream)...\n'
     return (head + "".join(f"✅ {name} (8.31 KiB/s)\n" for name in names)).encode()
 
 
-def canary_object(**changes: object) -> say.CanaryObject:
-    made = say.CanaryObject(
+def canary_object(**changes: object) -> records.CanaryObject:
+    made = records.CanaryObject(
         cache="probe",
         store_path=CANARIES[0].store_path,
         hop="http://127.0.0.1:9/attic/0a1b.chunk",
         bucket="attic",
         key="0a1b.chunk",
         head=answer(),
-        places=(say.ObjectPlace(place="file:///data", truth=Truth.PRESENT),),
+        places=(records.ObjectPlace(place="file:///data", truth=Truth.PRESENT),),
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # test
 
 
-def publication(label: Label, paths: tuple[say.PathFacts, ...]) -> list[say.Record]:
+def publication(label: Label, paths: tuple[records.PathFacts, ...]) -> list[Record]:
     cache = "main" if label is Label.PROFILE else "probe"
     hashes = [facts.store_path.removeprefix("/nix/store/")[:32] for facts in paths]
     return [
-        say.PushSetKnown(
+        records.PushSetKnown(
             label=label, cache=cache, paths=paths, outputs=(paths[0].store_path,), upstream=(), upstream_key_names=()
         ),
-        say.MissingAsked(label=label, cache=cache, answer=answer(body=json.dumps({"missing_paths": hashes}))),
+        records.MissingAsked(label=label, cache=cache, answer=answer(body=json.dumps({"missing_paths": hashes}))),
         sample(Phase.DURING, list(Label).index(label) + 1),
         child(f"push:{label.value}", f"push-{label.value}.log", millis=2500),
         *(body_read(label, facts) for facts in paths),
@@ -257,12 +260,12 @@ def publication(label: Label, paths: tuple[say.PathFacts, ...]) -> list[say.Reco
     ]
 
 
-def child(name: str, capture: str, **changes: object) -> say.ChildEnded:
-    made = say.ChildEnded(name=name, argv=("attic",), exit=0, signal=None, capture=capture, millis=5)
+def child(name: str, capture: str, **changes: object) -> records.ChildEnded:
+    made = records.ChildEnded(name=name, argv=("attic",), exit=0, signal=None, capture=capture, millis=5)
     return replace(made, **changes)  # type: ignore[arg-type]  # test
 
 
-def cache_config(cache: str) -> say.CacheConfigSeen:
+def cache_config(cache: str) -> records.CacheConfigSeen:
     body = json.dumps(
         {
             "substituter_endpoint": f"http://127.0.0.1:8/{cache}",
@@ -275,11 +278,11 @@ def cache_config(cache: str) -> say.CacheConfigSeen:
             "retention_period": "Global",
         }
     )
-    return say.CacheConfigSeen(cache=cache, answer=answer(body=body))
+    return records.CacheConfigSeen(cache=cache, answer=answer(body=body))
 
 
-def control(name: str, fired: Truth = Truth.PRESENT) -> say.ControlTried:
-    return say.ControlTried(name=name, expected="e", got="g", fired=fired)
+def control(name: str, fired: Truth = Truth.PRESENT) -> records.ControlTried:
+    return records.ControlTried(name=name, expected="e", got="g", fired=fired)
 
 
 BUILD_LOG = b'@nix {"action":"start","id":1,"level":0,"text":"","type":102}\n@nix {"action":"stop","id":1}\n'
@@ -296,10 +299,10 @@ CONTROLS = ("no-token-denied", "read-only-push-denied", "absent-path-404", "bit-
 class Run:
     """A run to be broken: its records and captures."""
 
-    records: tuple[say.Record, ...]
+    records: tuple[Record, ...]
     files: dict[str, bytes]
 
-    def change(self, kind: type, edit: Callable[[Any], say.Record | None]) -> "Run":
+    def change(self, kind: type, edit: Callable[[Any], Record | None]) -> "Run":
         """The run with each record of a kind edited, or left out where ``edit`` gives None."""
         edited = [edit(record) if isinstance(record, kind) else record for record in self.records]
         return Run(tuple(record for record in edited if record is not None), self.files)
@@ -307,23 +310,23 @@ class Run:
     def with_file(self, name: str, data: bytes) -> "Run":
         """The run with another capture, closed as it is now; a name that was never closed stays so."""
 
-        def close(record: say.CaptureClosed) -> say.CaptureClosed:
+        def close(record: records.CaptureClosed) -> records.CaptureClosed:
             again = closed(name, data)
             return replace(record, bytes=again.bytes, sha256=again.sha256) if record.name == name else record
 
-        return Run(self.change(say.CaptureClosed, close).records, {**self.files, name: data})
+        return Run(self.change(records.CaptureClosed, close).records, {**self.files, name: data})
 
-    def with_record(self, record: say.Record) -> "Run":
+    def with_record(self, record: Record) -> "Run":
         return Run((*self.records[:-1], record, self.records[-1]), self.files)
 
     def with_policy(self, **changes: object) -> "Run":
-        return self.change(say.RunStarted, lambda record: replace(record, policy=policy(**changes)))
+        return self.change(records.RunStarted, lambda record: replace(record, policy=policy(**changes)))
 
     def cut_after(self, count: int) -> "Run":
         return Run(self.records[:count], self.files)
 
     def facts(self, *, torn: bool = False) -> Facts:
-        return fold(Tape(entries=tuple(entries(self.records, chained=False)), torn=torn), captures(self.files))
+        return fold(JournalLog(entries=tuple(entries(self.records, chained=False)), torn=torn), captures(self.files))
 
     def judged(self) -> tuple[tuple[Finding, ...], Verdict]:
         return judge(self.facts())
@@ -347,20 +350,20 @@ def captures(files: dict[str, bytes]) -> Captures:
     return {name: reader(data) for name, data in files.items()}
 
 
-def entries(records: Sequence[say.Record], *, chained: bool = True) -> list[say.Entry]:
-    made: list[say.Entry] = []
+def entries(rows: Sequence[Record], *, chained: bool = True) -> list[Entry]:
+    made: list[Entry] = []
     prev = "0" * 64
-    for seq, record in enumerate(records):
+    for seq, record in enumerate(rows):
         at = f"2026-11-24T00:{seq // 60:02}:{seq % 60:02}.000Z"
-        entry = say.Entry(seq=seq, at=at, mono_millis=seq * 1000, prev=prev, record=stamped(record, at))
+        entry = Entry(seq=seq, at=at, mono_millis=seq * 1000, prev=prev, record=stamped(record, at))
         made.append(entry)
         prev = sha256(entry_line(entry)).hexdigest() if chained else prev
     return made
 
 
-def stamped(record: say.Record, at: str) -> say.Record:
+def stamped(record: Record, at: str) -> Record:
     """A sample without times of its own ended when it was recorded; ``ended_at`` is the seconds that it took."""
-    if isinstance(record, say.BucketSampled) and not record.began_at:
+    if isinstance(record, records.BucketSampled) and not record.began_at:
         began = datetime.fromisoformat(at) - timedelta(seconds=float(record.ended_at or 0))
         return replace(record, began_at=rfc3339(began), ended_at=at)
     return record
@@ -372,21 +375,21 @@ def cached() -> Run:
     log = f"✅ All done! ({len(SOURCES)} already cached, 0 in upstream)\n".encode()
     known = answer(body='{"missing_paths":[]}')
     files = {**run.files, "push-profile.log": log, "push-twin.log": push_log(TWINS)}
-    records: list[say.Record] = []
+    rows: list[Record] = []
     for record in run.records:
-        if isinstance(record, say.PushSetKnown) and record.label is Label.PROFILE:
-            records += publication(Label.TWIN, TWINS)
-        if isinstance(record, say.MissingAsked) and record.label is Label.PROFILE:
-            records.append(replace(record, answer=known))
-        elif isinstance(record, say.CaptureClosed) and record.name == "push-profile.log":
-            records += [closed("push-twin.log", files["push-twin.log"]), closed("push-profile.log", log)]
+        if isinstance(record, records.PushSetKnown) and record.label is Label.PROFILE:
+            rows += publication(Label.TWIN, TWINS)
+        if isinstance(record, records.MissingAsked) and record.label is Label.PROFILE:
+            rows.append(replace(record, answer=known))
+        elif isinstance(record, records.CaptureClosed) and record.name == "push-profile.log":
+            rows += [closed("push-twin.log", files["push-twin.log"]), closed("push-profile.log", log)]
         else:
-            records.append(record)
-    return Run(tuple(records), files)
+            rows.append(record)
+    return Run(tuple(rows), files)
 
 
-def closed(name: str, data: bytes) -> say.CaptureClosed:
-    return say.CaptureClosed(name=name, bytes=len(data), sha256=sha256(data).hexdigest(), cut=False, redactions=0)
+def closed(name: str, data: bytes) -> records.CaptureClosed:
+    return records.CaptureClosed(name=name, bytes=len(data), sha256=sha256(data).hexdigest(), cut=False, redactions=0)
 
 
 def healthy() -> Run:
@@ -397,17 +400,17 @@ def healthy() -> Run:
         "push-profile.log": push_log(SOURCES),
         "server.log": SERVER_LOG,
     }
-    records: list[say.Record] = [
-        say.RunStarted(run=identity(), policy=policy(), tools=Tools()),
+    rows: list[Record] = [
+        records.RunStarted(run=identity(), policy=policy(), tools=Tools()),
         TOOLS,
         NIX_CONFIG,
-        say.StageMark(name="identify", state="started"),
+        records.StageMark(name="identify", state="started"),
         cache_config("main"),
         cache_config("probe"),
-        say.StageMark(name="identify", state="ended"),
+        records.StageMark(name="identify", state="ended"),
         *phase_records(Phase.PRE, PRE_NONCE),
         *(control(name) for name in CONTROLS),
-        say.BuildFacts(
+        records.BuildFacts(
             installable=".#checks.x86_64-linux.deadnix",
             derivation="/nix/store/x.drv",
             outputs=(SOURCES[0].store_path,),
@@ -424,6 +427,6 @@ def healthy() -> Run:
         *(nix_read(Label.PROFILE, facts) for facts in SOURCES),
         *phase_records(Phase.POST, POST_NONCE),
         *(closed(name, data) for name, data in files.items()),
-        say.RunComplete(),
+        records.RunComplete(),
     ]
-    return Run(tuple(records), files)
+    return Run(tuple(rows), files)
