@@ -32,13 +32,15 @@ def make_folder(directory: Path) -> None:
         directory.parent.mkdir(parents=True, exist_ok=True)
         directory.mkdir(mode=0o700)
     except OSError as error:
-        message = f"the evidence folder {directory} can't be made ({error.strerror}): give --output a writable place"
-        raise RefusedError(message) from None
+        raise RefusedError(
+            f"the evidence folder {directory} can't be made ({error.strerror}): give --output a writable place"
+        ) from None
     try:
         fsync_folder(directory.parent)
     except OSError as error:
-        message = f"the evidence folder {directory} can't be kept ({error.strerror}): give --output a writable place"
-        raise InconclusiveError(message) from None
+        raise InconclusiveError(
+            f"the evidence folder {directory} can't be kept ({error.strerror}): give --output a writable place"
+        ) from None
 
 
 def fsync_folder(directory: Path) -> None:
@@ -65,8 +67,9 @@ def write_file(path: Path, data: bytes) -> None:
         temporary.replace(path)
         fsync_folder(path.parent)
     except OSError as error:
-        message = f"{path} can't be written ({error.strerror}): free the disk, then finalize the folder"
-        raise InconclusiveError(message) from None
+        raise InconclusiveError(
+            f"{path} can't be written ({error.strerror}): free the disk, then finalize the folder"
+        ) from None
 
 
 class Journal:
@@ -88,8 +91,9 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # finalize refuses while a run still writes
             fsync_folder(directory)
         except OSError as error:
-            message = f"the journal can't be made in {directory} ({error.strerror}): give --output a writable place"
-            raise InconclusiveError(message) from None
+            raise InconclusiveError(
+                f"the journal can't be made in {directory} ({error.strerror}): give --output a writable place"
+            ) from None
 
     def write(self, record: Record) -> Entry:
         """Append one record, durably, and return the entry as it stands in the journal."""

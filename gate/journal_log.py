@@ -38,8 +38,9 @@ def _lines(path: Path) -> Iterator[bytes]:
                 left -= len(line)
                 yield line
     except OSError as error:
-        message = f"{path} can't be read ({error.strerror}): give the folder of a run, with its {NAME}"
-        raise RefusedError(message) from None
+        raise RefusedError(
+            f"{path} can't be read ({error.strerror}): give the folder of a run, with its {NAME}"
+        ) from None
 
 
 def _open(path: Path) -> BinaryIO:
@@ -47,8 +48,7 @@ def _open(path: Path) -> BinaryIO:
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        message = f"{path} is no regular file: give a file itself, not a folder, a link or a device"
-        raise RefusedError(message)
+        raise RefusedError(f"{path} is no regular file: give a file itself, not a folder, a link or a device")
     return os.fdopen(handle, "rb")
 
 
@@ -57,8 +57,7 @@ def names(directory: Path) -> list[str]:
     try:
         return sorted(path.name for path in directory.iterdir())
     except OSError as error:
-        message = f"{directory} can't be listed ({error.strerror}): give the folder of a run"
-        raise RefusedError(message) from None
+        raise RefusedError(f"{directory} can't be listed ({error.strerror}): give the folder of a run") from None
 
 
 def captures_of(directory: Path) -> Captures:
@@ -82,11 +81,9 @@ def read_whole(path: Path, cap: int) -> bytes:
         with _open(path) as source:
             data: bytes = source.read(cap + 1)
     except OSError as error:
-        message = f"{path} can't be read ({error.strerror}): give a file that is there and readable"
-        raise RefusedError(message) from None
+        raise RefusedError(f"{path} can't be read ({error.strerror}): give a file that is there and readable") from None
     if len(data) > cap:
-        message = f"{path} has more than {cap} bytes: this is no file of ours"
-        raise RefusedError(message)
+        raise RefusedError(f"{path} has more than {cap} bytes: this is no file of ours")
     return data
 
 
@@ -95,12 +92,10 @@ def hold(directory: Path) -> Callable[[], None]:
     try:
         journal = _open(directory / NAME)
     except OSError as error:
-        message = f"{directory / NAME} can't be read ({error.strerror}): give the folder of a run"
-        raise RefusedError(message) from None
+        raise RefusedError(f"{directory / NAME} can't be read ({error.strerror}): give the folder of a run") from None
     try:
         fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         journal.close()
-        message = f"a run still writes to {directory}: wait for it, or end it, then finalize"
-        raise RefusedError(message) from None
+        raise RefusedError(f"a run still writes to {directory}: wait for it, or end it, then finalize") from None
     return journal.close

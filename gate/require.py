@@ -124,13 +124,13 @@ def read_toml(github: GitHub, path: str, commit: str) -> dict[str, Any]:
     """``gate.toml`` as it stands in a commit; raises `RefusedError` where there is none, or where it is no TOML."""
     data = file_at(github, path, commit, _CONFIG_BYTES)
     if data is None:
-        message = f"the base branch (commit {commit}) has no {path}: without it nobody says what relies on publication"
-        raise RefusedError(message)
+        raise RefusedError(
+            f"the base branch (commit {commit}) has no {path}: without it nobody says what relies on publication"
+        )
     try:
         return tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"{path} of the base branch is no TOML: {ascii(str(error))[1:200]}"
-        raise RefusedError(message) from None
+        raise RefusedError(f"{path} of the base branch is no TOML: {ascii(str(error))[1:200]}") from None
 
 
 def _why(ask: Ask, github: GitHub, change: Change, default: str, policy: RequirePolicy) -> str | None:
@@ -166,16 +166,18 @@ def why_it_relies(github: GitHub, change: Change, base: str, policy: RequirePoli
 def _change(ask: Ask, number: int, name: str) -> Change:
     change = read_event(ask.event, ask.payload)
     if change.repository_id != number:
-        message = f"the event is of repository {change.repository_id}, GitHub gives {name} ({number}): they must agree"
-        raise RefusedError(message)
+        raise RefusedError(
+            f"the event is of repository {change.repository_id}, GitHub gives {name} ({number}): they must agree"
+        )
     return change
 
 
 def _statement(github: GitHub, path: str, commit: str) -> Statement:
     data = file_at(github, path, commit, limits.STATEMENT_BYTES)
     if data is None:
-        message = f"gate.toml [quarantine] statements names {path[:200]!a}, which the base branch does not have"
-        raise RefusedError(message)
+        raise RefusedError(
+            f"gate.toml [quarantine] statements names {path[:200]!a}, which the base branch does not have"
+        )
     statement = read_statement(data)
     written = last_change(github, path, commit)
     at = moment(statement.at)

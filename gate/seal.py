@@ -105,8 +105,9 @@ def _entry(directory: Path, name: str, kind: str) -> ManifestEntry:
             total += len(block)
             running.update(block)
     except OSError as error:
-        message = f"{directory / name} can't be read ({error.strerror}): give the folder as the run left it"
-        raise RefusedError(message) from None
+        raise RefusedError(
+            f"{directory / name} can't be read ({error.strerror}): give the folder as the run left it"
+        ) from None
     return ManifestEntry(name=name, kind=kind, bytes=total, sha256=running.hexdigest())
 
 
@@ -129,23 +130,21 @@ def verify(directory: Path) -> tuple[Evidence, str]:
             message = f"{directory} is a part of a split run, and no evidence: `publication-gate judge` joins the parts"
         raise UnsealedError(message)
     if EVIDENCE not in present:
-        message = f"{directory} is no evidence folder: it has neither {NAME} nor {EVIDENCE}; give the folder of a run"
-        raise RefusedError(message)
+        raise RefusedError(
+            f"{directory} is no evidence folder: it has neither {NAME} nor {EVIDENCE}; give the folder of a run"
+        )
     stored = read_whole(directory / EVIDENCE, limits.EVIDENCE_BYTES)
     try:
         evidence = read_evidence(stored)
         _check_folder(directory, evidence, present)
         _, again, renderings = seal_in_memory(directory)
     except ForeignTextError as error:
-        message = f"{directory} is not genuine: {error}"
-        raise ForgedError(message) from None
+        raise ForgedError(f"{directory} is not genuine: {error}") from None
     for name, data in renderings.items():
         if read_whole(directory / name, len(data)) != data:
-            message = f"{directory} is not genuine: {name} is not what its evidence renders to"
-            raise ForgedError(message)
+            raise ForgedError(f"{directory} is not genuine: {name} is not what its evidence renders to")
     if again != stored:
-        message = f"{directory} is not genuine: {_difference(evidence, again)}"
-        raise ForgedError(message)
+        raise ForgedError(f"{directory} is not genuine: {_difference(evidence, again)}")
     return evidence, digest(stored)
 
 
@@ -153,13 +152,11 @@ def _check_folder(directory: Path, evidence: Evidence, present: list[str]) -> No
     listed = {row.name: row for row in evidence.manifest}
     for name in sorted({*listed, EVIDENCE} ^ set(present)):
         told = "is listed in the manifest and missing" if name in listed else "is not listed in the manifest"
-        message = f"{ascii(name)[:100]} {told}"
-        raise ForeignTextError(message)
+        raise ForeignTextError(f"{ascii(name)[:100]} {told}")
     for name, row in listed.items():
         now = _entry(directory, name, row.kind)
         if (now.bytes, now.sha256) != (row.bytes, row.sha256):
-            message = f"{name} has sha256 {now.sha256}, its manifest says {row.sha256}"
-            raise ForeignTextError(message)
+            raise ForeignTextError(f"{name} has sha256 {now.sha256}, its manifest says {row.sha256}")
 
 
 def _difference(stored: Evidence, again: bytes) -> str:

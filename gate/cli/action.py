@@ -53,8 +53,7 @@ def _phase(text: str) -> ObservingPart:
     for phase in PHASES:
         if text == phase:
             return phase
-    message = f"phase is {ascii(text)[:80]}: expected {', '.join(PHASES)}"
-    raise RefusedError(message)
+    raise RefusedError(f"phase is {ascii(text)[:80]}: expected {', '.join(PHASES)}")
 
 
 def finish_part(folder: Path, *, begun: bool, step: str) -> None:

@@ -146,19 +146,17 @@ def attic_nar_integrity_check(
 
     def make() -> Outcome:
         if cache_url is not None and (server is not None or cache is not None):
-            message = "--cache-url and --server, --cache are given: name one cache, by either"
-            raise RefusedError(message)
+            raise RefusedError("--cache-url and --server, --cache are given: name one cache, by either")
         if signing_secret_from is not None and (cache_url is not None or token_file is not None):
-            message = "--signing-secret-from mints a token of Attic's: give it without --cache-url and --token-file"
-            raise RefusedError(message)
+            raise RefusedError(
+                "--signing-secret-from mints a token of Attic's: give it without --cache-url and --token-file"
+            )
         names = read_names(store_hash or (), sys.stdin.buffer.read if stdin else None)
         roots = read_names(closure or (), None)
         if any("-" not in root for root in roots):
-            message = "--closure has a hash: give a whole store path, for a closure begins with one"
-            raise RefusedError(message)
+            raise RefusedError("--closure has a hash: give a whole store path, for a closure begins with one")
         if not names and not roots:
-            message = "no path is named: give --store-hash, --closure or --stdin"
-            raise RefusedError(message)
+            raise RefusedError("no path is named: give --store-hash, --closure or --stdin")
         settings = _settings(config, flags)
         return _run(
             names,
@@ -185,8 +183,7 @@ def read_names(given: Sequence[str], read_more: Callable[[int], bytes] | None) -
     lines = [line.strip() for line in more.decode("utf-8", "backslashreplace").split("\n")]
     texts = [*given, *(line for line in lines if line)]
     if len(more) > cap or len(texts) > limits.NAMED_PATHS:
-        message = f"more than {limits.NAMED_PATHS} paths are named: check them in parts"
-        raise RefusedError(message)
+        raise RefusedError(f"more than {limits.NAMED_PATHS} paths are named: check them in parts")
     try:
         return tuple(dict.fromkeys(map(named_path, texts)))
     except ForeignTextError as error:
@@ -232,8 +229,7 @@ class _Where:
         needed = self.attic and self._token is None and self._secret is None and named
         self._place: FileLocator | SecretLocator | None = checked_place(named) if needed else None
         if self.attic and not (self.server and is_cache_name(self.name)):
-            message = "no cache is named: give --server and --cache, [cache] in gate.toml, or --cache-url"
-            raise RefusedError(message)
+            raise RefusedError("no cache is named: give --server and --cache, [cache] in gate.toml, or --cache-url")
         try:
             for key in (*self.upstream_keys, *([public_key] if public_key else ())):
                 checked_key(key)

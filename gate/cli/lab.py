@@ -43,8 +43,7 @@ def run(*, output: Path | None, fault: str | None, profile: str | None, finish_p
     from gate.process import CancelToken
 
     if output is None:
-        message = "lab needs --output: give it a new folder for the evidence"
-        raise RefusedError(message)
+        raise RefusedError("lab needs --output: give it a new folder for the evidence")
     place = enter(os.environ)  # first of all: while this process has one thread
     from gate.lab.run import Outside
 

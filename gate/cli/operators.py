@@ -99,21 +99,19 @@ def open_door(
     values = site.values
     host, path = urlsplit(site.endpoint)[1:3]
     if path:
-        message = (
+        raise RefusedError(
             f"the S3 endpoint has the path {ascii(path)[:100]}: S3 endpoints have none; expected https://host[:port]"
         )
-        raise RefusedError(message)
     hosts = (host, *values["hosts"]) if "@" not in host else values["hosts"]
     plain = (host, *values["plain_http_hosts"]) if _is_loopback(site.endpoint) else values["plain_http_hosts"]
     virtual_host = values["addressing"] == "virtual-host"
     below = host if virtual_host and "@" not in host else ""
     with Http(hosts, plain, clock=clock, cancel=cancel, seconds=seconds, connections=connections, below=below) as http:
         if http.hosts.read(f"{site.endpoint}/") is None:
-            message = (
+            raise RefusedError(
                 f"the S3 endpoint {ascii(host.rpartition('@')[2])[:100]} can't be asked: expected https://host[:port], "
                 "or http:// for a host that plain-http-hosts of gate.toml names"
             )
-            raise RefusedError(message)
         s3 = S3(
             site.endpoint,
             values["s3_access_key_id"],
@@ -358,12 +356,10 @@ def _run_readiness(flags: dict[str, Any], config: Path | None, *, prefix: str | 
     from gate.render.operators import fenced, readiness_text
 
     if prefix is not None and flags["state_key"] is not None:
-        message = "both --key and --prefix are given: expected one of them"
-        raise RefusedError(message)
+        raise RefusedError("both --key and --prefix are given: expected one of them")
     site = read_site(("state_bucket", "state_key", "state_ha_statement"), flags, config)
     if prefix is None and not site.values["state_key"]:
-        message = "no state is named: give --key or --prefix, or set state-key in [store] of gate.toml"
-        raise RefusedError(message)
+        raise RefusedError("no state is named: give --key or --prefix, or set state-key in [store] of gate.toml")
     ready = judge_readiness(_look(site, prefix), expect_interim=expect_interim)
     text = readiness_text(ready)
     data = {

@@ -43,8 +43,7 @@ def read_config(config: Path | None) -> dict[str, Any]:
     try:
         toml = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"{path} is no TOML: {ascii(str(error))[1:-1][:200]}"
-        raise RefusedError(message) from None
+        raise RefusedError(f"{path} is no TOML: {ascii(str(error))[1:-1][:200]}") from None
     check_config(toml)
     return toml
 
@@ -54,10 +53,9 @@ def _refuse_others_file(path: Path) -> None:
     found, me = path.lstat(), os.geteuid()
     if found.st_mode & stat.S_IWOTH or (me not in (0, found.st_uid) and found.st_uid != 0):
         who = f"mode {stat.S_IMODE(found.st_mode):04o}, owner {found.st_uid}"
-        message = (
+        raise RefusedError(
             f"{path} may have been written by somebody else ({who}): expected a file of user {me}, not open to all"
         )
-        raise RefusedError(message)
 
 
 def read_secret_file(path: str) -> str:
@@ -65,8 +63,7 @@ def read_secret_file(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        message = f"the secret file {path} can't be read: give a readable UTF-8 file"
-        raise RefusedError(message) from None
+        raise RefusedError(f"the secret file {path} can't be read: give a readable UTF-8 file") from None
 
 
 def run_probe(*, profile: str, confirm: str, output: Path, config: Path | None, flags: object) -> Outcome:
@@ -173,17 +170,14 @@ def run_part(split: Split, *, output: Path, config: Path | None, flags: object) 
 
     phase, profile, seconds, until = split.phase, split.profile, split.seconds, split.until
     if phase is None or profile is None:
-        message = "--phase and --profile go together, and --after, --digest, --seconds and --until need both"
-        raise RefusedError(message)
+        raise RefusedError("--phase and --profile go together, and --after, --digest, --seconds and --until need both")
     if (seconds is None) == (phase == DURING) or (until is not None and phase != DURING):
-        message = (
+        raise RefusedError(
             "--seconds belongs to --phase during, which needs it: how long the buckets are watched; so does --until"
         )
-        raise RefusedError(message)
     known = parts_given(split.after, split.digest)
     if phase == PRE and known:
-        message = "--phase pre comes first: it takes no --after"
-        raise RefusedError(message)
+        raise RefusedError("--phase pre comes first: it takes no --after")
 
     def over() -> bool:
         return until is not None and until.exists()
@@ -202,8 +196,7 @@ def digests_given(digests: Sequence[str]) -> dict[str, str]:
     for text in digests:
         name, found, digest = text.partition("=")
         if not found or name in told:
-            message = f"--digest {ascii(text)[:100]}: expected PART=SHA256, once for each part"
-            raise RefusedError(message)
+            raise RefusedError(f"--digest {ascii(text)[:100]}: expected PART=SHA256, once for each part")
         if digest:  # an output of a job that did not come so far is empty: then nothing was told
             told[name] = digest
     return told
@@ -299,11 +292,10 @@ def run_judge(
     world = World(environ=os.environ, cancel=CancelToken(), progress=Quiet(), clock=SystemClock())
     evidence, refused = join(settings, folders, digests_given(digests), output, world)
     if refused:
-        message = (
+        raise ForgedError(
             f"{refused[0]}; what the other parts saw is sealed in {output} ({evidence.verdict.word.value}), "
             "and this run can't be relied on"
         )
-        raise ForgedError(message)
     return Outcome.of_evidence(evidence, output)
 
 

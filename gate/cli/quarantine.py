@@ -102,8 +102,9 @@ def _status(folders: Sequence[Path], given: Sequence[Path], config: Path | None,
     from gate.settings.require import read_quarantine, subject_of
 
     if bool(folders) == from_artifacts:
-        message = "quarantine status needs a history: give evidence folders, or --from-artifacts, and not both"
-        raise RefusedError(message)
+        raise RefusedError(
+            "quarantine status needs a history: give evidence folders, or --from-artifacts, and not both"
+        )
     now = SystemClock().now()
     toml = read_config(config)
     policy = read_quarantine(toml, now)
@@ -212,12 +213,10 @@ def _attest(who: str, why: str, output: Path, config: Path | None, *, replaced: 
     from gate.settings.require import read_quarantine, subject_of
 
     if replaced == proved:
-        message = "quarantine attest states one thing: give --backend-replaced or --repair-proved"
-        raise RefusedError(message)
+        raise RefusedError("quarantine attest states one thing: give --backend-replaced or --repair-proved")
     for name, text in (("--who", who), ("--why", why)):
         if not text.strip() or not text.isprintable():
-            message = f"{name} is {text[:80]!a}: expected one line that says it"
-            raise RefusedError(message)
+            raise RefusedError(f"{name} is {text[:80]!a}: expected one line that says it")
     now = SystemClock().now()
     toml = read_config(config)
     cache, endpoint = subject_of(toml, os.environ)
@@ -235,8 +234,7 @@ def _attest(who: str, why: str, output: Path, config: Path | None, *, replaced: 
         with output.open("xb") as stream:
             stream.write(statement_bytes(made))
     except OSError as error:
-        message = f"{output} can't be written ({error.strerror}): give --output a new file"
-        raise RefusedError(message) from None
+        raise RefusedError(f"{output} can't be written ({error.strerror}): give --output a new file") from None
     next_step = "name it in gate.toml [quarantine] statements, by a reviewed change"
     text = f"{output}: {made.kind.value} by {made.who}; {next_step}\n"
     return Outcome(exit_code=0, text=text, data={"schema": RESULT_SCHEMA, "statement": str(output), "error": None})
@@ -247,8 +245,7 @@ def _suspects(folders: Sequence[Path], since: str | None, until: str | None) -> 
     from gate.seal import verify
 
     if not folders:
-        message = "suspects needs a folder: give the evidence folders of the time in question"
-        raise RefusedError(message)
+        raise RefusedError("suspects needs a folder: give the evidence folders of the time in question")
     window = in_window(since, until)
     paths = {path for folder in folders for path in suspects_of(verify(folder)[0], window)}
     ordered = sorted(paths)
@@ -263,8 +260,7 @@ def _history(folders: Sequence[Path]) -> Outcome:
     from gate.judge.standing_quarantine import in_order
 
     if not folders:
-        message = "history needs a folder: give evidence folders"
-        raise RefusedError(message)
+        raise RefusedError("history needs a folder: give evidence folders")
     past = in_order(_from_folders(folders))
     lines = [f"{'ended':<25} {'run':<24} {'profile':<14} {'verdict':<13} {'counts':<8} codes"]
     lines += [

@@ -69,8 +69,7 @@ def _opened(file: str, *, twice: bool) -> Iterator[BinaryIO]:
                 spool.seek(0)
                 yield spool  # type: ignore[misc]  # a file in all but its class
     except OSError as error:
-        message = f"{file} can't be read ({error.strerror}): give a readable file, or - for stdin"
-        raise RefusedError(message) from None
+        raise RefusedError(f"{file} can't be read ({error.strerror}): give a readable file, or - for stdin") from None
 
 
 def _pieces(stream: BinaryIO, cap: int) -> Iterator[bytes]:
@@ -78,8 +77,7 @@ def _pieces(stream: BinaryIO, cap: int) -> Iterator[bytes]:
     while piece := stream.read(limits.READ_CHUNK_BYTES):
         left -= len(piece)
         if left < 0:
-            message = f"the file has more than {cap} bytes: give a part of it"
-            raise RefusedError(message)
+            raise RefusedError(f"the file has more than {cap} bytes: give a part of it")
         yield piece
 
 
@@ -203,12 +201,11 @@ def _nar(stream: BinaryIO, codec: str | None, nar_size: int | None) -> dict[str,
     declared = codec or sniff(first[:SNIFF_BYTES])
     if declared is None:
         page = first.lstrip()[:1] in (b"<", b"{")
-        message = (
+        raise ForeignTextError(
             "it is a page (HTML, XML or JSON), not a NAR: look at what the server or a proxy answered"
             if page
             else "the first bytes are of no known codec: give --codec, such as br"
         )
-        raise ForeignTextError(message)
     meter = NarMeter(declared, limits.NAR_BYTES if nar_size is None else nar_size)
     more = meter.feed(first)
     while more and (piece := next(pieces, b"")):

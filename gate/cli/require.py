@@ -47,8 +47,7 @@ def run_require(*, push_follows: bool, config: str) -> Outcome:
     event = os.environ.get("GITHUB_EVENT_NAME", "")
     path = os.environ.get("GITHUB_EVENT_PATH", "")
     if not push_follows and not path:
-        message = "GITHUB_EVENT_PATH is not set: run this in a workflow, or give --push-follows"
-        raise RefusedError(message)
+        raise RefusedError("GITHUB_EVENT_PATH is not set: run this in a workflow, or give --push-follows")
     payload = b"" if push_follows else read_whole(Path(path), limits.EVENT_BYTES)
     with TemporaryDirectory(prefix="publication-gate-") as scratch, github_of(token) as github:
         ask = Ask(
@@ -72,8 +71,7 @@ def read_token() -> Secret:
     for name in FORGE_TOKENS:
         if os.environ.get(name, "").strip():
             return Secret(os.environ[name].strip())
-    message = "GITHUB_TOKEN is not set: give it as `env: GITHUB_TOKEN: ${{ github.token }}` (actions: read)"
-    raise RefusedError(message)
+    raise RefusedError("GITHUB_TOKEN is not set: give it as `env: GITHUB_TOKEN: ${{ github.token }}` (actions: read)")
 
 
 def github_of(token: Secret) -> "GitHub":

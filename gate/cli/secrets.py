@@ -56,8 +56,7 @@ def fetch(
     try:
         return kubectl.secret(place)
     except InconclusiveError as error:
-        message = f"the signing secret was not given: {error}"
-        raise InconclusiveError(message) from None
+        raise InconclusiveError(f"the signing secret was not given: {error}") from None
 
 
 def private_file(path: str) -> Secret:
@@ -70,8 +69,7 @@ def private_file(path: str) -> Secret:
     if not why and ("\ufffd" in text or not text):
         why = "is empty or no UTF-8 text"
     if why:
-        message = f"the secret file {shown(path)} {why}: expected a regular file for its owner alone (0600)"
-        raise RefusedError(message)
+        raise RefusedError(f"the secret file {shown(path)} {why}: expected a regular file for its owner alone (0600)")
     return Secret(text)
 
 

@@ -15,8 +15,7 @@ def verify_folders(folders: Sequence[Path]) -> Outcome:
     from gate.seal import verify
 
     if not folders:
-        message = "verify needs a folder: give the evidence folder of a run"
-        raise RefusedError(message)
+        raise RefusedError("verify needs a folder: give the evidence folder of a run")
     lines: list[str] = []
     rows: list[dict[str, object]] = []
     codes: list[int] = []
@@ -59,10 +58,9 @@ def _refuse_secrets(folder: Path, names: Sequence[str]) -> None:
     for name in names:
         leak = leak_in(stream(folder / name))
         if leak:
-            message = (
+            raise RefusedError(
                 f"{folder} holds what looks like {leak} in {name}: rotate it, and delete every copy of this evidence"
             )
-            raise RefusedError(message)
 
 
 def show_folder(folder: Path) -> Outcome:
@@ -83,10 +81,9 @@ def explain_code(code: str) -> Outcome:
     if row is None:
         near = get_close_matches(code, [*BY_CODE, *BY_DECISION], n=1)
         meant = f" (did you mean {near[0]}?)" if near else ""
-        message = (
+        raise RefusedError(
             f"reason code {code[:80]!r} is not known{meant}: docs/reason-codes.md and docs/required-check.md list them"
         )
-        raise RefusedError(message)
     statuses = ", ".join(status.value for status in row.statuses)
     text = f"{row.code} ({statuses})\n  why: {row.why}\n  what to do: {row.remedy}\n"
     data = {

@@ -78,15 +78,13 @@ def _read(of: type[_T], data: bytes, cap: int, what: str) -> _T:
 
     parsed = loads(data, cap=cap)
     if _MANY_DIGITS.search(data) and not _is_exact(parsed):
-        message = f"{what} has a whole number beyond 2^53, which RFC 8785 can't write: expected none"
-        raise ForeignTextError(message)
+        raise ForeignTextError(f"{what} has a whole number beyond 2^53, which RFC 8785 can't write: expected none")
     try:
         read: _T = adapter(of).validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        message = f"{what} does not have its form at {ascii(where)[:200]}: {first['msg'][:200]}"
-        raise ForeignTextError(message) from None
+        raise ForeignTextError(f"{what} does not have its form at {ascii(where)[:200]}: {first['msg'][:200]}") from None
     return read
 
 
@@ -117,11 +115,11 @@ def read_statement(data: bytes) -> Statement:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        message = f"the statement does not have its form at {ascii(where)[:200]}: {first['msg'][:200]}"
-        raise ForeignTextError(message) from None
+        raise ForeignTextError(
+            f"the statement does not have its form at {ascii(where)[:200]}: {first['msg'][:200]}"
+        ) from None
     if read.schema != STATEMENT_SCHEMA or not all(text.strip() for text in (read.who, read.why)):
-        message = (
+        raise ForeignTextError(
             f"the statement is of schema {ascii(read.schema)[:80]} or says not who and why: expected {STATEMENT_SCHEMA}"
         )
-        raise ForeignTextError(message)
     return read

@@ -63,8 +63,7 @@ def fold(journal_log: JournalLog, captures: Captures) -> Facts:
     """The facts of a run. Raises `ForeignTextError` when the journal does not begin with ``run-started``."""
     first = journal_log.entries[0].record if journal_log.entries else None
     if not isinstance(first, records.RunStarted):
-        message = "the journal does not begin with a run-started record: this is no evidence folder"
-        raise ForeignTextError(message)
+        raise ForeignTextError("the journal does not begin with a run-started record: this is no evidence folder")
     journal = _journal(journal_log, captures)
     journal_log = replace(journal_log, entries=origin_entries(journal_log.entries))
     caches = tuple(_caches(journal_log))

@@ -68,8 +68,9 @@ def part_document(journal_log: JournalLog, manifest: Sequence[ManifestEntry]) ->
         _refuse_odd(entry)
     for row in manifest:
         if row.name != JOURNAL and (row.name in PUBLISHED_LOGS) != (begun.part == PUBLISH):
-            message = f"the part {begun.part} has the file {ascii(row.name)[:80]}, which is another part's to give"
-            raise ForeignTextError(message)
+            raise ForeignTextError(
+                f"the part {begun.part} has the file {ascii(row.name)[:80]}, which is another part's to give"
+            )
     return PartDocument(
         schema=PART_SCHEMA,
         part=begun.part,
@@ -90,8 +91,7 @@ def head(journal_log: JournalLog) -> tuple[RunStarted, PartBegun]:
     records = [entry.record for entry in journal_log.entries[:2]]
     if len(records) == 2 and isinstance(records[0], RunStarted) and isinstance(records[1], PartBegun):  # noqa: PLR2004  the two
         return records[0], records[1]
-    message = "the journal does not begin with run-started and part: this is no part of a split run"
-    raise ForeignTextError(message)
+    raise ForeignTextError("the journal does not begin with run-started and part: this is no part of a split run")
 
 
 def run_differences(own: Identity, other: Identity) -> Iterator[str]:
@@ -111,8 +111,7 @@ def _refuse_odd(entry: Entry) -> None:
     except ValueError:
         told, year = [], 0
     if year <= _EPOCH or not all(0 <= millis <= _MILLIS_MOST for millis in told):
-        message = f"record {entry.seq} of the part has a time or a number that no part of ours writes"
-        raise ForeignTextError(message)
+        raise ForeignTextError(f"record {entry.seq} of the part has a time or a number that no part of ours writes")
 
 
 _UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -187,13 +186,11 @@ def fold_any(journal_log: JournalLog, captures: Captures) -> Facts:
 def _fold_joined(journal_log: JournalLog, captures: Captures) -> Facts:
     parts: dict[str, Part] = {record.part: read_joined(record, captures) for record in journal_log.of(PartJoined)}
     if len(parts) != len(journal_log.of(PartJoined)):
-        message = "the journal joins two parts of one kind: this is no joined run of ours"
-        raise ForeignTextError(message)
+        raise ForeignTextError("the journal joins two parts of one kind: this is no joined run of ours")
     files = {name: stream for name, stream in captures.items() if not is_part(name)}
     strange = sorted(set(captures) - set(files) - set(map(journal_name, parts)))
     if strange:
-        message = f"{strange[0]} lies in the folder, and the journal joins no such part"
-        raise ForeignTextError(message)
+        raise ForeignTextError(f"{strange[0]} lies in the folder, and the journal joins no such part")
     kept = {name: _kept(part, parts) for name, part in parts.items()}
     facts = fold(_one_tape(journal_log, parts, {name: entries for name, (entries, _) in kept.items()}), files)
     complete = facts.journal.complete and all(part.document.complete for part in parts.values())
@@ -214,23 +211,22 @@ def read_joined(record: PartJoined, captures: Captures) -> Part:
     stored = record.document.encode()
     name = journal_name(record.part)
     if sha256(stored).hexdigest() != record.digest or name not in captures:
-        message = f"the document of the part {record.part} does not have its digest, or its journal is missing"
-        raise ForeignTextError(message)
+        raise ForeignTextError(
+            f"the document of the part {record.part} does not have its digest, or its journal is missing"
+        )
     document = read_part(stored)
     where = {row.name: name if row.name == JOURNAL else row.name for row in document.manifest}
     rows = [_measured(row, captures, where[row.name]) for row in document.manifest]
     journal_log = read_chain(lines_of(captures[name]()))
     if document.part != record.part or part_bytes(part_document(journal_log, rows)) != stored:
-        message = f"the part {record.part} is not what its own journal and files give"
-        raise ForeignTextError(message)
+        raise ForeignTextError(f"the part {record.part} is not what its own journal and files give")
     return Part(document=document, digest=record.digest, job_digest=record.job_digest, journal_log=journal_log)
 
 
 def _measured(row: ManifestEntry, captures: Captures, name: str) -> ManifestEntry:
     """The row of a file as it is now."""
     if name not in captures:
-        message = f"{ascii(name)[:100]} of a part is missing"
-        raise ForeignTextError(message)
+        raise ForeignTextError(f"{ascii(name)[:100]} of a part is missing")
     running, size = sha256(), 0
     for block in captures[name]():
         running.update(block)

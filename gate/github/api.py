@@ -59,8 +59,7 @@ class GitHub:
         _check_url(api_url)
         owner, _, name = repository.partition("/")
         if not owner or not name or "/" in name:
-            message = f"the repository is {repository[:200]!a}: expected OWNER/NAME"
-            raise RefusedError(message)
+            raise RefusedError(f"the repository is {repository[:200]!a}: expected OWNER/NAME")
         self.repository = repository
         self._root = api_url.rstrip("/")
         self._token = token
@@ -95,10 +94,9 @@ class GitHub:
                 break
             if rows < _PAGE and got >= _total(answer):
                 return
-        message = (
+        raise InconclusiveError(
             f"GitHub's list {path} gave {got} rows on {page} pages and has more: what is lacking can't be determined"
         )
-        raise InconclusiveError(message)
 
     def raw(self, path: str, query: Mapping[str, str | int] | None = None, *, cap: int) -> bytes | None:
         """The bytes of a file or blob; None where GitHub says 404."""
@@ -109,8 +107,7 @@ class GitHub:
         data = self._need(path, None, _JSON, cap, elsewhere=True)
         made = f"sha256:{sha256(data).hexdigest()}"
         if digest is not None and digest.lower() != made:
-            message = f"the artifact at {path} has {made}, GitHub says {digest}"
-            raise ForgedError(message)
+            raise ForgedError(f"the artifact at {path} has {made}, GitHub says {digest}")
         return data
 
     def now(self) -> datetime:
@@ -119,8 +116,7 @@ class GitHub:
         Raises `InconclusiveError` before any answer, or when none of them had one.
         """
         if self._date is None:
-            message = "GitHub's answers have no Date: how old evidence is can't be determined"
-            raise InconclusiveError(message)
+            raise InconclusiveError("GitHub's answers have no Date: how old evidence is can't be determined")
         return self._date
 
     def _need(
@@ -128,8 +124,9 @@ class GitHub:
     ) -> bytes:
         data = self._get(path, query, accept, cap, elsewhere=elsewhere)
         if data is None:
-            message = f"GitHub answers 404 for {path} of {self.repository}: not there, or the token may not read it"
-            raise InconclusiveError(message)
+            raise InconclusiveError(
+                f"GitHub answers 404 for {path} of {self.repository}: not there, or the token may not read it"
+            )
         return data
 
     def _get(
@@ -153,8 +150,7 @@ class GitHub:
                         raise _AgainError(type(error).__name__) from None
         except _AgainError as error:
             told = str(error)
-        message = f"GitHub could not be asked for {path} of {self.repository} ({told}): try again later"
-        raise InconclusiveError(message)
+        raise InconclusiveError(f"GitHub could not be asked for {path} of {self.repository} ({told}): try again later")
 
     def _follow(
         self, url: str, query: Mapping[str, str | int], headers: Mapping[str, str], cap: int, *, elsewhere: bool
@@ -176,17 +172,17 @@ class GitHub:
             if not self._is_interface(url):
                 headers = {}
                 if not elsewhere or place is None or place[0] not in ("https", urlsplit(self._root).scheme):
-                    message = (
+                    raise InconclusiveError(
                         f"GitHub redirects to {location.partition('?')[0][:200]!a}: expected an address below "
                         f"{self._root[:200]!a}; nothing was asked there"
                     )
-                    raise InconclusiveError(message)
             status, location, data = self._once(url, {}, headers, cap)
         if status == _NOT_FOUND:
             return None
         if status != _OK:
-            message = f"GitHub answers {status} ({_said(data)}): look at the token's permissions and its rate limit"
-            raise InconclusiveError(message)
+            raise InconclusiveError(
+                f"GitHub answers {status} ({_said(data)}): look at the token's permissions and its rate limit"
+            )
         return data
 
     def _is_interface(self, url: str) -> bool:
@@ -199,25 +195,21 @@ class GitHub:
     ) -> tuple[int, str, bytes]:
         left = self._ends - self._clock.monotonic()
         if left <= 0:
-            message = f"GitHub took more than {limits.API_TOTAL_SECONDS:g} s in all: try again later"
-            raise InconclusiveError(message)
+            raise InconclusiveError(f"GitHub took more than {limits.API_TOTAL_SECONDS:g} s in all: try again later")
         until = self._clock.monotonic() + min(left, limits.API_SECONDS)
         asked = self._open().stream("GET", url, params=query or None, headers=headers)
         with asked as answer:
             if answer.status_code in _SERVER_ERRORS or answer.status_code == _TOO_MANY:
-                message = f"status {answer.status_code}"
-                raise _AgainError(message)
+                raise _AgainError(f"status {answer.status_code}")
             if self._is_interface(url):
                 self._keep_date((answer.headers.get_list("date") or [""])[-1])
             data = bytearray()
             for piece in answer.iter_raw(limits.READ_CHUNK_BYTES):
                 data += piece
                 if len(data) > cap:
-                    message = f"GitHub's answer has more than {cap} bytes: it is not read"
-                    raise TooLargeError(message)
+                    raise TooLargeError(f"GitHub's answer has more than {cap} bytes: it is not read")
                 if self._clock.monotonic() > until:
-                    message = "deadline"
-                    raise _AgainError(message)
+                    raise _AgainError("deadline")
             return answer.status_code, answer.headers.get("location", ""), bytes(data)
 
     def _keep_date(self, text: str) -> None:
@@ -257,18 +249,16 @@ def api_url_of(environ: Mapping[str, str]) -> str:
     host, forge = urlsplit(url).hostname, _place(server)
     if host in _LOOPBACK or (forge is not None and host in (forge[1], f"api.{forge[1]}")):
         return url
-    message = (
+    raise RefusedError(
         f"GITHUB_API_URL is {url[:200]!a} and GITHUB_SERVER_URL {server[:200]!a}: expected one forge; the token was "
         "not sent"
     )
-    raise RefusedError(message)
 
 
 def _check_url(url: str) -> None:
     place = _place(url)
     if place is None or (place[0] == "http" and place[1] not in _LOOPBACK):
-        message = f"GITHUB_API_URL is {url[:200]!a}: expected an https:// address"
-        raise RefusedError(message)
+        raise RefusedError(f"GITHUB_API_URL is {url[:200]!a}: expected an https:// address")
 
 
 def _place(url: str) -> tuple[str, str, int] | None:

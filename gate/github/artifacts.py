@@ -41,8 +41,9 @@ def attempt_of(github: GitHub, run_id: int, attempt: int) -> Run:
     """An earlier attempt of a run."""
     run = api_models.run_of(github.json(f"/actions/runs/{run_id}/attempts/{attempt}"))
     if (run.id, run.attempt) != (run_id, attempt):
-        message = f"GitHub gives run {run.label} for {run_id}.{attempt}: nothing can be told of that attempt"
-        raise InconclusiveError(message)
+        raise InconclusiveError(
+            f"GitHub gives run {run.label} for {run_id}.{attempt}: nothing can be told of that attempt"
+        )
     return run
 
 
@@ -64,8 +65,9 @@ def artifacts_of(github: GitHub, run_id: int, prefix: str) -> tuple[Artifact, ..
 def download(github: GitHub, artifact: Artifact) -> bytes:
     """The zip of an artifact; raises `ForgedError` where it is not what GitHub has the digest of."""
     if artifact.bytes > limits.BUNDLE_BYTES:
-        message = f"artifact {artifact.id} has {artifact.bytes} bytes; at most {limits.BUNDLE_BYTES} are taken"
-        raise InconclusiveError(message)
+        raise InconclusiveError(
+            f"artifact {artifact.id} has {artifact.bytes} bytes; at most {limits.BUNDLE_BYTES} are taken"
+        )
     path = f"/actions/artifacts/{artifact.id}/zip"
     return github.download(path, cap=limits.BUNDLE_BYTES, digest=artifact.digest)
 
@@ -84,8 +86,9 @@ def last_change(github: GitHub, path: str, commit: str) -> datetime:
     """When a file was last changed on the way to a commit, by the time that git has of it."""
     found = api_models.changes_of(github.json("/commits", {"path": path, "sha": commit, "per_page": 1}))
     if not found:
-        message = f"GitHub knows no commit that changed {path[:200]!a}: when it was written can't be determined"
-        raise InconclusiveError(message)
+        raise InconclusiveError(
+            f"GitHub knows no commit that changed {path[:200]!a}: when it was written can't be determined"
+        )
     return found[0]
 
 
@@ -96,8 +99,7 @@ def blob(github: GitHub, number: str, cap: int) -> bytes | None:
     except TooLargeError:
         return None
     if data is None:
-        message = f"GitHub has no blob {number}: what the change says can't be determined"
-        raise InconclusiveError(message)
+        raise InconclusiveError(f"GitHub has no blob {number}: what the change says can't be determined")
     return data
 
 

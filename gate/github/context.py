@@ -76,8 +76,7 @@ def read_runner(environ: Mapping[str, str]) -> Runner:
     """The runner's variables; raises `RefusedError` outside of a step."""
     for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
         if not environ.get(name):
-            message = f"{name} is not set: this command is a step of the action, not for a terminal"
-            raise RefusedError(message)
+            raise RefusedError(f"{name} is not set: this command is a step of the action, not for a terminal")
     return Runner(
         output=Path(environ["GITHUB_OUTPUT"]),
         summary=Path(environ["GITHUB_STEP_SUMMARY"]),
@@ -95,8 +94,9 @@ def read_mode(environ: Mapping[str, str]) -> str:
     """One of `MODES` or `SPLIT`; raises `RefusedError` for anything else."""
     mode = environ.get(PREFIX + "MODE", "")
     if mode not in (*MODES, *SPLIT):
-        message = f"mode is {ascii(mode)[:80]}: expected probe or require, or capture, publish or judge of a split run"
-        raise RefusedError(message)
+        raise RefusedError(
+            f"mode is {ascii(mode)[:80]}: expected probe or require, or capture, publish or judge of a split run"
+        )
     return mode
 
 
@@ -112,8 +112,9 @@ def read_request(environ: Mapping[str, str]) -> Request:
     _switch(environ, "UPLOAD_ARTIFACT")
     days = environ.get(PREFIX + "RETENTION_DAYS", "")
     if not _DAYS.fullmatch(days):
-        message = f"retention-days is {ascii(days)[:80]}: expected a number of days, 0 for the repository's own"
-        raise RefusedError(message)
+        raise RefusedError(
+            f"retention-days is {ascii(days)[:80]}: expected a number of days, 0 for the repository's own"
+        )
     config = environ.get(PREFIX + "CONFIG", "")
     return Request(
         profile=_needed(environ, "PROFILE"),
@@ -129,8 +130,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     phase = environ.get(PREFIX + "PHASE", "")
     seconds = environ.get(PREFIX + "SECONDS", "")
     if seconds and not _SECONDS.fullmatch(seconds):
-        message = f"seconds is {ascii(seconds)[:80]}: expected a whole number of seconds"
-        raise RefusedError(message)
+        raise RefusedError(f"seconds is {ascii(seconds)[:80]}: expected a whole number of seconds")
     return Parts(
         phase=phase,
         folders=tuple(Path(name) for name in environ.get(PREFIX + "PARTS", "").split()),
@@ -158,8 +158,7 @@ def artifact_name(environ: Mapping[str, str], runner: Runner) -> str:
 def _switch(environ: Mapping[str, str], name: str) -> bool:
     text = environ.get(PREFIX + name, "")
     if text not in ("true", "false"):
-        message = f"{_shown(name)} is {ascii(text)[:80]}: expected 'true' or 'false'"
-        raise RefusedError(message)
+        raise RefusedError(f"{_shown(name)} is {ascii(text)[:80]}: expected 'true' or 'false'")
     return text == "true"
 
 
@@ -170,6 +169,5 @@ def _shown(name: str) -> str:
 def _needed(environ: Mapping[str, str], name: str) -> str:
     text = environ.get(PREFIX + name, "")
     if not text or "\n" in text or "\r" in text or "\x00" in text:
-        message = f"{_shown(name)} is {ascii(text)[:80]}: expected one line of text"
-        raise RefusedError(message)
+        raise RefusedError(f"{_shown(name)} is {ascii(text)[:80]}: expected one line of text")
     return text

@@ -42,12 +42,12 @@ def trusted_place(github: GitHub, policy: RequirePolicy) -> TrustedPlace:
     """What a run must be to be trusted, by numbers. Raises `InconclusiveError` where the workflow is another one."""
     number, name, branch = repository_facts(github)
     if policy.repository_id not in (None, number):
-        message = f"{name} is repository {number}; gate.toml expects {policy.repository_id}"
-        raise InconclusiveError(message)
+        raise InconclusiveError(f"{name} is repository {number}; gate.toml expects {policy.repository_id}")
     workflow_id, path = workflow_number(github, policy.workflow)
     if path != policy.workflow or policy.workflow_id not in (None, workflow_id):
-        message = f"GitHub knows {path} ({workflow_id}); gate.toml expects {policy.workflow} ({policy.workflow_id})"
-        raise InconclusiveError(message)
+        raise InconclusiveError(
+            f"GitHub knows {path} ({workflow_id}); gate.toml expects {policy.workflow} ({policy.workflow_id})"
+        )
     return TrustedPlace(
         repository=name,
         repository_id=number,
@@ -162,8 +162,9 @@ class Attempts:
             if ended(run) < since:
                 break
             if count >= limits.HISTORY_RUNS:
-                message = f"there are more than {limits.HISTORY_RUNS} attempts: shorten [quarantine] history-days"
-                raise InconclusiveError(message)
+                raise InconclusiveError(
+                    f"there are more than {limits.HISTORY_RUNS} attempts: shorten [quarantine] history-days"
+                )
             found.extend(self._past_of(run))
         return found
 

@@ -62,8 +62,9 @@ def output_file(values: Mapping[str, str], delimiter: str) -> bytes:
     """
     for name, value in values.items():
         if delimiter in value:
-            message = f"the output {name} holds the delimiter of this step: nothing was written; run the action again"
-            raise RefusedError(message)
+            raise RefusedError(
+                f"the output {name} holds the delimiter of this step: nothing was written; run the action again"
+            )
     return "".join(f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in values.items()).encode(
         "utf-8",
         "surrogateescape",  # a path may hold what is no UTF-8
@@ -126,11 +127,11 @@ def append(path: Path, data: bytes) -> None:
             if regular:
                 stream.write(data)
     except OSError as error:
-        message = f"{path} can't be written ({error.strerror}): the runner's own files must be writable"
-        raise RefusedError(message) from None
+        raise RefusedError(
+            f"{path} can't be written ({error.strerror}): the runner's own files must be writable"
+        ) from None
     if not regular:
-        message = f"{path} can't be written: it is no regular file, as the runner's own are"
-        raise RefusedError(message)
+        raise RefusedError(f"{path} can't be written: it is no regular file, as the runner's own are")
 
 
 def _headline(ending: Conclusion) -> str:

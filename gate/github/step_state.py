@@ -57,11 +57,9 @@ def is_refusal(data: bytes) -> bool:
     try:
         told = _fields(files[REFUSAL_FILE])
     except ForeignTextError as error:
-        message = f"{REFUSAL_FILE} alone is no result of ours: {error}"
-        raise ForgedError(message) from None
+        raise ForgedError(f"{REFUSAL_FILE} alone is no result of ours: {error}") from None
     if told != (SCHEMA, VerdictWord.REFUSED.value, "fail", EXIT_CODES[VerdictWord.REFUSED], True, None):
-        message = f"{REFUSAL_FILE} alone is taken only from a refused run: evidence is missing"
-        raise ForgedError(message)
+        raise ForgedError(f"{REFUSAL_FILE} alone is taken only from a refused run: evidence is missing")
     return True
 
 
@@ -105,8 +103,7 @@ class Answered:
 def say_begun(work: Path, evidence: Path) -> None:
     """Leave word that the evidence folder will be this run's own; raises `RefusedError` when the name is taken."""
     if evidence.exists() or evidence.is_symlink():
-        message = f"the evidence folder {evidence} exists and is left untouched: give evidence-dir a new one"
-        raise RefusedError(message)
+        raise RefusedError(f"the evidence folder {evidence} exists and is left untouched: give evidence-dir a new one")
     write_file(work / BEGUN, b"")
 
 

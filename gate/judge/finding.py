@@ -27,8 +27,7 @@ def finding(
     row = BY_CODE[code]
     chosen = status if status is not None else row.statuses[0]
     if chosen not in row.statuses or (status is None and len(row.statuses) > 1):
-        message = f"code {code} may have {row.statuses}, got {status}"
-        raise ValueError(message)
+        raise ValueError(f"code {code} may have {row.statuses}, got {status}")
     return Finding(
         code=code,
         status=chosen,

@@ -314,8 +314,9 @@ def in_window(since: str | None, until: str | None) -> Window | None:
     for name, text, default in (("--since", since, _NEVER), ("--until", until, _EVER)):
         made = default if text is None else moment(text)
         if made is None:
-            message = f"{name} is {text[:80] if text else text!a}: expected a time such as 2026-05-06T00:00:00Z"
-            raise RefusedError(message)
+            raise RefusedError(
+                f"{name} is {text[:80] if text else text!a}: expected a time such as 2026-05-06T00:00:00Z"
+            )
         ends.append(made)
     return ends[0], ends[1]
 

@@ -62,8 +62,7 @@ def find_program(name: Literal["attic", "atticd"], environ: Mapping[str, str]) -
     if named:
         found = shutil.which(named, path=environ.get("PATH", os.defpath))
         if not found:
-            message = f"{variable} is {named!r}: expected a program that can be run"
-            raise RefusedError(message)
+            raise RefusedError(f"{variable} is {named!r}: expected a program that can be run")
         return Program((os.path.abspath(found),), real=True)  # noqa: PTH100  must not follow links: wrappers go by name
     found = shutil.which(name, path=environ.get("PATH", os.defpath))
     if found:
@@ -148,10 +147,9 @@ class Attic:
         """A cache's public key, ``name:base64``, by its own account."""
         status, body = self._call("GET", f"/_api/v1/cache-config/{cache}")
         if status != 200:  # noqa: PLR2004  HTTP's OK
-            message = (
+            raise InconclusiveError(
                 f"the lab's Attic answered {status} for the settings of cache {cache}, expected 200: {body[:200]!r}"
             )
-            raise InconclusiveError(message)
         return str(json.loads(body)["public_key"])
 
     def write_client(self, folder: Path) -> Path:
@@ -187,8 +185,7 @@ class Attic:
                 size, cut = len(error.partial), True
             return Fetched(status=answer.status, bytes=size, cut=cut, location=answer.getheader("location"))
         except (OSError, http.client.HTTPException) as error:
-            message = f"the lab could not GET {path} at {self.server.address}: {error}"
-            raise InconclusiveError(message) from None
+            raise InconclusiveError(f"the lab could not GET {path} at {self.server.address}: {error}") from None
         finally:
             connection.close()
 
@@ -202,8 +199,9 @@ class Attic:
         }
         status, body = self._call("POST", f"/_api/v1/cache-config/{cache}", json.dumps(wanted))
         if status != 200:  # noqa: PLR2004  HTTP's OK
-            message = f"the lab's Attic answered {status} to making cache {cache}, expected 200: {body[:200]!r}"
-            raise InconclusiveError(message)
+            raise InconclusiveError(
+                f"the lab's Attic answered {status} to making cache {cache}, expected 200: {body[:200]!r}"
+            )
 
     def _call(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(HOST, self.server.port, timeout=ANSWER_SECONDS)
@@ -213,8 +211,7 @@ class Attic:
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
-            message = f"the lab could not {method} {path} at {self.server.address}: {error}"
-            raise InconclusiveError(message) from None
+            raise InconclusiveError(f"the lab could not {method} {path} at {self.server.address}: {error}") from None
         finally:
             connection.close()
 

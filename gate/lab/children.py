@@ -94,8 +94,9 @@ class Server:
         state = "does not answer" if self.pid else "ended"
         tail = self.log.read_bytes()[-LOG_TAIL_BYTES:].decode("utf-8", "backslashreplace").strip()
         self.stop()
-        message = f"the lab's {self.name} {state} at {self.address}: its log {self.log} ends with {tail!r}"
-        raise InconclusiveError(message)
+        raise InconclusiveError(
+            f"the lab's {self.name} {state} at {self.address}: its log {self.log} ends with {tail!r}"
+        )
 
     def stop(self) -> None:
         """End it and its group: SIGTERM, then SIGKILL; a paused one too. Nothing happens when it is not running."""

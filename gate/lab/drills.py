@@ -290,5 +290,4 @@ def find_drill(name: str | None) -> Drill:
     for drill in DRILLS:
         if drill.name == (name or NO_FAULT):
             return drill
-    message = f"fault {name!r} is not known: expected one of {', '.join(drill.name for drill in DRILLS)}"
-    raise RefusedError(message)
+    raise RefusedError(f"fault {name!r} is not known: expected one of {', '.join(drill.name for drill in DRILLS)}")

@@ -57,8 +57,7 @@ class Fault(Quiet):
     def proof(self, evidence: Evidence) -> str:  # noqa: ARG002  subclasses look at it
         """What was seen of the fault, in a sentence; raises `VoidDrillError` when it did not act."""
         if not self.acted:
-            message = f"the fault never acted: its moment in the run did not come ({type(self).__name__})"
-            raise VoidDrillError(message)
+            raise VoidDrillError(f"the fault never acted: its moment in the run did not come ({type(self).__name__})")
         return self.acted
 
 
@@ -126,8 +125,9 @@ class IndexLost(Fault):
             if not (store.data / bucket).is_dir() or not marker(store.data, bucket).is_dir()
         ]
         if listed or served or bare:
-            message = f"the index still lists {sorted(listed)} and serves {served}, and {bare} lack their markers"
-            raise VoidDrillError(message)
+            raise VoidDrillError(
+                f"the index still lists {sorted(listed)} and serves {served}, and {bare} lack their markers"
+            )
         return f"ListBuckets and HeadBucket lacked {' and '.join(BUCKETS)} while their data and markers lay on disk"
 
 
@@ -142,8 +142,7 @@ class IndexLostBefore(IndexLost):
         """Nothing was pushed either."""
         started = [attempt.label.value for attempt in evidence.push.attempts if attempt.started]
         if started:
-            message = f"the index was lost before the run, and yet {started} were published"
-            raise VoidDrillError(message)
+            raise VoidDrillError(f"the index was lost before the run, and yet {started} were published")
         return super().proof(evidence)
 
 
@@ -161,10 +160,9 @@ class IndexLostDuringPush(IndexLost):
         claims = [path.claim for path in evidence.push.paths if path.label is Label.PROFILE]
         failed, deduplicated = claims.count(Claim.FAILED), claims.count(Claim.DEDUPLICATED)
         if not failed or not deduplicated:
-            message = (
+            raise VoidDrillError(
                 f"of {len(claims)} paths {failed} failed and {deduplicated} deduplicated: the incident has some of both"
             )
-            raise VoidDrillError(message)
         return f"{told}; {failed} of {len(claims)} paths failed and {deduplicated} deduplicated"
 
 
@@ -316,8 +314,9 @@ class ListStalledBefore(Fault):
         rows = [row for bucket in evidence.pre.buckets.values() for row in bucket.samples]
         held = [row for row in rows if row.number == STALLED_SAMPLE]
         if not held or any({row.head, row.get} != {Truth.PRESENT} for row in held):
-            message = f"another source of sample {STALLED_SAMPLE} was not well either: expected the list alone to hang"
-            raise VoidDrillError(message)
+            raise VoidDrillError(
+                f"another source of sample {STALLED_SAMPLE} was not well either: expected the list alone to hang"
+            )
         return told
 
 
@@ -348,8 +347,9 @@ class PreNotClean(Fault):
         """Nothing was added to the bucket."""
         added = self.stack.store.objects.keys(BUCKET) - self._keys
         if added:
-            message = f"the evidence before was not clean, and yet {len(added)} objects were added to bucket {BUCKET}"
-            raise VoidDrillError(message)
+            raise VoidDrillError(
+                f"the evidence before was not clean, and yet {len(added)} objects were added to bucket {BUCKET}"
+            )
         return f"{super().proof(evidence)}, and no object was added to its {len(self._keys)}"
 
 
@@ -367,10 +367,9 @@ class ProxyPage(Fault):
         paths = [path for path in evidence.push.paths if path.label is Label.PROFILE]
         uploaded = sum(path.claim is Claim.UPLOADED for path in paths)
         if not pages or not uploaded:
-            message = (
+            raise VoidDrillError(
                 f"the proxy gave {pages} pages, and the client called {uploaded} paths uploaded: expected some of both"
             )
-            raise VoidDrillError(message)
         return f"the proxy answered {pages} uploads with a page, and the client called {uploaded} paths uploaded"
 
 
@@ -444,6 +443,7 @@ class UpstreamPaths(Fault):
         """They were counted as upstream's."""
         upstream = sum(path.claim is Claim.IN_UPSTREAM for path in evidence.push.paths)
         if upstream != SIGNED_BY_UPSTREAM:
-            message = f"{upstream} paths are in upstream, expected the {SIGNED_BY_UPSTREAM} that were signed"
-            raise VoidDrillError(message)
+            raise VoidDrillError(
+                f"{upstream} paths are in upstream, expected the {SIGNED_BY_UPSTREAM} that were signed"
+            )
         return f"{upstream} paths had the upstream's signature and were left to it"

@@ -37,8 +37,7 @@ class BrokenBody(Fault):
         """The smallest path of several chunks."""
         several = [path for path in paths if len(path.chunks) >= MANY_CHUNKS]
         if not several:
-            message = f"no path of {MANY_CHUNKS} chunks or more was published: there is none to break"
-            raise VoidDrillError(message)
+            raise VoidDrillError(f"no path of {MANY_CHUNKS} chunks or more was published: there is none to break")
         return min(several, key=lambda path: path.nar_size)
 
     def read(self, path: Stored) -> Fetched:
@@ -63,8 +62,9 @@ class BrokenBody(Fault):
         fault()
         after = self.read(path)
         if not wanted(before, after):
-            message = f"{path.store_path} was broken, and its body still reads as {after} (before: {before})"
-            raise VoidDrillError(message)
+            raise VoidDrillError(
+                f"{path.store_path} was broken, and its body still reads as {after} (before: {before})"
+            )
         end = "cut short" if after.cut else "a clean end"
         return f"{path.store_path}: HTTP {after.status}, {after.bytes} of {before.bytes} bytes, {end}"
 
@@ -148,8 +148,7 @@ class ForeignBody(BrokenBody):
             raise VoidDrillError("the foreign object did not stay in S3")
         answer = self.read(victim)
         if answer.status not in {OK, REDIRECT}:
-            message = f"{victim.store_path} answers {answer.status}: expected its foreign body to be served"
-            raise VoidDrillError(message)
+            raise VoidDrillError(f"{victim.store_path} answers {answer.status}: expected its foreign body to be served")
         told = f"crc32 {zlib.crc32(foreign):08x} for {zlib.crc32(mine):08x}"
         return f"{victim.store_path} is served the NAR of {other.store_path} ({told})"
 
@@ -168,8 +167,9 @@ class MaskedFallback(Fault):
         self.stack.nix.delete(path)
         stored = [row for row in stored_paths(self.stack.attic.database, MAIN) if row.store_path == path]
         if len(stored) != 1 or len(stored[0].chunks) != 1:
-            message = f"{path} was pushed, and the database has {len(stored)} rows for it: expected one, of one chunk"
-            raise InconclusiveError(message)
+            raise InconclusiveError(
+                f"{path} was pushed, and the database has {len(stored)} rows for it: expected one, of one chunk"
+            )
         chunk = stored[0].chunks[0]
         self.stack.store.objects.put(chunk.bucket, chunk.key, b"")
         self._path = path
@@ -181,8 +181,7 @@ class MaskedFallback(Fault):
             raise VoidDrillError("the build was not green, so nothing was masked")
         log = build.ledger
         if log is None or not any(row.store_path == self._path for row in log.paths):
-            message = f"{self._path} was neither substituted nor built in this run"
-            raise VoidDrillError(message)
+            raise VoidDrillError(f"{self._path} was neither substituted nor built in this run")
         return f"the build was green, and {self._path} was served with an empty body"
 
 

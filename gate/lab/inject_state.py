@@ -87,8 +87,9 @@ class CachedProfile(Fault):
         claims = [path.claim for path in evidence.push.paths if path.label is Label.PROFILE]
         twin = [path.claim for path in evidence.push.paths if path.label is Label.TWIN]
         if not claims or set(claims) != {Claim.ALREADY_CACHED}:
-            message = f"of {len(claims)} paths {claims.count(Claim.ALREADY_CACHED)} were cached before, expected all"
-            raise VoidDrillError(message)
+            raise VoidDrillError(
+                f"of {len(claims)} paths {claims.count(Claim.ALREADY_CACHED)} were cached before, expected all"
+            )
         return (
             f"all {len(claims)} paths of the profile were cached before; "
             f"{twin.count(Claim.UPLOADED)} of {len(twin)} paths of a twin were uploaded"
@@ -111,8 +112,7 @@ class ChunksOutliveNars(Fault):
         """The client said of large paths that the server had all of them."""
         nothing = [path for path in evidence.push.paths if path.label is Label.PROFILE and wrote_nothing(path)]
         if not nothing:
-            message = "no uploaded path of the profile was wholly deduplicated"
-            raise VoidDrillError(message)
+            raise VoidDrillError("no uploaded path of the profile was wholly deduplicated")
         return f"{super().proof(evidence)}; {len(nothing)} uploads wrote nothing"
 
 
@@ -134,8 +134,7 @@ class TwinFindsTheLoss(IndexLost):
         claims = [path.claim for path in evidence.push.paths if path.label is Label.TWIN]
         started = [attempt.label.value for attempt in evidence.push.attempts if attempt.started]
         if Claim.FAILED not in claims or Label.PROFILE.value in started:
-            message = (
+            raise VoidDrillError(
                 f"of {len(claims)} paths {claims.count(Claim.FAILED)} of the twin failed, and {started} were pushed"
             )
-            raise VoidDrillError(message)
         return f"{told}; {claims.count(Claim.FAILED)} of {len(claims)} paths of the twin failed"

@@ -33,8 +33,7 @@ def require_nix(environ: Mapping[str, str]) -> None:
     """Raise `RefusedError` naming a program of Nix that is not on PATH."""
     for name in PROGRAMS:
         if not shutil.which(name, path=environ.get("PATH", os.defpath)):
-            message = f"{name} is not on PATH: install Nix (Debian: apt-get install nix-bin) and start again"
-            raise RefusedError(message)
+            raise RefusedError(f"{name} is not on PATH: install Nix (Debian: apt-get install nix-bin) and start again")
 
 
 def nix_config(*lines: str) -> str:
@@ -88,8 +87,7 @@ class Nix:
         if ended.exit != 0:
             words = err.decode("utf-8", "backslashreplace").strip()[-ERROR_CHARS:]
             how = ended.ended_by or ended.exit
-            message = f"the lab's '{program} {arguments[0]}' ended with {how}, expected 0: {words!r}"
-            raise InconclusiveError(message)
+            raise InconclusiveError(f"the lab's '{program} {arguments[0]}' ended with {how}, expected 0: {words!r}")
         return out.decode("utf-8", "backslashreplace").strip()
 
     def _output(
@@ -105,6 +103,7 @@ class Nix:
             clock=self.clock,
         )
         if ended.ended_by == "cancelled":
-            message = f"the lab was cancelled while it prepared itself ({self.cancel.reason}): nothing was published"
-            raise CancelledError(message)
+            raise CancelledError(
+                f"the lab was cancelled while it prepared itself ({self.cancel.reason}): nothing was published"
+            )
         return ended, out, err

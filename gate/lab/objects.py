@@ -61,8 +61,7 @@ class Objects:
         try:
             return call(self._client())
         except (BotoCoreError, ClientError) as error:
-            message = f"the lab could not {what} at {self.endpoint}: {error}"
-            raise InconclusiveError(message) from None
+            raise InconclusiveError(f"the lab could not {what} at {self.endpoint}: {error}") from None
 
     def make_bucket(self, bucket: str) -> None:
         """Make a bucket; one that is there is as good."""
@@ -72,8 +71,7 @@ class Objects:
             self._client().create_bucket(Bucket=bucket)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") not in EXISTS:
-                message = f"the lab could not make bucket {bucket} at {self.endpoint}: {error}"
-                raise InconclusiveError(message) from None
+                raise InconclusiveError(f"the lab could not make bucket {bucket} at {self.endpoint}: {error}") from None
 
     def buckets(self) -> frozenset[str]:
         """The names that ListBuckets gives."""
@@ -90,8 +88,9 @@ class Objects:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             if status == 404:  # noqa: PLR2004  HTTP's not found
                 return False
-            message = f"HeadBucket of {bucket} at {self.endpoint} answered {status}, expected 200 or 404"
-            raise InconclusiveError(message) from None
+            raise InconclusiveError(
+                f"HeadBucket of {bucket} at {self.endpoint} answered {status}, expected 200 or 404"
+            ) from None
         return True
 
     def keys(self, bucket: str) -> frozenset[str]:

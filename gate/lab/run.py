@@ -179,17 +179,14 @@ def differences(drill: Drill, evidence: Evidence) -> Iterator[str]:
 def _refuse(drill: Drill, profile: str, output: Path, environ: Mapping[str, str]) -> None:
     """Before anything is started: what can't work."""
     if drill.commanded and environ.get(EXTERNAL[0]):
-        message = (
+        raise RefusedError(
             f"drill {drill.name} needs an S3 server whose index, disk and process the lab commands, "
             f"and {EXTERNAL[0]} names another's: unset it for this drill"
         )
-        raise RefusedError(message)
     if profile not in CHECKS and drill.profile in CHECKS and drill.fault is not Healthy:
         known = ", ".join(CHECKS)
-        message = (
+        raise RefusedError(
             f"drill {drill.name} needs a closure, and profile {profile!r} is not made of one: expected one of {known}"
         )
-        raise RefusedError(message)
     if output.exists():
-        message = f"the evidence folder {output} exists and is left untouched: give --output a new one"
-        raise RefusedError(message)
+        raise RefusedError(f"the evidence folder {output} exists and is left untouched: give --output a new one")

@@ -177,8 +177,7 @@ class RcloneStore:
                 return
             if time.monotonic() > deadline:
                 wanted = "came back to" if there else "left"
-                message = f"bucket {bucket} never {wanted} the index of the lab's S3 server"
-                raise InconclusiveError(message)
+                raise InconclusiveError(f"bucket {bucket} never {wanted} the index of the lab's S3 server")
             time.sleep(POLL_SECONDS)
 
     def _point(self, bucket: str, target: Path) -> None:
@@ -198,13 +197,11 @@ class ExternalStore:
         missing = [name for name in EXTERNAL if not environ.get(name)]
         if missing:
             known, lacking = ", ".join(EXTERNAL), ", ".join(missing)
-            message = f"{EXTERNAL[0]} is set but {lacking} is not: an external S3 needs all of {known}"
-            raise RefusedError(message)
+            raise RefusedError(f"{EXTERNAL[0]} is set but {lacking} is not: an external S3 needs all of {known}")
         endpoint, data, key, secret = (environ[name] for name in EXTERNAL)
         self.data = Path(data)
         if not self.data.is_dir():
-            message = f"GATE_LAB_S3_DATA is {data!r}: expected the data folder of the S3 server at {endpoint}"
-            raise RefusedError(message)
+            raise RefusedError(f"GATE_LAB_S3_DATA is {data!r}: expected the data folder of the S3 server at {endpoint}")
         self.objects = Objects(endpoint.rstrip("/"), REGION, Secret(key), Secret(secret))
 
     def start(self) -> None:
@@ -231,8 +228,9 @@ class ExternalStore:
 
     def _refuse(self, bucket: str = "") -> None:
         what = f"make it lose bucket {bucket}" if bucket else "restart it"
-        message = f"the S3 server at {self.objects.endpoint} is not the lab's, which can't {what}: unset {EXTERNAL[0]}"
-        raise RefusedError(message)
+        raise RefusedError(
+            f"the S3 server at {self.objects.endpoint} is not the lab's, which can't {what}: unset {EXTERNAL[0]}"
+        )
 
 
 def make_store(work: Path, environ: Mapping[str, str], child_environ: Mapping[str, str]) -> RcloneStore | ExternalStore:
@@ -295,10 +293,9 @@ def stored_paths(database: Path, cache: str) -> tuple[Stored, ...]:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        message = (
+        raise InconclusiveError(
             f"Attic's database {database} can't be read ({error}): expected the tables object, nar, chunkref and chunk"
-        )
-        raise InconclusiveError(message) from None
+        ) from None
     return tuple(_group(rows))
 
 
@@ -315,6 +312,5 @@ def _chunk(remote: Any, *, holders: int) -> Chunk:  # noqa: ANN401  JSON of anot
     """``remote_file`` is ``{"S3": {"region", "bucket", "key"}}``."""
     place = remote.get("S3") if isinstance(remote, dict) else None
     if not isinstance(place, dict) or not isinstance(place.get("key"), str) or not isinstance(place.get("bucket"), str):
-        message = f"a chunk lies at {str(remote)[:200]!r}: expected a bucket and a key in S3"
-        raise InconclusiveError(message)
+        raise InconclusiveError(f"a chunk lies at {str(remote)[:200]!r}: expected a bucket and a key in S3")
     return Chunk(bucket=place["bucket"], key=place["key"], shared=holders > 1)

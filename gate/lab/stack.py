@@ -153,8 +153,7 @@ class Stack:
         environ = {**self.nix.environ, "XDG_CONFIG_HOME": str(home)}
         code, words = self.nix.run(str(self.client), "push", f"lab:{MAIN}", *paths, environ=environ)
         if code != 0:
-            message = f"the lab's own push ended with {code}, expected 0: {words[-800:]!r}"
-            raise InconclusiveError(message)
+            raise InconclusiveError(f"the lab's own push ended with {code}, expected 0: {words[-800:]!r}")
 
     # --- bringing it up -------------------------------------------------------------------------------------------
 

@@ -137,8 +137,7 @@ class Secret:
         return repr(self)
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-        message = "a Secret can't be pickled"
-        raise TypeError(message)
+        raise TypeError("a Secret can't be pickled")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other._text == self._text

@@ -102,10 +102,9 @@ def settings_of(of: Any, part: Part) -> tuple[Setting, ...]:  # noqa: ANN401  # 
         kind, *marks = get_args(field.type) or (field.type,)
         mark = next((mark for mark in marks if isinstance(mark, Setting)), None)
         if mark is None:
-            message = (
+            raise TypeError(
                 f"the field {field.name} of {of.__name__} declares no setting: expected Annotated[..., Setting(...)]"
             )
-            raise TypeError(message)
         literal = get_origin(kind) is Literal
         rows.append(
             replace(

@@ -150,10 +150,9 @@ def _private_config(endpoint: str, token: Secret, env: Mapping[str, str]) -> Ite
             try:
                 _write_config(folder, endpoint, f"/proc/self/fd/{handle}")
             except OSError as error:
-                message = (
+                raise InconclusiveError(
                     f"The push's configuration can't be written in {folder} ({error.strerror}): expected room there."
-                )
-                raise InconclusiveError(message) from None
+                ) from None
             yield {**env, "XDG_CONFIG_HOME": str(folder), "NIX_USER_CONF_FILES": _nix_user_files(env)}, handle
     finally:
         _remove(folder)

@@ -49,8 +49,7 @@ def tree_of(store: NixStore, installable: str) -> Tree | None:
         raise InconclusiveError(str(error)) from None
     url, revision = told.get("resolvedUrl"), told.get("revision")
     if not isinstance(url, str) or (revision is not None and not isinstance(revision, str)):
-        message = f"nix flake metadata of {shown(flake)} names no URL: expected resolvedUrl and revision"
-        raise InconclusiveError(message)
+        raise InconclusiveError(f"nix flake metadata of {shown(flake)} names no URL: expected resolvedUrl and revision")
     if not url.startswith("git+file:"):
         return None
     return Tree(url=url, revision=revision if revision is not None and _REVISION.fullmatch(revision) else None)

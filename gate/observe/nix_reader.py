@@ -41,8 +41,9 @@ def read_by_nix(store: NixStore, reading: Reading, *, seconds: float = limits.NI
         with tempfile.TemporaryDirectory(prefix="publication-gate-nix-", dir=store.env.get("TMPDIR")) as folder:
             return _Reader(store, reading, folder, store.clock.monotonic() + seconds).all()
     except OSError as error:
-        message = f"the machine's own Nix was not asked: no private folder can be made ({error.strerror}); check TMPDIR"
-        raise InconclusiveError(message) from None
+        raise InconclusiveError(
+            f"the machine's own Nix was not asked: no private folder can be made ({error.strerror}); check TMPDIR"
+        ) from None
 
 
 def ask_nix(store: NixStore, reading: Reading, *, seconds: float = limits.NIX_READ_SECONDS) -> NixRead:

@@ -171,8 +171,9 @@ class NixStore:
                 file.write_bytes(random_bytes(size))
                 return self.add(file)
         except OSError as error:
-            message = f"The canary {name} can't be written ({error.strerror}): expected room in TMPDIR."
-            raise InconclusiveError(message) from None
+            raise InconclusiveError(
+                f"The canary {name} can't be written ({error.strerror}): expected room in TMPDIR."
+            ) from None
 
     def add(self, source: Path) -> str:
         """Copy a file or a folder into the store under its own name; its path."""
@@ -202,8 +203,9 @@ class NixStore:
                     expression.write_text(_twin_expression(name, files, numbers, made), encoding="ascii")
                     made += self._evaluate_twin(expression, len(numbers))
         except OSError as error:
-            message = f"The twin {name} can't be written ({error.strerror}): expected room in TMPDIR."
-            raise InconclusiveError(message) from None
+            raise InconclusiveError(
+                f"The twin {name} can't be written ({error.strerror}): expected room in TMPDIR."
+            ) from None
         return tuple(made)
 
     def _evaluate_twin(self, expression: Path, count: int) -> tuple[str, ...]:

@@ -20,11 +20,10 @@ class UrlPolicy:
     def __init__(self, cache_url: str, hosts: HostList) -> None:
         own = hosts.read(cache_url)
         if own is None or "?" in cache_url:
-            message = (
+            raise RefusedError(
                 f"The cache's URL is {shown(cache_url)}: expected http(s)://<host>[:<port>]/<cache> with an allowed "
                 "host, and for http one of the plain-http hosts."
             )
-            raise RefusedError(message)
         self._origin = (own.scheme, own.host, own.port)
         self._base = cache_url.rstrip("/")
         self._hosts = hosts

@@ -24,10 +24,9 @@ def read_event(name: str, payload: bytes) -> Change:
     head's say), `ForeignTextError` for a payload that does not have its documented form.
     """
     if name not in EVENTS:
-        message = (
+        raise RefusedError(
             f"the event is {name[:80]!a}: expected {', '.join(EVENTS)}; run this check on those, or --push-follows"
         )
-        raise RefusedError(message)
     whole = as_object(loads(payload, cap=limits.EVENT_BYTES, what="The event's payload"), "The event's payload")
     repository = as_object(whole.get("repository"), "repository")
     place = (

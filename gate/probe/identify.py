@@ -90,8 +90,9 @@ def refuse_impossible_names(settings: Settings, world: World) -> None:
         for place in _workloads(settings.policy):
             kubectl.pods(place)
     except NoNameError as error:
-        message = f"{error}; what answers kubectl is no Kubernetes API: look where it leads to; nothing was done"
-        raise RefusedError(message) from None
+        raise RefusedError(
+            f"{error}; what answers kubectl is no Kubernetes API: look where it leads to; nothing was done"
+        ) from None
     except InconclusiveError:
         return
 

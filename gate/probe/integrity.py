@@ -125,8 +125,7 @@ def ask_cache_config(http: Http, server: str, cache: str, token: Secret | None) 
     answer = AtticApi(http, server).cache_config(cache, token).answer
     said = parse_attic_error(answer.body.encode())
     if answer.status == _NOT_FOUND and said is not None and said[1] == "NoSuchCache":
-        message = f"the server has no cache {cache}: give the name of one by --cache"
-        raise RefusedError(message)
+        raise RefusedError(f"the server has no cache {cache}: give the name of one by --cache")
     if answer.status != _OK or answer.body_cut:
         why = answer.error or f"HTTP {answer.status}{f' {said[1]}' if said else ''}"
         return None, f"the cache's configuration was not given: {why}"
@@ -191,8 +190,7 @@ def check_paths(
                 waiting.update({name: Asked(store_path=path) for name, path in fresh.items()})
             yield row
         if len(seen) > limits.NAMED_PATHS:
-            message = f"the closure has more than {limits.NAMED_PATHS} paths: check a part of it"
-            raise InconclusiveError(message)
+            raise InconclusiveError(f"the closure has more than {limits.NAMED_PATHS} paths: check a part of it")
 
 
 def _read(

@@ -128,8 +128,7 @@ def publish(context: RunContext, world: World, what: Publication) -> None:
     Never retried: a retry hides the fault, and Attic deduplicates what it wrongly believes to have.
     """
     if context.settings.secrets.push_token is None:
-        message = "no push token: set GATE_PUSH_TOKEN or GATE_PUSH_TOKEN_FILE"
-        raise InconclusiveError(message)
+        raise InconclusiveError("no push token: set GATE_PUSH_TOKEN or GATE_PUSH_TOKEN_FILE")
     context.published.append(what)
     capture = Capture(context.directory, capture_name(what.label), secrets=context.secrets)
     with _unwatched() if context.split else _watching(context, world) as (lost, begun):

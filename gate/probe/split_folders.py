@@ -73,25 +73,21 @@ def verify_part(directory: Path, told: str | None = None) -> SealedPart:
     """
     present = names(directory)
     if PART not in present:
-        message = f"{directory} was never sealed as a part: run `publication-gate finalize {directory}`"
-        raise UnsealedError(message)
+        raise UnsealedError(f"{directory} was never sealed as a part: run `publication-gate finalize {directory}`")
     stored = read_whole(directory / PART, limits.PART_BYTES)
     digest = sha256(stored).hexdigest()
     if told is not None and told != digest:
-        message = f"{directory} is not genuine: its digest is {digest}, its own job told {told[:64]}"
-        raise ForgedError(message)
+        raise ForgedError(f"{directory} is not genuine: its digest is {digest}, its own job told {told[:64]}")
     try:
         document = read_part(stored)
         made = _remade(directory)
     except ForeignTextError as error:
-        message = f"{directory} is not genuine: {error}"
-        raise ForgedError(message) from None
+        raise ForgedError(f"{directory} is not genuine: {error}") from None
     listed = {row.name for row in document.manifest}
     strange = sorted({*listed, PART} ^ set(present))
     if strange or part_bytes(made.document) != stored:
         what = f"{ascii(strange[0])[:100]} is there or listed, and not both" if strange else _differing(document, made)
-        message = f"{directory} is not genuine: {what}"
-        raise ForgedError(message)
+        raise ForgedError(f"{directory} is not genuine: {what}")
     return made
 
 
@@ -147,8 +143,7 @@ def join(
     _refuse_secrets(settings)
     _refuse_odd_digests(told)
     if not folders:
-        message = "no part was given: give the folders of the parts pre, publish, during and post"
-        raise RefusedError(message)
+        raise RefusedError("no part was given: give the folders of the parts pre, publish, during and post")
     read = _read_all(folders, told)
     start = RunStarted(run=_identity(read.accepted, world), policy=settings.policy, tools=settings.tools)
     for part in list(read.accepted):
@@ -243,11 +238,13 @@ def _copy(part: SealedPart, directory: Path) -> None:
                     running.update(block)
                     copy.write(block)
         except OSError as error:
-            message = f"{name} of the part {part.document.part} can't be copied ({error.strerror}): give --output room"
-            raise InconclusiveError(message) from None
+            raise InconclusiveError(
+                f"{name} of the part {part.document.part} can't be copied ({error.strerror}): give --output room"
+            ) from None
         if running.hexdigest() != row.sha256:
-            message = f"{part.folder / row.name} has changed since it was read: keep other writers away from the parts"
-            raise InconclusiveError(message)
+            raise InconclusiveError(
+                f"{part.folder / row.name} has changed since it was read: keep other writers away from the parts"
+            )
 
 
 def _refuse_secrets(settings: Settings) -> None:
@@ -255,13 +252,13 @@ def _refuse_secrets(settings: Settings) -> None:
         row.env for row in SECRET_SETTINGS if row.type == "secret" and getattr(settings.secrets, row.name) is not None
     ]
     if held:
-        message = f"the judging job was given {', '.join(held)}, expected no secret at all: nothing was done"
-        raise RefusedError(message)
+        raise RefusedError(f"the judging job was given {', '.join(held)}, expected no secret at all: nothing was done")
 
 
 def _refuse_odd_digests(told: Mapping[str, str]) -> None:
     for name, digest in told.items():
         if name not in PARTS or not _DIGEST.fullmatch(digest):
             known = ", ".join(PARTS)
-            message = f"--digest {ascii(name)[:40]}={ascii(digest)[:80]}: expected PART=SHA256, PART one of {known}"
-            raise RefusedError(message)
+            raise RefusedError(
+                f"--digest {ascii(name)[:40]}={ascii(digest)[:80]}: expected PART=SHA256, PART one of {known}"
+            )

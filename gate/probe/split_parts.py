@@ -68,8 +68,9 @@ def refuse_rights(settings: Settings, world: World, part: PartName) -> None:
         wrong.append(_CLUSTER)
     if wrong:
         wanted = "the push token alone" if part == PUBLISH else "no push token"
-        message = f"the job of the part {part} was given {', '.join(wrong)}, expected {wanted}: nothing was done"
-        raise RefusedError(message)
+        raise RefusedError(
+            f"the job of the part {part} was given {', '.join(wrong)}, expected {wanted}: nothing was done"
+        )
 
 
 def take_pre(settings: Settings, directory: Path, world: World) -> SealedPart:
@@ -97,8 +98,7 @@ def take_during(
     refuse_rights(settings, world, DURING)
     refuse_incomplete(settings, DURING)
     if not 0 < seconds <= limits.DURING_SECONDS_MAX:
-        message = f"seconds is {seconds:g}: expected more than 0 and at most {limits.DURING_SECONDS_MAX:g}"
-        raise RefusedError(message)
+        raise RefusedError(f"seconds is {seconds:g}: expected more than 0 and at most {limits.DURING_SECONDS_MAX:g}")
     refuse_other_cluster(settings, world)
     mine, parts = _given(settings, world, given, GIVEN[DURING])
     return _part(
@@ -172,8 +172,7 @@ def _given(
             errors.append(error)
             continue
         if part.document.part in found:
-            message = f"two parts {part.document.part} were given: give the one of this run; nothing was done"
-            raise RefusedError(message)
+            raise RefusedError(f"two parts {part.document.part} were given: give the one of this run; nothing was done")
         if part.document.part in wanted:
             found[part.document.part] = part
     missing = [name for name in wanted if name not in found]
@@ -210,8 +209,7 @@ def _refuse_foreign(settings: Settings, world: World, part: SealedPart) -> None:
     if part.document.policy != policy_digest(settings.policy):
         wrong.append("its policy is another one: settings differ between the jobs")
     if wrong:
-        message = f"the part {part.document.part} in {part.folder} is not of this run: {'; '.join(wrong)}"
-        raise ForgedError(message)
+        raise ForgedError(f"the part {part.document.part} in {part.folder} is not of this run: {'; '.join(wrong)}")
 
 
 # --- what each part does ----------------------------------------------------------------------------------------------
@@ -334,11 +332,10 @@ def _take_over(context: RunContext, plan: PushSetKnown, known: ReferencesKnown |
     cache = context.cache_of(plan.label)
     total = sum(path.nar_size for path in plan.paths)
     if plan.cache != cache or len(plan.paths) > limits.PATHS_MAX or total > _bytes_of(context, plan.label):
-        message = (
+        raise InconclusiveError(
             f"the plan of the {plan.label.value} has {len(plan.paths)} paths of {total} bytes for the cache "
             f"{ascii(plan.cache)[:80]}, which is none of ours: look into the publishing job"
         )
-        raise InconclusiveError(message)
     for path in plan.paths:
         store_path(path.store_path)
     keys = context.upstream_key_names.get(cache, ())

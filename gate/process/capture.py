@@ -26,8 +26,9 @@ class Capture:
         try:
             self._file = os.open(folder / name, flags, 0o600)
         except OSError as error:
-            message = f"the capture {name} can't be made in {folder} ({error.strerror}): expected a new name there"
-            raise InconclusiveError(message) from None
+            raise InconclusiveError(
+                f"the capture {name} can't be made in {folder} ({error.strerror}): expected a new name there"
+            ) from None
         self.name = name
         self.cut = False
         self.trouble: str | None = None

@@ -38,15 +38,15 @@ class Table:
 
     def __init__(self, name: str, content: object, known: Iterable[str]) -> None:
         if not isinstance(content, Mapping):
-            message = f"gate.toml [{name}] is {_kind(content)}: expected a table"
-            raise RefusedError(message)
+            raise RefusedError(f"gate.toml [{name}] is {_kind(content)}: expected a table")
         self.name = name
         self._content: Mapping[str, Any] = content
         expected = sorted(known)
         unknown = sorted(set(content) - set(expected))
         if unknown:
-            message = f"gate.toml [{name}] has the unknown key {ascii(unknown[0])[:80]}: expected {', '.join(expected)}"
-            raise RefusedError(message)
+            raise RefusedError(
+                f"gate.toml [{name}] has the unknown key {ascii(unknown[0])[:80]}: expected {', '.join(expected)}"
+            )
 
     def has(self, key: str) -> bool:
         """Whether the key is there."""

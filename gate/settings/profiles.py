@@ -84,48 +84,49 @@ def find_profile(name: str, toml: Mapping[str, Any]) -> Profile:
     if name in known:
         return known[name]
     names = ", ".join(sorted({*known, *tables}))
-    message = f"profile {name!r} is not known: expected one of {names}, or a table [profiles.{name}] in gate.toml"
-    raise RefusedError(message)
+    raise RefusedError(
+        f"profile {name!r} is not known: expected one of {names}, or a table [profiles.{name}] in gate.toml"
+    )
 
 
 def refuse_odd_profiles(tables: object) -> None:
     """Raise `RefusedError` where ``[profiles]`` is no table of tables."""
     if not isinstance(tables, Mapping):
-        message = f"gate.toml [profiles] is {ascii(tables)[:80]}: expected tables such as [profiles.small-check]"
-        raise RefusedError(message)
+        raise RefusedError(
+            f"gate.toml [profiles] is {ascii(tables)[:80]}: expected tables such as [profiles.small-check]"
+        )
     for name, table in tables.items():
         if not isinstance(table, Mapping):
             where = ascii(name)[1:-1][:80]
-            message = f"gate.toml [profiles] {where} is {ascii(table)[:80]}: expected a table [profiles.{where}]"
-            raise RefusedError(message)
+            raise RefusedError(
+                f"gate.toml [profiles] {where} is {ascii(table)[:80]}: expected a table [profiles.{where}]"
+            )
 
 
 def check_confirm(profile: Profile, phrase: str) -> None:
     """Compare the confirm phrase whole; raises `RefusedError` that gives the phrase wanted for this profile."""
     if phrase != profile.confirm:
-        message = (
+        raise RefusedError(
             f"the confirm phrase for profile {profile.name} is {profile.confirm!r}, got {phrase[:80]!r}: "
             "nothing was built or published; start again with the whole phrase"
         )
-        raise RefusedError(message)
 
 
 def _toml_profile(name: str, table: Mapping[str, Any], base: Profile | None) -> Profile:
     unknown = sorted(set(table) - set(_KEYS))
     if unknown:
-        message = f"[profiles.{name}] has the unknown key {unknown[0]!r}: expected {', '.join(sorted(_KEYS))}"
-        raise RefusedError(message)
+        raise RefusedError(f"[profiles.{name}] has the unknown key {unknown[0]!r}: expected {', '.join(sorted(_KEYS))}")
     given = {_KEYS[key]: found for key, found in table.items()}
     merged = {**({key: getattr(base, key) for key in _KEYS.values()} if base else _NEW), **given}
     if not isinstance(merged.get("installable"), str) or (base is None and not merged["installable"]):
-        message = (
+        raise RefusedError(
             f"[profiles.{name}] needs installable: the flake attribute to build, such as '.#checks.x86_64-linux.statix'"
         )
-        raise RefusedError(message)
     refuse_credentials(merged["installable"], f"[profiles.{name}] installable")
     if merged["push_set"] not in _PUSH_SETS:
-        message = f"[profiles.{name}] push-set is {merged['push_set']!r}: expected one of {', '.join(_PUSH_SETS)}"
-        raise RefusedError(message)
+        raise RefusedError(
+            f"[profiles.{name}] push-set is {merged['push_set']!r}: expected one of {', '.join(_PUSH_SETS)}"
+        )
     if not isinstance(merged["require_cache_push"], bool):
         shown = ascii(merged["require_cache_push"])[:80]
         raise RefusedError(f"[profiles.{name}] require-cache-push is {shown}: expected true or false")
@@ -136,19 +137,16 @@ def _toml_profile(name: str, table: Mapping[str, Any], base: Profile | None) -> 
 def _refuse_odd_bounds(name: str, merged: Mapping[str, Any]) -> None:
     for key in ("min_paths", "max_paths", "max_bytes", "min_fresh"):
         if isinstance(merged[key], bool) or not isinstance(merged[key], int) or merged[key] < 1:
-            message = (
+            raise RefusedError(
                 f"[profiles.{name}] {key.replace('_', '-')} is {merged[key]!r}: expected a whole number of at least 1"
             )
-            raise RefusedError(message)
     if merged["min_fresh"] > merged["max_paths"] or merged["max_bytes"] > limits.PUSH_BYTES_MAX:
-        message = (
+        raise RefusedError(
             f"[profiles.{name}] min-fresh {merged['min_fresh']} and max-bytes {merged['max_bytes']}: expected at most "
             f"max-paths {merged['max_paths']} and {limits.PUSH_BYTES_MAX}"
         )
-        raise RefusedError(message)
     if not merged["min_paths"] <= merged["max_paths"] <= limits.PATHS_MAX:
-        message = (
+        raise RefusedError(
             f"[profiles.{name}] min-paths {merged['min_paths']} and max-paths {merged['max_paths']}: "
             f"expected min-paths <= max-paths <= {limits.PATHS_MAX}"
         )
-        raise RefusedError(message)

@@ -64,11 +64,10 @@ _MOST_HOURS: Final = 24 * 90  # artifacts are kept 90 days unless the repository
 def read_require(toml: Mapping[str, Any]) -> RequirePolicy:
     """The policy; raises `RefusedError` where the table is missing, has an unknown key or a wrong value."""
     if REQUIRE_TABLE not in toml:
-        message = (
+        raise RefusedError(
             "gate.toml of the base branch has no table [require]: write which paths rely on trusted publication, "
             "such as guarded = [{path = '.github/workflows/*.yml', pattern = 'require-cache-push'}]"
         )
-        raise RefusedError(message)
     table = Table(REQUIRE_TABLE, toml[REQUIRE_TABLE], REQUIRE_KEYS)
     workflow = table.text("workflow", ".github/workflows/trusted-publication-probe.yml")
     if not _WORKFLOW.fullmatch(workflow):
@@ -174,6 +173,7 @@ def _named(name: str, toml: Mapping[str, Any], environ: Mapping[str, str]) -> st
     row = BY_NAME[name]
     found = str(_resolved((name,), toml)[name]) or environ.get(row.env, "").strip()
     if not found:
-        message = f"neither gate.toml {row.key} nor {row.env} is set: evidence of any other cache would do; set one"
-        raise RefusedError(message)
+        raise RefusedError(
+            f"neither gate.toml {row.key} nor {row.env} is set: evidence of any other cache would do; set one"
+        )
     return found

@@ -132,14 +132,12 @@ def _refuse_unknown_keys(toml: Mapping[str, Any]) -> None:
             continue
         if table not in allowed or not isinstance(content, Mapping):
             known = ", ".join(sorted({*allowed, *_OTHER_TABLES, PROFILES}))
-            message = f"gate.toml has the unknown table [{ascii(table)[1:-1][:80]}]: expected {known}"
-            raise RefusedError(message)
+            raise RefusedError(f"gate.toml has the unknown table [{ascii(table)[1:-1][:80]}]: expected {known}")
         unknown = sorted(set(content) - allowed[table])
         if unknown:
-            message = (
+            raise RefusedError(
                 f"gate.toml [{table}] has the unknown key {unknown[0]!r}: expected {', '.join(sorted(allowed[table]))}"
             )
-            raise RefusedError(message)
 
 
 def _stated(row: Setting, toml: Mapping[str, Any]) -> Any:  # noqa: ANN401  # one value of any setting's type
@@ -169,8 +167,9 @@ def _given(
 
 def _refuse_unstated(row: Setting, environ: Mapping[str, str]) -> None:
     if environ.get(row.variable, "") != "":
-        message = f"{row.variable} is set, and {row.toml_key} counts only where it is reviewed: gate.toml {row.key}"
-        raise RefusedError(message)
+        raise RefusedError(
+            f"{row.variable} is set, and {row.toml_key} counts only where it is reviewed: gate.toml {row.key}"
+        )
 
 
 def _secret(row: Setting, environ: Mapping[str, str], read_file: Callable[[str], str]) -> Secret | None:
@@ -185,8 +184,7 @@ def _secret(row: Setting, environ: Mapping[str, str], read_file: Callable[[str],
 def _typed(row: Setting, given: Any, source: str) -> Any:  # noqa: ANN401  # one value of any setting's type
     made = _CONVERT[row.type](given)
     if made is None:
-        message = f"{source} is {_shown(given)}: expected {_EXPECTED[row.type]}"
-        raise RefusedError(message)
+        raise RefusedError(f"{source} is {_shown(given)}: expected {_EXPECTED[row.type]}")
     texts = made if isinstance(made, tuple) else (made,)
     if row.choices:
         _refuse_other_choices(row.choices, texts, source)
@@ -195,16 +193,14 @@ def _typed(row: Setting, given: Any, source: str) -> Any:  # noqa: ANN401  # one
     if isinstance(made, (int, float)) and not isinstance(made, bool):
         low, high = row.least, row.most
         if (low is not None and made < low) or (high is not None and made > high):
-            message = f"{source} is {made}: expected a number from {low} to {high}"
-            raise RefusedError(message)
+            raise RefusedError(f"{source} is {made}: expected a number from {low} to {high}")
     return made
 
 
 def _refuse_other_choices(choices: Sequence[str], texts: Iterable[str], source: str) -> None:
     for text in texts:
         if text not in choices:
-            message = f"{source} has {_shown(text)}: expected one of {', '.join(choices)}"
-            raise RefusedError(message)
+            raise RefusedError(f"{source} has {_shown(text)}: expected one of {', '.join(choices)}")
 
 
 def _shown(given: object) -> str:
@@ -295,8 +291,9 @@ def _refuse_odd_keys(keys: Iterable[str], source: str) -> None:
             which = f" has the key {_shown(named)}, and" if named else ":"
             raise RefusedError(f"{source}{which} {str(error).removesuffix('.')}") from None
         if known.setdefault(name, raw) != raw:
-            message = f"{source} has two different keys named {_shown(name)}: expected one key of a name; remove one"
-            raise RefusedError(message)
+            raise RefusedError(
+                f"{source} has two different keys named {_shown(name)}: expected one key of a name; remove one"
+            )
 
 
 def _refuse_odd_hosts(entries: Iterable[str], source: str) -> None:
@@ -304,8 +301,9 @@ def _refuse_odd_hosts(entries: Iterable[str], source: str) -> None:
         match = _HOST_ENTRY.fullmatch(entry)
         why = "is no host or host:port" if match is None else odd_host(match["host"])
         if why:
-            message = f"{source}: the host {_shown(entry)} {why}: expected one server's name or address, no wildcards"
-            raise RefusedError(message)
+            raise RefusedError(
+                f"{source}: the host {_shown(entry)} {why}: expected one server's name or address, no wildcards"
+            )
 
 
 def _refuse_odd_caches(names: Iterable[str], source: str) -> None:
@@ -338,29 +336,26 @@ def _refuse_odd_endpoint(row: Setting, url: str, plain: Sequence[str]) -> None:
     """Refuse what not every program reads as the same server. A user part may hold a password, so no URL is shown."""
     match = _ENDPOINT.fullmatch(url)
     if match is None:
-        message = f"{row.env} is no plain URL: expected https://host[:port] without user, query or fragment"
-        raise RefusedError(message)
+        raise RefusedError(f"{row.env} is no plain URL: expected https://host[:port] without user, query or fragment")
     host, port = match["host"].lower(), match["port"]
     path = "/" + url.partition("://")[2].partition("/")[2]
     if row.name in ("s3_endpoint", "origin_endpoint") and path != "/":
-        message = (
+        raise RefusedError(
             f"{row.env} has the path {_shown(path)}: S3 endpoints have none, and buckets are asked for below the host; "
             "expected https://host[:port], such as the host of a Ceph or Swift gateway alone"
         )
-        raise RefusedError(message)
     if why := odd_host(host):
-        message = f"the host of {row.env}, {_shown(host)}, {why}: expected a name, or the plain address of one server"
-        raise RefusedError(message)
+        raise RefusedError(
+            f"the host of {row.env}, {_shown(host)}, {why}: expected a name, or the plain address of one server"
+        )
     names = {f"{host}:{port or 80}", *([host] if port in (None, "80") else [])}
     if match["scheme"].lower() == "http" and names.isdisjoint(entry.lower() for entry in plain):
-        message = (
+        raise RefusedError(
             f"{row.env} is asked by plain http, and {_shown(host)} is not among plain-http-hosts: "
             "expected https://, or the host there"
         )
-        raise RefusedError(message)
 
 
 def _refuse_no_buckets(buckets: Sequence[str]) -> None:
     if not buckets:
-        message = "buckets is empty: a gate that watches no bucket could only pass; name at least one"
-        raise RefusedError(message)
+        raise RefusedError("buckets is empty: a gate that watches no bucket could only pass; name at least one")

@@ -61,8 +61,7 @@ def refuse_unset(names: Iterable[str]) -> None:
         for row in rows
     ]
     if len(rows) == 1:
-        message = f"{rows[0].env} is not set: {how[0]} ({rows[0].meaning.removesuffix('.')})"
-        raise RefusedError(message)
+        raise RefusedError(f"{rows[0].env} is not set: {how[0]} ({rows[0].meaning.removesuffix('.')})")
     if rows:
         missing = "; ".join(f"{row.env} ({each})" for row, each in zip(rows, how, strict=True))
         raise RefusedError(f"{len(rows)} settings are not set, and nothing was done: {missing}")
@@ -100,5 +99,4 @@ def refuse_credentials(installable: str, source: str) -> None:
         raise RefusedError(f"{source} holds a user or a password before its host: {_INSTEAD}")
     _, question, query = installable.partition("#")[0].partition("?")
     if question and any(option.partition("=")[0] not in _OPTIONS for option in query.split("&")):
-        message = f"{source} has a query option other than {', '.join(sorted(_OPTIONS))}: {_INSTEAD}"
-        raise RefusedError(message)
+        raise RefusedError(f"{source} has a query option other than {', '.join(sorted(_OPTIONS))}: {_INSTEAD}")

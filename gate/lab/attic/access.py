@@ -141,7 +141,6 @@ def _grants(caches: Mapping[str, Mapping[str, Any]]) -> dict[str, Permission]:
         known = {RIGHTS[key]: value for key, value in rights.items() if key in RIGHTS}
         numbers = all(type(value) is int and value in (0, 1) for value in known.values())
         if not (numbers and is_cache_pattern(pattern)):
-            message = f"the rights on {pattern!r} are not of the form that Attic reads"
-            raise ValueError(message)
+            raise ValueError(f"the rights on {pattern!r} are not of the form that Attic reads")
         grants[pattern] = Permission(**{name: bool(value) for name, value in known.items()})
     return grants

@@ -51,8 +51,7 @@ class ServerEntry:
             return Path(self.token_file).read_text(encoding="utf-8").strip()
         except OSError as error:
             cause = f"{error.strerror} (os error {error.errno})"
-            message = f"Failed to read token from {self.token_file}"
-            raise ClientError(message, cause) from error
+            raise ClientError(f"Failed to read token from {self.token_file}", cause) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +66,13 @@ class ClientConfig:
         server, colon, cache = reference.rpartition(":")
         if colon:
             if server not in self.servers:
-                message = f'Server "{server}" does not exist'
-                raise ClientError(message)
+                raise ClientError(f'Server "{server}" does not exist')
             return server, self.servers[server], cache
         name = self.default_server or next(iter(self.servers), None)
         if name is None:
-            message = "No servers are available."
-            raise ClientError(message)
+            raise ClientError("No servers are available.")
         if name not in self.servers:
-            message = f'Configured default server "{name}" does not exist'
-            raise ClientError(message)
+            raise ClientError(f'Configured default server "{name}" does not exist')
         return name, self.servers[name], cache
 
 
@@ -229,11 +225,9 @@ class ApiClient:
         try:
             value = json.loads(self._checked(answer).body)
         except ValueError as error:
-            message = "error decoding response body"
-            raise ClientError(message, str(error)) from error
+            raise ClientError("error decoding response body", str(error)) from error
         if not isinstance(value, dict):
-            message = "error decoding response body"
-            raise ClientError(message, "expected a JSON object")
+            raise ClientError("error decoding response body", "expected a JSON object")
         return value
 
 
@@ -310,12 +304,10 @@ def follow(text: str) -> str:
     root = store_dir()
     path = Path(text).absolute() if Path(text).is_relative_to(root) else Path(os.path.realpath(text))
     if not path.is_relative_to(root) or path == root:
-        message = f'Invalid store path "{text}": Path is not in store directory'
-        raise ClientError(message)
+        raise ClientError(f'Invalid store path "{text}": Path is not in store directory')
     name = path.relative_to(root).parts[0]
     if not is_store_path_hash(name[:HASH_CHARS]):
-        message = f'Invalid store path base name "{name}": Name is of invalid format'
-        raise ClientError(message)
+        raise ClientError(f'Invalid store path base name "{name}": Name is of invalid format')
     return str(root / name)
 
 
@@ -363,8 +355,7 @@ def _run(command: Sequence[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         complaint = done.stderr.strip().removesuffix(".")
-        message = f"Unknown C++ exception: {complaint}."
-        raise ClientError(message)
+        raise ClientError(f"Unknown C++ exception: {complaint}.")
     return done.stdout
 
 
@@ -526,8 +517,7 @@ def main() -> int:
 def run_push(arguments: argparse.Namespace) -> None:
     """Push paths; the cache's settings may send the client, token and all, to another API endpoint."""
     if arguments.jobs == 0:
-        message = "The number of jobs cannot be 0"
-        raise ClientError(message)
+        raise ClientError("The number of jobs cannot be 0")
     name, server, cache = load(config_path()).resolve(arguments.cache)
     api = ApiClient(server.endpoint, server.read_token())
     settings = api.cache_config(cache)

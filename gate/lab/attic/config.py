@@ -91,8 +91,7 @@ def load(path: Path) -> ServerConfig:
         table = tomllib.load(file)
     unknown = sorted(set(table) - KNOWN_KEYS)
     if unknown:
-        message = f"unknown setting {unknown[0]!r} in {path.name}"
-        raise ConfigError(message)
+        raise ConfigError(f"unknown setting {unknown[0]!r} in {path.name}")
     host, port = _listen(table.get("listen", "[::]:8080"))
     database, create = _database(_need(table, "database", "url"))
     chunking = table.get("chunking", {})
@@ -119,16 +118,14 @@ def _need(table: Mapping[str, Any], section: str, key: str) -> Any:  # noqa: ANN
     try:
         return table[section][key]
     except KeyError:
-        message = f"missing setting [{section}] {key}"
-        raise ConfigError(message) from None
+        raise ConfigError(f"missing setting [{section}] {key}") from None
 
 
 def _listen(address: str) -> tuple[str, int]:
     """Split ``127.0.0.1:8080`` or ``[::]:8080``."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
-        message = f"listen must be ADDRESS:PORT, got {address!r}"
-        raise ConfigError(message)
+        raise ConfigError(f"listen must be ADDRESS:PORT, got {address!r}")
     return host.strip("[]"), int(port)
 
 
@@ -136,16 +133,14 @@ def _database(url: str) -> tuple[Path, bool]:
     """Return the file of a ``sqlite:`` URL and whether it may be created, as sqlx reads it."""
     parts = urlsplit(url)
     if parts.scheme != "sqlite":
-        message = f"the stand-in keeps its database in SQLite, got a {parts.scheme!r} URL"
-        raise ConfigError(message)
+        raise ConfigError(f"the stand-in keeps its database in SQLite, got a {parts.scheme!r} URL")
     return Path(unquote(parts.netloc + parts.path)), "mode=rwc" in parts.query.split("&")
 
 
 def _bucket(storage: Mapping[str, Any]) -> BucketConfig:
     """Read ``[storage]``."""
     if storage.get("type") != "s3":
-        message = f'[storage] type must be "s3", got {storage.get("type")!r}'
-        raise ConfigError(message)
+        raise ConfigError(f'[storage] type must be "s3", got {storage.get("type")!r}')
     credentials = storage.get("credentials", {})
     return BucketConfig(
         region=_need({"storage": storage}, "storage", "region"),
@@ -159,8 +154,7 @@ def _bucket(storage: Mapping[str, Any]) -> BucketConfig:
 def _zstd_level(compression: Mapping[str, Any]) -> int:
     """Read ``[compression]``."""
     if compression.get("type", "zstd") != "zstd":
-        message = f'[compression] type must be "zstd", got {compression["type"]!r}'
-        raise ConfigError(message)
+        raise ConfigError(f'[compression] type must be "zstd", got {compression["type"]!r}')
     return int(compression.get("level", ZSTD_LEVEL))
 
 
@@ -169,14 +163,12 @@ def _token_key(signing: Mapping[str, Any]) -> TokenKey:
     stated = {kind: str(signing[name]) for kind, name in SECRETS.items() if signing.get(name)}
     found = stated or {kind: os.environ[name] for kind, name in SECRET_VARIABLES.items() if os.environ.get(name)}
     if len(found) != 1:
-        message = f"expected one of the settings [jwt.signing] {' and '.join(SECRETS.values())}"
-        raise ConfigError(message)
+        raise ConfigError(f"expected one of the settings [jwt.signing] {' and '.join(SECRETS.values())}")
     ((kind, text),) = found.items()
     raw = base64.b64decode(text, validate=True)
     if kind == "HS256":
         return TokenKey("HS256", raw)
     private = load_pem_private_key(raw, password=None)
     if not isinstance(private, RSAPrivateKey):
-        message = f"[jwt.signing] {SECRETS[kind]} must be the PEM of a private RSA key, in base64"
-        raise ConfigError(message)
+        raise ConfigError(f"[jwt.signing] {SECRETS[kind]} must be the PEM of a private RSA key, in base64")
     return TokenKey("RS256", private.public_key())
