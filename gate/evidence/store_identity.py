@@ -15,6 +15,7 @@ from typing import Final
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.evidence.origin import header_values
+from gate.evidence.stored_objects import fold_keys
 from gate.model.basics import Truth
 from gate.model.document import SelfDescription, Store, StoredCanary
 from gate.model.records import BucketSampled, CanaryObject, Entry, HttpAnswer
@@ -32,7 +33,8 @@ _NONE: Final = "none"
 def fold_store(entries: Sequence[Entry], buckets: Iterable[str]) -> Store:
     """The store of a run. The entries are those of `gate.evidence.origin`: what a cache answered says nothing of it."""
     samples = [entry.record for entry in entries if isinstance(entry.record, BucketSampled)]
-    seen = [entry.record for entry in entries if isinstance(entry.record, CanaryObject)]
+    sampled = max((at for at, entry in enumerate(entries) if isinstance(entry.record, BucketSampled)), default=0)
+    looks = [(at, entry.record) for at, entry in enumerate(entries) if isinstance(entry.record, CanaryObject)]
     answers = [(door, answer) for sample in samples for door, answer in _doors(sample) if answer.status is not None]
     said = (
         *_headers(answers),
@@ -45,7 +47,7 @@ def fold_store(entries: Sequence[Entry], buckets: Iterable[str]) -> Store:
         self_descriptions=said,
         peers=tuple(dict.fromkeys(answer.peer for _, answer in answers if answer.peer is not None)),
         network=networks[0] if networks else None,
-        canary=_canary(seen[-1]) if seen else None,
+        canary=_canary(looks[-1][1], is_last=looks[-1][0] > sampled) if looks else None,
         undated=any(answer.date is None and _form(answer) == _NONE for _, answer in answers),
     )
 
@@ -146,13 +148,16 @@ def _moment(text: str) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-def _canary(seen: CanaryObject) -> StoredCanary:
-    if seen.bucket is None:
+def _canary(seen: CanaryObject, *, is_last: bool) -> StoredCanary:
+    """A look that ``is_last``, after all samples, shows that the store which answered them has what was written."""
+    if seen.bucket is None and seen.written is None:
         in_bucket, note = Truth.UNKNOWN, "its NAR came without a redirect to an object of a watched bucket"
     else:
-        in_bucket, note = _in_bucket(seen.head)
+        in_bucket, note = _in_bucket(seen)
     truths = {place.truth for place in seen.places}
     on_disk = Truth.ABSENT if truths == {Truth.ABSENT} else Truth.UNKNOWN
+    if not is_last and in_bucket is Truth.PRESENT:
+        in_bucket, note = Truth.UNKNOWN, "it was looked for before the last sample of the buckets"
     notes = [note, *(f"{place.place}: {place.error}" for place in seen.places if place.error)]
     return StoredCanary(
         place=None if seen.bucket is None else f"{seen.bucket}/{seen.key}",
@@ -164,8 +169,17 @@ def _canary(seen: CanaryObject) -> StoredCanary:
     )
 
 
-def _in_bucket(head: HttpAnswer | None) -> tuple[Truth, str]:
+def _in_bucket(look: CanaryObject) -> tuple[Truth, str]:
+    """By HeadObject, or by a whole list of the keys that begin with the object's, where HeadObject was denied."""
+    head = look.head
     if head is not None and head.error is None and head.status in (_OK, _NOT_FOUND):
         return (Truth.PRESENT, "") if head.status == _OK else (Truth.ABSENT, "HeadObject: HTTP 404")
     why = "not asked" if head is None else head.error or f"HTTP {head.status}"
-    return Truth.UNKNOWN, f"HeadObject: {why}"
+    if not look.listing:
+        return Truth.UNKNOWN, f"HeadObject: {why}"
+    keys, trouble = fold_keys(look.listing)
+    if (look.key if look.bucket is not None else (look.written or "").partition("/")[2]) in keys:
+        return Truth.PRESENT, ""
+    if trouble is not None:
+        return Truth.UNKNOWN, f"HeadObject: {why}; {trouble}"
+    return Truth.ABSENT, f"HeadObject: {why}; ListObjectsV2 has no such key"

@@ -448,13 +448,15 @@ class BodyRead:
 class ObjectPlace:
     """Whether one place of the store's disk has an object, by lstat; ``error`` says why that is unknown.
 
-    ``denied``: objects can't be looked for there at all, as by the log of a marker sidecar.
+    ``denied``: objects can't be looked for there at all, as by the log of a marker sidecar. ``written`` is the object
+    that a search by time found, as ``<bucket>/<key>``.
     """
 
     place: str
     truth: Truth
     error: str | None = None
     denied: bool = False
+    written: str | None = None
 
 
 @value
@@ -463,8 +465,10 @@ class CanaryObject:
 
     Attic redirects a NAR of one chunk to the object that holds it (attic b7c9056 server/src/api/binary_cache.rs), so
     the place that ``hop`` names is where the push wrote. ``bucket`` and ``key`` are None where it names none, as behind
-    a proxy that follows the redirect. The places are then searched for an object of Attic's form that was written
-    within ``window``, the begin and the end of the canary's push.
+    a proxy that follows the redirect. ``listing`` are the pages of ListObjectsV2 of the keys that begin with ``key``,
+    asked for where HeadObject was denied. The places are then searched for an object of Attic's form that was written
+    within ``window``, the begin and the end of the canary's push; ``written`` is the first one, as ``<bucket>/<key>``,
+    and ``head`` the answer for it.
     """
 
     kind: Literal["canary-object"] = "canary-object"
@@ -474,6 +478,8 @@ class CanaryObject:
     bucket: str | None = None
     key: str | None = None
     head: HttpAnswer | None = None
+    listing: tuple[HttpAnswer, ...] = ()
+    written: str | None = None
     places: tuple[ObjectPlace, ...] = ()
     window: tuple[str, str] | None = None
 

@@ -15,7 +15,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +42,7 @@ def find_canary(
     places: Sequence[str],
     *,
     head: Callable[[str, str], HttpAnswer],
+    listing: Callable[[str, str], tuple[HttpAnswer, ...]],
     kubectl: Kubectl | None,
     window: tuple[str, str] | None = None,
 ) -> CanaryObject | None:
@@ -47,7 +50,10 @@ def find_canary(
 
     The newest read that names an object counts. Where none does, an object of Attic's form is looked for that was
     written in the ``window``, the times when its push began and ended (RFC 3339). ``head`` asks the store for an
-    object. Nothing is raised: what can't be determined is unknown, with the reason.
+    object; a key that may not (HTTP 403) may still list, so ``listing`` asks for the keys that begin with the object's:
+    HeadObject needs s3:GetObject, ListObjectsV2 only s3:ListBucket, which the samples of the buckets need too
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). Nothing is raised: what can't be determined
+    is unknown, with the reason.
     """
     if not reads:
         return None
@@ -60,21 +66,30 @@ def find_canary(
             read, hop, found = each, last, named
     if found is None:
         with ThreadPoolExecutor(limits.READ_JOBS) as threads:
-            rows = threads.map(lambda place: _search(place, buckets, window), places)
-            return CanaryObject(
-                cache=read.cache, store_path=read.store_path, hop=hop, places=tuple(rows), window=window
-            )
+            rows = tuple(threads.map(lambda place: _search(place, buckets, window), places))
+        written = next((row.written for row in rows if row.written), None)
+        look = CanaryObject(
+            cache=read.cache, store_path=read.store_path, hop=hop, written=written, places=rows, window=window
+        )
+        if written is None:
+            return look
+        bucket, _, key = written.partition("/")
+        answer = head(bucket, key)
+        pages = listing(bucket, key) if answer.status == HTTPStatus.FORBIDDEN else ()
+        return replace(look, head=answer, listing=pages)
     bucket, key = found
     with ThreadPoolExecutor(limits.READ_JOBS) as threads:
-        asked = threads.submit(head, bucket, key)
+        heading = threads.submit(head, bucket, key)
         looks = [threads.submit(_look_at, place, bucket, key, kubectl) for place in places]
+        answer = heading.result()
         return CanaryObject(
             cache=read.cache,
             store_path=read.store_path,
             hop=hop,
             bucket=bucket,
             key=key,
-            head=asked.result(),
+            head=answer,
+            listing=listing(bucket, key) if answer.status == HTTPStatus.FORBIDDEN else (),
             places=tuple(row for look in looks for row in look.result()),
         )
 
@@ -147,7 +162,7 @@ def _searched(place: str, drive: Path, buckets: Sequence[str], begin: float, end
                         why = f"{drive} has too many objects to search: name the server as [cache] origin-server"
                         return ObjectPlace(place=place, truth=Truth.UNKNOWN, error=why)
                     if _CHUNK.fullmatch(entry.name) and begin <= _written_at(Path(entry.path)) <= end:
-                        return ObjectPlace(place=place, truth=Truth.PRESENT)
+                        return ObjectPlace(place=place, truth=Truth.PRESENT, written=f"{bucket}/{entry.name}")
     except OSError as error:
         return ObjectPlace(place=place, truth=Truth.UNKNOWN, error=f"{drive}: {error.strerror}")
     if _kind(drive / _SYSTEM) == "directory":

@@ -131,6 +131,7 @@ def _steps(context: RunContext, world: World, middle: Callable[[RunContext, Worl
     finally:
         if not world.cancel.cancelled:
             stage(context, world, "post", lambda: _post(context, world))  # (7)
+            stage(context, world, "canary-object", lambda: look_for_canary(context, world))
             stage(context, world, "logs", lambda: capture_logs(context, world))  # (8)
 
 
@@ -204,7 +205,6 @@ def _publish_one(context: RunContext, world: World, what: Publication) -> bool:
     if what.references and not context.split:
         stage(context, world, f"references:{label}", lambda: look_for_references(context, world, what))
     if what.label is Label.CANARY and not context.split:
-        stage(context, world, "canary-object", lambda: look_for_canary(context, world, what))
         stage(context, world, "bit-flip", lambda: try_bit_flip(context, world, what))
     return good is True
 

@@ -120,11 +120,15 @@ def look_for_references(context: RunContext, world: World, what: Publication) ->
         left = [path for path in left if path not in good]
 
 
-def look_for_canary(context: RunContext, world: World, what: Publication) -> None:
-    """Look for what the push of the canary pair wrote: the small one's object, in the bucket and on the disks.
+def look_for_canary(context: RunContext, world: World) -> None:
+    """Look for the object of the small canary, in the bucket and on the disks, after the last sample of the buckets.
 
+    Before that sample it would say nothing of the store that answers it: a name may lead to another store by then.
     Of its reads the newest counts that names an object; a read at the origin may, where a proxy does not.
     """
+    what = next((what for what in context.published if what.label is Label.CANARY), None)
+    if what is None:
+        return
     small = min(what.served, key=lambda path: what.facts[path].nar_size, default=None)
     reads = [
         entry.record
@@ -141,6 +145,7 @@ def look_for_canary(context: RunContext, world: World, what: Publication) -> Non
         context.policy.markers,
         window=(pushes[0], pushes[-1]) if len(pushes) > 1 else None,
         head=context.s3.head_object,
+        listing=context.s3.list_objects,
         kubectl=context.kubectl,
     )
     if seen is not None:

@@ -302,6 +302,7 @@ def _post(context: RunContext, world: World, known: Mapping[str, SealedPart], do
     finally:
         if not world.cancel.cancelled:
             stage(context, world, POST, lambda: _observe_after(context, world))
+            stage(context, world, "canary-object", lambda: look_for_canary(context, world))
             stage(context, world, "logs", lambda: _read_logs(context, world, known[PRE]))
 
 
@@ -324,7 +325,6 @@ def _read_one(context: RunContext, world: World, plan: PushSetKnown, known: Refe
     if what.references:
         stage(context, world, f"references:{name}", lambda: look_for_references(context, world, what))
     if plan.label is Label.CANARY:
-        stage(context, world, "canary-object", lambda: look_for_canary(context, world, what))
         stage(context, world, "bit-flip", lambda: try_bit_flip(context, world, what))
 
 

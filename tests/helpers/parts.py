@@ -301,7 +301,7 @@ def _post() -> Part:
     after = runs.phase_records(Phase.POST, runs.POST_NONCE)
     closed = runs.closed("server.log", SERVER_LOG)
     mark = records.StageMark(name="identify", state="started")
-    rows = (mark, *caches, *sets, *reads, runs.canary_object(), flip, *after, closed, records.RunComplete())
+    rows = (mark, *caches, *sets, *reads, flip, *after, runs.canary_object(), closed, records.RunComplete())
     return Part(rows, {"server.log": SERVER_LOG})
 
 

@@ -256,7 +256,6 @@ def publication(label: Label, paths: tuple[records.PathFacts, ...]) -> list[Reco
         sample(Phase.DURING, list(Label).index(label) + 1),
         child(f"push:{label.value}", f"push-{label.value}.log", millis=2500),
         *(body_read(label, facts) for facts in paths),
-        *([canary_object()] if label is Label.CANARY else []),
     ]
 
 
@@ -426,6 +425,7 @@ def healthy() -> Run:
         *(nix_read(Label.CANARY, facts) for facts in CANARIES),
         *(nix_read(Label.PROFILE, facts) for facts in SOURCES),
         *phase_records(Phase.POST, POST_NONCE),
+        canary_object(),
         *(closed(name, data) for name, data in files.items()),
         records.RunComplete(),
     ]

@@ -54,15 +54,16 @@ def _code(canary: StoredCanary) -> str:
 
     Without it nothing shows that cache, bucket and disk are of one store, and a pass says that of all three. The
     markers, whose disks these are, may never be stated absent, and HeadObject needs no more than s3:GetObject on the
-    one bucket.
+    one bucket, and where it is denied, a list of the keys that begin with the object's decides.
     """
     if Truth.ABSENT in (canary.in_bucket, canary.on_disk):
         return "store-canary-absent"
-    if canary.on_disk is Truth.PRESENT:
-        return "store-canary-on-disk" if canary.place is not None else "store-canary-by-time"
-    if canary.looked:  # a disk that can be looked at and gave no answer proves nothing
-        return "store-canary-unlocated"
-    return "store-canary-in-bucket" if canary.in_bucket is Truth.PRESENT else "store-canary-unseen"
+    if canary.in_bucket is Truth.PRESENT:  # the disk alone says nothing of the endpoint
+        if canary.on_disk is Truth.PRESENT:
+            return "store-canary-by-time" if canary.place is None else "store-canary-on-disk"
+        if not canary.looked:
+            return "store-canary-in-bucket"
+    return "store-canary-unlocated" if canary.looked else "store-canary-unseen"
 
 
 SUBJECT: Final = "store-log"

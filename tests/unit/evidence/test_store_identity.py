@@ -129,34 +129,64 @@ SIDECAR = records.ObjectPlace(place="kubectl://a", truth=Truth.UNKNOWN, error="n
 DENIED = answer(403)
 
 
+BY_TIME = {"bucket": None, "key": None, "written": "attic/1.chunk", "places": (THERE, ABSENT)}
+
+
+def listed(*keys: str) -> records.HttpAnswer:
+    """A whole page of ListObjectsV2."""
+    contents = "".join(f"<Contents><Key>{key}</Key></Contents>" for key in keys)
+    return answer(body=f"<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>")
+
+
 @pytest.mark.row("S3-29")
 @pytest.mark.parametrize(
     ("changes", "code", "word"),
     [
         ({}, "store-canary-on-disk", "pass"),
         ({"places": (ABSENT, THERE)}, "store-canary-on-disk", "pass"),
-        ({"head": DENIED}, "store-canary-on-disk", "pass"),
-        ({"head": None}, "store-canary-on-disk", "pass"),
+        ({"head": DENIED}, "store-canary-unlocated", "inconclusive"),
+        ({"head": DENIED, "listing": (listed("0a1b.chunk"),)}, "store-canary-on-disk", "pass"),
+        ({"head": DENIED, "listing": (listed("0a1b.chunk2"),)}, "store-canary-absent", "inconclusive"),
+        ({"head": DENIED, "listing": (listed(),)}, "store-canary-absent", "inconclusive"),
+        ({"head": DENIED, "listing": (answer(503),)}, "store-canary-unlocated", "inconclusive"),
+        ({"head": DENIED, "listing": (answer(body="<html>"),)}, "store-canary-unlocated", "inconclusive"),
+        ({"head": None}, "store-canary-unlocated", "inconclusive"),
         ({"head": answer(404)}, "store-canary-absent", "inconclusive"),
         ({"places": (ABSENT,)}, "store-canary-absent", "inconclusive"),
         ({"places": (ABSENT,), "head": DENIED}, "store-canary-absent", "inconclusive"),
         ({"places": (ABSENT, UNKNOWN)}, "store-canary-unlocated", "inconclusive"),
         ({"places": (UNKNOWN,)}, "store-canary-unlocated", "inconclusive"),
         ({"places": (SIDECAR,)}, "store-canary-in-bucket", "pass"),
+        ({"places": (SIDECAR,), "head": DENIED, "listing": (listed("0a1b.chunk"),)}, "store-canary-in-bucket", "pass"),
         ({"places": (SIDECAR,), "head": answer(404)}, "store-canary-absent", "inconclusive"),
         ({"places": (SIDECAR,), "head": DENIED}, "store-canary-unseen", "inconclusive"),
         ({"places": (SIDECAR,), "head": answer(headers=("age: 9",))}, "store-canary-unseen", "inconclusive"),
         ({"places": (SIDECAR, UNKNOWN)}, "store-canary-unlocated", "inconclusive"),
         ({"bucket": None, "key": None, "head": None, "places": ()}, "store-canary-unlocated", "inconclusive"),
         ({"bucket": None, "key": None, "head": None, "places": (UNKNOWN,)}, "store-canary-unlocated", "inconclusive"),
+        ({"bucket": None, "key": None, "head": None, "places": (SIDECAR,)}, "store-canary-unseen", "inconclusive"),
         ({"bucket": None, "key": None, "head": None, "places": (ABSENT,)}, "store-canary-absent", "inconclusive"),
-        ({"bucket": None, "key": None, "head": None, "places": (THERE, ABSENT)}, "store-canary-by-time", "pass"),
+        ({**BY_TIME, "head": answer()}, "store-canary-by-time", "pass"),
+        ({**BY_TIME, "head": answer(404)}, "store-canary-absent", "inconclusive"),
+        ({**BY_TIME, "head": DENIED}, "store-canary-unlocated", "inconclusive"),
+        ({**BY_TIME, "head": DENIED, "listing": (listed("1.chunk"),)}, "store-canary-by-time", "pass"),
+        ({**BY_TIME, "head": DENIED, "listing": (listed(),)}, "store-canary-absent", "inconclusive"),
+        ({**BY_TIME, "head": None, "written": None}, "store-canary-unlocated", "inconclusive"),
     ],
 )
 def test_the_canarys_object(changes: dict[str, object], code: str, word: str) -> None:
     run = healthy().change(records.CanaryObject, lambda _seen: canary_object(**changes))
     rows = [row.code for row in run.judged()[0] if row.subject == "canary" and row.code.startswith("store")]
     assert (rows, run.word()) == ([code], word)
+
+
+@pytest.mark.row("S3-29")
+def test_the_canary_is_looked_for_after_the_last_sample() -> None:
+    """A name that leads to another store afterwards: what was there before its samples says nothing of it."""
+    rows = [record for record in healthy().records if not isinstance(record, records.CanaryObject)]
+    at = next(at for at, record in enumerate(rows) if isinstance(record, records.BucketSampled))
+    early = Run((*rows[: at + 2], canary_object(), *rows[at + 2 :]), healthy().files)
+    assert early.rows() == {("store-canary-unlocated", "inconclusive")}
 
 
 @pytest.mark.row("S3-29")

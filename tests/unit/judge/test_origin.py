@@ -250,7 +250,7 @@ def behind(name: str) -> Run:
             )
         )
     if name == "redirect":
-        unnamed = canary_object(bucket=None, key=None, head=None)
+        unnamed = canary_object(bucket=None, key=None, written="attic/1.chunk")
         return at_origin(run=healthy().change(records.CanaryObject, lambda _seen: unnamed))
     return at_origin(
         run=healthy().change(

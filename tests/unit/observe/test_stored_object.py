@@ -41,6 +41,7 @@ def find(
         ("attic",),
         places,
         head=lambda bucket, key: replace(answer(), url=f"http://s3/{bucket}/{key}"),
+        listing=lambda *_: (),
         kubectl=None,
         window=window,
     )
@@ -92,7 +93,7 @@ def test_without_a_plain_redirect_nothing_is_known(hops: tuple[str, ...]) -> Non
     found = find("file:///data", hops=hops)
     assert (found.bucket, found.key, found.head) == (None, None, None)
     assert [(row.truth, row.denied) for row in found.places] == [(Truth.UNKNOWN, False)]
-    assert find_canary([], ("attic",), (), head=lambda *_: answer(), kubectl=None) is None
+    assert find_canary([], ("attic",), (), head=lambda *_: answer(), listing=lambda *_: (), kubectl=None) is None
 
 
 # --- an object that the cache does not name ---------------------------------------------------------------------------
@@ -142,3 +143,31 @@ def test_a_search_that_proves_nothing(drive: Path, tmp_path: Path, monkeypatch: 
     unknown = find("odd", "kubectl://ns/deployment/s?path=/data", hops=(), window=around_now()).places
     assert [row.truth for row in unknown] == [Truth.UNKNOWN, Truth.UNKNOWN]
     assert find(f"file://{drive}", hops=()).places[0].truth is Truth.UNKNOWN  # no window: the push was another job's
+
+
+def test_an_object_that_the_search_finds_is_asked_for_at_the_endpoint(drive: Path) -> None:
+    """The disk alone would say nothing of the endpoint that answers now."""
+    name = "0a1b2c3d-0000-4000-8000-000000000001.chunk"
+    (drive / "attic" / name).write_bytes(b"x")
+    look = find(f"file://{drive}", hops=(), window=around_now())
+    assert (look.bucket, look.written) == (None, f"attic/{name}")
+    assert look.head is not None
+    assert look.head.url == f"http://s3/attic/{name}"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_key_that_may_not_read_objects_still_lists_them(drive: Path, named: bool) -> None:
+    name = "0a1b2c3d-0000-4000-8000-000000000001.chunk"
+    (drive / "attic" / name).write_bytes(b"x")
+    page = answer(body="<ListBucketResult/>")
+    look = find_canary(
+        [read(*(HOPS if named else ()))],
+        ("attic",),
+        (f"file://{drive}",),
+        head=lambda *_: answer(403),
+        listing=lambda bucket, key: (replace(page, url=f"{bucket}/{key}"),),
+        kubectl=None,
+        window=around_now(),
+    )
+    assert look is not None
+    assert [page.url for page in look.listing] == [f"attic/{KEY if named else name}"]
