@@ -2,7 +2,8 @@
 
 Whoever can write to the checkout, such as the author of a pull request, must not choose what the gate runs: not by
 ``./nix`` with an empty PATH entry, not by a folder of the checkout on PATH, not by a link that leads there. So folders
-are compared by identity (device and inode) as well as by name, and children get what is left of PATH.
+are compared by identity (device and inode) as well as by name. Children look for programs of their own, by any name, so
+their PATH also lacks each folder that has a link into the checkout.
 """
 
 import os
@@ -26,18 +27,25 @@ class SearchPath:
 
     def __init__(self, environ: Mapping[str, str], *, shut: Iterable[Path] = ()) -> None:
         self._shut = frozenset(_names((*checkouts(environ), *shut)))
+        self._is_shut: dict[Path, bool] = {}
         self._folders: list[str] = []
         self._left_out: list[str] = []
+        children: list[str] = []
         notes: list[str] = []
         for entry in environ.get("PATH", os.defpath).split(os.pathsep):
             why = self._why_not(entry)
             if why:
                 notes.append(f"PATH: {why}")
                 self._left_out.append(entry)
+                continue
+            self._folders.append(entry)
+            link = next(self._links_inside(Path(entry)), None)
+            if link is None:
+                children.append(entry)
             else:
-                self._folders.append(entry)
+                notes.append(f"PATH: {shown(str(link))} is a link into the checkout, so no child gets its folder")
         self.passed_over = tuple(dict.fromkeys(notes))
-        self.text = os.pathsep.join(self._folders) or os.defpath  # an empty PATH would mean the working directory
+        self.text = os.pathsep.join(children) or os.defpath  # an empty PATH would mean the working directory
 
     def find(self, name: str) -> str | None:
         """The absolute path of a program on PATH, or of one that is named by its absolute path; None: there is none.
@@ -67,10 +75,23 @@ class SearchPath:
     def leads_inside(self, path: Path) -> bool:
         """Whether a folder on the way to a path, through every link, is shut or is in one that is shut."""
         return any(
-            not self._shut.isdisjoint(_names((each,)))
-            for folder in _folders_on_the_way(path)
-            for each in (folder, *folder.parents)
+            self._is_one_of_them(each) for folder in _folders_on_the_way(path) for each in (folder, *folder.parents)
         )
+
+    def _is_one_of_them(self, folder: Path) -> bool:
+        if folder not in self._is_shut:
+            self._is_shut[folder] = not self._shut.isdisjoint(_names((folder,)))
+        return self._is_shut[folder]
+
+    def _links_inside(self, folder: Path) -> Iterator[Path]:
+        """The links of a folder that lead to a program inside; none of a folder that can't be listed."""
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            return
+        for entry in entries:
+            if entry.is_symlink() and self.leads_inside(folder / entry.name) and _is_program(folder / entry.name):
+                yield folder / entry.name
 
     def _why_not(self, entry: str) -> str:
         """Why an entry is passed over; empty where it is not."""

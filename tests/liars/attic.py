@@ -359,6 +359,45 @@ class LogEmpty(LogHeads):
         self.count += 1
 
 
+SLOW = frozenset({VerdictWord.INCONCLUSIVE})
+
+
+class BodyOfAnother(AtticLiar):
+    """Sends the reader of a body to the body that was asked for before it."""
+
+    last: Answer | None = None
+
+    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+        if not is_body(asked) or asked.method != "GET":
+            return NOT_MINE
+        before, self.last = self.last, forward()
+        return before if before is not None else NOT_MINE
+
+
+def redirect_to_itself(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
+    return Answer(307, (("Location", asked.path),)) if is_body(asked) else NOT_MINE
+
+
+class OnceLate(AtticLiar):
+    """Is silent once, before the first body of the profile."""
+
+    seconds = 7.0
+    is_late = staticmethod(is_body)
+
+    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+        if self.count or is_nix(asked) or self.stage_name != "read:profile" or not self.is_late(asked):
+            return NOT_MINE
+        self.count += 1
+        time.sleep(self.seconds)
+        return forward()
+
+
+class NarinfoLate(OnceLate):
+    """The same, before the first narinfo."""
+
+    is_late = staticmethod(is_narinfo)
+
+
 def _attic(name: str, text: str, answer: Any, *, claims: tuple[str, ...] = ("bodies",), **more: Any) -> Lie:
     chosen = answer if isinstance(answer, type) else liar(AtticLiar, name, answer)
     return Lie(party=Party.ATTIC, name=f"attic-{name}", text=text, liar=chosen, claims=claims, **more)
@@ -480,7 +519,34 @@ LIES: tuple[Lie, ...] = (
     _attic("unauthorized-for-nix", "Nix's credentials are refused", to_nix(401), claims=("builders",), quick=True),
     _attic("forbidden-for-nix", "Nix's credentials have no right", to_nix(403), claims=("builders",)),
     _attic("busy-for-nix", "Nix gets 503", to_nix(503), claims=("builders",)),
+    _attic(
+        "body-trailing",
+        "bodies go on behind the end of the NAR's stream",
+        on_body(lambda real: replace(real, status=200, headers=(), body=real.body + b"x" * 64)),
+    ),
+    _attic(
+        "body-206",
+        "whole bodies are called partial (206)",
+        on_body(lambda real: replace(real, status=206) if real.status == 200 else real),
+    ),
+    _attic("body-304", "bodies are not modified (304)", on_body(lambda _: Answer(304))),
+    _attic("body-of-another", "each body is the one of the path that was read before it", BodyOfAnother),
+    _attic("body-redirects-to-itself", "bodies redirect to themselves", redirect_to_itself),
+    _attic("body-late", "the first body begins after 7 s", OnceLate, words=SLOW),
     # --- narinfos
+    _attic("narinfo-late", "the first narinfo comes after 7 s", NarinfoLate, words=SLOW),
+    _attic(
+        "narinfo-two-urls",
+        "narinfos have a second URL before their own",
+        on_narinfo(lambda real: replace(real, body=b"URL: nar/" + b"0" * 52 + b".nar\n" + real.body)),
+    ),
+    _attic(
+        "narinfo-second-signature",
+        "narinfos have a foreign signature beside their own",
+        on_narinfo(lambda real: replace(real, body=real.body + b"Sig: other:" + b"A" * 86 + b"==\n")),
+        words=frozenset({VerdictWord.PASS}),
+        harmless="one good signature of a trusted key is what Nix asks for",
+    ),
     _attic("narinfo-unsigned", "narinfos have no signature", on_narinfo(without(b"Sig"))),
     _attic(
         "narinfo-foreign-signature",

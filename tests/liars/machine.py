@@ -255,6 +255,20 @@ def config(name: str, *lines: str) -> type[Config]:
     return type(name, (Config,), {"lines": lines})
 
 
+class MachinesFile(Liar):
+    """Nix's default ``builders = @<conf dir>/machines`` finds a file in another configuration folder."""
+
+    def arrange(self, stack: "Stack", folder: Path) -> None:
+        self.folder = folder / "conf"
+        self.folder.mkdir()
+        (self.folder / "machines").write_text("ssh://builder.invalid x86_64-linux\n", encoding="ascii")
+        (self.folder / "nix.conf").write_text("", encoding="ascii")
+        self.count += 1
+
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**environ, "NIX_CONF_DIR": str(self.folder)}
+
+
 class ExpiredNetrc(Liar):
     """The machine's own netrc has a token that is over."""
 
@@ -306,6 +320,16 @@ class Checkout(Liar):
 
 class CheckoutDot(Checkout):
     entry = "."
+
+
+class CheckoutLink(Checkout):
+    """A folder of PATH outside of the checkout has a link to a program of the checkout."""
+
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        outside = self.folder.parent / f"{self.folder.name}-bin"
+        outside.mkdir()
+        (outside / self.program).symlink_to(self.folder / self.program)
+        return {**environ, "PATH": f"{outside}:{environ['PATH']}"}
 
 
 class OneProcess(Liar):
@@ -505,6 +529,20 @@ LIES: tuple[Lie, ...] = (
     ),
     _row(
         Party.NIX,
+        "nix-trusted-substituter",
+        "a further substituter is trusted by its URL's parameter",
+        config("TrustedSubstituter", "extra-substituters = http://127.0.0.1:9/other?trusted=1"),
+        claims=("build", "builders"),
+    ),
+    _row(
+        Party.NIX,
+        "nix-machines-file",
+        "builds go to another machine that a file names",
+        MachinesFile,
+        claims=("build",),
+    ),
+    _row(
+        Party.NIX,
         "nix-expired-netrc",
         "the machine's netrc has a token that is over",
         ExpiredNetrc,
@@ -518,6 +556,7 @@ LIES: tuple[Lie, ...] = (
         Checkout,
         claims=("tools",),
     ),
+    _row(Party.RUNNER, "path-link", "a folder of PATH links to a nix of the checkout", CheckoutLink, claims=("tools",)),
     _row(Party.RUNNER, "path-dot-entry", "PATH has . and the checkout has a nix", CheckoutDot, claims=("tools",)),
     _row(
         Party.RUNNER,

@@ -73,6 +73,15 @@ class OtherStoreAfter(OtherStore):
     lose = True
 
 
+class OtherStoreDenies(OtherStoreAfter):
+    """The other store denies HeadObject, as one does whose key lacks s3:GetObject."""
+
+    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+        if hasattr(self, "turned") and asked.method == "HEAD" and asked.place.endswith(".chunk"):
+            return Answer(403)
+        return super().lie(asked, forward)
+
+
 class WrongServer(AtticLiar):
     """The cache's name leads to a server of another kind when bodies are read."""
 
@@ -274,6 +283,12 @@ LIES: tuple[Lie, ...] = (
         "other-store-after",
         "after the publication the store's name leads to another store, and the first lost a bucket",
         OtherStoreAfter,
+        ("index",),
+    ),
+    _dns(
+        "other-store-denies",
+        "the same, and the other store denies HeadObject",
+        OtherStoreDenies,
         ("index",),
     ),
     _dns(

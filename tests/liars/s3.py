@@ -157,6 +157,31 @@ def other_server_after(self: S3Liar, asked: Asked, forward: Forward) -> Answer |
     return forward().without_header("Server").with_header("Server", "another/1.0") if mine else NOT_MINE
 
 
+def region_renamed(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+    """A server that names another region each time: the gate signs again once, and no more."""
+    if not is_list(asked):
+        return NOT_MINE
+    fault = (
+        b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>wrong region</Message><Region>eu-"
+        + secrets.token_hex(2).encode()
+        + b"</Region></Error>"
+    )
+    return Answer(400, (("Content-Type", "application/xml"),), fault)
+
+
+class StateZeros(S3Liar):
+    """The state's object has its size and holds zeros."""
+
+    def settings(self) -> Mapping[str, Any]:
+        return {**super().settings(), "state_contents": True}
+
+    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+        if not is_state(asked) or asked.method != "GET":
+            return NOT_MINE
+        real = forward()
+        return replace(real, body=bytes(len(real.body)))
+
+
 class Once(S3Liar):
     """Hangs once: the first time that its moment comes."""
 
@@ -297,6 +322,8 @@ LIES: tuple[Lie, ...] = (
     _lie("list-page", "ListBuckets is a page of HTML with 200", list_page),
     _lie("list-cut", "ListBuckets ends in its middle", list_cut),
     _lie("list-denied", "ListBuckets is denied", list_denied),
+    _lie("region-renamed", "ListBuckets names another region each time", region_renamed),
+    _lie("state-zeros", "the state's object holds zeros", StateZeros, claims=("state",)),
     _lie("not-ready", "the store says that it is not ready", not_ready, quick=True),
     _lie("state-gone-after", "the state's object is absent after the publication", state_gone_after, claims=("state",)),
     _lie("state-cached", "the state's HEAD is a day old", state_from_cache, claims=("state",)),

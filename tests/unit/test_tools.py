@@ -71,6 +71,22 @@ def test_a_link_on_path_that_leads_into_the_checkout_is_refused(checkout: Path, 
         SearchPath({"PATH": str(tmp_path / "outside")}).find("nix")
 
 
+@pytest.mark.row("KUBE-18")
+def test_children_get_no_folder_with_a_link_into_the_checkout(checkout: Path, system: Path, tmp_path: Path) -> None:
+    """A child looks for programs of its own, such as git, by their names; the gate itself may still use the others."""
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    (mixed / "git").symlink_to(checkout / "nix")
+    (mixed / "attic").symlink_to(system / "nix")
+    (mixed / "lost").symlink_to(checkout / "nothing")
+    search = SearchPath({"PATH": f"{mixed}:{system}"})
+    assert search.text == str(system)
+    assert search.find("attic") == str(mixed / "attic")
+    assert search.passed_over == (f"PATH: '{mixed}/git' is a link into the checkout, so no child gets its folder",)
+    (mixed / "git").unlink()
+    assert SearchPath({"PATH": f"{mixed}:{system}"}).text == f"{mixed}:{system}", "a link to nothing is no program"
+
+
 def test_a_named_program_must_be_absolute_and_outside(checkout: Path, system: Path) -> None:
     search = SearchPath({"PATH": "/usr/bin"})
     for name in ("./attic", "bin/attic", "../system/nix"):
