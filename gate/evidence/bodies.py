@@ -1,16 +1,19 @@
-"""NAR bodies: raw reads → a class for each read → the class that stands for the path.
+"""Classes each read of a NAR body by what the server sent: whole, empty, short, missing, foreign and so on.
 
-The yardstick is the local Nix database alone. HTTP 200 is no proof: Attic commits it before it fetches the first chunk
-(attic b7c9056 server/src/api/binary_cache.rs ``get_nar``), and signs narinfos from its database at read time.
+A class is a code of the registry. It says what came, not what that means for the run: `gate.judge.body_class` turns the
+classes of a path's reads into the class and the status of the path.
+
+Only the local Nix database says what a body must be. HTTP 200 proves nothing: Attic commits it before it fetches the
+first chunk (attic b7c9056 server/src/api/binary_cache.rs ``get_nar``), and signs narinfos from its database at read
+time.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Final
 
 from gate.errors import ForeignTextError
-from gate.model.basics import Claim, Label, Status, Truth
+from gate.model.basics import Claim, Label, Truth
 from gate.model.bodies import Body, NarRead, Read
 from gate.model.parsed import NarInfo
 from gate.model.records import BodyRead, HttpAnswer, PathFacts
@@ -24,36 +27,7 @@ WHOLE: Final = "body-whole"
 NON_REPRODUCIBLE: Final = "body-non-reproducible"
 MISFRAMED: Final = "body-misframed"
 REFUSED: Final = ("refused-redirect", "refused-host", "too-many-redirects")  # redirects that were not followed
-# The class of a read and what it is worth; the registry of codes gives the same statuses with their reasons.
-STATUS_OF: Final = {
-    WHOLE: Status.PASS,
-    "body-empty": Status.FAIL,
-    "body-short": Status.FAIL,
-    "body-long": Status.FAIL,
-    "body-corrupt": Status.FAIL,
-    "body-foreign": Status.FAIL,
-    "body-missing": Status.FAIL,
-    "body-server-error": Status.FAIL,
-    "body-url-denied": Status.FAIL,
-    "body-unsigned": Status.FAIL,
-    "body-untrusted": Status.FAIL,
-    "body-hidden-bytes": Status.FAIL,
-    NON_REPRODUCIBLE: Status.INCONCLUSIVE,
-    MISFRAMED: Status.INCONCLUSIVE,
-    "body-signature-unknown": Status.INCONCLUSIVE,
-    "body-not-published": Status.INCONCLUSIVE,
-    "body-codec-mismatch": Status.INCONCLUSIVE,
-    "body-codec-unread": Status.INCONCLUSIVE,
-    "body-encoded": Status.INCONCLUSIVE,
-    "body-from-a-cache": Status.INCONCLUSIVE,
-    "body-redirect-denied": Status.INCONCLUSIVE,
-    "body-narinfo-unreadable": Status.INCONCLUSIVE,
-    "body-timed-out": Status.INCONCLUSIVE,
-    "body-unread": Status.INCONCLUSIVE,
-    "body-flapping": Status.INCONCLUSIVE,
-}
 _SERVED: Final = frozenset({Claim.UPLOADED, Claim.DEDUPLICATED, Claim.ALREADY_CACHED})
-_WORSE: Final = {Status.PASS: 0, Status.INCONCLUSIVE: 1, Status.FAIL: 2}
 _OK = 200
 _NOT_FOUND = 404
 _SERVER_ERRORS = (500, 503)
@@ -100,20 +74,7 @@ class Wait:
 
 
 def fold_body(expected: Expected, reads: Iterable[tuple[str, BodyRead]]) -> Body:
-    """A path with all its reads (and their times), classed; without a read it is ``body-unread``.
-
-    What builders' place and the origin gave, before and after the last bucket sample, are classed apart: the worst of
-    these stands.
-    """
-    rows = tuple(_read(expected, at, read) for at, read in reads)
-    groups = [
-        [row.code for row in rows if (row.at_origin, row.after_post) == group]
-        for group in product((False, True), repeat=2)
-    ]
-    codes = [standing_code(group) for group in groups if group] or ["body-unread"]
-    if not groups[0]:
-        codes.append("body-unread")
-    code = max(codes, key=lambda name: _WORSE[STATUS_OF[name]])
+    """A path with all its reads, each classed; ``reads`` are records with their times."""
     return Body(
         label=expected.label,
         cache=expected.cache,
@@ -121,20 +82,14 @@ def fold_body(expected: Expected, reads: Iterable[tuple[str, BodyRead]]) -> Body
         nar_hash=expected.facts.nar_hash,
         nar_size=expected.facts.nar_size,
         claim=expected.claim,
-        status=STATUS_OF[code],
-        code=code,
-        reads=rows,
+        reads=tuple(_read(expected, at, read) for at, read in reads),
     )
 
 
-def standing_code(codes: Sequence[str]) -> str:
-    """The class of spaced reads: one good among bad ones is flapping, else the first bad one stands."""
-    bad = [code for code in codes if code != WHOLE]
-    if not bad:
-        return WHOLE
-    if len(bad) < len(codes):
-        return "body-flapping"
-    return next((code for code in bad if STATUS_OF[code] is Status.FAIL), bad[0])
+def is_whole(body: Body) -> bool:
+    """Whether every read was whole, one of them where builders read and before the last bucket sample."""
+    ordinary = any(not read.at_origin and not read.after_post for read in body.reads)
+    return ordinary and all(read.code == WHOLE for read in body.reads)
 
 
 def _read(expected: Expected, at: str, read: BodyRead) -> Read:
@@ -145,15 +100,10 @@ def _read(expected: Expected, at: str, read: BodyRead) -> Read:
     if code is None:
         code = _nar(expected, read.nar)
     if code == WHOLE and info is not None and read.nar is not None and read.nar.codec != info.compression:
-        code = "body-codec-mismatch"  # whole, but by another codec than the one that Nix is told
-    if code in (WHOLE, MISFRAMED):  # every byte of the NAR came: what else is to be said of it, the worst first
-        said = [code]
-        if expected.trust and signed is not Truth.PRESENT:
-            said.append(_signature_code(info, signed))
-        if expected.attic:
-            said.append(_hidden_code(read) or _way_code(read))
-        code = max(said, key=lambda name: _WORSE[STATUS_OF[name]])
-    if read.at_origin and not expected.origin_known and STATUS_OF[code] is Status.FAIL:
+        code = "body-codec-mismatch"  # whole, but by another codec than the one in the narinfo
+    if code in (WHOLE, MISFRAMED) and info is not None and read.nar is not None:
+        code = _whole_nar(expected, info, signed, read, read.nar, misframed=code == MISFRAMED)
+    if read.at_origin and not expected.origin_known and code in ("body-missing", "body-foreign"):
         code = "body-unread"
     return Read(
         attempt=read.attempt,
@@ -168,6 +118,29 @@ def _read(expected: Expected, at: str, read: BodyRead) -> Read:
         code=code,
         narinfo_millis=read.narinfo.millis,
     )
+
+
+def _whole_nar(
+    expected: Expected, info: NarInfo, signed: Truth, read: BodyRead, nar: NarRead, *, misframed: bool
+) -> str:
+    """The class of a read that brought every byte of the NAR: what makes it wrong, then what makes it no proof.
+
+    Attic compresses what it stores itself (attic b7c9056 server/src/compression.rs) and writes plain frames only, so
+    skippable frames are somebody else's. An answer that a cache on the way kept proves nothing of the server.
+    """
+    if expected.trust and signed is Truth.ABSENT:
+        return "body-untrusted" if info.signatures else "body-unsigned"
+    if expected.attic and nar.skipped_bytes:
+        return "body-hidden-bytes"
+    if misframed:
+        return MISFRAMED
+    if expected.trust and signed is Truth.UNKNOWN:
+        return "body-signature-unknown"
+    if expected.attic and (nar.encoding or "identity").lower() != "identity":
+        return "body-encoded"
+    if expected.attic and (from_a_cache(read.narinfo.headers) or nar.cached):
+        return "body-from-a-cache"
+    return WHOLE
 
 
 def longest_wait(bodies: Iterable[Body]) -> Wait | None:
@@ -201,20 +174,6 @@ def _is_another_build(expected: Expected, info: NarInfo, nar: NarRead | None) ->
     other = replace(expected, facts=theirs)
     whole = _nar(other, nar) == WHOLE and nar.well_formed and not nar.skipped_bytes
     return whole and _narinfo_code(other, info) is None and _signed(other, info) is Truth.PRESENT
-
-
-def _hidden_code(read: BodyRead) -> str | None:
-    """Attic compresses what it stores itself (attic b7c9056 server/src/compression.rs) and writes plain frames only."""
-    return "body-hidden-bytes" if read.nar is not None and read.nar.skipped_bytes else None
-
-
-def _way_code(read: BodyRead) -> str:
-    """The class of a whole body by the way that it came: what another server kept says nothing of this one."""
-    nar = read.nar
-    if nar is not None and (nar.encoding or "identity").lower() != "identity":
-        return "body-encoded"
-    kept = from_a_cache(read.narinfo.headers) or (nar is not None and nar.cached)
-    return "body-from-a-cache" if kept else WHOLE
 
 
 def _narinfo(expected: Expected, answer: HttpAnswer) -> tuple[NarInfo | None, str | None]:
@@ -262,12 +221,6 @@ def _signed(expected: Expected, info: NarInfo | None) -> Truth:
     return Truth.PRESENT if good else Truth.ABSENT
 
 
-def _signature_code(info: NarInfo | None, signed: Truth) -> str:
-    if signed is Truth.UNKNOWN or info is None:
-        return "body-signature-unknown"
-    return "body-untrusted" if info.signatures else "body-unsigned"
-
-
 def _nar(expected: Expected, nar: NarRead | None) -> str:
     if nar is None:
         return "body-unread"
@@ -278,13 +231,13 @@ def _nar(expected: Expected, nar: NarRead | None) -> str:
     if nar.error == "codec":
         return "body-codec-unread"
     if nar.status != _OK:
-        return _status_code(nar, attic=expected.attic)
+        return _refusal(nar, attic=expected.attic)
     if nar.curl not in (0, *_CURL_CUT) and nar.error not in (None, "overrun", "decompress"):
         return "body-unread"
     return _measured(expected.facts, nar)
 
 
-def _status_code(nar: NarRead, *, attic: bool) -> str:
+def _refusal(nar: NarRead, *, attic: bool) -> str:
     """A refusal by Attic or by S3 itself, in its documented form, is their word that the body is gone."""
     fault = parse_fault(nar.body.encode())
     if nar.status == _NOT_FOUND and (

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Final
 
 from gate import limits
-from gate.evidence.bodies import WHOLE
+from gate.evidence.bodies import is_whole
 from gate.evidence.buckets import WRONG_STATES, bucket_of, fold_pace, in_order, is_slow, read_sample
 from gate.evidence.log_join import moment
 from gate.evidence.pushes import child_name
@@ -24,7 +24,7 @@ _WHOLE_NAR: Final = 1000  # thousandths
 def fold_coverage(push: Push, bodies: Sequence[Body]) -> Coverage:
     """The coverage over all labels. Fresh means written now: uploaded, as far as the server had not had it before."""
     fresh = [(path, part) for label in Label for path, part in written(push.paths, label)]
-    proved = [body for body in bodies if body.code == WHOLE]
+    proved = [body for body in bodies if is_whole(body)]
     return Coverage(
         expected_paths=len(bodies),
         expected_bytes=sum(body.nar_size for body in bodies),

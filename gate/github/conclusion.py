@@ -9,6 +9,7 @@ from gate import limits
 from gate.clock import Clock
 from gate.errors import GateError, RefusedError
 from gate.github.step_state import Answered, StepState
+from gate.judge.body_class import body_status
 from gate.model.basics import EXIT_CODES, Claim, Status, VerdictWord
 from gate.model.document import Evidence
 from gate.seal import finalize, verify
@@ -54,7 +55,8 @@ class Conclusion:
         if self.evidence is None:
             return ()
         pushed = {path.store_path for path in self.evidence.push.paths if path.claim is Claim.FAILED}
-        return tuple(sorted(pushed | {row.store_path for row in self.evidence.bodies if row.status is Status.FAIL}))
+        wrong = {body.store_path for body in self.evidence.bodies if body_status(body) is Status.FAIL}
+        return tuple(sorted(pushed | wrong))
 
 
 def conclude(folder: Path, *, begun: bool, told: StepState | None, step: str, clock: Clock) -> Conclusion:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from gate.errors import ForeignTextError
 from gate.evidence.bodies import REFUSED, Expected, fold_body
+from gate.judge.body_class import body_class, class_status
 from gate.model.basics import Claim, Status, Truth, value
 from gate.model.bodies import NarRead
 from gate.model.records import BodyRead, PathFacts
@@ -73,7 +74,8 @@ def judge_read(asked: Asked, read: BodyRead, *, public_key: str | None, attic: b
         trust=trust,
     )
     body = fold_body(expected, [("", read)])
-    code, status, signed = body.code, body.status, body.reads[0].signed
+    code, signed = body_class(body), body.reads[0].signed
+    status = class_status(code)
     if code == NOT_PUBLISHED and asked.upstream:
         code, status = IN_UPSTREAM, Status.NOT_APPLICABLE
     nar = read.nar

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from gate.model.basics import Claim, Label, Status, Truth, value
+from gate.model.basics import Claim, Label, Truth, value
 from gate.model.parsed import NarInfo
 
 
@@ -65,7 +65,7 @@ class Read:
 
 @value
 class Body:
-    """A path that the cache must serve: every read of it, and the class that stands (the worst of them)."""
+    """A path that the cache must serve, with every read of it. `gate.judge.body_class` gives the class of the path."""
 
     label: Label
     cache: str
@@ -73,8 +73,6 @@ class Body:
     nar_hash: str
     nar_size: int
     claim: Claim
-    status: Status
-    code: str
     reads: tuple[Read, ...]
 
 

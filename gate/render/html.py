@@ -12,6 +12,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from gate.judge.body_class import body_class, body_status
 from gate.model.basics import Claim, Status, value
 from gate.model.bodies import Body
 from gate.model.document import Evidence, Stage
@@ -55,6 +56,8 @@ class _PathRow:
     base: str
     name: str
     body: Body | None
+    body_class: str
+    body_status: Status | None
     read: str
     logged: str
 
@@ -126,7 +129,7 @@ def _figures(evidence: Evidence) -> tuple[tuple[str, str, str], ...]:
     fired = sum(control.fired == "present" for control in evidence.controls)
     failing = sum(finding.status is Status.FAIL for finding in evidence.findings)
     unsure = sum(finding.status is Status.INCONCLUSIVE for finding in evidence.findings)
-    broken = any(body.status is Status.FAIL for body in evidence.bodies)
+    broken = any(body_status(body) is Status.FAIL for body in evidence.bodies)
     whole = 0 < coverage.expected_paths == coverage.proved_paths
     bodies = "bad" if broken else "good" if whole else "unsure"
     return (
@@ -190,12 +193,24 @@ def _paths(evidence: Evidence) -> tuple[_PathRow, ...]:
         read = view.body_read(body) if body else "not to be served by this cache, or never reached"
         said = logged.near(evidence, path.store_path)
         label = view.label(path.label)
-        rows.append(_PathRow(path=path, label=label, base=base, name=name, body=body, read=read, logged=said))
+        rows.append(
+            _PathRow(
+                path=path,
+                label=label,
+                base=base,
+                name=name,
+                body=body,
+                body_class=body_class(body) if body else "",
+                body_status=body_status(body) if body else None,
+                read=read,
+                logged=said,
+            )
+        )
     return tuple(rows)
 
 
 def _cross(evidence: Evidence) -> _Cross:
-    pairs = Counter((body.claim, body.code) for body in evidence.bodies)
+    pairs = Counter((body.claim, body_class(body)) for body in evidence.bodies)
     codes = tuple(sorted({code for _, code in pairs}))
     claims = [claim for claim in Claim if any(claim is seen for seen, _ in pairs)]
     return _Cross(codes=codes, rows=tuple((claim, tuple(pairs[claim, code] for code in codes)) for claim in claims))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from gate import limits
+from gate.judge.body_class import body_class, body_status
 from gate.model.basics import Status, VerdictWord, value
 from gate.model.document import Evidence
 from gate.render import incident, logged, view
@@ -204,7 +205,7 @@ def _paths(evidence: Evidence) -> _Section:
     rows: list[str] = []
     for path in evidence.push.paths:
         body = bodies.get((path.label, path.store_path))
-        read = f"{_name(body.code)} ({body.status})" if body else "not read"
+        read = f"{_name(body_class(body))} ({body_status(body)})" if body else "not read"
         rows.append(
             _row(
                 view.label(path.label),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from gate.evidence.bodies import longest_wait
 from gate.evidence.buckets import pace_in_words
+from gate.judge.body_class import body_class
 from gate.model.basics import Label, Status, Truth, VerdictWord, value
 from gate.model.bodies import Body, Read
 from gate.model.document import Bucket, BucketSample, Evidence, Finding, Workload
@@ -268,7 +269,7 @@ def attempt_end(attempt: PushAttempt) -> str:
 
 def body_read(body: Body) -> str:
     """The read that a body's class stands on, told in figures."""
-    read = next((read for read in body.reads if read.code == body.code), body.reads[-1] if body.reads else None)
+    read = next((read for read in body.reads if read.code == body_class(body)), body.reads[-1] if body.reads else None)
     if read is None:
         return "not read"
     return f"{_narinfo(read)}{_nar(read, body.nar_size)}; {_number(len(body.reads), 'read')}"

@@ -90,7 +90,7 @@ def test_a_healthy_profile_passes(profile: str, paths: int, tmp_path: Path) -> N
     assert (exit_code, told["lab"]["as_stated"]) == (0, True), (document["verdict"], stderr)
     published = [path for path in document["push"]["paths"] if path["label"] == "profile"]
     assert len(published) == paths
-    assert {body["status"] for body in document["bodies"]} == {"pass"}
+    assert {read["code"] for body in document["bodies"] for read in body["reads"]} == {"body-whole"}
 
 
 def test_the_incident_looks_like_the_incident(tmp_path: Path) -> None:

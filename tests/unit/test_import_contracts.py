@@ -1,5 +1,6 @@
 """The layers hold, and the linter that says so can be shown to say otherwise."""
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -59,3 +60,27 @@ def test_a_room_without_a_place_is_caught(tree: Path) -> None:
     linted = lint_imports(tree)
     assert linted.returncode == 1, linted.stdout + linted.stderr
     assert "annexe" in linted.stdout
+
+
+def test_evidence_that_asks_the_judge_is_caught(tree: Path) -> None:
+    (tree / "gate/evidence/intruder.py").write_text("import gate.judge.verdict\n")
+    linted = lint_imports(tree)
+    assert linted.returncode == 1, linted.stdout + linted.stderr
+    assert "gate.evidence.intruder -> gate.judge.verdict" in linted.stdout
+
+
+def names_status(source: str) -> bool:
+    return any(
+        "Status" in (getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "name", ""))
+        for node in ast.walk(ast.parse(source))
+    )
+
+
+def test_no_module_of_evidence_gives_a_status() -> None:
+    """A status is the judge's: evidence holds what was seen."""
+    assert [path.name for path in sorted((ROOT / "gate/evidence").glob("*.py")) if names_status(path.read_text())] == []
+
+
+@pytest.mark.parametrize("source", ["from gate.model.basics import Status", "basics.Status.PASS", "x = Status.FAIL"])
+def test_a_status_in_evidence_is_caught(source: str) -> None:
+    assert names_status(source)

@@ -6,7 +6,8 @@ from itertools import groupby
 from typing import Final
 
 from gate import limits
-from gate.evidence.bodies import NON_REPRODUCIBLE, REFUSED, WHOLE, waits
+from gate.evidence.bodies import NON_REPRODUCIBLE, REFUSED, is_whole, waits
+from gate.judge.body_class import body_class
 from gate.judge.finding import finding
 from gate.model.basics import Label, Status
 from gate.model.bodies import Body, Read, References
@@ -59,7 +60,7 @@ def check_second_reader(facts: Facts) -> Iterator[Finding]:
     for read in facts.machine.nix_reads:
         if (read.label, read.store_path) in bodies:
             reads.setdefault((read.label, read.store_path), []).append(read)
-    ours = {key for key in reads if bodies[key].code == WHOLE}
+    ours = {key for key in reads if is_whole(bodies[key])}
     rows = {key: _judged(bodies[key], reads[key]) for key in reads if key in ours}
     yield from (row for row in rows.values() if row is not None and not _is_probe_cache_login(facts, row, reads))
     yield _all(facts, reads, ours, {key for key, row in rows.items() if row is None})
@@ -118,14 +119,15 @@ def _is_probe_cache_login(facts: Facts, row: Finding, reads: Reads) -> bool:
 def check_bodies(facts: Facts) -> Iterator[Finding]:
     """The class of each body, as it was folded from its reads, and what of it was long in coming."""
     for number, body in enumerate(facts.bodies):
-        yield finding(body.code, body.store_path, _body_summary(body), evidence=(f"/bodies/{number}",))
+        code = body_class(body)
+        yield finding(code, body.store_path, _body_summary(body, code), evidence=(f"/bodies/{number}",))
         slow = [wait.text for wait in waits(body) if wait.millis > limits.STORE_SLOW_SECONDS * 1000]
         if slow:
             yield finding("body-slow", body.store_path, "; ".join(slow), evidence=(f"/bodies/{number}",))
 
 
-def _body_summary(body: Body) -> str:
-    if body.code == NON_REPRODUCIBLE:
+def _body_summary(body: Body, code: str) -> str:
+    if code == NON_REPRODUCIBLE:
         return _two_builds(body)
     told = []
     for words, group in groupby(body.reads, key=_told):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from gate.judge.body_class import body_status
 from gate.judge.finding import finding
 from gate.model.basics import BucketState, Phase, Status, Truth
 from gate.model.document import Facts, Finding, Workload
@@ -100,7 +101,7 @@ def _scaled(pre: Sequence[Workload], post: Sequence[Workload]) -> bool:
 def _wrong_before(facts: Facts) -> bool:
     """Whether a bucket or a body was seen wrong before the post phase: then the restart may have healed it."""
     phases = (*facts.pre.buckets.values(), *facts.during.buckets.values())
-    bodies = any(body.status is Status.FAIL for body in facts.bodies)
+    bodies = any(body_status(body) is Status.FAIL for body in facts.bodies)
     lost = (BucketState.INDEX_LOST, BucketState.DATA_MISSING, BucketState.UNSERVED, BucketState.UNLISTED)
     return bodies or any(bucket.index_lost_seen or bucket.state in lost for bucket in phases)
 

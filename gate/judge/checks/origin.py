@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from gate import limits
-from gate.evidence.bodies import STATUS_OF, WHOLE, standing_code
+from gate.evidence.bodies import WHOLE
+from gate.judge.body_class import UNREAD, class_status, repeated_class
 from gate.judge.checks.store import canary_is_due
 from gate.judge.finding import finding
 from gate.model.basics import BucketState, Claim, Label, Status
@@ -33,7 +34,7 @@ def _bodies(facts: Facts) -> Finding:
     read = [body for body in facts.bodies if any(row.at_origin for row in body.reads)]
     lacking = _lacking(facts, read)
     codes = {body.store_path: (_code(body, at_origin=False), _code(body, at_origin=True)) for body in read}
-    unread = [path for path, (_, there) in codes.items() if STATUS_OF[there] is Status.INCONCLUSIVE]
+    unread = [path for path, (_, there) in codes.items() if class_status(there) is Status.INCONCLUSIVE]
     differing = [path for path, (here, there) in codes.items() if here != there and path not in unread]
     if differing:
         path = differing[0]
@@ -60,7 +61,7 @@ def _code(body: Body, *, at_origin: bool) -> str:
     """The class of the reads at one of the places; where they changed after the publication, the later one."""
     rows = [row for row in body.reads if row.at_origin is at_origin]
     newest = [row.code for row in rows if row.after_post] or [row.code for row in rows]
-    return standing_code(newest) if newest else "body-unread"
+    return repeated_class(newest) if newest else UNREAD
 
 
 def _buckets(facts: Facts) -> Finding:

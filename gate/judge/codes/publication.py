@@ -1,10 +1,8 @@
 """What is said of a publication: the cache, build and push, the bodies that came back, and what they need beside."""
 
-from gate.evidence.bodies import STATUS_OF
 from gate.judge.codes.model import (
     AGAIN,
     CAPTURE_FIRST,
-    CAUSE,
     CONSEQUENCE,
     FAIL,
     INCONCLUSIVE,
@@ -13,15 +11,8 @@ from gate.judge.codes.model import (
     REREAD,
     STALLED,
     Code,
-    Rank,
     code,
 )
-
-
-def _body(name: str, why: str, remedy: str = "none needed", *, rank: Rank = CAUSE) -> Code:
-    """The row of a class of bodies, whose status `STATUS_OF` declares."""
-    return code(name, (STATUS_OF[name],), why, remedy, rank=rank)
-
 
 PUBLICATION: tuple[Code, ...] = (
     # --- cache
@@ -255,88 +246,102 @@ PUBLICATION: tuple[Code, ...] = (
         neutral=True,
     ),
     # --- bodies
-    _body("body-whole", "the NAR was read to its last byte and is what the local store has"),
-    _body("body-empty", "HTTP 200 and no bytes: the incident's body", REREAD),
-    _body("body-short", "HTTP 200 and fewer bytes than the NAR has", REREAD),
-    _body("body-long", "more bytes than the NAR has", REREAD),
-    _body("body-corrupt", "bytes that are not the NAR", REREAD),
-    _body("body-foreign", "a whole NAR, or a narinfo, of something else", REREAD),
-    _body(
+    code("body-whole", (PASS,), "the NAR was read to its last byte and is what the local store has"),
+    code("body-empty", (FAIL,), "HTTP 200 and no bytes: the incident's body", REREAD),
+    code("body-short", (FAIL,), "HTTP 200 and fewer bytes than the NAR has", REREAD),
+    code("body-long", (FAIL,), "more bytes than the NAR has", REREAD),
+    code("body-corrupt", (FAIL,), "bytes that are not the NAR", REREAD),
+    code("body-foreign", (FAIL,), "a whole NAR, or a narinfo, of something else", REREAD),
+    code(
         "body-hidden-bytes",
+        (FAIL,),
         "the NAR is right, and beside it the body has zstd frames that every reader passes over: Attic compresses what "
         "it stores itself and writes none, so somebody else wrote this",
         "keep trusted writes off; keep the object, find who can write to the bucket, and change that key",
     ),
-    _body(
+    code(
         "body-non-reproducible",
+        (INCONCLUSIVE,),
         "the cache had this path before, and has another NAR of it, whole and signed by its own key: two builds of one "
         "derivation differ, which is no loss; which of them is right can't be determined, and users get the other one",
         "run `nix build --rebuild` on it: if that differs too, fix the derivation or leave it out of the profile; if "
         "it does not, treat the cache's path as foreign, and find who pushed it",
     ),
-    _body(
+    code(
         "body-missing",
+        (FAIL,),
         "claimed to be published, and the cache or its store says it is not there",
         REREAD,
     ),
-    _body(
+    code(
         "body-server-error",
+        (FAIL,),
         "the server itself says that it can't give the body",
         REREAD,
     ),
-    _body(
+    code(
         "body-url-denied",
+        (FAIL,),
         "the narinfo points outside its own place in the cache",
         REREAD,
     ),
-    _body("body-unsigned", "the narinfo has no signature", REREAD),
-    _body("body-untrusted", "no signature of the narinfo is by the cache's key", REREAD),
-    _body("body-signature-unknown", "the cache's public key is not known", LOOK),
-    _body(
+    code("body-unsigned", (FAIL,), "the narinfo has no signature", REREAD),
+    code("body-untrusted", (FAIL,), "no signature of the narinfo is by the cache's key", REREAD),
+    code("body-signature-unknown", (INCONCLUSIVE,), "the cache's public key is not known", LOOK),
+    code(
         "body-not-published",
+        (INCONCLUSIVE,),
         "the push of this path did not succeed and the cache does not have it",
         AGAIN,
         rank=CONSEQUENCE,
     ),
-    _body(
+    code(
         "body-codec-mismatch",
+        (INCONCLUSIVE,),
         "the body is in another codec than its narinfo says",
         AGAIN,
     ),
-    _body(
+    code(
         "body-codec-unread",
+        (INCONCLUSIVE,),
         "the narinfo names a compression that the gate can't read, so the body was not measured; Nix may read it",
         "publish with zstd, xz, bzip2, gzip, br or none, or check this path with `nix store verify`",
     ),
-    _body(
+    code(
         "body-encoded",
+        (INCONCLUSIVE,),
         "the body came whole, with a Content-Encoding that nobody asked for: Nix would undo it and get something else",
         "find what on the way to the cache compresses its answers, and take that out",
     ),
-    _body(
+    code(
         "body-misframed",
+        (INCONCLUSIVE,),
         "every byte of the NAR came, and the answer around it did not end as it had announced: its length, or its last "
         "chunk; Nix takes no such answer, and nothing is lost",
         "find what on the way to the cache, or to its store, gets lengths wrong, and take that out",
     ),
-    _body(
+    code(
         "body-from-a-cache",
+        (INCONCLUSIVE,),
         "another cache on the way answered for it (its Age, or a header that says hit): the server itself was not seen",
         "give the probe a way to the server that no cache stands in, or make that cache pass narinfos and NARs through",
     ),
-    _body(
+    code(
         "body-redirect-denied",
+        (INCONCLUSIVE,),
         "the body redirects to a host that is not allowed",
         "if the host that the row names is yours, add it to `hosts` in gate.toml, and for http to `plain-http-hosts`",
     ),
-    _body(
+    code(
         "body-narinfo-unreadable",
+        (INCONCLUSIVE,),
         "the narinfo, or the URL in it, does not have its documented form",
         AGAIN,
     ),
-    _body("body-timed-out", "the body did not come to its end in time", AGAIN),
-    _body(
+    code("body-timed-out", (INCONCLUSIVE,), "the body did not come to its end in time", AGAIN),
+    code(
         "body-unread",
+        (INCONCLUSIVE,),
         "the body could not be read, for a reason that says nothing of it",
         LOOK,
     ),
@@ -347,7 +352,7 @@ PUBLICATION: tuple[Code, ...] = (
         "operation: a drive that stalls looks like this, even if every byte comes in the end",
         STALLED,
     ),
-    _body("body-flapping", "one read was whole and another was not", CAPTURE_FIRST),
+    code("body-flapping", (INCONCLUSIVE,), "one read was whole and another was not", CAPTURE_FIRST),
     # --- what the published paths need beside themselves
     code(
         "closure-complete",

@@ -9,6 +9,7 @@ from gate.errors import ForeignTextError
 from gate.evidence.bodies import Expected, fold_body
 from gate.evidence.buckets import phase_state, sample_state
 from gate.evidence.fold import JournalLog, fold
+from gate.judge.body_class import body_class
 from gate.model import records
 from gate.model.basics import BucketState, Claim, Label, Phase, Truth
 from tests.helpers import runs
@@ -304,4 +305,4 @@ def test_a_public_key_that_is_no_key_leaves_the_signature_unknown() -> None:
     for key in (None, "main:!!"):
         expected = Expected(label=Label.PROFILE, cache="main", facts=facts, claim=Claim.UPLOADED, public_key=key)
         body = fold_body(expected, [("2026-11-24T00:00:00.000Z", runs.body_read(Label.PROFILE, facts))])
-        assert (body.code, body.reads[0].signed) == ("body-signature-unknown", U)
+        assert (body_class(body), body.reads[0].signed) == ("body-signature-unknown", U)

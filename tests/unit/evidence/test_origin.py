@@ -8,6 +8,7 @@ import pytest
 
 from gate.evidence.fold import JournalLog, fold
 from gate.evidence.origin import answers_in, header_values, of_origin, server_time, with_answers
+from gate.judge.body_class import body_class
 from gate.judge.verdict import judge
 from gate.model import records
 from gate.model.basics import Label, Phase
@@ -167,7 +168,7 @@ def test_headers_and_dates_are_read_by_name() -> None:
 def test_the_facts_of_a_replay_keep_the_bodies_as_they_came() -> None:
     """A body that a cache delivered is what builders get: its class is decided where bodies are."""
     journal_log = JournalLog(entries=tuple(entries(RUN.records)), torn=False)
-    assert {body.code for body in fold(journal_log, runs.captures(RUN.files)).bodies} == {"body-whole"}
+    assert {body_class(body) for body in fold(journal_log, runs.captures(RUN.files)).bodies} == {"body-whole"}
     flipped = RUN.change(
         records.BodyRead, lambda read: replace(read, nar=replace(read.nar, sha256="0" * 52, cached="age: 9"))
     )

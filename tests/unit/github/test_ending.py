@@ -10,7 +10,8 @@ from gate.errors import InconclusiveError, RefusedError
 from gate.github.conclusion import Conclusion, conclude
 from gate.github.step_state import StepState, say_begun, say_ended, was_begun, what_was_told
 from gate.journal import Journal
-from gate.model.basics import VerdictWord
+from gate.judge.body_class import body_status
+from gate.model.basics import Status, VerdictWord
 from gate.seal import seal
 from tests.helpers import runs
 from tests.unit.render import samples
@@ -139,7 +140,7 @@ def test_failed_paths_are_those_whose_push_failed_or_whose_body_is_wrong() -> No
     evidence = samples.quarantined()
     ending = Conclusion(word=VerdictWord.QUARANTINE, headline="", evidence=evidence)
     failed = {path.store_path for path in evidence.push.paths if path.claim.value == "failed"}
-    wrong = {body.store_path for body in evidence.bodies if body.status.value == "fail"}
+    wrong = {body.store_path for body in evidence.bodies if body_status(body) is Status.FAIL}
     assert failed
     assert wrong
     assert ending.failed_paths == tuple(sorted(failed | wrong))

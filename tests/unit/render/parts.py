@@ -158,7 +158,7 @@ def read(code: str, attempt: int, number: int, *, status: int = 200, curl: int =
     )
 
 
-def body(number: int, claim: Claim, code: str, status: Status, reads: tuple[Read, ...]) -> Body:
+def body(number: int, claim: Claim, reads: tuple[Read, ...]) -> Body:
     return Body(
         label=Label.PROFILE,
         cache="main",
@@ -166,8 +166,6 @@ def body(number: int, claim: Claim, code: str, status: Status, reads: tuple[Read
         nar_hash=NAR_HASH,
         nar_size=nar_size(number),
         claim=claim,
-        status=status,
-        code=code,
         reads=reads,
     )
 

@@ -135,8 +135,6 @@ def passed() -> Evidence:
             body(
                 number,
                 Claim.UPLOADED,
-                "body-whole",
-                Status.PASS,
                 (read("body-whole", 1, number, nar_bytes=nar_size(number)),),
             )
             for number in range(22)
@@ -201,6 +199,7 @@ def quarantined() -> Evidence:
     good = passed()
     counts = replace(NO_COUNTS, attempted=22, deduplicated=1, failed=21)
     short = tuple(read("body-empty", number, 0, curl=18, nar_bytes=0) for number in (1, 2, 3))
+    absent = replace(read("body-not-published", 1, 1, nar_bytes=0), narinfo_status=404, signed=Truth.UNKNOWN, nar=None)
     return replace(
         good,
         during=During(
@@ -216,8 +215,8 @@ def quarantined() -> Evidence:
             counts=counts,
         ),
         bodies=(
-            body(0, Claim.DEDUPLICATED, "body-empty", Status.FAIL, short),
-            *(body(number, Claim.FAILED, "body-not-published", Status.INCONCLUSIVE, ()) for number in range(1, 22)),
+            body(0, Claim.DEDUPLICATED, short),
+            *(body(number, Claim.FAILED, (absent,)) for number in range(1, 22)),
         ),
         server_log=ServerLog(
             truth=Truth.PRESENT,

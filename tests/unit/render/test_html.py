@@ -8,7 +8,7 @@ from html import unescape
 
 import pytest
 
-from gate.model.basics import Claim, Status, Truth
+from gate.model.basics import Claim, Truth
 from gate.model.captures import ReplicaLog, StoreLog
 from gate.model.document import Evidence
 from gate.model.parsed import LogEvent
@@ -189,15 +189,15 @@ def test_sizes(count: int, shown: str) -> None:
 
 
 def test_a_read_is_told_in_figures_whatever_it_lacks() -> None:
-    none = parts.body(1, Claim.UPLOADED, "body-unread", Status.INCONCLUSIVE, ())
+    none = parts.body(1, Claim.UPLOADED, ())
     assert view.body_read(none) == "not read"
     read = parts.read("body-missing", 1, 1, nar_bytes=0)
     assert read.nar is not None
     silent = replace(read, narinfo_status=None, narinfo_error="timeout", nar=None)
-    assert view.body_read(replace(none, code="body-missing", reads=(silent,))) == (
+    assert view.body_read(replace(none, reads=(silent,))) == (
         "narinfo no answer (timeout), signature present; NAR not asked for; 1 read"
     )
     cut = replace(read, nar=replace(read.nar, status=None, error="connect"))
-    assert view.body_read(replace(none, code="other", reads=(silent, cut))) == (
+    assert view.body_read(replace(none, reads=(replace(silent, code="body-whole"), cut))) == (
         "narinfo HTTP 200, signature present; NAR no answer, 0 B received, 0 of 12,345 B unpacked, connect; 2 reads"
     )
