@@ -37,7 +37,7 @@ def fold_incident(
     )
 
 
-def percent(room: DiskRoom) -> int:
+def used_percent(room: DiskRoom) -> int:
     """How full, rounded up, as df tells it: used of what an unprivileged process can have at all.
 
     Blocks that are kept for root are neither used nor free for a store that runs without privileges.
@@ -54,4 +54,4 @@ def lacks_room(disk: DiskSeen, needed: int) -> bool:
 
 def is_full(room: DiskRoom | None) -> bool:
     """Whether a file system has practically no room left."""
-    return room is not None and percent(room) >= FULL_PERCENT
+    return room is not None and used_percent(room) >= FULL_PERCENT

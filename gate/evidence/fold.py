@@ -15,7 +15,7 @@ from gate.evidence.log_join import failures_of
 from gate.evidence.machine import fold_machine, upstream_entries
 from gate.evidence.origin import answers_in, origin_entries
 from gate.evidence.push_coverage import fold_coverage, fold_during
-from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push
+from gate.evidence.pushes import PushSources, capture_name, child_name, fold_push
 from gate.evidence.references import fold_references
 from gate.evidence.server_log import fold_build, fold_server_log
 from gate.evidence.store_identity import fold_store
@@ -184,13 +184,13 @@ def _cut(journal: JournalFacts, name: str) -> bool:
     return any(capture.cut for capture in journal.captures if capture.name == name)
 
 
-def _pushes(journal_log: JournalLog, captures: Captures) -> list[PushSeen]:
+def _pushes(journal_log: JournalLog, captures: Captures) -> list[PushSources]:
     """Every publication, in the order of their pushes; those that were never pushed come last."""
     order = {child.name: number for number, child in enumerate(journal_log.of(records.ChildEnded))}
     asked = {record.label: record for record in journal_log.of(records.MissingAsked)}
     cut = {record.name for record in journal_log.of(records.CaptureClosed) if record.cut}
     return [
-        PushSeen(
+        PushSources(
             push_set=record,
             missing_asked=asked.get(record.label),
             ended=_child(journal_log, child_name(record.label)),

@@ -36,7 +36,7 @@ _TOLD_BY: Final[dict[type, tuple[str, ...]]] = {
 }
 
 
-def doubled(rows: Sequence[records.Record]) -> Iterator[str]:
+def repeated_records(rows: Sequence[records.Record]) -> Iterator[str]:
     """A sentence for each record that stands a second time."""
     seen = set()
     for record in rows:
@@ -85,7 +85,7 @@ def _disorder(entries: Sequence[records.Entry]) -> Iterator[str]:
     rows = [entry.record for entry in entries]
     ended = [place for place, row in enumerate(rows) if isinstance(row, records.ChildEnded) and row.name in _PUSHES]
     planned = next((place for place, row in enumerate(rows) if isinstance(row, records.PushSetKnown)), len(rows))
-    yield from doubled(rows)
+    yield from repeated_records(rows)
     yield from _around_pushes(rows)
     yield from _untimely(entries)
     for place, row in enumerate(rows):

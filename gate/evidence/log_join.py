@@ -25,7 +25,7 @@ from gate.model.parsed import LogEvent
 from gate.parse.server_log import speaks_of_storage
 
 What = Literal["push", "read", "ask"]
-Explained = Literal["canary", "other-canary", "push", "read", "ask", "answer"]
+Explanation = Literal["canary", "other-canary", "push", "read", "ask", "answer"]
 _SERVER_ERROR: Final = 500
 # A malformed hash is refused before anything is looked up (attic b7c9056 server/src/nix_store/mod.rs:229), so an event
 # of such a request says nothing of the store, whoever sent it.
@@ -132,7 +132,7 @@ def measure_skew(canaries: Iterable[tuple[records.Entry, LogEvent]]) -> Skew | N
     return Skew(low_millis=low, high_millis=high)
 
 
-class Joined:
+class LogJoin:
     """A log's events beside the run's failures. ``canaries`` are the indices of those events that are our canaries'."""
 
     def __init__(
@@ -144,16 +144,16 @@ class Joined:
         self._ahead = timedelta(milliseconds=(low + high) // 2)
         self._tolerance = timedelta(seconds=limits.LOG_JOIN_SECONDS, milliseconds=(high - low + 1) // 2)
         self._partner = dict(_answers(events))
-        self._canary: dict[int, Explained] = dict.fromkeys(canaries, "canary")
+        self._canary: dict[int, Explanation] = dict.fromkeys(canaries, "canary")
         for index, event in enumerate(events):
             if index not in self._canary and not speaks_of_storage(event) and _CANARY.fullmatch(event.request or ""):
                 self._canary[index] = "other-canary"
         kinds: tuple[What, ...] = ("push", "read", "ask")
         self._at = {what: self._times(what) for what in kinds}
 
-    def explained(self) -> tuple[Explained | None, ...]:
+    def explanations(self) -> tuple[Explanation | None, ...]:
         """For each event what of ours it belongs to."""
-        found: dict[int, Explained] = {}
+        found: dict[int, Explanation] = {}
         for what, (times, order) in self._at.items():
             spans = ((each.began, each.ended) for each in self._failures if each.what == what)
             for began, ended in _merged(spans, self._tolerance):
@@ -163,7 +163,7 @@ class Joined:
         found.update(dict.fromkeys(self._partner, "answer"))
         return tuple(found.get(index) for index in range(len(self._events)))
 
-    def near(self, shown: Mapping[int, int]) -> tuple[NearFailure, ...]:
+    def near_failures(self, shown: Mapping[int, int]) -> tuple[NearFailure, ...]:
         """For each failed push and read of a path the events of its time; ``shown`` maps indices to those shown."""
         spans: dict[tuple[Label, str, Literal["push", "read"]], list[tuple[datetime, datetime]]] = {}
         for each in self._failures:

@@ -53,7 +53,7 @@ _GOOD: Final[Mapping[str, tuple[str, ...]]] = {
 _TRUE: Final = ("1", "true", "yes")
 
 
-def unstated(seen: NixConfigSeen, stated: Sequence[str]) -> tuple[str, ...]:
+def unapproved_settings(seen: NixConfigSeen, stated: Sequence[str]) -> tuple[str, ...]:
     """Each setting, as ``name = value``, that weakens what a run proves and is not among the ``stated`` ones."""
     allowed = {" ".join(text.split()) for text in stated}
     found = (f"{row.name} = {row.value}".strip() for row in seen.settings if _weakens(row, seen))

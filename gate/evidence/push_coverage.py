@@ -23,7 +23,7 @@ _WHOLE_NAR: Final = 1000  # thousandths
 
 def fold_coverage(push: Push, bodies: Sequence[Body]) -> Coverage:
     """The coverage over all labels. Fresh means written now: uploaded, as far as the server had not had it before."""
-    fresh = [(path, part) for label in Label for path, part in written(push.paths, label)]
+    fresh = [(path, part) for label in Label for path, part in written_paths(push.paths, label)]
     proved = [body for body in bodies if is_whole(body)]
     return Coverage(
         expected_paths=len(bodies),
@@ -41,13 +41,13 @@ def fold_coverage(push: Push, bodies: Sequence[Body]) -> Coverage:
 
 def fresh_count(paths: Sequence[PushPath], label: Label) -> int:
     """How many whole paths of a publication were written, where one that was written by a half counts as a half."""
-    return sum(part for _, part in written(paths, label)) // _WHOLE_NAR
+    return sum(part for _, part in written_paths(paths, label)) // _WHOLE_NAR
 
 
-def written(paths: Sequence[PushPath], label: Label) -> Iterator[tuple[PushPath, int]]:
+def written_paths(paths: Sequence[PushPath], label: Label) -> Iterator[tuple[PushPath, int]]:
     """The paths of a publication that are shown to be written, each with how much of its NAR, in thousandths."""
     uploaded = [path for path in paths if path.label is label and path.claim is Claim.UPLOADED]
-    doubted = any(wrote_nothing(path) for path in uploaded)
+    doubted = any(is_wholly_deduplicated(path) for path in uploaded)
     for path in uploaded:
         silent = path.deduplicated_permille is None and path.nar_size < limits.ATTIC_CHUNKED_BYTES
         part = _WHOLE_NAR - (path.deduplicated_permille or 0)
@@ -55,7 +55,7 @@ def written(paths: Sequence[PushPath], label: Label) -> Iterator[tuple[PushPath,
             yield path, part
 
 
-def wrote_nothing(path: PushPath) -> bool:
+def is_wholly_deduplicated(path: PushPath) -> bool:
     """Whether the server says of an uploaded path that it had all of it before."""
     return path.claim is Claim.UPLOADED and (path.deduplicated_permille or 0) >= _WHOLE_NAR
 

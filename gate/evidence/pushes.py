@@ -23,7 +23,7 @@ from gate.parse.store_path import hash_part
 
 
 @dataclass(frozen=True, kw_only=True)
-class PushSeen:
+class PushSources:
     """All that the journal and the capture tell of one publication; ``ended`` is None when no push was begun."""
 
     push_set: PushSetKnown
@@ -43,7 +43,7 @@ def capture_name(label: Label) -> str:
     return f"push-{label.value}.log"
 
 
-def fold_push(pushes: Sequence[PushSeen]) -> Push:
+def fold_push(pushes: Sequence[PushSources]) -> Push:
     """Every publication of the run, in order, with every path in exactly one claim."""
     attempts: list[PushAttempt] = []
     paths: list[PushPath] = []
@@ -69,7 +69,7 @@ def count(paths: Iterable[PushPath]) -> Counts:
     )
 
 
-def _report(seen: PushSeen) -> tuple[PushReport, Mapping[str, int | None]]:
+def _report(seen: PushSources) -> tuple[PushReport, Mapping[str, int | None]]:
     """The client's output, and for each failed path how long after the client's start its line was whole."""
     parser = PushLogParser(path.store_path for path in seen.push_set.paths)
     failures: dict[str, int | None] = {}
@@ -82,7 +82,7 @@ def _report(seen: PushSeen) -> tuple[PushReport, Mapping[str, int | None]]:
     return report, failures
 
 
-def _timed(seen: PushSeen) -> Iterator[tuple[int | None, bytes]]:
+def _timed(seen: PushSources) -> Iterator[tuple[int | None, bytes]]:
     """The client's output in pieces, each with the milliseconds after which it came (`ChildEnded.output_times`)."""
     times = deque(seen.ended.output_times if seen.ended else ())
     full = len(times) >= limits.OUTPUT_TIMES
@@ -100,7 +100,7 @@ def _timed(seen: PushSeen) -> Iterator[tuple[int | None, bytes]]:
             offset += len(piece)
 
 
-def _attempt(seen: PushSeen, report: PushReport, paths: Sequence[PushPath]) -> PushAttempt:
+def _attempt(seen: PushSources, report: PushReport, paths: Sequence[PushPath]) -> PushAttempt:
     ended = seen.ended
     return PushAttempt(
         label=seen.push_set.label,
@@ -146,7 +146,7 @@ def fresh_before(push_set: PushSetKnown, asked: MissingAsked | None) -> int | No
     return sum(hash_part(facts.store_path) in missing and not _left_out(push_set, facts) for facts in push_set.paths)
 
 
-def _paths(seen: PushSeen, report: PushReport, failures: Mapping[str, int | None]) -> tuple[PushPath, ...]:
+def _paths(seen: PushSources, report: PushReport, failures: Mapping[str, int | None]) -> tuple[PushPath, ...]:
     missing = missing_hashes(seen.missing_asked)
     lines = {line.store_path: line for line in report.lines}
     contradicted = {line.store_path for line in report.lines if line.error and line.error.code == CONTRADICTED}
@@ -162,7 +162,7 @@ def _paths(seen: PushSeen, report: PushReport, failures: Mapping[str, int | None
 
 
 def _path(
-    seen: PushSeen,
+    seen: PushSources,
     facts: PathFacts,
     missing: frozenset[str] | None,
     lines: Mapping[str, PushLine],
@@ -185,7 +185,7 @@ def _path(
     )
 
 
-def _silent_claim(seen: PushSeen, facts: PathFacts, before: Truth) -> Claim:
+def _silent_claim(seen: PushSources, facts: PathFacts, before: Truth) -> Claim:
     """A path without a line. The client's upstream filter goes by key name, ours has the signatures verified."""
     push_set = seen.push_set
     if facts.store_path in push_set.upstream:

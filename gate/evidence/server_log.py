@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from gate import limits
-from gate.evidence.log_join import Explained, Failure, Joined, measure_skew
+from gate.evidence.log_join import Explanation, Failure, LogJoin, measure_skew
 from gate.evidence.replicas import fold_replicas, nonces_of
 from gate.model.basics import Phase, Truth
 from gate.model.captures import ReplicaLog
@@ -44,8 +44,8 @@ def fold_server_log(
     silent = any(row.logged is Truth.ABSENT for rows in replicas.values() for row in rows)
     firsts = (*logged.values(), *own.values())
     ours = [at for at in firsts if at is not None and not speaks_of_storage(events[at])]
-    joined = Joined(events, ours, failures, skew)
-    explained = joined.explained()
+    join = LogJoin(events, ours, failures, skew)
+    explained = join.explanations()
     shown = _shown(events, explained)
     return (
         ServerLog(
@@ -56,7 +56,7 @@ def fold_server_log(
             unexplained=sum(_unexplained(event, why) for event, why in zip(events, explained, strict=True)),
             restarts=parser.starts,
             skew=skew,
-            near=joined.near({index: number for number, index in enumerate(shown)}),
+            near=join.near_failures({index: number for number, index in enumerate(shown)}),
             parsed_count=parser.seen,
             unread_lines=parser.unread_lines,
             first_unread=parser.first_unread,
@@ -88,11 +88,11 @@ def _first(events: Sequence[LogEvent], nonce: str) -> int | None:
     return next((index for index, event in enumerate(events) if is_of_canary(event, nonce)), None)
 
 
-def _unexplained(event: LogEvent, explained: Explained | None) -> bool:
+def _unexplained(event: LogEvent, explained: Explanation | None) -> bool:
     return explained is None and is_doubt(event)
 
 
-def _shown(events: Sequence[LogEvent], explained: Sequence[Explained | None]) -> list[int]:
+def _shown(events: Sequence[LogEvent], explained: Sequence[Explanation | None]) -> list[int]:
     """Which events are shown, in their order: those of the store first, then those that nothing explains."""
 
     def rank(index: int) -> int:
@@ -101,7 +101,7 @@ def _shown(events: Sequence[LogEvent], explained: Sequence[Explained | None]) ->
     return sorted(sorted(range(len(events)), key=rank)[: limits.LOG_EVENTS_SHOWN])
 
 
-def _event(event: LogEvent, explained: Explained | None) -> ServerEvent:
+def _event(event: LogEvent, explained: Explanation | None) -> ServerEvent:
     return ServerEvent(
         at=event.at,
         level=event.level,

@@ -63,7 +63,7 @@ def part_document(journal_log: JournalLog, manifest: Sequence[ManifestEntry]) ->
 
     Raises `ForeignTextError` for a journal that is no part's, or that holds what no part of ours writes.
     """
-    started, begun = head(journal_log)
+    started, begun = part_head(journal_log)
     for entry in journal_log.entries:
         _refuse_odd(entry)
     for row in manifest:
@@ -86,7 +86,7 @@ def part_document(journal_log: JournalLog, manifest: Sequence[ManifestEntry]) ->
     )
 
 
-def head(journal_log: JournalLog) -> tuple[RunStarted, PartBegun]:
+def part_head(journal_log: JournalLog) -> tuple[RunStarted, PartBegun]:
     """The first two records of a part. Raises `ForeignTextError` where they are others."""
     records = [entry.record for entry in journal_log.entries[:2]]
     if len(records) == 2 and isinstance(records[0], RunStarted) and isinstance(records[1], PartBegun):  # noqa: PLR2004  the two

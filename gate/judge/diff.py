@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gate import limits
-from gate.evidence.capture import is_full, percent
+from gate.evidence.capture import is_full, used_percent
 from gate.evidence.store_log import troubles_of
 from gate.judge.diff_store import NOT_LOOKED_AT, bucket_rows, marker_rows, plain_row, row, state_rows
 from gate.model.basics import Status, Truth, VerdictWord
@@ -122,7 +122,7 @@ def _disk(
 def _room(disk: DiskSeen | None, room: DiskRoom | None) -> str:
     if disk is None:
         return NOT_LOOKED_AT
-    return f"{percent(room)} % of {room.total}" if room else f"unknown{f': {disk.error}' if disk.error else ''}"
+    return f"{used_percent(room)} % of {room.total}" if room else f"unknown{f': {disk.error}' if disk.error else ''}"
 
 
 # -------------------------------------------------------------------------------------------------------------- events

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
-from gate.evidence.push_coverage import wrote_nothing
+from gate.evidence.push_coverage import is_wholly_deduplicated
 from gate.lab.inject import Fault, IndexLost, VoidDrillError
 from gate.lab.s3 import BUSY_SECONDS
 from gate.lab.stack import SENSITIVE, STATE_BUCKET, STATE_KEY
@@ -110,7 +110,7 @@ class ChunksOutliveNars(Fault):
 
     def proof(self, evidence: Evidence) -> str:
         """The client said of large paths that the server had all of them."""
-        nothing = [path for path in evidence.push.paths if path.label is Label.PROFILE and wrote_nothing(path)]
+        nothing = [path for path in evidence.push.paths if path.label is Label.PROFILE and is_wholly_deduplicated(path)]
         if not nothing:
             raise VoidDrillError("no uploaded path of the profile was wholly deduplicated")
         return f"{super().proof(evidence)}; {len(nothing)} uploads wrote nothing"

@@ -11,7 +11,7 @@ from gate import limits
 from gate.clock import Clock, rfc3339
 from gate.errors import CancelledError, ForeignTextError, InconclusiveError, RefusedError, StoppedError
 from gate.evidence.fold import SERVER_LOG
-from gate.evidence.machine import unstated
+from gate.evidence.machine import unapproved_settings
 from gate.evidence.pushes import missing_hashes
 from gate.evidence.store_log import STORE_LOG
 from gate.journal import Journal
@@ -277,7 +277,7 @@ def _nix(context: RunContext) -> NixSeen:
     key = context.public_keys.get(cache)
     trouble, known = _nix_reads(context) if key else ("", "")
     return NixSeen(
-        weak=unstated(config, context.policy.nix_settings),
+        weak=unapproved_settings(config, context.policy.nix_settings),
         trouble=trouble,
         known_path=known,
         among=any(same_cache(one, url) for one in settings.substituters for url in context.cache_urls(cache)),

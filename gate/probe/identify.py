@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from gate import __version__
 from gate.errors import ForeignTextError, InconclusiveError, NoNameError, RefusedError, StoppedError
-from gate.evidence.machine import unstated
+from gate.evidence.machine import unapproved_settings
 from gate.model.parsed import CacheConfig, KubectlLocator
 from gate.model.policy import Identity, Policy
 from gate.model.records import CacheConfigSeen, RunStarted
@@ -53,7 +53,7 @@ def _refuse_nix_settings(settings: Settings, world: World, programs: Programs) -
     """Raise `RefusedError` for an effective setting of Nix that weakens the run and that gate.toml does not state."""
     env = nix_environment(programs.environ(world.environ))
     nix = NixStore(programs=programs.paths, env=env, cancel=world.cancel, clock=world.clock)
-    weak = unstated(nix.config(), settings.policy.nix_settings)
+    weak = unapproved_settings(nix.config(), settings.policy.nix_settings)
     if weak:
         message = (
             f"Nix's effective settings on this machine weaken what a run proves: {shown('; '.join(weak))}: expected "

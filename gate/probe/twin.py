@@ -7,7 +7,7 @@ from typing import Final
 from gate import limits
 from gate.errors import InconclusiveError
 from gate.evidence.push_coverage import fresh_count
-from gate.evidence.pushes import PushSeen, capture_name, child_name, fold_push, fresh_before
+from gate.evidence.pushes import PushSources, capture_name, child_name, fold_push, fresh_before
 from gate.model.basics import Label
 from gate.model.facts import FRAME_BYTES, PADDED_TO, PushPath, TwinFile
 from gate.model.policy import Policy
@@ -148,7 +148,7 @@ def due_after(context: RunContext) -> bool:
         log = (context.directory / capture_name(Label.PROFILE)).read_bytes()
     except OSError:
         return False  # then the run is not representative, and says so
-    seen = PushSeen(push_set=_push_set(context), missing_asked=None, ended=pushed, log=(log,), cut=False)
+    seen = PushSources(push_set=_push_set(context), missing_asked=None, ended=pushed, log=(log,), cut=False)
     return twin_due_after(context.policy, fold_push((seen,)).paths)
 
 

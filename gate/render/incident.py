@@ -1,6 +1,6 @@
 """What a capture looked at besides, as short sentences and rows, not yet escaped."""
 
-from gate.evidence.capture import percent
+from gate.evidence.capture import used_percent
 from gate.model.captures import DiskSeen, EventsSeen, KubeEvent, PreviousLogSeen
 from gate.model.document import Evidence
 from gate.render.view import Row, exact, size
@@ -16,9 +16,9 @@ def disk_text(disk: DiskSeen) -> str:
     """One place's disk use: bytes, inodes, and what of it could not be determined."""
     parts = []
     if disk.space is not None:
-        parts.append(f"{percent(disk.space)} % of {size(disk.space.total)} taken, {size(disk.space.free)} free")
+        parts.append(f"{used_percent(disk.space)} % of {size(disk.space.total)} taken, {size(disk.space.free)} free")
     if disk.inodes is not None:
-        parts.append(f"{percent(disk.inodes)} % of {disk.inodes.total:,} inodes")
+        parts.append(f"{used_percent(disk.inodes)} % of {disk.inodes.total:,} inodes")
     elif not disk.error:
         parts.append("no limit of inodes")
     if disk.error:

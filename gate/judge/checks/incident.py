@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from gate.evidence.capture import is_full, lacks_room, percent
+from gate.evidence.capture import is_full, lacks_room, used_percent
 from gate.judge.finding import finding, pointer
 from gate.model.basics import Phase
 from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, PreviousLogSeen
@@ -59,7 +59,7 @@ def full_disks(facts: Facts, needed: int = 0) -> tuple[DiskSeen, ...]:
 
 def disk_words(disk: DiskSeen) -> str:
     """How much of a drive is taken."""
-    told = [f"{percent(room)} % of its {what} taken" for what, room in _rooms(disk) if room is not None]
+    told = [f"{used_percent(room)} % of its {what} taken" for what, room in _rooms(disk) if room is not None]
     free = [] if disk.space is None else [f"{disk.space.free:,} bytes free"]
     return f"{disk.place}: {', '.join([*told, *free]) or 'nothing is known of its room'}"
 
@@ -77,7 +77,7 @@ def _use(disk: DiskSeen, most: int) -> tuple[str, str]:
 
 
 def _disk(disk: DiskSeen, where: str) -> Iterator[Finding]:
-    told = [f"{percent(room)} % of its {what} taken" for what, room in _rooms(disk) if room is not None]
+    told = [f"{used_percent(room)} % of its {what} taken" for what, room in _rooms(disk) if room is not None]
     summary = f"{disk.place}: {', '.join(told) or 'nothing told'}"
     if is_full(disk.space) or is_full(disk.inodes):
         yield finding("disk-full", disk.place, summary, evidence=(where,))

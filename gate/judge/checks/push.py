@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gate.evidence.push_coverage import wrote_nothing
+from gate.evidence.push_coverage import is_wholly_deduplicated
 from gate.judge.checks.incident import disk_words, full_disks
 from gate.judge.finding import finding, how_ended
 from gate.model.basics import Claim, Label, Phase, Status, Truth
@@ -140,7 +140,7 @@ def _path(facts: Facts, number: int, path: PushPath) -> Finding:
     if path.label is not Label.PROFILE and path.claimed_before is Truth.PRESENT:
         summary = "the cache said before the push that it has this path, whose name has this run's fresh nonce"
         return finding("push-nonce-known", path.store_path, summary, evidence=where)
-    if path.label is not Label.PROFILE and wrote_nothing(path):
+    if path.label is not Label.PROFILE and is_wholly_deduplicated(path):
         summary = "the cache says that it had all of this path's content before, which is random and of this run alone"
         return finding("push-nonce-known", path.store_path, summary, evidence=where)
     summary = f"{path.claim.value}: a claim, its body decides"
@@ -154,7 +154,7 @@ def _representative(facts: Facts) -> Finding:
     if facts.parts and facts.policy.representative:
         good = twin >= wanted  # only names with the run's nonce show that nobody wrote them before
     told = f"{fresh} fresh paths of the profile and {twin} of its twin are shown to be written, expected {wanted}"
-    nothing = sum(map(wrote_nothing, facts.push.paths))
+    nothing = sum(map(is_wholly_deduplicated, facts.push.paths))
     told += f"; the server had all chunks of {nothing} uploaded paths before" if nothing else ""
     profile = [path for path in facts.push.paths if path.label is Label.PROFILE]
     if profile and not facts.parts and not _is_within_bounds(facts.policy, profile):

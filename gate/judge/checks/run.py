@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gate import limits
-from gate.evidence.machine import further_substituters, unstated
+from gate.evidence.machine import further_substituters, unapproved_settings
 from gate.judge.finding import RUN, finding
 from gate.model.basics import Truth
 from gate.model.document import Control, Facts, Finding
@@ -125,7 +125,7 @@ def _settings(facts: Facts) -> Finding:
     if seen is None or seen.error is not None or not seen.settings:
         told = (seen.error if seen else None) or "Nix was not asked for its settings"
         return finding("tool-settings-unknown", NIX, told, evidence=where)
-    weak = unstated(seen, policy.nix_settings)
+    weak = unapproved_settings(seen, policy.nix_settings)
     if weak:
         return finding("tool-settings-weak", NIX, f"not stated in gate.toml: {'; '.join(weak)}", evidence=where)
     places = {f"{policy.attic_server.rstrip('/')}/{name}" for name in policy.caches}

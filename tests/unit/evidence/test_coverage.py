@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate import limits
-from gate.evidence.push_coverage import fold_coverage, fresh_count, written, wrote_nothing
+from gate.evidence.push_coverage import fold_coverage, fresh_count, is_wholly_deduplicated, written_paths
 from gate.model.basics import Claim, Label, Truth
 from gate.model.facts import Push, PushPath
 from tests.helpers import runs
@@ -57,7 +57,7 @@ def test_one_more_path_that_wrote_nothing_never_helps(rows: list[PushPath]) -> N
     count = fresh_count(rows, Label.PROFILE)
     assert 0 <= count <= len(rows)
     assert fresh_count([*rows, row(LARGE, 1000)], Label.PROFILE) <= count
-    assert not [path for path, _ in written(rows, Label.PROFILE) if wrote_nothing(path)]
+    assert not [path for path, _ in written_paths(rows, Label.PROFILE) if is_wholly_deduplicated(path)]
 
 
 def test_bytes_are_those_that_were_written() -> None:

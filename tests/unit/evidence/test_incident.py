@@ -1,6 +1,6 @@
 import pytest
 
-from gate.evidence.capture import fold_incident, percent
+from gate.evidence.capture import fold_incident, used_percent
 from gate.model.captures import DiskRoom, DiskSeen, EventsSeen, Incident, PreviousLogSeen
 from tests.helpers import runs
 
@@ -42,4 +42,4 @@ def test_the_fold_of_a_whole_tape_has_it() -> None:
     [(0, 10, 0), (1, 999, 1), (20, 70, 23), (989, 11, 99), (98, 2, 98), (10, 0, 100), (0, 0, 100)],
 )
 def test_percent_is_what_df_says(used: int, free: int, expected: int) -> None:
-    assert percent(DiskRoom(total=1000, used=used, free=free)) == expected
+    assert used_percent(DiskRoom(total=1000, used=used, free=free)) == expected

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate import limits
-from gate.evidence.log_join import Failure, Joined, What, failures_of, measure_skew, moment
-from gate.evidence.pushes import PushSeen, fold_push
+from gate.evidence.log_join import Failure, LogJoin, What, failures_of, measure_skew, moment
+from gate.evidence.pushes import PushSources, fold_push
 from gate.model import records
 from gate.model.basics import Label, Phase
 from gate.model.document import NearFailure, ServerEvent, ServerLog, Skew
@@ -330,12 +330,12 @@ def test_the_line_times_of_a_real_push_whose_end_a_sample_held_back() -> None:
     known = records.PushSetKnown(
         label=label, cache="probe", paths=paths, outputs=(), upstream=(), upstream_key_names=()
     )
-    push = fold_push([PushSeen(push_set=known, missing_asked=None, ended=ended, log=[text], cut=False)])
+    push = fold_push([PushSources(push_set=known, missing_asked=None, ended=ended, log=[text], cut=False)])
     failures = failures_of([records.Entry(seq=0, at=over, mono_millis=0, prev="", record=ended)], push, ())
-    joined = Joined([*events, later], (), failures, None)
-    assert joined.explained()[2:6] == ("push", "answer", "push", "answer")
-    assert joined.explained()[-1] is None
-    assert [near.count for near in joined.near({})] == [4, 4]
+    join = LogJoin([*events, later], (), failures, None)
+    assert join.explanations()[2:6] == ("push", "answer", "push", "answer")
+    assert join.explanations()[-1] is None
+    assert [near.count for near in join.near_failures({})] == [4, 4]
 
 
 @pytest.mark.parametrize("size", [1, 7, 10**6])
@@ -368,7 +368,7 @@ def failure_millis(text: bytes, times: tuple[tuple[int, int], ...], size: int) -
         label=Label.PROFILE, cache="main", paths=runs.SOURCES, outputs=(), upstream=(), upstream_key_names=()
     )
     chunks = [text[start : start + size] for start in range(0, len(text), size)]
-    push = fold_push([PushSeen(push_set=known, missing_asked=None, ended=ended, log=chunks, cut=False)])
+    push = fold_push([PushSources(push_set=known, missing_asked=None, ended=ended, log=chunks, cut=False)])
     return next(path.failure_millis for path in push.paths if path.error is not None)
 
 
@@ -487,11 +487,11 @@ def test_an_event_is_explained_when_and_only_when_a_failure_was_then(
         for number, (began, lasts) in enumerate(spans)
     ]
     events = [replace(event(second), request=UPLOAD) for second in times]
-    joined = Joined(events, (), failures, None)
+    join = LogJoin(events, (), failures, None)
     tolerance = limits.LOG_JOIN_SECONDS
     within = [[began - tolerance <= second <= began + lasts + tolerance for began, lasts in spans] for second in times]
-    assert joined.explained() == tuple("push" if any(row) else None for row in within)
-    near = {each.store_path: each for each in joined.near({index: index for index in range(len(events))})}
+    assert join.explanations() == tuple("push" if any(row) else None for row in within)
+    near = {each.store_path: each for each in join.near_failures({index: index for index in range(len(events))})}
     for number in range(len(spans)):
         expected = {index for index, row in enumerate(within) if row[number]}
         assert near[str(number)].count == len(expected)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gate.errors import ForeignTextError
-from gate.evidence.machine import further_substituters, unstated
+from gate.evidence.machine import further_substituters, unapproved_settings
 from gate.model.machine import NixConfigSeen
 from gate.parse.nix_commands import WATCHED, parse_nix_config
 from tests.helpers.runs import NIX_CONFIG, healthy
@@ -38,7 +38,7 @@ def seen(machines_file: bool = False, **changes: object) -> NixConfigSeen:
 
 
 def test_nixs_own_defaults_weaken_nothing_and_no_token_is_kept() -> None:
-    assert unstated(seen(), ()) == ()
+    assert unapproved_settings(seen(), ()) == ()
     assert "secret-token" not in str(seen())
     assert {row.name for row in seen().settings} <= set(WATCHED)
 
@@ -68,15 +68,16 @@ def test_nixs_own_defaults_weaken_nothing_and_no_token_is_kept() -> None:
     ],
 )
 def test_a_setting_that_weakens_is_told_unless_it_is_stated(change: dict[str, object], told: str) -> None:
-    assert unstated(seen(**change), ()) == (told,)  # type: ignore[arg-type]  # test
-    assert unstated(seen(**change), (f" {told.replace(' = ', '  =  ')}",)) == ()  # type: ignore[arg-type]  # test
-    assert unstated(seen(**change), ("require-sigs = maybe",)) == (told,)  # type: ignore[arg-type]  # test
+    assert unapproved_settings(seen(**change), ()) == (told,)  # type: ignore[arg-type]  # test
+    assert unapproved_settings(seen(**change), (f" {told.replace(' = ', '  =  ')}",)) == ()  # type: ignore[arg-type]  # test
+    assert unapproved_settings(seen(**change), ("require-sigs = maybe",)) == (told,)  # type: ignore[arg-type]  # test
 
 
 def test_what_weakens_nothing() -> None:
-    assert unstated(seen(builders=""), ()) == ()
-    assert unstated(seen(sandbox_paths=["/bin/sh=/nix/store/x", "/nix/store/y", "/a=/nix/store/z?"]), ()) == ()
-    assert unstated(NixConfigSeen(settings=()), ()) == ()
+    assert unapproved_settings(seen(builders=""), ()) == ()
+    harmless = seen(sandbox_paths=["/bin/sh=/nix/store/x", "/nix/store/y", "/a=/nix/store/z?"])
+    assert unapproved_settings(harmless, ()) == ()
+    assert unapproved_settings(NixConfigSeen(settings=()), ()) == ()
 
 
 def test_further_substituters() -> None:

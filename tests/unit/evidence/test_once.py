@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gate.evidence.journal_order import doubled
+from gate.evidence.journal_order import repeated_records
 from gate.evidence.references import fold_references
 from gate.evidence.stored_objects import fold_uploads
 from gate.model import records
@@ -59,7 +59,7 @@ def test_a_second_run_in_one_journal_is_told() -> None:
 
 
 def test_what_may_come_again_is_not_told() -> None:
-    assert list(doubled(healthy().records)) == []
+    assert list(repeated_records(healthy().records)) == []
     again = runs.body_read(Label.PROFILE, runs.SOURCES[0], again_after_post=True)
     assert healthy().with_record(again).word() == "pass"
     assert healthy().with_record(runs.cache_config("main")).word() == "pass"
@@ -154,14 +154,14 @@ def test_what_is_read_once_does_not_come_again(
 ) -> None:
     pair = (good, bad) if turned else (bad, good)
     run = healthy().with_record(pair[0]).with_record(pair[1])
-    assert list(doubled(run.records)) == [told]
+    assert list(repeated_records(run.records)) == [told]
     assert ("run-disordered", "inconclusive") in run.rows()
-    assert list(doubled(healthy().with_record(good).records)) == []
+    assert list(repeated_records(healthy().with_record(good).records)) == []
 
 
 def test_each_phase_and_each_publication_has_its_own() -> None:
     rows = (canaries(Phase.PRE), canaries(Phase.POST), known(()), known((), Label.CANARY), StoreLogRead(place="p"))
-    assert list(doubled(rows)) == []
+    assert list(repeated_records(rows)) == []
 
 
 @pytest.mark.parametrize("turned", [False, True])

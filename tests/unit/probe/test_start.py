@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gate.evidence.fold import JournalLog
-from gate.evidence.split import head
+from gate.evidence.split import part_head
 from gate.model import records
 from gate.model.machine import ToolsFound
 from gate.model.split import PRE, PartBegun
@@ -29,4 +29,4 @@ def test_a_part_says_which_it_is_before_all_but_the_run(part: PartBegun | None) 
     assert isinstance(started, records.RunStarted)
     assert (started.policy, started.tools) == (settings.policy, settings.tools)  # the very values that the probe uses
     if part is not None:
-        assert head(JournalLog(entries=tuple(runs.entries(written)), torn=False)) == (started, part)
+        assert part_head(JournalLog(entries=tuple(runs.entries(written)), torn=False)) == (started, part)
