@@ -310,3 +310,76 @@ class TcpSocket:
     peer_port: int
     listening: bool
     inode: int
+
+
+@value
+class UnitLocator:
+    """A systemd unit of this machine: ``systemd://UNIT``, or ``journald://UNIT`` where its log is meant.
+
+    ``directory`` is a folder of journal files, None for the machine's own journal.
+    """
+
+    unit: str
+    directory: str | None = None
+
+
+@value
+class DockerLocator:
+    """A container of this machine's docker or podman: ``docker://NAME``.
+
+    ``socket`` is the Unix socket of the API, None for ``/var/run/docker.sock``.
+    """
+
+    name: str
+    socket: str | None = None
+
+
+@value
+class FolderLocator:
+    """A folder of log files that a server starts anew by itself: ``dir:///absolute/path``."""
+
+    path: str
+
+
+@value
+class UnitState:
+    """A systemd unit by ``systemctl show`` (org.freedesktop.systemd1(5)).
+
+    ``main_pid`` is 0 where no main process runs; ``invocation`` changes with each start, ``restarts`` counts those by
+    ``Restart=``; ``program`` is the path of ``ExecStart``, without its arguments.
+    """
+
+    load: str
+    active: str
+    sub: str
+    main_pid: int
+    invocation: str
+    restarts: int
+    program: str | None
+
+
+@value
+class JournalEntry:
+    """One entry of a journal by ``journalctl --output=json``: its cursor and the line of the unit in it.
+
+    ``dropped`` is set in the place of a line where journald says that it dropped so many of them.
+    """
+
+    cursor: str
+    line: bytes
+    dropped: int | None = None
+
+
+@value
+class ContainerState:
+    """A container by the Docker Engine API (``GET /containers/{id}/json``); ``tty``: its log is no framed stream."""
+
+    id: str
+    image: str
+    status: str
+    running: bool
+    pid: int
+    started: str
+    restarts: int
+    log_driver: str
+    tty: bool

@@ -36,7 +36,11 @@ class PartBegun:
 
 @value
 class ContainerStood:
-    """Where one container's log stood: time stamp and sha256 of its last line, both None for an empty log."""
+    """Where one container's log stood: time stamp and sha256 of its last line, both None for an empty log.
+
+    A file of a folder of logs has its inode as ``uid``, its size in bytes as ``offset``, and the sha256 of its last
+    bytes as ``line``.
+    """
 
     pod: str
     container: str
@@ -45,6 +49,7 @@ class ContainerStood:
     at: str | None
     line: str | None
     trouble: str
+    offset: int | None = None
 
 
 @value

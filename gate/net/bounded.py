@@ -95,11 +95,12 @@ class BoundedStream(httpcore.NetworkStream):
 
 
 class BoundedBackend(httpcore.NetworkBackend):
-    """Makes `BoundedStream` connections."""
+    """Makes `BoundedStream` connections, all of them to the Unix ``socket`` where there is one."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, socket: str | None = None) -> None:
         self._inner = httpcore.SyncBackend()
         self._patience = patience
+        self._socket = socket
 
     def connect_tcp(
         self,
@@ -110,6 +111,9 @@ class BoundedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         """A connection to a host: the name is looked up once, and what was checked is what is connected to."""
+        if self._socket is not None:
+            most = min(self._patience.left, limits.CONNECT_SECONDS)
+            return BoundedStream(self._inner.connect_unix_socket(self._socket, most), self._patience)
         failed: Exception = httpcore.ConnectError("no address")
         for address in _addresses(host.strip("[]"), port):
             most = min(self._patience.left, limits.CONNECT_SECONDS)

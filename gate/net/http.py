@@ -35,7 +35,8 @@ class Http:
 
     ``seconds`` bounds a whole exchange, from the connection to the last byte. ``ca_file`` is a PEM file of further
     certificate authorities beside the system's and certifi's; `RefusedError` when it can't be read. ``connections``
-    may be open at a time. Threads may share an ``Http``. httpcore is used in place of httpx: it sends a path exactly as
+    may be open at a time. ``socket`` is the path of a Unix socket that takes every connection in the place of the host.
+    Threads may share an ``Http``. httpcore is used in place of httpx: it sends a path exactly as
     it was signed.
     """
 
@@ -50,12 +51,14 @@ class Http:
         ca_file: str | None = None,
         connections: int = _CONNECTIONS,
         below: str = "",
+        socket: str | None = None,
     ) -> None:
         self.hosts = HostList(hosts, plain_http_hosts, below)
         self._clock = clock
         self._cancel = cancel or CancelToken()
         self._seconds = seconds
         self._connections = connections
+        self._socket = socket
         self._tls = _tls(ca_file)
         self._lock = Lock()
         self._made: tuple[httpcore.ConnectionPool, Patience] | None = None
@@ -156,7 +159,7 @@ class Http:
                     ssl_context=self._tls,
                     max_connections=self._connections,
                     keepalive_expiry=_IDLE_SECONDS,
-                    network_backend=BoundedBackend(patience),
+                    network_backend=BoundedBackend(patience, self._socket),
                 )
                 self._made = (pool, patience)
             return self._made

@@ -203,7 +203,8 @@ def look(
     stands and may differ by a second from one look to the next; the identity does not.
     """
     try:
-        identity, started = _process(_pidfile(place), proc)
+        pidfile = _pidfile(place)
+        identity, started = process_identity(_pid_in(pidfile), proc, named_by=str(pidfile))
     except (OSError, ForeignTextError) as error:
         why = f"{shown(place)}: {error.strerror}" if isinstance(error, OSError) else str(error)
         return WorkloadSeen(phase=phase, role=role, place=place, truth=Truth.UNKNOWN, error=why)
@@ -229,20 +230,27 @@ def _pidfile(place: str) -> Path:
     return Path(locator.path)
 
 
-def _process(pidfile: Path, proc: Path) -> tuple[str, datetime]:
+def _pid_in(pidfile: Path) -> str:
     match = _PID.fullmatch(read_small(pidfile, cap=32))
     if match is None:
         raise ForeignTextError(f"{pidfile} holds no process id: expected one number")
-    pid = match[1].decode()
+    return match[1].decode()
+
+
+def process_identity(pid: str, proc: Path, *, named_by: str = "systemd") -> tuple[str, datetime]:
+    """``<pid>:<start in kernel ticks>`` of a running process, and when it started.
+
+    Raises `ForeignTextError` where it does not run, with the place that it was ``named_by``; `OSError` as reading does.
+    """
     try:
         line = read_small(proc / pid / "stat", cap=_STAT_BYTES)
     except FileNotFoundError:
-        raise ForeignTextError(f"{pidfile} names process {pid}, which does not run on this machine") from None
+        raise ForeignTextError(f"{named_by} names process {pid}, which does not run on this machine") from None
     fields = line.rpartition(b")")[2].split()  # the name before may hold blanks and parentheses
     if len(fields) <= _STAT_START_TICKS or not fields[_STAT_START_TICKS].isdigit():
         raise ForeignTextError(f"{proc / pid / 'stat'} can't be read: expected the fields of proc(5)")
     if fields[_STATE] in _ENDED:
-        raise ForeignTextError(f"{pidfile} names process {pid}, which ended and was not reaped")
+        raise ForeignTextError(f"{named_by} names process {pid}, which ended and was not reaped")
     ticks = int(fields[_STAT_START_TICKS])
     return f"{pid}:{ticks}", datetime.fromtimestamp(_booted(proc) + ticks / os.sysconf("SC_CLK_TCK"), tz=UTC)
 
