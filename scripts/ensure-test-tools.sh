@@ -3,13 +3,15 @@
 #   npm      fetches the kubectl that the Kubernetes tests run, and GitHub's own upload client
 #   busybox  is all that a container under test has
 #   strace   gives the errors of a failing disk
+#   systemd  has journalctl, and systemd-journal-remote writes the journals that it reads
 set -euo pipefail
 
-declare -A packages=([npm]=npm [busybox]=busybox [strace]=strace)
+declare -A packages=([npm]=npm [busybox]=busybox [strace]=strace [journalctl]=systemd)
 missing=()
 for command in "${!packages[@]}"; do
   command -v "$command" >/dev/null || missing+=("${packages[$command]}")
 done
+[[ -x /lib/systemd/systemd-journal-remote ]] || missing+=(systemd-journal-remote)
 if [[ ${#missing[@]} -eq 0 ]]; then
   exit
 fi

@@ -2,8 +2,8 @@
 
 from fuzz.contract import text, tried
 from fuzz.target import Target
-from gate.model.parsed import FileLocator, KubectlLocator, SecretLocator
-from gate.parse.locator import parse_locator, parse_secret_locator
+from gate.model.parsed import DockerLocator, FileLocator, KubectlLocator, SecretLocator, UnitLocator
+from gate.parse.locator import parse_locator, parse_secret_locator, parse_server_locator
 
 _PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._+=@~,:/")
 
@@ -20,6 +20,14 @@ def check(data: bytes) -> None:
     if isinstance(place, KubectlLocator):
         assert not place.name.startswith("-"), place.name
         assert set(place.namespace + place.name + (place.container or "")) <= _PLAIN - set("/:@=")
+    server = tried(parse_server_locator, given)
+    if isinstance(server, FileLocator | KubectlLocator):
+        assert server == place
+    elif isinstance(server, UnitLocator):
+        assert server.unit.endswith(".service")
+        assert not set(server.unit) & set("/ \n=")
+    elif isinstance(server, DockerLocator):
+        assert set(server.name) <= _PLAIN - set("/:@=+~,")
     secret = tried(parse_secret_locator, given)
     if secret is not None:
         assert parse_secret_locator(written(secret)) == secret
@@ -52,6 +60,10 @@ def seeds() -> list[bytes]:
         b"kubectl://nix-cache/secret/attic?key=ATTIC_SERVER_TOKEN_RS256_SECRET_BASE64",
         b"kubectl://a/secret/b?key=c&key=d",
         b"kubectl://-a/pod/b",
+        b"systemd://atticd.service",
+        b"journald://atticd@1.service?directory=/var/log/journal/remote",
+        b"docker://attic-1?socket=/run/podman/podman.sock",
+        b"dir:///var/log/rustfs",
     ]
 
 

@@ -276,9 +276,10 @@ class Policy:
     store_workload: Annotated[
         str,
         Setting(
-            meaning="Locator of the store's process: file:///run/rustfs.pid or kubectl://NS/deployment/NAME.",
+            meaning="Locator of the store's process: systemd://rustfs.service, docker://NAME, a pid file as "
+            "file:///run/rustfs.pid, or kubectl://NS/deployment/NAME.",
             table="store",
-            form="locator",
+            form="server-place",
             compared="same",
             subject=True,
         ),
@@ -286,10 +287,10 @@ class Policy:
     store_log: Annotated[
         str,
         Setting(
-            meaning="Locator of the store's own log, file:///path or kubectl://NS/statefulset/NAME: trouble that it "
-            "tells in the window is doubt. Empty: what the store says of its drives is not looked at.",
+            meaning="Locator of the store's own log: file:///path, dir:///folder, journald://UNIT, docker://NAME or "
+            "kubectl://NS/statefulset/NAME. Trouble in it is doubt. Empty: the store's log is not read.",
             table="store",
-            form="locator",
+            form="server-place",
             compared="same",
             subject=True,
         ),
@@ -297,9 +298,9 @@ class Policy:
     cache_workload: Annotated[
         str,
         Setting(
-            meaning="Locator of the Attic server's process.",
+            meaning="Locator of the Attic server's process, in the same forms as store-workload.",
             table="cache",
-            form="locator",
+            form="server-place",
             compared="same",
             subject=True,
         ),
@@ -307,9 +308,10 @@ class Policy:
     server_log: Annotated[
         str,
         Setting(
-            meaning="Locator of the Attic server's log; in a cluster, port= may name where each replica serves HTTP.",
+            meaning="Locator of the Attic server's log, in the same forms as store-log; in a cluster, port= may name "
+            "where each replica serves HTTP.",
             table="cache",
-            form="locator",
+            form="server-place",
             compared="same",
             subject=True,
         ),

@@ -13,7 +13,7 @@ PREFIX: Final = "GATE_"
 PROFILES: Final = "profiles"  # the table whose tables hold what a profile brings
 Type = Literal["text", "list", "whole", "seconds", "flag", "secret", "choice"]
 Part = Literal["policy", "secrets", "tools"]
-Form = Literal["", "locator", "installable", "public-key", "host", "url", "cache", "bucket"]
+Form = Literal["", "locator", "server-place", "installable", "public-key", "host", "url", "cache", "bucket"]
 Compared = Literal["", "same", "template", "at-least", "all-of", "none-beyond", "never"]
 _TYPES: Final[dict[Any, Type]] = {
     str: "text",

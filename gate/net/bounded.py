@@ -4,6 +4,7 @@ httpcore's own time-outs begin anew with every read. Its network backends are ma
 (https://www.encode.io/httpcore/network-backends/). Only looking up a name is bounded by the resolver alone.
 """
 
+import os
 import socket
 import ssl
 import threading
@@ -112,6 +113,8 @@ class BoundedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """A connection to a host: the name is looked up once, and what was checked is what is connected to."""
         if self._socket is not None:
+            if not os.access(self._socket, os.W_OK):  # httpcore 1.0.9 leaves its socket open where connecting fails
+                raise httpcore.ConnectError(f"{self._socket} can't be written to")
             most = min(self._patience.left, limits.CONNECT_SECONDS)
             return BoundedStream(self._inner.connect_unix_socket(self._socket, most), self._patience)
         failed: Exception = httpcore.ConnectError("no address")

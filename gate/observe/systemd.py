@@ -20,7 +20,7 @@ from gate.model.split import LogStood
 from gate.observe.workload import look_at_listener, process_identity
 from gate.parse.service_manager import DROPPED_ID, JOURNAL_FIELDS, UNIT_PROPERTIES, parse_journal, parse_unit
 from gate.parse.text import decode, shown
-from gate.process import CancelToken, Capture, SearchPath, output, scrubbed_environment
+from gate.process import CancelToken, Capture, output, scrubbed_environment
 
 _KEPT: Final = ("DBUS_SYSTEM_BUS_ADDRESS", "SYSTEMD_BUS_TIMEOUT")
 _FIXED: Final = {"SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0", "LC_ALL": "C"}
@@ -30,14 +30,15 @@ _GRANT: Final = "add this user to the group systemd-journal"
 class Systemd:
     """Questions to the service manager and the journal of this machine.
 
-    Raises `RefusedError` for a program that the checkout decides (see `SearchPath`). The methods raise
+    ``programs`` are the absolute paths of systemctl and journalctl, as far as they were found. The methods raise
     `InconclusiveError`, one sentence, for whatever kept them from an answer.
     """
 
-    def __init__(self, *, environ: Mapping[str, str], cancel: CancelToken, clock: Clock) -> None:
-        search = SearchPath(environ)
+    def __init__(
+        self, *, environ: Mapping[str, str], programs: Mapping[str, str], cancel: CancelToken, clock: Clock
+    ) -> None:
         self._environ = scrubbed_environment(environ, keep=_KEPT) | _FIXED
-        self._programs = {name: search.find(name) or name for name in ("systemctl", "journalctl")}
+        self._programs = programs
         self._cancel = cancel
         self._clock = clock
 
@@ -76,6 +77,8 @@ class Systemd:
             raise InconclusiveError(str(error)) from None
 
     def _ask(self, name: str, argv: Sequence[str], *, cap: int, seconds: float) -> tuple[bytes, str]:
+        if name not in self._programs:
+            raise InconclusiveError(f"{name} was not found on PATH: install systemd's tools where the gate runs")
         ended, out, err = output(
             (self._programs[name], *argv),
             name=name,
@@ -86,8 +89,6 @@ class Systemd:
             clock=self._clock,
         )
         words = shown(decode(err).strip().split("\n")[0][: limits.ERROR_MESSAGE_CHARS]) if err.strip() else ""
-        if ended.ended_by == "missing":
-            raise InconclusiveError(f"{name} was not found on PATH: install systemd's tools where the gate runs")
         if ended.ended_by is not None:
             raise InconclusiveError(
                 f"{name} gave no whole answer within {seconds:g} s and {cap} bytes: {ended.ended_by}"

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gate import limits
@@ -17,15 +18,20 @@ from gate.model.split import LogStood
 from gate.net import Http
 from gate.observe.attic import AtticApi
 from gate.observe.bucket_index import Sources
+from gate.observe.docker import Docker
 from gate.observe.kubectl import Kubectl
 from gate.observe.nar_bodies import Access
 from gate.observe.nix_store import NixStore, nix_environment
 from gate.observe.s3 import S3
-from gate.observe.server_log import Window, open_window
+from gate.observe.server_places import ServerPlaces
+from gate.observe.systemd import Systemd
 from gate.probe.tools import Programs, find_programs, uses_cluster
 from gate.probe.world import World
 from gate.settings import Settings
 from gate.token import mint
+
+if TYPE_CHECKING:
+    from gate.observe.server_log import Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +93,16 @@ class RunContext:
         self.s3 = _s3(settings, self.policy.s3_endpoint, self.http)
         self.attic = AtticApi(self.http, self.policy.attic_server)
         self.kubectl = kubectl_of(settings, world, self.programs)
+        self.places = ServerPlaces(
+            kubectl=self.kubectl,
+            systemd=Systemd(
+                environ=self.programs.environ(world.environ),
+                programs=self.programs.paths,
+                cancel=world.cancel,
+                clock=world.clock,
+            ),
+            docker=Docker(cancel=world.cancel, clock=world.clock),
+        )
         self.nix = NixStore(
             programs=self.programs.paths, env=self.nix_environment, cancel=world.cancel, clock=world.clock
         )
@@ -166,9 +182,9 @@ class RunContext:
         with ThreadPoolExecutor(2) as threads:
             server = store = None
             if "server-log" not in policy.absent:
-                server = threads.submit(open_window, policy.server_log, self.kubectl, stood, since=since)
+                server = threads.submit(self.places.open_log, policy.server_log, stood, since=since)
             if policy.store_log:
-                store = threads.submit(open_window, policy.store_log, self.kubectl, store_stood, since=since)
+                store = threads.submit(self.places.open_log, policy.store_log, store_stood, since=since)
             self.log_window = server.result() if server else None
             self.store_log_window = store.result() if store else None
 
@@ -177,6 +193,7 @@ class RunContext:
         for window in (self.log_window, self.store_log_window):
             if window is not None:
                 window.close()
+        self.places.close()
         self.http.close()
         self.sampling_http.close()
         self._journal.close()

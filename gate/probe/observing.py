@@ -15,7 +15,7 @@ from gate.model.records import BucketSampled, Entry, LogCanarySent, Trouble, Upl
 from gate.observe.bucket_index import SampleSeries, begin_sample
 from gate.observe.disk_use import look_at_disk
 from gate.observe.kube_incident import look_at_past
-from gate.observe.kube_workload import Role, look_at_replicas
+from gate.observe.kube_workload import Role
 from gate.observe.replica_canary import Asking, send_to_replicas
 from gate.observe.server_log import send_canary
 from gate.observe.state_object import look as look_at_state
@@ -166,7 +166,7 @@ def _workloads(context: RunContext, phase: Phase) -> tuple[WorkloadSeen, ...]:
 
     def look(row: tuple[Role, str, str]) -> tuple[WorkloadSeen, ...]:
         role, place, endpoint = row
-        return look_at_replicas(role, place, phase=phase, kubectl=context.kubectl, endpoint=endpoint)
+        return context.places.look(role, place, phase=phase, endpoint=endpoint)
 
     with ThreadPoolExecutor(len(places)) as threads:
         looks = threads.map(look, asked)

@@ -48,6 +48,7 @@ def find_programs(settings: Settings, world: World, *, shut: Iterable[Path] = ()
     wanted = {name: name for name in NIX_PROGRAMS} | {"attic": settings.tools.attic_bin}
     if uses_cluster(settings.policy):
         wanted["kubectl"] = settings.tools.kubectl_bin
+    wanted |= {name: name for name in systemd_programs(settings.policy)}
     found = {name: search.find(program) for name, program in wanted.items()}
     inside = [plugin for plugin in settings.tools.kube_plugins if search.leads_inside(Path(plugin))]
     if inside:
@@ -65,6 +66,12 @@ def uses_cluster(policy: Policy) -> bool:
     return any(place.startswith("kubectl://") for place in places_of(policy))
 
 
+def systemd_programs(policy: Policy) -> tuple[str, ...]:
+    """The programs of systemd that the places of the policy need."""
+    units = any(place.startswith(("systemd://", "journald://")) for place in places_of(policy))
+    return ("systemctl", "journalctl") if units else ()
+
+
 def places_of(policy: Policy) -> tuple[str, ...]:
     """The locators of all that is looked at beside the servers' answers; an empty one is not set."""
     logs = (policy.server_log, policy.store_log)
@@ -74,6 +81,7 @@ def places_of(policy: Policy) -> tuple[str, ...]:
 def identify_programs(programs: Programs, settings: Settings, world: World) -> ToolsFound:
     """Version and digest of each program, side by side."""
     names = (*NIX_PROGRAMS, "attic", *(["kubectl"] if uses_cluster(settings.policy) else []))
+    names += systemd_programs(settings.policy)
     with ThreadPoolExecutor(2 * len(names)) as threads:
         versions = {name: threads.submit(_version, name, programs, world) for name in names if name in programs.paths}
         digests = {name: threads.submit(digest_of, path) for name, path in programs.paths.items()}

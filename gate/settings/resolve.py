@@ -9,7 +9,7 @@ from gate.model.basics import Kind, Secret
 from gate.model.policy import Policy, Secrets, Tools
 from gate.model.setting import PROFILES, Setting
 from gate.parse.addresses import odd_host
-from gate.parse.locator import parse_locator
+from gate.parse.locator import parse_locator, parse_server_locator
 from gate.parse.narinfo import key_name, public_key
 from gate.parse.text import BUCKET_RULE, CACHE_RULE, is_bucket_name, is_cache_name
 from gate.settings.checked import QUARANTINE_KEYS, REQUIRE_KEYS, Table
@@ -275,6 +275,14 @@ def _refuse_odd_places(places: Iterable[str], source: str) -> None:
             raise RefusedError(f"{source}: {str(error).removesuffix('.')}") from None
 
 
+def _refuse_odd_server_places(places: Iterable[str], source: str) -> None:
+    for place in places:
+        try:
+            parse_server_locator(place)
+        except ForeignTextError as error:
+            raise RefusedError(f"{source}: {str(error).removesuffix('.')}") from None
+
+
 def _refuse_installables(installables: Iterable[str], source: str) -> None:
     for installable in installables:
         refuse_credentials(installable, source)
@@ -321,6 +329,7 @@ def _refuse_odd_buckets(names: Iterable[str], source: str) -> None:
 # An endpoint's own form, "url", is checked with the hosts that plain http is allowed for.
 _FORMS: dict[str, Callable[[Sequence[str], str], None]] = {
     "locator": _refuse_odd_places,
+    "server-place": _refuse_odd_server_places,
     "installable": _refuse_installables,
     "public-key": _refuse_odd_keys,
     "host": _refuse_odd_hosts,

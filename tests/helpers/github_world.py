@@ -104,7 +104,7 @@ _TAPE_TIME = re.compile(rb"2026-11-24T00:([0-9:.]+)Z")
 
 
 def _moved(time: bytes, start: datetime) -> bytes:
-    """A time of a tape's server log, by as much as the journal is moved."""
+    """A time of a run's server log, by as much as the journal is moved."""
     minutes, seconds = time.split(b":")
     return rfc3339(start + timedelta(minutes=int(minutes), seconds=float(seconds))).encode()
 
@@ -121,7 +121,7 @@ def zipped(folder: Path, **more: bytes) -> bytes:
 
 
 def of_run(journal_log: runs.Run, run: Mapping[str, Any], **changes: object) -> runs.Run:
-    """A tape whose identity is that of a run of GitHub."""
+    """A run whose identity is that of a run of GitHub."""
 
     def edit(record: records.RunStarted) -> records.RunStarted:
         known: dict[str, Any] = {

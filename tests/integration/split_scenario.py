@@ -248,7 +248,7 @@ def after_the_loss(site: Site) -> dict[str, Any]:
 
 
 def records_of(part: Any) -> list[Any]:
-    return [entry.record for entry in part.tape.entries]
+    return [entry.record for entry in part.journal_log.entries]
 
 
 def refusals(site: Site) -> dict[str, int]:

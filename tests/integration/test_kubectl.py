@@ -349,7 +349,7 @@ class Window:
 
 
 def attic(nonce: str, skew: timedelta = timedelta()) -> str:
-    """What Attic logs of a canary of the healthy tape, by a clock that is so far ahead of ours."""
+    """What Attic logs of a canary of the healthy run, by a clock that is so far ahead of ours."""
     sent = {PRE: "2026-11-24T00:00:05.000799+00:00", POST: "2026-11-24T00:00:38.000799+00:00"}[nonce]
     time = (datetime.fromisoformat(sent) + skew).isoformat().replace("+00:00", "Z")
     return (

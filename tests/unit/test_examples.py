@@ -1,6 +1,5 @@
 """Every example of the documents is run: here, or by the test that stands beside it."""
 
-import configparser
 import hashlib
 import json
 import re
@@ -21,6 +20,9 @@ from gate.judge.codes.doctor import KINDS
 from gate.judge.codes.registry import CODES
 from gate.judge.verdict import judge
 from gate.lab.place import CLAIM, Mint
+from gate.model.parsed import UnitLocator
+from gate.parse.locator import parse_server_locator
+from gate.parse.service_manager import UNIT_PROPERTIES
 from gate.seal import seal
 from gate.settings import PROFILES, SETTINGS, resolve
 from tests.helpers import runs
@@ -64,7 +66,6 @@ EXAMPLES = (
     ("docs/getting-started.md", "toml", "[cache]", f"below; {NEWCOMER}"),
     ("docs/getting-started.md", "text", "PASS: ", "below"),
     ("docs/getting-started.md", "json", "{", "below"),
-    ("docs/getting-started.md", "ini", "# /etc/systemd", "below"),
     ("docs/getting-started.md", "nix", "{", "below"),
     ("docs/getting-started.md", "console", "export GATE_", "below"),
     ("docs/getting-started.md", "console", OPERATOR_TOKEN, "Attic's own commands; below, which right each cache takes"),
@@ -73,7 +74,7 @@ EXAMPLES = (
     ("docs/getting-started.md", "console", "attic login site", "Attic's own commands"),
     ("docs/getting-started.md", "console", "nix store ping", "Nix's own command"),
     ("docs/getting-started.md", "console", "curl --fail", "curl's own command, to a real store"),
-    ("docs/getting-started.md", "console", "cat /run/attic/atticd.pid", "systemd's own command"),
+    ("docs/getting-started.md", "console", "systemctl show", "below, with systemd's own commands"),
     ("docs/getting-started.md", "console", "docker inspect", "Docker's own command"),
     ("docs/kubernetes/README.md", "toml", "[store]", "below"),
     ("docs/kubernetes/README.md", "toml", "[kubernetes]", "below"),
@@ -299,18 +300,15 @@ def test_the_policy_of_the_s3_key_has_each_right_that_a_run_needs_and_none_to_wr
     assert places == {"*", *SITE_TOML["store"]["buckets"], f"{SITE_TOML['store']['state-bucket']}/*"}
 
 
-def test_the_systemd_unit_writes_the_files_that_gate_toml_names() -> None:
-    unit = configparser.ConfigParser(interpolation=None, strict=True)
-    unit.optionxform = str  # type: ignore[method-assign,assignment]  # systemd's keys have capitals
-    unit.read_string(example("docs/getting-started.md", "ini", "# /etc/systemd"))
-    service = unit["Service"]
-    log, pid = (SITE_TOML["cache"][name].removeprefix("file://") for name in ("server-log", "cache-workload"))
-    assert {service["StandardOutput"], service["StandardError"]} == {f"append:{log}"}
-    assert shlex.split(service["ExecStartPost"]) == ["/bin/sh", "-c", f'echo "$MAINPID" > {pid}']
-    assert Path(pid).parent == Path("/run") / service["RuntimeDirectory"]
-    assert Path(log).parent == Path("/var/log") / service["LogsDirectory"]
-    store = SITE_TOML["store"]["store-workload"].removeprefix("file://")
-    assert store == pid.replace("atticd", "rustfs").replace("attic/", "rustfs/")
+def test_the_commands_ask_systemd_for_what_the_gate_asks_it_for() -> None:
+    first, second = example("docs/getting-started.md", "console", "systemctl show").strip().split("\n")
+    asked = re.findall(r"--property=(\S+) ", first)[0].split(",")
+    assert set(asked) < set(UNIT_PROPERTIES)
+    place = parse_server_locator(SITE_TOML["cache"]["server-log"])
+    assert isinstance(place, UnitLocator)
+    assert (first.endswith(f" {place.unit}"), second.endswith(f" _SYSTEMD_UNIT={place.unit}")) == (True, True)
+    process = parse_server_locator(SITE_TOML["cache"]["cache-workload"])
+    assert process == place, "its log and its process are of one unit"
 
 
 def test_each_exported_file_is_one_of_a_secret() -> None:

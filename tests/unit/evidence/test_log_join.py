@@ -51,7 +51,7 @@ def canary(second: float, nonce: str) -> str:
 
 
 def log(*middle: str, ahead: float = 0) -> bytes:
-    """A log with both canaries of the healthy tape, by a clock that is so many seconds ahead of ours."""
+    """A log with both canaries of the healthy run, by a clock that is so many seconds ahead of ours."""
     when = {record.phase: moment for moment, record in sent(healthy())}
     pre, post = seconds(when[Phase.PRE]) + ahead, seconds(when[Phase.POST]) + ahead
     return "".join([canary(pre, runs.PRE_NONCE), *middle, canary(post, runs.POST_NONCE)]).encode()

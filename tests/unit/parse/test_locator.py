@@ -3,8 +3,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError
-from gate.model.parsed import FileLocator, KubectlLocator, SecretLocator
-from gate.parse.locator import parse_locator, parse_secret_locator
+from gate.model.parsed import (
+    DockerLocator,
+    FileLocator,
+    FolderLocator,
+    KubectlLocator,
+    SecretLocator,
+    UnitLocator,
+)
+from gate.parse.locator import parse_locator, parse_secret_locator, parse_server_locator
 
 
 @pytest.mark.parametrize(
@@ -159,3 +166,45 @@ def test_a_secret_is_one_key_of_a_kubernetes_secret_or_a_file() -> None:
 def test_what_is_no_place_of_a_secret(text: str) -> None:
     with pytest.raises(ForeignTextError, match="expected"):
         parse_secret_locator(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("file:///a", FileLocator(path="/a")),
+        ("kubectl://n/pod/p", KubectlLocator(namespace="n", workload="pod", name="p")),
+        ("dir:///var/log/rustfs", FolderLocator(path="/var/log/rustfs")),
+        ("systemd://atticd.service", UnitLocator(unit="atticd.service")),
+        ("journald://attic@a\\x2db:c_1.service", UnitLocator(unit="attic@a\\x2db:c_1.service")),
+        ("journald://a.service?directory=/j", UnitLocator(unit="a.service", directory="/j")),
+        ("docker://attic_1.x-y", DockerLocator(name="attic_1.x-y")),
+        ("docker://a?socket=/run/podman/podman.sock", DockerLocator(name="a", socket="/run/podman/podman.sock")),
+    ],
+)
+def test_the_place_of_a_server(text: str, expected: object) -> None:
+    assert parse_server_locator(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not the place of a server"),
+        ("systemd:atticd.service", "is not the place of a server"),
+        ("podman://a", "is not the place of a server"),
+        ("systemd://atticd", "expected a service, such as atticd.service"),
+        ("systemd://-H.socket", "expected a service"),
+        ("systemd://a b.service", "expected a service"),
+        ("systemd://a.service\n", "expected a service"),
+        ("journald://a.service?", "expected directory=/path and nothing else"),
+        ("journald://a.service?directory=j", "expected a plain absolute path"),
+        ("journald://a.service?socket=/j", "expected directory=/path and nothing else"),
+        ("docker://", "expected its name or its id"),
+        ("docker://-a", "expected its name or its id"),
+        ("docker://a/../b", "expected its name or its id"),
+        ("docker://a?socket=/a/../b", "expected a plain absolute path"),
+        ("dir://logs", "expected a plain absolute path"),
+    ],
+)
+def test_what_is_no_place_of_a_server(text: str, message: str) -> None:
+    with pytest.raises(ForeignTextError, match=message):
+        parse_server_locator(text)

@@ -28,9 +28,10 @@ def settings(toml: str = "", environ: dict[str, str] | None = None, **flags: Any
     ],
 )
 def test_a_place_that_is_none_is_refused_wherever_it_is_given(name: str, table: str) -> None:
-    key, told = (
-        name.replace("_", "-"),
-        ": 'foo' is not a locator: expected file:///path or kubectl://NAMESPACE/KIND/NAME",
+    key = name.replace("_", "-")
+    told = (
+        ": 'foo' is not the place of a server: expected file:///path, dir:///path, systemd://UNIT, journald://UNIT, "
+        "docker://NAME or kubectl://NAMESPACE/KIND/NAME"
     )
     for source, given in (
         (f"--{key}", {name: "foo"}),
