@@ -39,12 +39,12 @@ _CURL_CUT = (_CURL_PARTIAL_FILE, 56, 92)  # partial file, receive error, HTTP/2 
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What a path must be: its local facts, where it was published, and what was claimed of it (see `PushPath`).
+    """What a path must be: its local facts, the cache, and the claim of the push (see `PushPath`).
 
-    ``attic`` False: the cache is another Nix HTTP binary cache, so a narinfo may name any place below it, and a 404 is
-    its word that something is absent (Nix's ``src/libstore/http-binary-cache-store.cc`` reads it so). ``trust`` False:
-    nothing is asked of the signature. ``origin_known`` False: the server at ``origin-server`` gave no narinfo of this
-    run, so it may be another one, and what it lacks is no loss.
+    ``attic`` False: the cache is another Nix HTTP binary cache, so a narinfo may name any place below it, and a 404
+    means that something is absent (Nix's ``src/libstore/http-binary-cache-store.cc`` reads it so). ``trust`` False: the
+    signature does not matter. ``origin_known`` False: the server at ``origin-server`` gave no narinfo of this run, so
+    it may belong to another cache, and a path that it lacks is not a loss.
     """
 
     label: Label
@@ -60,7 +60,7 @@ class Expected:
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """A wait for something of a path; the read of it was over at ``at``."""
+    """A wait during a read of a path; the read ended at ``at``."""
 
     millis: int
     what: str
@@ -161,17 +161,17 @@ def waits(body: Body) -> Iterator[Wait]:
 def _is_another_build(expected: Expected, info: NarInfo, nar: NarRead | None) -> bool:
     """Whether the cache has another NAR of a path that this run did not write: whole, and signed by the cache's key.
 
-    Only a build can rightly give two contents one name: not a source, not a fixed output, and not what this machine has
-    from elsewhere. A deduplicated path was published with our own NarHash (attic b7c9056
-    server/src/api/v1/upload_path.rs), so only what the client left out as cached can be of another build.
+    Only two builds may give different contents to one name: a source, a fixed output, and a path that was copied to
+    this machine may not. A deduplicated path was published with our own NarHash (attic b7c9056
+    server/src/api/v1/upload_path.rs), so only a path that the client left out as cached can be of another build.
     """
     facts = expected.facts
     cached = expected.claim is Claim.ALREADY_CACHED and expected.label is Label.PROFILE and not expected.doubted
     if not cached or not facts.ultimate or facts.content_addressed or nar is None:
         return False
     references = tuple(f"{STORE_DIR}/{name}" for name in info.references)
-    theirs = replace(facts, nar_hash=info.nar_hash, nar_size=info.nar_size, references=references)
-    other = replace(expected, facts=theirs)
+    cached_facts = replace(facts, nar_hash=info.nar_hash, nar_size=info.nar_size, references=references)
+    other = replace(expected, facts=cached_facts)
     whole = _nar(other, nar) == WHOLE and nar.well_formed and not nar.skipped_bytes
     return whole and _narinfo_code(other, info) is None and _signed(other, info) is Truth.PRESENT
 
@@ -182,7 +182,7 @@ def _narinfo(expected: Expected, answer: HttpAnswer) -> tuple[NarInfo | None, st
         return None, "body-timed-out" if answer.error == "timeout" else "body-unread"
     if answer.status == _NOT_FOUND and from_a_cache(answer.headers):
         return None, "body-from-a-cache"  # caches keep a 404 too: one from before the publication says nothing of it
-    if answer.status == _NOT_FOUND and (not expected.attic or _attic_says(answer.body, "NoSuchObject")):
+    if answer.status == _NOT_FOUND and (not expected.attic or _is_attic_error(answer.body, "NoSuchObject")):
         served = expected.claim in _SERVED or expected.doubted
         return None, "body-missing" if served else "body-not-published"
     if answer.status != _OK or answer.body_cut:
@@ -238,12 +238,12 @@ def _nar(expected: Expected, nar: NarRead | None) -> str:
 
 
 def _refusal(nar: NarRead, *, attic: bool) -> str:
-    """A refusal by Attic or by S3 itself, in its documented form, is their word that the body is gone."""
+    """The class of a body whose HTTP status is not 200: a documented 404 of Attic or S3 means that it is missing."""
     fault = parse_fault(nar.body.encode())
     if nar.status == _NOT_FOUND and (
         not attic
         or (fault is not None and fault.code in ("NoSuchBucket", "NoSuchKey"))
-        or _attic_says(nar.body, "NoSuchObject")
+        or _is_attic_error(nar.body, "NoSuchObject")
     ):
         return "body-missing"
     if nar.status in _SERVER_ERRORS and parse_attic_error(nar.body.encode()) is not None:
@@ -270,6 +270,6 @@ def _measured(facts: PathFacts, nar: NarRead) -> str:
     return "body-foreign" if nar.clean_end and nar.well_formed else "body-short"
 
 
-def _attic_says(body: str, name: str) -> bool:
-    said = parse_attic_error(body.encode())
-    return said is not None and said[1] == name
+def _is_attic_error(body: str, name: str) -> bool:
+    error = parse_attic_error(body.encode())
+    return error is not None and error[1] == name

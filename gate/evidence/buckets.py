@@ -1,4 +1,4 @@
-"""Bucket truth: raw answers of one sample → what list, head, get and markers say → the class of a phase.
+"""Classes buckets: the answers of a sample give what list, head, get and markers say, and samples give a phase's state.
 
 Only documented answers are classed: 200 and 404 of HeadBucket, a whole ListAllMyBucketsResult, the fault NoSuchBucket.
 RustFS filters ListBuckets by IAM and leaves out buckets under quorum in a 200 answer (rustfs local.rs
@@ -26,7 +26,7 @@ _NOT_FOUND = 404
 _UNAVAILABLE = 503
 _SERVER_ERROR = 500
 _NO_ANSWER: Final = "timeout"
-_DARK: Final = re.compile(rf"(?:[^;]*: )?(?:the disk|kubectl) {NO_ANSWER} [0-9.]+ s")
+_SILENT: Final = re.compile(rf"(?:[^;]*: )?(?:the disk|kubectl) {NO_ANSWER} [0-9.]+ s")
 # The states that speak of a wrong index; all but the first need the disk only to tell them from one another.
 _LOST: Final = (BucketState.INDEX_LOST, BucketState.DATA_MISSING)
 WRONG_STATES: Final = frozenset(
@@ -50,44 +50,45 @@ def fold_buckets(
 ) -> Mapping[str, Bucket]:
     """The buckets before or after a publication by name; one without samples is unobservable.
 
-    The policy wants so many samples, their beginnings so far apart, and gives each source so many seconds.
+    The policy requires ``samples_requested`` samples whose starts are ``spacing_millis`` apart. Each source of a sample
+    has ``seconds`` to answer.
     """
     ordered = in_order(samples)
     doubts = tuple(_too_few_or_close(ordered, samples_requested, spacing_millis))
-    found = {}
+    folded = {}
     for name in sorted(set(buckets)):
-        seen = tuple(read_sample(sample, name, seconds=seconds) for sample in ordered)
-        state = phase_state([row.state for row in seen])
+        rows = tuple(read_sample(sample, name, seconds=seconds) for sample in ordered)
+        state = phase_state([row.state for row in rows])
         if doubts and state is BucketState.INDEXED:
             state = BucketState.UNOBSERVABLE
-        found[name] = bucket_of(name, ordered, seen, state, doubts)
-    return found
+        folded[name] = bucket_of(name, ordered, rows, state, doubts)
+    return folded
 
 
 def in_order(samples: Iterable[BucketSampled]) -> list[BucketSampled]:
-    """Samples by their beginning: those that overlap are recorded in the order of their ends."""
+    """Samples by their start. Samples that overlap are recorded in the order of their ends."""
     return sorted(samples, key=lambda sample: (sample.began_at, sample.number))
 
 
 def bucket_of(
     name: str,
     samples: Sequence[BucketSampled],
-    seen: tuple[BucketSample, ...],
+    rows: tuple[BucketSample, ...],
     state: BucketState,
     doubts: tuple[str, ...],
 ) -> Bucket:
     """A bucket over the samples of a phase."""
     return Bucket(
         state=state,
-        index_lost_seen=any(row.state in _LOST for row in seen),
-        samples=seen,
+        index_lost_seen=any(row.state in _LOST for row in rows),
+        samples=rows,
         places=places_of(samples[-1], name) if samples else (),
         doubts=doubts,
     )
 
 
 def _too_few_or_close(samples: Sequence[BucketSampled], samples_requested: int, spacing_millis: int) -> Iterator[str]:
-    """What keeps the samples from showing a bucket over the time that the policy wants."""
+    """Why the samples do not cover the time that the policy requires."""
     if len(samples) < samples_requested:
         yield f"{len(samples)} of {samples_requested} samples were taken"
     for one, other in pairwise(samples):
@@ -122,8 +123,8 @@ def fold_pace(samples: Sequence[BucketSampled], buckets: Mapping[str, Bucket]) -
         return None
     slowest, source, at = max(timed)
     rows = [row for bucket in buckets.values() for row in bucket.samples]
-    dark = {row.number for row in rows if row.state is BucketState.UNOBSERVABLE}
-    whole = sorted(at for at in (moment(row.at) for row in rows if row.number not in dark) if at is not None)
+    unobserved = {row.number for row in rows if row.state is BucketState.UNOBSERVABLE}
+    whole = sorted(at for at in (moment(row.at) for row in rows if row.number not in unobserved) if at is not None)
     gaps = (later - earlier for earlier, later in pairwise(whole))
     return SamplePace(
         slowest_millis=slowest,
@@ -153,13 +154,16 @@ def _answers(sample: BucketSampled) -> Iterator[tuple[str, HttpAnswer]]:
 
 
 def phase_state(states: Sequence[BucketState]) -> BucketState:
-    """The state over the samples of a phase: differing ones flap; an unknown one spoils good ones, never bad ones."""
-    known = set(states) - {BucketState.UNOBSERVABLE}
-    if len(known) > 1:
+    """The state over the samples of a phase.
+
+    States that differ are flapping. An unknown state makes good ones unknown, and never bad ones.
+    """
+    observed = set(states) - {BucketState.UNOBSERVABLE}
+    if len(observed) > 1:
         return BucketState.FLAPPING
-    if not known or (len(known) < len(set(states)) and not known <= WRONG_STATES):
+    if not observed or (len(observed) < len(set(states)) and not observed <= WRONG_STATES):
         return BucketState.UNOBSERVABLE
-    return known.pop()
+    return observed.pop()
 
 
 def read_sample(sample: BucketSampled, bucket: str, *, seconds: float = limits.SAMPLE_SECONDS) -> BucketSample:
@@ -175,19 +179,20 @@ def read_sample(sample: BucketSampled, bucket: str, *, seconds: float = limits.S
     endpoint = origin = None
     if sample.origin is not None:
         endpoint = state
-        said: list[str] = []
-        there = _index(sample.origin, bucket, said)
+        origin_notes: list[str] = []
+        index = _index(sample.origin, bucket, origin_notes)
         origin = sample_state(
-            listed=there[0], head=there[1], get=there[2], marker=marker, trace=trace, data=data, ready=ready
+            listed=index[0], head=index[1], get=index[2], marker=marker, trace=trace, data=data, ready=ready
         )
-        words = ", ".join(f"{name} {truth.value}" for name, truth in zip(("list", "head", "get"), there, strict=True))
-        notes += [f"origin: {origin.value} ({'; '.join((words, *said))})"] if origin is not state or said else []
+        words = ", ".join(f"{name} {truth.value}" for name, truth in zip(("list", "head", "get"), index, strict=True))
+        if origin is not state or origin_notes:
+            notes.append(f"origin: {origin.value} ({'; '.join((words, *origin_notes))})")
         state = _with_origin(state, origin)
     millis = _millis_between(sample.began_at, sample.ended_at)
     longest = round((seconds + limits.SAMPLE_SLACK_SECONDS) * 1000)
     if millis is None or not 0 <= millis <= longest:
         took = "an unknown time" if millis is None else f"{millis} ms"
-        notes.append(f"the sample took {took}, expected at most {longest} ms: its answers are not of one moment")
+        notes.append(f"the sample took {took}, expected at most {longest} ms, so its answers are not of one moment")
         unanswered = (*unanswered, "sample")
     if unanswered and state not in WRONG_STATES:
         state = BucketState.UNOBSERVABLE
@@ -210,17 +215,17 @@ def read_sample(sample: BucketSampled, bucket: str, *, seconds: float = limits.S
     )
 
 
-def _index(said: BucketSampled | OriginSampled, bucket: str, notes: list[str]) -> tuple[Truth, Truth, Truth]:
+def _index(server: BucketSampled | OriginSampled, bucket: str, notes: list[str]) -> tuple[Truth, Truth, Truth]:
     """What list, HeadBucket and GET of one server say of a bucket."""
-    names = _listed_names(said.listing, notes)
-    listed = Truth.UNKNOWN if names is None else _truth(there=bucket in names)
-    return listed, _head(said.heads.get(bucket), notes), _get(said.gets.get(bucket), notes)
+    names = _listed_names(server.listing, notes)
+    listed = Truth.UNKNOWN if names is None else _truth(is_there=bucket in names)
+    return listed, _head(server.heads.get(bucket), notes), _get(server.gets.get(bucket), notes)
 
 
 def _with_origin(state: BucketState, origin: BucketState) -> BucketState:
-    """The state by both servers: the worse word of a loss, else what they agree on.
+    """The state by both servers: a loss that one of them shows, else the state on which they agree.
 
-    A bucket that is nowhere at the origin alone, its markers included, is no loss: the origin may be another store.
+    A bucket that only the origin lacks, with its markers, is not a loss: the origin may be another store.
     """
     if state in WRONG_STATES or state is origin:
         return state
@@ -230,10 +235,10 @@ def _with_origin(state: BucketState, origin: BucketState) -> BucketState:
 def sample_state(
     *, listed: Truth, head: Truth, get: Truth, marker: Truth, trace: Truth, data: Truth, ready: Truth
 ) -> BucketState:
-    """The class of one sample (design section 4). Loss is told first: it rests on three positive answers.
+    """The state that one sample shows (design section 4). Loss comes first: it needs three positive answers.
 
-    Those are the list, HeadBucket and the disk; where the list is unknown, a GET that says NoSuchBucket stands in for
-    it beside a whole marker. Without any data folder no restart brings the bucket back: a class of its own.
+    These are the list, HeadBucket and the disk. Where the list is unknown, a GET that says NoSuchBucket replaces it if
+    the marker is whole. No restart brings back a bucket without any data folder, so that is another state.
     """
     unserved = head is Truth.ABSENT and get is Truth.ABSENT
     hidden = listed is Truth.UNKNOWN and unserved and marker is Truth.PRESENT
@@ -253,7 +258,7 @@ def sample_state(
 
 
 def is_slow(sample: BucketSample) -> bool:
-    """Whether a sample is not whole for one reason alone: sources gave no answer in time, and none said anything bad.
+    """Whether a sample is not whole only because sources gave no answer in time, and no source gave a bad answer.
 
     A refused connection, an error and an absence are answers.
     """
@@ -272,18 +277,19 @@ def _unanswered(sample: BucketSampled, bucket: str) -> Iterator[str]:
         if bucket in answers and answers[bucket].error == _NO_ANSWER:
             yield source
     if sample.origin is not None:
-        asked = (*sample.origin.listing, *(a[bucket] for a in (sample.origin.heads, sample.origin.gets) if bucket in a))
-        late = [answer.error == _NO_ANSWER for answer in asked]
-        if any(late) and all(slow or answer.status == _OK for slow, answer in zip(late, asked, strict=True)):
+        tables = (sample.origin.heads, sample.origin.gets)
+        origin_answers = (*sample.origin.listing, *(table[bucket] for table in tables if bucket in table))
+        late = [answer.error == _NO_ANSWER for answer in origin_answers]
+        if any(late) and all(slow or answer.status == _OK for slow, answer in zip(late, origin_answers, strict=True)):
             yield "origin"
-    if any(_DARK.fullmatch(place.error or "") for place in sample.places):
+    if any(_SILENT.fullmatch(place.error or "") for place in sample.places):
         yield "markers"
     if any(answer is not None and answer.error == _NO_ANSWER for answer in (sample.ready, sample.writable)):
         yield "ready"
 
 
-def _truth(*, there: bool) -> Truth:
-    return Truth.PRESENT if there else Truth.ABSENT
+def _truth(*, is_there: bool) -> Truth:
+    return Truth.PRESENT if is_there else Truth.ABSENT
 
 
 def _listed_names(pages: Sequence[HttpAnswer], notes: list[str]) -> frozenset[str] | None:
@@ -314,7 +320,7 @@ def _listed_names(pages: Sequence[HttpAnswer], notes: list[str]) -> frozenset[st
 
 def _head(answer: HttpAnswer | None, notes: list[str]) -> Truth:
     if answer is not None and answer.error is None and answer.status in (_OK, _NOT_FOUND):
-        return _truth(there=answer.status == _OK)
+        return _truth(is_there=answer.status == _OK)
     notes.append(f"head: {_why(answer)}")
     return Truth.UNKNOWN
 
@@ -331,7 +337,7 @@ def _get(answer: HttpAnswer | None, notes: list[str]) -> Truth:
 
 
 def _is_whole_list(answer: HttpAnswer) -> bool:
-    """Whether it is a ListBucketResult to its end: without a length, HTTP does not tell where one was cut."""
+    """Whether it is a ListBucketResult to its end: without a length, HTTP does not show that an answer was cut."""
     whole = answer.body.rstrip().endswith("</ListBucketResult>") and not answer.body_cut
     return whole and "<ListBucketResult" in answer.body
 
@@ -341,7 +347,7 @@ def _why(answer: HttpAnswer | None) -> str:
 
 
 def answer_words(answer: HttpAnswer) -> str:
-    """What an S3 answer says, in words: its status and fault, and of a server in trouble its own message."""
+    """An S3 answer in words: its status and fault, and for a 5xx the server's own message."""
     if answer.error:
         return "no answer in time" if answer.error == _NO_ANSWER else answer.error
     fault = parse_fault(answer.body.encode())
@@ -355,17 +361,17 @@ def answer_words(answer: HttpAnswer) -> str:
 def _markers(places: Sequence[PlaceSeen], bucket: str, notes: list[str]) -> tuple[Truth, Truth, Truth]:
     """Whether a drive has the whole marker, whether any drive has a part of it, and whether any has the data folder.
 
-    A drive that gave an error is unknown as a whole, whatever was seen on it, and one unknown drive makes the whole
-    marker unknown: a disk that fails with EIO is no healthy one. A part that was seen stays seen: it is what tells a
-    lost index from a bucket that never was.
+    A drive that gave an error is unknown, whatever was seen on it, and one unknown drive makes the whole marker
+    unknown: a disk that fails with EIO is not healthy. A part that was seen still counts: it distinguishes a lost index
+    from a bucket that never existed.
     """
     whole: list[Truth] = []
     parts: list[Truth] = []
     folders: list[Truth] = []
     for place in places:
-        found = [marker for marker in place.markers if marker.bucket == bucket]
-        both = (found[0].data, found[0].meta) if len(found) == 1 else (Truth.UNKNOWN, Truth.UNKNOWN)
-        error = place.error or (found[0].error if len(found) == 1 else "not looked at")
+        markers = [marker for marker in place.markers if marker.bucket == bucket]
+        both = (markers[0].data, markers[0].meta) if len(markers) == 1 else (Truth.UNKNOWN, Truth.UNKNOWN)
+        error = place.error or (markers[0].error if len(markers) == 1 else "not looked at")
         if error:
             notes.append(f"markers at {place.place}: {error}")
         elif both == (Truth.PRESENT, Truth.ABSENT):
@@ -374,14 +380,14 @@ def _markers(places: Sequence[PlaceSeen], bucket: str, notes: list[str]) -> tupl
         folders.append(both[0])
         whole.append(Truth.UNKNOWN if error else _all_of(both))
     if not places:
-        notes.append("markers: no place is known")
+        notes.append("markers: no place is configured")
     return Truth.UNKNOWN if Truth.UNKNOWN in whole else _any_of(whole), _any_of(parts), _any_of(folders)
 
 
 def _all_of(truths: Sequence[Truth]) -> Truth:
     if Truth.UNKNOWN in truths:
         return Truth.UNKNOWN
-    return _truth(there=all(truth is Truth.PRESENT for truth in truths))
+    return _truth(is_there=all(truth is Truth.PRESENT for truth in truths))
 
 
 def _any_of(truths: Sequence[Truth]) -> Truth:
@@ -391,7 +397,7 @@ def _any_of(truths: Sequence[Truth]) -> Truth:
 
 
 def _readiness(sample: BucketSampled, notes: list[str]) -> Truth:
-    """What the store says of itself: not ready where one of its two words is so, ready where one is and none is not."""
+    """What the store says of itself: absent where one of its two answers is, else present where one of them is."""
     ready, writable = _ready(sample.ready), _writable(sample.writable)
     if writable is Truth.ABSENT and ready is not Truth.ABSENT:
         notes.append("ready: /minio/health/cluster says that it can't be written to")
@@ -408,12 +414,12 @@ def _writable(answer: HttpAnswer | None) -> Truth:
 
 
 def _ready(answer: HttpAnswer | None) -> Truth:
-    """RustFS's ``/health/ready``: only its own JSON is a witness; a server without that route says nothing."""
+    """RustFS's ``/health/ready``: only its own JSON counts; a server without that route says nothing."""
     if answer is None or answer.error or answer.status not in (_OK, _UNAVAILABLE):
         return Truth.UNKNOWN
     try:
-        said = loads(answer.body.encode(), cap=len(answer.body) * 4 + 1)
+        document = loads(answer.body.encode(), cap=len(answer.body) * 4 + 1)
     except ForeignTextError:
         return Truth.UNKNOWN
-    ready = said.get("ready") if isinstance(said, dict) else None
-    return _truth(there=ready) if isinstance(ready, bool) else Truth.UNKNOWN
+    ready = document.get("ready") if isinstance(document, dict) else None
+    return _truth(is_there=ready) if isinstance(ready, bool) else Truth.UNKNOWN

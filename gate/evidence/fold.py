@@ -1,4 +1,24 @@
-"""The journal and its captures → the facts of ``evidence.json``. Nothing is judged here."""
+"""Folds a journal and its captures into the facts of ``evidence.json``. Nothing is judged here.
+
+The order, as in docs/rules.md, section 2:
+
+1. The first record is ``run-started``. Its policy holds for the whole run.
+2. The journal's own facts come from the entries as they were written: the end of the run, the order of the records, the
+   clock, and each capture against the size and digest that were recorded when it was closed.
+3. Every answer that an HTTP cache may have kept, or that came before, becomes unknown (`origin_entries`). Reads of
+   bodies are left as they are, and are classed for that in step 7.
+4. A cache is what its own descriptions say. Two that differ make it unknown (`cache_facts`).
+5. A path is an upstream's only by a signature that verifies here: what the run recorded is replaced
+   (`upstream_entries`).
+6. Each path of each push set gets one claim, from the client's output and from what the cache lacked before
+   (`fold_push`).
+7. Each read of each path that is not an upstream's gets its class (`fold_body`).
+8. The events of the server's log are set beside what failed in steps 6 and 7, by time (`fold_server_log`).
+9. The other facts depend on no further one: phases, samples during the push, build, controls, uploads, store,
+   references, store log, machine and incident. Coverage counts the paths of steps 6 and 7.
+
+Where a kind of record may be there once and is there twice, the last one is folded, and step 2 reports the disorder.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -60,10 +80,10 @@ class JournalLog:
 
 
 def fold(journal_log: JournalLog, captures: Captures) -> Facts:
-    """The facts of a run. Raises `ForeignTextError` when the journal does not begin with ``run-started``."""
+    """The facts of a run. Raises `ForeignTextError` where the journal does not begin with ``run-started``."""
     first = journal_log.entries[0].record if journal_log.entries else None
     if not isinstance(first, records.RunStarted):
-        raise ForeignTextError("the journal does not begin with a run-started record: this is no evidence folder")
+        raise ForeignTextError("the journal does not begin with a run-started record, so this is no evidence folder")
     journal = _journal(journal_log, captures)
     journal_log = replace(journal_log, entries=origin_entries(journal_log.entries))
     caches = tuple(_caches(journal_log))
@@ -133,10 +153,6 @@ def _chunks(captures: Captures, name: str) -> Iterable[bytes] | None:
     return captures[name]() if name in captures else None
 
 
-def _last_by(records: Sequence[_T], key: Callable[[_T], str]) -> list[_T]:
-    return list({key(record): record for record in records}.values())
-
-
 def _child(journal_log: JournalLog, name: str) -> records.ChildEnded | None:
     return next((child for child in reversed(journal_log.of(records.ChildEnded)) if child.name == name), None)
 
@@ -158,21 +174,22 @@ def _journal(journal_log: JournalLog, captures: Captures) -> JournalFacts:
         cancelled=cancelled[0].reason if cancelled else None,
         troubles=tuple(f"{record.stage}: {record.message}" for record in journal_log.of(records.Trouble)),
         captures=closed,
-        missing_captures=tuple(sorted(_unclosed(journal_log, closed, captures))),
+        missing_captures=tuple(sorted(_doubtful_captures(journal_log, closed, captures))),
         disorder=disorder(journal_log.entries),
         clock_jump_millis=clock_jump_millis(journal_log.entries),
     )
 
 
-def _unclosed(journal_log: JournalLog, closed: Sequence[Captured], captures: Captures) -> set[str]:
-    named = {child.capture for child in journal_log.of(records.ChildEnded) if child.capture is not None}
+def _doubtful_captures(journal_log: JournalLog, closed: Sequence[Captured], captures: Captures) -> set[str]:
+    """Captures that are missing, were never closed, are in no record, or changed after they were closed."""
+    children = {child.capture for child in journal_log.of(records.ChildEnded) if child.capture is not None}
     names = {capture.name for capture in closed}
-    altered = {capture.name for capture in closed if capture.name in captures and not _is_as_closed(capture, captures)}
-    return (named - names) | (names - set(captures)) | (set(captures) - names) | altered
+    altered = {capture.name for capture in closed if capture.name in captures and not _is_unchanged(capture, captures)}
+    return (children - names) | (names - set(captures)) | (set(captures) - names) | altered
 
 
-def _is_as_closed(capture: Captured, captures: Captures) -> bool:
-    """Whether a file still is what it was when the run closed it: a full disk or another hand may have changed it."""
+def _is_unchanged(capture: Captured, captures: Captures) -> bool:
+    """Whether a file has the size and digest that the run recorded; a full disk or somebody else may change it."""
     running, size = sha256(), 0
     for block in captures[capture.name]():
         running.update(block)
@@ -187,32 +204,32 @@ def _cut(journal: JournalFacts, name: str) -> bool:
 def _pushes(journal_log: JournalLog, captures: Captures) -> list[PushSources]:
     """Every publication, in the order of their pushes; those that were never pushed come last."""
     order = {child.name: number for number, child in enumerate(journal_log.of(records.ChildEnded))}
-    asked = {record.label: record for record in journal_log.of(records.MissingAsked)}
+    questions = {record.label: record for record in journal_log.of(records.MissingAsked)}
     cut = {record.name for record in journal_log.of(records.CaptureClosed) if record.cut}
     return [
         PushSources(
             push_set=record,
-            missing_asked=asked.get(record.label),
+            missing_asked=questions.get(record.label),
             ended=_child(journal_log, child_name(record.label)),
             log=_chunks(captures, capture_name(record.label)) or (),
             cut=capture_name(record.label) in cut,
         )
         for record in sorted(
-            _last_by(journal_log.of(records.PushSetKnown), lambda record: record.label.value),
+            {record.label: record for record in journal_log.of(records.PushSetKnown)}.values(),
             key=lambda record: (order.get(child_name(record.label), len(order)), list(Label).index(record.label)),
         )
     ]
 
 
 def _references(journal_log: JournalLog, push: Push, keys: Mapping[str, str | None]) -> Iterable[References]:
-    """Those of each publication that was begun."""
-    begun = {attempt.label for attempt in push.attempts if attempt.started}
+    """The references of each publication whose push began."""
+    started = {attempt.label for attempt in push.attempts if attempt.started}
     plans = {record.label: record for record in journal_log.of(records.PushSetKnown)}
-    known = {record.label: record for record in journal_log.of(records.ReferencesKnown)}
-    for label in (label for label in Label if label in begun):
+    recorded = {record.label: record for record in journal_log.of(records.ReferencesKnown)}
+    for label in (label for label in Label if label in started):
         looks = [look for look in journal_log.of(records.ReferenceLooked) if look.label is label]
         own_key = key_name(keys.get(plans[label].cache) or "")
-        yield fold_references(plans[label], known.get(label), looks, own_key=own_key)
+        yield fold_references(plans[label], recorded.get(label), looks, own_key=own_key)
 
 
 def _bodies(journal_log: JournalLog, push: Push, keys: Mapping[str, str | None]) -> Iterable[Body]:
@@ -238,17 +255,17 @@ def _bodies(journal_log: JournalLog, push: Push, keys: Mapping[str, str | None])
 
 
 def _caches(journal_log: JournalLog) -> Iterable[CacheFacts]:
-    """Each cache as it described itself; one that did so in two ways, before and after, is not the one it was."""
-    told: dict[str, list[CacheFacts]] = {}
+    """Each cache as it described itself; it is unknown where its descriptions before and after differ."""
+    descriptions: dict[str, list[CacheFacts]] = {}
     for record in journal_log.of(records.CacheConfigSeen):
-        told.setdefault(record.cache, []).append(cache_facts(record))
-    for cache, rows in told.items():
+        descriptions.setdefault(record.cache, []).append(cache_facts(record))
+    for cache, rows in descriptions.items():
         same = all(row == rows[0] for row in rows)
-        yield rows[0] if same else _unidentified(cache, "its descriptions in this run differ")
+        yield rows[0] if same else _unknown_cache(cache, "its descriptions in this run differ")
 
 
 def cache_facts(record: records.CacheConfigSeen) -> CacheFacts:
-    """A cache by its own description, or why that could not be read."""
+    """A cache by its own description, or the reason why the description could not be read."""
     answer = record.answer
     note = answer.error or f"HTTP {answer.status}"
     if answer.status == _OK and answer.error is None and not answer.body_cut:
@@ -267,10 +284,10 @@ def cache_facts(record: records.CacheConfigSeen) -> CacheFacts:
                 upstream_key_names=config.upstream_cache_key_names,
                 note="",
             )
-    return _unidentified(record.cache, note)
+    return _unknown_cache(record.cache, note)
 
 
-def _unidentified(cache: str, note: str) -> CacheFacts:
+def _unknown_cache(cache: str, note: str) -> CacheFacts:
     return CacheFacts(
         name=cache,
         truth=Truth.UNKNOWN,
@@ -319,7 +336,7 @@ def _phase(journal_log: JournalLog, phase: Phase, policy: Policy, canary: Canary
 
 
 def _slow(entries: Sequence[records.Entry], phase: Phase) -> Iterable[SlowAnswer]:
-    """Answers of the store beside the samples that took longer than it takes RustFS to give up a disk operation."""
+    """Answers outside of the samples that took longer than the time after which RustFS gives up a disk operation."""
     for entry in entries:
         record = entry.record
         if isinstance(record, records.StateSeen | records.UploadsSeen) and record.phase is phase:

@@ -1,9 +1,9 @@
-"""The server's log beside what we saw fail: by time, after the difference of the clocks was taken away.
+"""Joins the events of the server's log to the failures of the run, by time, corrected for the difference of the clocks.
 
-It is a correlation and never a cause. Attic's lines carry no store path (attic b7c9056
-``server/src/api/v1/upload_path.rs``, ``skip_all``), and other clients fail at the same time too. What it is good for is
-the reverse: an error at which nothing of ours failed is one that nobody accounts for. Whatever explains an event blocks
-a pass by itself (a failed path, a failed read, a question without an answer), apart from the canaries.
+The join is a correlation, never a cause. Attic's lines have no store path (attic b7c9056
+``server/src/api/v1/upload_path.rs``, ``skip_all``), and other clients fail at the same time too. It serves the reverse:
+an error at a time when nothing of the run failed has no explanation. Whatever explains an event (a failed path, a
+failed read, a question without an answer) blocks a pass by itself, except for the canaries.
 """
 
 import re
@@ -37,7 +37,7 @@ _READING: Final = "::binary_cache"
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Something of ours that failed, by our own clock. ``label`` and ``store_path`` are those of a path."""
+    """A failure of the run, by the run's own clock. ``label`` and ``store_path`` are those of the path, if any."""
 
     what: What
     began: datetime
@@ -47,12 +47,12 @@ class Failure:
 
 
 def moment(at: str | None) -> datetime | None:
-    """An RFC 3339 time; None for what is none, or has no zone."""
+    """An RFC 3339 time; None for a text that is not one, or that has no zone."""
     try:
-        found = datetime.fromisoformat(at or "")
+        time = datetime.fromisoformat(at or "")
     except ValueError:
         return None
-    return found if found.tzinfo is not None else None
+    return time if time.tzinfo is not None else None
 
 
 def failures_of(entries: Iterable[records.Entry], push: Push, bodies: Iterable[Body]) -> tuple[Failure, ...]:
@@ -71,7 +71,7 @@ def failures_of(entries: Iterable[records.Entry], push: Push, bodies: Iterable[B
         for read in body.reads
         if read.code != WHOLE
     }
-    found: list[Failure] = []
+    failures: list[Failure] = []
     for entry in entries:
         ended, record = moment(entry.at), entry.record
         if ended is None:
@@ -79,25 +79,25 @@ def failures_of(entries: Iterable[records.Entry], push: Push, bodies: Iterable[B
         if isinstance(record, records.ChildEnded):
             own = moment(record.ended_at)
             ended = ended if own is None else min(own, ended)
-            found += [_failed_push(path, ended, record.millis) for path in failed.get(record.name, ())]
+            failures += [_failed_push(path, ended, record.millis) for path in failed.get(record.name, ())]
         elif isinstance(record, records.BodyRead):
             read = (record.label, record.store_path, record.attempt, record.again_after_post, record.at_origin)
             if read in bad:
                 began = _before(ended, record.narinfo.millis + (record.nar.millis if record.nar else 0))
-                found.append(
+                failures.append(
                     Failure(what="read", began=began, ended=ended, label=record.label, store_path=record.store_path)
                 )
         elif isinstance(record, records.MissingAsked | records.CacheConfigSeen) and _failed(record.answer):
-            found.append(Failure(what="ask", began=_before(ended, record.answer.millis), ended=ended))
-    return tuple(found)
+            failures.append(Failure(what="ask", began=_before(ended, record.answer.millis), ended=ended))
+    return tuple(failures)
 
 
 def _failed_push(path: PushPath, ended: datetime, millis: int) -> Failure:
-    """The failure of a path whose client ended then and ran for so long."""
+    """The failure of a path whose client ended at ``ended`` and ran for ``millis``."""
     began, over = _before(ended, millis), ended
     if path.failure_millis is not None:
-        left = min(max(0, millis - path.failure_millis), millis)
-        began, over = _before(ended, left), _before(ended, max(0, left - limits.OUTPUT_TIME_MILLIS))
+        rest = min(max(0, millis - path.failure_millis), millis)
+        began, over = _before(ended, rest), _before(ended, max(0, rest - limits.OUTPUT_TIME_MILLIS))
     return Failure(what="push", began=began, ended=over, label=path.label, store_path=path.store_path)
 
 
@@ -113,17 +113,17 @@ def _failed(answer: records.HttpAnswer) -> bool:
 
 
 def measure_skew(canaries: Iterable[tuple[records.Entry, LogEvent]]) -> Skew | None:
-    """By how much the server's clock is ahead, from what it logged of canaries that were answered when the entry says.
+    """By how much the server's clock is ahead of ours, from the log lines of canaries whose answers the entries have.
 
-    Each canary was logged between our asking and its answer, which bounds the difference from both sides. Where the
-    bounds of two don't meet, because a clock was set meanwhile or two replicas differ, all of them count.
+    A canary is logged between the request and its answer, which bounds the difference on both sides. Where the bounds
+    of two don't overlap, because a clock was set in between or two replicas differ, the result covers all of them.
     """
     bounds: list[tuple[int, int]] = []
     for entry, event in canaries:
         answered, logged = moment(entry.at), moment(event.at)
         if isinstance(entry.record, records.LogCanarySent) and answered is not None and logged is not None:
-            ahead = round((logged - answered).total_seconds() * 1000)
-            bounds.append((ahead, ahead + entry.record.answer.millis))
+            lead = round((logged - answered).total_seconds() * 1000)
+            bounds.append((lead, lead + entry.record.answer.millis))
     if not bounds:
         return None
     low, high = max(low for low, _ in bounds), min(high for _, high in bounds)
@@ -133,7 +133,7 @@ def measure_skew(canaries: Iterable[tuple[records.Entry, LogEvent]]) -> Skew | N
 
 
 class LogJoin:
-    """A log's events beside the run's failures. ``canaries`` are the indices of those events that are our canaries'."""
+    """A log's events and the run's failures. ``canaries`` are the indices of the events of the run's canaries."""
 
     def __init__(
         self, events: Sequence[LogEvent], canaries: Iterable[int], failures: Sequence[Failure], skew: Skew | None
@@ -141,7 +141,7 @@ class LogJoin:
         self._events = events
         self._failures = failures
         low, high = (skew.low_millis, skew.high_millis) if skew else (0, 0)
-        self._ahead = timedelta(milliseconds=(low + high) // 2)
+        self._lead = timedelta(milliseconds=(low + high) // 2)
         self._tolerance = timedelta(seconds=limits.LOG_JOIN_SECONDS, milliseconds=(high - low + 1) // 2)
         self._partner = dict(_answers(events))
         self._canary: dict[int, Explanation] = dict.fromkeys(canaries, "canary")
@@ -152,30 +152,30 @@ class LogJoin:
         self._at = {what: self._times(what) for what in kinds}
 
     def explanations(self) -> tuple[Explanation | None, ...]:
-        """For each event what of ours it belongs to."""
-        found: dict[int, Explanation] = {}
+        """For each event the kind of failure that explains it, if any."""
+        explanations: dict[int, Explanation] = {}
         for what, (times, order) in self._at.items():
             spans = ((each.began, each.ended) for each in self._failures if each.what == what)
             for began, ended in _merged(spans, self._tolerance):
                 for index in order[bisect_left(times, began) : bisect_right(times, ended)]:
-                    found.setdefault(index, what)
-        found.update(self._canary)
-        found.update(dict.fromkeys(self._partner, "answer"))
-        return tuple(found.get(index) for index in range(len(self._events)))
+                    explanations.setdefault(index, what)
+        explanations.update(self._canary)
+        explanations.update(dict.fromkeys(self._partner, "answer"))
+        return tuple(explanations.get(index) for index in range(len(self._events)))
 
-    def near_failures(self, shown: Mapping[int, int]) -> tuple[NearFailure, ...]:
-        """For each failed push and read of a path the events of its time; ``shown`` maps indices to those shown."""
+    def near_failures(self, numbers: Mapping[int, int]) -> tuple[NearFailure, ...]:
+        """The events at the time of each failed push and read; ``numbers`` maps the indices of shown events."""
         spans: dict[tuple[Label, str, Literal["push", "read"]], list[tuple[datetime, datetime]]] = {}
         for each in self._failures:
             if each.what != "ask":
                 spans.setdefault((each.label, each.store_path, each.what), []).append((each.began, each.ended))
-        return tuple(self._near(key, times, shown) for key, times in sorted(spans.items()))
+        return tuple(self._near(key, times, numbers) for key, times in sorted(spans.items()))
 
     def _near(
         self,
         key: tuple[Label, str, Literal["push", "read"]],
         spans: Sequence[tuple[datetime, datetime]],
-        shown: Mapping[int, int],
+        numbers: Mapping[int, int],
     ) -> NearFailure:
         label, store_path, what = key
         times, order = self._at[what]
@@ -184,31 +184,31 @@ class LogJoin:
             for first, last in _merged(spans, self._tolerance)
             for index in order[bisect_left(times, first) : bisect_right(times, last)]
         ]
-        listed = (shown[index] for index in indices if index in shown)
+        listed = (numbers[index] for index in indices if index in numbers)
         return NearFailure(
             label=label,
             store_path=store_path,
             what=what,
-            began=_said(min(began for began, _ in spans)),
-            ended=_said(max(ended for _, ended in spans)),
+            began=_rfc3339(min(began for began, _ in spans)),
+            ended=_rfc3339(max(ended for _, ended in spans)),
             events=tuple(number for number, _ in zip(listed, range(limits.NEAR_EVENTS), strict=False)),
             count=len(indices),
         )
 
     def _times(self, what: What) -> tuple[list[datetime], list[int]]:
-        """The events that may belong to a failure of this kind, by our clock, and their indices in the same order."""
+        """The times, by the run's clock, of events that may belong to a failure of this kind, and their indices."""
         rows: list[tuple[datetime, int]] = []
         for index, event in enumerate(self._events):
             at = moment(event.at)
             owner = self._partner.get(index, index)
             if at is not None and owner not in self._canary and _may_be(self._events[owner], what):
-                rows.append((_shifted(at, -self._ahead), index))
+                rows.append((_shifted(at, -self._lead), index))
         rows.sort()
         return [at for at, _ in rows], [index for _, index in rows]
 
 
 def _answers(events: Sequence[LogEvent]) -> Iterator[tuple[int, int]]:
-    """Each line of an HTTP status with the error event that it answers: the last before it that has none yet."""
+    """Each line of an HTTP status with its error event: the last one before it that has no such line yet."""
     waiting: dict[str | None, list[int]] = {}
     for index, event in enumerate(events):
         before = waiting.setdefault(event.origin, [])
@@ -230,15 +230,15 @@ def _may_be(event: LogEvent, what: What) -> bool:
     """Whether an event can belong to a failure of this kind, by its request or its place in the source."""
     if event.request is not None:
         method, _, uri = event.request.partition(" ")
-        asked: What = "push" if uri.endswith("/upload-path") else "ask" if uri.startswith("/_api/") else "read"
-        return asked == what and (what != "read" or method == "GET")
+        kind: What = "push" if uri.endswith("/upload-path") else "ask" if uri.startswith("/_api/") else "read"
+        return kind == what and (what != "read" or method == "GET")
     if _UPLOAD in (event.source or ""):
         return what == "push"
     return what == "read" if event.target.endswith(_READING) else True
 
 
 def _merged(spans: Iterable[tuple[datetime, datetime]], tolerance: timedelta) -> Iterator[tuple[datetime, datetime]]:
-    """The spans, each longer by the tolerance on both sides; what then overlaps is one."""
+    """The spans, each longer by the tolerance on both sides, and merged where they then overlap."""
     wide = sorted((_shifted(began, -tolerance), _shifted(ended, tolerance)) for began, ended in spans)
     last: tuple[datetime, datetime] | None = None
     for began, ended in wide:
@@ -259,5 +259,5 @@ def _shifted(at: datetime, by: timedelta) -> datetime:
         return at
 
 
-def _said(at: datetime) -> str:
+def _rfc3339(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

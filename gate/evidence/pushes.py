@@ -1,8 +1,7 @@
-"""The account of a push: the plan, the database's claims, the client's lines → one claim for every path.
+"""Gives each path of a push one claim, from the plan, the cache's own list of what it lacks, and the client's output.
 
-The client prints no line for cached and upstream paths; they follow from what ``get-missing-paths`` said before the
-push and
-from the local signatures, and must match the counts in the client's header.
+The client prints no line for cached and upstream paths. These follow from the answer to ``get-missing-paths`` before
+the push and from the local signatures, and must match the counts in the client's header.
 """
 
 from collections import deque
@@ -24,7 +23,7 @@ from gate.parse.store_path import hash_part
 
 @dataclass(frozen=True, kw_only=True)
 class PushSources:
-    """All that the journal and the capture tell of one publication; ``ended`` is None when no push was begun."""
+    """The records and the capture of one publication. ``ended`` is None where no push began."""
 
     push_set: PushSetKnown
     missing_asked: MissingAsked | None
@@ -34,7 +33,7 @@ class PushSources:
 
 
 def child_name(label: Label) -> str:
-    """The name under which the journal has the push of a label."""
+    """The name of a publication's push in the journal."""
     return f"push:{label.value}"
 
 
@@ -47,16 +46,16 @@ def fold_push(pushes: Sequence[PushSources]) -> Push:
     """Every publication of the run, in order, with every path in exactly one claim."""
     attempts: list[PushAttempt] = []
     paths: list[PushPath] = []
-    for seen in pushes:
-        report, failures = _report(seen)
-        own = _paths(seen, report, failures) if seen.ended is not None else ()
-        attempts.append(_attempt(seen, report, own))
+    for sources in pushes:
+        report, failures = _report(sources)
+        own = _paths(sources, report, failures) if sources.ended is not None else ()
+        attempts.append(_attempt(sources, report, own))
         paths.extend(own)
-    return Push(attempts=tuple(attempts), paths=tuple(paths), counts=count(paths))
+    return Push(attempts=tuple(attempts), paths=tuple(paths), counts=claim_counts(paths))
 
 
-def count(paths: Iterable[PushPath]) -> Counts:
-    """How many of these paths got which claim."""
+def claim_counts(paths: Iterable[PushPath]) -> Counts:
+    """How many of these paths have which claim."""
     claims = [path.claim for path in paths]
     return Counts(
         attempted=len(claims),
@@ -69,12 +68,12 @@ def count(paths: Iterable[PushPath]) -> Counts:
     )
 
 
-def _report(seen: PushSources) -> tuple[PushReport, Mapping[str, int | None]]:
+def _report(sources: PushSources) -> tuple[PushReport, Mapping[str, int | None]]:
     """The client's output, and for each failed path how long after the client's start its line was whole."""
-    parser = PushLogParser(path.store_path for path in seen.push_set.paths)
+    parser = PushLogParser(path.store_path for path in sources.push_set.paths)
     failures: dict[str, int | None] = {}
     millis: int | None = None
-    for millis, piece in _timed(seen):
+    for millis, piece in _timed(sources):
         parser.feed(piece)
         failures.update(dict.fromkeys(parser.failures_after(len(failures)), millis))
     report = parser.finish()  # the last line may have no end
@@ -82,29 +81,31 @@ def _report(seen: PushSources) -> tuple[PushReport, Mapping[str, int | None]]:
     return report, failures
 
 
-def _timed(seen: PushSources) -> Iterator[tuple[int | None, bytes]]:
-    """The client's output in pieces, each with the milliseconds after which it came (`ChildEnded.output_times`)."""
-    times = deque(seen.ended.output_times if seen.ended else ())
+def _timed(sources: PushSources) -> Iterator[tuple[int | None, bytes]]:
+    """The client's output in pieces, each with the milliseconds from the client's start (`ChildEnded.output_times`)."""
+    times = deque(sources.ended.output_times if sources.ended else ())
     full = len(times) >= limits.OUTPUT_TIMES
     offset, millis = 0, None
-    for chunk in seen.log:
-        left = chunk
-        while left:
+    for chunk in sources.log:
+        rest = chunk
+        while rest:
             while times and times[0][0] <= offset:
                 millis = times.popleft()[1]
                 if full and not times:
                     millis = None
-            piece = left[: times[0][0] - offset] if times else left
+            piece = rest[: times[0][0] - offset] if times else rest
             yield millis, piece
-            left = left[len(piece) :]
+            rest = rest[len(piece) :]
             offset += len(piece)
 
 
-def _attempt(seen: PushSources, report: PushReport, paths: Sequence[PushPath]) -> PushAttempt:
-    ended = seen.ended
+def _attempt(sources: PushSources, report: PushReport, paths: Sequence[PushPath]) -> PushAttempt:
+    ended, missing_asked = sources.ended, Truth.ABSENT
+    if sources.missing_asked is not None:
+        missing_asked = Truth.UNKNOWN if missing_hashes(sources.missing_asked) is None else Truth.PRESENT
     return PushAttempt(
-        label=seen.push_set.label,
-        cache=seen.push_set.cache,
+        label=sources.push_set.label,
+        cache=sources.push_set.cache,
         started=ended is not None,
         exit=ended.exit if ended else None,
         signal=ended.signal if ended else None,
@@ -116,58 +117,52 @@ def _attempt(seen: PushSources, report: PushReport, paths: Sequence[PushPath]) -
         contradicted=report.contradicted,
         foreign=report.foreign,
         unread_lines=report.unread_lines,
-        cut=seen.cut,
-        missing_asked=_asked(seen.missing_asked),
-        counts=count(paths),
+        cut=sources.cut,
+        missing_asked=missing_asked,
+        counts=claim_counts(paths),
     )
 
 
-def _asked(asked: MissingAsked | None) -> Truth:
-    if asked is None:
-        return Truth.ABSENT
-    return Truth.UNKNOWN if missing_hashes(asked) is None else Truth.PRESENT
-
-
-def missing_hashes(asked: MissingAsked | None) -> frozenset[str] | None:
+def missing_hashes(question: MissingAsked | None) -> frozenset[str] | None:
     """The hash parts that the cache says it lacks; None where it gave no such answer."""
-    if asked is None or not of_origin(asked.answer).ok:
+    if question is None or not of_origin(question.answer).ok:
         return None
     try:
-        return parse_missing_paths(asked.answer.body.encode())
+        return parse_missing_paths(question.answer.body.encode())
     except ForeignTextError:
         return None
 
 
-def fresh_before(push_set: PushSetKnown, asked: MissingAsked | None) -> int | None:
-    """How many paths a push has yet to write: lacking in the cache, left to no upstream; None where it is unknown."""
-    missing = missing_hashes(asked)
+def fresh_before(push_set: PushSetKnown, question: MissingAsked | None) -> int | None:
+    """How many paths a push has to write: missing in the cache, and no upstream's; None where that is unknown."""
+    missing = missing_hashes(question)
     if missing is None:
         return None
     return sum(hash_part(facts.store_path) in missing and not _left_out(push_set, facts) for facts in push_set.paths)
 
 
-def _paths(seen: PushSources, report: PushReport, failures: Mapping[str, int | None]) -> tuple[PushPath, ...]:
-    missing = missing_hashes(seen.missing_asked)
+def _paths(sources: PushSources, report: PushReport, failures: Mapping[str, int | None]) -> tuple[PushPath, ...]:
+    missing = missing_hashes(sources.missing_asked)
     lines = {line.store_path: line for line in report.lines}
     contradicted = {line.store_path for line in report.lines if line.error and line.error.code == CONTRADICTED}
     doubted = contradicted.union(report.doubted)
     return tuple(
         replace(
-            _path(seen, facts, missing, lines),
+            _path(sources, facts, missing, lines),
             doubted=facts.store_path in doubted,
             failure_millis=failures.get(facts.store_path),
         )
-        for facts in seen.push_set.paths
+        for facts in sources.push_set.paths
     )
 
 
 def _path(
-    seen: PushSources,
+    sources: PushSources,
     facts: PathFacts,
     missing: frozenset[str] | None,
     lines: Mapping[str, PushLine],
 ) -> PushPath:
-    push_set, before = seen.push_set, Truth.UNKNOWN
+    push_set, before = sources.push_set, Truth.UNKNOWN
     if missing is not None:
         before = Truth.ABSENT if hash_part(facts.store_path) in missing else Truth.PRESENT
     line = lines.get(facts.store_path)
@@ -178,16 +173,16 @@ def _path(
         nar_hash=facts.nar_hash,
         nar_size=facts.nar_size,
         claimed_before=before,
-        claim=line.claim if line else _silent_claim(seen, facts, before),
+        claim=line.claim if line else _silent_claim(sources, facts, before),
         error=line.error if line else None,
         doubted=False,
         deduplicated_permille=line.deduplicated_permille if line else None,
     )
 
 
-def _silent_claim(seen: PushSources, facts: PathFacts, before: Truth) -> Claim:
-    """A path without a line. The client's upstream filter goes by key name, ours has the signatures verified."""
-    push_set = seen.push_set
+def _silent_claim(sources: PushSources, facts: PathFacts, before: Truth) -> Claim:
+    """The claim of a path without a line. The client trusts key names of upstreams; here signatures are verified."""
+    push_set = sources.push_set
     if facts.store_path in push_set.upstream:
         return Claim.IN_UPSTREAM
     skipped = _left_out(push_set, facts)
@@ -195,5 +190,5 @@ def _silent_claim(seen: PushSources, facts: PathFacts, before: Truth) -> Claim:
 
 
 def _left_out(push_set: PushSetKnown, facts: PathFacts) -> bool:
-    """Whether the client leaves a path to an upstream: by the names of its signatures' keys alone."""
+    """Whether the client leaves a path to an upstream, which it decides by the key names of the signatures only."""
     return not set(push_set.upstream_key_names).isdisjoint(key_name(signature) for signature in facts.signatures)

@@ -1,4 +1,7 @@
-"""Server log and build log captures → events and a ledger. Logs can be forged, so they may only lower a verdict."""
+"""Folds the captured server log into events, and the build log into a ledger.
+
+A log can be forged, so it may lower a verdict and never raise it.
+"""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
@@ -19,11 +22,11 @@ _CANARY_STATUS = 500
 def fold_server_log(
     log: Iterable[bytes] | None, entries: Sequence[Entry], failures: Sequence[Failure], *, cut: bool
 ) -> tuple[ServerLog, dict[Phase, Canary], dict[Phase, tuple[ReplicaLog, ...]]]:
-    """The log of the window, the canaries, and what is known of each replica's own log.
+    """The server's log of the run, the canary of each phase, and each replica's own log.
 
-    It is present only when the canaries of both phases are events of it, those of the replicas are events of their own,
-    and every line was understood. ``entries`` are the journal's, ``failures`` those of `failures_of`. The log is cut,
-    too, where it has more events than are kept.
+    The log is present only where it has the canaries of both phases, each replica's canary is in that replica's log,
+    and every line was understood. ``entries`` are the journal's, ``failures`` those of `failures_of`. The log counts as
+    cut, too, where it has more events than are kept.
     """
     data = b"".join(log or ())
     parser = ServerLogParser()
@@ -31,9 +34,9 @@ def fold_server_log(
     events = parser.finish()
     sent = [(entry, entry.record) for entry in entries if isinstance(entry.record, LogCanarySent)]
     logged = {record.nonce: _first(events, record.nonce) for _, record in sent}
-    unread = (
-        frozenset(logged) if log is None else find_nonces(data, logged) if parser.unread_lines else frozenset[str]()
-    )
+    unread = frozenset(logged) if log is None else frozenset[str]()
+    if log is not None and parser.unread_lines:
+        unread = frozenset(find_nonces(data, logged))
     by_phase = _canaries(sent, {nonce: events[at] for nonce, at in logged.items() if at is not None}, unread)
     both = all(phase in by_phase and by_phase[phase].logged is Truth.PRESENT for phase in (Phase.PRE, Phase.POST))
     cut = cut or parser.dropped > 0
@@ -45,15 +48,15 @@ def fold_server_log(
     firsts = (*logged.values(), *own.values())
     ours = [at for at in firsts if at is not None and not speaks_of_storage(events[at])]
     join = LogJoin(events, ours, failures, skew)
-    explained = join.explanations()
-    shown = _shown(events, explained)
+    explanations = join.explanations()
+    shown = _shown_events(events, explanations)
     return (
         ServerLog(
             truth=Truth.PRESENT if both and not (cut or silent or parser.unread_lines) else Truth.UNKNOWN,
-            events=tuple(_event(events[at], explained[at]) for at in shown),
+            events=tuple(_event(events[at], explanations[at]) for at in shown),
             event_count=len(events) + parser.dropped,
             cut=cut,
-            unexplained=sum(_unexplained(event, why) for event, why in zip(events, explained, strict=True)),
+            unexplained=sum(_unexplained(event, why) for event, why in zip(events, explanations, strict=True)),
             restarts=parser.starts,
             skew=skew,
             near=join.near_failures({index: number for number, index in enumerate(shown)}),
@@ -69,14 +72,16 @@ def fold_server_log(
 def _canaries(
     sent: Sequence[tuple[Entry, LogCanarySent]], logged: Mapping[str, LogEvent], unread: Container[str]
 ) -> dict[Phase, Canary]:
-    """Each phase's canary; it is unknown, not absent, whether one was logged that may be in lines not understood."""
+    """The canary of each phase. One that may be in a line that was not understood is unknown, not absent."""
     return {
         record.phase: Canary(
             nonce=record.nonce,
-            answered=_answered(record),
+            answered=Truth.UNKNOWN
+            if record.answer.status is None
+            else _truth(is_there=record.answer.status == _CANARY_STATUS),
             logged=Truth.UNKNOWN
             if record.nonce in unread and record.nonce not in logged
-            else _truth(there=record.nonce in logged),
+            else _truth(is_there=record.nonce in logged),
             answered_at=entry.at,
             logged_at=logged[record.nonce].at if record.nonce in logged else None,
         )
@@ -92,11 +97,11 @@ def _unexplained(event: LogEvent, explained: Explanation | None) -> bool:
     return explained is None and is_doubt(event)
 
 
-def _shown(events: Sequence[LogEvent], explained: Sequence[Explanation | None]) -> list[int]:
-    """Which events are shown, in their order: those of the store first, then those that nothing explains."""
+def _shown_events(events: Sequence[LogEvent], explanations: Sequence[Explanation | None]) -> list[int]:
+    """The indices of the events that are shown, in order; the store's come first, then those that nothing explains."""
 
     def rank(index: int) -> int:
-        return 0 if speaks_of_storage(events[index]) else 1 if _unexplained(events[index], explained[index]) else 2
+        return 0 if speaks_of_storage(events[index]) else 1 if _unexplained(events[index], explanations[index]) else 2
 
     return sorted(sorted(range(len(events)), key=rank)[: limits.LOG_EVENTS_SHOWN])
 
@@ -115,18 +120,12 @@ def _event(event: LogEvent, explained: Explanation | None) -> ServerEvent:
     )
 
 
-def _answered(canary: LogCanarySent) -> Truth:
-    if canary.answer.status is None:
-        return Truth.UNKNOWN
-    return _truth(there=canary.answer.status == _CANARY_STATUS)
-
-
-def _truth(*, there: bool) -> Truth:
-    return Truth.PRESENT if there else Truth.ABSENT
+def _truth(*, is_there: bool) -> Truth:
+    return Truth.PRESENT if is_there else Truth.ABSENT
 
 
 def fold_build(facts: BuildFacts | None, ended: ChildEnded | None, log: Iterable[bytes] | None) -> Build | None:
-    """The build, with its ledger where the log was captured; None when no build was begun."""
+    """The build, with its ledger where the log was captured; None where no build began."""
     if facts is None:
         return None
     return Build(

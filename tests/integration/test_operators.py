@@ -156,7 +156,7 @@ def test_without_rights_or_a_server_nothing_is_known(store: Store, keeper: Keepe
     assert "list: HTTP 403" in wrong.out
     bare = gate(store, tmp_path / "o.json", RCA, *TWO)
     assert (bare.code, bare.said["buckets"]["attic"]["state"]) == (3, "unobservable")
-    assert "no place is known" in bare.out
+    assert "no place is configured" in bare.out
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ MARKER = records.MarkerSeen(bucket="attic", data=P, meta=P)
         ({"gets": {"attic": answer(200, "<Error><Code>SlowDown</Code></Error>")}}, "get", U, "get: HTTP 200 SlowDown"),
         ({"gets": {"attic": answer(404, "<html>")}}, "get", U, "get: HTTP 404"),
         ({"gets": {"attic": answer(None, error="connect")}}, "get", U, "get: connect"),
-        ({"places": ()}, "marker", U, "markers: no place is known"),
+        ({"places": ()}, "marker", U, "markers: no place is configured"),
         ({"places": (records.PlaceSeen(place="p", markers=()),)}, "marker", U, "markers at p: not looked at"),
         ({"places": (records.PlaceSeen(place="p", markers=(), error="EIO"),)}, "trace", U, "markers at p: EIO"),
         (

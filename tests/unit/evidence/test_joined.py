@@ -247,7 +247,7 @@ def test_numbers_and_times_that_we_never_write_are_refused(edit: Callable[[recor
 
 def test_the_journal_of_an_ordinary_run_is_no_parts() -> None:
     journal_log = JournalLog(entries=tuple(runs.entries(runs.healthy().records)), torn=False)
-    with pytest.raises(ForeignTextError, match="no part of a split run"):
+    with pytest.raises(ForeignTextError, match="not a part of a split run"):
         part_document(journal_log, ())
 
 
@@ -255,7 +255,7 @@ def test_the_journal_of_an_ordinary_run_is_no_parts() -> None:
 def test_a_file_that_is_another_parts_to_give_is_refused(name: PartName, file: str) -> None:
     journal_log = JournalLog(entries=tuple(parts.entries(parts.heads(name), 0, step=1)), torn=False)
     row = ManifestEntry(name=file, kind="capture", bytes=0, sha256="0" * 64)
-    with pytest.raises(ForeignTextError, match="another part's to give"):
+    with pytest.raises(ForeignTextError, match="which only another part may have"):
         part_document(journal_log, (row,))
 
 
@@ -266,7 +266,7 @@ def test_a_file_that_is_another_parts_to_give_is_refused(name: PartName, file: s
         (lambda records, files: ([records[0], *records[2:]], files), "the journal joins no such part"),
         (lambda records, files: (records, without_file(files, "part-pre.jsonl")), "its journal is missing"),
         (lambda records, files: (records, without_file(files, "build.log")), "'build.log' of a part is missing"),
-        (lambda records, files: (records, {**files, "build.log": b"x"}), "is not what its own journal and files give"),
+        (lambda records, files: (records, {**files, "build.log": b"x"}), "does not match its journal and files"),
         (lambda records, files: ([records[0], other(records[1]), *records[2:]], files), "does not have its digest"),
     ],
     ids=["doubled", "unnamed", "no journal", "no capture", "another capture", "another document"],
