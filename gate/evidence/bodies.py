@@ -172,8 +172,8 @@ def _is_another_build(expected: Expected, info: NarInfo, nar: NarRead | None) ->
     references = tuple(f"{STORE_DIR}/{name}" for name in info.references)
     cached_facts = replace(facts, nar_hash=info.nar_hash, nar_size=info.nar_size, references=references)
     other = replace(expected, facts=cached_facts)
-    whole = _nar(other, nar) == WHOLE and nar.well_formed and not nar.skipped_bytes
-    return whole and _narinfo_code(other, info) is None and _signed(other, info) is Truth.PRESENT
+    is_whole_nar = _nar(other, nar) == WHOLE and nar.well_formed and not nar.skipped_bytes
+    return is_whole_nar and _narinfo_code(other, info) is None and _signed(other, info) is Truth.PRESENT
 
 
 def _narinfo(expected: Expected, answer: HttpAnswer) -> tuple[NarInfo | None, str | None]:
@@ -256,14 +256,14 @@ def _measured(facts: PathFacts, nar: NarRead) -> str:
         return "body-empty"
     if nar.sniffed is not None and nar.sniffed != nar.codec:
         return "body-codec-mismatch"
-    same = nar.nar_bytes == facts.nar_size and f"sha256:{nar.sha256}" == facts.nar_hash
+    is_same = nar.nar_bytes == facts.nar_size and f"sha256:{nar.sha256}" == facts.nar_hash
     if nar.curl in _CURL_CUT:
-        return MISFRAMED if same and nar.clean_end else "body-short"
+        return MISFRAMED if is_same and nar.clean_end else "body-short"
     if nar.nar_bytes > facts.nar_size:
         return "body-foreign" if nar.well_formed else "body-long"
     if nar.error is not None:
         return "body-corrupt"
-    if same:
+    if is_same:
         return WHOLE if nar.curl == 0 and nar.clean_end else "body-short"
     if nar.nar_bytes == facts.nar_size:
         return "body-corrupt"

@@ -2,7 +2,7 @@
 
 Only documented answers are classed: 200 and 404 of HeadBucket, a whole ListAllMyBucketsResult, the fault NoSuchBucket.
 RustFS filters ListBuckets by IAM and leaves out buckets under quorum in a 200 answer (rustfs local.rs
-``list_volumes``), so absence from the list alone is not loss.
+``list_volumes``), so a bucket that only the list lacks is not lost.
 """
 
 import re
@@ -370,15 +370,15 @@ def _markers(places: Sequence[PlaceSeen], bucket: str, notes: list[str]) -> tupl
     folders: list[Truth] = []
     for place in places:
         markers = [marker for marker in place.markers if marker.bucket == bucket]
-        both = (markers[0].data, markers[0].meta) if len(markers) == 1 else (Truth.UNKNOWN, Truth.UNKNOWN)
+        marker_files = (markers[0].data, markers[0].meta) if len(markers) == 1 else (Truth.UNKNOWN, Truth.UNKNOWN)
         error = place.error or (markers[0].error if len(markers) == 1 else "not looked at")
         if error:
             notes.append(f"markers at {place.place}: {error}")
-        elif both == (Truth.PRESENT, Truth.ABSENT):
+        elif marker_files == (Truth.PRESENT, Truth.ABSENT):
             notes.append(f"markers at {place.place}: the data folder is there, and .metadata.bin is not")
-        parts.extend(both)
-        folders.append(both[0])
-        whole.append(Truth.UNKNOWN if error else _all_of(both))
+        parts.extend(marker_files)
+        folders.append(marker_files[0])
+        whole.append(Truth.UNKNOWN if error else _all_of(marker_files))
     if not places:
         notes.append("markers: no place is configured")
     return Truth.UNKNOWN if Truth.UNKNOWN in whole else _any_of(whole), _any_of(parts), _any_of(folders)

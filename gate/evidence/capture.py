@@ -1,4 +1,4 @@
-"""Disk use, events and previous logs of a capture, folded; and how full a file system is."""
+"""Folds the disk use, events and previous logs of a capture, and says how full a file system is."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,9 +17,9 @@ def fold_incident(
     logs: Sequence[PreviousLogSeen],
     previous: Iterable[bytes] | None,
 ) -> Incident | None:
-    """What a capture saw besides; None where it is no capture, and nothing of it was looked at.
+    """The disks, events and previous logs of a capture; None where nothing of them was read.
 
-    The logs of ended containers tell storage errors alone: lines with a status are answers to clients.
+    Of the logs of ended containers only storage errors count: lines with a status are answers to clients.
     """
     if not (disks or events or logs):
         return None
@@ -38,9 +38,9 @@ def fold_incident(
 
 
 def used_percent(room: DiskRoom) -> int:
-    """How full, rounded up, as df tells it: used of what an unprivileged process can have at all.
+    """How full a file system is, rounded up, as df shows it: the used part of what an unprivileged process can use.
 
-    Blocks that are kept for root are neither used nor free for a store that runs without privileges.
+    Blocks that are reserved for root are neither used nor free for a store that runs without privileges.
     """
     within_reach = room.used + room.free
     return -(-room.used * 100 // within_reach) if within_reach else 100

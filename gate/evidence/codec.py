@@ -1,4 +1,4 @@
-"""Values and bytes: RFC 8785 canonical JSON out, strict and closed JSON in."""
+"""Writes values as RFC 8785 canonical JSON, and reads strict JSON of a closed form back."""
 
 import re
 from functools import cache
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _MANY_DIGITS: Final = re.compile(rb"[0-9]{16}")
 _EXACT: Final = 2**53 - 1
-START: Final = "0" * 64  # what the first line of a journal has as the hash of the line before
+START: Final = "0" * 64  # the first line of a journal has this as the hash of the line before
 
 
 def adapter(of: type[_T]) -> "TypeAdapter[_T]":
     """The pydantic adapter of a model class, built once: its schema is the published one."""
-    known: Any = of
-    made: TypeAdapter[_T] = _adapter(known)
-    return made
+    hashable: Any = of
+    typed: TypeAdapter[_T] = _adapter(hashable)
+    return typed
 
 
 @cache
@@ -36,11 +36,11 @@ def _adapter(of: Any) -> "TypeAdapter[Any]":  # noqa: ANN401  # any class of the
     return TypeAdapter(of)
 
 
-def canonical(of: type[_T], made: _T) -> bytes:
+def canonical(of: type[_T], instance: _T) -> bytes:
     """The RFC 8785 bytes of a value; integers stay below 2^53 by the limits of the model."""
     import rfc8785  # noqa: PLC0415  # only where something is written
 
-    return rfc8785.dumps(adapter(of).dump_python(made, mode="json"))
+    return rfc8785.dumps(adapter(of).dump_python(instance, mode="json"))
 
 
 def digest(document: bytes) -> str:
@@ -54,17 +54,17 @@ def entry_line(entry: Entry) -> bytes:
 
 
 def read_entry(line: bytes) -> Entry:
-    """One journal line back; raises `ForeignTextError` for anything that is not exactly one entry."""
+    """The entry of one journal line. Raises `ForeignTextError` for anything but exactly one entry."""
     return _read(Entry, line, limits.RECORD_BYTES, "journal line")
 
 
 def read_evidence(data: bytes) -> Evidence:
-    """``evidence.json`` back; raises `ForeignTextError` for anything but the closed form of this schema version."""
+    """The document of ``evidence.json``. Raises `ForeignTextError` for any other form than this schema version's."""
     return _read(Evidence, data, limits.EVIDENCE_BYTES, "evidence.json")
 
 
 def read_part(data: bytes) -> PartDocument:
-    """``part.json`` back; raises `ForeignTextError` for anything but the closed form of this schema version."""
+    """The document of ``part.json``. Raises `ForeignTextError` for any other form than this schema version's."""
     return _read(PartDocument, data, limits.PART_BYTES, "part.json")
 
 
@@ -73,30 +73,32 @@ def json_schema() -> dict[str, Any]:
     return adapter(Evidence).json_schema()
 
 
-def _read(of: type[_T], data: bytes, cap: int, what: str) -> _T:
+def _read(of: type[_T], data: bytes, cap: int, name: str) -> _T:
     from pydantic import ValidationError  # noqa: PLC0415  # heavy, and not needed for --help
 
     parsed = loads(data, cap=cap)
     if _MANY_DIGITS.search(data) and not _is_exact(parsed):
-        raise ForeignTextError(f"{what} has a whole number beyond 2^53, which RFC 8785 can't write: expected none")
+        raise ForeignTextError(f"{name} has a whole number beyond 2^53, which RFC 8785 can't write: expected none")
     try:
         read: _T = adapter(of).validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ForeignTextError(f"{what} does not have its form at {ascii(where)[:200]}: {first['msg'][:200]}") from None
+        location = ".".join(str(part) for part in first["loc"])
+        raise ForeignTextError(
+            f"{name} does not have its form at {ascii(location)[:200]}: {first['msg'][:200]}"
+        ) from None
     return read
 
 
 def _is_exact(parsed: object) -> bool:
-    """Whether every whole number in a JSON value is one that each reader of JSON takes for the same."""
-    left = [parsed]
-    while left:
-        part = left.pop()
+    """Whether every reader of JSON reads each whole number of the value exactly."""
+    stack = [parsed]
+    while stack:
+        part = stack.pop()
         if isinstance(part, int) and abs(part) > _EXACT:
             return False
         if isinstance(part, dict | list):
-            left.extend(part.values() if isinstance(part, dict) else part)
+            stack.extend(part.values() if isinstance(part, dict) else part)
     return True
 
 
@@ -106,7 +108,7 @@ def statement_bytes(statement: Statement) -> bytes:
 
 
 def read_statement(data: bytes) -> Statement:
-    """A statement back; raises `ForeignTextError` for anything but the closed form."""
+    """A person's statement. Raises `ForeignTextError` for any other form, and where nobody or no reason is named."""
     from pydantic import ValidationError  # noqa: PLC0415  # heavy, and not needed for --help
 
     loads(data, cap=limits.STATEMENT_BYTES, what="The statement")
@@ -114,12 +116,12 @@ def read_statement(data: bytes) -> Statement:
         read = adapter(Statement).validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
+        location = ".".join(str(part) for part in first["loc"])
         raise ForeignTextError(
-            f"the statement does not have its form at {ascii(where)[:200]}: {first['msg'][:200]}"
+            f"the statement does not have its form at {ascii(location)[:200]}: {first['msg'][:200]}"
         ) from None
     if read.schema != STATEMENT_SCHEMA or not all(text.strip() for text in (read.who, read.why)):
         raise ForeignTextError(
-            f"the statement is of schema {ascii(read.schema)[:80]} or says not who and why: expected {STATEMENT_SCHEMA}"
+            f"the statement is of schema {ascii(read.schema)[:80]} or lacks who or why: expected {STATEMENT_SCHEMA}"
         )
     return read

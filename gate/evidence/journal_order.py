@@ -1,4 +1,4 @@
-"""The order of a journal: single records, observations before and after each push, and one clock."""
+"""Checks the order of a journal: single records, observations before and after each push, and one clock."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,9 +13,9 @@ from gate.model.captures import DiskLook, ReplicaCanaries, StoreLogRead
 from gate.model.machine import NixConfigSeen
 from gate.model.policy import Policy
 
-# Each kind, and what tells two of it apart. Reads of bodies, descriptions of caches, and looks for references and for
-# open uploads may come again, and each job of a split run names its programs: all are folded.
-_TOLD_BY: Final[dict[type, tuple[str, ...]]] = {
+# Each kind of record, and the fields that distinguish two of it. Reads of bodies, descriptions of caches, and looks for
+# references and for open uploads may repeat, and each job of a split run names its programs: all of them are folded.
+_KEY_FIELDS: Final[dict[type, tuple[str, ...]]] = {
     records.RunStarted: (),
     records.RunComplete: (),
     records.BuildFacts: (),
@@ -37,23 +37,21 @@ _TOLD_BY: Final[dict[type, tuple[str, ...]]] = {
 
 
 def repeated_records(rows: Sequence[records.Record]) -> Iterator[str]:
-    """A sentence for each record that stands a second time."""
-    seen = set()
+    """A sentence for each record that the journal has a second time."""
+    keys = set()
     for record in rows:
-        fields = _TOLD_BY.get(type(record))
+        fields = _KEY_FIELDS.get(type(record))
         if fields is None:
             continue
-        told = (record.kind, *(str(getattr(record, name)) for name in fields))
-        if told in seen:
+        key = (record.kind, *(str(getattr(record, name)) for name in fields))
+        if key in keys:
             yield (
-                f"{told[1]} ran more than once"
-                if isinstance(record, records.ChildEnded)
-                else f"twice: {' '.join(told)}"
+                f"{key[1]} ran more than once" if isinstance(record, records.ChildEnded) else f"twice: {' '.join(key)}"
             )
-        seen.add(told)
+        keys.add(key)
 
 
-PHASED = (  # what is seen before and after, and says of which it is
+PHASED = (  # observations before and after the push, each with its phase
     records.BucketSampled,
     records.StateSeen,
     records.WorkloadSeen,
@@ -68,16 +66,16 @@ _PUSHES = frozenset(child_name(label) for label in Label)
 
 
 def clock_jump_millis(entries: Sequence[records.Entry]) -> int:
-    """By how much the clock of the day moved against the steady one: a step, or a machine that slept.
+    """By how much the wall clock moved against the steady clock: somebody set it, or the machine slept.
 
-    ``at`` and ``mono_millis`` of each entry are of one moment, so their difference stays as it was at the first entry.
+    ``at`` and ``mono_millis`` of an entry are of one moment, so without a jump their difference never changes.
     """
     apart = [_millis(entry.at) - entry.mono_millis for entry in entries]
     return max(apart, default=0) - min(apart, default=0)
 
 
 def disorder(entries: Sequence[records.Entry]) -> tuple[str, ...]:
-    """A sentence for each thing that stands where it proves nothing, by sequence and not by time."""
+    """A sentence for each record at a place where it proves nothing, by sequence number and not by time."""
     return tuple(dict.fromkeys(_disorder(entries)))
 
 
@@ -91,15 +89,15 @@ def _disorder(entries: Sequence[records.Entry]) -> Iterator[str]:
     for place, row in enumerate(rows):
         if isinstance(row, PHASED):
             if row.phase is Phase.PRE and place > planned:
-                yield f"a record of kind {row.kind} of the phase pre stands behind the first plan of a push"
+                yield f"a record of kind {row.kind} of the phase pre comes after the first plan of a push"
             if row.phase is Phase.POST and ended and place < ended[-1]:
-                yield f"a record of kind {row.kind} of the phase post stands before the end of a push"
+                yield f"a record of kind {row.kind} of the phase post comes before the end of a push"
         elif isinstance(row, StoreLogRead) and ended and place < ended[-1]:
             yield "the store's log was read before the end of a push"
 
 
 def _untimely(entries: Sequence[records.Entry]) -> Iterator[str]:
-    """Samples whose own times are not those of their place in the journal: what they say of their spacing is void."""
+    """Samples that were not recorded right after they ended by their own times, so their spacing proves nothing."""
     for entry in entries:
         if not isinstance(entry.record, records.BucketSampled):
             continue
@@ -108,12 +106,12 @@ def _untimely(entries: Sequence[records.Entry]) -> Iterator[str]:
         if late is None or not -_EARLY_SECONDS <= late <= limits.RECORDING_SECONDS:
             yield (
                 f"sample {entry.record.number} of the phase {entry.record.phase.value} ended at "
-                f"{ascii(entry.record.ended_at)[1:-1][:40]} by its own word, and was recorded at {entry.at}"
+                f"{ascii(entry.record.ended_at)[1:-1][:40]} as it says, and was recorded at {entry.at}"
             )
 
 
 def _around_pushes(rows: Sequence[records.Record]) -> Iterator[str]:
-    """What was asked or read on the wrong side of a push, or of another cache than the policy's."""
+    """Records on the wrong side of a push, or of another cache than the policy's."""
     places = {row.name: place for place, row in enumerate(rows) if isinstance(row, records.ChildEnded)}
     policy = next((row.policy for row in rows if isinstance(row, records.RunStarted)), None)
     for place, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""The lines of a journal → its entries, as far as the chain of hashes holds."""
+"""Reads the lines of a journal into entries, as far as the chain of hashes holds."""
 
 import re
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
-_YEARS: Final = range(1971, 9999)  # a journal of other years is none of ours, and Python's dates end
+_YEARS: Final = range(1971, 9999)  # no journal of the gate has other years, and Python's dates end
 
 
 def read_chain(lines: Iterable[bytes]) -> JournalLog:
@@ -44,11 +44,11 @@ def _is_time(text: str) -> bool:
 
 
 def lines_of(blocks: Iterable[bytes]) -> Iterable[bytes]:
-    """The lines of a stream, each with its end; what is longer than a record may be comes in pieces, so it is torn."""
+    """The lines of a stream with their ends. A line that is longer than any record comes in pieces, so it is torn."""
     rest = b""
     for block in blocks:
-        *whole, rest = (rest + block).split(b"\n")
-        yield from (line + b"\n" for line in whole)
+        *complete, rest = (rest + block).split(b"\n")
+        yield from (line + b"\n" for line in complete)
         if len(rest) > limits.RECORD_BYTES:
             yield rest
             rest = b""

@@ -14,11 +14,11 @@ from gate.parse.addresses import same_cache
 from gate.parse.narinfo import fingerprint, key_name, verify
 
 
-def fold_machine(found: Sequence[ToolsFound], reads: Sequence[NixRead], configs: Sequence[NixConfigSeen]) -> Machine:
+def fold_machine(programs: Sequence[ToolsFound], reads: Sequence[NixRead], configs: Sequence[NixConfigSeen]) -> Machine:
     """The programs that were found, each once however many jobs used it."""
-    tools = dict.fromkeys(tool for record in found for tool in record.tools if tool.path is not None)
-    notes = dict.fromkeys(note for record in found for note in record.passed_over)
-    authorities = dict.fromkeys(each for record in found for each in record.authorities)
+    tools = dict.fromkeys(tool for record in programs for tool in record.tools if tool.path is not None)
+    notes = dict.fromkeys(note for record in programs for note in record.passed_over)
+    authorities = dict.fromkeys(authority for record in programs for authority in record.authorities)
     return Machine(
         tools=tuple(tools),
         passed_over=tuple(notes),
@@ -28,7 +28,7 @@ def fold_machine(found: Sequence[ToolsFound], reads: Sequence[NixRead], configs:
     )
 
 
-# The values that weaken nothing, by setting; Nix's own default never does, but for `sandbox` and `builders`.
+# The values of each setting that weaken nothing. Nix's own default never does, except for `sandbox` and `builders`.
 _GOOD: Final[Mapping[str, tuple[str, ...]]] = {
     "accept-flake-config": ("false",),
     "allow-new-privileges": ("false",),
@@ -53,56 +53,56 @@ _GOOD: Final[Mapping[str, tuple[str, ...]]] = {
 _TRUE: Final = ("1", "true", "yes")
 
 
-def unapproved_settings(seen: NixConfigSeen, stated: Sequence[str]) -> tuple[str, ...]:
-    """Each setting, as ``name = value``, that weakens what a run proves and is not among the ``stated`` ones."""
-    allowed = {" ".join(text.split()) for text in stated}
-    found = (f"{row.name} = {row.value}".strip() for row in seen.settings if _weakens(row, seen))
-    weak = [*found, *_trusted_by_parameter(seen)]
-    return tuple(dict.fromkeys(text for text in weak if " ".join(text.split()) not in allowed))
+def unapproved_settings(config: NixConfigSeen, approved: Sequence[str]) -> tuple[str, ...]:
+    """Each setting, as ``name = value``, that weakens what a run proves and is not among the ``approved`` lines."""
+    approved_lines = {" ".join(text.split()) for text in approved}
+    weak_rows = (f"{row.name} = {row.value}".strip() for row in config.settings if _weakens(row, config))
+    weak = [*weak_rows, *_trusted_by_parameter(config)]
+    return tuple(dict.fromkeys(text for text in weak if " ".join(text.split()) not in approved_lines))
 
 
-def further_substituters(seen: NixConfigSeen, known: Sequence[str]) -> tuple[str, ...]:
+def further_substituters(config: NixConfigSeen, known_urls: Sequence[str]) -> tuple[str, ...]:
     """The substituters that are neither Nix's default nor among the known URLs."""
-    row = next((row for row in seen.settings if row.name == "substituters"), None)
+    row = next((row for row in config.settings if row.name == "substituters"), None)
     if row is None:
         return ()
-    allowed = (*row.default.split(), *known)
-    return tuple(url for url in row.value.split() if not any(_same(url, one) for one in allowed))
+    allowed = (*row.default.split(), *known_urls)
+    return tuple(url for url in row.value.split() if not any(_is_same_url(url, one) for one in allowed))
 
 
-def _weakens(row: NixSetting, seen: NixConfigSeen) -> bool:
+def _weakens(row: NixSetting, config: NixConfigSeen) -> bool:
     if row.name not in _GOOD or row.value in _GOOD[row.name]:
         return False
     if row.name == "builders":
-        return not row.value.startswith("@") or seen.machines_file
+        return not row.value.startswith("@") or config.machines_file
     if row.name == "sandbox-paths":
         return row.value != row.default and any(not _is_harmless_path(part) for part in row.value.split())
     return row.value != row.default
 
 
 def _is_harmless_path(part: str) -> bool:
-    """A shell in the sandbox, as NixOS has it, or what lies in the store itself."""
+    """Whether it is the shell in the sandbox, as on NixOS, or a path of the store itself."""
     inside, _, outside = part.rstrip("?").partition("=")
     return inside == "/bin/sh" or (outside or inside).startswith("/nix/store/")
 
 
-def _trusted_by_parameter(seen: NixConfigSeen) -> Iterator[str]:
+def _trusted_by_parameter(config: NixConfigSeen) -> Iterator[str]:
     """``?trusted=true`` of a substituter is ``require-sigs = false`` for it (nix.conf(5), store settings)."""
-    row = next((row for row in seen.settings if row.name == "substituters"), None)
+    row = next((row for row in config.settings if row.name == "substituters"), None)
     for url in row.value.split() if row else ():
         bare, _, query = url.partition("?")
         if any(name == "trusted" and text.lower() in _TRUE for name, text in parse_qsl(query, keep_blank_values=True)):
             yield f"substituters = {bare}?trusted=true"
 
 
-def _same(one: str, other: str) -> bool:
+def _is_same_url(one: str, other: str) -> bool:
     return one.partition("?")[0].rstrip("/") == other.partition("?")[0].rstrip("/") or same_cache(one, other)
 
 
 def is_upstream(fact: PathFacts, names: Collection[str | None], keys: Sequence[str]) -> bool:
-    """Whether the local store has a signature by one of the upstreams that verifies by a key that was given.
+    """Whether the local store has a signature by one of the upstreams that verifies by one of the ``keys``.
 
-    Facts or keys that are malformed prove nothing.
+    Malformed facts or keys prove nothing.
     """
     by_upstream = [signature for signature in fact.signatures if key_name(signature) in names]
     try:
@@ -115,11 +115,11 @@ def is_upstream(fact: PathFacts, names: Collection[str | None], keys: Sequence[s
 def upstream_entries(entries: Sequence[Entry], policy: Policy, caches: Iterable[CacheFacts]) -> tuple[Entry, ...]:
     """The journal's entries with the upstream paths of each publication as their signatures have them.
 
-    An upstream is one that the cache itself names, and never the cache: else all that it ever signed would be left out.
+    Only the cache itself names its upstreams. The cache is never one, else every path that it signed would be left out.
     """
-    known = {cache.name: cache for cache in caches}
+    caches_by_name = {cache.name: cache for cache in caches}
     return tuple(
-        replace(entry, record=_verified(entry.record, policy, known))
+        replace(entry, record=_verified(entry.record, policy, caches_by_name))
         if isinstance(entry.record, PushSetKnown | ReferencesKnown)
         else entry
         for entry in entries

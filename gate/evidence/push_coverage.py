@@ -1,4 +1,4 @@
-"""How much of a push is proved: paths and bytes read back, and bucket samples taken while it ran."""
+"""Counts what is proved of a push: paths and bytes read back, and bucket samples taken while it ran."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ _WHOLE_NAR: Final = 1000  # thousandths
 
 
 def fold_coverage(push: Push, bodies: Sequence[Body]) -> Coverage:
-    """The coverage over all labels. Fresh means written now: uploaded, as far as the server had not had it before."""
+    """The coverage over all labels. Fresh bytes are uploaded ones that the server did not have before."""
     fresh = [(path, part) for label in Label for path, part in written_paths(push.paths, label)]
     proved = [body for body in bodies if is_whole(body)]
     return Coverage(
@@ -40,7 +40,7 @@ def fold_coverage(push: Push, bodies: Sequence[Body]) -> Coverage:
 
 
 def fresh_count(paths: Sequence[PushPath], label: Label) -> int:
-    """How many whole paths of a publication were written, where one that was written by a half counts as a half."""
+    """How many paths of a publication were written; a path of which one half was written counts as a half."""
     return sum(part for _, part in written_paths(paths, label)) // _WHOLE_NAR
 
 
@@ -60,7 +60,7 @@ def is_wholly_deduplicated(path: PushPath) -> bool:
     return path.claim is Claim.UPLOADED and (path.deduplicated_permille or 0) >= _WHOLE_NAR
 
 
-_LONGEST_MILLIS = 10**12  # 32 years: a journal that claims more is none of ours, and Python's dates end
+_LONGEST_MILLIS = 10**12  # 32 years: no journal of the gate has more, and Python's dates end
 
 
 def fold_during(
@@ -68,31 +68,31 @@ def fold_during(
     ended: Sequence[tuple[str, ChildEnded]],
     marks: Sequence[tuple[str, StageMark]],
     buckets: Sequence[str],
-    begun: Iterable[Label],
+    pushed: Iterable[Label],
     *,
     seconds: float = limits.SAMPLE_SECONDS,
     disks: tuple[DiskSeen, ...] = (),
 ) -> During:
     """The samples of the phase ``during``, the ended children and the marks of the stages with their times.
 
-    ``begun`` are the publications whose push began. Each source of a sample had so many seconds to answer.
+    ``pushed`` are the publications whose push began. Each source of a sample had ``seconds`` to answer.
     """
     ordered = in_order(samples)
     rows = {name: tuple(read_sample(sample, name, seconds=seconds) for sample in ordered) for name in sorted(buckets)}
     pushes = tuple(_watches(rows, ended, marks))
-    labels = tuple(begun)
-    seen: dict[str, Bucket] = {}
+    labels = tuple(pushed)
+    folded: dict[str, Bucket] = {}
     for name, row in rows.items() if ordered else ():
         watches = {watch.label: watch.buckets[name] for watch in pushes}
         state, doubts = _during_state(row, {label: watches.get(label) for label in labels})
-        seen[name] = bucket_of(name, ordered, row, state, doubts)
+        folded[name] = bucket_of(name, ordered, row, state, doubts)
     losses = [sample.at for row in rows.values() for sample in row if sample.state in WRONG_STATES]
     return During(
-        buckets=seen,
+        buckets=folded,
         first_loss_at=min(losses, default=None),
         pushes=pushes,
         drives=fold_drives(ordered),
-        pace=fold_pace(ordered, seen),
+        pace=fold_pace(ordered, folded),
         disks=disks,
     )
 
@@ -100,9 +100,9 @@ def fold_during(
 def _during_state(
     samples: Sequence[BucketSample], watches: Mapping[Label, Watched | None]
 ) -> tuple[BucketState, tuple[str, ...]]:
-    """The worst that was seen of a bucket while pushes ran, else whether each begun push was watched; and the doubts.
+    """The worst state of a bucket while pushes ran, else whether every push was watched; and the doubts.
 
-    Samples of several pushes differ when a bucket is lost in one, so each counts by itself.
+    Samples of several pushes differ where a bucket is lost during one, so each sample counts by itself.
     """
     wrong = {sample.state for sample in samples} - {BucketState.INDEXED, BucketState.UNOBSERVABLE}
     if wrong:
@@ -116,12 +116,12 @@ def _unread(samples: Sequence[BucketSample]) -> Iterator[str]:
     for sample in samples:
         if sample.state is BucketState.UNOBSERVABLE and not is_slow(sample):
             absent = Truth.ABSENT in (sample.listed, sample.head, sample.get, sample.marker)
-            said = "says absent, and not all of it could be read" if absent else "could not be read"
-            yield f"sample {sample.number} {said}"
+            problem = "says absent, and not all of it could be read" if absent else "could not be read"
+            yield f"sample {sample.number} {problem}"
 
 
 def _unwatched(watches: Mapping[Label, Watched | None]) -> Iterator[str]:
-    """Each begun push without a whole sample, or with too long a time between two of them."""
+    """A sentence for each push without a whole sample, or with too long a time between two of them."""
     if not watches:
         yield "no push ran"
     for label, watch in watches.items():
@@ -137,35 +137,35 @@ def _unwatched(watches: Mapping[Label, Watched | None]) -> Iterator[str]:
 
 
 def _watches(
-    seen: Mapping[str, Sequence[BucketSample]],
+    samples: Mapping[str, Sequence[BucketSample]],
     ended: Sequence[tuple[str, ChildEnded]],
     marks: Sequence[tuple[str, StageMark]],
 ) -> Iterator[PushWatch]:
-    """A push lasts from the mark of its stage to the record of its end, which no sample holds back.
+    """The watch of each push, from the mark of its stage to the record of its end, which never waits for a sample.
 
-    Without a mark it is as long as its client says.
+    Without a mark, its length is the one that its client's record gives.
     """
     pushes = {child.name: (at, child) for at, child in ended}
-    begun = {mark.name: datetime.fromisoformat(at) for at, mark in marks if mark.state == "started"}
+    starts = {mark.name: datetime.fromisoformat(at) for at, mark in marks if mark.state == "started"}
     for label in Label:
         if child_name(label) in pushes:
             at, child = pushes[child_name(label)]
             end = datetime.fromisoformat(at)
             longest = timedelta(milliseconds=min(max(child.millis, 0), _LONGEST_MILLIS))
-            begin = begun.get(child.name, end - longest)
+            start = starts.get(child.name, end - longest)
             yield PushWatch(
                 label=label,
-                began_at=_written(begin),
+                began_at=_written(start),
                 ended_at=at,
-                buckets={name: _watched(begin, end, rows) for name, rows in seen.items()},
+                buckets={name: _watched(start, end, rows) for name, rows in samples.items()},
             )
 
 
-def _watched(begin: datetime, end: datetime, samples: Sequence[BucketSample]) -> Watched:
+def _watched(start: datetime, end: datetime, samples: Sequence[BucketSample]) -> Watched:
     timed = [(at, sample.state) for sample in samples if (at := moment(sample.at)) is not None]
-    inside = [(at, state) for at, state in timed if begin <= at <= end]
+    inside = [(at, state) for at, state in timed if start <= at <= end]
     whole = [at for at, state in inside if state is not BucketState.UNOBSERVABLE]
-    gaps = (later - earlier for earlier, later in pairwise([begin, *whole, end]))
+    gaps = (later - earlier for earlier, later in pairwise([start, *whole, end]))
     edges = (inside[0][0], inside[-1][0]) if inside else ()
     return Watched(
         samples=len(inside),

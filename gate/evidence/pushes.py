@@ -48,9 +48,9 @@ def fold_push(pushes: Sequence[PushSources]) -> Push:
     paths: list[PushPath] = []
     for sources in pushes:
         report, failures = _report(sources)
-        own = _paths(sources, report, failures) if sources.ended is not None else ()
-        attempts.append(_attempt(sources, report, own))
-        paths.extend(own)
+        push_paths = _paths(sources, report, failures) if sources.ended is not None else ()
+        attempts.append(_attempt(sources, report, push_paths))
+        paths.extend(push_paths)
     return Push(attempts=tuple(attempts), paths=tuple(paths), counts=claim_counts(paths))
 
 

@@ -1,4 +1,4 @@
-"""Each replica's canary and its own log: whether what that replica logged is known to be read."""
+"""Determines for each replica, by its canary, whether the captured log has what that replica logged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ def nonces_of(entries: Sequence[Entry]) -> tuple[str, ...]:
 def fold_replicas(
     entries: Sequence[Entry], events: Sequence[LogEvent] | None, logged_at: Mapping[str, str | None]
 ) -> dict[Phase, tuple[ReplicaLog, ...]]:
-    """The replicas of each phase by the events of the captured log; ``events`` is None where none was captured.
+    """The replicas of each phase, by the events of the captured log; ``events`` is None where no log was captured.
 
     ``logged_at`` has the server's own time of the event with each nonce.
     """
@@ -71,16 +71,16 @@ def _replica(replica: ReplicaCanary, endpoint: str, pods: Mapping[str, frozenset
 
 
 def _skew(replica: ReplicaCanary, logged_at: str | None) -> tuple[int, int] | None:
-    """The canary was logged between our asking and its answer, which bounds the difference of the clocks."""
+    """The canary was logged between its request and its answer, which bounds the difference of the clocks."""
     answered, logged = moment(replica.answered_at), moment(logged_at)
     if answered is None or logged is None:
         return None
-    ahead = round((logged - answered).total_seconds() * 1000)
-    return ahead, ahead + replica.millis
+    lead = round((logged - answered).total_seconds() * 1000)
+    return lead, lead + replica.millis
 
 
 def _logged(replica: ReplicaCanary, endpoint: str, pods: Mapping[str, frozenset[str]]) -> Truth:
-    """Its own canary proves its log, and its absence disproves it; the endpoint's one, where it came there, proves."""
+    """Whether the replica's log has its own canary, or, where that was not answered, shows the endpoint's canary."""
     nonce = replica.nonce if replica.answered else endpoint
     if replica.pod in pods.get(nonce, ()):
         return Truth.PRESENT

@@ -38,28 +38,28 @@ def fold_server_log(
     if log is not None and parser.unread_lines:
         unread = frozenset(find_nonces(data, logged))
     by_phase = _canaries(sent, {nonce: events[at] for nonce, at in logged.items() if at is not None}, unread)
-    both = all(phase in by_phase and by_phase[phase].logged is Truth.PRESENT for phase in (Phase.PRE, Phase.POST))
+    has_both = all(phase in by_phase and by_phase[phase].logged is Truth.PRESENT for phase in (Phase.PRE, Phase.POST))
     cut = cut or parser.dropped > 0
     skew = measure_skew((entry, events[at]) for entry, record in sent if (at := logged[record.nonce]) is not None)
-    own = {nonce: _first(events, nonce) for nonce in nonces_of(entries)}
-    own_at = {nonce: None if at is None else events[at].at for nonce, at in own.items()}
-    replicas = fold_replicas(entries, None if log is None else events, own_at)
+    replica_events = {nonce: _first(events, nonce) for nonce in nonces_of(entries)}
+    replica_times = {nonce: None if at is None else events[at].at for nonce, at in replica_events.items()}
+    replicas = fold_replicas(entries, None if log is None else events, replica_times)
     silent = any(row.logged is Truth.ABSENT for rows in replicas.values() for row in rows)
-    firsts = (*logged.values(), *own.values())
-    ours = [at for at in firsts if at is not None and not speaks_of_storage(events[at])]
-    join = LogJoin(events, ours, failures, skew)
+    firsts = (*logged.values(), *replica_events.values())
+    canaries = [at for at in firsts if at is not None and not speaks_of_storage(events[at])]
+    join = LogJoin(events, canaries, failures, skew)
     explanations = join.explanations()
-    shown = _shown_events(events, explanations)
+    indices = _shown_events(events, explanations)
     return (
         ServerLog(
-            truth=Truth.PRESENT if both and not (cut or silent or parser.unread_lines) else Truth.UNKNOWN,
-            events=tuple(_event(events[at], explanations[at]) for at in shown),
+            truth=Truth.PRESENT if has_both and not (cut or silent or parser.unread_lines) else Truth.UNKNOWN,
+            events=tuple(_event(events[at], explanations[at]) for at in indices),
             event_count=len(events) + parser.dropped,
             cut=cut,
-            unexplained=sum(_unexplained(event, why) for event, why in zip(events, explanations, strict=True)),
+            unexplained=sum(map(_unexplained, events, explanations)),
             restarts=parser.starts,
             skew=skew,
-            near=join.near_failures({index: number for number, index in enumerate(shown)}),
+            near=join.near_failures({index: number for number, index in enumerate(indices)}),
             parsed_count=parser.seen,
             unread_lines=parser.unread_lines,
             first_unread=parser.first_unread,

@@ -241,9 +241,9 @@ def _folded_entries(part: Part, parts: Mapping[str, Part]) -> tuple[list[records
         record = entry.record
         if isinstance(record, _FRAME):
             continue
-        why = _disallowed(name, record)
-        if why is not None:
-            disallowed[why] = None
+        problem = _disallowed(name, record)
+        if problem is not None:
+            disallowed[problem] = None
         elif isinstance(record, records.RunStopped):
             # Some stops make a run neutral. No job of a split run may claim that after other jobs have acted.
             entries.append(replace(entry, record=records.Trouble(stage=name, message=f"stopped: {record.reason}")))
@@ -323,18 +323,18 @@ def _joined_log(
     first, last = journal_log.entries[0], journal_log.entries[-1]
     start = min((part.document.started_at for part in parts.values()), default=first.at)
     stage_parts: dict[str, str] = {}
-    own = [entry for entry in journal_log.entries[1:] if not isinstance(entry.record, PartJoined | PartRejected)]
+    remaining = [entry for entry in journal_log.entries[1:] if not isinstance(entry.record, PartJoined | PartRejected)]
     by_part = {
         name: [_rebased(entry, name, stage_parts, parts[name]) for entry in folded[name]]
         for name in PARTS
         if name in folded
     }
     between = sorted((*by_part.get(PUBLISH, ()), *by_part.get(DURING, ())), key=lambda entry: entry.at)
-    ends = [replace(entry, mono_millis=_millis(entry.at)) for entry in own or [last]]
+    ends = [replace(entry, mono_millis=_millis(entry.at)) for entry in remaining or [last]]
     begins = replace(first, at=start, mono_millis=_millis(start))
-    whole = (begins, *by_part.get(PRE, ()), *between, *by_part.get(POST, ()), *ends)
+    entries = (begins, *by_part.get(PRE, ()), *between, *by_part.get(POST, ()), *ends)
     torn = journal_log.torn or any(part.journal_log.torn for part in parts.values())
-    return JournalLog(entries=tuple(replace(entry, seq=number) for number, entry in enumerate(whole)), torn=torn)
+    return JournalLog(entries=tuple(replace(entry, seq=number) for number, entry in enumerate(entries)), torn=torn)
 
 
 def _rebased(entry: records.Entry, name: str, stage_parts: dict[str, str], part: Part) -> records.Entry:

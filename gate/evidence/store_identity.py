@@ -36,7 +36,7 @@ def fold_store(entries: Sequence[Entry], buckets: Iterable[str]) -> Store:
     sampled = max((at for at, entry in enumerate(entries) if isinstance(entry.record, BucketSampled)), default=0)
     looks = [(at, entry.record) for at, entry in enumerate(entries) if isinstance(entry.record, CanaryObject)]
     answers = [(door, answer) for sample in samples for door, answer in _doors(sample) if answer.status is not None]
-    said = (
+    descriptions = (
         *_headers(answers),
         *_deployments(answers, samples),
         *_lists(samples, frozenset(buckets), entries[0].at if entries else ""),
@@ -44,7 +44,7 @@ def fold_store(entries: Sequence[Entry], buckets: Iterable[str]) -> Store:
     networks = [line for _, answer in answers if (line := network_before(answer.headers)) is not None]
     return Store(
         samples=len(samples),
-        self_descriptions=said,
+        self_descriptions=descriptions,
         peers=tuple(dict.fromkeys(answer.peer for _, answer in answers if answer.peer is not None)),
         network=networks[0] if networks else None,
         canary=_canary(looks[-1][1], is_last=looks[-1][0] > sampled) if looks else None,
@@ -66,8 +66,8 @@ def _headers(answers: Sequence[tuple[str, HttpAnswer]]) -> Iterator[SelfDescript
         for door, answer in answers:
             if answer.status == _OK:
                 by_door.setdefault(door, {})[read(answer)] = None
-        values = tuple(dict.fromkeys(value for found in by_door.values() for value in found))
-        differs = [door for door, found in by_door.items() if len(found) > 1]
+        values = tuple(dict.fromkeys(value for answers_of_door in by_door.values() for value in answers_of_door))
+        differs = [door for door, answers_of_door in by_door.items() if len(answers_of_door) > 1]
         if set(values) - {_NONE}:
             changed = f"it is not always the same in the answers to {', '.join(differs)}" if differs else ""
             yield SelfDescription(name=name, values=values, changed=changed)
@@ -78,12 +78,12 @@ def _server(answer: HttpAnswer) -> str:
 
 
 def _form(answer: HttpAnswer) -> str:
-    found = sorted(
-        f"{named[1]} {'as a UUID' if _UUID.fullmatch(named[2]) else 'of another form'}"
+    forms = sorted(
+        f"{match[1]} {'as a UUID' if _UUID.fullmatch(match[2]) else 'of another form'}"
         for line in answer.headers
-        if (named := _REQUEST_ID.fullmatch(line)) is not None
+        if (match := _REQUEST_ID.fullmatch(line)) is not None
     )
-    return ", ".join(found) or _NONE
+    return ", ".join(forms) or _NONE
 
 
 def _deployments(
@@ -91,7 +91,7 @@ def _deployments(
 ) -> Iterator[SelfDescription]:
     """The deployment by the endpoint's headers, and by ``format.json`` on the drives, where both can be had."""
     lines = [line for _, answer in answers for line in answer.headers]
-    by_header = tuple(dict.fromkeys(named[2] for line in lines if (named := _NAMED.fullmatch(line)) is not None))
+    by_header = tuple(dict.fromkeys(match[2] for line in lines if (match := _NAMED.fullmatch(line)) is not None))
     on_disk = {
         place.volume.partition("/")[0] for sample in samples for place in sample.places if place.volume is not None
     }
@@ -108,17 +108,17 @@ def _lists(samples: Sequence[BucketSampled], buckets: frozenset[str], began: str
     dates: dict[str, list[str]] = {}
     at_origin = [page for sample in samples if sample.origin is not None for page in sample.origin.listing]
     pages = [("", page) for sample in samples for page in sample.listing]
-    for where, page in (*pages, *((" at the origin", page) for page in at_origin)):
+    for suffix, page in (*pages, *((" at the origin", page) for page in at_origin)):
         if not page.ok:
             continue
         try:
-            owner, made = parse_owner(page.body.encode())
+            owner, created = parse_owner(page.body.encode())
         except ForeignTextError:
             continue
         owners |= {owner: None} if owner is not None else {}
-        for bucket in sorted(buckets & made.keys()):
-            known = dates.setdefault(f"{bucket}{where}", [])
-            known += [made[bucket]] if made[bucket] not in known[-1:] else []
+        for bucket in sorted(buckets & created.keys()):
+            history = dates.setdefault(f"{bucket}{suffix}", [])
+            history += [created[bucket]] if created[bucket] not in history[-1:] else []
     if owners:
         changed = "the buckets have more than one owner" if len(owners) > 1 else ""
         yield SelfDescription(name="owner", values=tuple(owners), changed=changed)
@@ -148,23 +148,23 @@ def _moment(text: str) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-def _canary(seen: CanaryObject, *, is_last: bool) -> StoredCanary:
+def _canary(look: CanaryObject, *, is_last: bool) -> StoredCanary:
     """A look that ``is_last``, after all samples, shows that the store which answered them has what was written."""
-    if seen.bucket is None and seen.written is None:
+    if look.bucket is None and look.written is None:
         in_bucket, note = Truth.UNKNOWN, "its NAR came without a redirect to an object of a watched bucket"
     else:
-        in_bucket, note = _in_bucket(seen)
-    truths = {place.truth for place in seen.places}
+        in_bucket, note = _in_bucket(look)
+    truths = {place.truth for place in look.places}
     on_disk = Truth.ABSENT if truths == {Truth.ABSENT} else Truth.UNKNOWN
     if not is_last and in_bucket is Truth.PRESENT:
         in_bucket, note = Truth.UNKNOWN, "it was looked for before the last sample of the buckets"
-    notes = [note, *(f"{place.place}: {place.error}" for place in seen.places if place.error)]
+    notes = [note, *(f"{place.place}: {place.error}" for place in look.places if place.error)]
     return StoredCanary(
-        place=None if seen.bucket is None else f"{seen.bucket}/{seen.key}",
+        place=None if look.bucket is None else f"{look.bucket}/{look.key}",
         in_bucket=in_bucket,
         on_disk=Truth.PRESENT if Truth.PRESENT in truths else on_disk,
-        disks=len(seen.places),
-        looked=not seen.places or not all(place.denied for place in seen.places),
+        disks=len(look.places),
+        looked=not look.places or not all(place.denied for place in look.places),
         note="; ".join(filter(None, notes)),
     )
 
@@ -174,12 +174,12 @@ def _in_bucket(look: CanaryObject) -> tuple[Truth, str]:
     head = look.head
     if head is not None and head.error is None and head.status in (_OK, _NOT_FOUND):
         return (Truth.PRESENT, "") if head.status == _OK else (Truth.ABSENT, "HeadObject: HTTP 404")
-    why = "not asked" if head is None else head.error or f"HTTP {head.status}"
+    reason = "not asked" if head is None else head.error or f"HTTP {head.status}"
     if not look.listing:
-        return Truth.UNKNOWN, f"HeadObject: {why}"
+        return Truth.UNKNOWN, f"HeadObject: {reason}"
     keys, trouble = fold_keys(look.listing)
     if (look.key if look.bucket is not None else (look.written or "").partition("/")[2]) in keys:
         return Truth.PRESENT, ""
     if trouble is not None:
-        return Truth.UNKNOWN, f"HeadObject: {why}; {trouble}"
-    return Truth.ABSENT, f"HeadObject: {why}; ListObjectsV2 has no such key"
+        return Truth.UNKNOWN, f"HeadObject: {reason}; {trouble}"
+    return Truth.ABSENT, f"HeadObject: {reason}; ListObjectsV2 has no such key"

@@ -27,8 +27,8 @@ def fold_store_log(read: Sequence[StoreLogRead], log: Iterable[bytes] | None, *,
     events = parser.finish()
     starts = [at for at in map(moment, parser.main_times) if at is not None]
     routine = [is_routine_of_store(event, at_start=_is_at_start(event, starts)) for event in events]
-    troubles = [event for event, known in zip(events, routine, strict=True) if not known]
-    others = [event for event, known in zip(events, routine, strict=True) if known]
+    troubles = [event for event, is_routine in zip(events, routine, strict=True) if not is_routine]
+    others = [event for event, is_routine in zip(events, routine, strict=True) if is_routine]
     cut = cut or parser.dropped > 0
     return StoreLog(
         place=read[-1].place,
@@ -55,31 +55,31 @@ def troubles_of(log: StoreLog) -> tuple[LogEvent, ...]:
     return log.events[: log.troubles]
 
 
-What = Literal["scan-io", "other-file-system"]
+_Kind = Literal["scan-io", "other-file-system"]
 
 
 def fold_drives(samples: Iterable[BucketSampled]) -> tuple[DriveTrouble, ...]:
-    """One row for each place and kind of trouble, over all samples: a single failed one tells of a failing disk."""
-    told: dict[tuple[str, What], list[str]] = {}
+    """One row for each place and kind of error, over all samples: one failed sample is enough to suspect the disk."""
+    errors_by_place: dict[tuple[str, _Kind], list[str]] = {}
     for sample in samples:
         for place in sample.places:
-            for what, error in _troubles(place).items():
-                told.setdefault((place.place, what), []).append(error)
+            for kind, error in _troubles(place).items():
+                errors_by_place.setdefault((place.place, kind), []).append(error)
     return tuple(
-        DriveTrouble(place=place, what=what, error=errors[0], samples=len(errors))
-        for (place, what), errors in sorted(told.items())
+        DriveTrouble(place=place, what=kind, error=errors[0], samples=len(errors))
+        for (place, kind), errors in sorted(errors_by_place.items())
     )
 
 
-def _troubles(place: PlaceSeen) -> dict[What, str]:
+def _troubles(place: PlaceSeen) -> dict[_Kind, str]:
     """The first error of each kind at a place in one sample."""
-    found: dict[What, str] = {}
+    errors: dict[_Kind, str] = {}
     for error in _sentences(place):
         if is_io_error(error):
-            found.setdefault("scan-io", error[: limits.ERROR_TEXT_CHARS])
+            errors.setdefault("scan-io", error[: limits.ERROR_TEXT_CHARS])
         elif is_other_file_system(error):
-            found.setdefault("other-file-system", error[: limits.ERROR_TEXT_CHARS])
-    return found
+            errors.setdefault("other-file-system", error[: limits.ERROR_TEXT_CHARS])
+    return errors
 
 
 def _sentences(place: PlaceSeen) -> Iterator[str]:

@@ -21,7 +21,7 @@ def fold_keys(pages: Sequence[HttpAnswer]) -> tuple[tuple[str, ...], str | None]
     token: str | None = None
     for page in pages:
         if page.status != _OK or page.body_cut or page.error:
-            return tuple(keys), f"the list of objects: {_why(page)}"
+            return tuple(keys), f"the list of objects: {_problem(page)}"
         try:
             listing = parse_objects(page.body.encode())
         except ForeignTextError as error:
@@ -34,14 +34,14 @@ def fold_keys(pages: Sequence[HttpAnswer]) -> tuple[tuple[str, ...], str | None]
     return tuple(keys), "the list of objects has no end" if token is not None or not pages else None
 
 
-def _why(page: HttpAnswer) -> str:
+def _problem(page: HttpAnswer) -> str:
     fault = parse_fault(page.body.encode())
     return (page.error or f"HTTP {page.status}") + (f" {fault.code}" if fault else "")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Look:
-    """One look that told what is open, and when that was by the store's own clock."""
+    """One readable list of open uploads, with its time by the store's own clock."""
 
     phase: Phase
     listing: UploadListing
@@ -57,62 +57,58 @@ def fold_uploads(looks: Iterable[UploadsSeen]) -> tuple[Uploads, ...]:
 
 
 def _uploads(bucket: str, rows: Sequence[UploadsSeen]) -> Uploads:
-    told = [_look(row) for row in rows]
-    notes = [f"{row.phase.value}: {why}" for row, why in zip(rows, told, strict=True) if isinstance(why, str)]
-    asked = {row.phase for row in rows}
-    notes += [f"{phase.value}: not asked" for phase in (Phase.PRE, Phase.POST) if phase not in asked]
+    results = [_look(row) for row in rows]
+    notes = [
+        f"{row.phase.value}: {reason}" for row, reason in zip(rows, results, strict=True) if isinstance(reason, str)
+    ]
+    phases = {row.phase for row in rows}
+    notes += [f"{phase.value}: not asked" for phase in (Phase.PRE, Phase.POST) if phase not in phases]
     if notes:
-        return _row(bucket, note="; ".join(dict.fromkeys(notes)))
-    looks = [look for look in told if isinstance(look, _Look)]
+        return Uploads(
+            bucket=bucket,
+            truth=Truth.UNKNOWN,
+            note="; ".join(dict.fromkeys(notes)),
+            left_open=(),
+            others=0,
+            oldest_seconds=0,
+            more=False,
+        )
+    looks = [look for look in results if isinstance(look, _Look)]
     last = looks[-1]
-    left = tuple(_left(looks))
-    others = [upload for upload in last.listing.uploads if upload not in left]
+    remaining = tuple(_left_open(looks))
+    others = [upload for upload in last.listing.uploads if upload not in remaining]
     oldest = min(map(_time, others), default=last.at)
-    return _row(
-        bucket,
+    return Uploads(
+        bucket=bucket,
         truth=Truth.PRESENT,
-        left=left,
+        note="",
+        left_open=remaining,
         others=len(others),
         oldest_seconds=max(0, int((last.at - oldest).total_seconds())),
         more=last.listing.truncated,
     )
 
 
-def _row(
-    bucket: str,
-    *,
-    truth: Truth = Truth.UNKNOWN,
-    note: str = "",
-    left: tuple[OpenUpload, ...] = (),
-    others: int = 0,
-    oldest_seconds: int = 0,
-    more: bool = False,
-) -> Uploads:
-    return Uploads(
-        bucket=bucket, truth=truth, note=note, left_open=left, others=others, oldest_seconds=oldest_seconds, more=more
-    )
-
-
-def _left(looks: Sequence[_Look]) -> Iterator[OpenUpload]:
-    """What began after the look before, and is open in every look after: others' uploads come to their end between."""
+def _left_open(looks: Sequence[_Look]) -> Iterator[OpenUpload]:
+    """Uploads that began after the first look and are open in every later one; those of other clients end meanwhile."""
     before = [look for look in looks if look.phase is Phase.PRE]
     after = [look for look in looks if look.phase is Phase.POST]
-    known = {upload for look in before for upload in look.listing.uploads}
+    earlier = {upload for look in before for upload in look.listing.uploads}
     for upload in after[-1].listing.uploads:
-        new = upload not in known and _time(upload) >= before[-1].at
+        new = upload not in earlier and _time(upload) >= before[-1].at
         if new and all(upload in look.listing.uploads for look in after):
             yield upload
 
 
 def _look(row: UploadsSeen) -> _Look | str:
-    """The look, or why it told nothing."""
+    """The look, or the reason why it shows nothing."""
     answer = row.answer
     if answer.error or answer.status != _OK or answer.body_cut:
         fault = parse_fault(answer.body.encode())
         return answer.error or f"HTTP {answer.status}" + (f" {fault.code}" if fault else "")
     at = server_time(answer)
     if at is None:
-        return "the store does not tell its time"
+        return "the store's answer has no date"
     try:
         return _Look(phase=row.phase, listing=parse_uploads(answer.body.encode()), at=at)
     except ForeignTextError as error:

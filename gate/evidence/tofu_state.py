@@ -1,7 +1,7 @@
-"""The OpenTofu state object of a phase: HEAD answers, and where it was read, what its content told → facts.
+"""Folds the OpenTofu state object of a phase from HEAD answers and, where it was read, from its content.
 
-Only documented answers are classed. A page of a proxy has no ETag of the object, so what was read counts as the state's
-content only between two HEADs of the same ETag.
+Only documented answers are classed. A page of a proxy has no ETag of the object, so what was read counts as the content
+of the state only between two HEADs of the same ETag.
 """
 
 from typing import Final
@@ -19,7 +19,7 @@ _GONE: Final = ("NoSuchKey", "NoSuchBucket")
 def fold_state(record: records.StateSeen) -> State:
     """The state as it was seen in one phase."""
     head = record.head
-    truth = _there(head)
+    truth = _presence(head)
     return State(
         bucket=record.bucket,
         key=record.key,
@@ -27,9 +27,9 @@ def fold_state(record: records.StateSeen) -> State:
         etag=head.etag,
         size=head.content_length if truth is Truth.PRESENT else None,
         version_id=head.version_id,
-        locked=_there(record.lock),
+        locked=_presence(record.lock),
         note=head.error or ("" if head.status == _OK else f"HTTP {head.status}{_deletion(head)}"),
-        contents=None if record.contents is None else _told(head, record.contents),
+        contents=None if record.contents is None else _contents(head, record.contents),
     )
 
 
@@ -50,22 +50,22 @@ def _opaque(etag: str) -> str:
     return etag.strip().removeprefix("W/")
 
 
-def _there(answer: records.HttpAnswer) -> Truth:
+def _presence(answer: records.HttpAnswer) -> Truth:
     if answer.error is None and answer.status in (_OK, _NOT_FOUND):
         return Truth.PRESENT if answer.status == _OK else Truth.ABSENT
     return Truth.UNKNOWN
 
 
-def _told(head: records.HttpAnswer, seen: records.StateContents) -> StateTold:
-    got = seen.get
-    why = got.error or f"HTTP {got.status}{f' {seen.fault}' if seen.fault else ''}"
-    if got.error is None and got.status == _NOT_FOUND and seen.fault in _GONE:
-        return StateTold(content="gone", note=why)
-    if got.error is not None or got.status != _OK or seen.content == "unread":
-        return StateTold(content="unread", note=_unread(seen, why))
-    steady = _one_object(head, seen)
+def _contents(head: records.HttpAnswer, record: records.StateContents) -> StateTold:
+    answer = record.get
+    problem = answer.error or f"HTTP {answer.status}{f' {record.fault}' if record.fault else ''}"
+    if answer.error is None and answer.status == _NOT_FOUND and record.fault in _GONE:
+        return StateTold(content="gone", note=problem)
+    if answer.error is not None or answer.status != _OK or record.content == "unread":
+        return StateTold(content="unread", note=_unread_note(record, problem))
+    steady = _is_one_object(head, record)
     note = "" if steady else "the answers to HEAD, GET and HEAD are not of one object"
-    facts = seen.facts
+    facts = record.facts
     if facts is not None:
         return StateTold(
             content="state" if steady else "unsteady",
@@ -77,18 +77,18 @@ def _told(head: records.HttpAnswer, seen: records.StateContents) -> StateTold:
         )
     if not steady:
         return StateTold(content="unsteady", note=note)
-    note = f"{seen.size} bytes: {seen.problem}"
-    return StateTold(content="other-version" if seen.content == "other-version" else "no-state", note=note)
+    note = f"{record.size} bytes: {record.problem}"
+    return StateTold(content="other-version" if record.content == "other-version" else "no-state", note=note)
 
 
-def _unread(seen: records.StateContents, why: str) -> str:
-    if seen.get.body_cut:
-        return f"{why}, cut"
-    return f"{why}: {seen.problem}" if seen.get.status == _OK and seen.problem else why
+def _unread_note(record: records.StateContents, problem: str) -> str:
+    if record.get.body_cut:
+        return f"{problem}, cut"
+    return f"{problem}: {record.problem}" if record.get.status == _OK and record.problem else problem
 
 
-def _one_object(head: records.HttpAnswer, seen: records.StateContents) -> bool:
+def _is_one_object(head: records.HttpAnswer, record: records.StateContents) -> bool:
     """Whether all three answers name one ETag; a whole state must also have the size that HEAD names."""
-    same = same_etag(head, seen.get) and same_etag(head, seen.again)
-    served = head.status == seen.again.status == _OK and head.error is None and seen.again.error is None
-    return same and served and (seen.content != "state" or head.content_length in (None, seen.size))
+    is_same = same_etag(head, record.get) and same_etag(head, record.again)
+    served = head.status == record.again.status == _OK and head.error is None and record.again.error is None
+    return is_same and served and (record.content != "state" or head.content_length in (None, record.size))

@@ -44,7 +44,7 @@ def test_a_look_before_that_came_after_the_push_is_none(kind: type) -> None:
     run = moved(RECORDS, place(kind, Phase.PRE), place(records.PushSetKnown, last=True))
     assert run.rows() >= {("run-disordered", "inconclusive")}
     assert run.word() == "inconclusive"
-    assert "of the phase pre stands behind the first plan of a push" in run.facts().journal.disorder[0]
+    assert "of the phase pre comes after the first plan of a push" in run.facts().journal.disorder[0]
 
 
 @pytest.mark.row("HIS-01")

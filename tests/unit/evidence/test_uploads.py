@@ -124,7 +124,7 @@ def test_what_is_not_of_the_run_is_a_note(
         pytest.param([replace(look(Phase.PRE), answer=DENIED)], [look(Phase.POST)] * 2, "pre: HTTP 403 AccessDenied"),
         pytest.param([look(Phase.PRE, status=501, body="x")], [look(Phase.POST)] * 2, "pre: HTTP 501"),
         pytest.param([look(Phase.PRE)], [look(Phase.POST, status=None, error="timeout")], "post: timeout"),
-        pytest.param([look(Phase.PRE, date=None)], [look(Phase.POST)], "pre: the store does not tell its time"),
+        pytest.param([look(Phase.PRE, date=None)], [look(Phase.POST)], "pre: the store's answer has no date"),
         pytest.param(
             [look(Phase.PRE, date="Tue, 24 Nov 2026 00:00:07 +9999999999")], [look(Phase.POST)], "pre: the store"
         ),

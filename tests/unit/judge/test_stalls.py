@@ -131,7 +131,7 @@ def test_samples_closer_than_the_policy_wants_prove_nothing(spacing: float) -> N
 def test_samples_whose_times_are_not_those_of_their_record_prove_nothing() -> None:
     late = edited(Phase.PRE, lambda seen: replace(seen, began_at=at(seen.number * 20), ended_at=at(seen.number * 20)))
     assert late.word() == "inconclusive"
-    assert "by its own word, and was recorded at" in " ".join(late.facts().journal.disorder)
+    assert "as it says, and was recorded at" in " ".join(late.facts().journal.disorder)
 
 
 @pytest.mark.parametrize(
