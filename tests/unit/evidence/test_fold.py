@@ -15,7 +15,8 @@ from gate.model.basics import BucketState, Claim, Label, Phase, Truth
 from tests.helpers import runs
 from tests.helpers.runs import answer, healthy
 
-P, A, U = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
+PRESENT, ABSENT, UNKNOWN = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
+SLOW_DOWN = "<Error><Code>SlowDown</Code></Error>"
 
 
 def test_a_journal_must_begin_with_the_first_record() -> None:
@@ -37,8 +38,8 @@ def test_the_account_of_a_push_adds_up_and_follows_the_plan() -> None:
 def test_the_part_that_the_server_had_already_is_in_the_account_of_its_path() -> None:
     log = runs.push_log(runs.SOURCES).replace(b"8.31 KiB/s", b"8.31 KiB/s, 100.0% deduplicated", 1)
     paths = healthy().with_file("push-profile.log", log).facts().push.paths
-    known = {path.store_path: path.deduplicated_permille for path in paths if path.deduplicated_permille is not None}
-    assert known == {runs.SOURCES[0].store_path: 1000}
+    permille = {path.store_path: path.deduplicated_permille for path in paths if path.deduplicated_permille is not None}
+    assert permille == {runs.SOURCES[0].store_path: 1000}
     assert all(path.claim is Claim.UPLOADED for path in paths)
 
 
@@ -51,20 +52,20 @@ def test_paths_without_a_line_are_cached_upstream_or_unaccounted() -> None:
         if record.label is Label.CANARY:
             return record
         paths = (cached, upstream, signed, *rest)
-        told = (upstream.store_path, signed.store_path)  # what the record says of it is not believed
-        return replace(record, paths=paths, upstream=told, upstream_key_names=("cache.nixos.org-1",))
+        claimed = (upstream.store_path, signed.store_path)  # what the record says of it is not believed
+        return replace(record, paths=paths, upstream=claimed, upstream_key_names=("cache.nixos.org-1",))
 
     hashes = [facts.store_path[11:43] for facts in rest]
     head = f'⚙️ Pushing {len(rest)} paths to "main" on "gate" (1 already cached, 2 in upstream)...\n'.encode()
     log = head + runs.push_log(rest).split(b"\n", 1)[1]
-    asked = answer(body='{"missing_paths":["' + '","'.join(hashes) + '"]}')
+    missing = answer(body='{"missing_paths":["' + '","'.join(hashes) + '"]}')
     run = (
         healthy()
         .with_policy(upstream_keys=(runs.UPSTREAM_KEY,))
         .change(records.PushSetKnown, change)
         .change(
             records.MissingAsked,
-            lambda record: record if record.label is Label.CANARY else replace(record, answer=asked),
+            lambda record: record if record.label is Label.CANARY else replace(record, answer=missing),
         )
         .with_file("push-profile.log", log)
     )
@@ -82,14 +83,14 @@ def test_a_doubted_path_has_no_result_yet_its_body_must_be_there() -> None:
     lines = [f'⚙️ Pushing {len(names)} paths to "main" on "gate" (0 already cached, 0 in upstream)...']
     lines += [f"✅ {name} (1 B/s)" for name in names[2:]]
     lines += [f"❌ {names[0]}: HTTP 502 Bad Gateway: <html>", f"✅ {names[1]} (1 B/s)", "</html>"]
-    gone = answer(404, '{"code":404,"error":"NoSuchObject","message":"m"}')
+    not_found = answer(404, '{"code":404,"error":"NoSuchObject","message":"m"}')
     run = (
         healthy()
         .with_file("push-profile.log", ("\n".join(lines) + "\n").encode())
         .change(
             records.BodyRead,
             lambda record: (
-                replace(record, narinfo=gone, nar=None) if record.store_path == second.store_path else record
+                replace(record, narinfo=not_found, nar=None) if record.store_path == second.store_path else record
             ),
         )
     )
@@ -124,30 +125,30 @@ def test_the_first_loss_during_a_push_is_dated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "state"),
+    ("truths", "state"),
     [
-        ((P, P, P, P, P, P), BucketState.INDEXED),
-        ((P, P, P, P, P, U), BucketState.INDEXED),
-        ((A, A, A, P, P, P), BucketState.INDEX_LOST),
-        ((A, A, U, A, P, P), BucketState.INDEX_LOST),
-        ((A, A, A, A, A, P), BucketState.MISSING),
-        ((P, A, A, P, P, P), BucketState.UNSERVED),
-        ((P, P, A, P, P, P), BucketState.UNSERVED),
-        ((A, P, P, P, P, P), BucketState.UNLISTED),
-        ((P, P, P, A, A, P), BucketState.MARKER_MISSING),
-        ((P, P, P, A, P, P), BucketState.MARKER_MISSING),
-        ((P, P, P, P, P, A), BucketState.NOT_READY),
-        ((U, P, P, P, P, P), BucketState.UNOBSERVABLE),
-        ((P, U, P, P, P, P), BucketState.UNOBSERVABLE),
-        ((P, P, U, P, P, P), BucketState.UNOBSERVABLE),
-        ((P, P, P, U, P, P), BucketState.UNOBSERVABLE),
-        ((A, A, A, U, U, P), BucketState.UNOBSERVABLE),
+        ((PRESENT, PRESENT, PRESENT, PRESENT, PRESENT, PRESENT), BucketState.INDEXED),
+        ((PRESENT, PRESENT, PRESENT, PRESENT, PRESENT, UNKNOWN), BucketState.INDEXED),
+        ((ABSENT, ABSENT, ABSENT, PRESENT, PRESENT, PRESENT), BucketState.INDEX_LOST),
+        ((ABSENT, ABSENT, UNKNOWN, ABSENT, PRESENT, PRESENT), BucketState.INDEX_LOST),
+        ((ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, PRESENT), BucketState.MISSING),
+        ((PRESENT, ABSENT, ABSENT, PRESENT, PRESENT, PRESENT), BucketState.UNSERVED),
+        ((PRESENT, PRESENT, ABSENT, PRESENT, PRESENT, PRESENT), BucketState.UNSERVED),
+        ((ABSENT, PRESENT, PRESENT, PRESENT, PRESENT, PRESENT), BucketState.UNLISTED),
+        ((PRESENT, PRESENT, PRESENT, ABSENT, ABSENT, PRESENT), BucketState.MARKER_MISSING),
+        ((PRESENT, PRESENT, PRESENT, ABSENT, PRESENT, PRESENT), BucketState.MARKER_MISSING),
+        ((PRESENT, PRESENT, PRESENT, PRESENT, PRESENT, ABSENT), BucketState.NOT_READY),
+        ((UNKNOWN, PRESENT, PRESENT, PRESENT, PRESENT, PRESENT), BucketState.UNOBSERVABLE),
+        ((PRESENT, UNKNOWN, PRESENT, PRESENT, PRESENT, PRESENT), BucketState.UNOBSERVABLE),
+        ((PRESENT, PRESENT, UNKNOWN, PRESENT, PRESENT, PRESENT), BucketState.UNOBSERVABLE),
+        ((PRESENT, PRESENT, PRESENT, UNKNOWN, PRESENT, PRESENT), BucketState.UNOBSERVABLE),
+        ((ABSENT, ABSENT, ABSENT, UNKNOWN, UNKNOWN, PRESENT), BucketState.UNOBSERVABLE),
     ],
 )
-def test_the_state_of_one_sample(told: tuple[Truth, ...], state: BucketState) -> None:
-    listed, head, get, marker, trace, ready = told
-    made = sample_state(listed=listed, head=head, get=get, marker=marker, trace=trace, data=P, ready=ready)
-    assert made is state
+def test_the_state_of_one_sample(truths: tuple[Truth, ...], state: BucketState) -> None:
+    listed, head, get, marker, trace, ready = truths
+    sampled = sample_state(listed=listed, head=head, get=get, marker=marker, trace=trace, data=PRESENT, ready=ready)
+    assert sampled is state
 
 
 @pytest.mark.parametrize(
@@ -170,22 +171,22 @@ def one_sample(**changes: object) -> records.BucketSampled:
     return replace(runs.sample(Phase.POST, 1), **changes)  # type: ignore[arg-type]  # a test's own changes
 
 
-MARKER = records.MarkerSeen(bucket="attic", data=P, meta=P)
+MARKER = records.MarkerSeen(bucket="attic", data=PRESENT, meta=PRESENT)
 
 
 @pytest.mark.parametrize(
     ("changes", "field", "truth", "note"),
     [
-        ({"listing": ()}, "listed", U, "list: not asked"),
+        ({"listing": ()}, "listed", UNKNOWN, "list: not asked"),
         (
             {"listing": (answer(403, "<Error><Code>AccessDenied</Code></Error>"),)},
             "listed",
-            U,
+            UNKNOWN,
             "list: HTTP 403 AccessDenied",
         ),
-        ({"listing": (answer(None, error="timeout"),)}, "listed", U, "list: no answer in time"),
-        ({"listing": (answer(body="<html></html>"),)}, "listed", U, "list: "),
-        ({"listing": (answer(body=runs.LISTING, body_cut=True),)}, "listed", U, "list: HTTP 200"),
+        ({"listing": (answer(None, error="timeout"),)}, "listed", UNKNOWN, "list: no answer in time"),
+        ({"listing": (answer(body="<html></html>"),)}, "listed", UNKNOWN, "list: "),
+        ({"listing": (answer(body=runs.LISTING, body_cut=True),)}, "listed", UNKNOWN, "list: HTTP 200"),
         (
             {
                 "listing": (
@@ -195,22 +196,27 @@ MARKER = records.MarkerSeen(bucket="attic", data=P, meta=P)
                 )
             },
             "listed",
-            U,
+            UNKNOWN,
             "list: the last page names a further one",
         ),
-        ({"heads": {}}, "head", U, "head: not asked"),
-        ({"heads": {"attic": answer(301)}}, "head", U, "head: HTTP 301"),
-        ({"gets": {}}, "get", U, "get: not asked"),
-        ({"gets": {"attic": answer(200, "<Error><Code>SlowDown</Code></Error>")}}, "get", U, "get: HTTP 200 SlowDown"),
-        ({"gets": {"attic": answer(404, "<html>")}}, "get", U, "get: HTTP 404"),
-        ({"gets": {"attic": answer(None, error="connect")}}, "get", U, "get: connect"),
-        ({"places": ()}, "marker", U, "markers: no place is configured"),
-        ({"places": (records.PlaceSeen(place="p", markers=()),)}, "marker", U, "markers at p: not looked at"),
-        ({"places": (records.PlaceSeen(place="p", markers=(), error="EIO"),)}, "trace", U, "markers at p: EIO"),
+        ({"heads": {}}, "head", UNKNOWN, "head: not asked"),
+        ({"heads": {"attic": answer(301)}}, "head", UNKNOWN, "head: HTTP 301"),
+        ({"gets": {}}, "get", UNKNOWN, "get: not asked"),
         (
-            {"places": (records.PlaceSeen(place="p", markers=(replace(MARKER, meta=U, error="a link"),)),)},
+            {"gets": {"attic": answer(200, "<Error><Code>SlowDown</Code></Error>")}},
+            "get",
+            UNKNOWN,
+            "get: HTTP 200 SlowDown",
+        ),
+        ({"gets": {"attic": answer(404, "<html>")}}, "get", UNKNOWN, "get: HTTP 404"),
+        ({"gets": {"attic": answer(None, error="connect")}}, "get", UNKNOWN, "get: connect"),
+        ({"places": ()}, "marker", UNKNOWN, "markers: no place is configured"),
+        ({"places": (records.PlaceSeen(place="p", markers=()),)}, "marker", UNKNOWN, "markers at p: not looked at"),
+        ({"places": (records.PlaceSeen(place="p", markers=(), error="EIO"),)}, "trace", UNKNOWN, "markers at p: EIO"),
+        (
+            {"places": (records.PlaceSeen(place="p", markers=(replace(MARKER, meta=UNKNOWN, error="a link"),)),)},
             "marker",
-            U,
+            UNKNOWN,
             "markers at p: a link",
         ),
     ],
@@ -225,36 +231,40 @@ def test_what_makes_a_source_unknown_is_noted(changes: dict[str, object], field:
 
 
 def test_one_whole_marker_on_any_drive_is_enough_unless_a_drive_is_unknown_and_a_part_is_a_trace() -> None:
-    bare = replace(MARKER, data=A, meta=A)
+    bare = replace(MARKER, data=ABSENT, meta=ABSENT)
     places = (records.PlaceSeen(place="a", markers=(bare,)), records.PlaceSeen(place="b", markers=(MARKER,)))
-    half = (records.PlaceSeen(place="a", markers=(replace(MARKER, meta=A),)),)
+    half = (records.PlaceSeen(place="a", markers=(replace(MARKER, meta=ABSENT),)),)
 
-    def seen(of: tuple[records.PlaceSeen, ...]) -> tuple[Truth, Truth]:
+    def marker_truths(of: tuple[records.PlaceSeen, ...]) -> tuple[Truth, Truth]:
         run = healthy().change(
             records.BucketSampled, lambda record: one_sample(places=of) if record.phase is Phase.POST else record
         )
         sample = run.facts().post.buckets["attic"].samples[0]
         return sample.marker, sample.trace
 
-    assert seen(places) == (P, P)
-    assert seen((*places, records.PlaceSeen(place="c", markers=(replace(MARKER, error="EIO"),)))) == (U, P)
-    assert seen((records.PlaceSeen(place="c", markers=(replace(MARKER, error="EIO"),)),)) == (U, P)
-    assert seen((*places, records.PlaceSeen(place="c", markers=(), error="EIO"))) == (U, P)
-    assert seen(half) == (A, P)
-    assert seen((records.PlaceSeen(place="a", markers=(bare,)),)) == (A, A)
+    failed = records.PlaceSeen(place="c", markers=(replace(MARKER, error="EIO"),))
+    assert marker_truths(places) == (PRESENT, PRESENT)
+    assert marker_truths((*places, records.PlaceSeen(place="c", markers=(replace(MARKER, error="EIO"),)))) == (
+        UNKNOWN,
+        PRESENT,
+    )
+    assert marker_truths((failed,)) == (UNKNOWN, PRESENT)
+    assert marker_truths((*places, records.PlaceSeen(place="c", markers=(), error="EIO"))) == (UNKNOWN, PRESENT)
+    assert marker_truths(half) == (ABSENT, PRESENT)
+    assert marker_truths((records.PlaceSeen(place="a", markers=(bare,)),)) == (ABSENT, ABSENT)
 
 
 @pytest.mark.parametrize(
     ("ready", "truth"),
     [
-        (None, U),
-        (answer(None, error="connect"), U),
-        (answer(404, "{}"), U),
-        (answer(200, "<html>"), U),
-        (answer(200, "[]"), U),
-        (answer(200, '{"ready":"yes"}'), U),
-        (answer(200, '{"ready":true}'), P),
-        (answer(503, '{"ready":false}'), A),
+        (None, UNKNOWN),
+        (answer(None, error="connect"), UNKNOWN),
+        (answer(404, "{}"), UNKNOWN),
+        (answer(200, "<html>"), UNKNOWN),
+        (answer(200, "[]"), UNKNOWN),
+        (answer(200, '{"ready":"yes"}'), UNKNOWN),
+        (answer(200, '{"ready":true}'), PRESENT),
+        (answer(503, '{"ready":false}'), ABSENT),
     ],
 )
 def test_readiness_is_believed_in_its_own_form_only(ready: records.HttpAnswer | None, truth: Truth) -> None:
@@ -267,22 +277,22 @@ def test_readiness_is_believed_in_its_own_form_only(ready: records.HttpAnswer | 
 @pytest.mark.parametrize(
     ("ready", "writable", "truth"),
     [
-        (answer(200, '{"ready":true}'), None, P),
+        (answer(200, '{"ready":true}'), None, PRESENT),
         (
             answer(200, '{"ready":true}'),
             answer(403, "<Error><Code>AccessDenied</Code></Error>"),
-            P,
+            PRESENT,
         ),  # RustFS 1.0.0-beta.2
-        (answer(200, '{"ready":true}'), answer(200, '{"ready":true}'), P),
-        (answer(200, '{"ready":true}'), answer(503, '{"ready":false}'), A),  # it can be read, and not written to
-        (answer(503, '{"ready":false}'), answer(200, '{"ready":true}'), A),
-        (answer(503, '{"ready":false}'), answer(503, '{"ready":false}'), A),
-        (answer(403, "<Error/>"), answer(200), P),  # MinIO
-        (answer(403, "<Error/>"), answer(503), A),
-        (answer(403, "<Error/>"), answer(412), U),
-        (answer(403, "<Error/>"), answer(503, "<html>"), U),
-        (answer(403, "<Error/>"), answer(200, "", body_cut=True), U),
-        (answer(403, "<Error/>"), answer(None, error="connect"), U),
+        (answer(200, '{"ready":true}'), answer(200, '{"ready":true}'), PRESENT),
+        (answer(200, '{"ready":true}'), answer(503, '{"ready":false}'), ABSENT),  # it can be read, and not written to
+        (answer(503, '{"ready":false}'), answer(200, '{"ready":true}'), ABSENT),
+        (answer(503, '{"ready":false}'), answer(503, '{"ready":false}'), ABSENT),
+        (answer(403, "<Error/>"), answer(200), PRESENT),  # MinIO
+        (answer(403, "<Error/>"), answer(503), ABSENT),
+        (answer(403, "<Error/>"), answer(412), UNKNOWN),
+        (answer(403, "<Error/>"), answer(503, "<html>"), UNKNOWN),
+        (answer(403, "<Error/>"), answer(200, "", body_cut=True), UNKNOWN),
+        (answer(403, "<Error/>"), answer(None, error="connect"), UNKNOWN),
     ],
 )
 def test_a_store_that_can_not_be_written_to_is_not_ready(
@@ -294,10 +304,10 @@ def test_a_store_that_can_not_be_written_to_is_not_ready(
     run = healthy().change(records.BucketSampled, change)
     sample = run.facts().post.buckets["attic"].samples[0]
     assert sample.ready is truth
-    assert (sample.state.value == "not-ready") is (truth is A)
-    assert (run.word() == "pass") is (truth is not A)
-    told = any("can't be written to" in note for note in sample.notes)
-    assert told is (truth is A and ready.status != 503)
+    assert (sample.state.value == "not-ready") is (truth is ABSENT)
+    assert (run.word() == "pass") is (truth is not ABSENT)
+    has_note = any("can't be written to" in note for note in sample.notes)
+    assert has_note is (truth is ABSENT and ready.status != 503)
 
 
 def test_a_public_key_that_is_no_key_leaves_the_signature_unknown() -> None:
@@ -305,4 +315,4 @@ def test_a_public_key_that_is_no_key_leaves_the_signature_unknown() -> None:
     for key in (None, "main:!!"):
         expected = Expected(label=Label.PROFILE, cache="main", facts=facts, claim=Claim.UPLOADED, public_key=key)
         body = fold_body(expected, [("2026-11-24T00:00:00.000Z", runs.body_read(Label.PROFILE, facts))])
-        assert (body_class(body), body.reads[0].signed) == ("body-signature-unknown", U)
+        assert (body_class(body), body.reads[0].signed) == ("body-signature-unknown", UNKNOWN)

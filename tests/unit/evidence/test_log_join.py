@@ -58,8 +58,8 @@ def log(*middle: str, ahead: float = 0) -> bytes:
 
 
 def sent(run: Run) -> list[tuple[str, records.LogCanarySent]]:
-    made = runs.entries(run.records, chained=False)
-    return [(entry.at, entry.record) for entry in made if isinstance(entry.record, records.LogCanarySent)]
+    entries = runs.entries(run.records, chained=False)
+    return [(entry.at, entry.record) for entry in entries if isinstance(entry.record, records.LogCanarySent)]
 
 
 def seconds(time: str) -> float:
@@ -70,8 +70,8 @@ def folded(run: Run, text: bytes) -> ServerLog:
     return run.with_file("server.log", text).facts().server_log
 
 
-def whose(found: Iterable[ServerEvent]) -> list[str | None]:
-    return [event.explained for event in found]
+def whose(server_log: Iterable[ServerEvent]) -> list[str | None]:
+    return [event.explained for event in server_log]
 
 
 def time_of(run: Run, kind: type, **fields: object) -> float:
@@ -97,15 +97,15 @@ def failed_push(millis: int = 3000) -> Run:
 
 
 def test_both_canaries_and_their_answers_are_ours() -> None:
-    found = folded(healthy(), log())
-    assert whose(found.events) == ["canary", "answer", "canary", "answer"]
-    assert (found.unexplained, found.restarts, found.near) == (0, 0, ())
+    server_log = folded(healthy(), log())
+    assert whose(server_log.events) == ["canary", "answer", "canary", "answer"]
+    assert (server_log.unexplained, server_log.restarts, server_log.near) == (0, 0, ())
 
 
 def test_another_runs_canaries_are_no_fault_of_the_server() -> None:
-    found = folded(healthy(), log(canary(9, "gate-canary-pre-00ff"), canary(10, "gate-canary-post-00ff")))
-    assert whose(found.events)[2:6] == ["other-canary", "answer", "other-canary", "answer"]
-    assert found.unexplained == 0
+    server_log = folded(healthy(), log(canary(9, "gate-canary-pre-00ff"), canary(10, "gate-canary-post-00ff")))
+    assert whose(server_log.events)[2:6] == ["other-canary", "answer", "other-canary", "answer"]
+    assert server_log.unexplained == 0
 
 
 @pytest.mark.parametrize(
@@ -119,23 +119,23 @@ def test_another_runs_canaries_are_no_fault_of_the_server() -> None:
     ],
 )
 def test_what_only_looks_like_a_canary_is_not_explained(request_line: str) -> None:
-    found = folded(healthy(), log(line(9, "Database error", None), line(9, "oops", request_line)))
-    assert found.unexplained == 1
-    assert whose(found.events) == ["canary", "answer", None, None, "answer", "canary", "answer"]
+    server_log = folded(healthy(), log(line(9, "Database error", None), line(9, "oops", request_line)))
+    assert server_log.unexplained == 1
+    assert whose(server_log.events) == ["canary", "answer", None, None, "answer", "canary", "answer"]
 
 
 def test_a_nonce_explains_one_event_only() -> None:
-    found = folded(healthy(), log(line(9, "oops", f"GET /main/{runs.PRE_NONCE}.narinfo?again")))
-    assert found.unexplained == 0  # of the form of a canary: refused before anything is looked up
-    assert whose(found.events)[2:4] == ["other-canary", "answer"]
-    found = folded(healthy(), log(line(9, f"oops {runs.PRE_NONCE}", NARINFO)))
-    assert (found.unexplained, whose(found.events)[2:4]) == (1, [None, "answer"])
+    server_log = folded(healthy(), log(line(9, "oops", f"GET /main/{runs.PRE_NONCE}.narinfo?again")))
+    assert server_log.unexplained == 0  # of the form of a canary: refused before anything is looked up
+    assert whose(server_log.events)[2:4] == ["other-canary", "answer"]
+    server_log = folded(healthy(), log(line(9, f"oops {runs.PRE_NONCE}", NARINFO)))
+    assert (server_log.unexplained, whose(server_log.events)[2:4]) == (1, [None, "answer"])
 
 
 def test_a_canary_that_met_the_store_is_no_canary() -> None:
-    found = folded(healthy(), line(5, STORAGE, f"GET /main/{runs.PRE_NONCE}.narinfo").encode() + log())
-    assert whose(found.events)[:2] == [None, "answer"]
-    assert speaks_of_storage(found.events[0])
+    server_log = folded(healthy(), line(5, STORAGE, f"GET /main/{runs.PRE_NONCE}.narinfo").encode() + log())
+    assert whose(server_log.events)[:2] == [None, "answer"]
+    assert speaks_of_storage(server_log.events[0])
 
 
 def test_a_failed_push_explains_the_uploads_errors_of_its_time_and_nothing_else() -> None:
@@ -150,8 +150,8 @@ def test_a_failed_push_explains_the_uploads_errors_of_its_time_and_nothing_else(
         line(ended - 3 - limits.LOG_JOIN_SECONDS - 1, "oops", UPLOAD),
         line(ended + limits.LOG_JOIN_SECONDS + 1, "oops", UPLOAD),
     )
-    found = folded(run, text)
-    assert whose(found.events)[2:-2] == [
+    server_log = folded(run, text)
+    assert whose(server_log.events)[2:-2] == [
         "push",
         "answer",
         "push",
@@ -164,7 +164,7 @@ def test_a_failed_push_explains_the_uploads_errors_of_its_time_and_nothing_else(
         None,
         "answer",
     ]
-    assert found.unexplained == 3
+    assert server_log.unexplained == 3
 
 
 def test_a_failed_read_explains_the_errors_of_reading() -> None:
@@ -181,10 +181,10 @@ def test_a_failed_read_explains_the_errors_of_reading() -> None:
         line(ended - 1, "oops", UPLOAD),
         line(ended - 1, "oops", "HEAD /main/x.narinfo"),
     )
-    found = folded(run, text)
-    assert whose(found.events)[2:-2] == ["read", "answer", "read", None, "answer", None, "answer"]
-    assert [(each.store_path, each.what, each.count) for each in found.near] == [(bad, "read", 3)]
-    assert found.near[0].began == at(ended - 2.5)[:-4] + "Z"
+    server_log = folded(run, text)
+    assert whose(server_log.events)[2:-2] == ["read", "answer", "read", None, "answer", None, "answer"]
+    assert [(each.store_path, each.what, each.count) for each in server_log.near] == [(bad, "read", 3)]
+    assert server_log.near[0].began == at(ended - 2.5)[:-4] + "Z"
 
 
 def test_between_two_failed_reads_of_a_path_nothing_is_beside_it() -> None:
@@ -202,9 +202,11 @@ def test_between_two_failed_reads_of_a_path_nothing_is_beside_it() -> None:
         time_of(run, records.BodyRead, store_path=bad, attempt=2),
     )
     assert second - first > 3 * limits.LOG_JOIN_SECONDS
-    found = folded(run, log(*(line(at_second, "oops", NARINFO) for at_second in (first, (first + second) / 2, second))))
-    assert [(each.store_path, each.count) for each in found.near] == [(bad, 4)]
-    assert found.unexplained == 1
+    server_log = folded(
+        run, log(*(line(at_second, "oops", NARINFO) for at_second in (first, (first + second) / 2, second)))
+    )
+    assert [(each.store_path, each.count) for each in server_log.near] == [(bad, 4)]
+    assert server_log.unexplained == 1
 
 
 @pytest.mark.parametrize("status", [500, None])
@@ -213,8 +215,8 @@ def test_an_unanswered_question_explains_the_errors_of_its_time(status: int | No
         records.MissingAsked,
         lambda record: replace(record, answer=answer(status)) if record.label is Label.PROFILE else record,
     )
-    asked = time_of(run, records.MissingAsked, label=Label.PROFILE)
-    text = log(line(asked, "oops", "POST /_api/v1/get-missing-paths"), line(asked, "no request told"))
+    asked_at = time_of(run, records.MissingAsked, label=Label.PROFILE)
+    text = log(line(asked_at, "oops", "POST /_api/v1/get-missing-paths"), line(asked_at, "no request told"))
     assert whose(folded(run, text).events)[2:-2] == ["ask", "answer", "ask"]
     assert folded(run, text).near == ()
 
@@ -237,18 +239,18 @@ def test_a_failure_with_no_error_of_the_server_is_said_with_none() -> None:
 def test_beside_a_failure_some_events_are_named_and_all_counted() -> None:
     run = failed_push()
     ended = time_of(run, records.ChildEnded, name="push:profile")
-    found = folded(run, log(*(line(ended - 1 + number / 1000, STORAGE, UPLOAD) for number in range(30))))
-    (near,) = found.near
+    server_log = folded(run, log(*(line(ended - 1 + number / 1000, STORAGE, UPLOAD) for number in range(30))))
+    (near,) = server_log.near
     assert (len(near.events), near.count) == (limits.NEAR_EVENTS, 60)
-    assert {found.events[index].explained for index in near.events} == {"push", "answer"}
+    assert {server_log.events[index].explained for index in near.events} == {"push", "answer"}
 
 
 def test_an_answer_far_from_its_error_is_an_event_of_its_own() -> None:
     alone = line(
         9, "response failed classification=Status code: 502 Bad Gateway", None, "tower_http::trace::on_failure"
     )
-    found = folded(healthy(), log(alone))
-    assert (found.unexplained, found.events[2].explained, found.events[2].code) == (1, None, "HTTP 502")
+    server_log = folded(healthy(), log(alone))
+    assert (server_log.unexplained, server_log.events[2].explained, server_log.events[2].code) == (1, None, "HTTP 502")
     without_time = alone.replace(at(9), "").strip() + "\n"
     assert folded(healthy(), log(line(8, "oops"), without_time)).unexplained == 2
 
@@ -256,13 +258,13 @@ def test_an_answer_far_from_its_error_is_an_event_of_its_own() -> None:
 def test_answers_belong_to_errors_of_their_own_replica() -> None:
     one = "".join(f"[pod/attic-0/attic] {text}\n" for text in canary(5, runs.PRE_NONCE).split("\n")[:-1])
     other = "[pod/attic-1/attic] " + line(5, "response failed classification=Status code: 500 x", None, "a::on_failure")
-    found = folded(healthy(), (one + other).encode())
-    assert [(event.origin, event.explained) for event in found.events] == [
+    server_log = folded(healthy(), (one + other).encode())
+    assert [(event.origin, event.explained) for event in server_log.events] == [
         ("pod/attic-0/attic", "canary"),
         ("pod/attic-0/attic", "answer"),
         ("pod/attic-1/attic", None),
     ]
-    assert found.unexplained == 1
+    assert server_log.unexplained == 1
 
 
 def test_warnings_need_no_explanation() -> None:
@@ -274,15 +276,15 @@ def test_warnings_need_no_explanation() -> None:
 
 def test_more_events_than_are_kept_make_the_log_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gate.evidence.server_log.ServerLogParser", lambda: ServerLogParser(keep=4))
-    found = folded(healthy(), log(line(9, "oops")))
-    assert (found.cut, found.truth.value, found.event_count) == (True, "unknown", 5)
+    server_log = folded(healthy(), log(line(9, "oops")))
+    assert (server_log.cut, server_log.truth.value, server_log.event_count) == (True, "unknown", 5)
 
 
 def test_the_shown_events_are_the_stores_then_the_unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LOG_EVENTS_SHOWN", 2)
-    found = folded(healthy(), log(line(9, "oops"), line(10, "again"), line(11, STORAGE)))
-    assert [event.message for event in found.events] == ["oops", STORAGE]
-    assert (found.unexplained, found.event_count) == (2, 7)
+    server_log = folded(healthy(), log(line(9, "oops"), line(10, "again"), line(11, STORAGE)))
+    assert [event.message for event in server_log.events] == ["oops", STORAGE]
+    assert (server_log.unexplained, server_log.event_count) == (2, 7)
 
 
 # ------------------------------------------------------------------------------------------------- the time of a line
@@ -300,10 +302,10 @@ def test_a_failed_path_has_the_time_of_its_own_line() -> None:
     offset = run.files["push-profile.log"].index("❌".encode())
     run = timed(run, output_times=((0, 40), (offset, 5000)))
     line_at = time_of(run, records.ChildEnded, name="push:profile") - 15
-    found = folded(run, log(line(line_at, STORAGE, UPLOAD), line(line_at + 10, STORAGE, UPLOAD)))
-    (near,) = found.near
+    server_log = folded(run, log(line(line_at, STORAGE, UPLOAD), line(line_at + 10, STORAGE, UPLOAD)))
+    (near,) = server_log.near
     assert (near.began, near.ended) == (at(line_at)[:-4] + "Z", at(line_at + 0.1)[:-4] + "Z")
-    assert whose(found.events)[2:6] == ["push", "answer", None, "answer"]
+    assert whose(server_log.events)[2:6] == ["push", "answer", None, "answer"]
     assert run.facts().push.paths[-1].failure_millis == 5000
 
 
@@ -327,10 +329,10 @@ def test_the_line_times_of_a_real_push_whose_end_a_sample_held_back() -> None:
         output_times=((0, 12), (text.index("❌".encode()), 2225)),
     )
     over = (began + timedelta(milliseconds=11_770)).isoformat()
-    known = records.PushSetKnown(
+    push_set = records.PushSetKnown(
         label=label, cache="probe", paths=paths, outputs=(), upstream=(), upstream_key_names=()
     )
-    push = fold_push([PushSources(push_set=known, missing_asked=None, ended=ended, log=[text], cut=False)])
+    push = fold_push([PushSources(push_set=push_set, missing_asked=None, ended=ended, log=[text], cut=False)])
     failures = failures_of([records.Entry(seq=0, at=over, mono_millis=0, prev="", record=ended)], push, ())
     join = LogJoin([*events, later], (), failures, None)
     assert join.explanations()[2:6] == ("push", "answer", "push", "answer")
@@ -364,11 +366,11 @@ def test_without_times_and_after_the_last_of_too_many_a_failure_lasts_as_its_pub
 
 def failure_millis(text: bytes, times: tuple[tuple[int, int], ...], size: int) -> int | None:
     ended = runs.child("push:profile", "push-profile.log", exit=1, output_times=times)
-    known = records.PushSetKnown(
+    push_set = records.PushSetKnown(
         label=Label.PROFILE, cache="main", paths=runs.SOURCES, outputs=(), upstream=(), upstream_key_names=()
     )
     chunks = [text[start : start + size] for start in range(0, len(text), size)]
-    push = fold_push([PushSources(push_set=known, missing_asked=None, ended=ended, log=chunks, cut=False)])
+    push = fold_push([PushSources(push_set=push_set, missing_asked=None, ended=ended, log=chunks, cut=False)])
     return next(path.failure_millis for path in push.paths if path.error is not None)
 
 
@@ -427,17 +429,17 @@ def test_the_difference_is_taken_away_before_events_are_joined(ahead: float) -> 
     run = failed_push()
     ended = time_of(run, records.ChildEnded, name="push:profile")
     text = log(line(ended - 1 + ahead, STORAGE, UPLOAD), ahead=ahead)
-    found = folded(run, text)
-    assert whose(found.events)[2:4] == ["push", "answer"]
-    assert found.near[0].count == 2
+    server_log = folded(run, text)
+    assert whose(server_log.events)[2:4] == ["push", "answer"]
+    assert server_log.near[0].count == 2
 
 
 def test_a_log_without_times_is_joined_to_nothing() -> None:
-    asked = "ERROR a::b: x\n   with method=GET uri=/main/{}.narinfo version=HTTP/1.1\n"
-    text = (asked.format(runs.PRE_NONCE) + asked.format(runs.POST_NONCE) + "ERROR a::b: oops\n").encode()
-    found = folded(failed_push(), text)
-    assert (found.skew, whose(found.events), found.unexplained) == (None, ["canary", "canary", None], 1)
-    assert found.truth.value == "present"
+    request = "ERROR a::b: x\n   with method=GET uri=/main/{}.narinfo version=HTTP/1.1\n"
+    text = (request.format(runs.PRE_NONCE) + request.format(runs.POST_NONCE) + "ERROR a::b: oops\n").encode()
+    server_log = folded(failed_push(), text)
+    assert (server_log.skew, whose(server_log.events), server_log.unexplained) == (None, ["canary", "canary", None], 1)
+    assert server_log.truth.value == "present"
 
 
 @pytest.mark.parametrize("text", [None, "", "x", "2026-11-24T00:00:00", "0000-01-01T00:00:00Z"])
@@ -452,15 +454,15 @@ def test_the_ends_of_time_do_no_harm(year: str, ahead: float) -> None:
 
 
 def test_a_push_that_began_before_there_was_time_is_as_long_as_its_end() -> None:
-    facts, made = failed_push().facts(), runs.entries(failed_push(millis=10**15).records, chained=False)
-    (failure,) = failures_of(made, facts.push, facts.bodies)
+    facts, entries = failed_push().facts(), runs.entries(failed_push(millis=10**15).records, chained=False)
+    (failure,) = failures_of(entries, facts.push, facts.bodies)
     assert failure.began == failure.ended
 
 
 def test_an_entry_without_a_time_explains_nothing() -> None:
     facts = failed_push().facts()
-    made = [replace(each, at="?") for each in runs.entries(failed_push().records, chained=False)]
-    assert failures_of(made, facts.push, facts.bodies) == ()
+    entries = [replace(each, at="?") for each in runs.entries(failed_push().records, chained=False)]
+    assert failures_of(entries, facts.push, facts.bodies) == ()
 
 
 # ----------------------------------------------------------------------------------------------------- in every order

@@ -22,10 +22,10 @@ OF_THE_LOG = (records.LogCanarySent,)  # the log itself decides
 def with_one(record: records.Record, number: int, **changes: Any) -> records.Record:
     """The record with its answer of that number changed."""
     count = iter(range(1000))
-    made: records.Record = with_answers(
+    changed: records.Record = with_answers(
         record, lambda answer: replace(answer, **changes) if next(count) == number else answer
     )
-    return made
+    return changed
 
 
 RUN = healthy()
@@ -43,34 +43,34 @@ DOORS = [
 @pytest.mark.row("TRU-03")
 @pytest.mark.parametrize(("at", "number"), DOORS)
 def test_an_answer_of_a_cache_makes_no_pass_and_no_quarantine(at: int, number: int) -> None:
-    kept = with_one(RUN.records[at], number, headers=("server: x", *KEPT))
-    assert kept != RUN.records[at]
-    assert runs.Run((*RUN.records[:at], kept, *RUN.records[at + 1 :]), RUN.files).word() == "inconclusive"
+    cached = with_one(RUN.records[at], number, headers=("server: x", *KEPT))
+    assert cached != RUN.records[at]
+    assert runs.Run((*RUN.records[:at], cached, *RUN.records[at + 1 :]), RUN.files).word() == "inconclusive"
 
 
 @pytest.mark.row("TRU-03")
-@pytest.mark.parametrize("kept", [KEPT, ("age: 120",), ("x-cache: MISS", "x-cache-hits: 1")])
-def test_a_loss_that_only_a_cache_tells_is_no_loss(kept: tuple[str, ...]) -> None:
-    def lose(seen: records.BucketSampled) -> records.BucketSampled:
-        gone = runs.lost(seen)
+@pytest.mark.parametrize("headers", [KEPT, ("age: 120",), ("x-cache: MISS", "x-cache-hits: 1")])
+def test_a_loss_that_only_a_cache_tells_is_no_loss(headers: tuple[str, ...]) -> None:
+    def lose(sample: records.BucketSampled) -> records.BucketSampled:
+        loss = runs.lost(sample)
         return replace(
-            gone,
-            listing=tuple(replace(page, headers=kept) for page in gone.listing),
-            heads={name: replace(head, headers=kept) for name, head in gone.heads.items()},
-            gets={name: replace(get, headers=kept) for name, get in gone.gets.items()},
+            loss,
+            listing=tuple(replace(page, headers=headers) for page in loss.listing),
+            heads={name: replace(head, headers=headers) for name, head in loss.heads.items()},
+            gets={name: replace(get, headers=headers) for name, get in loss.gets.items()},
         )
 
-    run = RUN.change(records.BucketSampled, lambda seen: lose(seen) if seen.phase is Phase.POST else seen)
+    run = RUN.change(records.BucketSampled, lambda sample: lose(sample) if sample.phase is Phase.POST else sample)
     assert run.word() == "inconclusive"
     notes = run.facts().post.buckets["attic"].samples[0].notes
-    assert f"list: an HTTP cache may have answered ({kept[-1]})" in notes
+    assert f"list: an HTTP cache may have answered ({headers[-1]})" in notes
 
 
 def test_a_404_that_a_cache_kept_is_no_lost_body() -> None:
-    gone = answer(404, '{"code":404,"error":"NoSuchObject","message":"x"}', headers=("age: 30",))
+    not_found = answer(404, '{"code":404,"error":"NoSuchObject","message":"x"}', headers=("age: 30",))
 
     def lose(read: records.BodyRead) -> records.BodyRead:
-        return replace(read, narinfo=gone, nar=None) if read.label is Label.PROFILE else read
+        return replace(read, narinfo=not_found, nar=None) if read.label is Label.PROFILE else read
 
     assert ("body-from-a-cache", "inconclusive") in RUN.change(records.BodyRead, lose).rows()
     plain = RUN.change(
@@ -95,7 +95,7 @@ def spoken(run: runs.Run, head: Callable[[int, int], records.HttpAnswer]) -> tup
             count += 1
         rows.append(row)
     facts = runs.Run(tuple(rows), run.files).facts()
-    return tuple(note for seen in facts.post.buckets["attic"].samples for note in seen.notes), judge(facts)[
+    return tuple(note for sample in facts.post.buckets["attic"].samples for note in sample.notes), judge(facts)[
         1
     ].word.value
 
@@ -114,9 +114,9 @@ def test_the_same_request_id_twice_is_a_replay() -> None:
 def test_a_server_that_gives_every_request_one_id_gives_none() -> None:
     one = ("x-amz-request-id: tx0",)
 
-    def same(seen: records.BucketSampled) -> records.BucketSampled:
-        heads = {name: replace(head, url=f"http://s3/{name}", headers=one) for name, head in seen.heads.items()}
-        return replace(seen, heads=heads)
+    def same(sample: records.BucketSampled) -> records.BucketSampled:
+        heads = {name: replace(head, url=f"http://s3/{name}", headers=one) for name, head in sample.heads.items()}
+        return replace(sample, heads=heads)
 
     assert RUN.change(records.BucketSampled, same).word() == "pass"
 
@@ -153,15 +153,15 @@ def test_what_has_no_kept_answer_is_the_very_same_value() -> None:
     sample = runs.sample(Phase.PRE, 1)
     assert of_origin(sample) is sample
     assert of_origin([sample])[0] is sample
-    kept = replace(sample, listing=(answer(body=EMPTY_LISTING, headers=KEPT),))
-    assert [page.error for page in of_origin(kept).listing] == ["an HTTP cache may have answered (x-cache: HIT)"]
+    cached = replace(sample, listing=(answer(body=EMPTY_LISTING, headers=KEPT),))
+    assert [page.error for page in of_origin(cached).listing] == ["an HTTP cache may have answered (x-cache: HIT)"]
     assert of_origin(answer(None, error="cut", headers=KEPT)).error == "cut"
 
 
 def test_headers_and_dates_are_read_by_name() -> None:
-    said = answer(headers=("server: a", "server: b", "x-served-by: c"), date="Tue, 24 Nov 2026 00:00:05 -0000")
-    assert header_values(said, "server") == ("a", "b")
-    assert str(server_time(said)) == "2026-11-24 00:00:05+00:00"
+    reply = answer(headers=("server: a", "server: b", "x-served-by: c"), date="Tue, 24 Nov 2026 00:00:05 -0000")
+    assert header_values(reply, "server") == ("a", "b")
+    assert str(server_time(reply)) == "2026-11-24 00:00:05+00:00"
     assert server_time(answer(date="Tue, 99 Nov 2026 00:00:05 GMT")) is None
 
 

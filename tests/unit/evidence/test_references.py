@@ -23,15 +23,15 @@ UPSTREAM = "cache.nixos.org-1"
 
 
 def run_with(
-    looks: Sequence[records.HttpAnswer], needed: records.PathFacts = NEEDED, *, known: bool = True, **changes: Any
+    looks: Sequence[records.HttpAnswer], needed: records.PathFacts = NEEDED, *, recorded: bool = True, **changes: Any
 ) -> runs.Run:
     """The healthy run with a path of the profile that needs ``needed``, and these looks for it."""
     rows: list[records.Record] = []
-    if known:
-        made = records.ReferencesKnown(
+    if recorded:
+        record = records.ReferencesKnown(
             label=Label.PROFILE, cache="main", paths=(needed,), upstream=(), upstream_key_names=(UPSTREAM,)
         )
-        rows.append(replace(made, **changes))
+        rows.append(replace(record, **changes))
     rows += [
         records.ReferenceLooked(
             label=Label.PROFILE, cache="main", store_path=needed.store_path, attempt=number, narinfo=look
@@ -121,7 +121,9 @@ def test_ats_14_a_reference_that_is_left_to_an_upstream_is_stated(names: tuple[s
     run = run_with([], theirs, upstream_key_names=names).with_policy(upstream_keys=(runs.UPSTREAM_KEY,))
     assert closure(run) == {("closure-complete", "pass", "profile")}
     assert run.word() == "pass"
-    assert [(seen.outside, seen.upstream, seen.served) for seen in run.facts().references][1:] == [(1, 1, 0)]
+    assert [(references.outside, references.upstream, references.served) for references in run.facts().references][
+        1:
+    ] == [(1, 1, 0)]
 
 
 def test_a_cache_that_names_its_own_key_as_an_upstream_s_leaves_nothing_out() -> None:
@@ -176,7 +178,7 @@ def test_what_could_not_be_told_is_no_pass(looks: list[records.HttpAnswer], note
 
 
 def test_without_local_facts_a_404_is_not_told_to_be_a_loss() -> None:
-    run = run_with([GONE], known=False)
+    run = run_with([GONE], recorded=False)
     assert run.rows() == {("closure-incomplete", "inconclusive")}
     assert run.facts().references[1].gaps[0].note == "HTTP 404 NoSuchObject"
 

@@ -19,25 +19,27 @@ OWNER = "<Owner><ID>{}</ID></Owner></ListAllMyBucketsResult>"
 
 def after(edit: Callable[[records.BucketSampled], records.BucketSampled]) -> Run:
     """The healthy run whose samples after the publication are edited."""
-    return healthy().change(records.BucketSampled, lambda seen: edit(seen) if seen.phase is Phase.POST else seen)
-
-
-def with_headers(seen: records.BucketSampled, *headers: str) -> records.BucketSampled:
-    def edit(name: str, old: records.HttpAnswer) -> records.HttpAnswer:
-        return replace(old, headers=headers, url=f"http://s3/{seen.phase}/{seen.number}/{name}")
-
-    return replace(
-        seen,
-        listing=tuple(edit("", page) for page in seen.listing),
-        heads={name: edit(f"head/{name}", head) for name, head in seen.heads.items()},
-        gets={name: edit(f"get/{name}", got) for name, got in seen.gets.items()},
+    return healthy().change(
+        records.BucketSampled, lambda sample: edit(sample) if sample.phase is Phase.POST else sample
     )
 
 
-def with_list(seen: records.BucketSampled, owner: str, date: str) -> records.BucketSampled:
-    body = seen.listing[0].body.replace("</ListAllMyBucketsResult>", OWNER.format(owner))
+def with_headers(sample: records.BucketSampled, *headers: str) -> records.BucketSampled:
+    def edit(name: str, old: records.HttpAnswer) -> records.HttpAnswer:
+        return replace(old, headers=headers, url=f"http://s3/{sample.phase}/{sample.number}/{name}")
+
+    return replace(
+        sample,
+        listing=tuple(edit("", page) for page in sample.listing),
+        heads={name: edit(f"head/{name}", head) for name, head in sample.heads.items()},
+        gets={name: edit(f"get/{name}", got) for name, got in sample.gets.items()},
+    )
+
+
+def with_list(sample: records.BucketSampled, owner: str, date: str) -> records.BucketSampled:
+    body = sample.listing[0].body.replace("</ListAllMyBucketsResult>", OWNER.format(owner))
     body = body.replace("<Name>attic", f"<CreationDate>{date}</CreationDate><Name>attic")
-    return replace(seen, listing=(replace(seen.listing[0], body=body),))
+    return replace(sample, listing=(replace(sample.listing[0], body=body),))
 
 
 @pytest.mark.row("S3-29")
@@ -53,21 +55,21 @@ def with_list(seen: records.BucketSampled, owner: str, date: str) -> records.Buc
     ],
 )
 def test_another_server_after_the_publication(before: tuple[str, ...], later: tuple[str, ...]) -> None:
-    def edit(seen: records.BucketSampled) -> records.BucketSampled:
-        return with_headers(seen, *(later if seen.phase is Phase.POST else before))
+    def edit(sample: records.BucketSampled) -> records.BucketSampled:
+        return with_headers(sample, *(later if sample.phase is Phase.POST else before))
 
     assert healthy().change(records.BucketSampled, edit).rows() == DIFFERS
-    assert healthy().change(records.BucketSampled, lambda seen: with_headers(seen, *before)).word() == "pass"
+    assert healthy().change(records.BucketSampled, lambda sample: with_headers(sample, *before)).word() == "pass"
 
 
 @pytest.mark.row("S3-29")
 def test_a_deployment_that_is_not_that_of_the_drives() -> None:
-    def edit(seen: records.BucketSampled, name: str) -> records.BucketSampled:
-        places = tuple(replace(place, volume="d1/drive-1") for place in seen.places)
-        return replace(with_headers(seen, f"x-minio-deployment-id: {name}"), places=places)
+    def edit(sample: records.BucketSampled, name: str) -> records.BucketSampled:
+        places = tuple(replace(place, volume="d1/drive-1") for place in sample.places)
+        return replace(with_headers(sample, f"x-minio-deployment-id: {name}"), places=places)
 
-    assert healthy().change(records.BucketSampled, lambda seen: edit(seen, "d2")).rows() == DIFFERS
-    assert healthy().change(records.BucketSampled, lambda seen: edit(seen, "d1")).word() == "pass"
+    assert healthy().change(records.BucketSampled, lambda sample: edit(sample, "d2")).rows() == DIFFERS
+    assert healthy().change(records.BucketSampled, lambda sample: edit(sample, "d1")).word() == "pass"
 
 
 @pytest.mark.row("S3-29")
@@ -84,18 +86,18 @@ def test_a_deployment_that_is_not_that_of_the_drives() -> None:
     ],
 )
 def test_owner_and_dates_of_the_buckets(owner: str, date: str, rows: set[tuple[str, str]]) -> None:
-    def edit(seen: records.BucketSampled) -> records.BucketSampled:
-        if seen.phase is Phase.POST:
-            return with_list(seen, owner, date)
-        return with_list(seen, "me", "2026-11-01T00:00:00.000Z")
+    def edit(sample: records.BucketSampled) -> records.BucketSampled:
+        if sample.phase is Phase.POST:
+            return with_list(sample, owner, date)
+        return with_list(sample, "me", "2026-11-01T00:00:00.000Z")
 
     assert healthy().change(records.BucketSampled, edit).rows() == rows
 
 
 def test_a_date_that_comes_and_goes_is_of_two_stores() -> None:
-    def edit(seen: records.BucketSampled) -> records.BucketSampled:
-        new = seen.phase is not Phase.DURING
-        return with_list(seen, "me", "2026-11-24T00:00:01.000Z" if new else "2026-11-24T00:00:09.000Z")
+    def edit(sample: records.BucketSampled) -> records.BucketSampled:
+        new = sample.phase is not Phase.DURING
+        return with_list(sample, "me", "2026-11-24T00:00:01.000Z" if new else "2026-11-24T00:00:09.000Z")
 
     assert healthy().change(records.BucketSampled, edit).rows() == DIFFERS
 
@@ -103,22 +105,22 @@ def test_a_date_that_comes_and_goes_is_of_two_stores() -> None:
 def test_answers_that_were_under_way_together_are_recorded_in_either_order() -> None:
     """A folder's time as a bucket's date moves with each write, and a slower answer may be recorded later."""
 
-    def edit(seen: records.BucketSampled) -> records.BucketSampled:
-        moment = "15" if seen.phase is Phase.POST else "17"
-        return with_list(seen, "me", f"2026-11-24T00:00:01.0{moment}Z")
+    def edit(sample: records.BucketSampled) -> records.BucketSampled:
+        moment = "15" if sample.phase is Phase.POST else "17"
+        return with_list(sample, "me", f"2026-11-24T00:00:01.0{moment}Z")
 
     assert healthy().change(records.BucketSampled, edit).rows() == set()
 
 
 def test_what_is_told_of_a_store() -> None:
-    def edit(seen: records.BucketSampled) -> records.BucketSampled:
-        heads = {name: replace(head, peer="10.0.0.1:9") for name, head in seen.heads.items()}
-        return replace(with_headers(seen, "x-served-by: edge"), heads=heads)
+    def edit(sample: records.BucketSampled) -> records.BucketSampled:
+        heads = {name: replace(head, peer="10.0.0.1:9") for name, head in sample.heads.items()}
+        return replace(with_headers(sample, "x-served-by: edge"), heads=heads)
 
     store = healthy().change(records.BucketSampled, edit).facts().store
     assert store is not None
     assert (store.peers, store.network) == (("10.0.0.1:9",), "x-served-by: edge")
-    unread = after(lambda seen: replace(seen, listing=(answer(body="<html>"),)))
+    unread = after(lambda sample: replace(sample, listing=(answer(body="<html>"),)))
     assert DIFFERS.isdisjoint(unread.rows())
 
 
@@ -226,6 +228,6 @@ def test_which_object_a_url_names(url: str, place: tuple[str, str] | None) -> No
 @settings(max_examples=200, deadline=None)
 @given(url=st.text(max_size=80) | st.text(max_size=40).map(lambda key: f"http://s3/attic/{key}"))
 def test_a_key_is_a_plain_name_on_a_disk(url: str) -> None:
-    found = object_place(url, ("attic",))
-    assert found is None or ("/" not in found[1] and not found[1].startswith(".") and found[1].isascii())
+    place = object_place(url, ("attic",))
+    assert place is None or ("/" not in place[1] and not place[1].startswith(".") and place[1].isascii())
     assert runs.answer().ok

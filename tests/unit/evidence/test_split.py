@@ -238,8 +238,8 @@ def without_reads(split: Split) -> Split:
     ids=["no time", "no such month", "negative", "a long child"],
 )
 def test_numbers_and_times_that_we_never_write_are_refused(edit: Callable[[records.Entry], records.Entry]) -> None:
-    made = parts.healthy().parts["publish"].records
-    journal_log = parts.entries((*parts.heads("publish"), *made), 0, step=1)
+    written = parts.healthy().parts["publish"].records
+    journal_log = parts.entries((*parts.heads("publish"), *written), 0, step=1)
     broken = (*journal_log[:5], edit(journal_log[5]), *journal_log[6:])
     with pytest.raises(ForeignTextError, match="record 5 of the part"):
         part_document(JournalLog(entries=broken, torn=False), ())
@@ -260,7 +260,7 @@ def test_a_file_that_is_another_parts_to_give_is_refused(name: PartName, file: s
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "problem"),
     [
         (lambda records, files: ([*records[:2], *records[1:]], files), "two parts of one kind"),
         (lambda records, files: ([records[0], *records[2:]], files), "the journal joins no such part"),
@@ -272,10 +272,11 @@ def test_a_file_that_is_another_parts_to_give_is_refused(name: PartName, file: s
     ids=["doubled", "unnamed", "no journal", "no capture", "another capture", "another document"],
 )
 def test_a_joined_folder_that_contradicts_its_journal_is_none(
-    edit: Callable[[list[records.Record], dict[str, bytes]], tuple[list[records.Record], dict[str, bytes]]], told: str
+    edit: Callable[[list[records.Record], dict[str, bytes]], tuple[list[records.Record], dict[str, bytes]]],
+    problem: str,
 ) -> None:
     records, files = edit(*healthy().joined())
-    with pytest.raises(ForeignTextError, match=told):
+    with pytest.raises(ForeignTextError, match=problem):
         fold_any(JournalLog(entries=tuple(parts.entries(records, 400, step=1)), torn=False), runs.captures(files))
 
 
@@ -311,8 +312,8 @@ def test_a_part_of_another_run_or_policy_is_foreign_however_it_was_joined() -> N
 def test_a_part_whose_times_run_backwards_is_a_doubt() -> None:
     split = healthy()
     late = {**split.starts, "pre": 4000}
-    made = replace(split, starts=late).judged()
-    assert ("part-clock", "publish") in rows(made)
+    evidence = replace(split, starts=late).judged()
+    assert ("part-clock", "publish") in rows(evidence)
     again = parts.entries((*parts.heads("pre"), *split.parts["pre"].records), 30, step=-1)
     assert again[0].at > again[-1].at
     assert ("part-clock", "pre") in rows(replace(split, steps={"pre": -1}, starts={**split.starts, "pre": 30}).judged())
@@ -320,13 +321,13 @@ def test_a_part_whose_times_run_backwards_is_a_doubt() -> None:
 
 def test_rejected_and_missing_parts_have_their_rows() -> None:
     records, files = healthy().joined()
-    kept = [record for record in records if getattr(record, "part", None) != "during"]
+    remaining = [record for record in records if getattr(record, "part", None) != "during"]
     rejected = PartRejected(part="during", digest=None, code="part-tampered", reason="bytes differ")
     unknown = PartRejected(part=None, digest=None, code="part-tampered", reason="no part at all")
-    evidence = of((kept[0], rejected, unknown, *kept[1:]), without_file(files, "part-during.jsonl"))
+    evidence = of((remaining[0], rejected, unknown, *remaining[1:]), without_file(files, "part-during.jsonl"))
     assert {("part-tampered", "during"), ("part-tampered", "unknown")} <= rows(evidence)
-    gone = of(kept, without_file(files, "part-during.jsonl"))
-    assert ("part-missing", "during") in rows(gone)
+    missing = of(remaining, without_file(files, "part-during.jsonl"))
+    assert ("part-missing", "during") in rows(missing)
     untold = [replace(record, job_digest=None) if isinstance(record, PartJoined) else record for record in records]
     assert {code for code, _ in rows(of(untold, files))} == {"part-unbound"}
 

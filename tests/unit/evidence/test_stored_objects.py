@@ -32,8 +32,8 @@ def page(*uploads: Upload, truncated: bool = False) -> str:
 
 
 def look(phase: Phase, *uploads: Upload, truncated: bool = False, **changes: Any) -> records.UploadsSeen:
-    said = answer(body=page(*uploads, truncated=truncated), date=DATES[phase.value])
-    return records.UploadsSeen(phase=phase, bucket="attic", answer=replace(said, **changes))
+    listing = answer(body=page(*uploads, truncated=truncated), date=DATES[phase.value])
+    return records.UploadsSeen(phase=phase, bucket="attic", answer=replace(listing, **changes))
 
 
 def run_with(pre: Sequence[records.UploadsSeen], post: Sequence[records.UploadsSeen]) -> runs.Run:
@@ -47,7 +47,7 @@ def run_with(pre: Sequence[records.UploadsSeen], post: Sequence[records.UploadsS
     return runs.Run(tuple(rows), runs.healthy().files)
 
 
-def told(run: runs.Run) -> tuple[str, str, str, str]:
+def verdict_row(run: runs.Run) -> tuple[str, str, str, str]:
     """The one row on uploads, and the verdict's word."""
     (row,) = [row for row in run.judged()[0] if row.code.startswith("upload-")]
     assert (row.subject, row.phase, row.evidence) == ("attic", "post", ("/uploads/0",))
@@ -57,7 +57,7 @@ def told(run: runs.Run) -> tuple[str, str, str, str]:
 @pytest.mark.row("HIS-10")
 def test_an_upload_that_the_run_left_open_is_no_pass_and_no_object() -> None:
     run = run_with([look(Phase.PRE, OLD)], [look(Phase.POST, OLD, NEW), look(Phase.POST, OLD, NEW)])
-    code, status, word, summary = told(run)
+    code, status, word, summary = verdict_row(run)
     assert (code, status, word) == ("upload-left-open", "inconclusive", "inconclusive")
     assert run.judged()[1].exit_code == 3
     assert run.rows() == {("upload-left-open", "inconclusive")}
@@ -114,7 +114,7 @@ def test_an_upload_that_the_run_left_open_is_no_pass_and_no_object() -> None:
 def test_what_is_not_of_the_run_is_a_note(
     pre: list[records.UploadsSeen], post: list[records.UploadsSeen], code: str, summary: str
 ) -> None:
-    assert told(run_with(pre, post)) == (code, "pass", "pass", summary)
+    assert verdict_row(run_with(pre, post)) == (code, "pass", "pass", summary)
 
 
 @pytest.mark.row("HIS-10")
@@ -140,7 +140,7 @@ def test_a_store_that_does_not_list_them_is_noted_and_blocks_nothing(
     pre: list[records.UploadsSeen], post: list[records.UploadsSeen], note: str
 ) -> None:
     run = run_with(pre, post)
-    code, status, word, summary = told(run)
+    code, status, word, summary = verdict_row(run)
     assert (code, status, word) == ("upload-unlisted", "pass", "pass")
     assert summary.startswith(f"open uploads could not be listed: {note}")
     assert run.facts().uploads[0].truth is Truth.UNKNOWN

@@ -31,21 +31,21 @@ DEFAULTS = {
 }
 
 
-def seen(machines_file: bool = False, **changes: object) -> NixConfigSeen:
+def config(machines_file: bool = False, **changes: object) -> NixConfigSeen:
     values = {**DEFAULTS, **{name.replace("_", "-"): value for name, value in changes.items()}}
     rows = {name: {"value": value, "defaultValue": DEFAULTS.get(name)} for name, value in values.items()}
     return NixConfigSeen(settings=parse_nix_config(json.dumps(rows).encode()), machines_file=machines_file)
 
 
 def test_nixs_own_defaults_weaken_nothing_and_no_token_is_kept() -> None:
-    assert unapproved_settings(seen(), ()) == ()
-    assert "secret-token" not in str(seen())
-    assert {row.name for row in seen().settings} <= set(WATCHED)
+    assert unapproved_settings(config(), ()) == ()
+    assert "secret-token" not in str(config())
+    assert {row.name for row in config().settings} <= set(WATCHED)
 
 
 @pytest.mark.row("NIX-14")
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "line"),
     [
         ({"require_sigs": False}, "require-sigs = false"),
         ({"post_build_hook": "/x/hook"}, "post-build-hook = /x/hook"),
@@ -67,21 +67,21 @@ def test_nixs_own_defaults_weaken_nothing_and_no_token_is_kept() -> None:
         ({"substituters": ["http://c/main?priority=1&trusted=1"]}, "substituters = http://c/main?trusted=true"),
     ],
 )
-def test_a_setting_that_weakens_is_told_unless_it_is_stated(change: dict[str, object], told: str) -> None:
-    assert unapproved_settings(seen(**change), ()) == (told,)  # type: ignore[arg-type]  # test
-    assert unapproved_settings(seen(**change), (f" {told.replace(' = ', '  =  ')}",)) == ()  # type: ignore[arg-type]  # test
-    assert unapproved_settings(seen(**change), ("require-sigs = maybe",)) == (told,)  # type: ignore[arg-type]  # test
+def test_a_setting_that_weakens_is_told_unless_it_is_stated(change: dict[str, object], line: str) -> None:
+    assert unapproved_settings(config(**change), ()) == (line,)  # type: ignore[arg-type]  # test
+    assert unapproved_settings(config(**change), (f" {line.replace(' = ', '  =  ')}",)) == ()  # type: ignore[arg-type]  # test
+    assert unapproved_settings(config(**change), ("require-sigs = maybe",)) == (line,)  # type: ignore[arg-type]  # test
 
 
 def test_what_weakens_nothing() -> None:
-    assert unapproved_settings(seen(builders=""), ()) == ()
-    harmless = seen(sandbox_paths=["/bin/sh=/nix/store/x", "/nix/store/y", "/a=/nix/store/z?"])
+    assert unapproved_settings(config(builders=""), ()) == ()
+    harmless = config(sandbox_paths=["/bin/sh=/nix/store/x", "/nix/store/y", "/a=/nix/store/z?"])
     assert unapproved_settings(harmless, ()) == ()
     assert unapproved_settings(NixConfigSeen(settings=()), ()) == ()
 
 
 def test_further_substituters() -> None:
-    one = seen(substituters=["https://cache.nixos.org", "HTTP://C:80/main/?priority=3", "https://other", "/local"])
+    one = config(substituters=["https://cache.nixos.org", "HTTP://C:80/main/?priority=3", "https://other", "/local"])
     assert further_substituters(one, ("http://c/main",)) == ("https://other", "/local")
     assert further_substituters(one, ("http://c/main", "https://other", "/local")) == ()
     assert further_substituters(NixConfigSeen(settings=()), ()) == ()

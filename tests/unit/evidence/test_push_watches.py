@@ -76,8 +76,8 @@ def test_a_push_begins_with_its_stage_however_late_its_end_is_written() -> None:
 
 def stalled(second: float, number: int) -> BucketSampled:
     """A sample in which the list alone hung."""
-    made = timed(second, runs.sample(Phase.DURING, 1), number=number)
-    return replace(made, listing=(runs.answer(None, error="timeout", millis=3000),), ended_at=at(second + 3.2))
+    sample = timed(second, runs.sample(Phase.DURING, 1), number=number)
+    return replace(sample, listing=(runs.answer(None, error="timeout", millis=3000),), ended_at=at(second + 3.2))
 
 
 def during(*samples: BucketSampled, begin: float = 10, end: float = 30) -> tuple[BucketState, tuple[str, ...]]:

@@ -52,9 +52,9 @@ def test_a_second_run_in_one_journal_is_told() -> None:
     run = healthy()
     both = Run((*run.records, *run.records), run.files)
     assert both.word() == "inconclusive"
-    told = both.facts().journal.disorder
+    disorder = both.facts().journal.disorder
     assert {"twice: run-started", "twice: complete", "build ran more than once", "twice: control bit-flip-caught"} < {
-        *told
+        *disorder
     }
 
 
@@ -142,7 +142,7 @@ def known(upstream: tuple[str, ...], label: Label = Label.PROFILE) -> records.Re
 
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize(
-    ("good", "bad", "told"),
+    ("good", "bad", "sentence"),
     [
         (canaries(Phase.POST), canaries(Phase.POST, error="forbidden"), "twice: replica-canaries post"),
         (StoreLogRead(place="p"), StoreLogRead(place="p", notes=("a pod was not read",)), "twice: store-log"),
@@ -150,11 +150,11 @@ def known(upstream: tuple[str, ...], label: Label = Label.PROFILE) -> records.Re
     ],
 )
 def test_what_is_read_once_does_not_come_again(
-    good: records.Record, bad: records.Record, told: str, *, turned: bool
+    good: records.Record, bad: records.Record, sentence: str, *, turned: bool
 ) -> None:
     pair = (good, bad) if turned else (bad, good)
     run = healthy().with_record(pair[0]).with_record(pair[1])
-    assert list(repeated_records(run.records)) == [told]
+    assert list(repeated_records(run.records)) == [sentence]
     assert ("run-disordered", "inconclusive") in run.rows()
     assert list(repeated_records(healthy().with_record(good).records)) == []
 
@@ -169,22 +169,22 @@ def test_looks_that_may_come_again_hide_nothing(*, turned: bool) -> None:
     """All of them are folded: one that was refused, or found nothing, counts whatever the other says."""
     page = "<ListMultipartUploadsResult><Bucket>attic</Bucket></ListMultipartUploadsResult>"
     pre, post, denied = (
-        records.UploadsSeen(phase=phase, bucket="attic", answer=said)
-        for phase, said in (
+        records.UploadsSeen(phase=phase, bucket="attic", answer=reply)
+        for phase, reply in (
             (Phase.PRE, answer(body=page)),
             (Phase.POST, answer(body=page)),
             (Phase.POST, answer(403)),
         )
     )
-    told = fold_uploads([pre, *((post, denied) if turned else (denied, post))])
-    assert [row.truth for row in told] == [Truth.UNKNOWN]
+    uploads = fold_uploads([pre, *((post, denied) if turned else (denied, post))])
+    assert [row.truth for row in uploads] == [Truth.UNKNOWN]
 
     needed = runs.path_facts("needed")
     looks = tuple(
         records.ReferenceLooked(
-            label=Label.PROFILE, cache="main", store_path=needed.store_path, attempt=1, narinfo=said
+            label=Label.PROFILE, cache="main", store_path=needed.store_path, attempt=1, narinfo=reply
         )
-        for said in (answer(404), answer(body=runs.narinfo(needed)))
+        for reply in (answer(404), answer(body=runs.narinfo(needed)))
     )
     plan = next(
         row for row in healthy().records if isinstance(row, records.PushSetKnown) and row.label is Label.PROFILE

@@ -33,21 +33,18 @@ def rebuilt(log_text: str = CACHED + DONE, *, lacked: int = 10, facts: records.P
     ``lacked`` is how many of the profile's paths the cache says it lacks, the others first.
     """
 
-    def asked(record: records.MissingAsked) -> records.MissingAsked:
+    def lack(record: records.MissingAsked) -> records.MissingAsked:
         return replace(record, answer=told(*runs.SOURCES[::-1][:lacked])) if record.label is Label.PROFILE else record
 
     def change(record: records.BodyRead) -> records.BodyRead:
-        wanted = {"narinfo": answer(body=runs.narinfo(OTHER)), "nar": runs.good_nar(OTHER), **read}
-        return replace(record, **wanted) if record.store_path == TARGET.store_path else record
+        changes = {"narinfo": answer(body=runs.narinfo(OTHER)), "nar": runs.good_nar(OTHER), **read}
+        return replace(record, **changes) if record.store_path == TARGET.store_path else record
 
-    def known(record: records.PushSetKnown) -> records.PushSetKnown:
+    def plan(record: records.PushSetKnown) -> records.PushSetKnown:
         return replace(record, paths=tuple(facts if path == TARGET else path for path in record.paths))
 
     run = (
-        healthy()
-        .change(records.MissingAsked, asked)
-        .change(records.BodyRead, change)
-        .change(records.PushSetKnown, known)
+        healthy().change(records.MissingAsked, lack).change(records.BodyRead, change).change(records.PushSetKnown, plan)
     )
     return run.with_file("push-profile.log", log_text.encode())
 
@@ -95,9 +92,9 @@ MISSIGNED = runs.narinfo(OTHER).replace("Sig: main:", "Sig: other:")
 )
 def test_every_other_narhash_is_a_foreign_body(run: Callable[[], Run]) -> None:
     """Where the cache's NAR is not shown to be another build, users get bytes that the trusted build did not make."""
-    made = run()
-    assert ("body-foreign", "fail") in made.rows()
-    assert made.word() == "quarantine"
+    outcome = run()
+    assert ("body-foreign", "fail") in outcome.rows()
+    assert outcome.word() == "quarantine"
 
 
 @pytest.mark.row("NIX-13")
@@ -107,7 +104,7 @@ def test_a_canary_or_a_twin_has_no_other_build() -> None:
             label=label, cache="main", facts=TARGET, claim=Claim.ALREADY_CACHED, public_key=runs.PUBLIC_KEY
         )
         read = runs.body_read(label, TARGET, narinfo=answer(body=runs.narinfo(OTHER)), nar=runs.good_nar(OTHER))
-        wanted = "body-non-reproducible" if label is Label.PROFILE else "body-foreign"
-        assert fold_body(expected, [("", read)]).reads[0].code == wanted
+        changes = "body-non-reproducible" if label is Label.PROFILE else "body-foreign"
+        assert fold_body(expected, [("", read)]).reads[0].code == changes
         assert fold_body(replace(expected, public_key=None), [("", read)]).reads[0].code == "body-foreign"
         assert fold_body(replace(expected, doubted=True), [("", read)]).reads[0].code == "body-foreign"

@@ -22,12 +22,12 @@ def moved(records: tuple[records.Record, ...], number: int, to: int) -> runs.Run
 
 
 def place(kind: type, phase: Phase | None = None, *, last: bool = False) -> int:
-    found = [
+    places = [
         number
         for number, record in enumerate(RECORDS)
         if isinstance(record, kind) and (phase is None or getattr(record, "phase", None) is phase)
     ]
-    return found[-1 if last else 0]
+    return places[-1 if last else 0]
 
 
 def test_a_healthy_record_is_in_order_and_by_one_clock() -> None:

@@ -20,8 +20,8 @@ def run_of(signed: records.PathFacts, *, names: tuple[str, ...] = (runs.UPSTREAM
     def change(row: records.PushSetKnown) -> records.PushSetKnown:
         if row.label is not Label.PROFILE:
             return row
-        told = (signed.store_path,) if claimed else ()
-        return replace(row, paths=(signed, *row.paths[1:]), upstream=told, upstream_key_names=names)
+        claimed_paths = (signed.store_path,) if claimed else ()
+        return replace(row, paths=(signed, *row.paths[1:]), upstream=claimed_paths, upstream_key_names=names)
 
     run = runs.healthy().change(records.PushSetKnown, change).with_file("push-profile.log", LOG)
     return run.change(records.BodyRead, lambda row: row if row.store_path != FIRST.store_path else None)

@@ -13,12 +13,12 @@ from tests.helpers import runs
 
 def lines(**changed: object) -> list[bytes]:
     """The healthy journal, chained, with the sixth line changed."""
-    made, prev = [], "0" * 64
+    lines, prev = [], "0" * 64
     for entry in runs.entries(runs.healthy().records, chained=False):
         row = json.loads(entry_line(entry)) | {"prev": prev} | (changed if entry.seq == 5 else {})
-        made.append(json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n")
-        prev = sha256(made[-1]).hexdigest()
-    return made
+        lines.append(json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n")
+        prev = sha256(lines[-1]).hexdigest()
+    return lines
 
 
 def test_a_whole_journal_is_read_to_its_end() -> None:

@@ -63,6 +63,6 @@ def test_one_more_path_that_wrote_nothing_never_helps(rows: list[PushPath]) -> N
 def test_bytes_are_those_that_were_written() -> None:
     paths = (row(LARGE, 250), row(LARGE, 1000), replace(row(1000, None), label=Label.TWIN))
     push = Push(attempts=(), paths=paths, counts=runs.healthy().facts().push.counts)
-    made = fold_coverage(push, ())
-    assert (made.fresh_paths, made.fresh_bytes) == (2, LARGE * 3 // 4 + 1000)
-    assert (made.fresh_profile, made.fresh_twin) == (0, 1)
+    coverage = fold_coverage(push, ())
+    assert (coverage.fresh_paths, coverage.fresh_bytes) == (2, LARGE * 3 // 4 + 1000)
+    assert (coverage.fresh_profile, coverage.fresh_twin) == (0, 1)

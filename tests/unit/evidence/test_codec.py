@@ -27,19 +27,19 @@ def test_a_document_comes_back_as_it_went_and_its_digest_is_of_its_bytes() -> No
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "problem"),
     [
         (lambda line: {**line, "extra": 1}, "extra"),
         (lambda line: {**line, "seq": "0"}, "seq"),
         (lambda line: {**line, "record": {**line["record"], "kind": "surprise"}}, "record"),
         (lambda line: {**line, "record": {**line["record"], "surprise": 1}}, "record"),
-        (lambda line: {key: found for key, found in line.items() if key != "prev"}, "prev"),
+        (lambda line: {key: value for key, value in line.items() if key != "prev"}, "prev"),
     ],
     ids=("extra field", "text for a number", "unknown kind", "extra field in the record", "missing field"),
 )
-def test_what_is_not_exactly_an_entry_is_refused(edit, told: str) -> None:  # type: ignore[no-untyped-def]  # a lambda
+def test_what_is_not_exactly_an_entry_is_refused(edit, problem: str) -> None:  # type: ignore[no-untyped-def]  # a lambda
     line = json.loads(entry_line(runs.entries(runs.healthy().records)[1]))
-    with pytest.raises(ForeignTextError, match=told):
+    with pytest.raises(ForeignTextError, match=problem):
         read_entry(json.dumps(edit(line)).encode())
 
 

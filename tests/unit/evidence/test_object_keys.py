@@ -27,8 +27,8 @@ def test_pages_that_do_not() -> None:
     assert fold_keys([first, page(b"", None, "cut")]) == (("b", "c"), "the list of objects: cut")
     assert fold_keys([page(error("AccessDenied"), 403)]) == ((), "the list of objects: HTTP 403 AccessDenied")
     assert fold_keys([page(objects([]), cut=True)]) == ((), "the list of objects: HTTP 200")
-    keys, told = fold_keys([page(b"<html/>")])
-    assert (keys, told) == ((), "The list of objects is a <'html'>: expected <ListBucketResult>.")
+    keys, problem = fold_keys([page(b"<html/>")])
+    assert (keys, problem) == ((), "The list of objects is a <'html'>: expected <ListBucketResult>.")
 
 
 def test_a_page_of_buckets_that_repeats_another_makes_the_list_unknown() -> None:
