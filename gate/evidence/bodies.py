@@ -92,7 +92,23 @@ def is_whole(body: Body) -> bool:
     return ordinary and all(read.code == WHOLE for read in body.reads)
 
 
+def longest_wait(bodies: Iterable[Body]) -> Wait | None:
+    """The longest wait for a narinfo, or for a byte of a body, among all reads; None where nothing was read."""
+    return max((wait for body in bodies for wait in waits(body)), key=lambda wait: wait.millis, default=None)
+
+
+def waits(body: Body) -> Iterator[Wait]:
+    """How long each read of a path waited for its narinfo, and at the longest for a byte of its body."""
+    for read in body.reads:
+        yield Wait(what="the narinfo", millis=read.narinfo_millis, store_path=body.store_path, at=read.at)
+        if read.nar is not None:
+            pause, first = read.nar.pause_millis, read.nar.first_byte_millis
+            what = "a further byte of the body" if first is not None and first < pause else "the body's first byte"
+            yield Wait(what=what, millis=pause, store_path=body.store_path, at=read.at)
+
+
 def _read(expected: Expected, at: str, read: BodyRead) -> Read:
+    """One read with its class: the narinfo decides first, then the transfer and the bytes of the NAR."""
     info, code = _narinfo(expected, read.narinfo)
     signed = _signed(expected, info)
     if code == "body-foreign" and info is not None and _is_another_build(expected, info, read.nar):
@@ -120,42 +136,38 @@ def _read(expected: Expected, at: str, read: BodyRead) -> Read:
     )
 
 
-def _whole_nar(
-    expected: Expected, info: NarInfo, signed: Truth, read: BodyRead, nar: NarRead, *, misframed: bool
-) -> str:
-    """The class of a read that brought every byte of the NAR: what makes it wrong, then what makes it no proof.
-
-    Attic compresses what it stores itself (attic b7c9056 server/src/compression.rs) and writes plain frames only, so
-    skippable frames are somebody else's. An answer that a cache on the way kept proves nothing of the server.
-    """
-    if expected.trust and signed is Truth.ABSENT:
-        return "body-untrusted" if info.signatures else "body-unsigned"
-    if expected.attic and nar.skipped_bytes:
-        return "body-hidden-bytes"
-    if misframed:
-        return MISFRAMED
-    if expected.trust and signed is Truth.UNKNOWN:
-        return "body-signature-unknown"
-    if expected.attic and (nar.encoding or "identity").lower() != "identity":
-        return "body-encoded"
-    if expected.attic and (from_a_cache(read.narinfo.headers) or nar.cached):
-        return "body-from-a-cache"
-    return WHOLE
+def _narinfo(expected: Expected, answer: HttpAnswer) -> tuple[NarInfo | None, str | None]:
+    """The narinfo, and the class of the read where the narinfo already decides it."""
+    if answer.error or answer.status is None:
+        return None, "body-timed-out" if answer.error == "timeout" else "body-unread"
+    if answer.status == _NOT_FOUND and from_a_cache(answer.headers):
+        return None, "body-from-a-cache"  # caches keep a 404 too: one from before the publication says nothing of it
+    if answer.status == _NOT_FOUND and (not expected.attic or _is_attic_error(answer.body, "NoSuchObject")):
+        served = expected.claim in _SERVED or expected.doubted
+        return None, "body-missing" if served else "body-not-published"
+    if answer.status != _OK or answer.body_cut:
+        return None, "body-unread"
+    try:
+        info = parse_narinfo(answer.body.encode())
+    except ForeignTextError:
+        return None, "body-narinfo-unreadable"
+    return info, _narinfo_code(expected, info)
 
 
-def longest_wait(bodies: Iterable[Body]) -> Wait | None:
-    """The longest wait for a narinfo, or for a byte of a body, among all reads; None where nothing was read."""
-    return max((wait for body in bodies for wait in waits(body)), key=lambda wait: wait.millis, default=None)
-
-
-def waits(body: Body) -> Iterator[Wait]:
-    """How long each read of a path waited for its narinfo, and at the longest for a byte of its body."""
-    for read in body.reads:
-        yield Wait(what="the narinfo", millis=read.narinfo_millis, store_path=body.store_path, at=read.at)
-        if read.nar is not None:
-            pause, first = read.nar.pause_millis, read.nar.first_byte_millis
-            what = "a further byte of the body" if first is not None and first < pause else "the body's first byte"
-            yield Wait(what=what, millis=pause, store_path=body.store_path, at=read.at)
+def _narinfo_code(expected: Expected, info: NarInfo) -> str | None:
+    """The class of a narinfo that is not of this path and its content; None where it is."""
+    facts = expected.facts
+    if (info.store_path, info.nar_hash, info.nar_size) != (facts.store_path, facts.nar_hash, facts.nar_size):
+        return "body-foreign"
+    # Nix scans the content of a path for references, so the same content has the same ones. A signature covers them,
+    # and a reader who lacks one gets a closure that does not run.
+    if {f"{STORE_DIR}/{name}" for name in info.references} != set(facts.references):
+        return "body-foreign"
+    try:
+        check_url(info, store_path=facts.store_path, attic=expected.attic)
+    except ForeignTextError:
+        return "body-url-denied" if leads_elsewhere(info.url) else "body-narinfo-unreadable"
+    return None
 
 
 def _is_another_build(expected: Expected, info: NarInfo, nar: NarRead | None) -> bool:
@@ -176,40 +188,8 @@ def _is_another_build(expected: Expected, info: NarInfo, nar: NarRead | None) ->
     return is_whole_nar and _narinfo_code(other, info) is None and _signed(other, info) is Truth.PRESENT
 
 
-def _narinfo(expected: Expected, answer: HttpAnswer) -> tuple[NarInfo | None, str | None]:
-    """The narinfo, and the class of the read where the narinfo already decides it."""
-    if answer.error or answer.status is None:
-        return None, "body-timed-out" if answer.error == "timeout" else "body-unread"
-    if answer.status == _NOT_FOUND and from_a_cache(answer.headers):
-        return None, "body-from-a-cache"  # caches keep a 404 too: one from before the publication says nothing of it
-    if answer.status == _NOT_FOUND and (not expected.attic or _is_attic_error(answer.body, "NoSuchObject")):
-        served = expected.claim in _SERVED or expected.doubted
-        return None, "body-missing" if served else "body-not-published"
-    if answer.status != _OK or answer.body_cut:
-        return None, "body-unread"
-    try:
-        info = parse_narinfo(answer.body.encode())
-    except ForeignTextError:
-        return None, "body-narinfo-unreadable"
-    return info, _narinfo_code(expected, info)
-
-
-def _narinfo_code(expected: Expected, info: NarInfo) -> str | None:
-    facts = expected.facts
-    if (info.store_path, info.nar_hash, info.nar_size) != (facts.store_path, facts.nar_hash, facts.nar_size):
-        return "body-foreign"
-    # Nix scans a path's content for them, so the same content has the same references; a signature covers them, and a
-    # reader who lacks one gets a closure that does not run.
-    if {f"{STORE_DIR}/{name}" for name in info.references} != set(facts.references):
-        return "body-foreign"
-    try:
-        check_url(info, store_path=facts.store_path, attic=expected.attic)
-    except ForeignTextError:
-        return "body-url-denied" if leads_elsewhere(info.url) else "body-narinfo-unreadable"
-    return None
-
-
 def _signed(expected: Expected, info: NarInfo | None) -> Truth:
+    """Whether the cache's key signed the local facts of the path."""
     if info is None or expected.public_key is None:
         return Truth.UNKNOWN
     facts = expected.facts
@@ -222,6 +202,7 @@ def _signed(expected: Expected, info: NarInfo | None) -> Truth:
 
 
 def _nar(expected: Expected, nar: NarRead | None) -> str:
+    """The class of a body by its transfer and its bytes; None is a body that was not asked for."""
     if nar is None:
         return "body-unread"
     if nar.error in REFUSED:
@@ -252,6 +233,7 @@ def _refusal(nar: NarRead, *, attic: bool) -> str:
 
 
 def _measured(facts: PathFacts, nar: NarRead) -> str:
+    """The class of a body that came with HTTP 200, by its bytes against the size and hash of the local store."""
     if nar.wire_bytes == 0:
         return "body-empty"
     if nar.sniffed is not None and nar.sniffed != nar.codec:
@@ -270,6 +252,30 @@ def _measured(facts: PathFacts, nar: NarRead) -> str:
     return "body-foreign" if nar.clean_end and nar.well_formed else "body-short"
 
 
+def _whole_nar(
+    expected: Expected, info: NarInfo, signed: Truth, read: BodyRead, nar: NarRead, *, misframed: bool
+) -> str:
+    """The class of a read that brought every byte of the NAR: what makes it wrong, then what makes it no proof.
+
+    Attic compresses what it stores itself (attic b7c9056 server/src/compression.rs) and writes plain frames only, so
+    skippable frames are somebody else's. An answer that a cache on the way kept proves nothing of the server.
+    """
+    if expected.trust and signed is Truth.ABSENT:
+        return "body-untrusted" if info.signatures else "body-unsigned"
+    if expected.attic and nar.skipped_bytes:
+        return "body-hidden-bytes"
+    if misframed:
+        return MISFRAMED
+    if expected.trust and signed is Truth.UNKNOWN:
+        return "body-signature-unknown"
+    if expected.attic and (nar.encoding or "identity").lower() != "identity":
+        return "body-encoded"
+    if expected.attic and (from_a_cache(read.narinfo.headers) or nar.cached):
+        return "body-from-a-cache"
+    return WHOLE
+
+
 def _is_attic_error(body: str, name: str) -> bool:
+    """Whether a body is Attic's own error document of this name."""
     error = parse_attic_error(body.encode())
     return error is not None and error[1] == name

@@ -1,15 +1,15 @@
 """Folds the captured server log into events, and the build log into a ledger.
 
-A log can be forged, so it may lower a verdict and never raise it.
+A log can be forged, so it may lower a verdict and never raise it. Each replica's canary shows whether the captured log
+has what that replica logged.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from gate import limits
-from gate.evidence.log_join import Explanation, Failure, LogJoin, measure_skew
-from gate.evidence.replicas import fold_replicas, nonces_of
+from gate.evidence.log_join import Explanation, Failure, LogJoin, measure_skew, moment
 from gate.model.basics import Phase, Truth
-from gate.model.captures import ReplicaLog
+from gate.model.captures import ReplicaCanaries, ReplicaCanary, ReplicaLog
 from gate.model.document import Build, Canary, ServerEvent, ServerLog
 from gate.model.parsed import BuildLedger, LogEvent
 from gate.model.records import BuildFacts, ChildEnded, Entry, LogCanarySent
@@ -17,6 +17,8 @@ from gate.parse.nix_log import NixLogParser
 from gate.parse.server_log import ServerLogParser, find_nonces, is_doubt, is_of_canary, speaks_of_storage
 
 _CANARY_STATUS = 500
+_PARTS = 2  # of `pod/NAME/CONTAINER`, after the first
+ONLY_ONE = "the only replica: the endpoint's canary must be in its log"
 
 
 def fold_server_log(
@@ -122,6 +124,72 @@ def _event(event: LogEvent, explained: Explanation | None) -> ServerEvent:
 
 def _truth(*, is_there: bool) -> Truth:
     return Truth.PRESENT if is_there else Truth.ABSENT
+
+
+def nonces_of(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The nonces that replicas answered, so that each must be in a log."""
+    return tuple(
+        replica.nonce
+        for entry in entries
+        if isinstance(entry.record, ReplicaCanaries)
+        for replica in entry.record.replicas
+        if replica.answered
+    )
+
+
+def fold_replicas(
+    entries: Sequence[Entry], events: Sequence[LogEvent] | None, logged_at: Mapping[str, str | None]
+) -> dict[Phase, tuple[ReplicaLog, ...]]:
+    """The replicas of each phase, by the events of the captured log; ``events`` is None where no log was captured.
+
+    ``logged_at`` has the server's own time of the event with each nonce.
+    """
+    looks = [entry.record for entry in entries if isinstance(entry.record, ReplicaCanaries)]
+    endpoint = {entry.record.phase: entry.record.nonce for entry in entries if isinstance(entry.record, LogCanarySent)}
+    nonces = [*endpoint.values(), *nonces_of(entries)]
+    pods = {nonce: pods_of_canary(events or (), nonce) for nonce in nonces} if looks else {}
+    return {
+        look.phase: tuple(
+            ReplicaLog(
+                pod=replica.pod,
+                route=replica.route,
+                answered=replica.answered,
+                logged=Truth.UNKNOWN if events is None else _logged(replica, endpoint.get(look.phase, ""), pods),
+                note=replica.error or ("" if replica.nonce else ONLY_ONE),
+                skew=_skew(replica, logged_at.get(replica.nonce)),
+            )
+            for replica in look.replicas
+        )
+        for look in looks
+    }
+
+
+def pods_of_canary(events: Sequence[LogEvent], nonce: str) -> frozenset[str]:
+    """The pods in whose log this canary is an event, by what ``kubectl logs --prefix`` put before each line.
+
+    kubectl writes that prefix itself, so no line of a pod can pass for one of another pod.
+    """
+    origins = (event.origin or "" for event in events if is_of_canary(event, nonce))
+    return frozenset(
+        origin.split("/")[1] for origin in origins if origin.startswith("pod/") and origin.count("/") == _PARTS
+    )
+
+
+def _skew(replica: ReplicaCanary, logged_at: str | None) -> tuple[int, int] | None:
+    """The canary was logged between its request and its answer, which bounds the difference of the clocks."""
+    answered, logged = moment(replica.answered_at), moment(logged_at)
+    if answered is None or logged is None:
+        return None
+    lead = round((logged - answered).total_seconds() * 1000)
+    return lead, lead + replica.millis
+
+
+def _logged(replica: ReplicaCanary, endpoint: str, pods: Mapping[str, frozenset[str]]) -> Truth:
+    """Whether the replica's log has its own canary, or, where that was not answered, shows the endpoint's canary."""
+    nonce = replica.nonce if replica.answered else endpoint
+    if replica.pod in pods.get(nonce, ()):
+        return Truth.PRESENT
+    return Truth.ABSENT if replica.answered else Truth.UNKNOWN
 
 
 def fold_build(facts: BuildFacts | None, ended: ChildEnded | None, log: Iterable[bytes] | None) -> Build | None:

@@ -126,7 +126,7 @@ def part_head(journal_log: JournalLog) -> tuple[RunStarted, PartBegun]:
     records = [entry.record for entry in journal_log.entries[:2]]
     if len(records) == 2 and isinstance(records[0], RunStarted) and isinstance(records[1], PartBegun):  # noqa: PLR2004  the two
         return records[0], records[1]
-    raise ForeignTextError("the journal does not begin with run-started and part: so this is not a part of a split run")
+    raise ForeignTextError("the journal does not begin with run-started and part, so this is not a part of a split run")
 
 
 def run_differences(own: Identity, other: Identity) -> Iterator[str]:

@@ -7,7 +7,7 @@ from itertools import chain
 from gate import limits
 from gate.evidence.capture import PREVIOUS_LOG
 from gate.evidence.fold import SERVER_LOG
-from gate.evidence.replicas import nonces_of
+from gate.evidence.server_log import nonces_of
 from gate.evidence.store_log import STORE_LOG
 from gate.model.basics import Phase
 from gate.model.captures import DiskLook, StoreLogRead

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gate.evidence.replicas import ONLY_ONE, pods_of_canary
+from gate.evidence.server_log import ONLY_ONE, pods_of_canary
 from gate.judge.verdict import judge
 from gate.model import records
 from gate.model.basics import Phase, Status, Truth
