@@ -11,8 +11,8 @@ from typing import BinaryIO, Final
 
 from gate import limits
 from gate.errors import RefusedError
-from gate.evidence.fold import Captures, JournalLog
-from gate.evidence.journal_reader import read_chain
+from gate.evidence.fold import Captures
+from gate.evidence.journal_reader import JournalLog, read_chain
 from gate.journal import NAME
 
 # A capture, or the journal of a part of a split run (`gate.evidence.split.journal_name`).

@@ -21,9 +21,8 @@ Where a kind of record may be there once and is there twice, the last one is fol
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
-from typing import TypeVar
 
 from gate import limits
 from gate.errors import ForeignTextError
@@ -31,6 +30,7 @@ from gate.evidence.bodies import Expected, fold_body
 from gate.evidence.buckets import fold_buckets, fold_pace
 from gate.evidence.capture import PREVIOUS_LOG, fold_incident
 from gate.evidence.journal_order import clock_jump_millis, disorder
+from gate.evidence.journal_reader import JournalLog
 from gate.evidence.log_join import failures_of
 from gate.evidence.machine import fold_machine, upstream_entries
 from gate.evidence.origin import answers_in, origin_entries
@@ -58,25 +58,8 @@ Captures = Mapping[str, Callable[[], Iterable[bytes]]]
 SERVER_LOG = "server.log"
 BUILD_LOG = "build.log"
 BUILD_CHILD = "build"
-_T = TypeVar("_T")
 _OK = 200
 _NOT_FOUND = 404
-
-
-@dataclass(frozen=True, kw_only=True)
-class JournalLog:
-    """A journal as read: its entries up to the tear, and whether there was one."""
-
-    entries: tuple[records.Entry, ...]
-    torn: bool
-
-    def of(self, kind: type[_T]) -> list[_T]:
-        """All records of a kind, in order."""
-        return [entry.record for entry in self.entries if isinstance(entry.record, kind)]
-
-    def timed(self, kind: type[_T]) -> list[tuple[str, _T]]:
-        """All records of a kind with their times, in order."""
-        return [(entry.at, entry.record) for entry in self.entries if isinstance(entry.record, kind)]
 
 
 def fold(journal_log: JournalLog, captures: Captures) -> Facts:

@@ -2,21 +2,36 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import Final, TypeVar
 
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.evidence.codec import START, read_entry
-from gate.evidence.fold import JournalLog
+from gate.model.records import Entry
 
-if TYPE_CHECKING:
-    from gate.model.records import Entry
-
+_T = TypeVar("_T")
 
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
 _YEARS: Final = range(1971, 9999)  # no journal of the gate has other years, and Python's dates end
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalLog:
+    """A journal as read: its entries up to the tear, and whether there was one."""
+
+    entries: tuple[Entry, ...]
+    torn: bool
+
+    def of(self, kind: type[_T]) -> list[_T]:
+        """All records of a kind, in order."""
+        return [entry.record for entry in self.entries if isinstance(entry.record, kind)]
+
+    def timed(self, kind: type[_T]) -> list[tuple[str, _T]]:
+        """All records of a kind with their times, in order."""
+        return [(entry.at, entry.record) for entry in self.entries if isinstance(entry.record, kind)]
 
 
 def read_chain(lines: Iterable[bytes]) -> JournalLog:
@@ -28,14 +43,14 @@ def read_chain(lines: Iterable[bytes]) -> JournalLog:
             entry = read_entry(line[:-1]) if line.endswith(b"\n") else None
         except ForeignTextError:
             entry = None
-        if entry is None or entry.prev != prev or entry.seq != len(entries) or not _is_time(entry.at):
+        if entry is None or entry.prev != prev or entry.seq != len(entries) or not is_time(entry.at):
             return JournalLog(entries=tuple(entries), torn=True)
         entries.append(entry)
         prev = sha256(line).hexdigest()
     return JournalLog(entries=tuple(entries), torn=False)
 
 
-def _is_time(text: str) -> bool:
+def is_time(text: str) -> bool:
     """Whether it is a moment as a journal writes it (`gate.clock.rfc3339`)."""
     try:
         return _TIME.fullmatch(text) is not None and datetime.fromisoformat(text).year in _YEARS

@@ -10,9 +10,9 @@ from typing import Final
 from gate.errors import ForeignTextError
 from gate.evidence.bodies import WHOLE, Expected, fold_body
 from gate.evidence.codec import canonical, entry_line, read_part
-from gate.evidence.fold import BUILD_LOG, Captures, JournalLog, cache_facts, fold
+from gate.evidence.fold import BUILD_LOG, Captures, cache_facts, fold
 from gate.evidence.journal_order import PHASED, clock_jump_millis
-from gate.evidence.journal_reader import lines_of, read_chain
+from gate.evidence.journal_reader import JournalLog, is_time, lines_of, read_chain
 from gate.evidence.pushes import capture_name
 from gate.model import records
 from gate.model.basics import Claim, Label
@@ -25,10 +25,8 @@ from gate.model.split import DURING, PARTS, POST, PRE, PUBLISH, LogStood, PartBe
 
 JOURNAL: Final = "journal.jsonl"
 PUBLISHED_LOGS: Final = frozenset({BUILD_LOG, *(capture_name(label) for label in Label)})
-_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
 _MILLIS: Final = re.compile(rb'"millis":(-?[0-9]+)')
 _MAX_MILLIS: Final = 7 * 24 * 3600 * 1000  # nothing in a run takes a week
-_EPOCH: Final = 1970
 # What must be the same in every part. The runner, Python, system and tool versions may differ between jobs.
 _SHARED_IDENTITY: Final = (
     "run_id",
@@ -142,10 +140,9 @@ def _check_numbers(entry: Entry) -> None:
     bulk = isinstance(entry.record, BucketSampled)  # thousands in a watch, and the publishing job has none of them
     try:
         durations = [] if bulk else [int(number) for number in _MILLIS.findall(entry_line(entry))]
-        year = datetime.fromisoformat(entry.at).year if _TIME.fullmatch(entry.at) else 0
     except ValueError:
-        durations, year = [], 0
-    if year <= _EPOCH or not all(0 <= millis <= _MAX_MILLIS for millis in durations):
+        durations = [-1]
+    if not is_time(entry.at) or not all(0 <= millis <= _MAX_MILLIS for millis in durations):
         raise ForeignTextError(f"record {entry.seq} of the part has a time or a number that the gate never writes")
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from gate import limits
 from gate.errors import ForeignTextError, InconclusiveError, RefusedError, StoppedError
-from gate.evidence.fold import BUILD_CHILD, BUILD_LOG, JournalLog, fold
+from gate.evidence.fold import BUILD_CHILD, BUILD_LOG, fold
+from gate.evidence.journal_reader import JournalLog
 from gate.judge.checks.buckets import check_buckets
 from gate.judge.checks.incident import disk_words, full_disks
 from gate.judge.checks.run import check_caches

@@ -10,7 +10,7 @@ from typing import Final
 from gate import limits
 from gate.errors import ForeignTextError, ForgedError, GateError, InconclusiveError, RefusedError, UnsealedError
 from gate.evidence.codec import read_part
-from gate.evidence.fold import JournalLog
+from gate.evidence.journal_reader import JournalLog
 from gate.evidence.split import JOURNAL, journal_name, part_bytes, part_document, policy_digest, run_differences
 from gate.journal import NAME, Journal, make_folder, write_file
 from gate.journal_log import PART, captures_of, hold, names, read_journal_log, read_whole, stream

@@ -8,7 +8,7 @@ from typing import Any
 
 from gate.clock import SystemClock
 from gate.evidence.codec import entry_line
-from gate.evidence.fold import JournalLog
+from gate.evidence.journal_reader import JournalLog
 from gate.evidence.split import JOURNAL, fold_any, journal_name, part_bytes, part_document
 from gate.journal import make_folder
 from gate.journal_log import PART

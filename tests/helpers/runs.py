@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate.clock import rfc3339
 from gate.evidence.codec import entry_line
-from gate.evidence.fold import Captures, JournalLog, fold
+from gate.evidence.fold import Captures, fold
+from gate.evidence.journal_reader import JournalLog
 from gate.judge.verdict import judge
 from gate.model import records
 from gate.model.basics import Kind, Label, Phase, Truth

@@ -8,7 +8,8 @@ import pytest
 from gate.errors import ForeignTextError
 from gate.evidence.bodies import Expected, fold_body
 from gate.evidence.buckets import phase_state, sample_state
-from gate.evidence.fold import JournalLog, fold
+from gate.evidence.fold import fold
+from gate.evidence.journal_reader import JournalLog
 from gate.judge.body_class import body_class
 from gate.model import records
 from gate.model.basics import BucketState, Claim, Label, Phase, Truth

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gate.evidence.fold import JournalLog, fold
+from gate.evidence.fold import fold
+from gate.evidence.journal_reader import JournalLog
 from gate.evidence.origin import answers_in, header_values, of_origin, server_time, with_answers
 from gate.judge.body_class import body_class
 from gate.judge.verdict import judge

@@ -8,8 +8,7 @@ import pytest
 from gate import limits
 from gate.errors import ForeignTextError
 from gate.evidence.codec import entry_line
-from gate.evidence.fold import JournalLog
-from gate.evidence.journal_reader import lines_of, read_chain
+from gate.evidence.journal_reader import JournalLog, lines_of, read_chain
 from gate.evidence.split import fold_any, part_document
 from gate.model import records
 from gate.model.basics import Label, Phase, VerdictWord

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gate.evidence.fold import JournalLog
+from gate.evidence.journal_reader import JournalLog
 from gate.judge.checks.state import check_state
 from gate.judge.codes.registry import BY_CODE
 from gate.model import records

@@ -13,7 +13,8 @@ import pytest
 
 from gate.errors import ForeignTextError
 from gate.evidence.codec import adapter, read_entry
-from gate.evidence.fold import JournalLog, fold
+from gate.evidence.fold import fold
+from gate.evidence.journal_reader import JournalLog
 from gate.judge.verdict import judge
 from gate.model import records
 from gate.model.basics import Label, Phase

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gate.evidence.fold import JournalLog
+from gate.evidence.journal_reader import JournalLog
 from gate.evidence.split import part_head
 from gate.model import records
 from gate.model.machine import ToolsFound

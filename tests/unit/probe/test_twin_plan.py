@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from gate import limits
-from gate.evidence.pushes import fresh_before
 from gate.model import records
 from gate.model.basics import Label
 from gate.model.facts import TwinFile
@@ -139,18 +138,6 @@ PUSH_SET = records.PushSetKnown(
     upstream_key_names=("cache.nixos.org-1",),
 )
 HASHES = [path.store_path[11:43] for path in runs.SOURCES]
-
-
-def test_fresh_is_what_the_cache_lacks_and_the_client_will_push() -> None:
-    signed = replace(runs.SOURCES[0], signatures=("cache.nixos.org-1:AAAA", "nonsense"))
-    other = replace(runs.SOURCES[1], signatures=("other-1:AAAA",))
-    push_set = replace(PUSH_SET, paths=(signed, other, *runs.SOURCES[2:]))
-    assert fresh_before(PUSH_SET, asked(HASHES)) == 11
-    assert fresh_before(push_set, asked(HASHES)) == 10
-    assert fresh_before(push_set, asked(HASHES[:5])) == 4
-    assert fresh_before(push_set, asked([])) == 0
-    assert fresh_before(push_set, asked(HASHES, status=403)) is None
-    assert fresh_before(push_set, None) is None
 
 
 @pytest.mark.parametrize(
