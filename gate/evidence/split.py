@@ -140,7 +140,7 @@ def _check_numbers(entry: Entry) -> None:
     bulk = isinstance(entry.record, BucketSampled)  # thousands in a watch, and the publishing job has none of them
     try:
         durations = [] if bulk else [int(number) for number in _MILLIS.findall(entry_line(entry))]
-    except ValueError:
+    except ValueError:  # a number beyond 2^53, which RFC 8785 can't write
         durations = [-1]
     if not is_time(entry.at) or not all(0 <= millis <= _MAX_MILLIS for millis in durations):
         raise ForeignTextError(f"record {entry.seq} of the part has a time or a number that the gate never writes")

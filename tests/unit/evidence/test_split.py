@@ -233,8 +233,9 @@ def without_reads(split: Split) -> Split:
         lambda entry: replace(entry, at="2026-13-24T00:00:00.000Z"),
         lambda entry: replace(entry, record=runs.child("build", "build.log", millis=-1)),
         lambda entry: replace(entry, record=runs.child("build", "build.log", millis=10**12)),
+        lambda entry: replace(entry, record=runs.child("build", "build.log", millis=2**53)),
     ],
-    ids=["no time", "no such month", "negative", "a long child"],
+    ids=["no time", "no such month", "negative", "a long child", "beyond canonical JSON"],
 )
 def test_numbers_and_times_that_we_never_write_are_refused(edit: Callable[[records.Entry], records.Entry]) -> None:
     written = parts.healthy().parts["publish"].records
