@@ -300,7 +300,7 @@ def _listed_names(pages: Sequence[HttpAnswer], notes: list[str]) -> frozenset[st
     token: str | None = None
     for page in pages:
         if page.status != _OK or page.body_cut or page.error:
-            notes.append(f"list: {_why(page)}")
+            notes.append(f"list: {_problem(page)}")
             return None
         try:
             listing = parse_listing(page.body.encode())
@@ -321,7 +321,7 @@ def _listed_names(pages: Sequence[HttpAnswer], notes: list[str]) -> frozenset[st
 def _head(answer: HttpAnswer | None, notes: list[str]) -> Truth:
     if answer is not None and answer.error is None and answer.status in (_OK, _NOT_FOUND):
         return _truth(is_there=answer.status == _OK)
-    notes.append(f"head: {_why(answer)}")
+    notes.append(f"head: {_problem(answer)}")
     return Truth.UNKNOWN
 
 
@@ -332,7 +332,7 @@ def _get(answer: HttpAnswer | None, notes: list[str]) -> Truth:
         fault = parse_fault(answer.body.encode())
         if answer.status == _NOT_FOUND and fault is not None and fault.code == "NoSuchBucket":
             return Truth.ABSENT
-    notes.append(f"get: {_why(answer)}")
+    notes.append(f"get: {_problem(answer)}")
     return Truth.UNKNOWN
 
 
@@ -342,7 +342,7 @@ def _is_whole_list(answer: HttpAnswer) -> bool:
     return whole and "<ListBucketResult" in answer.body
 
 
-def _why(answer: HttpAnswer | None) -> str:
+def _problem(answer: HttpAnswer | None) -> str:
     return "not asked" if answer is None else answer_words(answer)
 
 

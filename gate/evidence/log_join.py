@@ -24,7 +24,7 @@ from gate.model.facts import Push, PushPath
 from gate.model.parsed import LogEvent
 from gate.parse.server_log import speaks_of_storage
 
-What = Literal["push", "read", "ask"]
+FailureKind = Literal["push", "read", "ask"]
 Explanation = Literal["canary", "other-canary", "push", "read", "ask", "answer"]
 _SERVER_ERROR: Final = 500
 # A malformed hash is refused before anything is looked up (attic b7c9056 server/src/nix_store/mod.rs:229), so an event
@@ -39,7 +39,7 @@ _READING: Final = "::binary_cache"
 class Failure:
     """A failure of the run, by the run's own clock. ``label`` and ``store_path`` are those of the path, if any."""
 
-    what: What
+    what: FailureKind
     began: datetime
     ended: datetime
     label: Label = Label.CANARY
@@ -148,7 +148,7 @@ class LogJoin:
         for index, event in enumerate(events):
             if index not in self._canary and not speaks_of_storage(event) and _CANARY.fullmatch(event.request or ""):
                 self._canary[index] = "other-canary"
-        kinds: tuple[What, ...] = ("push", "read", "ask")
+        kinds: tuple[FailureKind, ...] = ("push", "read", "ask")
         self._at = {what: self._times(what) for what in kinds}
 
     def explanations(self) -> tuple[Explanation | None, ...]:
@@ -195,7 +195,7 @@ class LogJoin:
             count=len(indices),
         )
 
-    def _times(self, what: What) -> tuple[list[datetime], list[int]]:
+    def _times(self, what: FailureKind) -> tuple[list[datetime], list[int]]:
         """The times, by the run's clock, of events that may belong to a failure of this kind, and their indices."""
         rows: list[tuple[datetime, int]] = []
         for index, event in enumerate(self._events):
@@ -226,11 +226,11 @@ def _soon(error: LogEvent, answer: LogEvent) -> bool:
     return timedelta() <= other - one <= timedelta(seconds=limits.LOG_ANSWER_SECONDS)
 
 
-def _may_be(event: LogEvent, what: What) -> bool:
+def _may_be(event: LogEvent, what: FailureKind) -> bool:
     """Whether an event can belong to a failure of this kind, by its request or its place in the source."""
     if event.request is not None:
         method, _, uri = event.request.partition(" ")
-        kind: What = "push" if uri.endswith("/upload-path") else "ask" if uri.startswith("/_api/") else "read"
+        kind: FailureKind = "push" if uri.endswith("/upload-path") else "ask" if uri.startswith("/_api/") else "read"
         return kind == what and (what != "read" or method == "GET")
     if _UPLOAD in (event.source or ""):
         return what == "push"

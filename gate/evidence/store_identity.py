@@ -122,12 +122,12 @@ def _lists(samples: Sequence[BucketSampled], buckets: frozenset[str], began: str
     if owners:
         changed = "the buckets have more than one owner" if len(owners) > 1 else ""
         yield SelfDescription(name="owner", values=tuple(owners), changed=changed)
-    for bucket, found in sorted(dates.items()):
-        changed = _went_back(tuple(found), began)
-        there = dates.get(f"{bucket} at the origin", found)
-        if not changed and set(there).isdisjoint(found):
-            changed = f"at the origin it is {', '.join(there)}"
-        yield SelfDescription(name=f"date of {bucket}", values=tuple(found), changed=changed)
+    for bucket, created_dates in sorted(dates.items()):
+        changed = _went_back(tuple(created_dates), began)
+        origin_dates = dates.get(f"{bucket} at the origin", created_dates)
+        if not changed and set(origin_dates).isdisjoint(created_dates):
+            changed = f"at the origin it is {', '.join(origin_dates)}"
+        yield SelfDescription(name=f"date of {bucket}", values=tuple(created_dates), changed=changed)
 
 
 def _went_back(dates: Sequence[str], began: str) -> str:

@@ -1,4 +1,4 @@
-"""The store's own log and the drives that reported errors."""
+"""Folds the store's own log, and the errors of drives that bucket samples show."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -51,7 +51,7 @@ def _is_at_start(event: LogEvent, starts: Sequence[datetime]) -> bool:
 
 
 def troubles_of(log: StoreLog) -> tuple[LogEvent, ...]:
-    """Those events of the store's log that are shown and not known to be answers to clients."""
+    """The shown events of the store's log that are not known to be routine."""
     return log.events[: log.troubles]
 
 

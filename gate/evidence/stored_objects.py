@@ -1,4 +1,4 @@
-"""Objects of a bucket: listed keys and open multipart uploads."""
+"""Folds the listed keys and the open multipart uploads of a bucket."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

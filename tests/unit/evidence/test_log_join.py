@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate import limits
-from gate.evidence.log_join import Failure, LogJoin, What, failures_of, measure_skew, moment
+from gate.evidence.log_join import Failure, FailureKind, LogJoin, failures_of, measure_skew, moment
 from gate.evidence.pushes import PushSources, fold_push
 from gate.model import records
 from gate.model.basics import Label, Phase
@@ -477,7 +477,7 @@ def test_an_event_is_explained_when_and_only_when_a_failure_was_then(
     spans: list[tuple[int, int]], times: list[int]
 ) -> None:
     """Spans that overlap are merged before events are looked up; that must not change whose an event is."""
-    what: What = "push"
+    what: FailureKind = "push"
     start = datetime.fromisoformat(ORIGIN)
     failures = [
         Failure(
