@@ -28,6 +28,7 @@ def test_a_unit() -> None:
     unit = parse_unit(SHOWN)
     assert (unit.main_pid, unit.restarts, unit.program, unit.active) == (77, 0, "/usr/bin/atticd", "active")
     assert "atticd.toml" not in str(unit), "arguments may hold secrets"
+    assert parse_unit(b"Id=atticd.service\nno property\n" + SHOWN) == unit
     assert parse_unit(SHOWN.replace(b"ExecStart={ path", b"ExecStart={ other")).program is None
     assert parse_unit(b"\n".join(SHOWN.split(b"\n")[:2] + SHOWN.split(b"\n")[3:])).program is None
     assert parse_unit(SHOWN.replace(b"0639ff4e3ad04a2b9b7bdb5e54d4a2ad", b"")).invocation == ""
@@ -55,6 +56,9 @@ def test_journal_entries() -> None:
     first, second = parse_journal(own + b"\n" + odd + b"\n", "a.service")
     assert (first.cursor, first.line, first.dropped) == ("s=1", own + b"\n", None)
     assert (second.line, second.dropped) == (b"", 1), "dropped lines are counted whatever the words are"
+    other = odd.replace(b"In other words", b"Suppressed 5 messages from b.service")
+    (third,) = parse_journal(other, "a.service")
+    assert (third.cursor, third.line, third.dropped) == ("s=2", b"", None), "those of another unit are not"
 
 
 @pytest.mark.parametrize("line", [b"[]", b"{}", b'{"__CURSOR":1}', b"x", b'{"__CURSOR":"a","__CURSOR":"b"}'])

@@ -10,7 +10,10 @@ from gate.model.basics import Phase
 from gate.model.captures import ReplicaCanaries, ReplicaCanary, StoreLogRead
 from gate.model.policy import Policy
 from gate.model.split import LogStood
+from gate.observe.docker import Docker
 from gate.observe.server_log import LogWindow
+from gate.observe.server_places import ServerPlaces
+from gate.observe.systemd import Systemd
 from gate.probe.context import RunContext, kubectl_of
 from gate.probe.observing import capture_logs
 from gate.probe.split_parts import _open_logs, _stood
@@ -24,6 +27,13 @@ WORLD = World(environ={}, cancel=CancelToken(), progress=Quiet(), clock=SystemCl
 STORE = "kubectl://nix-cache/statefulset/rustfs"
 
 
+PLACES = ServerPlaces(
+    kubectl=None,
+    systemd=Systemd(environ={}, programs={}, cancel=WORLD.cancel, clock=WORLD.clock),
+    docker=Docker(cancel=WORLD.cancel, clock=WORLD.clock),
+)
+
+
 @dataclass
 class Hands:
     """What of a site the capture of logs needs."""
@@ -35,7 +45,7 @@ class Hands:
     secrets: tuple[()] = ()
     entries: list[records.Entry] = field(default_factory=list)
     written: list[records.Record] = field(default_factory=list)
-    kubectl: None = None
+    places: ServerPlaces = PLACES
 
     def write(self, record: records.Record) -> None:
         self.written.append(record)
