@@ -83,6 +83,7 @@ def visit_cluster(context: RunContext, world: World) -> Visit:
             error = str(told)
     else:
         context.kubectl = None
+        context.places = replace(context.places, kubectl=None)
         context.sources = replace(context.sources, kubectl=None)
     clock = ClockSeen(of="cluster", before=before, after=rfc3339(world.clock.now()), date=date)
     rights = tuple(_right(kubectl, right, sources, error) for right, sources in rights_needed(context.policy).items())

@@ -282,7 +282,7 @@ HUNGRY = """
 import os, resource, signal, sys
 from pathlib import Path
 from gate.cli.main import main
-from gate.probe import phases
+from gate.probe import observing
 
 def hungry(sources, *, phase, number):
     if phase.value == "post":
@@ -300,7 +300,7 @@ def hungry(sources, *, phase, number):
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         raise
 
-real, phases.begin_sample = phases.begin_sample, hungry
+real, observing.begin_sample = observing.begin_sample, hungry
 raise SystemExit(main(["capture", "--output", sys.argv[2]]))
 """
 
