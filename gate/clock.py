@@ -35,8 +35,3 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
-
-
-def rfc3339(moment: datetime) -> str:
-    """A time as the evidence writes it: RFC 3339, UTC, milliseconds, ``Z``."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

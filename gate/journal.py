@@ -11,10 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from gate.clock import Clock, rfc3339
+from gate.clock import Clock
 from gate.errors import InconclusiveError, RefusedError
 from gate.evidence.codec import START, entry_line
 from gate.model.records import Entry, Record
+from gate.model.time import rfc3339
 
 NAME: Final = "journal.jsonl"
 

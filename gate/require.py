@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from gate import limits
-from gate.clock import rfc3339
 from gate.errors import ForeignTextError, InconclusiveError, RefusedError
 from gate.evidence.codec import read_statement
 from gate.github.api import GitHub
@@ -24,7 +23,6 @@ from gate.judge.admission import (
     blocked,
     conclude,
     guarded_changes,
-    moment,
     must_be_read,
     not_needed,
     objections,
@@ -33,6 +31,7 @@ from gate.judge.admission import (
 )
 from gate.judge.standing_quarantine import fold_standing
 from gate.model.gating import Answer, Change, QuarantinePolicy, Reason, RequirePolicy, Standing, Statement, TrustedPlace
+from gate.model.time import parse_time, rfc3339
 from gate.parse.addresses import plain_place
 from gate.parse.github_event import read_event
 from gate.settings.profiles import find_profile
@@ -180,7 +179,7 @@ def _statement(github: GitHub, path: str, commit: str) -> Statement:
         )
     statement = read_statement(data)
     written = last_change(github, path, commit)
-    at = moment(statement.at)
+    at = parse_time(statement.at)
     # A person may not say today what they are to have said tomorrow: nothing that comes after counts as before it.
     return replace(statement, at=rfc3339(written)) if at is None or at > written else statement
 

@@ -18,11 +18,12 @@ from gate.cli.flags import AsFormat, Config, JsonInto
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.cli.probe import read_config, read_secret_file
 from gate.cli.terminal import Lines, cancelling
-from gate.clock import Clock, SystemClock, rfc3339
+from gate.clock import Clock, SystemClock
 from gate.errors import RefusedError
 from gate.model.basics import Phase
 from gate.model.operators import Decision, Rca, ReadinessSeen, ScratchSeen, StateRead
 from gate.model.records import BucketSampled
+from gate.model.time import rfc3339
 from gate.process import CancelToken
 from gate.settings import resolve_named
 

@@ -207,9 +207,10 @@ def _standing_json(standing: Standing) -> dict[str, Any]:
 
 def _attest(who: str, why: str, output: Path, config: Path | None, *, replaced: bool, proved: bool) -> Outcome:
     from gate.cli.probe import read_config
-    from gate.clock import SystemClock, rfc3339
+    from gate.clock import SystemClock
     from gate.evidence.codec import statement_bytes
     from gate.model.gating import STATEMENT_SCHEMA
+    from gate.model.time import rfc3339
     from gate.settings.require import read_quarantine, subject_of
 
     if replaced == proved:

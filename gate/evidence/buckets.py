@@ -13,10 +13,10 @@ from typing import Final
 
 from gate import limits
 from gate.errors import ForeignTextError
-from gate.evidence.log_join import moment
 from gate.model.basics import BucketState, Truth
 from gate.model.document import Bucket, BucketSample, SamplePace
 from gate.model.records import BucketSampled, HttpAnswer, OriginSampled, PlaceSeen
+from gate.model.time import parse_time
 from gate.parse.host_files import NO_ANSWER
 from gate.parse.s3 import parse_fault, parse_listing
 from gate.parse.strict_json import loads
@@ -99,7 +99,7 @@ def _too_few_or_close(samples: Sequence[BucketSampled], samples_requested: int, 
 
 
 def _millis_between(begin: str, end: str) -> int | None:
-    one, other = moment(begin), moment(end)
+    one, other = parse_time(begin), parse_time(end)
     return None if one is None or other is None else (other - one) // timedelta(milliseconds=1)
 
 
@@ -124,7 +124,7 @@ def fold_pace(samples: Sequence[BucketSampled], buckets: Mapping[str, Bucket]) -
     slowest, source, at = max(timed)
     rows = [row for bucket in buckets.values() for row in bucket.samples]
     unobserved = {row.number for row in rows if row.state is BucketState.UNOBSERVABLE}
-    whole = sorted(at for at in (moment(row.at) for row in rows if row.number not in unobserved) if at is not None)
+    whole = sorted(at for at in (parse_time(row.at) for row in rows if row.number not in unobserved) if at is not None)
     gaps = (later - earlier for earlier, later in pairwise(whole))
     return SamplePace(
         slowest_millis=slowest,

@@ -1,17 +1,16 @@
 """Checks the order of a journal: single records, observations before and after each push, and one clock."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gate import limits
-from gate.evidence.log_join import moment
 from gate.evidence.pushes import child_name
 from gate.model import records
 from gate.model.basics import Label, Phase
 from gate.model.captures import DiskLook, ReplicaCanaries, StoreLogRead
 from gate.model.machine import NixConfigSeen
 from gate.model.policy import Policy
+from gate.model.time import epoch_millis, parse_time
 
 # Each kind of record, and the fields that distinguish two of it. Reads of bodies, descriptions of caches, and looks for
 # references and for open uploads may repeat, and each job of a split run names its programs: all of them are folded.
@@ -61,7 +60,6 @@ PHASED = (  # observations before and after the push, each with its phase
     DiskLook,
 )
 _EARLY_SECONDS = 0.01  # both times are cut to milliseconds
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PUSHES = frozenset(child_name(label) for label in Label)
 
 
@@ -70,7 +68,7 @@ def clock_jump_millis(entries: Sequence[records.Entry]) -> int:
 
     ``at`` and ``mono_millis`` of an entry are of one moment, so without a jump their difference never changes.
     """
-    apart = [_millis(entry.at) - entry.mono_millis for entry in entries]
+    apart = [epoch_millis(entry.at) - entry.mono_millis for entry in entries]
     return max(apart, default=0) - min(apart, default=0)
 
 
@@ -101,7 +99,7 @@ def _untimely(entries: Sequence[records.Entry]) -> Iterator[str]:
     for entry in entries:
         if not isinstance(entry.record, records.BucketSampled):
             continue
-        ended, written = moment(entry.record.ended_at), moment(entry.at)
+        ended, written = parse_time(entry.record.ended_at), parse_time(entry.at)
         late = None if ended is None or written is None else (written - ended).total_seconds()
         if late is None or not -_EARLY_SECONDS <= late <= limits.RECORDING_SECONDS:
             yield (
@@ -128,7 +126,3 @@ def _around_pushes(rows: Sequence[records.Record]) -> Iterator[str]:
 
 def _cache_of(policy: Policy, label: Label) -> str:
     return policy.attic_cache if label is Label.PROFILE else policy.caches[-1]
-
-
-def _millis(at: str) -> int:
-    return (datetime.fromisoformat(at) - _EPOCH) // timedelta(milliseconds=1)

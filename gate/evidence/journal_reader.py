@@ -1,6 +1,5 @@
 """Reads the lines of a journal into entries, as far as the chain of hashes holds."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +10,10 @@ from gate import limits
 from gate.errors import ForeignTextError
 from gate.evidence.codec import START, read_entry
 from gate.model.records import Entry
+from gate.model.time import JOURNAL_TIME
 
 _T = TypeVar("_T")
 
-_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
 _YEARS: Final = range(1971, 9999)  # no journal of the gate has other years, and Python's dates end
 
 
@@ -53,7 +52,7 @@ def read_chain(lines: Iterable[bytes]) -> JournalLog:
 def is_time(text: str) -> bool:
     """Whether it is a moment as a journal writes it (`gate.clock.rfc3339`)."""
     try:
-        return _TIME.fullmatch(text) is not None and datetime.fromisoformat(text).year in _YEARS
+        return JOURNAL_TIME.fullmatch(text) is not None and datetime.fromisoformat(text).year in _YEARS
     except ValueError:
         return False
 

@@ -22,6 +22,7 @@ from gate.model.bodies import Body
 from gate.model.document import NearFailure, Skew
 from gate.model.facts import Push, PushPath
 from gate.model.parsed import LogEvent
+from gate.model.time import parse_time
 from gate.parse.server_log import speaks_of_storage
 
 FailureKind = Literal["push", "read", "ask"]
@@ -46,15 +47,6 @@ class Failure:
     store_path: str = ""
 
 
-def moment(at: str | None) -> datetime | None:
-    """An RFC 3339 time; None for a text that is not one, or that has no zone."""
-    try:
-        time = datetime.fromisoformat(at or "")
-    except ValueError:
-        return None
-    return time if time.tzinfo is not None else None
-
-
 def failures_of(entries: Iterable[records.Entry], push: Push, bodies: Iterable[Body]) -> tuple[Failure, ...]:
     """Every failed path, failed read and unanswered question of the run.
 
@@ -73,11 +65,11 @@ def failures_of(entries: Iterable[records.Entry], push: Push, bodies: Iterable[B
     }
     failures: list[Failure] = []
     for entry in entries:
-        ended, record = moment(entry.at), entry.record
+        ended, record = parse_time(entry.at), entry.record
         if ended is None:
             continue
         if isinstance(record, records.ChildEnded):
-            own = moment(record.ended_at)
+            own = parse_time(record.ended_at)
             ended = ended if own is None else min(own, ended)
             failures += [_failed_push(path, ended, record.millis) for path in failed.get(record.name, ())]
         elif isinstance(record, records.BodyRead):
@@ -120,7 +112,7 @@ def measure_skew(canaries: Iterable[tuple[records.Entry, LogEvent]]) -> Skew | N
     """
     bounds: list[tuple[int, int]] = []
     for entry, event in canaries:
-        answered, logged = moment(entry.at), moment(event.at)
+        answered, logged = parse_time(entry.at), parse_time(event.at)
         if isinstance(entry.record, records.LogCanarySent) and answered is not None and logged is not None:
             lead = round((logged - answered).total_seconds() * 1000)
             bounds.append((lead, lead + entry.record.answer.millis))
@@ -199,7 +191,7 @@ class LogJoin:
         """The times, by the run's clock, of events that may belong to a failure of this kind, and their indices."""
         rows: list[tuple[datetime, int]] = []
         for index, event in enumerate(self._events):
-            at = moment(event.at)
+            at = parse_time(event.at)
             owner = self._partner.get(index, index)
             if at is not None and owner not in self._canary and _may_be(self._events[owner], what):
                 rows.append((_shifted(at, -self._lead), index))
@@ -220,7 +212,7 @@ def _answers(events: Sequence[LogEvent]) -> Iterator[tuple[int, int]]:
 
 
 def _soon(error: LogEvent, answer: LogEvent) -> bool:
-    one, other = moment(error.at), moment(answer.at)
+    one, other = parse_time(error.at), parse_time(answer.at)
     if one is None or other is None:
         return one is other
     return timedelta() <= other - one <= timedelta(seconds=limits.LOG_ANSWER_SECONDS)

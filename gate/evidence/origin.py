@@ -10,12 +10,12 @@ S3 gives each request, and a ``Date`` (RFC 9110, 6.6.1) that does not move while
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from gate import limits
 from gate.model.records import BodyRead, ChildEnded, Entry, HttpAnswer, PushSetKnown, ReferencesKnown
+from gate.model.time import parse_http_date
 from gate.parse.http_cache import from_a_cache
 
 _T = TypeVar("_T")
@@ -43,12 +43,8 @@ def origin_entries(entries: Sequence[Entry]) -> tuple[Entry, ...]:
 
 
 def server_time(answer: HttpAnswer) -> datetime | None:
-    """The answer's ``Date``, to the second (RFC 9110, 5.6.7); None where it has none that can be read."""
-    try:
-        at = parsedate_to_datetime(answer.date or "")
-    except (ValueError, OverflowError):
-        return None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    """The answer's ``Date``; None where it has none that can be read."""
+    return parse_http_date(answer.date)
 
 
 def header_values(answer: HttpAnswer, name: str) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from typing import Final
 from gate import limits
 from gate.evidence.bodies import is_whole
 from gate.evidence.buckets import WRONG_STATES, bucket_of, fold_pace, in_order, is_slow, read_sample
-from gate.evidence.log_join import moment
 from gate.evidence.pushes import child_name
 from gate.evidence.store_log import fold_drives
 from gate.model.basics import BucketState, Claim, Label, Truth
@@ -17,6 +16,7 @@ from gate.model.captures import DiskSeen
 from gate.model.document import Bucket, BucketSample, Coverage, During, PushWatch, Watched
 from gate.model.facts import Push, PushPath
 from gate.model.records import BucketSampled, ChildEnded, StageMark
+from gate.model.time import parse_time
 
 _WHOLE_NAR: Final = 1000  # thousandths
 
@@ -162,7 +162,7 @@ def _watches(
 
 
 def _watched(start: datetime, end: datetime, samples: Sequence[BucketSample]) -> Watched:
-    timed = [(at, sample.state) for sample in samples if (at := moment(sample.at)) is not None]
+    timed = [(at, sample.state) for sample in samples if (at := parse_time(sample.at)) is not None]
     inside = [(at, state) for at, state in timed if start <= at <= end]
     whole = [at for at, state in inside if state is not BucketState.UNOBSERVABLE]
     gaps = (later - earlier for earlier, later in pairwise([start, *whole, end]))

@@ -7,12 +7,13 @@ has what that replica logged.
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from gate import limits
-from gate.evidence.log_join import Explanation, Failure, LogJoin, measure_skew, moment
+from gate.evidence.log_join import Explanation, Failure, LogJoin, measure_skew
 from gate.model.basics import Phase, Truth
 from gate.model.captures import ReplicaCanaries, ReplicaCanary, ReplicaLog
 from gate.model.document import Build, Canary, ServerEvent, ServerLog
 from gate.model.parsed import BuildLedger, LogEvent
 from gate.model.records import BuildFacts, ChildEnded, Entry, LogCanarySent
+from gate.model.time import parse_time
 from gate.parse.nix_log import NixLogParser
 from gate.parse.server_log import ServerLogParser, find_nonces, is_doubt, is_of_canary, speaks_of_storage
 
@@ -177,7 +178,7 @@ def pods_of_canary(events: Sequence[LogEvent], nonce: str) -> frozenset[str]:
 
 def _skew(replica: ReplicaCanary, logged_at: str | None) -> tuple[int, int] | None:
     """The canary was logged between its request and its answer, which bounds the difference of the clocks."""
-    answered, logged = moment(replica.answered_at), moment(logged_at)
+    answered, logged = parse_time(replica.answered_at), parse_time(logged_at)
     if answered is None or logged is None:
         return None
     lead = round((logged - answered).total_seconds() * 1000)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -22,6 +21,7 @@ from gate.model.machine import NixConfigSeen, NixRead, ToolsFound
 from gate.model.policy import Identity, Policy
 from gate.model.records import BucketSampled, Entry, RunComplete, RunStarted
 from gate.model.split import DURING, PARTS, POST, PRE, PUBLISH, LogStood, PartBegun, PartFacts, PartJoined, PartRejected
+from gate.model.time import epoch_millis
 
 JOURNAL: Final = "journal.jsonl"
 PUBLISHED_LOGS: Final = frozenset({BUILD_LOG, *(capture_name(label) for label in Label)})
@@ -45,7 +45,6 @@ _SHARED_IDENTITY: Final = (
     "actor_id",
 )
 
-_UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 JOINED, MISSING, REJECTED = "joined", "missing", "rejected"
 _FRAME: Final = (records.RunStarted, PartBegun, records.RunComplete)
 _EVERY_PART: Final = (ToolsFound, records.StageMark, records.Trouble, records.Cancelled, records.RunStopped)
@@ -327,8 +326,8 @@ def _joined_log(
         if name in folded
     }
     between = sorted((*by_part.get(PUBLISH, ()), *by_part.get(DURING, ())), key=lambda entry: entry.at)
-    ends = [replace(entry, mono_millis=_millis(entry.at)) for entry in remaining or [last]]
-    begins = replace(first, at=start, mono_millis=_millis(start))
+    ends = [replace(entry, mono_millis=epoch_millis(entry.at)) for entry in remaining or [last]]
+    begins = replace(first, at=start, mono_millis=epoch_millis(start))
     entries = (begins, *by_part.get(PRE, ()), *between, *by_part.get(POST, ()), *ends)
     torn = journal_log.torn or any(part.journal_log.torn for part in parts.values())
     return JournalLog(entries=tuple(replace(entry, seq=number) for number, entry in enumerate(entries)), torn=torn)
@@ -344,12 +343,7 @@ def _rebased(entry: records.Entry, name: str, stage_parts: dict[str, str], part:
     record = entry.record
     if isinstance(record, records.StageMark) and stage_parts.setdefault(record.name, name) != name:
         record = replace(record, name=f"{name}:{record.name}")
-    return replace(entry, mono_millis=_millis(start.at) + entry.mono_millis - start.mono_millis, record=record)
-
-
-def _millis(at: str) -> int:
-    """Milliseconds since the epoch, of a time that has been checked, or that the gate wrote."""
-    return (datetime.fromisoformat(at) - _UNIX_EPOCH) // timedelta(milliseconds=1)
+    return replace(entry, mono_millis=epoch_millis(start.at) + entry.mono_millis - start.mono_millis, record=record)
 
 
 def _part_facts(

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from gate import limits
-from gate.evidence.log_join import moment
 from gate.model.basics import Truth
 from gate.model.captures import StoreLog, StoreLogRead
 from gate.model.parsed import LogEvent
 from gate.model.records import BucketSampled, DriveTrouble, PlaceSeen
+from gate.model.time import parse_time
 from gate.parse.host_files import is_io_error, is_other_file_system
 from gate.parse.server_log import ServerLogParser, is_routine_of_store
 
@@ -25,7 +25,7 @@ def fold_store_log(read: Sequence[StoreLogRead], log: Iterable[bytes] | None, *,
     for chunk in log or ():
         parser.feed(chunk)
     events = parser.finish()
-    starts = [at for at in map(moment, parser.main_times) if at is not None]
+    starts = [at for at in map(parse_time, parser.main_times) if at is not None]
     routine = [is_routine_of_store(event, at_start=_is_at_start(event, starts)) for event in events]
     troubles = [event for event, is_routine in zip(events, routine, strict=True) if not is_routine]
     others = [event for event, is_routine in zip(events, routine, strict=True) if is_routine]
@@ -46,7 +46,7 @@ def fold_store_log(read: Sequence[StoreLogRead], log: Iterable[bytes] | None, *,
 
 def _is_at_start(event: LogEvent, starts: Sequence[datetime]) -> bool:
     """Whether RustFS started when it said this: its main thread logs at its start, and serves no request."""
-    at = moment(event.at)
+    at = parse_time(event.at)
     return at is not None and any(abs(at - start) <= _START for start in starts)
 
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from gate.errors import ForeignTextError
-from gate.judge.admission import moment
 from gate.model.gating import Artifact, Run, TreeEntry
+from gate.model.time import parse_time
 from gate.parse.strict_json import as_count, as_flag, as_object, as_text
 
 _T = TypeVar("_T")
@@ -109,7 +109,7 @@ def changes_of(parsed: object) -> tuple[datetime, ...]:
     for row in parsed:
         commit = as_object(as_object(row, "A commit").get("commit"), "commit")
         text = as_text(as_object(commit.get("committer"), "committer").get("date"), "committer.date")
-        made = moment(text)
+        made = parse_time(text)
         if made is None:
             raise ForeignTextError("committer.date is no time with a zone: expected RFC 3339")
         found.append(made)

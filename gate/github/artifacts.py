@@ -5,11 +5,11 @@ from typing import Final
 from urllib.parse import quote
 
 from gate import limits
-from gate.clock import rfc3339
 from gate.errors import InconclusiveError
 from gate.github import api_models
 from gate.github.api import GitHub, TooLargeError
 from gate.model.gating import Artifact, Run, TreeEntry
+from gate.model.time import rfc3339
 
 _ANCESTOR: Final = ("ahead", "identical")  # the branch against the commit: nothing of the commit is lacking in it
 

@@ -12,6 +12,7 @@ from gate.model.document import Evidence
 from gate.model.gating import Answer, Demand, Guard, Looked, Reason, Run, Standing, TreeEntry, TrustedPlace
 from gate.model.policy import POLICY_SETTINGS, Policy
 from gate.model.setting import Setting
+from gate.model.time import parse_time
 from gate.parse.addresses import plain_place
 from gate.parse.text import shown
 
@@ -87,15 +88,6 @@ def word_of(reasons: Iterable[Reason]) -> VerdictWord:
     return min((BY_DECISION[row.code].word for row in reasons), key=_WORST.index, default=VerdictWord.PASS)
 
 
-def moment(text: str) -> datetime | None:
-    """A time with its zone, or None."""
-    try:
-        made = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return made if made.tzinfo is not None else None
-
-
 def foreign(run: Run, place: TrustedPlace) -> tuple[Reason, ...]:
     """Why a run is not one of the trusted workflow on the default branch; none when it is."""
     found = []
@@ -128,13 +120,13 @@ def ended(run: Run) -> datetime:
     begun is placed by the time at which it was started.
     """
     if run.status in _NOT_BEGUN:
-        return moment(run.started_at) or _NEWEST
-    return (moment(run.updated_at) or _NEWEST) if run.status == "completed" else _NEWEST
+        return parse_time(run.started_at) or _NEWEST
+    return (parse_time(run.updated_at) or _NEWEST) if run.status == "completed" else _NEWEST
 
 
 def looked_until(run: Run, evidence: Evidence) -> datetime:
     """The end of what evidence can have seen: its own last time, or the end of its run where that is earlier."""
-    return min(ended(run), moment(evidence.ended_at) or ended(run))
+    return min(ended(run), parse_time(evidence.ended_at) or ended(run))
 
 
 def governed(
@@ -279,7 +271,7 @@ def _subject(demand: Demand, evidence: Evidence) -> list[Reason]:
 
 
 def _times(demand: Demand, run: Run, evidence: Evidence, now: datetime) -> list[Reason]:
-    began, over, closed = moment(evidence.started_at), moment(evidence.ended_at), moment(run.updated_at)
+    began, over, closed = parse_time(evidence.started_at), parse_time(evidence.ended_at), parse_time(run.updated_at)
     if began is None or over is None or closed is None:
         return [*outside_run(run, evidence)]
     if max(began, over) - now > _SKEW:
@@ -295,8 +287,8 @@ def _times(demand: Demand, run: Run, evidence: Evidence, now: datetime) -> list[
 
 def outside_run(run: Run, evidence: Evidence) -> tuple[Reason, ...]:
     """Whether a time of the evidence is none of its run's, by the forge's clock."""
-    began, over = moment(evidence.started_at), moment(evidence.ended_at)
-    opened, closed = moment(run.started_at), moment(run.updated_at)
+    began, over = parse_time(evidence.started_at), parse_time(evidence.ended_at)
+    opened, closed = parse_time(run.started_at), parse_time(run.updated_at)
     if began is None or over is None or opened is None or closed is None:
         told = f"a time of run {run.label} or of its evidence can't be read"
         return (reason("require-outside-run", told),)

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -28,6 +27,7 @@ from gate.model.doctor import Check, ClockSeen, Examination, Examined, RightSeen
 from gate.model.document import Facts
 from gate.model.operators import Decision
 from gate.model.records import HttpAnswer, PlaceSeen
+from gate.model.time import parse_http_date
 from gate.parse.attic_json import parse_attic_error, parse_missing_paths
 from gate.parse.s3 import parse_fault
 from gate.parse.text import shown
@@ -144,7 +144,7 @@ def _cache(seen: Examined) -> Iterator[Check]:
 def _now(seen: Examined) -> datetime:
     """The cache's own time, since it is the one that counts for its tokens; ours where it tells none."""
     clock = next(clock for clock in seen.clocks if clock.of == "cache")
-    return _moment(clock.date) or datetime.fromisoformat(clock.after)
+    return parse_http_date(clock.date) or datetime.fromisoformat(clock.after)
 
 
 def _token(seen: Examined, token: TokenSeen, now: datetime) -> Check:
@@ -374,7 +374,7 @@ def _clock(clock: ClockSeen, *, in_use: bool) -> Check:
     name = f"clock-{clock.of}"
     if clock.date is None:
         return _unused(name, "no Date was told, so there is nothing to compare" if in_use else _NO_CLUSTER)
-    there = _moment(clock.date)
+    there = parse_http_date(clock.date)
     if there is None:
         return _bad(name, f"its Date is {shown(clock.date)}")
     # A Date is cut to its second, and was written at some moment between our two looks.
@@ -383,15 +383,6 @@ def _clock(clock: ClockSeen, *, in_use: bool) -> Check:
     skew = least if least > 0 else min(most, 0)
     told = "it agrees with ours" if skew == 0 else f"{abs(round(skew))} s {'ahead of' if skew > 0 else 'behind'} ours"
     return _check(name, told, good=abs(skew) <= limits.CLOCK_SKEW_SECONDS)
-
-
-def _moment(text: str | None) -> datetime | None:
-    """The time of an HTTP Date (RFC 9110 section 5.6.7), or None."""
-    try:
-        read = parsedate_to_datetime(text or "")
-    except ValueError:
-        return None
-    return read if read.tzinfo is not None else read.replace(tzinfo=UTC)
 
 
 def _representative(facts: Facts) -> Check:

@@ -7,11 +7,11 @@ from typing import Final
 
 from gate import limits
 from gate.errors import RefusedError
-from gate.judge.admission import moment
 from gate.judge.codes.registry import BY_CODE
 from gate.model.basics import BucketState, Claim, Kind, VerdictWord
 from gate.model.document import Evidence
 from gate.model.gating import BreakGlass, Condition, Past, QuarantinePolicy, Run, Standing, Statement, StatementKind
+from gate.model.time import parse_time
 from gate.parse.addresses import plain_place
 
 _FAR: Final = datetime.max.replace(tzinfo=UTC)
@@ -238,8 +238,8 @@ def _repair(counted: Sequence[Past], streak: Sequence[Past], statements: Sequenc
 
 
 def _about(row: Statement, policy: QuarantinePolicy, subject: tuple[str, str], now: datetime) -> bool:
-    at = moment(row.at)
-    since = moment(policy.since) if policy.since else None
+    at = parse_time(row.at)
+    since = parse_time(policy.since) if policy.since else None
     same = (row.cache, plain_place(row.endpoint)) == subject and row.incident == policy.incident
     return same and at is not None and at - now <= _SKEW and (since is None or at >= since)
 
@@ -293,7 +293,7 @@ def _headline(policy: QuarantinePolicy, conditions: Sequence[Condition], *, held
 
 def _time(text: str) -> datetime:
     """A time; one that can't be read lies after all others, so that it never ages away."""
-    return moment(text) or _FAR
+    return parse_time(text) or _FAR
 
 
 def _order(run: Past) -> tuple[datetime, datetime, str, str]:
@@ -312,7 +312,7 @@ def in_window(since: str | None, until: str | None) -> Window | None:
         return None
     ends = []
     for name, text, default in (("--since", since, _NEVER), ("--until", until, _EVER)):
-        made = default if text is None else moment(text)
+        made = default if text is None else parse_time(text)
         if made is None:
             raise RefusedError(
                 f"{name} is {text[:80] if text else text!a}: expected a time such as 2026-05-06T00:00:00Z"
@@ -337,5 +337,5 @@ def suspects_of(evidence: Evidence, window: Window | None = None) -> tuple[str, 
 
 
 def _overlaps(evidence: Evidence, window: Window) -> bool:
-    began, ended = moment(evidence.started_at) or _NEVER, moment(evidence.ended_at) or _EVER
+    began, ended = parse_time(evidence.started_at) or _NEVER, parse_time(evidence.ended_at) or _EVER
     return began <= window[1] and ended >= window[0]

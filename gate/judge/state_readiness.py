@@ -6,8 +6,7 @@ share. ``broken`` is positively seen: an index that lost the bucket, or an objec
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from gate.model.basics import BucketState, Status, Truth
 from gate.model.document import Bucket, BucketSample
 from gate.model.operators import Decision, Level, Readiness, ReadinessSeen, StateObject, StateRead
 from gate.model.records import HttpAnswer
+from gate.model.time import parse_http_date
 from gate.parse.s3 import parse_fault, parse_versioning
 
 _OK = 200
@@ -231,20 +231,11 @@ def _there(answer: HttpAnswer) -> Truth:
 
 def _age(answer: HttpAnswer, now: str) -> int | None:
     """Seconds since an object's last change, by the server's own clock where it tells it."""
-    changed = _moment(answer.last_modified)
+    changed = parse_http_date(answer.last_modified)
     if answer.status != _OK or changed is None:
         return None
-    asked = _moment(answer.date) or datetime.fromisoformat(now)
+    asked = parse_http_date(answer.date) or datetime.fromisoformat(now)
     return round((asked - changed).total_seconds())
-
-
-def _moment(text: str | None) -> datetime | None:
-    """A time of an HTTP header (RFC 9110 section 5.6.7)."""
-    try:
-        read = parsedate_to_datetime(text or "")
-    except ValueError:
-        return None
-    return read if read.tzinfo is not None else read.replace(tzinfo=UTC)
 
 
 def _versioning(answer: HttpAnswer) -> Literal["enabled", "suspended", "off", "unknown"]:

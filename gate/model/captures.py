@@ -109,7 +109,7 @@ class Incident:
     first_unread: str = ""
 
 
-UrlPolicy = Literal["address", "proxy"]
+Route = Literal["address", "proxy"]
 
 
 @value
@@ -124,7 +124,7 @@ class ReplicaCanary:
     pod: str
     uid: str
     nonce: str = ""
-    route: UrlPolicy | None = None
+    route: Route | None = None
     answered: bool = False
     answered_at: str | None = None
     millis: int = 0
@@ -162,7 +162,7 @@ class ReplicaLog:
     """
 
     pod: str
-    route: UrlPolicy | None
+    route: Route | None
     answered: bool
     logged: Truth
     note: str

@@ -13,9 +13,10 @@ from functools import partial
 from typing import Final, Generic, TypeVar
 
 from gate import limits
-from gate.clock import Clock, rfc3339
+from gate.clock import Clock
 from gate.model.basics import Phase
 from gate.model.records import BucketSampled, HttpAnswer, OriginSampled, PlaceSeen
+from gate.model.time import rfc3339
 from gate.net import Http, plain_url
 from gate.observe.disk_markers import unknown_place
 from gate.observe.kube_markers import look_at

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gate import limits
-from gate.clock import rfc3339
 from gate.errors import ForeignTextError, InconclusiveError
 from gate.model.basics import Phase
-from gate.model.captures import ReplicaCanaries, ReplicaCanary, UrlPolicy
+from gate.model.captures import ReplicaCanaries, ReplicaCanary, Route
 from gate.model.kube import ContainerSeen, PodSeen
 from gate.model.parsed import KubectlLocator
+from gate.model.time import rfc3339
 from gate.net import Http
 from gate.observe.kubectl import Kubectl, container_of
 from gate.parse.addresses import odd_host
@@ -126,7 +126,7 @@ def _send(kubectl: Kubectl, http: Http, namespace: str, target: _Target, asking:
     errors = [target.error] if target.error else []
     path = f"{asking.cache}/{target.nonce}.narinfo"
     began = kubectl.clock.monotonic()
-    way: UrlPolicy | None = None
+    way: Route | None = None
     if target.host:
         why = _by_address(http, f"http://{target.host}/{path}", asking.endpoint)
         way, errors = ("address", errors) if why is None else (None, [*errors, f"by its address: {why}"])

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from gate import limits
-from gate.clock import Clock, rfc3339
+from gate.clock import Clock
 from gate.errors import ForeignTextError, InconclusiveError
 from gate.model.basics import Phase, Truth
 from gate.model.parsed import JournalEntry, UnitLocator, UnitState
 from gate.model.records import WorkloadSeen
 from gate.model.split import LogStood
+from gate.model.time import rfc3339
 from gate.observe.workload import look_at_listener, process_identity
 from gate.parse.service_manager import DROPPED_ID, JOURNAL_FIELDS, UNIT_PROPERTIES, parse_journal, parse_unit
 from gate.parse.text import decode, shown

@@ -14,11 +14,11 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from gate import limits
-from gate.clock import rfc3339
 from gate.errors import ForeignTextError
 from gate.model.basics import Phase, Truth
 from gate.model.parsed import FileLocator, TcpSocket
 from gate.model.records import Listening, WorkloadSeen
+from gate.model.time import rfc3339
 from gate.observe.small_file import read_small
 from gate.parse.host_files import parse_tcp_sockets
 from gate.parse.locator import parse_locator

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gate import limits
-from gate.clock import Clock, rfc3339
+from gate.clock import Clock
 from gate.errors import CancelledError, ForeignTextError, InconclusiveError, RefusedError, StoppedError
 from gate.evidence.fold import SERVER_LOG
 from gate.evidence.machine import unapproved_settings
@@ -32,6 +32,7 @@ from gate.model.machine import NixRead
 from gate.model.parsed import KubectlLocator
 from gate.model.policy import Policy
 from gate.model.records import BucketSampled, Entry, HttpAnswer, LogCanarySent, Record, StateSeen
+from gate.model.time import rfc3339
 from gate.observe.kube_workload import client_version, distrust, may, server_version
 from gate.observe.kubectl import Kubectl
 from gate.observe.nix_reader import Reading, ask_nix

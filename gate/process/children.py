@@ -18,9 +18,10 @@ from types import TracebackType
 from typing import IO, Final, Literal, Self
 
 from gate import limits
-from gate.clock import Clock, rfc3339
+from gate.clock import Clock
 from gate.model.basics import value
 from gate.model.records import ChildEnded
+from gate.model.time import rfc3339
 from gate.process.capture import Capture
 from gate.process.tools import absolute_entries
 

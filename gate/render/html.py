@@ -6,7 +6,6 @@
 
 from base64 import b64encode
 from collections import Counter
-from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -17,6 +16,7 @@ from gate.model.basics import Claim, Status, value
 from gate.model.bodies import Body
 from gate.model.document import Evidence, Stage
 from gate.model.facts import PushPath
+from gate.model.time import parse_time
 from gate.render import incident, logged, view
 from gate.render.escape import plain, runner_safe
 from gate.render.view import SENTENCE_CHARS
@@ -167,14 +167,9 @@ def _timeline(evidence: Evidence) -> _Timeline:
 
 
 def _millis(at: str | None) -> int | None:
-    """Milliseconds of an RFC 3339 time; None for what is none: a picture may lack a bar but not break the report."""
-    try:
-        moment = datetime.fromisoformat(at or "")
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        return None
-    return round(moment.timestamp() * 1000)
+    """Milliseconds since 1970, or None where the text is no time: the timeline then omits the bar."""
+    time = parse_time(at)
+    return None if time is None else round(time.timestamp() * 1000)
 
 
 def _lasted(millis: int) -> str:

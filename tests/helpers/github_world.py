@@ -17,10 +17,10 @@ from urllib.parse import unquote
 
 from werkzeug import Request, Response
 
-from gate.clock import rfc3339
 from gate.evidence.codec import entry_line
 from gate.journal import make_folder
 from gate.model import records
+from gate.model.time import rfc3339
 from gate.seal import seal
 from tests.helpers import runs
 

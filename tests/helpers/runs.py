@@ -10,7 +10,6 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gate.clock import rfc3339
 from gate.evidence.codec import entry_line
 from gate.evidence.fold import Captures, fold
 from gate.evidence.journal_reader import JournalLog
@@ -22,6 +21,7 @@ from gate.model.document import Facts, Finding, Verdict
 from gate.model.machine import NixConfigSeen, NixRead, NixSetting, ToolIdentity, ToolsFound
 from gate.model.policy import Identity, Policy, Tools
 from gate.model.records import Entry, Record
+from gate.model.time import rfc3339
 from gate.parse.narinfo import fingerprint
 from gate.parse.store_path import to_nix32
 

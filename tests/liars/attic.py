@@ -74,10 +74,10 @@ def is_narinfo(asked: Asked) -> bool:
     return asked.method in ("GET", "HEAD") and bool(NARINFO.fullmatch(asked.place))
 
 
-StepState = Callable[[Any, Asked, Forward], Answer | None]
+AnswerRule = Callable[[Any, Asked, Forward], Answer | None]
 
 
-def on_body(change: Callable[[Answer], Answer | None], *, when: Callable[[Asked], bool] = lambda _: True) -> StepState:
+def on_body(change: Callable[[Answer], Answer | None], *, when: Callable[[Asked], bool] = lambda _: True) -> AnswerRule:
     """A change of what comes for a NAR: of the redirect to S3, or of the body that Attic puts together."""
 
     def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
@@ -88,7 +88,7 @@ def on_body(change: Callable[[Answer], Answer | None], *, when: Callable[[Asked]
 
 def on_narinfo(
     change: Callable[[Answer], Answer | None], *, when: Callable[[Asked], bool] = lambda _: True
-) -> StepState:
+) -> AnswerRule:
     def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
         if not (is_narinfo(asked) and when(asked)):
             return NOT_MINE
@@ -101,7 +101,7 @@ def on_narinfo(
     return answer
 
 
-def on_upload(change: Callable[[Forward], Answer | None]) -> StepState:
+def on_upload(change: Callable[[Forward], Answer | None]) -> AnswerRule:
     def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
         return change(forward) if asked.method == "PUT" and asked.place == UPLOAD else NOT_MINE
 
@@ -139,7 +139,7 @@ def missing_page(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | No
     )
 
 
-def config_with(**changes: Any) -> StepState:
+def config_with(**changes: Any) -> AnswerRule:
     def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
         if not asked.place.startswith(CONFIG):
             return NOT_MINE
@@ -151,7 +151,7 @@ def config_with(**changes: Any) -> StepState:
     return answer
 
 
-def to_nix(status: int) -> StepState:
+def to_nix(status: int) -> AnswerRule:
     def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
         return Answer(status) if is_nix(asked) and (is_body(asked) or is_narinfo(asked)) else NOT_MINE
 

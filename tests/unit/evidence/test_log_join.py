@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate import limits
-from gate.evidence.log_join import Failure, FailureKind, LogJoin, failures_of, measure_skew, moment
+from gate.evidence.log_join import Failure, FailureKind, LogJoin, failures_of, measure_skew
 from gate.evidence.pushes import PushSources, fold_push
 from gate.model import records
 from gate.model.basics import Label, Phase
 from gate.model.document import NearFailure, ServerEvent, ServerLog, Skew
 from gate.model.parsed import LogEvent
+from gate.model.time import parse_time
 from gate.parse.server_log import ServerLogParser, speaks_of_storage
 from tests.helpers import runs
 from tests.helpers.runs import Run, answer, healthy
@@ -382,7 +383,7 @@ def failure_millis(text: bytes, times: tuple[tuple[int, int], ...], size: int) -
 def test_forged_times_stay_within_the_publication(times: list[tuple[int, int]], millis: int) -> None:
     run = timed(failed_push(millis), output_times=tuple(times))
     (near,) = folded(run, log()).near
-    assert moment(near.ended) is not None
+    assert parse_time(near.ended) is not None
 
 
 # --------------------------------------------------------------------------------------------------------- the clocks
@@ -444,7 +445,7 @@ def test_a_log_without_times_is_joined_to_nothing() -> None:
 
 @pytest.mark.parametrize("text", [None, "", "x", "2026-11-24T00:00:00", "0000-01-01T00:00:00Z"])
 def test_what_is_no_time(text: str | None) -> None:
-    assert moment(text) is None
+    assert parse_time(text) is None
 
 
 @pytest.mark.parametrize("year", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])

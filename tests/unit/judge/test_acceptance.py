@@ -12,7 +12,6 @@ from gate.judge.admission import (
     conclude,
     foreign,
     guarded_changes,
-    moment,
     must_be_read,
     newest_first,
     objections,
@@ -24,6 +23,7 @@ from gate.judge.admission import (
 from gate.judge.codes.decisions import BY_DECISION, DECISION_CODES
 from gate.model.basics import VerdictWord
 from gate.model.gating import Demand, Guard, TreeEntry, TrustedPlace
+from gate.model.time import parse_time
 from gate.seal import assemble
 from tests.helpers import github_world as gh
 from tests.helpers import runs
@@ -97,9 +97,9 @@ def test_attempts_have_one_order_even_when_their_times_are_none() -> None:
 
 
 def test_a_time_needs_its_zone() -> None:
-    assert moment("2026-11-24T00:00:00") is None
-    assert moment("x") is None
-    assert moment("2026-11-24T00:00:00Z") is not None
+    assert parse_time("2026-11-24T00:00:00") is None
+    assert parse_time("x") is None
+    assert parse_time("2026-11-24T00:00:00Z") is not None
 
 
 def test_times_that_can_not_be_read_are_no_times() -> None:

@@ -532,12 +532,12 @@ def test_the_stores_log_is_looked_at_where_one_is_named() -> None:
 
 
 def test_the_state_is_read_where_the_policy_says_so() -> None:
-    class StepState:
+    class Contents:
         content = "state"
 
     seen = facts(state_contents=True)
     assert seen.pre.state is not None
-    state = replace(seen.pre.state, contents=StepState())  # type: ignore[arg-type]  # only its content is looked at
+    state = replace(seen.pre.state, contents=Contents())  # type: ignore[arg-type]  # only its content is looked at
     made = examine(examined(facts=replace(seen, pre=replace(seen.pre, state=state))))
     assert (bad(made), told(made, "state-object").endswith("lock absent, content state")) == ({}, True)
 

@@ -132,7 +132,7 @@ def test_the_labs_store_is_laid_out_like_rustfs(tmp_path: Path) -> None:
 # --- faults
 
 
-class StepState(Quiet):
+class Listener(Quiet):
     def __init__(self) -> None:
         self.words: list[object] = []
 
@@ -156,7 +156,7 @@ class Failing(Fault):
 
 
 def test_a_relay_tells_both_and_keeps_the_faults_first_trouble_to_itself() -> None:
-    told = StepState()
+    told = Listener()
     relay = Relay(Failing(NO_STACK, "small-check"), told)
     relay.stage("pre")
     relay.stage("post")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gate import limits
-from gate.clock import rfc3339
 from gate.model import records
 from gate.model.basics import Label, Truth
+from gate.model.time import rfc3339
 from gate.observe.stored_object import find_canary
 from tests.helpers import runs
 from tests.helpers.runs import answer, body_read, good_nar
