@@ -28,7 +28,7 @@ def diff(
     format: AsFormat = "text",
     json_into: JsonInto = None,
 ) -> int:
-    """Compare two captures, or two runs: 0 nothing of weight differs, 4 B is worse, 3 it could not be determined.
+    """Compare two captures, or two runs: 0 no significant difference, 3 undetermined, 4 B is worse.
 
     Both folders are verified first; one that is not genuine, or was never sealed, is refused (2).
     """

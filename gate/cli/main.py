@@ -230,7 +230,7 @@ app.command(
 app.command(
     "gate.cli.look:diff",
     name="diff",
-    help="Say what two captures, or two runs, differ in: 0 nothing of weight, 4 the second is worse, 3 not to be told.",
+    help="Compare two captures, or two runs: 0 no significant difference, 3 undetermined, 4 the second is worse.",
 )
 
 # The gate of a change, and the standing quarantine.

@@ -20,6 +20,7 @@ from gate.model.parsed import ContainerState, DockerLocator
 from gate.model.records import WorkloadSeen
 from gate.model.split import ContainerStood, LogStood
 from gate.net import Http
+from gate.observe.kube_log import behind_line
 from gate.parse.server_log import find_nonces, kubectl_time
 from gate.parse.service_manager import parse_container, stream_text
 from gate.process import CancelToken, Capture
@@ -190,10 +191,9 @@ class DockerLogWindow:
         notes = [] if whole else [f"the log of {self._place.name} ends within a piece: lines may be lost"]
         if mark.line is None:
             return text, notes
-        lines = text.split(b"\n")
-        begin = next((at for at, line in enumerate(lines[:-1]) if sha256(line).hexdigest() == mark.line), None)
-        if begin is not None:
-            return b"\n".join(lines[begin + 1 :]), notes
+        new = behind_line(text, mark.line)
+        if new is not None:
+            return new, notes
         lost = f"the log of {self._place.name} was rotated or cut: the line at which the window begins is not in it"
         return text, [*notes, lost]
 

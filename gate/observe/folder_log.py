@@ -27,6 +27,7 @@ class FolderLogWindow:
         self._folder = folder
         self._files: dict[int, int] = {}  # an open file by its inode
         self._read_to: dict[int, int] = {}
+        self._unended: dict[int, bytes] = {}  # of a last line without its end
         self._trouble = ""
         self._lost: dict[str, None] = {}
         try:
@@ -74,18 +75,18 @@ class FolderLogWindow:
             return (self._trouble,)
         missing = {nonce for nonce in until_nonces if nonce}
         until = clock.monotonic() + seconds
-        tail = b""
         try:
             while True:
                 self._open_new(from_end=False)
                 for piece in self._new_bytes():
                     capture.write(piece)
-                    text = tail + piece
-                    missing -= {nonce for nonce in missing if nonce.encode() in text}
-                    tail = text[-limits.LINE_BYTES :]
+                    missing -= {nonce for nonce in missing if nonce.encode() in piece}
                 if not missing or capture.cut or clock.monotonic() >= until:
                     break
                 clock.sleep(limits.POLL_SECONDS)
+            for rest in self._unended.values():
+                capture.write(rest)
+                missing -= {nonce for nonce in missing if nonce.encode() in rest}
         except OSError as error:
             self._lost[f"the folder of logs {self._folder} could not be read on: {error.strerror}"] = None
         late = [f"{nonce} is in no log of {self._folder} after {seconds:g} s" for nonce in sorted(missing)]
@@ -111,6 +112,7 @@ class FolderLogWindow:
                 self._read_to[status.st_ino] = status.st_size if from_end else 0
 
     def _new_bytes(self) -> Iterable[bytes]:
+        """Whole lines, so that those of two files are never mixed; a line that is too long comes in parts."""
         for inode, file in self._files.items():
             size = os.fstat(file).st_size
             if size < self._read_to[inode]:
@@ -121,7 +123,14 @@ class FolderLogWindow:
                 if not piece:
                     break
                 self._read_to[inode] += len(piece)
-                yield piece
+                text = self._unended.pop(inode, b"") + piece
+                lines, end, rest = text.rpartition(b"\n")
+                if len(rest) > limits.LINE_BYTES:
+                    lines, end, rest = text, b"", b""
+                if rest:
+                    self._unended[inode] = rest
+                if lines or end:
+                    yield lines + end
 
     def _last_bytes(self, inode: int) -> str:
         size = min(self._read_to[inode], limits.LINE_BYTES)

@@ -193,10 +193,9 @@ class KubeLogWindow:
             notes.append(trouble)
         if mark.line is None:
             return text
-        lines = text.split(b"\n")  # the last one is what follows the last line end
-        begin = next((at for at, line in enumerate(lines[:-1]) if sha256(line).hexdigest() == mark.line), None)
-        if begin is not None:
-            return b"\n".join(lines[begin + 1 :])
+        new = behind_line(text, mark.line)
+        if new is not None:
+            return new
         if not trouble:
             notes.append(
                 f"the log of {container.name} of pod {pod.name} was rotated or cut: the line at which the window "
@@ -213,3 +212,10 @@ class KubeLogWindow:
             cap=cap,
             seconds=limits.POD_LOG_SECONDS,
         )
+
+
+def behind_line(text: bytes, digest: str) -> bytes | None:
+    """What follows the first line with this sha256; None where there is no such line."""
+    lines = text.split(b"\n")  # the last one is what follows the last line end
+    begin = next((at for at, line in enumerate(lines[:-1]) if sha256(line).hexdigest() == digest), None)
+    return None if begin is None else b"\n".join(lines[begin + 1 :])

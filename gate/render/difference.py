@@ -10,8 +10,8 @@ from gate.render.view import NAME_CHARS, SENTENCE_CHARS
 _FIRST: Final = {
     Weight.WORSE: "WORSE",
     Weight.UNSURE: "UNSURE",
-    Weight.NOTE: "NOTHING OF WEIGHT",
-    Weight.SAME: "NOTHING OF WEIGHT",
+    Weight.NOTE: "NO SIGNIFICANT DIFFERENCE",
+    Weight.SAME: "NO SIGNIFICANT DIFFERENCE",
 }
 _TITLES: Final = {
     Weight.WORSE: "worse in B",

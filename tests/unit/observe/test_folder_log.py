@@ -39,6 +39,13 @@ def test_the_window_has_new_lines_and_new_files(folder: Path, tmp_path: Path) ->
     assert captured(window, tmp_path) == (f"last of the hour\nfirst of the next {NONCE}\n", ())
 
 
+def test_lines_of_two_files_are_never_mixed(folder: Path, tmp_path: Path) -> None:
+    window = FolderLogWindow(folder)
+    append(folder / "rustfs-01.log", "2026 ERROR without its")
+    append(folder / "rustfs-02.log", f"{NONCE}\n")
+    assert captured(window, tmp_path) == (f"{NONCE}\n2026 ERROR without its", ())
+
+
 def test_a_renamed_file_is_read_to_its_end(folder: Path, tmp_path: Path) -> None:
     window = FolderLogWindow(folder)
     append(folder / "rustfs-01.log", "before its new name\n")

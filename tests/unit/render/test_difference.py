@@ -61,7 +61,8 @@ def test_markdown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("weight", "word"), [("unsure", "UNSURE"), ("note", "NOTHING OF WEIGHT"), ("same", "NOTHING OF WEIGHT")]
+    ("weight", "word"),
+    [("unsure", "UNSURE"), ("note", "NO SIGNIFICANT DIFFERENCE"), ("same", "NO SIGNIFICANT DIFFERENCE")],
 )
 def test_the_first_word(weight: str, word: str) -> None:
     found = replace(WORSE, weight=Weight(weight), rows=(SAME, SAME))
