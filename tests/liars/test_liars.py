@@ -64,6 +64,7 @@ def outcome(word: str, count: int = 1, error: str = "") -> Outcome:
     return Outcome(name="n", party="p", word=word, codes=(), count=count, seconds=0, error=error)
 
 
-def test_the_quick_lies_give_no_false_pass() -> None:
-    wrong = {lie.name: text for lie, found in outcomes(QUICK, workers=1) if (text := problem(lie, found))}
-    assert wrong == {}
+@pytest.mark.parametrize("lie", QUICK, ids=lambda lie: lie.name)
+def test_a_quick_lie_gives_no_false_pass(lie: Lie) -> None:
+    ((_, found),) = outcomes([lie], workers=1)
+    assert problem(lie, found) == ""
