@@ -255,6 +255,15 @@ class DeletedLater(Deleted):
             self._delete()
 
 
+class DeletedProfile(DeletedLater):
+    """The same, and the objects of the canary pair stay."""
+
+    def stage(self, name: str) -> None:
+        if name == "read:canary":
+            self.old = self.stack.store.objects.keys(BUCKET)
+        super().stage(name)
+
+
 def behind_the_proxy(self: AtticLiar) -> dict[str, Any]:
     """Settings that name the server behind the proxy as the origin."""
     assert self.front.target is not None
@@ -693,6 +702,13 @@ LIES: tuple[Lie, ...] = (
         "deleted-later",
         "the same as deleted, from the profile on alone; no origin is named",
         DeletedLater,
+        claims=("bodies", "stored"),
+        codes=("store-canary-absent",),
+    ),
+    _cdn(
+        "deleted-profile",
+        "the same, and the objects of the canary pair stay",
+        DeletedProfile,
         claims=("bodies",),
         words=frozenset({VerdictWord.PASS}),
         unseen="cache-without-headers",
