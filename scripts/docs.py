@@ -10,6 +10,8 @@ from pathlib import Path
 
 import yaml
 
+from gate.judge.codes.doctor import DOCTOR, DoctorCode
+from gate.judge.codes.model import Code
 from gate.judge.codes.registry import CODES
 from gate.model.basics import EXIT_CODES, VerdictWord
 from gate.settings import PROFILES, SETTINGS, Profile, Setting
@@ -109,8 +111,20 @@ def reason_codes() -> str:
         "| code | status | why | what to do |",
         "|---|---|---|---|",
     ]
-    lines += [f"| `{row.code}` | {', '.join(row.statuses)} | {_cell(row.why)} | {_cell(row.remedy)} |" for row in CODES]
+    lines += [_code_row(row) for row in CODES if not isinstance(row, DoctorCode)]
+    lines += [
+        "",
+        "The checks of `doctor` (operations.md) are codes of the same registry; evidence has none of them:",
+        "",
+        "| code | status | what it looks at | what to do |",
+        "|---|---|---|---|",
+    ]
+    lines += [_code_row(row) for row in DOCTOR]
     return "\n".join(lines) + "\n"
+
+
+def _code_row(row: Code) -> str:
+    return f"| `{row.code}` | {', '.join(row.statuses)} | {_cell(row.why)} | {_cell(row.remedy)} |"
 
 
 def with_part(text: str, name: str, lines: list[str]) -> str:

@@ -1,30 +1,31 @@
 """``doctor``: its checks, and the claims of a pass that would be unknown with these settings."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Final
 
 from gate import limits
 from gate.errors import ForeignTextError
-from gate.evidence.buckets import WRONG_STATES
 from gate.evidence.origin import of_origin
-from gate.judge.checks.buckets import sample_in_words
+from gate.judge.checks.buckets import bucket_status, sample_in_words
 from gate.judge.checks.build import key_subject
-from gate.judge.checks.epochs import ROLES, misnamed
+from gate.judge.checks.epochs import ROLES, check_epochs, misnamed
 from gate.judge.checks.incident import check_disks
 from gate.judge.checks.push import REPRESENTATIVE
 from gate.judge.checks.run import ABSENT, BIT_FLIP, NO_TOKEN, READ_ONLY, TOOLS, check_caches, check_controls
 from gate.judge.checks.server_log import unreadable_summary
+from gate.judge.checks.state import check_state
 from gate.judge.checks.store import SUBJECT as STORE_LOG
 from gate.judge.checks.store import check_store_log
-from gate.judge.codes.doctor import kind_of
-from gate.judge.finding import RUN
+from gate.judge.codes.doctor import DOCTOR_BY_CODE
+from gate.judge.finding import RUN, finding
 from gate.judge.verdict import Claim, decide, required_claims, worst
-from gate.model.basics import BucketState, Label, Status, Truth
-from gate.model.doctor import Check, ClockSeen, Examination, Examined, RightSeen, TokenSeen, UnknownClaim
-from gate.model.document import Facts
+from gate.model.basics import Label, Phase, Status, Truth
+from gate.model.doctor import ClockSeen, Examination, Examined, RightSeen, TokenSeen, UnknownClaim
+from gate.model.document import Bucket, Facts, Finding
 from gate.model.operators import Decision
 from gate.model.records import HttpAnswer, PlaceSeen
 from gate.model.time import parse_http_date
@@ -55,8 +56,8 @@ _NOT_RIGHTS: Final = {
 _NO_CLUSTER: Final = "no place is in a cluster"
 
 
-def checks_of(seen: Examined) -> Iterator[Check]:
-    """Every check, in the order of `gate.judge.codes.doctor.KINDS`."""
+def checks_of(seen: Examined) -> Iterator[Finding]:
+    """Every check, in the order of `gate.judge.codes.doctor.DOCTOR`."""
     seen = of_origin(seen)
     yield from _tools(seen)
     yield from _cache(seen)
@@ -67,25 +68,45 @@ def checks_of(seen: Examined) -> Iterator[Check]:
     yield _representative(seen.facts)
 
 
+def _rehearsal(facts: Facts) -> Facts:
+    """The one look as a run would have it before and after its publication, so that the run's own rules judge it."""
+    return replace(facts, post=facts.pre)
+
+
+def _is_proved(rows: Iterable[Finding]) -> bool:
+    return {row.status for row in rows} == {Status.PASS}
+
+
 def right_name(right: RightSeen) -> str:
     """The name of the check of a right."""
     return ":".join(filter(None, ("right", right.namespace, right.verb, right.resource, right.object)))
 
 
-def _check(name: str, told: str, *, good: bool) -> Check:
-    return Check(name=name, status=Status.PASS, detail=told) if good else _bad(name, told)
+def check_name(row: Finding) -> str:
+    """The name of a check: its code, and its subject where there are several of its kind."""
+    return row.code if row.subject == RUN else f"{row.code}:{row.subject}"
 
 
-def _bad(name: str, told: str) -> Check:
-    return Check(name=name, status=Status.INCONCLUSIVE, detail=told, hint=kind_of(name).hint)
+def _row(name: str, summary: str, status: Status) -> Finding:
+    code, _, subject = name.partition(":")
+    row = finding(code, subject or RUN, summary, phase=Phase.PRE, status=status)
+    return row if status in (Status.FAIL, Status.INCONCLUSIVE) else replace(row, remedy="")
 
 
-def _unused(name: str, why: str) -> Check:
-    return Check(name=name, status=Status.NOT_APPLICABLE, detail=why)
+def _check(name: str, summary: str, *, good: bool) -> Finding:
+    return _row(name, summary, Status.PASS if good else Status.INCONCLUSIVE)
+
+
+def _bad(name: str, summary: str) -> Finding:
+    return _row(name, summary, Status.INCONCLUSIVE)
+
+
+def _unused(name: str, why: str) -> Finding:
+    return _row(name, why, Status.NOT_APPLICABLE)
 
 
 # --- tools ------------------------------------------------------------------------------------------------------------
-def _tools(seen: Examined) -> Iterator[Check]:
+def _tools(seen: Examined) -> Iterator[Finding]:
     yield _nix(seen)
     attic = seen.facts.run.versions.get("attic", "unknown")
     if "attic" in seen.missing_tools:
@@ -111,7 +132,7 @@ def _tools(seen: Examined) -> Iterator[Check]:
         yield _unused("flake", "the profile builds no flake")
 
 
-def _nix(seen: Examined) -> Check:
+def _nix(seen: Examined) -> Finding:
     missing = [name for name in ("nix", "nix-store") if name in seen.missing_tools]
     version = seen.facts.run.versions.get("nix", "unknown")
     match = _NIX.fullmatch(version)
@@ -124,7 +145,7 @@ def _nix(seen: Examined) -> Check:
 
 
 # --- cache ------------------------------------------------------------------------------------------------------------
-def _cache(seen: Examined) -> Iterator[Check]:
+def _cache(seen: Examined) -> Iterator[Finding]:
     yield _check("cache-reachable", _words(seen.reached), good=seen.reached.status is not None)
     for row in check_caches(seen.facts):
         told = seen.refusal or row.summary
@@ -135,10 +156,7 @@ def _cache(seen: Examined) -> Iterator[Check]:
         yield _push_right(f"push-right:{name}", seen.push.get(name))
     for row in check_controls(seen.facts):
         if row.subject != BIT_FLIP:  # it takes a published body
-            bad = row.status not in (Status.PASS, Status.NOT_APPLICABLE)
-            hint = kind_of(row.subject).hint if bad else ""
-            told = row.summary.removeprefix(f"{row.subject}: ")
-            yield Check(name=row.subject, status=row.status, detail=told, hint=hint)
+            yield _row(row.subject, row.summary.removeprefix(f"{row.subject}: "), row.status)
 
 
 def _now(seen: Examined) -> datetime:
@@ -147,7 +165,7 @@ def _now(seen: Examined) -> datetime:
     return parse_http_date(clock.date) or datetime.fromisoformat(clock.after)
 
 
-def _token(seen: Examined, token: TokenSeen, now: datetime) -> Check:
+def _token(seen: Examined, token: TokenSeen, now: datetime) -> Finding:
     name = f"{token.use}-token"
     if token.origin == "missing":
         return _bad(name, "no token is given")
@@ -186,7 +204,7 @@ def _life(token: TokenSeen, now: datetime) -> str:
     return f"EXPIRED {-left} s ago, at {token.expires}" if _over(token, now) else f"expires in {left} s"
 
 
-def _push_right(name: str, answer: HttpAnswer | None) -> Check:
+def _push_right(name: str, answer: HttpAnswer | None) -> Finding:
     if answer is None:
         return _bad(name, "not asked: there is no push token")
     try:
@@ -197,7 +215,7 @@ def _push_right(name: str, answer: HttpAnswer | None) -> Check:
 
 
 # --- store ------------------------------------------------------------------------------------------------------------
-def _store(seen: Examined) -> Iterator[Check]:
+def _store(seen: Examined) -> Iterator[Finding]:
     yield _check("s3-key", "both are given" if seen.keys_given else "a half of it is missing", good=seen.keys_given)
     last = seen.listing[-1]
     yield _check("s3-reachable", _words(last), good=last.status is not None)
@@ -216,16 +234,15 @@ def _store(seen: Examined) -> Iterator[Check]:
     yield _state(seen)
 
 
-def _bucket(facts: Facts, name: str) -> Check:
-    """The class in this one sample; the classes that a run fails by fail here too."""
+def _bucket(facts: Facts, name: str) -> Finding:
+    """The class of the one sample, with the status that a run gives to that class (`bucket_status`)."""
     sample = facts.pre.buckets[name].samples[0]
-    told = f"{sample.state.value}: {sample_in_words(sample)}"
-    if sample.state in WRONG_STATES - {BucketState.MISSING}:  # what never was here is a wrong name
-        return Check(name=f"bucket:{name}", status=Status.FAIL, detail=told, hint=kind_of("bucket").hint)
-    return _check(f"bucket:{name}", told, good=sample.state is BucketState.INDEXED)
+    bucket = Bucket(state=sample.state, index_lost_seen=False, samples=(sample,), places=())
+    summary = f"{sample.state.value}: {sample_in_words(sample)}"
+    return _row(f"bucket:{name}", summary, bucket_status(bucket))
 
 
-def _state(seen: Examined) -> Check:
+def _state(seen: Examined) -> Finding:
     policy, state = seen.facts.policy, seen.facts.pre.state
     where = f"{policy.state_bucket}/{policy.state_key}"
     if "state" in policy.absent:
@@ -240,8 +257,7 @@ def _state(seen: Examined) -> Check:
     told += f" ({_refused(seen.state.lock)})" if state.locked is Truth.UNKNOWN else ""
     content = state.contents.content if state.contents else "unread"
     told += f", content {content}" if policy.state_contents else ""
-    good = state.locked is Truth.ABSENT and (content == "state" or not policy.state_contents)
-    return _check("state-object", told, good=good)
+    return _check("state-object", told, good=_is_proved(check_state(_rehearsal(seen.facts))))
 
 
 def _words(answer: HttpAnswer) -> str:
@@ -263,7 +279,7 @@ def _refused(answer: HttpAnswer) -> str:
 
 
 # --- places -----------------------------------------------------------------------------------------------------------
-def _places(seen: Examined) -> Iterator[Check]:
+def _places(seen: Examined) -> Iterator[Finding]:
     if not seen.places:
         yield _bad("markers", "no place is set")
     yield from (_markers(place) for place in seen.places)
@@ -283,25 +299,25 @@ def _places(seen: Examined) -> Iterator[Check]:
     yield _store_log(seen)
 
 
-def _markers(place: PlaceSeen) -> Check:
+def _markers(place: PlaceSeen) -> Finding:
     unread = [mark for mark in place.markers if Truth.UNKNOWN in (mark.data, mark.meta)]
     told = place.error or "; ".join(mark.error or f"{mark.bucket} could not be read" for mark in unread)
     good = place.error is None and not unread
     return _check(f"markers:{place.place}", told or f"read, of {len(place.markers)} buckets", good=good)
 
 
-def _workload(facts: Facts, role: str) -> Check:
+def _workload(facts: Facts, role: str) -> Finding:
     rows = [row for row in facts.pre.workloads if row.role == role]
     unknown = [row for row in rows if row.truth is Truth.UNKNOWN]
-    running = [row for row in rows if row.truth is Truth.PRESENT]
     told = "; ".join(f"{row.identity or row.error} at {row.place or 'no place'}" for row in unknown or rows)
     notes = [row.listening.note for row in rows if row.listening and row.listening.note]
     wrong = misnamed(role, (facts.pre.workloads,))
     told = "; ".join([*([wrong[1]] if wrong else []), told or "not looked at", *([] if wrong else notes)])
-    return _check(f"{role}-workload", told, good=bool(running) and not unknown and wrong is None)
+    judged = [row for row in check_epochs(_rehearsal(facts)) if row.subject == role]
+    return _check(f"{role}-workload", told, good=_is_proved(judged))
 
 
-def _log(seen: Examined) -> Iterator[Check]:
+def _log(seen: Examined) -> Iterator[Finding]:
     log, canary = seen.log, seen.facts.pre.canary
     if log is None:
         yield _unused("server-log", "gate.toml states it as absent")
@@ -325,7 +341,7 @@ def _log(seen: Examined) -> Iterator[Check]:
     yield _check("log-canary", told, good=answered and logged and not log.lacking and not log.late)
 
 
-def _replicas(seen: Examined) -> Check:
+def _replicas(seen: Examined) -> Finding:
     """Of the replicas that no canary came to a run can't say that their logs are whole; it may pass all the same."""
     rows, error = seen.facts.pre.replicas, seen.facts.pre.replicas_error
     absent = [row.pod for row in rows if row.answered and row.logged is Truth.ABSENT]
@@ -343,7 +359,7 @@ def _replicas(seen: Examined) -> Check:
     return _check("log-replicas", told, good=True)
 
 
-def _store_log(seen: Examined) -> Check:
+def _store_log(seen: Examined) -> Finding:
     if seen.store_log is None:
         return _unused("store-log", "none is named: what the store says of its own drives would be unknown")
     log = seen.facts.store_log
@@ -357,7 +373,7 @@ def _store_log(seen: Examined) -> Check:
 
 
 # --- cluster, clocks, profile -----------------------------------------------------------------------------------------
-def _cluster(seen: Examined) -> Iterator[Check]:
+def _cluster(seen: Examined) -> Iterator[Finding]:
     cluster = seen.cluster
     if cluster is None:
         yield _unused("cluster-trust", _NO_CLUSTER)
@@ -370,7 +386,7 @@ def _cluster(seen: Examined) -> Iterator[Check]:
         yield _check(right_name(right), f"{told} (for {', '.join(right.sources)})", good=right.granted is True)
 
 
-def _clock(clock: ClockSeen, *, in_use: bool) -> Check:
+def _clock(clock: ClockSeen, *, in_use: bool) -> Finding:
     name = f"clock-{clock.of}"
     if clock.date is None:
         return _unused(name, "no Date was told, so there is nothing to compare" if in_use else _NO_CLUSTER)
@@ -385,7 +401,7 @@ def _clock(clock: ClockSeen, *, in_use: bool) -> Check:
     return _check(name, told, good=abs(skew) <= limits.CLOCK_SKEW_SECONDS)
 
 
-def _representative(facts: Facts) -> Check:
+def _representative(facts: Facts) -> Finding:
     policy = facts.policy
     good = not policy.representative or policy.twin != "never"
     told = f"profile {policy.profile}, {policy.min_fresh} fresh paths wanted, twin {policy.twin}"
@@ -406,29 +422,40 @@ _NAMED: Final = 5  # checks that the first line names
 
 def examine(seen: Examined) -> Examination:
     """The checks, the claims that could not be proven, and the verdict: a pass only when there is none of them."""
-    checks = tuple(checks_of(seen))
+    rows = _with_causes(seen, tuple(checks_of(seen)))
     return Examination(
         profile=seen.facts.policy.profile,
-        checks=checks,
-        unknown=tuple(_unknown(seen, checks)),
-        verdict=_verdict(checks),
+        findings=rows,
+        unknown=tuple(_unknown(seen, rows)),
+        verdict=_verdict(rows),
     )
 
 
-def _unknown(seen: Examined, checks: Sequence[Check]) -> Iterator[UnknownClaim]:
-    bad = [check for check in checks if check.status not in _GOOD]
+def _with_causes(seen: Examined, rows: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The checks, where one that could not be made names the check that prevented it, and has no remedy."""
+    bad = {row.code for row in rows if row.status not in _GOOD}
+    answered = {"substituter": seen.nix.among is not None, "trusted-key": seen.nix.trusted is not None}
+    result: list[Finding] = []
+    for row in rows:
+        needs = [code for code in DOCTOR_BY_CODE[row.code].needs if code in bad]
+        follows = needs and row.status is Status.INCONCLUSIVE and not answered.get(row.code, False)
+        result.append(replace(row, because=needs[0], remedy="") if follows else row)
+    return tuple(result)
+
+
+def _unknown(seen: Examined, rows: Sequence[Finding]) -> Iterator[UnknownClaim]:
+    bad = [row for row in rows if row.status not in _GOOD]
     for claim in (*required_claims(seen.facts), _BODIES):
         needs = _needs(seen, claim)
-        found = [check for check in bad if any(_meets(check.name, need) for need in needs)]
-        if found:
+        blocking = [row for row in bad if any(_meets(check_name(row), need) for need in needs)]
+        if blocking:
             family, subject, phase = claim
-            hints = dict.fromkeys(check.hint for check in found)
             yield UnknownClaim(
                 family=family,
                 subject=subject,
                 phase=phase,
-                checks=tuple(check.name for check in found),
-                hint="; ".join(hints),
+                checks=tuple(map(check_name, blocking)),
+                remedy="; ".join(dict.fromkeys(row.remedy for row in blocking if row.remedy)),
             )
 
 
@@ -480,18 +507,19 @@ def _rights(seen: Examined, source: str) -> tuple[str, ...]:
     return tuple(right_name(right) for right in rights if source in right.sources)
 
 
-def _verdict(checks: Sequence[Check]) -> Decision:
-    status = worst(check.status for check in checks if check.status is not Status.NOT_APPLICABLE)
+def _verdict(rows: Sequence[Finding]) -> Decision:
+    status = worst(row.status for row in rows if row.status is not Status.NOT_APPLICABLE)
     if status is Status.PASS:
         return decide(
             status, "All that a pass needs can be observed with these settings. Nothing was published or proven."
         )
-    names = [check.name for check in checks if check.status is status]
-    told = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    names = [check_name(row) for row in rows if row.status is status and not row.because]
+    first = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
     if status is Status.FAIL:
         return decide(
             status,
-            f"A run would end in quarantine: {told}. Keep trusted writes off; run `publication-gate capture` before "
+            f"A run would end in quarantine: {first}. Keep trusted writes off; run `publication-gate capture` before "
             "anybody restarts anything.",
         )
-    return decide(status, f"Don't run the probe yet, it could not pass: {told}. Set or grant what the hints say.")
+    number = "1 thing" if len(names) == 1 else f"{len(names)} things"
+    return decide(status, f"Don't run the probe yet, it could not pass. Fix {number} first: {first}.")

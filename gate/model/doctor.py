@@ -1,10 +1,10 @@
-"""The answer of ``doctor``: its checks, and the claims of a pass that they decide."""
+"""What ``doctor`` observes, and its answer: findings, and the claims of a pass that they decide."""
 
 from collections.abc import Mapping
 from typing import Literal
 
-from gate.model.basics import Status, value
-from gate.model.document import Facts
+from gate.model.basics import value
+from gate.model.document import Facts, Finding
 from gate.model.operators import Decision
 from gate.model.records import HttpAnswer, PlaceSeen, StateSeen
 
@@ -132,31 +132,24 @@ class Examined:
 
 
 @value
-class Check:
-    """One check. ``name``: its kind, or ``kind:subject``; ``detail``: the observation; ``hint``: what to set."""
-
-    name: str
-    status: Status
-    detail: str
-    hint: str = ""
-
-
-@value
 class UnknownClaim:
-    """A claim that a pass needs and that could not be positively proven, with the checks that stand in its way."""
+    """A claim that a pass needs and that could not be positively proven.
+
+    ``checks`` are the names of the checks that prevent it, ``remedy`` is what to set or grant.
+    """
 
     family: str
     subject: str
     phase: str
     checks: tuple[str, ...]
-    hint: str
+    remedy: str
 
 
 @value
 class Examination:
-    """The whole answer of ``doctor``."""
+    """The whole answer of ``doctor``: one finding for each check; its code is one of `gate.judge.codes.doctor`."""
 
     profile: str
-    checks: tuple[Check, ...]
+    findings: tuple[Finding, ...]
     unknown: tuple[UnknownClaim, ...]
     verdict: Decision

@@ -357,7 +357,10 @@ class Coverage:
 
 @value
 class Finding:
-    """One check's answer on one subject. ``evidence`` are JSON pointers into this document."""
+    """One check's answer on one subject. ``evidence`` are JSON pointers into this document.
+
+    ``because`` is the code of another finding of this document from which this one follows; empty: from none.
+    """
 
     code: str
     status: Status
@@ -366,6 +369,7 @@ class Finding:
     summary: str
     remedy: str
     evidence: tuple[str, ...]
+    because: str = ""
 
 
 @value

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from gate.judge.doctor import check_name
 from gate.model.basics import Status
-from gate.model.doctor import Check, Examination, UnknownClaim
+from gate.model.doctor import Examination, UnknownClaim
+from gate.model.document import Finding
 from gate.render.escape import plain, runner_safe
 
 _CHARS: Final = 1000
@@ -30,8 +32,8 @@ def examination_text(made: Examination) -> str:
         "",
         "checks:",
     ]
-    for check in made.checks:
-        lines += _check(check)
+    for row in made.findings:
+        lines += _check(row)
     return runner_safe("\n".join(lines)) + "\n"
 
 
@@ -54,7 +56,8 @@ def _claim(claim: UnknownClaim) -> str:
     return claim.family + ("" if same else f" {claim.subject}") + phase
 
 
-def _check(check: Check) -> Iterator[str]:
-    yield f"  {_WORDS[check.status]:<9} {plain(check.name, _CHARS)}: {plain(check.detail, _CHARS)}"
-    if check.hint:
-        yield f"            do: {plain(check.hint, _CHARS)}"
+def _check(row: Finding) -> Iterator[str]:
+    because = f" (follows from {row.because})" if row.because else ""
+    yield f"  {_WORDS[row.status]:<9} {plain(check_name(row), _CHARS)}: {plain(row.summary, _CHARS)}{because}"
+    if row.remedy:
+        yield f"            do: {plain(row.remedy, _CHARS)}"

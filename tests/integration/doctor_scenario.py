@@ -19,7 +19,7 @@ from typing import Any
 
 from gate.cli.operators import as_json
 from gate.clock import SystemClock
-from gate.judge.doctor import examine
+from gate.judge.doctor import check_name, examine
 from gate.lab.attic_stack import BUCKET, MAIN, PROBE
 from gate.lab.place import enter
 from gate.lab.s3 import RcloneStore
@@ -65,13 +65,15 @@ class Clinic:
             "code": made.verdict.exit_code,
             "word": made.verdict.word.value,
             "bad": {
-                check.name: [check.status.value, check.detail]
-                for check in made.checks
+                check_name(check): [check.status.value, check.summary]
+                for check in made.findings
                 if check.status.value not in ("pass", "not_applicable")
             },
-            "names": [check.name for check in made.checks],
+            "names": [check_name(check) for check in made.findings],
             "hintless": [
-                check.name for check in made.checks if check.status.value == "inconclusive" and not check.hint
+                check_name(check)
+                for check in made.findings
+                if check.status.value == "inconclusive" and not (check.remedy or check.because)
             ],
             "unknown": sorted({f"{claim.family}:{claim.subject}" for claim in made.unknown}),
             "leaks": [secret[:4] for secret in secrets_of(settings) if secret in text + json.dumps(data)],

@@ -190,7 +190,9 @@ def test_the_command_builds_pushes_and_writes_nothing(seen: dict[str, Any]) -> N
     assert (made["code"], made["written"], made["pushed"]) == (0, [], 0)
     data = json.loads(made["out"])
     assert data["verdict"] == {**data["verdict"], "word": "pass", "exit_code": 0}
-    assert {tuple(sorted(check)) for check in data["checks"]} == {("detail", "hint", "name", "status")}
+    assert {tuple(sorted(check)) for check in data["findings"]} == {
+        ("because", "code", "evidence", "phase", "remedy", "status", "subject", "summary")
+    }
     assert data["unknown"] == []
 
 
@@ -198,7 +200,7 @@ def test_the_command_says_by_its_exit_code_that_something_would_be_unknown(seen:
     made = visit(seen, "command-fault")
     assert (made["code"], made["written"], made["pushed"]) == (3, [], 0)
     first = made["out"].split("\n")[0]
-    assert first.startswith("INCONCLUSIVE: Don't run the probe yet, it could not pass: push-token, ")
+    assert first.startswith("INCONCLUSIVE: Don't run the probe yet, it could not pass. Fix 1 thing first: push-token.")
 
 
 def test_the_command_refuses_what_other_commands_refuse(seen: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gate.cli.main import main
-from gate.judge.codes.doctor import KINDS
+from gate.judge.codes.doctor import DOCTOR
 from gate.judge.doctor import examine
 from gate.model.basics import BucketState
 from gate.model.doctor import LogSeen
@@ -50,7 +50,7 @@ def test_the_example_is_what_the_code_says() -> None:
 
 def test_each_kind_of_check_stands_in_the_table_with_its_hint_and_nothing_else_does() -> None:
     table = SECTION.partition("| what to set or grant |\n|---|---|---|\n")[2].partition("\n\n")[0]
-    assert table.strip().split("\n") == [f"| `{kind.shown}` | {kind.looks_at} | {kind.hint} |" for kind in KINDS]
+    assert table.strip().split("\n") == [f"| `{kind.shown}` | {kind.why} | {kind.remedy} |" for kind in DOCTOR]
 
 
 def test_the_exit_codes_stand_there() -> None:

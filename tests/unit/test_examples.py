@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from gate.cli.main import app, main
-from gate.judge.codes.doctor import KINDS
+from gate.judge.codes.doctor import DOCTOR
 from gate.judge.codes.registry import CODES
 from gate.judge.verdict import judge
 from gate.lab.place import CLAIM, Mint
@@ -292,7 +292,7 @@ def test_the_tokens_of_the_document_have_the_rights_that_the_labs_have() -> None
 def test_the_policy_of_the_s3_key_has_each_right_that_a_run_needs_and_none_to_write() -> None:
     policy = json.loads(example("docs/getting-started.md", "json", "{"))
     granted = {action for row in policy["Statement"] for action in row["Action"]}
-    hints = {right for kind in KINDS for right in re.findall(r"s3:[A-Za-z]+", kind.hint)}
+    hints = {right for kind in DOCTOR for right in re.findall(r"s3:[A-Za-z]+", kind.remedy)}
     remedies = {right for row in CODES for right in re.findall(r"s3:[A-Za-z]+", row.remedy)}
     assert hints | remedies <= granted
     assert [action for action in granted if not action.startswith(("s3:List", "s3:Get"))] == []

@@ -1,4 +1,4 @@
-"""The checks of ``doctor`` by their stable names: what each looks at, and what to set or grant when it is not good.
+"""The codes of ``doctor``: what each check looks at, what to set or grant when it is not good, and what it depends on.
 
 The table of ``docs/operations.md`` is this one; a test compares them.
 """
@@ -6,222 +6,247 @@ The table of ``docs/operations.md`` is this one; a test compares them.
 from dataclasses import dataclass
 from typing import Final
 
+from gate.judge.codes.model import CAUSE, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Code, Rank
+from gate.model.basics import Status
+
+_STATUSES: Final = (PASS, INCONCLUSIVE, NOT_APPLICABLE)
+
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
-    """A kind of check. ``subject`` says what stands after its colon, empty for a check that is made once."""
+class DoctorCode(Code):
+    """A check of ``doctor`` in the registry.
 
-    name: str
-    looks_at: str
-    hint: str
+    ``subject`` says what follows the code and a colon, empty for a check that is made once. ``needs`` are the codes of
+    the checks without which this one can't be good: when one of them is not, this one follows from it and has no
+    remedy.
+    """
+
+    statuses: tuple[Status, ...] = _STATUSES
+    rank: Rank = CAUSE
+    neutral: bool = False
+    index_loss: bool = False
     subject: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
-        """Its name as the documents have it."""
-        return f"{self.name}:{self.subject}" if self.subject else self.name
+        """The code and its subject as the documents have them."""
+        return f"{self.code}:{self.subject}" if self.subject else self.code
 
 
-KINDS: Final = (
+DOCTOR: Final[tuple[DoctorCode, ...]] = (
     # --- tools
-    Kind(
-        name="nix",
-        looks_at="`nix` and `nix-store` are on PATH, version 2.8 or later",
-        hint="install Nix 2.8 or later, and put it on the PATH of this very user",
+    DoctorCode(
+        code="nix",
+        why="`nix` and `nix-store` are on PATH, version 2.8 or later",
+        remedy="install Nix 2.8 or later, and put it on the PATH of this very user",
     ),
-    Kind(
-        name="attic",
-        looks_at="the attic client is there, of version 0.1, whose output the gate reads",
-        hint="install attic-client 0.1, or name it by attic-bin",
+    DoctorCode(
+        code="attic",
+        why="the attic client is there, of version 0.1, whose output the gate reads",
+        remedy="install attic-client 0.1, or name it by attic-bin",
     ),
-    Kind(
-        name="kubectl",
-        looks_at="kubectl is there, where a place is in a cluster",
-        hint="install kubectl 1.35, or name it by kubectl-bin in [kubernetes]",
+    DoctorCode(
+        code="kubectl",
+        why="kubectl is there, where a place is in a cluster",
+        remedy="install kubectl 1.35, or name it by kubectl-bin in [kubernetes]",
     ),
-    Kind(
-        name="substituter",
-        looks_at="the cache under test is among this machine's substituters",
-        hint="add the cache's URL to `substituters` of this machine's nix.conf",
+    DoctorCode(
+        code="substituter",
+        why="the cache under test is among this machine's substituters",
+        remedy="add the cache's URL to `substituters` of this machine's nix.conf",
+        needs=("nix",),
     ),
-    Kind(
-        name="trusted-key",
-        looks_at="the key that the cache has of itself is among this machine's `trusted-public-keys`",
-        hint="add the cache's key to `trusted-public-keys` of this machine's nix.conf, by a trusted way",
+    DoctorCode(
+        code="trusted-key",
+        why="the key that the cache has of itself is among this machine's `trusted-public-keys`",
+        remedy="add the cache's key to `trusted-public-keys` of this machine's nix.conf, by a trusted way",
+        needs=("cache-reachable", "cache", "nix"),
     ),
-    Kind(
-        name="flake",
-        looks_at="the profile's flake has no changes that no commit has, and is at the commit of this run",
-        hint="commit the changes, or undo them: gate.toml in the flake's own repository counts too",
+    DoctorCode(
+        code="flake",
+        why="the profile's flake has no changes that no commit has, and is at the commit of this run",
+        remedy="commit the changes, or undo them: gate.toml in the flake's own repository counts too",
     ),
     # --- cache
-    Kind(
-        name="cache-reachable",
-        looks_at="the Attic server answers",
-        hint="check attic-server, its DNS name and firewall; a plain http:// host must stand in plain-http-hosts",
+    DoctorCode(
+        code="cache-reachable",
+        why="the Attic server answers",
+        remedy="check attic-server, its DNS name and firewall; a plain http:// host must stand in plain-http-hosts",
     ),
-    Kind(
-        name="cache",
+    DoctorCode(
+        code="cache",
         subject="CACHE",
-        looks_at="the cache describes itself: its key, and endpoints that are allowed",
-        hint="check attic-cache and probe-cache; give the read token `r` on both; add the endpoint's host to hosts",
+        why="the cache describes itself: its key, and endpoints that are allowed",
+        remedy="check attic-cache and probe-cache; give the read token `r` on both; add the endpoint's host to hosts",
+        needs=("cache-reachable",),
     ),
-    Kind(
-        name="read-token",
-        looks_at="the read token is there, reads both caches by its own words, and is not expired",
-        hint="mint a token with `r` on the cache and the probe cache, and give it as GATE_READ_TOKEN",
+    DoctorCode(
+        code="read-token",
+        why="the read token is there, reads both caches by its own words, and is not expired",
+        remedy="mint a token with `r` on the cache and the probe cache, and give it as GATE_READ_TOKEN",
     ),
-    Kind(
-        name="push-token",
-        looks_at="the push token is there, reads and pushes both caches by its own words, and is not expired",
-        hint="mint a token with `r` and `w` on the cache and the probe cache, and give it as GATE_PUSH_TOKEN",
+    DoctorCode(
+        code="push-token",
+        why="the push token is there, reads and pushes both caches by its own words, and is not expired",
+        remedy="mint a token with `r` and `w` on the cache and the probe cache, and give it as GATE_PUSH_TOKEN",
     ),
-    Kind(
-        name="push-right",
+    DoctorCode(
+        code="push-right",
         subject="CACHE",
-        looks_at="the server lets the push token ask `get-missing-paths` of no path",
-        hint="give the push token `w` on this cache; a token of another server or secret is refused too",
+        why="the server lets the push token ask `get-missing-paths` of no path",
+        remedy="give the push token `w` on this cache; a token of another server or secret is refused too",
+        needs=("cache-reachable", "push-token"),
     ),
-    Kind(
-        name="no-token-denied",
-        looks_at="control: a read without a token is denied; not made of a public cache",
-        hint="make the cache private, or state cache-public = true in [cache] of gate.toml",
+    DoctorCode(
+        code="no-token-denied",
+        why="control: a read without a token is denied; not made of a public cache",
+        remedy="make the cache private, or state cache-public = true in [cache] of gate.toml",
+        needs=("cache-reachable",),
     ),
-    Kind(
-        name="read-only-push-denied",
-        looks_at="control: the read token may not ask as one that pushes",
-        hint="take every right but `r` from the read token",
+    DoctorCode(
+        code="read-only-push-denied",
+        why="control: the read token may not ask as one that pushes",
+        remedy="take every right but `r` from the read token",
+        needs=("cache-reachable", "read-token"),
+        statuses=(FAIL, *_STATUSES),
     ),
-    Kind(
-        name="absent-path-404",
-        looks_at="control: a path that nobody has is 404",
-        hint="see that attic-server leads to Attic itself, and that no proxy answers in its place",
+    DoctorCode(
+        code="absent-path-404",
+        why="control: a path that nobody has is 404",
+        remedy="see that attic-server leads to Attic itself, and that no proxy answers in its place",
+        needs=("cache-reachable",),
     ),
     # --- store
-    Kind(
-        name="s3-key",
-        looks_at="both halves of the S3 key are given",
-        hint="set GATE_S3_ACCESS_KEY_ID and GATE_S3_SECRET_ACCESS_KEY, or the same with _FILE",
+    DoctorCode(
+        code="s3-key",
+        why="both halves of the S3 key are given",
+        remedy="set GATE_S3_ACCESS_KEY_ID and GATE_S3_SECRET_ACCESS_KEY, or the same with _FILE",
     ),
-    Kind(
-        name="s3-reachable",
-        looks_at="the S3 server answers",
-        hint="check s3-endpoint, its DNS name and firewall; a plain http:// host must stand in plain-http-hosts",
+    DoctorCode(
+        code="s3-reachable",
+        why="the S3 server answers",
+        remedy="check s3-endpoint, its DNS name and firewall; a plain http:// host must stand in plain-http-hosts",
     ),
-    Kind(
-        name="bucket-list",
-        looks_at="ListBuckets gives a whole list",
-        hint="grant the key s3:ListAllMyBuckets",
+    DoctorCode(
+        code="bucket-list",
+        why="ListBuckets gives a whole list",
+        remedy="grant the key s3:ListAllMyBuckets",
+        needs=("s3-key", "s3-reachable"),
     ),
-    Kind(
-        name="bucket-head",
+    DoctorCode(
+        code="bucket-head",
         subject="BUCKET",
-        looks_at="HeadBucket says whether the bucket is there",
-        hint="grant the key s3:ListBucket on the bucket",
+        why="HeadBucket says whether the bucket is there",
+        remedy="grant the key s3:ListBucket on the bucket",
+        needs=("s3-key", "s3-reachable"),
     ),
-    Kind(
-        name="bucket-get",
+    DoctorCode(
+        code="bucket-get",
         subject="BUCKET",
-        looks_at="a harmless GET says whether the bucket is there",
-        hint="grant the key s3:ListBucket on the bucket",
+        why="a harmless GET says whether the bucket is there",
+        remedy="grant the key s3:ListBucket on the bucket",
+        needs=("s3-key", "s3-reachable"),
     ),
-    Kind(
-        name="bucket",
+    DoctorCode(
+        code="bucket",
         subject="BUCKET",
-        looks_at="the class of the bucket in one sample: its index, markers and readiness",
-        hint="follow the runbook of its class: `publication-gate rustfs-bucket-index-rca --bucket` says which",
+        why="the class of the bucket in one sample: its index, markers and readiness",
+        remedy="follow the runbook of its class: `publication-gate rustfs-bucket-index-rca --bucket` says which",
+        needs=("s3-key", "s3-reachable", "bucket-list", "bucket-head", "bucket-get", "markers"),
+        statuses=(FAIL, *_STATUSES),
     ),
-    Kind(
-        name="state-object",
-        looks_at="HEAD of the OpenTofu state and of its lock: there, and not locked",
-        hint="set state-bucket and state-key in [store]; grant s3:GetObject and s3:ListBucket there; wait for a lock",
+    DoctorCode(
+        code="state-object",
+        why="HEAD of the OpenTofu state and of its lock: there, and not locked",
+        remedy="set state-bucket and state-key in [store]; grant s3:GetObject and s3:ListBucket there; wait for a lock",
+        needs=("s3-key", "s3-reachable"),
     ),
     # --- places
-    Kind(
-        name="markers",
+    DoctorCode(
+        code="markers",
         subject="LOCATOR",
-        looks_at="the bucket markers of a drive can be read",
-        hint="set markers in [store] to every data folder of the store, and let this user search it (docs/kubernetes)",
+        why="the bucket markers of a drive can be read",
+        remedy="set markers in [store] to every data folder of the store; let this user search it (docs/kubernetes)",
     ),
-    Kind(
-        name="disk",
+    DoctorCode(
+        code="disk",
         subject="LOCATOR",
-        looks_at="the drive has room: less than 99 % of its bytes and of its files (inodes) are taken",
-        hint="make room on the drive, without deleting what the store has",
+        why="the drive has room: less than 99 % of its bytes and of its files (inodes) are taken",
+        remedy="make room on the drive, without deleting what the store has",
     ),
-    Kind(
-        name="store-workload",
-        looks_at="who the store's process or pods are",
-        hint="set store-workload in [store], or state it in [sources] absent where this site has none",
+    DoctorCode(
+        code="store-workload",
+        why="who the store's process or pods are",
+        remedy="set store-workload in [store], or state it in [sources] absent where this site has none",
     ),
-    Kind(
-        name="cache-workload",
-        looks_at="who the Attic server's process or pods are",
-        hint="set cache-workload in [cache], or state it in [sources] absent where this site has none",
+    DoctorCode(
+        code="cache-workload",
+        why="who the Attic server's process or pods are",
+        remedy="set cache-workload in [cache], or state it in [sources] absent where this site has none",
     ),
-    Kind(
-        name="server-log",
-        looks_at="the Attic server's log can be read",
-        hint="set server-log in [cache] and let this user read it, or state it in [sources] absent",
+    DoctorCode(
+        code="server-log",
+        why="the Attic server's log can be read",
+        remedy="set server-log in [cache] and let this user read it, or state it in [sources] absent",
     ),
-    Kind(
-        name="log-canary",
-        looks_at="a canary request is found in that log",
-        hint="point server-log at the server that answers attic-server, all of its replicas, at level ERROR at least",
+    DoctorCode(
+        code="log-canary",
+        why="a canary request is found in that log",
+        remedy="point server-log at the server that answers attic-server, all of its replicas, at level ERROR at least",
+        needs=("cache-reachable", "server-log"),
     ),
-    Kind(
-        name="log-replicas",
-        looks_at="each replica of the Attic server answers a canary of its own, which is in its own log",
-        hint="see that server-log names the container that answers, and that each replica logs at level ERROR at least",
+    DoctorCode(
+        code="log-replicas",
+        why="each replica of the Attic server answers a canary of its own, which is in its own log",
+        remedy="see that server-log names the container that answers; each replica must log at level ERROR at least",
+        needs=("cache-reachable", "server-log"),
     ),
-    Kind(
-        name="store-log",
-        looks_at="the store's own log can be read, where one is named",
-        hint="let this user read the place that store-log in [store] names, or take it out",
+    DoctorCode(
+        code="store-log",
+        why="the store's own log can be read, where one is named",
+        remedy="let this user read the place that store-log in [store] names, or take it out",
     ),
     # --- cluster
-    Kind(
-        name="cluster-trust",
-        looks_at="the kubeconfig leads to the cluster that the settings name, and runs nothing that they don't",
-        hint="set kube-context, kube-server and kube-plugins in [kubernetes] of gate.toml",
+    DoctorCode(
+        code="cluster-trust",
+        why="the kubeconfig leads to the cluster that the settings name, and runs nothing that they don't",
+        remedy="set kube-context, kube-server and kube-plugins in [kubernetes] of gate.toml",
     ),
-    Kind(
-        name="cluster-reachable",
-        looks_at="the Kubernetes API answers",
-        hint="check the kubeconfig, the way to the API server, and that the credentials are not expired",
+    DoctorCode(
+        code="cluster-reachable",
+        why="the Kubernetes API answers",
+        remedy="check the kubeconfig, the way to the API server, and that the credentials are not expired",
+        needs=("kubectl", "cluster-trust"),
     ),
-    Kind(
-        name="right",
+    DoctorCode(
+        code="right",
         subject="NAMESPACE:VERB:RESOURCE[:NAME]",
-        looks_at="a SelfSubjectAccessReview grants what the places need: pods, workloads, pods/log, pods/exec",
-        hint="bind the roles of docs/kubernetes/observer.yaml (and of marker-exec.yaml for exec) to this account",
+        why="a SelfSubjectAccessReview grants what the places need: pods, workloads, pods/log, pods/exec",
+        remedy="bind the roles of docs/kubernetes/observer.yaml (and of marker-exec.yaml for exec) to this account",
+        needs=("kubectl", "cluster-trust", "cluster-reachable"),
     ),
     # --- clocks
-    Kind(
-        name="clock-cache",
-        looks_at="the cache's `Date` is within 60 s of this machine's clock",
-        hint="set this machine's clock, or the server's, by NTP",
+    DoctorCode(
+        code="clock-cache",
+        why="the cache's `Date` is within 60 s of this machine's clock",
+        remedy="set this machine's clock, or the server's, by NTP",
     ),
-    Kind(
-        name="clock-store",
-        looks_at="the S3 server's `Date` is within 60 s of this machine's clock",
-        hint="set this machine's clock, or the store's, by NTP: S3 refuses signatures that are 15 minutes off",
+    DoctorCode(
+        code="clock-store",
+        why="the S3 server's `Date` is within 60 s of this machine's clock",
+        remedy="set this machine's clock, or the store's, by NTP: S3 refuses signatures that are 15 minutes off",
     ),
-    Kind(
-        name="clock-cluster",
-        looks_at="the Kubernetes API's `Date` is within 60 s of this machine's clock",
-        hint="set this machine's clock, or the cluster's, by NTP",
+    DoctorCode(
+        code="clock-cluster",
+        why="the Kubernetes API's `Date` is within 60 s of this machine's clock",
+        remedy="set this machine's clock, or the cluster's, by NTP",
     ),
     # --- profile
-    Kind(
-        name="representative",
-        looks_at="a fresh publication of this profile is certain: the twin may stand in for known paths",
-        hint="leave twin at auto: what Attic's database knows it does not write",
+    DoctorCode(
+        code="representative",
+        why="a fresh publication of this profile is certain: the twin may stand in for known paths",
+        remedy="leave twin at auto: what Attic's database knows it does not write",
     ),
 )
-BY_NAME: Final = {kind.name: kind for kind in KINDS}
-
-
-def kind_of(name: str) -> Kind:
-    """The kind of a check by its name, with or without a subject."""
-    return BY_NAME[name.partition(":")[0]]
+DOCTOR_BY_CODE: Final = {row.code: row for row in DOCTOR}

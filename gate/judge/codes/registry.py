@@ -7,13 +7,14 @@ Our own trouble, and other people's work, is ``inconclusive``.
 from collections.abc import Collection
 from typing import Final
 
+from gate.judge.codes.doctor import DOCTOR
 from gate.judge.codes.logs import WITNESS
 from gate.judge.codes.model import CONSEQUENCE, Code
 from gate.judge.codes.publication import PUBLICATION
 from gate.judge.codes.run import MACHINE, RUN
 from gate.judge.codes.store import STORE
 
-CODES: tuple[Code, ...] = (*STORE, *PUBLICATION, *WITNESS, *MACHINE, *RUN)
+CODES: tuple[Code, ...] = (*STORE, *PUBLICATION, *WITNESS, *MACHINE, *RUN, *DOCTOR)
 BY_CODE: Final = {row.code: row for row in CODES}
 
 

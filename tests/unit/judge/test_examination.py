@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from gate.judge.codes.doctor import BY_NAME, KINDS, kind_of
-from gate.judge.doctor import examine
+from gate.judge.codes.doctor import DOCTOR, DOCTOR_BY_CODE
+from gate.judge.doctor import check_name, examine
 from gate.model import records
 from gate.model.basics import BucketState, Phase, Status, Truth, VerdictWord
 from gate.model.captures import DiskRoom, DiskSeen, ReplicaLog, StoreLog
 from gate.model.doctor import (
-    Check,
     ClockSeen,
     ClusterSeen,
     Examination,
@@ -24,7 +23,7 @@ from gate.model.doctor import (
     RightSeen,
     TokenSeen,
 )
-from gate.model.document import Facts
+from gate.model.document import Facts, Finding
 from gate.model.parsed import LogEvent
 from gate.model.records import Listening
 from tests.helpers import runs
@@ -111,15 +110,15 @@ def with_sample(edit: Any) -> dict[str, Any]:
 
 def bad(made: Examination) -> dict[str, Status]:
     good = (Status.PASS, Status.NOT_APPLICABLE)
-    return {check.name: check.status for check in made.checks if check.status not in good}
+    return {check_name(check): check.status for check in made.findings if check.status not in good}
 
 
 def told(made: Examination, name: str) -> str:
-    return check(made, name).detail
+    return check(made, name).summary
 
 
-def check(made: Examination, name: str) -> Check:
-    (found,) = [row for row in made.checks if row.name == name]
+def check(made: Examination, name: str) -> Finding:
+    (found,) = [row for row in made.findings if check_name(row) == name]
     return found
 
 
@@ -131,8 +130,8 @@ def test_what_was_seen_whole_is_a_pass() -> None:
     made = examine(examined())
     assert (bad(made), made.unknown, made.profile) == ({}, (), "medium-check")
     assert (made.verdict.word, made.verdict.exit_code, made.verdict.blocks) == (VerdictWord.PASS, 0, False)
-    assert [check.hint for check in made.checks if check.hint] == []
-    assert list(dict.fromkeys(check.name.partition(":")[0] for check in made.checks)) == list(BY_NAME)
+    assert [check.remedy for check in made.findings if check.remedy] == []
+    assert list(dict.fromkeys(check.code for check in made.findings)) == list(DOCTOR_BY_CODE)
 
 
 def policy(**changes: Any) -> dict[str, Any]:
@@ -172,8 +171,8 @@ def drive(space: DiskRoom | None) -> dict[str, Any]:
 
 def test_a_drive_that_can_not_be_looked_at_is_a_note_and_a_full_one_blocks_the_push() -> None:
     unknown = examine(examined(**drive(None)))
-    (row,) = [row for row in unknown.checks if row.name == "disk:file:///data"]
-    assert (row.status, "Permission denied" in row.detail) == (Status.NOT_APPLICABLE, True)
+    (row,) = [row for row in unknown.findings if check_name(row) == "disk:file:///data"]
+    assert (row.status, "Permission denied" in row.summary) == (Status.NOT_APPLICABLE, True)
     assert unknown.verdict.word is VerdictWord.PASS
     full = examine(examined(**drive(DiskRoom(total=100, used=99, free=0))))
     assert full.verdict.word is VerdictWord.INCONCLUSIVE
@@ -342,8 +341,8 @@ def test_each_check_and_what_it_tells(changes: dict[str, Any], name: str, words:
     made = examine(examined(**changes))
     found = check(made, name)
     assert found.status is Status.INCONCLUSIVE
-    assert words in found.detail
-    assert found.hint == kind_of(name).hint
+    assert words in found.summary
+    assert found.remedy == DOCTOR_BY_CODE[name.partition(":")[0]].remedy
     assert (made.verdict.word, made.verdict.exit_code) == (VerdictWord.INCONCLUSIVE, 3)
     assert any(name in claim.checks for claim in made.unknown)
     assert name in made.verdict.headline
@@ -396,7 +395,7 @@ def test_a_list_that_is_none_is_told_by_its_own_words() -> None:
 def test_a_lost_index_is_the_failure_class_and_a_bucket_that_never_was_is_not() -> None:
     made = examine(examined(**with_sample(runs.lost)))
     assert bad(made) == {"bucket:attic": Status.FAIL}
-    assert check(made, "bucket:attic").hint == kind_of("bucket").hint
+    assert check(made, "bucket:attic").remedy == DOCTOR_BY_CODE["bucket"].remedy
     assert (made.verdict.word, made.verdict.exit_code) == (VerdictWord.QUARANTINE, 4)
     assert made.verdict.headline.startswith("A run would end in quarantine: bucket:attic. ")
     absent = altered(
@@ -414,7 +413,7 @@ def test_a_lost_index_is_the_failure_class_and_a_bucket_that_never_was_is_not() 
 def test_a_read_token_that_may_push_would_be_a_quarantine() -> None:
     made = examine(examined(**controls("read-only-push-denied", A)))
     assert bad(made) == {"read-only-push-denied": Status.FAIL}
-    assert check(made, "read-only-push-denied").hint == kind_of("read-only-push-denied").hint
+    assert check(made, "read-only-push-denied").remedy == DOCTOR_BY_CODE["read-only-push-denied"].remedy
     assert made.verdict.exit_code == 4
 
 
@@ -456,7 +455,7 @@ def test_stated_absences_and_unused_tools_are_not_applicable() -> None:
             clocks=(clock("cache", None), clock("store", None), clock("cluster", None)),
         )
     )
-    unused = {check.name: check.detail for check in made.checks if check.status is Status.NOT_APPLICABLE}
+    unused = {check_name(check): check.summary for check in made.findings if check.status is Status.NOT_APPLICABLE}
     assert set(unused) == {
         *("no-token-denied", "state-object", "store-workload", "cache-workload", "server-log", "log-canary"),
         *("kubectl", "cluster-trust", "cluster-reachable", "clock-cache", "clock-store", "clock-cluster"),
@@ -493,7 +492,7 @@ def test_a_replica_that_can_not_be_reached_is_told_and_does_not_keep_a_run_from_
     made = examine(examined(facts=replicas(replica("a"), replica("b", "through the API server: forbidden"))))
     found = check(made, "log-replicas")
     assert (found.status, made.unknown, made.verdict.word) == (Status.NOT_APPLICABLE, (), VerdictWord.PASS)
-    assert found.detail == (
+    assert found.summary == (
         "1 of 2 answered a canary of their own; "
         "unknown whether the log is whole of b: through the API server: forbidden"
     )
@@ -532,12 +531,9 @@ def test_the_stores_log_is_looked_at_where_one_is_named() -> None:
 
 
 def test_the_state_is_read_where_the_policy_says_so() -> None:
-    class Contents:
-        content = "state"
-
     seen = facts(state_contents=True)
     assert seen.pre.state is not None
-    state = replace(seen.pre.state, contents=Contents())  # type: ignore[arg-type]  # only its content is looked at
+    state = replace(seen.pre.state, contents=records.StateTold(content="state", serial=3, lineage="a" * 64))
     made = examine(examined(facts=replace(seen, pre=replace(seen.pre, state=state))))
     assert (bad(made), told(made, "state-object").endswith("lock absent, content state")) == ({}, True)
 
@@ -581,7 +577,7 @@ def test_tokens_expire_by_the_caches_own_clock_where_it_tells_one() -> None:
 )
 def test_the_least_difference_of_clocks_that_a_date_allows_counts(date: str, words: str, good: bool) -> None:
     found = check(examine(examined(**clocks("store", date))), "clock-store")
-    assert (found.detail, found.status is Status.PASS) == (words, good)
+    assert (found.summary, found.status is Status.PASS) == (words, good)
 
 
 def test_the_first_line_names_five_checks_and_counts_the_others() -> None:
@@ -589,8 +585,8 @@ def test_the_first_line_names_five_checks_and_counts_the_others() -> None:
         examined(push={}, keys_given=False, **nix(among=False, trusted=False), missing_tools=("attic", "nix"))
     )
     assert made.verdict.headline == (
-        "Don't run the probe yet, it could not pass: nix, attic, substituter, trusted-key, push-right:main and 2 more. "
-        "Set or grant what the hints say."
+        "Don't run the probe yet, it could not pass. Fix 7 things first: "
+        "nix, attic, substituter, trusted-key, push-right:main and 2 more."
     )
 
 
@@ -625,17 +621,52 @@ def test_the_right_to_push_one_cache_is_of_the_publications_that_go_there() -> N
     assert unknown(made) == {"push:profile:run", "push:representative:run", *PUSHED_PATHS}
 
 
-def test_the_hints_of_a_claim_are_told_once_each() -> None:
+def test_the_remedies_of_a_claim_are_said_once_each() -> None:
     made = examine(examined(**nix(among=False, trusted=False), missing_tools=("nix",)))
     (build,) = [claim for claim in made.unknown if claim.family == "build"]
     assert build.checks == ("nix", "substituter", "trusted-key")
-    assert build.hint == "; ".join(kind_of(name).hint for name in build.checks)
+    assert build.remedy == "; ".join(DOCTOR_BY_CODE[name.partition(":")[0]].remedy for name in build.checks)
+
+
+def test_a_check_that_could_not_be_made_names_the_one_that_prevented_it_and_advises_nothing() -> None:
+    """look.md S1 8: without a connection nobody is advised to grant rights, or to state that a cache is public."""
+    refused = no_answer("connect")
+    sample = with_sample(
+        altered(
+            {
+                "listing": lambda _: (refused,),
+                "heads": lambda rows: dict.fromkeys(rows, refused),
+                "gets": lambda rows: dict.fromkeys(rows, refused),
+            }
+        )
+    )
+    state_seen = records.StateSeen(phase=Phase.PRE, bucket="b", key="k", head=refused, lock=refused)
+    seen = examined(**sample, state=state_seen)
+    unlooked = replace(seen.facts, pre=replace(seen.facts.pre, state=None))
+    made = examine(replace(seen, facts=unlooked))
+    follows = {check_name(row): (row.because, row.remedy) for row in made.findings if row.because}
+    buckets = {f"{kind}:{name}" for kind in ("bucket-head", "bucket-get", "bucket") for name in ("attic", "tofu-state")}
+    assert follows == dict.fromkeys({"bucket-list", "state-object", *buckets}, ("s3-reachable", ""))
+    assert check(made, "s3-reachable").remedy == DOCTOR_BY_CODE["s3-reachable"].remedy
+    assert made.verdict.headline == "Don't run the probe yet, it could not pass. Fix 1 thing first: s3-reachable."
+    assert {claim.remedy for claim in made.unknown} == {DOCTOR_BY_CODE["s3-reachable"].remedy}
+
+
+def test_what_nix_itself_answered_follows_from_nothing() -> None:
+    made = examine(examined(missing_tools=("nix",), nix=NixSeen(among=False, trusted=None, error="no nix")))
+    assert (check(made, "substituter").because, check(made, "trusted-key").because) == ("", "nix")
+
+
+def test_each_check_needs_only_checks_that_there_are_and_no_circle() -> None:
+    for row in DOCTOR:
+        assert set(row.needs) <= DOCTOR_BY_CODE.keys() - {row.code}
+        assert all(row.code not in DOCTOR_BY_CODE[code].needs for code in row.needs)
 
 
 def test_names_are_each_there_once() -> None:
-    assert len(BY_NAME) == len(KINDS)
-    assert kind_of("right:ns:get:pods/log").shown == "right:NAMESPACE:VERB:RESOURCE[:NAME]"
-    assert kind_of("nix").shown == "nix"
+    assert len(DOCTOR_BY_CODE) == len(DOCTOR)
+    assert DOCTOR_BY_CODE["right"].shown == "right:NAMESPACE:VERB:RESOURCE[:NAME]"
+    assert DOCTOR_BY_CODE["nix"].shown == "nix"
 
 
 def lowered(made: Examined) -> Iterator[dict[str, Any]]:
@@ -686,5 +717,5 @@ def test_the_rights_on_a_cache_are_those_of_its_name_else_of_each_pattern(
 
 
 def test_a_profile_without_a_flake_has_no_tree() -> None:
-    (row,) = [row for row in examine(examined(**policy(installable=""))).checks if row.name == "flake"]
-    assert (row.status, row.detail) == (Status.NOT_APPLICABLE, "the profile builds no flake")
+    (row,) = [row for row in examine(examined(**policy(installable=""))).findings if check_name(row) == "flake"]
+    assert (row.status, row.summary) == (Status.NOT_APPLICABLE, "the profile builds no flake")

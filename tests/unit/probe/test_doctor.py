@@ -9,7 +9,7 @@ import pytest
 
 from gate.clock import SystemClock
 from gate.errors import CancelledError, RefusedError
-from gate.judge.doctor import examine
+from gate.judge.doctor import check_name, examine
 from gate.model.basics import Status
 from gate.probe.doctor import rights_needed, visit
 from gate.probe.world import Quiet, World
@@ -80,9 +80,9 @@ def dead(host: str, **changes: Any) -> Settings:
 
 def test_where_nothing_answers_nothing_is_good_and_nothing_is_left(host: str, tmp_path: Path) -> None:
     made = examine(visit(dead(host), world(tmp_path)))
-    good = {check.name for check in made.checks if check.status is Status.PASS}
+    good = {check_name(check) for check in made.findings if check.status is Status.PASS}
     assert good == {"representative"}  # of the synthetic profile it asks nothing
-    unused = {check.name for check in made.checks if check.status is Status.NOT_APPLICABLE}
+    unused = {check_name(check) for check in made.findings if check.status is Status.NOT_APPLICABLE}
     assert unused == {
         *("kubectl", "cluster-trust", "cluster-reachable", "clock-cache", "clock-store", "clock-cluster"),
         *("log-replicas", "store-log", "disk", "flake"),

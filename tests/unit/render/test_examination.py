@@ -2,21 +2,36 @@
 
 from gate.judge.verdict import decide
 from gate.model.basics import Status
-from gate.model.doctor import Check, Examination, UnknownClaim
+from gate.model.doctor import Examination, UnknownClaim
+from gate.model.document import Finding
 from gate.render.examination import examination_text
 
 
+def check(name: str, status: Status, summary: str, remedy: str = "", because: str = "") -> Finding:
+    code, _, subject = name.partition(":")
+    return Finding(
+        code=code,
+        status=status,
+        subject=subject or "run",
+        phase="pre",
+        summary=summary,
+        remedy=remedy,
+        evidence=(),
+        because=because,
+    )
+
+
 def claim(family: str, subject: str, phase: str, *checks: str) -> UnknownClaim:
-    return UnknownClaim(family=family, subject=subject, phase=phase, checks=checks, hint="do this")
+    return UnknownClaim(family=family, subject=subject, phase=phase, checks=checks, remedy="do this")
 
 
-def made(status: Status, *checks: Check, unknown: tuple[UnknownClaim, ...] = ()) -> Examination:
-    return Examination(profile="medium-check", checks=checks, unknown=unknown, verdict=decide(status, "Do this."))
+def made(status: Status, *rows: Finding, unknown: tuple[UnknownClaim, ...] = ()) -> Examination:
+    return Examination(profile="medium-check", findings=rows, unknown=unknown, verdict=decide(status, "Do this."))
 
 
 def test_a_pass() -> None:
-    good = Check(name="nix", status=Status.PASS, detail="version 2.8.0")
-    unused = Check(name="kubectl", status=Status.NOT_APPLICABLE, detail="no place is in a cluster")
+    good = check("nix", Status.PASS, "version 2.8.0")
+    unused = check("kubectl", Status.NOT_APPLICABLE, "no place is in a cluster")
     assert examination_text(made(Status.PASS, good, unused)) == (
         "PASS: Do this.\n"
         "\n"
@@ -32,8 +47,8 @@ def test_a_pass() -> None:
 
 
 def test_unknown_claims_stand_together_by_what_is_in_their_way() -> None:
-    missing = Check(name="bucket-list", status=Status.INCONCLUSIVE, detail="HTTP 403", hint="grant it")
-    wrong = Check(name="bucket:attic", status=Status.FAIL, detail="index-lost", hint="capture")
+    missing = check("bucket-list", Status.INCONCLUSIVE, "HTTP 403", "grant it")
+    wrong = check("bucket:attic", Status.FAIL, "index-lost", "capture")
     unknown = (
         claim("run", "run", "run", "nix"),
         claim("bucket", "attic", "pre", "bucket-list", "bucket:attic"),
@@ -60,12 +75,19 @@ def test_unknown_claims_stand_together_by_what_is_in_their_way() -> None:
     )
 
 
+def test_a_check_that_follows_from_another_names_it_and_advises_nothing() -> None:
+    row = check("bucket-list", Status.INCONCLUSIVE, "no connection", because="s3-reachable")
+    assert examination_text(made(Status.INCONCLUSIVE, row)).endswith(
+        "checks:\n  unknown   bucket-list: no connection (follows from s3-reachable)\n"
+    )
+
+
 def test_foreign_text_is_no_line_and_no_command_of_its_own() -> None:
     hostile = "a\n::error::x\r##[group]\x1b[31m\u202e"
     text = examination_text(
         made(
             Status.INCONCLUSIVE,
-            Check(name=f"markers:{hostile}", status=Status.INCONCLUSIVE, detail=hostile, hint=hostile),
+            check(f"markers:{hostile}", Status.INCONCLUSIVE, hostile, hostile),
             unknown=(claim("state", hostile, "post", hostile),),
         )
     )
