@@ -6,7 +6,7 @@ the trusted workflow · 4 its evidence, verified and judged again · 5 the stand
 """
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,11 +17,13 @@ from gate.errors import ForeignTextError, InconclusiveError, RefusedError
 from gate.evidence.codec import read_statement
 from gate.github.api import GitHub
 from gate.github.artifacts import blob, branch_commit, file_at, last_change, merge_base, repository_facts, tree
+from gate.github.context import run_url
 from gate.github.evidence import Attest, Finder
 from gate.github.history import Attempts, Governing, trusted_place
 from gate.judge.admission import (
     blocked,
     conclude,
+    ended,
     guarded_changes,
     must_be_read,
     not_needed,
@@ -30,7 +32,18 @@ from gate.judge.admission import (
     relies,
 )
 from gate.judge.standing_quarantine import fold_standing
-from gate.model.gating import Answer, Change, QuarantinePolicy, Reason, RequirePolicy, Standing, Statement, TrustedPlace
+from gate.model.gating import (
+    Answer,
+    Change,
+    ProbeRun,
+    QuarantinePolicy,
+    Reason,
+    Reliance,
+    RequirePolicy,
+    Standing,
+    Statement,
+    TrustedPlace,
+)
 from gate.model.time import parse_time, rfc3339
 from gate.parse.addresses import plain_place
 from gate.parse.github_event import read_event
@@ -38,6 +51,7 @@ from gate.settings.profiles import find_profile
 from gate.settings.require import demand_of, read_quarantine, read_require, subject_of
 
 _RERUN_DAYS: Final = 31  # a run may be started again for 30 days ("Re-running workflows and jobs")
+_DAY_HOURS: Final = 24
 _CONFIG_BYTES: Final = 16 * limits.ANSWER_BODY_BYTES
 
 
@@ -62,24 +76,36 @@ def require(ask: Ask, github: GitHub) -> Answer:
 
     Raises `RefusedError` for settings or an event that nothing can be decided by.
     """
-    commands: list[str] = []
+    context = _Context()
     try:
-        return _decided(ask, github, commands)
+        answer = _decided(ask, github, context)
     except (InconclusiveError, ForeignTextError) as error:
-        return blocked((reason("require-api-unreadable", str(error)),), commands)
+        answer = blocked([reason("require-api-unreadable", str(error))])
+    return replace(answer, reliance=context.reliance, owners=context.owners, newest_run=context.newest_run)
 
 
-def _decided(ask: Ask, github: GitHub, commands: list[str]) -> Answer:
+@dataclass
+class _Context:
+    """What an answer says besides its reasons; an answer that GitHub cut short has what was read until then."""
+
+    reliance: Reliance | None = None
+    owners: tuple[str, ...] = ()
+    newest_run: ProbeRun | None = None
+
+
+def _decided(ask: Ask, github: GitHub, context: _Context) -> Answer:
     number, name, default = repository_facts(github)
     now = github.now()
     change = None if ask.push_follows else _change(ask, number, name)
     base = branch_commit(github, default)
     toml = read_toml(github, ask.config, base)  # (1)
     policy, quarantine = read_require(toml), read_quarantine(toml, now)
-    commands += [_command(name, default, policy, profile, toml) for profile in policy.profiles]
-    if change is not None:  # (2)
-        told = _why(ask, github, change, base, policy)
-        if told is None:
+    context.owners = policy.owners
+    if change is None:
+        context.reliance = Reliance(path=None, line=None, detail="a trusted push follows right away")
+    else:  # (2)
+        context.reliance = _why(ask, github, change, base, policy)
+        if context.reliance is None:
             return not_needed(f"no changed file matches a guard of {ask.config} on {change.base}")
     subject = subject_of(toml, ask.environ)
     demands = {profile: demand_of(profile, policy, toml, ask.environ) for profile in policy.profiles}
@@ -94,16 +120,19 @@ def _decided(ask: Ask, github: GitHub, commands: list[str]) -> Answer:
         min_gate_version=policy.min_gate_version,
     )
     settled: dict[str, tuple[Reason, ...]] = {}
-    for profile, found in attempts.govern(policy.profiles, (subject[0], plain_place(subject[1]))).items():  # (3), (4)
-        if isinstance(found, Governing):
-            older = attempts.older(found.run, found.evidence)
-            settled[profile] = older or objections(demands[profile], place, found.run, found.evidence, now)
+    governing = attempts.govern(policy.profiles, (subject[0], plain_place(subject[1])))  # (3), (4)
+    context.newest_run = _newest_run(attempts, governing.values(), now, ask.environ)
+    for profile, result in governing.items():
+        if isinstance(result, Governing):
+            older = attempts.older(result.run, result.evidence)
+            settled[profile] = older or objections(demands[profile], place, result.run, result.evidence, now)
         else:
-            settled[profile] = found
+            settled[profile] = result
     standing = None
     if quarantine.held:  # (5)
         statements = [_statement(github, path, base) for path in quarantine.statements]
         standing = stand(attempts, quarantine, statements, subject, now)
+    commands = {profile: _command(name, default, policy, profile, toml) for profile in policy.profiles}
     return conclude(settled, standing, commands)  # (6)
 
 
@@ -132,34 +161,64 @@ def read_toml(github: GitHub, path: str, commit: str) -> dict[str, Any]:
         raise RefusedError(f"{path} of the base branch is no TOML: {ascii(str(error))[1:200]}") from None
 
 
-def _why(ask: Ask, github: GitHub, change: Change, default: str, policy: RequirePolicy) -> str | None:
+def _why(ask: Ask, github: GitHub, change: Change, default: str, policy: RequirePolicy) -> Reliance | None:
     """Why a change relies on trusted publication, by the default branch's guards and by those of its own base.
 
     A check is bound to a commit, not to a pull request: one to a branch with an empty policy must not turn the commit
     green for all others.
     """
-    told = why_it_relies(github, change, default, policy)
-    if told is not None or change.base == change.default_branch:
-        return told
+    reliance = why_it_relies(github, change, default, policy)
+    if reliance is not None or change.base == change.default_branch:
+        return reliance
     base = branch_commit(github, change.base)
     return why_it_relies(github, change, base, read_require(read_toml(github, ask.config, base)))
 
 
-def why_it_relies(github: GitHub, change: Change, base: str, policy: RequirePolicy) -> str | None:
-    """In words why a change relies on trusted publication, or None.
+def why_it_relies(github: GitHub, change: Change, base: str, policy: RequirePolicy) -> Reliance | None:
+    """Why a change relies on trusted publication, or None.
 
     Both ends are commits, read by their trees: what a pull request lists now may not be what this commit changed.
     """
     start = change.base_commit or merge_base(github, base, change.head)
     before, after = tree(github, start), tree(github, change.head)
     if before is None or after is None:
-        return "the repository is too large for GitHub to list, so what changed can't be determined"
+        detail = "the repository is too large for GitHub to list, so what changed can't be determined"
+        return Reliance(path=None, line=None, detail=detail)
     for entry, guards in guarded_changes(before, after, policy.guarded):
         content = blob(github, entry.blob, limits.GUARDED_FILE_BYTES) if must_be_read(entry, guards) else None
-        told = relies(entry, guards, content)
-        if told is not None:
-            return told
+        reliance = relies(entry, guards, content)
+        if reliance is not None:
+            return reliance
     return None
+
+
+def _newest_run(
+    attempts: Attempts,
+    results: Iterable[Governing | tuple[Reason, ...]],
+    now: datetime,
+    environ: Mapping[str, str],
+) -> ProbeRun | None:
+    """The newest trusted attempt with its verdict, where its evidence was taken, else as GitHub concludes it."""
+    run = next(attempts.newest(), None)
+    if run is None:
+        return None
+    words = {row.evidence.verdict.word.value for row in results if isinstance(row, Governing) and row.run == run}
+    state = ", ".join(sorted(words)) or run.conclusion or run.status
+    if run.status == "completed":
+        state += f", {_age(now - ended(run))} ago"
+    url = run_url(environ, attempts.place.repository, f"{run.id}/attempts/{run.attempt}")
+    return ProbeRun(label=run.label, state=state, url=url)
+
+
+def _age(span: timedelta) -> str:
+    hours = max(span, timedelta()) / timedelta(hours=1)
+    return (
+        f"{hours:.0f} h"
+        if 1 <= hours < 2 * _DAY_HOURS
+        else f"{hours / _DAY_HOURS:.0f} days"
+        if hours > 1
+        else "under 1 h"
+    )
 
 
 def _change(ask: Ask, number: int, name: str) -> Change:

@@ -129,7 +129,7 @@ def action_finish(folder: Annotated[Path, Parameter(help="The evidence folder th
             refusal = write_refusal(work, ending.headline)
     records("".join(line + "\n" for line in outputs.annotations(ending)))
     outputs.append(runner.summary, outputs.step_summary(ending).encode())
-    values = outputs.output_values(ending, artifact_name(os.environ, runner), refusal)
+    values = outputs.output_values(ending, artifact_name(os.environ, runner), run_url=runner.url, refusal=refusal)
     # Last: what a step wrote here stands even when the step is killed (actions/runner ActionRunner.cs:282).
     outputs.append(runner.output, outputs.output_file(values, f"gate_{secrets.token_hex(16)}"))
     return 0

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from gate.github.api import GitHub
 
 
-_LOUD = "!" * 100
-
-
 def require(
     *,
     push_follows: Annotated[
@@ -85,38 +82,28 @@ def github_of(token: Secret) -> "GitHub":
 
 def outcome_of(answer: Answer) -> Outcome:
     """An answer with its reasons, for people and as JSON."""
-    from gate.judge.codes.decisions import BY_DECISION
-    from gate.render.escape import markdown_cell, markdown_code, plain, runner_safe
-    from gate.render.view import SENTENCE_CHARS
+    from gate.evidence.codec import adapter
+    from gate.render.answer import answer_markdown, answer_text, remedy_of
 
-    rows = [(row, BY_DECISION[row.code]) for row in answer.reasons]
-    loud = [_LOUD, plain(answer.headline, SENTENCE_CHARS), _LOUD]
-    lines = loud if answer.under_break_glass else [plain(answer.headline, SENTENCE_CHARS)]
-    lines += [f"  {row.code}: {plain(row.detail, SENTENCE_CHARS)}" for row, _ in rows]
-    if answer.word is not VerdictWord.PASS:
-        lines += [f"    what to do: {code.remedy}" for code in dict.fromkeys(code for _, code in rows)]
-    lines += [f"    {plain(command, SENTENCE_CHARS)}" for command in answer.commands]
-    alert = "NOTE" if answer.word is VerdictWord.PASS and not answer.under_break_glass else "CAUTION"
-    shown = [f"> [!{alert}]", f"> **{markdown_cell(answer.headline, SENTENCE_CHARS)}**", ""]
-    shown += [f"- {markdown_code(row.code, 80)} {markdown_cell(row.detail, SENTENCE_CHARS)}" for row, _ in rows]
-    shown += [f"- to produce it: {markdown_code(command, SENTENCE_CHARS)}" for command in answer.commands]
+    fields = adapter(Answer).dump_python(answer, mode="json")
+    fields["break_glass"] = fields.pop("under_break_glass")
     verdict = {
-        "word": answer.word.value,
+        "word": fields.pop("word"),
         "outcome": "pass" if answer.word is VerdictWord.PASS and not answer.under_break_glass else "fail",
         "exit_code": answer.exit_code,
         "blocks": answer.exit_code != 0,
     }
+    remedies = [{"remedy": remedy_of(answer, row)} for row in answer.reasons]
     return Outcome(
         exit_code=answer.exit_code,
-        text=runner_safe("\n".join(lines)) + "\n",
-        markdown=runner_safe("\n".join(shown)) + "\n",
+        text=answer_text(answer),
+        markdown=answer_markdown(answer),
         data={
             "schema": RESULT_SCHEMA,
             "verdict": verdict,
-            "headline": answer.headline,
-            "reasons": [{"code": row.code, "detail": row.detail, "remedy": code.remedy} for row, code in rows],
-            "commands": list(answer.commands),
-            "break_glass": answer.under_break_glass,
+            **fields,
+            "cause": answer.reasons[0].code if answer.reasons else None,
+            "reasons": [row | remedy for row, remedy in zip(fields["reasons"], remedies, strict=True)],
             "error": None,
         },
     )

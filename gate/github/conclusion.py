@@ -8,10 +8,11 @@ from typing import Final
 from gate import limits
 from gate.clock import Clock
 from gate.errors import GateError, RefusedError
-from gate.github.step_state import Answered, StepState
+from gate.github.step_state import StepState
 from gate.judge.body_class import body_status
 from gate.model.basics import EXIT_CODES, Claim, Status, VerdictWord
 from gate.model.document import Evidence
+from gate.model.gating import Answer
 from gate.seal import finalize, verify
 
 SUCCESS: Final = "success"  # steps.<id>.outcome of a step that ended with 0
@@ -21,8 +22,8 @@ SUCCESS: Final = "success"  # steps.<id>.outcome of a step that ended with 0
 class Conclusion:
     """The action's end. ``evidence`` and ``digest`` are of a folder that was sealed and verified, else None.
 
-    ``headline`` may hold foreign text; ``note`` says why the word is not the evidence's own. ``reasons`` of an answer
-    are pairs of a code and a sentence; one ``under_break_glass`` lets a change through and is no pass.
+    ``headline`` may hold foreign text; ``note`` says why the word is not the evidence's own. ``answer`` is that of mode
+    require; one under break glass lets a change through and is no pass.
     """
 
     word: VerdictWord
@@ -31,8 +32,19 @@ class Conclusion:
     digest: str | None = None
     folder: Path | None = None
     note: str = ""
-    reasons: tuple[tuple[str, str], ...] = ()
-    under_break_glass: bool = False
+    answer: Answer | None = None
+
+    @property
+    def under_break_glass(self) -> bool:
+        """Whether a person let the change through."""
+        return self.answer is not None and self.answer.under_break_glass
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The reason codes, the one that decides first."""
+        if self.answer is not None:
+            return tuple(dict.fromkeys(row.code for row in self.answer.reasons))
+        return self.evidence.verdict.codes if self.evidence is not None else ()
 
     @property
     def exit_code(self) -> int:
@@ -96,27 +108,22 @@ def conclude(folder: Path, *, begun: bool, told: StepState | None, step: str, cl
     )
 
 
-def conclude_answer(answered: Answered | None, *, step: str) -> Conclusion:
+def conclude_answer(answer: Answer | None, *, step: str) -> Conclusion:
     """The end of mode require, whose run step ended as ``step``: there is no evidence, so its own word is all.
 
     A pass is taken only when the step ended well and told of it in order.
     """
-    if answered is None:
+    if answer is None:
         return Conclusion(
             word=VerdictWord.INCONCLUSIVE,
             headline=f"nothing was answered (its step: {step or 'skipped'}): run the check again",
         )
-    if answered.word is VerdictWord.PASS and step != SUCCESS:
+    if answer.word is VerdictWord.PASS and step != SUCCESS:
         return Conclusion(
             word=VerdictWord.INCONCLUSIVE,
             headline=f"the answer's step ended as {step or 'nothing'}, so its pass is not taken: run the check again",
         )
-    return Conclusion(
-        word=answered.word,
-        headline=answered.headline,
-        reasons=answered.reasons,
-        under_break_glass=answered.under_break_glass,
-    )
+    return Conclusion(word=answer.word, headline=answer.headline, answer=answer)
 
 
 def _fold(sealed: Conclusion, told: StepState | None, step: str) -> Conclusion:

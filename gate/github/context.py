@@ -26,17 +26,19 @@ _SECONDS: Final = re.compile("[0-9]{1,6}")
 # What an artifact's name may not hold is the complement of a much larger set (toolkit artifact path-and-artifact-name-
 # validation.ts); these are safe in a URL and on a shell's line too.
 _NOT_IN_NAMES: Final = re.compile("[^A-Za-z0-9._-]+")
+_URL: Final = re.compile(r"https?://[A-Za-z0-9.:/_-]{1,400}")
 _NAME_PART: Final = 80
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runner:
-    """Where a step writes what the runner reads, and which run it is of."""
+    """Where a step writes what the runner reads, and which run it is of; ``url`` is the run's page."""
 
     output: Path
     summary: Path
     run_id: str
     attempt: str
+    url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,15 @@ def read_runner(environ: Mapping[str, str]) -> Runner:
         summary=Path(environ["GITHUB_STEP_SUMMARY"]),
         run_id=environ.get("GITHUB_RUN_ID", ""),
         attempt=environ.get("GITHUB_RUN_ATTEMPT", ""),
+        url=run_url(environ, environ.get("GITHUB_REPOSITORY", ""), environ.get("GITHUB_RUN_ID", "")),
     )
+
+
+def run_url(environ: Mapping[str, str], repository: str, run: str) -> str:
+    """The page of a run, such as ``5/attempts/2``; empty where it could not stand in a link without being escaped."""
+    server = environ.get("GITHUB_SERVER_URL", "").strip().rstrip("/") or "https://github.com"
+    url = f"{server}/{repository}/actions/runs/{run}"
+    return url if repository and run and _URL.fullmatch(url) else ""
 
 
 def read_work(environ: Mapping[str, str]) -> Path:

@@ -8,6 +8,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,9 @@ from gate.github.conclusion import SUCCESS, Conclusion
 from gate.model.basics import EXIT_CODES, Status, VerdictWord
 from gate.model.document import Evidence
 from gate.render import markdown, view
-from gate.render.escape import markdown_cell, markdown_code, plain, runner_safe
+from gate.render.answer import answer_markdown, reason_annotations
+from gate.render.escape import markdown_cell, plain, runner_safe
+from gate.seal import REPORT
 
 OUTPUTS: Final = (
     "verdict",
@@ -27,6 +30,10 @@ OUTPUTS: Final = (
     "evidence-digest",
     "artifact-name",
     "failed-paths",
+    "codes",
+    "cause",
+    "run-url",
+    "report-path",
     "summary",
 )
 UPLOAD_PATH: Final = "upload-path"  # for the action's own next step, no output of the action
@@ -36,12 +43,19 @@ _LEVELS: Final = ((Status.FAIL, "error"), (Status.INCONCLUSIVE, "warning"))
 _DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 
 
-def output_values(ending: Conclusion, artifact: str, refusal: Path | None = None) -> dict[str, str]:
+def output_values(
+    ending: Conclusion, artifact: str, *, run_url: str = "", refusal: Path | None = None
+) -> dict[str, str]:
     """Every output but the artifact's address, by name; none has more than one line.
 
-    What is uploaded is the evidence folder, or else the ``refusal``: the file that a refused run leaves.
+    What is uploaded is the evidence folder, or else the ``refusal``: the file that a refused run leaves. ``run_url`` is
+    this run's page; an answer of mode require names the newest probe's instead.
     """
     upload = ending.folder or refusal
+    if ending.answer is not None:
+        run_url = ending.answer.newest_run.url if ending.answer.newest_run is not None else ""
+    codes = [plain(code, view.NAME_CHARS) for code in ending.codes]
+    report = ending.folder / REPORT if ending.folder is not None else None
     return {
         "verdict": "break-glass" if ending.under_break_glass else ending.word.value,
         "outcome": ending.outcome,
@@ -51,6 +65,10 @@ def output_values(ending: Conclusion, artifact: str, refusal: Path | None = None
         "artifact-name": artifact if upload else "",
         UPLOAD_PATH: str(upload) if upload else "",
         "failed-paths": json.dumps(ending.failed_paths[: limits.OUTPUT_PATHS]),
+        "codes": " ".join(codes),
+        "cause": codes[0] if codes else "",
+        "run-url": plain(run_url, limits.ANNOTATION_CHARS),
+        "report-path": str(report) if report is not None and report.is_file() else "",
         "summary": runner_safe(_headline(ending)),
     }
 
@@ -72,14 +90,12 @@ def output_file(values: Mapping[str, str], delimiter: str) -> bytes:
 
 
 def step_summary(ending: Conclusion) -> str:
-    """The step summary: the evidence's own, and above it why its verdict is not taken, where that is so."""
+    """The step summary: the answer's or the evidence's own, and above it why its verdict is not taken, if so."""
+    if ending.answer is not None and ending.answer.reasons:
+        return _shorter(answer_markdown(ending.answer), limits.SUMMARY_BYTES)
     own = runner_safe(f"> [!{_alert(ending)}]\n> **{markdown_cell(_headline(ending), view.SENTENCE_CHARS)}**\n\n")
     if ending.evidence is None:
-        rows = (
-            f"- {markdown_code(code, view.NAME_CHARS)} {markdown_cell(told, view.SENTENCE_CHARS)}\n"
-            for code, told in ending.reasons
-        )
-        return _shorter(own + runner_safe("".join(rows)), limits.SUMMARY_BYTES)
+        return own
     if ending.note:
         return own + _shorter(markdown.summary(ending.evidence), limits.SUMMARY_BYTES - len(own.encode()))
     return markdown.summary(ending.evidence)
@@ -88,16 +104,25 @@ def step_summary(ending: Conclusion) -> str:
 def annotations(ending: Conclusion) -> Iterator[str]:
     """The annotations, worst first, at most `limits.ANNOTATIONS` of a level: the runner drops what is more."""
     level = "notice" if ending.outcome == "pass" else "error"
-    yield _command(level, "Trusted Publication Probe", _headline(ending))
+    yield _command(
+        level, "Trusted Publication Probe" if ending.answer is None else "Trusted publication", _headline(ending)
+    )
     left = {"error": limits.ANNOTATIONS - (level == "error"), "warning": limits.ANNOTATIONS}
     for status, each in _LEVELS:
         for title, message in _groups(ending.evidence, status):
             if left[each] > 0:
                 left[each] -= 1
                 yield _command(each, title, message)
-    if level == "error":
-        for code, told in ending.reasons[: left["error"]]:
-            yield _command(level, code, told)
+    answer = ending.answer
+    if answer is None or level == "notice":
+        return
+    reliance = answer.reliance
+    if (
+        reliance is not None and reliance.path is not None
+    ):  # on the guarded line of the change itself, which is not wrong
+        yield _command("notice", "Why this change is asked", reliance.detail, path=reliance.path, line=reliance.line)
+    for title, message in islice(reason_annotations(answer), left["error"]):
+        yield _command(level, title, message)
 
 
 def masks(secrets: Iterable[str]) -> Iterator[str]:
@@ -135,8 +160,9 @@ def append(path: Path, data: bytes) -> None:
 
 
 def _headline(ending: Conclusion) -> str:
-    said = ending.headline if ending.under_break_glass else f"{ending.word.upper()}: {ending.headline}"
-    return plain(said, view.SENTENCE_CHARS)
+    """The verdict's word and the headline; an answer's own headline begins with its word for people."""
+    answered = ending.answer is not None and ending.answer.reasons
+    return plain(ending.headline if answered else f"{ending.word.upper()}: {ending.headline}", view.SENTENCE_CHARS)
 
 
 def _alert(ending: Conclusion) -> str:
@@ -154,11 +180,15 @@ def _groups(evidence: Evidence | None, status: Status) -> Iterator[tuple[str, st
         yield group.code, f"{first.subject} [{first.phase}]{more}: {first.summary}; {group.remedy}"
 
 
-def _command(level: str, title: str, message: str) -> str:
+def _command(level: str, title: str, message: str, *, path: str | None = None, line: int | None = None) -> str:
     """One workflow command. The data is neutralised as well: it stays harmless where a tool shows it as a line."""
     data = runner_safe(plain(message, limits.ANNOTATION_CHARS)).translate(_DATA)
-    name = plain(title, view.NAME_CHARS).translate(_DATA).replace(":", "%3A").replace(",", "%2C")
-    return f"::{level} title={name}::{data}"
+    properties = {"file": path, "line": str(line) if line else None, "title": title}
+    texts = {
+        name: plain(text, view.NAME_CHARS).translate(_DATA) for name, text in properties.items() if text is not None
+    }
+    shown = ",".join(f"{name}={text.replace(':', '%3A').replace(',', '%2C')}" for name, text in texts.items())
+    return f"::{level} {shown}::{data}"
 
 
 def _shorter(text: str, size: int) -> str:
@@ -185,6 +215,10 @@ def part_values(
         "artifact-name": artifact if folder is not None else "",
         UPLOAD_PATH: str(folder) if folder is not None else "",
         "failed-paths": "[]",
+        "codes": "",
+        "cause": "",
+        "run-url": "",
+        "report-path": "",
         "summary": runner_safe(plain(told, view.SENTENCE_CHARS)),
     }
 

@@ -8,11 +8,14 @@ from typing import Any, Final
 
 from gate import limits
 from gate.errors import ForeignTextError, ForgedError, GateError, RefusedError
+from gate.evidence.codec import adapter
 from gate.github.artifact_zip import read_bundle
 from gate.github.context import BEGUN, RESULT
 from gate.journal import make_folder, write_file
 from gate.journal_log import read_whole
+from gate.judge.codes.decisions import BY_DECISION
 from gate.model.basics import EXIT_CODES, VerdictWord
+from gate.model.gating import Answer
 from gate.parse.strict_json import as_count, as_flag, as_object, as_text, loads
 from gate.render.escape import plain
 from gate.render.view import SENTENCE_CHARS
@@ -20,6 +23,8 @@ from gate.render.view import SENTENCE_CHARS
 REFUSAL_FILE: Final = "result.json"
 SCHEMA: Final = "publication-gate/result/v1"
 _FOLDER: Final = "refusal"
+_ANSWER_FIELDS: Final = ("headline", "commands", "reliance", "conditions", "owners", "newest_run")
+_REASON_FIELDS: Final = ("code", "title", "detail")
 
 
 def write_refusal(work: Path, told: str) -> Path:
@@ -86,20 +91,6 @@ class StepState:
     error: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answered:
-    """The answer of mode require by the run step's own account; ``reasons`` are pairs of a code and a sentence.
-
-    An account of an error has its sentence as headline, and never says pass.
-    """
-
-    word: VerdictWord
-    exit_code: int
-    headline: str
-    reasons: tuple[tuple[str, str], ...] = ()
-    under_break_glass: bool = False
-
-
 def say_begun(work: Path, evidence: Path) -> None:
     """Leave word that the evidence folder will be this run's own; raises `RefusedError` when the name is taken."""
     if evidence.exists() or evidence.is_symlink():
@@ -133,40 +124,29 @@ def what_was_told(work: Path) -> StepState | None:
     )
 
 
-def what_was_answered(work: Path) -> Answered | None:
-    """The run step's own account of an answer; None when it left none, or none in order.
+def what_was_answered(work: Path) -> Answer | None:
+    """The run step's own answer in mode require; None when it left none, or none in order.
 
-    Not in order is what has another form, and what blocks by one of its fields but not by another.
+    Not in order is what has another form or an unknown code, and what blocks by one of its fields but not by another.
+    An error has its sentence as headline and no reason, and never says pass.
     """
     try:
         result = _result(work)
         verdict = result["verdict"]
-        word, code, blocks = (
-            VerdictWord(verdict["word"]),
-            as_count(verdict["exit_code"], "exit_code"),
-            verdict["blocks"],
-        )
+        word, blocks = VerdictWord(verdict["word"]), verdict["blocks"]
+        code = as_count(verdict["exit_code"], "exit_code")
         if code != EXIT_CODES[word] or blocks is not (word is not VerdictWord.PASS):
             return None
         if result["error"] is not None:
-            return (
-                None
-                if word is VerdictWord.PASS
-                else Answered(word=word, exit_code=code, headline=_text(result["error"]))
-            )
-        return Answered(
-            word=word,
-            exit_code=code,
-            headline=_text(result["headline"]),
-            reasons=tuple((_text(row["code"]), _text(row["detail"])) for row in result["reasons"]),
-            under_break_glass=as_flag(result["break_glass"], "break_glass"),
-        )
+            error = as_text(result["error"], "The result's error")
+            return None if word is VerdictWord.PASS else Answer(word=word, headline=error)
+        fields = {name: result[name] for name in _ANSWER_FIELDS}
+        fields["reasons"] = [{name: row[name] for name in _REASON_FIELDS} for row in result["reasons"]]
+        fields |= {"word": word.value, "under_break_glass": result["break_glass"]}
+        answer = adapter(Answer).validate_json(json.dumps(fields), strict=True)
     except (GateError, KeyError, TypeError, ValueError, AttributeError):
         return None
-
-
-def _text(value: object) -> str:
-    return as_text(value, "The result's text")
+    return answer if all(row.code in BY_DECISION for row in answer.reasons) else None
 
 
 def _result(work: Path) -> Any:  # noqa: ANN401  # whatever JSON the run step left

@@ -1,18 +1,20 @@
 """``require``: whether a change relies on trusted publication, which attempt governs, and the answer."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from gate import limits
 from gate.judge.codes.decisions import BY_DECISION
-from gate.model.basics import EXIT_CODES, Kind, VerdictWord
+from gate.model.basics import Kind, VerdictWord
 from gate.model.document import Evidence
-from gate.model.gating import Answer, Demand, Guard, Looked, Reason, Run, Standing, TreeEntry, TrustedPlace
+from gate.model.gating import Answer, Demand, Guard, Looked, Reason, Reliance, Run, Standing, TreeEntry, TrustedPlace
 from gate.model.policy import POLICY_SETTINGS, Policy
 from gate.model.setting import Setting
-from gate.model.time import parse_time
+from gate.model.time import parse_time, rfc3339
 from gate.parse.addresses import plain_place
 from gate.parse.text import shown
 
@@ -39,17 +41,21 @@ def must_be_read(entry: TreeEntry, guards: Sequence[Guard]) -> bool:
     return entry.mode in _PLAIN_FILES and all(guard.pattern is not None for guard in guards)
 
 
-def relies(entry: TreeEntry, guards: Sequence[Guard], content: bytes | None) -> str | None:
-    """In words why this path relies on trusted publication, or None. ``content`` None: it was not or can't be read."""
+def relies(entry: TreeEntry, guards: Sequence[Guard], content: bytes | None) -> Reliance | None:
+    """Why this path relies on trusted publication, or None. ``content`` None: it was not or can't be read."""
     if entry.mode not in _PLAIN_FILES:
-        return f"{entry.path} is no plain file (mode {entry.mode}), so what it says can't be determined"
+        detail = f"it is no plain file (mode {entry.mode}), so what it says can't be determined"
+        return Reliance(path=entry.path, line=None, detail=detail)
     for guard in guards:
         if guard.pattern is None:
-            return f"{entry.path} is guarded as a whole ({guard.path})"
+            return Reliance(path=entry.path, line=None, detail=f"the guard {guard.path} names the file as a whole")
         if content is None:
-            return f"{entry.path} is too large to be read for {guard.pattern}"
-        if re.search(guard.pattern, content.decode("utf-8", "backslashreplace"), re.MULTILINE):
-            return f"{entry.path} matches {guard.pattern}"
+            return Reliance(path=entry.path, line=None, detail=f"it is too large to be read for {guard.pattern}")
+        text = content.decode("utf-8", "backslashreplace")
+        match = re.search(guard.pattern, text, re.MULTILINE)
+        if match:
+            line = text.count("\n", 0, match.start()) + 1
+            return Reliance(path=entry.path, line=line, detail=f"it matches the guard {guard.pattern}")
     return None
 
 
@@ -78,9 +84,10 @@ _NEWEST: Final = datetime.max.replace(tzinfo=UTC)
 _SKEW: Final = timedelta(seconds=limits.SKEW_SECONDS)
 
 
-def reason(code: str, told: str) -> Reason:
-    """A reason of the registry; KeyError for a code that is none: a defect of ours."""
-    return Reason(code=BY_DECISION[code].code, detail=told)
+def reason(code: str, detail: str, title: str = "") -> Reason:
+    """A reason of the registry, whose title may be given with its figures; KeyError for an unknown code: our defect."""
+    row = BY_DECISION[code]
+    return Reason(code=row.code, title=title or row.title, detail=detail)
 
 
 def word_of(reasons: Iterable[Reason]) -> VerdictWord:
@@ -139,8 +146,8 @@ def governed(
     """
     run = looked.run
     if run.status != "completed":
-        told = f"run {run.label} is {run.status}: wait for its end, then run this check again"
-        return dict.fromkeys(profiles, (reason("require-unfinished", told),))
+        title = f"wait for probe run {run.label}, which is {_clipped(run.status, 20)}"
+        return dict.fromkeys(profiles, (reason("require-unfinished", f"run {run.label} is {run.status}", title),))
     if looked.reasons:
         return dict.fromkeys(profiles, looked.reasons)
     if not looked.evidences:
@@ -167,7 +174,7 @@ def governed(
 def losses(looked: Looked, subject: tuple[str, str]) -> tuple[Reason, ...]:
     """What this attempt saw of the failure class in a cache at an endpoint, whatever its profile and its times."""
     return tuple(
-        reason("require-quarantine", _gave(looked.run, evidence))
+        _loss(looked.run, evidence)
         for evidence in looked.evidences
         if evidence.verdict.word is VerdictWord.QUARANTINE
         and evidence.policy.kind is Kind.PRODUCTION
@@ -215,44 +222,71 @@ def older_gate(evidence: Evidence, least: str) -> bool:
     return version is None or version < (_version(least) or ())
 
 
+_HEADLINE_CHARS: Final = 100
+_TITLE_CHARS: Final = 58
+
+
 def conclude(
-    settled: Mapping[str, tuple[Reason, ...]], standing: Standing | None, commands: Sequence[str] = ()
+    settled: Mapping[str, tuple[Reason, ...]], standing: Standing | None, commands: Mapping[str, str] | None = None
 ) -> Answer:
-    """The answer over all demanded profiles and the standing quarantine; None where it is not held."""
+    """The answer over all demanded profiles and the standing quarantine; None where it is not held.
+
+    ``commands`` make a run of each profile. A command is given for a profile that a run helps, and none at all while
+    anything says quarantine: nobody who reads this is to publish then.
+    """
     reasons = [row for rows in settled.values() for row in rows]
     held = standing is not None and standing.held
-    broken = standing.break_glass if standing is not None and held else None
-    if held and standing is not None and broken is None:
-        reasons.append(reason("require-quarantine-held", standing.headline))
+    entry = standing.break_glass if standing is not None and held else None
+    if held and standing is not None and entry is None:
+        reasons.append(reason("require-quarantine-held", standing.headline, standing.title))
     word = word_of(reasons) if settled else VerdictWord.INCONCLUSIVE
     if word is not VerdictWord.PASS:
-        return blocked(tuple(reasons), commands)
-    if broken is not None:
-        told = f"BREAK GLASS until {broken.until}: {broken.who} set the quarantine aside: {broken.why}"
+        helpful = [
+            command
+            for profile, command in (commands or {}).items()
+            if word is not VerdictWord.QUARANTINE and any(BY_DECISION[row.code].dispatch for row in settled[profile])
+        ]
+        answer = blocked(reasons, helpful)
+        return replace(answer, conditions=standing.conditions) if standing is not None and held else answer
+    if entry is not None:
         return Answer(
             word=word,
-            exit_code=EXIT_CODES[word],
-            headline=f"{told}. This is no pass: the quarantine is held.",
-            reasons=(reason("require-break-glass", told),),
+            headline=f"BREAK GLASS until {entry.until}: the quarantine is held and set aside; this is no pass",
+            reasons=(reason("require-break-glass", f"{entry.who} set the quarantine aside: {entry.why}"),),
             under_break_glass=True,
+            conditions=standing.conditions if standing is not None else (),
         )
-    told = f"the newest attempt passed and is fresh, for {', '.join(settled)}"
-    headline = f"Trusted publication may be relied on: {told}."
-    return Answer(word=word, exit_code=0, headline=headline, reasons=(reason("require-accepted", told),))
+    detail = f"the newest attempt passed and is fresh, for {', '.join(settled)}"
+    headline = "Passed: this change may rely on trusted publication now"
+    return Answer(word=word, headline=headline, reasons=(reason("require-accepted", detail),))
 
 
-def not_needed(told: str) -> Answer:
+def not_needed(detail: str) -> Answer:
     """The answer for a change that relies on nothing."""
-    headline = f"This change does not rely on trusted publication: {told}."
-    return Answer(word=VerdictWord.PASS, exit_code=0, headline=headline, reasons=(reason("require-not-needed", told),))
+    headline = "Not needed: this change does not rely on trusted publication"
+    return Answer(word=VerdictWord.PASS, headline=headline, reasons=(reason("require-not-needed", detail),))
 
 
-def blocked(reasons: tuple[Reason, ...], commands: Sequence[str] = ()) -> Answer:
-    """The answer for a change that must wait; without a reason it is inconclusive all the same."""
-    word = word_of(reasons) if reasons else VerdictWord.INCONCLUSIVE
-    first = reasons[0].detail if reasons else "nothing was settled"
-    headline = f"This change must not rely on trusted publication now ({word.value}): {first}."
-    return Answer(word=word, exit_code=EXIT_CODES[word], headline=headline, reasons=reasons, commands=tuple(commands))
+def blocked(reasons: Iterable[Reason], commands: Iterable[str] = ()) -> Answer:
+    """The answer for a change that must wait; without a reason it is inconclusive all the same.
+
+    The worst reason decides and comes first.
+    """
+    ordered = sorted(reasons, key=lambda row: _WORST.index(BY_DECISION[row.code].word))
+    word = word_of(ordered) if ordered else VerdictWord.INCONCLUSIVE
+    headline = f"Blocked: {_clipped(ordered[0].title, _TITLE_CHARS) if ordered else 'nothing was settled'}"
+    if word is VerdictWord.QUARANTINE:
+        headline += ". Nothing in this change is wrong."
+    return Answer(
+        word=word,
+        headline=_clipped(headline, _HEADLINE_CHARS),
+        reasons=tuple(ordered),
+        commands=tuple(commands),
+    )
+
+
+def _clipped(text: str, chars: int) -> str:
+    return text if len(text) <= chars else f"{text[: chars - 1]}…"
 
 
 def _subject(demand: Demand, evidence: Evidence) -> list[Reason]:
@@ -280,8 +314,12 @@ def _times(demand: Demand, run: Run, evidence: Evidence, now: datetime) -> list[
     found = [*outside_run(run, evidence)]
     age = (now - min(over, closed)).total_seconds()
     if age > demand.max_age_seconds:
-        told = f"the evidence of run {run.label} is {age / 3600:.1f} hours old"
-        found.append(reason("require-too-old", f"{told}; at most {demand.max_age_seconds / 3600:g} are taken"))
+        oldest = rfc3339(now - timedelta(seconds=demand.max_age_seconds))
+        detail = (
+            f"the evidence of run {run.label} ended at {evidence.ended_at}; max-age-hours takes none before {oldest}"
+        )
+        title = f"stale evidence ({math.ceil(age / 360) / 10:g} h, at most {demand.max_age_seconds / 3600:g} h)"
+        found.append(reason("require-too-old", detail, title))
     return found
 
 
@@ -385,8 +423,14 @@ def _verdict(run: Run, evidence: Evidence) -> tuple[Reason, ...]:
     if word is VerdictWord.PASS:  # a step of it did not take the pass that was sealed, or never came to that
         told = f"run {run.label} ended in {run.conclusion}, so the pass that it left is not taken"
         return (reason("require-inconclusive", told),)
-    code = "require-quarantine" if word is VerdictWord.QUARANTINE else "require-inconclusive"
-    return (reason(code, _gave(run, evidence)),)
+    if word is VerdictWord.QUARANTINE:
+        return (_loss(run, evidence),)
+    return (reason("require-inconclusive", _gave(run, evidence), f"probe run {run.label} could not decide"),)
+
+
+def _loss(run: Run, evidence: Evidence) -> Reason:
+    title = f"probe run {run.label} saw cache {evidence.subject.cache} fail"
+    return reason("require-quarantine", _gave(run, evidence), title)
 
 
 def _gave(run: Run, evidence: Evidence) -> str:

@@ -111,8 +111,11 @@ def fold_standing(
     released = all(row.met for row in conditions)
     broken, notes = _break_glass(policy, now)
     held = policy.held and not released
+    since = parse_time(policy.since) if policy.since else None
+    day = f" since {since.day} {since:%b %Y}" if since else ""
     return Standing(
         held=held,
+        title=f"cache {cache} is in quarantine{day}" if held else f"cache {cache} is not in quarantine",
         headline=_headline(policy, conditions, held=held),
         conditions=conditions,
         left_out=(*left_out, *notes),
@@ -173,6 +176,7 @@ def _newest(counted: Sequence[Past]) -> Condition:
     return Condition(
         name="the newest attempt of every profile passes",
         met=bool(profiles) and not bad,
+        progress="the newest probe passes",
         detail=told,
         rests_on=tuple(run.label for run in newest.values()),
     )
@@ -186,6 +190,7 @@ def _passes(streak: Sequence[Past], policy: QuarantinePolicy) -> Condition:
     return Condition(
         name=f"{policy.passes} representative passes since the last run that counts against",
         met=len(streak) >= policy.passes,
+        progress=f"{len(streak)} of {policy.passes} passes",
         detail=f"{len(streak)} of {policy.passes}",
         rests_on=tuple(run.label for run in streak),
     )
@@ -197,6 +202,7 @@ def _days(streak: Sequence[Past], policy: QuarantinePolicy) -> Condition:
     return Condition(
         name=f"they span {policy.days} days",
         met=bool(streak) and days >= policy.days,
+        progress=f"{days:.1f} of {policy.days} days",
         detail=f"{days:.1f} of {policy.days}",
         rests_on=(streak[0].label, streak[-1].label) if streak else (),
     )
@@ -213,6 +219,7 @@ def _epoch(streak: Sequence[Past]) -> Condition:
     return Condition(
         name="they are on one server epoch",
         met=known and len(epochs) == 1,
+        progress="one server epoch",
         detail=told,
         rests_on=tuple(run.label for run in streak),
     )
@@ -232,6 +239,7 @@ def _repair(counted: Sequence[Past], streak: Sequence[Past], statements: Sequenc
     return Condition(
         name="a repair path without restart is proved, or the backend was replaced",
         met=bool(met),
+        progress="repair proved or backend replaced",
         detail="; ".join(met) or "; ".join(told for _, told, _ in tried) or none,
         rests_on=rests[0] if rests else (),
     )
@@ -286,9 +294,9 @@ def _headline(policy: QuarantinePolicy, conditions: Sequence[Condition], *, held
         return "not held: gate.toml says held = false"
     if not held:
         return f"released: every condition is met ({policy.incident})"
-    unmet = "; ".join(f"not met: {row.name} ({row.detail})" for row in conditions if not row.met)
+    unmet = sum(not row.met for row in conditions)
     table = "" if policy.configured else "; gate.toml has no [quarantine], so it is held"
-    return f"broad trusted writes are held ({policy.incident}){table}; {unmet}"
+    return f"broad trusted writes are held ({policy.incident}){table}; {unmet} of {len(conditions)} conditions not met"
 
 
 def _time(text: str) -> datetime:

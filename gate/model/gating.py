@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from gate.model.basics import Kind, VerdictWord, value
+from gate.model.basics import EXIT_CODES, Kind, VerdictWord, value
 from gate.model.document import Evidence
 
 STATEMENT_SCHEMA = "publication-gate/statement/v1"
@@ -97,7 +97,10 @@ class Guard:
 
 @value
 class RequirePolicy:
-    """``[require]`` of ``gate.toml``. ``signer_workflow`` None: evidence is attested by the trusted workflow itself."""
+    """``[require]`` of ``gate.toml``. ``signer_workflow`` None: evidence is attested by the trusted workflow itself.
+
+    ``owners`` are the people or teams that a blocked author is sent to.
+    """
 
     guarded: tuple[Guard, ...]
     workflow: str
@@ -109,6 +112,7 @@ class RequirePolicy:
     min_gate_version: str
     attested: bool
     signer_workflow: str | None
+    owners: tuple[str, ...] = ()
 
 
 @value
@@ -187,26 +191,71 @@ class Demand:
 
 @value
 class Reason:
-    """One reason of a decision: a code of ``judge.decisions``, and a sentence with what was got and expected."""
+    """One reason of a decision: a code of `judge.codes.decisions`, and a sentence with what was got and expected.
+
+    ``title`` is the same in a few words, for a headline.
+    """
 
     code: str
+    title: str
     detail: str
+
+
+@value
+class Reliance:
+    """Why a change relies on trusted publication: a guarded file, and its first line that matches the guard.
+
+    ``path`` is None where no file decides, ``line`` where the file counts as a whole or its text was not read.
+    """
+
+    path: str | None
+    line: int | None
+    detail: str
+
+
+@value
+class ProbeRun:
+    """An attempt of the trusted workflow, as people look it up: how it ended, and its page."""
+
+    label: str
+    state: str
+    url: str
+
+
+@value
+class Condition:
+    """One written condition of a release: met or not, its progress in a few words, and the runs that it rests on."""
+
+    name: str
+    met: bool
+    progress: str
+    detail: str
+    rests_on: tuple[str, ...]
 
 
 @value
 class Answer:
     """The end of ``require``. ``word`` is pass only when evidence was accepted or none was needed.
 
-    ``under_break_glass``: the quarantine is held and was set aside by a person; whoever shows this must shout it.
-    ``commands`` are what would produce the missing runs.
+    ``reasons`` begin with the one that decides. ``commands`` make the missing runs, and are there only where a run
+    helps. ``conditions`` are those of a release, while the quarantine is held. ``under_break_glass``: the quarantine is
+    held and a person set it aside; whoever shows this must shout it.
     """
 
     word: VerdictWord
-    exit_code: int
     headline: str
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Reason, ...] = ()
     commands: tuple[str, ...] = ()
     under_break_glass: bool = False
+    reliance: Reliance | None = None
+    conditions: tuple[Condition, ...] = ()
+    owners: tuple[str, ...] = ()
+    newest_run: ProbeRun | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with."""
+        return EXIT_CODES[self.word]
 
 
 @value
@@ -238,20 +287,11 @@ class Past:
 
 
 @value
-class Condition:
-    """One written condition of a release: met or not, in words, and the runs that it rests on."""
-
-    name: str
-    met: bool
-    detail: str
-    rests_on: tuple[str, ...]
-
-
-@value
 class Standing:
-    """The standing decision over a history. ``released`` is true only when every condition is met."""
+    """The standing decision over a history. ``title`` says it in a few words, ``headline`` with the incident."""
 
     held: bool
+    title: str
     headline: str
     conditions: tuple[Condition, ...]
     left_out: tuple[str, ...]

@@ -18,6 +18,7 @@ REQUIRE_KEYS: Final = (
     "min-gate-version",
     "attested",
     "signer-workflow",
+    "owners",
 )
 QUARANTINE_KEYS: Final = (
     "held",

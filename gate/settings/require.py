@@ -94,6 +94,7 @@ def read_require(toml: Mapping[str, Any]) -> RequirePolicy:
         min_gate_version=version,
         attested=table.flag("attested", default=False),
         signer_workflow=_signer(table),
+        owners=table.texts("owners", ()),
     )
 
 

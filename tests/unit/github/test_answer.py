@@ -14,27 +14,32 @@ from gate.cli.require import outcome_of
 from gate.errors import ForeignTextError, ForgedError, GateError, InconclusiveError, RefusedError
 from gate.github.conclusion import Conclusion, conclude_answer
 from gate.github.outputs import annotations, output_values, step_summary
-from gate.github.step_state import Answered, say_begun, say_ended, what_was_answered, what_was_told
+from gate.github.step_state import say_begun, say_ended, what_was_answered, what_was_told
 from gate.judge.admission import blocked, not_needed, reason
 from gate.model.basics import EXIT_CODES, VerdictWord
-from gate.model.gating import Answer
+from gate.model.gating import Answer, Condition, ProbeRun, Reliance
+from gate.render.answer import answer_text
 from tests.helpers import github_world as gh
 from tests.unit.github.test_outputs import read_back
 from tests.unit.render.hostile import hostile_text
 from tests.unit.render.runner_parser import commands, is_command
 
 PASSED = not_needed("nothing that is guarded differs")
-BLOCKED = blocked((reason("require-no-run", "there is no run"), reason("require-quarantine-held", "it is held")))
+BLOCKED = blocked(
+    (
+        reason("require-no-run", "there is no run"),
+        reason("require-quarantine-held", "it is held", "it is held in a few words"),
+    )
+)
 BROKEN = Answer(
     word=VerdictWord.PASS,
-    exit_code=0,
     headline="BREAK GLASS until tomorrow. This is no pass.",
     reasons=(reason("require-break-glass", "BREAK GLASS until tomorrow"),),
     under_break_glass=True,
 )
 
 
-def told(work: Path, answer: Answer) -> Answered | None:
+def told(work: Path, answer: Answer) -> Answer | None:
     say_ended(work, outcome_of(answer).data)
     return what_was_answered(work)
 
@@ -43,7 +48,7 @@ def told(work: Path, answer: Answer) -> Answered | None:
 def test_an_orderly_pass_is_taken(tmp_path: Path) -> None:
     ending = conclude_answer(told(tmp_path, PASSED), step="success")
     assert (ending.word, ending.exit_code, ending.outcome) == (VerdictWord.PASS, 0, "pass")
-    assert ending.reasons == (("require-not-needed", "nothing that is guarded differs"),)
+    assert ending.answer == PASSED
 
 
 @pytest.mark.parametrize("step", ["failure", "cancelled", "skipped", "", "Success"])
@@ -63,7 +68,7 @@ def test_what_was_not_answered_is_inconclusive(step: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("word", [VerdictWord.REFUSED, VerdictWord.INCONCLUSIVE, VerdictWord.QUARANTINE])
 def test_a_blocking_answer_keeps_its_word_and_code(word: VerdictWord, tmp_path: Path) -> None:
-    answer = Answer(word=word, exit_code=EXIT_CODES[word], headline="no", reasons=BLOCKED.reasons)
+    answer = Answer(word=word, headline="no", reasons=BLOCKED.reasons)
     ending = conclude_answer(told(tmp_path, answer), step="success")
     assert (ending.word, ending.exit_code, ending.outcome) == (word, EXIT_CODES[word], "fail")
 
@@ -79,7 +84,7 @@ def test_a_blocking_answer_keeps_its_word_and_code(word: VerdictWord, tmp_path: 
 )
 def test_an_error_is_told_in_its_own_sentence(error: GateError, word: VerdictWord, tmp_path: Path) -> None:
     say_ended(tmp_path, Outcome.of_error(error).data)
-    assert what_was_answered(tmp_path) == Answered(word=word, exit_code=EXIT_CODES[word], headline="why")
+    assert what_was_answered(tmp_path) == Answer(word=word, headline="why")
 
 
 @pytest.mark.parametrize(
@@ -145,12 +150,7 @@ def test_a_pass_of_the_one_mode_is_none_of_the_other(tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------------------------------ what the runner reads
 def ending_of(answer: Answer) -> Conclusion:
-    return Conclusion(
-        word=answer.word,
-        headline=answer.headline,
-        reasons=tuple((row.code, row.detail) for row in answer.reasons),
-        under_break_glass=answer.under_break_glass,
-    )
+    return Conclusion(word=answer.word, headline=answer.headline, answer=answer)
 
 
 def test_a_blocking_answer_names_every_reason() -> None:
@@ -158,20 +158,21 @@ def test_a_blocking_answer_names_every_reason() -> None:
     values = output_values(ending, "artifact")
     assert (values["verdict"], values["outcome"], values["exit-code"]) == ("quarantine", "fail", "4")
     assert values["artifact-name"] == ""
-    assert values["summary"].startswith("QUARANTINE: This change must not rely on trusted publication now")
+    assert values["summary"] == "Blocked: it is held in a few words. Nothing in this change is wrong."
+    assert (values["codes"], values["cause"]) == ("require-quarantine-held require-no-run", "require-quarantine-held")
     lines = list(annotations(ending))
     assert [line.partition("::")[2].partition("::")[0] for line in lines] == [
-        "error title=Trusted Publication Probe",
-        "error title=require-no-run",
+        "error title=Trusted publication",
         "error title=require-quarantine-held",
+        "error title=require-no-run",
     ]
     assert step_summary(ending).split("\n")[0] == "> [!CAUTION]"
-    assert "- `require-quarantine-held` it is held\n" in step_summary(ending)
+    assert "- `require-quarantine-held`: it is held\n" in step_summary(ending)
 
 
 def test_a_pass_is_one_notice() -> None:
     (line,) = annotations(ending_of(PASSED))
-    assert line.startswith("::notice title=Trusted Publication Probe::PASS: This change does not rely")
+    assert line.startswith("::notice title=Trusted publication::Not needed: this change does not rely")
     assert step_summary(ending_of(PASSED)).startswith("> [!NOTE]\n")
 
 
@@ -180,19 +181,32 @@ def test_what_a_person_let_through_is_told_aloud_and_is_no_pass() -> None:
     values = output_values(ending, "artifact")
     assert (values["verdict"], values["outcome"], values["exit-code"]) == ("break-glass", "fail", "0")
     assert values["summary"] == BROKEN.headline
-    assert next(iter(annotations(ending))).startswith("::error title=Trusted Publication Probe::BREAK GLASS")
+    assert next(iter(annotations(ending))).startswith("::error title=Trusted publication::BREAK GLASS")
     assert step_summary(ending).startswith("> [!CAUTION]\n> **BREAK GLASS")
 
 
 @settings(max_examples=60, deadline=None)
 @given(hostile_text)
 def test_hostile_text_stays_text(text: str) -> None:
-    ending = Conclusion(word=VerdictWord.REFUSED, headline=text, reasons=((text, text),) * 30)
+    row = reason("require-other-run", text, text)
+    answer = Answer(
+        word=VerdictWord.REFUSED,
+        headline=text,
+        reasons=(row,) * 30,
+        commands=(text,),
+        reliance=Reliance(path=text, line=1, detail=text),
+        conditions=(Condition(name=text, met=True, progress=text, detail=text, rests_on=()),),
+        owners=(text,),
+        newest_run=ProbeRun(label=text, state=text, url=""),
+    )
+    ending = ending_of(answer)
+    assert list(commands(answer_text(answer))) == []
     values = output_values(ending, "artifact")
     assert "\n" not in values["summary"]
     assert list(commands("\n".join((values["summary"], step_summary(ending))))) == []
     lines = list(annotations(ending))
-    assert len(lines) == 10
+    assert len(lines) == 11
+    assert lines.pop(1).startswith("::notice file=")
     assert all(re.fullmatch(r"::error title=[^:,\r\n]*::[^\r\n]*", line) for line in lines)
     assert not any(is_command(line.split("::", 2)[2]) for line in lines)
 
@@ -283,7 +297,8 @@ def test_nothing_is_masked_where_no_runner_reads(
 def test_a_push_that_follows_needs_evidence(steps: Callable[..., dict[str, str]]) -> None:
     values = steps(GATE_ACTION_PUSH_FOLLOWS="true")
     assert ended(values) == ("inconclusive", "fail", "3")
-    assert "has no attempt for" in values["summary"]
+    assert values["summary"] == "Blocked: there is no probe that counts"
+    assert (values["codes"], values["cause"], values["run-url"]) == ("require-no-run", "require-no-run", "")
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_the_outputs_of_a_run_without_evidence() -> None:
 def test_a_refused_run_uploads_its_result_alone() -> None:
     ending = Conclusion(word=VerdictWord.REFUSED, headline="no")
     assert ending.refused_before_evidence
-    values = output_values(ending, "artifact", Path("/job/refusal/result.json"))
+    values = output_values(ending, "artifact", refusal=Path("/job/refusal/result.json"))
     assert (values["artifact-name"], values["upload-path"]) == ("artifact", "/job/refusal/result.json")
     assert (values["evidence-path"], values["evidence-digest"]) == ("", "")
 

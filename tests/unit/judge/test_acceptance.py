@@ -22,7 +22,7 @@ from gate.judge.admission import (
 )
 from gate.judge.codes.decisions import BY_DECISION, DECISION_CODES
 from gate.model.basics import VerdictWord
-from gate.model.gating import Demand, Guard, TreeEntry, TrustedPlace
+from gate.model.gating import Demand, Guard, Reliance, TreeEntry, TrustedPlace
 from gate.model.time import parse_time
 from gate.seal import assemble
 from tests.helpers import github_world as gh
@@ -144,9 +144,11 @@ def test_a_change_of_the_mode_alone_is_a_change() -> None:
     assert guarded_changes([old], [old], guards) == ()
     assert guarded_changes([old], [new], guards) == ((new, guards),)
     assert not must_be_read(new, guards)
-    assert relies(new, guards, None) == "a is no plain file (mode 160000), so what it says can't be determined"
+    told = "it is no plain file (mode 160000), so what it says can't be determined"
+    assert relies(new, guards, None) == Reliance(path="a", line=None, detail=told)
     assert must_be_read(old, (Guard(path="a", pattern="x"),))
-    assert relies(old, (Guard(path="a", pattern="^x"),), b"y\nx") == "a matches ^x"
+    second = Reliance(path="a", line=2, detail="it matches the guard ^x")
+    assert relies(old, (Guard(path="a", pattern="^x"),), b"y\nx") == second
     assert relies(old, (Guard(path="a", pattern="^x"),), b"y\xff") is None
 
 
