@@ -98,6 +98,10 @@ format: setup ## ruff's fixes and format
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format --quiet
 
+.PHONY: house
+house: setup ## modules, lines, importers, cycles and banned names of gate/, before and today
+	@$(BIN)/python scripts/house.py
+
 # ---- upkeep
 
 .PHONY: docs

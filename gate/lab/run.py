@@ -147,7 +147,7 @@ def run_all(
 ) -> Iterator[LabRow]:
     """Run every drill, each with a stack of its own, into ``output/<name>``, and give a row as each is done.
 
-    A drill that is refused or can't be brought up is a row that did not come as stated. Once the run is cancelled no
+    A drill that is refused or can't be brought up is a row that did not meet its expectation. Once the run is cancelled no
     further drill is begun: so the drill that cancels its own run is the last of the table.
     """
     for drill in drills:

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
@@ -170,7 +171,7 @@ class ApiClient:
         if len(text) < PREAMBLE_THRESHOLD:
             headers, body = {"X-Attic-Nar-Info": text.decode()}, nar
         else:
-            headers, body = {"X-Attic-Nar-Info-Preamble-Size": str(len(text))}, _after(text, nar)
+            headers, body = {"X-Attic-Nar-Info-Preamble-Size": str(len(text))}, chain((text,), nar)
         answer = self._checked(self._request("PUT", "_api/v1/upload-path", headers=headers, body=body))
         try:
             result = json.loads(answer.body)
@@ -229,12 +230,6 @@ class ApiClient:
         if not isinstance(value, dict):
             raise ClientError("error decoding response body", "expected a JSON object")
         return value
-
-
-def _after(head: bytes, rest: Iterable[bytes]) -> Iterable[bytes]:
-    """Yield ``head``, then the pieces of ``rest``."""
-    yield head
-    yield from rest
 
 
 def _connect(connection: HTTPConnection, url: str) -> None:
