@@ -145,10 +145,10 @@ def run_lab(
 def run_all(
     *, profile: str | None, output: Path, outside: Outside, drills: Sequence[Drill] = DRILLS
 ) -> Iterator[LabRow]:
-    """Run every drill, each with a stack of its own, into ``output/<name>``, and give a row as each is done.
+    """Run every drill on its own stack, write it to ``output/<name>``, and yield its row when it is done.
 
-    A drill that is refused or can't be brought up is a row that did not meet its expectation. Once the run is cancelled no
-    further drill is begun: so the drill that cancels its own run is the last of the table.
+    A drill that is refused or can't be started gives a row that does not meet its expectation. After a cancellation no
+    further drill starts, so the drill that cancels its own run is the last of the table.
     """
     for drill in drills:
         if outside.cancel.cancelled:
