@@ -2,7 +2,8 @@
 
     GateError
     ├── RefusedError        2   wrong settings, identity or confirm phrase: nothing was published
-    │   └── ForgedError     2   an evidence folder is not what its own records say
+    │   ├── ForgedError     2   an evidence folder is not what its own records say
+    │   └── NotEvidenceError 2  what was given is no evidence folder and no zip of one
     ├── InconclusiveError   3   it could not be determined
     │   ├── NoNameError     3   a cluster names what no cluster can; before a run it refuses the run
     │   ├── UnsealedError   3   an evidence folder was never sealed
@@ -31,6 +32,10 @@ class RefusedError(GateError):
 
 class ForgedError(RefusedError):
     """An evidence folder differs from what its journal and captures give when sealed again."""
+
+
+class NotEvidenceError(RefusedError):
+    """What was given holds no evidence, such as an empty folder or a mistyped name: nothing in it was forged."""
 
 
 class InconclusiveError(GateError):

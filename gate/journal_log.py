@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from gate import limits
-from gate.errors import RefusedError
+from gate.errors import NotEvidenceError, RefusedError
 from gate.evidence.fold import Captures
 from gate.evidence.journal_reader import JournalLog, read_chain
 from gate.journal import NAME
@@ -53,11 +53,11 @@ def _open(path: Path) -> BinaryIO:
 
 
 def names(directory: Path) -> list[str]:
-    """Every name in the folder, sorted; raises `RefusedError` where it is none."""
+    """Every name in the folder, sorted; raises `NotEvidenceError` where it is no folder."""
     try:
         return sorted(path.name for path in directory.iterdir())
     except OSError as error:
-        raise RefusedError(f"{directory} can't be listed ({error.strerror}): give the folder of a run") from None
+        raise NotEvidenceError(f"{directory} can't be listed ({error.strerror}): give the folder of a run") from None
 
 
 def captures_of(directory: Path) -> Captures:

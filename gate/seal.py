@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from gate import limits
-from gate.errors import ForeignTextError, ForgedError, RefusedError, UnsealedError
+from gate.errors import ForeignTextError, ForgedError, NotEvidenceError, RefusedError, UnsealedError
 from gate.evidence.codec import canonical, digest, read_evidence
 from gate.evidence.fold import Captures
 from gate.evidence.split import fold_any, is_part
@@ -120,8 +120,8 @@ def _render(evidence: Evidence) -> Mapping[str, bytes]:
 def verify(directory: Path) -> tuple[Evidence, str]:
     """The evidence of a sealed folder and its digest, when every byte is what sealing again gives.
 
-    Needs no network. Raises `RefusedError` for a folder that is none of a run, `UnsealedError` for one without
-    ``evidence.json``, and `ForgedError` with the first difference otherwise.
+    Needs no network. Raises `NotEvidenceError` for a folder that is none of a run, `UnsealedError` for one without
+    ``evidence.json``, `RefusedError` for what can't be read, and `ForgedError` with the first difference otherwise.
     """
     present = names(directory)
     if NAME in present and EVIDENCE not in present:
@@ -130,7 +130,7 @@ def verify(directory: Path) -> tuple[Evidence, str]:
             message = f"{directory} is a part of a split run, and no evidence: `publication-gate judge` joins the parts"
         raise UnsealedError(message)
     if EVIDENCE not in present:
-        raise RefusedError(
+        raise NotEvidenceError(
             f"{directory} is no evidence folder: it has neither {NAME} nor {EVIDENCE}; give the folder of a run"
         )
     stored = read_whole(directory / EVIDENCE, limits.EVIDENCE_BYTES)

@@ -13,7 +13,19 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from gate import __version__
-from gate.cli.flags import COMMON, AsFormat, Config, Confirm, Digests, Flags, Folder, Folders, JsonInto, OutputFolder
+from gate.cli.flags import (
+    COMMON,
+    AsFormat,
+    Config,
+    Confirm,
+    Digests,
+    Flags,
+    Folder,
+    FolderOrZip,
+    FoldersOrZips,
+    JsonInto,
+    OutputFolder,
+)
 from gate.cli.outcome import report
 from gate.cli.terminal import complain, records
 from gate.errors import GateError, InconclusiveError, RefusedError, place_of
@@ -114,16 +126,19 @@ def finalize(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto =
 
 
 @app.command
-def verify(*folders: Folders, format: AsFormat = "text", json_into: JsonInto = None) -> int:
-    """Recompute digest, journal chain, findings and verdict; 0 genuine whatever its verdict, 2 not, 3 not sealed."""
+def verify(*folders: FoldersOrZips, format: AsFormat = "text", json_into: JsonInto = None) -> int:
+    """Recompute digest, journal chain, findings and verdict of folders or of artifacts' zips.
+
+    0 genuine whatever its verdict, 2 not genuine, 3 never sealed or no evidence at all.
+    """
     from gate.cli.verify import verify_folders
 
     return report(lambda: verify_folders(folders), format=format, json_into=json_into)
 
 
 @app.command
-def show(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto = None) -> int:
-    """Print the summary of a sealed folder for a person; it verifies first."""
+def show(folder: FolderOrZip, *, format: AsFormat = "text", json_into: JsonInto = None) -> int:
+    """Print the summary of a sealed folder, or of an artifact's zip, for a person; it verifies first."""
     from gate.cli.verify import show_folder
 
     return report(lambda: show_folder(folder), format=format, json_into=json_into)
@@ -249,7 +264,8 @@ app.command(
 app.command(
     "gate.cli.quarantine:suspects",
     name="suspects",
-    help="List store paths published in a bad window, one a line, for `attic-nar-integrity-check --stdin`.",
+    help="List store paths published in a bad window, one a line, for `attic-nar-integrity-check --stdin`."
+    "\n\nstderr says how many came from how many folders, and which were left out. 3: no folder counted.",
 )
 app.command(
     "gate.cli.quarantine:history",

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from gate.cli.flags import COMMON, AsFormat, Config, Folders, JsonInto
+from gate.cli.flags import COMMON, AsFormat, Config, FoldersOrZips, JsonInto
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
-from gate.errors import RefusedError
+from gate.errors import InconclusiveError, RefusedError
 from gate.model.gating import Past, QuarantinePolicy, Standing, Statement, StatementKind
 
 _HELD, _RELEASED = 4, 0
@@ -26,7 +26,7 @@ quarantine = App(
 
 @quarantine.command
 def status(
-    *folders: Annotated[Path, Parameter(help="Evidence folders: the history, in any order.")],
+    *folders: Annotated[Path, Parameter(help="Evidence folders or artifacts' zips: the history, in any order.")],
     from_artifacts: Annotated[
         bool, Parameter(help="Take the history from the repository's own artifacts (GITHUB_TOKEN, GITHUB_REPOSITORY).")
     ] = False,
@@ -74,7 +74,7 @@ def attest(
 
 
 def suspects(
-    *folders: Folders,
+    *folders: FoldersOrZips,
     since: Annotated[
         str | None, Parameter(help="Also all that was published from this time on (RFC 3339, UTC).")
     ] = None,
@@ -82,12 +82,15 @@ def suspects(
     format: AsFormat = "text",
     json_into: JsonInto = None,
 ) -> int:
-    """Store paths published in a bad window, one a line: for `attic-nar-integrity-check --stdin`."""
+    """Store paths published in a bad window, one a line: for `attic-nar-integrity-check --stdin`.
+
+    stderr says how many came from how many folders, and which folders were left out: 3 where none counted.
+    """
     return report(lambda: _suspects(folders, since, until), format=format, json_into=json_into)
 
 
 def history(
-    *folders: Folders,
+    *folders: FoldersOrZips,
     format: AsFormat = "text",
     json_into: JsonInto = None,
 ) -> int:
@@ -118,10 +121,10 @@ def _status(folders: Sequence[Path], given: Sequence[Path], config: Path | None,
 
 
 def _from_folders(folders: Sequence[Path]) -> list[Past]:
+    from gate.cli.verify import verified
     from gate.judge.standing_quarantine import past_of
-    from gate.seal import verify
 
-    return [past_of(*verify(folder)) for folder in folders]
+    return [past_of(*verified(folder)) for folder in folders]
 
 
 def _from_artifacts(toml: Mapping[str, Any], policy: QuarantinePolicy) -> tuple[list[Past], datetime]:
@@ -196,7 +199,13 @@ def _standing_json(standing: Standing) -> dict[str, Any]:
         "held": standing.held,
         "headline": standing.headline,
         "conditions": [
-            {"name": row.name, "met": row.met, "detail": row.detail, "rests_on": list(row.rests_on)}
+            {
+                "name": row.name,
+                "met": row.met,
+                "progress": row.progress,
+                "detail": row.detail,
+                "rests_on": list(row.rests_on),
+            }
             for row in standing.conditions
         ],
         "left_out": list(standing.left_out),
@@ -241,20 +250,42 @@ def _attest(who: str, why: str, output: Path, config: Path | None, *, replaced: 
     return Outcome(exit_code=0, text=text, data={"schema": RESULT_SCHEMA, "statement": str(output), "error": None})
 
 
-def _suspects(folders: Sequence[Path], since: str | None, until: str | None) -> Outcome:
-    from gate.judge.standing_quarantine import in_window, suspects_of
-    from gate.seal import verify
+def _suspects(paths: Sequence[Path], since: str | None, until: str | None) -> Outcome:
+    """The store paths, and always on stderr from which folders they are: an empty list may be no all-clear."""
+    from gate.cli.terminal import complain
+    from gate.cli.verify import verified
+    from gate.judge.standing_quarantine import in_window, left_out_of_suspects, suspects_of
 
-    if not folders:
+    if not paths:
         raise RefusedError("suspects needs a folder: give the evidence folders of the time in question")
     window = in_window(since, until)
-    paths = {path for folder in folders for path in suspects_of(verify(folder)[0], window)}
-    ordered = sorted(paths)
+    evidences = [(path, verified(path)[0]) for path in paths]
+    left_out = {path: why for path, evidence in evidences if (why := left_out_of_suspects(evidence)) is not None}
+    suspicious = {path: suspects_of(evidence, window) for path, evidence in evidences if path not in left_out}
+    store_paths = sorted({store_path for rows in suspicious.values() for store_path in rows})
+    clean = [path for path, rows in suspicious.items() if not rows]
+    sentence = f"{_count(len(store_paths), 'path')} from {_count(len(paths), 'folder')}"
+    if clean:
+        sentence += f"; none in {', '.join(map(str, clean))}: nothing of theirs was published in a bad window"
+    for why in dict.fromkeys(left_out.values()):
+        folders = [str(path) for path, each in left_out.items() if each == why]
+        sentence += f"; {len(folders)} left out ({why}): {', '.join(folders)}"
+    complain(sentence)
     return Outcome(
-        exit_code=0,
-        text="".join(f"{path}\n" for path in ordered),
-        data={"schema": RESULT_SCHEMA, "suspects": ordered, "error": None},
+        exit_code=0 if suspicious else InconclusiveError.exit_code,
+        text="".join(f"{store_path}\n" for store_path in store_paths),
+        data={
+            "schema": RESULT_SCHEMA,
+            "suspects": store_paths,
+            "folders": [{"evidence": str(path), "suspects": len(rows)} for path, rows in suspicious.items()],
+            "left_out": [{"evidence": str(path), "why": why} for path, why in left_out.items()],
+            "error": None,
+        },
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _history(folders: Sequence[Path]) -> Outcome:

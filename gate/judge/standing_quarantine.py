@@ -336,12 +336,17 @@ def suspects_of(evidence: Evidence, window: Window | None = None) -> tuple[str, 
     read back whole counts too: it was read before the store was looked at again.
     """
     bad = evidence.verdict.word in (VerdictWord.QUARANTINE, VerdictWord.INCONCLUSIVE)
-    if evidence.policy.kind is Kind.LAB or not (bad or (window is not None and _overlaps(evidence, window))):
+    if left_out_of_suspects(evidence) is not None or not (bad or (window is not None and _overlaps(evidence, window))):
         return ()
     rows = evidence.push.paths
     return tuple(
         sorted({row.store_path for row in rows if row.cache == evidence.policy.attic_cache and row.claim in _CLAIMED})
     )
+
+
+def left_out_of_suspects(evidence: Evidence) -> str | None:
+    """Why a run says nothing of the cache's paths, or None."""
+    return "lab evidence never counts" if evidence.policy.kind is Kind.LAB else None
 
 
 def _overlaps(evidence: Evidence, window: Window) -> bool:

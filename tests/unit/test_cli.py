@@ -1,10 +1,12 @@
 """The command line: quick help, exit codes, one sentence for bad input, JSON on failure too."""
 
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from gate.cli.main import main
 from gate.seal import seal
 from tests.helpers import runs
+from tests.helpers.github_world import zipped
 from tests.unit.test_seal import folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -205,9 +208,84 @@ def test_verify_of_several_folders_gives_the_worst(tmp_path: Path, capsys: pytes
     seal(good)
     unsealed = folder(tmp_path / "unsealed", runs.healthy())
     assert main(["verify", str(good), str(unsealed)]) == 3
-    assert main(["verify", str(tmp_path / "nowhere"), str(unsealed)]) == 2
+    assert main(["verify", str(tmp_path / "nowhere"), str(unsealed)]) == 3
+    (good / "push-profile.log").write_bytes(b"")
+    assert main(["verify", str(tmp_path / "nowhere"), str(unsealed), str(good)]) == 2
     assert main(["verify"]) == 2
-    assert capsys.readouterr().out.count("genuine  ") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0].partition("  ")[0] for line in lines] == [
+        *("genuine", "NOT SEALED"),
+        *("NOT EVIDENCE", "NOT SEALED"),
+        *("NOT EVIDENCE", "NOT SEALED", "NOT GENUINE"),
+    ]
+
+
+def test_verify_and_show_take_an_artifact_as_it_was_downloaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = folder(tmp_path / "run", runs.healthy())
+    seal(at)
+    bundle = tmp_path / "evidence.zip"
+    bundle.write_bytes(zipped(at))
+    assert main(["verify", str(bundle), "--json-into", str(tmp_path / "v.json")]) == 0
+    assert json.loads((tmp_path / "v.json").read_text())["verified"][0]["result"] == "genuine"
+    assert main(["show", str(bundle)]) == 0
+    assert f"evidence: {bundle}" in capsys.readouterr().out
+    (at / "push-profile.log").write_bytes(b"")
+    bundle.write_bytes(zipped(at))
+    assert main(["verify", str(bundle)]) == 2
+    assert capsys.readouterr().out.startswith(f"NOT GENUINE: {bundle} is not genuine: ")
+
+
+def a_bomb() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("evidence.json", bytes(64 * 1024 * 1024))
+    return out.getvalue()
+
+
+def of_names(*names: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"{}")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "it is too short for a zip"),
+        (b"not a zip at all, and longer than the end of one", "does not end in the end of a zip"),
+        (a_bomb(), "unpacks to 67108864"),
+        (of_names("../evidence.json"), "the name '../evidence.json' is none of ours"),
+        (of_names("/evidence.json"), "is none of ours"),
+        (of_names("run/evidence.json"), "lies in a folder"),
+        (of_names("readme.txt"), "it has neither journal.jsonl nor evidence.json"),
+        (of_names("result.json"), "is the result of a refused run"),
+    ],
+)
+def test_a_zip_without_evidence_is_none_and_not_forged(
+    data: bytes, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = tmp_path / "evidence.zip"
+    bundle.write_bytes(data)
+    assert main(["verify", str(bundle)]) == 3
+    out = capsys.readouterr().out
+    assert out.startswith(f"NOT EVIDENCE: {bundle} is ")
+    assert told in out
+    assert main(["show", str(bundle)]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["evidence.zip"]
+
+
+def test_genuine_evidence_with_a_credential_is_not_called_forged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = b"-----BEGIN RSA " + b"PRIVATE KEY-----\n"
+    at = folder(tmp_path / "run", runs.healthy().with_file("push-profile.log", key))
+    seal(at)
+    assert main(["verify", str(at)]) == 2
+    assert capsys.readouterr().out.startswith(f"HOLDS A CREDENTIAL: {at} holds what looks like ")
 
 
 def test_explain_knows_every_code(capsys: pytest.CaptureFixture[str]) -> None:
@@ -225,7 +303,7 @@ def test_explain_says_which_code_is_near(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_folder_that_is_none_of_a_run_is_told_as_such(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([command, str(tmp_path)]) == 2
+    assert main([command, str(tmp_path)]) == (3 if command == "verify" else 2)
     out, err = capsys.readouterr()
     told = f"{tmp_path} is no evidence folder: it has neither journal.jsonl nor evidence.json; give the folder of a run"
     assert told in out + err
@@ -274,7 +352,7 @@ def test_foreign_text_in_an_error_is_no_runner_command(capsys: pytest.CaptureFix
 
 def test_foreign_text_in_json_is_no_runner_command(capsys: pytest.CaptureFixture[str]) -> None:
     name = "x##[add-mask]quarantine"
-    assert main(["verify", f"/nowhere/{name}", "--format", "json"]) == 2
+    assert main(["verify", f"/nowhere/{name}", "--format", "json"]) == 3
     said = capsys.readouterr().out
     assert "##[" not in said
     assert json.loads(said)["verified"][0]["evidence"] == f"/nowhere/{name}"

@@ -124,13 +124,35 @@ def test_suspects_are_one_a_line(config: Path, capsys: pytest.CaptureFixture[str
     worse = run_folder(config.parent, "bad", DAY, bad(runs.healthy()))
     good = run_folder(config.parent, "good", 3 * DAY)
     assert main(["suspects", str(worse), str(good)]) == 0
-    lines = capsys.readouterr().out.split("\n")
-    assert lines == [*sorted(row.store_path for row in runs.SOURCES), ""]
+    out, err = capsys.readouterr()
+    assert out.split("\n") == [*sorted(row.store_path for row in runs.SOURCES), ""]
+    told = "nothing of theirs was published in a bad window"
+    assert err == f"publication-gate: {len(runs.SOURCES)} paths from 2 folders; none in {good}: {told}\n"
     assert main(["suspects", str(good)]) == 0
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr() == ("", f"publication-gate: 0 paths from 1 folder; none in {good}: {told}\n")
     assert main(["suspects", str(good), "--since", (NOW - 4 * DAY).isoformat()]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(runs.SOURCES)
     assert main(["suspects", str(good), "--since", "yesterday"]) == 2
+
+
+def test_folders_that_do_not_count_are_no_all_clear(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lab = run_folder(config.parent, "lab", DAY, bad(runs.healthy()).with_policy(kind=Kind.LAB))
+    into = config.parent / "s.json"
+    assert main(["suspects", str(lab), "--json-into", str(into)]) == 3
+    why = "lab evidence never counts"
+    said = f"publication-gate: 0 paths from 1 folder; 1 left out ({why}): {lab}\n"
+    assert capsys.readouterr() == ("", said)
+    left_out = [{"evidence": str(lab), "why": why}]
+    assert json.loads(into.read_text()) | {"schema": ""} == {
+        "schema": "",
+        "suspects": [],
+        "folders": [],
+        "left_out": left_out,
+        "error": None,
+    }
+    good = run_folder(config.parent, "bad", DAY, bad(runs.healthy()))
+    assert main(["suspects", str(lab), str(good), "--json-into", str(into)]) == 0
+    assert json.loads(into.read_text())["left_out"] == left_out
 
 
 def test_the_history_is_in_order_of_time(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
