@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every drill three times in a row, each healthy profile ten times in a row: all as stated, or a failure with the rows.
+# Every drill three times in a row, each healthy profile ten times in a row: all as expected, or a failure with the rows.
 #   DRILL_ROUNDS=1 HEALTHY_ROUNDS=2 make soak     a shorter one
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

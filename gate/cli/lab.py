@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 ALL = "all"
-_NOT_AS_STATED = 3
+_NOT_AS_EXPECTED = 3
 
 
 def list_faults() -> Outcome:
@@ -64,9 +64,9 @@ def _one(output: Path, fault: str | None, profile: str | None, outside: "Outside
     told = Outcome.of_evidence(result.evidence, output)
     lines = [
         f"drill: {result.drill.name} ({result.drill.title})",
-        f"stated: {result.drill.word.value}; came: {result.evidence.verdict.word.value}",
-        f"came as stated: {'yes' if result.as_stated else 'no'}",
-        f"fault was active: {result.proof or 'NOT SHOWN: ' + (result.void or 'unknown')}",
+        f"expected: {result.drill.word.value}; got: {result.evidence.verdict.word.value}",
+        f"as expected: {'yes' if result.as_expected else 'no'}",
+        f"proof of the fault: {result.proof or 'NONE: ' + (result.void or 'unknown')}",
         *(f"difference: {row}" for row in result.differences),
         f"store: {result.place.store} ({result.place.why}); programs: {result.programs}",
     ]
@@ -86,28 +86,28 @@ def _all(output: Path, profile: str | None, outside: "Outside") -> Outcome:
 
     make_folder(output)
     rows: list[dict[str, object]] = []
-    lines = [f"{'fault':<28} {'stated':<13} {'came':<13} {'as stated':<10} seconds"]
+    lines = [f"{'fault':<28} {'expected':<13} {'got':<13} {'as expected':<12} seconds"]
     for row in run_all(profile=profile, output=output, outside=outside):
-        came = row.result.evidence.verdict.word.value if row.result else "error"
+        got = row.result.evidence.verdict.word.value if row.result else "error"
         seconds = f"{row.result.seconds:.1f}" if row.result else "-"
-        stated = "yes" if row.as_stated else "NO"
-        lines.append(f"{row.drill.name:<28} {row.drill.word.value:<13} {came:<13} {stated:<10} {seconds}")
+        as_expected = "yes" if row.as_expected else "NO"
+        lines.append(f"{row.drill.name:<28} {row.drill.word.value:<13} {got:<13} {as_expected:<12} {seconds}")
         differences = list(row.result.differences) if row.result else []
         void = row.result.void if row.result else row.error
         lines.extend(f"{'':<28} {text}" for text in [*differences, *([void] if void else [])])
         rows.append(
             {
                 "fault": row.drill.name,
-                "stated": row.drill.word.value,
-                "came": came,
-                "as_stated": row.as_stated,
+                "expected": row.drill.word.value,
+                "got": got,
+                "as_expected": row.as_expected,
                 "error": row.error,
                 "lab": row.result.summary() if row.result else None,
             }
         )
-    good = bool(rows) and all(row["as_stated"] for row in rows)
+    good = bool(rows) and all(row["as_expected"] for row in rows)
     return Outcome(
-        exit_code=0 if good else _NOT_AS_STATED,
+        exit_code=0 if good else _NOT_AS_EXPECTED,
         text="\n".join(lines) + "\n",
-        data={"schema": RESULT_SCHEMA, "evidence": str(output), "drills": rows, "as_stated": good},
+        data={"schema": RESULT_SCHEMA, "evidence": str(output), "drills": rows, "as_expected": good},
     )

@@ -21,10 +21,10 @@ from gate.process import CancelToken
 
 @dataclass(frozen=True, kw_only=True)
 class LabResult:
-    """What came of a drill.
+    """The result of one drill.
 
-    ``differences`` are sentences on what did not come as the table states; ``proof`` says what was seen of the fault,
-    and is None when the drill is void: then ``void`` says why, and the verdict proves nothing.
+    ``differences`` has a sentence for each way in which the result is not that of the table. ``proof`` says how the
+    fault was observed; it is None when the drill is void: then ``void`` says why, and the verdict proves nothing.
     """
 
     drill: Drill
@@ -39,8 +39,8 @@ class LabResult:
     seconds: float
 
     @property
-    def as_stated(self) -> bool:
-        """Whether the fault acted, and verdict and codes came as the table states."""
+    def as_expected(self) -> bool:
+        """Whether the fault acted, and the verdict and the codes are those of the table."""
         return self.void is None and not self.differences
 
     @property
@@ -54,12 +54,12 @@ class LabResult:
             "drill": self.drill.name,
             "title": self.drill.title,
             "profile": self.profile,
-            "stated": {
+            "expected": {
                 "word": self.drill.word.value,
                 "codes": [[code, status.value] for code, status in self.drill.codes],
             },
             "verdict": {"word": self.evidence.verdict.word.value, "codes": list(self.evidence.verdict.codes)},
-            "as_stated": self.as_stated,
+            "as_expected": self.as_expected,
             "differences": list(self.differences),
             "proof": self.proof,
             "void": self.void,
@@ -80,9 +80,9 @@ class LabRow:
     error: str | None
 
     @property
-    def as_stated(self) -> bool:
-        """Whether it came as stated."""
-        return self.result is not None and self.result.as_stated
+    def as_expected(self) -> bool:
+        """Whether the drill ran, its fault acted, and the result is that of the table."""
+        return self.result is not None and self.result.as_expected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,17 +163,19 @@ def run_all(
 
 
 def differences(drill: Drill, evidence: Evidence) -> Iterator[str]:
-    """What of the verdict and the findings is not as the table states, each a sentence."""
+    """A sentence for each way in which the verdict and the findings are not those of the table."""
     word = evidence.verdict.word
     if word is not drill.word:
-        yield f"the verdict is {word.value}, stated is {drill.word.value}"
-    came = Counter((row.code, row.status) for row in evidence.findings)
+        yield f"the verdict is {word.value}, expected {drill.word.value}"
+    rows = Counter((row.code, row.status) for row in evidence.findings)
     for code, status in drill.codes:
-        if not came[code, status]:
+        if not rows[code, status]:
+            family = code.split("-")[0]
             others = sorted(
-                f"{found} ({other.value})" for found, other in came if found.split("-")[0] == code.split("-")[0]
+                f"{other} ({other_status.value})" for other, other_status in rows if other.split("-")[0] == family
             )
-            yield f"no finding {code} with status {status.value}; of its family came: {', '.join(others) or 'none'}"
+            listed = ", ".join(others) or "none"
+            yield f"expected a finding {code} with status {status.value}; findings of its family: {listed}"
 
 
 def _refuse(drill: Drill, profile: str, output: Path, environ: Mapping[str, str]) -> None:

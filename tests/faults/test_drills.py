@@ -65,13 +65,13 @@ def test_the_rows_are_of_drills_that_there_are() -> None:
     "drill",
     [pytest.param(drill, id=drill.name, marks=pytest.mark.row(*ROWS.get(drill.name, ()))) for drill in DRILLS],
 )
-def test_a_drill_comes_as_stated(drill: Drill, tmp_path: Path) -> None:
+def test_a_drill_ends_as_expected(drill: Drill, tmp_path: Path) -> None:
     exit_code, told, stderr = lab(tmp_path, "--fault", drill.name)
     document = evidence(tmp_path / "run")
     assert told["lab"]["void"] is None, (told["lab"]["void"], stderr)
     assert document["verdict"]["word"] == drill.word.value, document["verdict"]
     assert {(code, status.value) for code, status in drill.codes} <= codes(document)
-    assert told["lab"]["as_stated"] is True
+    assert told["lab"]["as_expected"] is True
     assert told["lab"]["proof"]
     assert exit_code == EXIT_CODES[drill.word]
     assert document["policy"]["kind"] == "lab"
@@ -87,7 +87,7 @@ def test_a_drill_comes_as_stated(drill: Drill, tmp_path: Path) -> None:
 def test_a_healthy_profile_passes(profile: str, paths: int, tmp_path: Path) -> None:
     exit_code, told, stderr = lab(tmp_path, "--profile", profile)
     document = evidence(tmp_path / "run")
-    assert (exit_code, told["lab"]["as_stated"]) == (0, True), (document["verdict"], stderr)
+    assert (exit_code, told["lab"]["as_expected"]) == (0, True), (document["verdict"], stderr)
     published = [path for path in document["push"]["paths"] if path["label"] == "profile"]
     assert len(published) == paths
     assert {read["code"] for body in document["bodies"] for read in body["reads"]} == {"body-whole"}
