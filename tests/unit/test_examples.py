@@ -54,6 +54,13 @@ EXAMPLES = (
     ("docs/example-summary.md", "text", "QUARANTINE: ", "tests/unit/render/test_readme_summary.py"),
     ("docs/lab.md", "console", "publication-gate lab", "scripts/demo.sh, tests/faults/test_drills.py"),
     ("CONTRIBUTING.md", "console", "make setup", "make itself"),
+    (
+        "CONTRIBUTING.md",
+        "console",
+        "publication-gate lab",
+        "tests/faults/test_drills.py; `show`: tests/unit/test_cli.py",
+    ),
+    ("CONTRIBUTING.md", "python", "from dataclasses", "below"),
     ("docs/action.md", "yaml", "- name: Probe", "below; and so, in its template, tests/action/test_act.py"),
     ("docs/evidence.md", "json", '{"at":', "one line of a journal, cut"),
     ("docs/evidence.md", "console", "$ publication-gate verify DIR", "below"),
@@ -158,6 +165,15 @@ def test_every_target_of_an_example_is_one_of_make() -> None:
             asked = shlex.split(line, comments=True)
             assert asked[0] == "make"
             assert set(asked[1:]) <= targets, line
+
+
+def test_the_test_of_the_guide_passes() -> None:
+    names: dict[str, Any] = {}
+    exec(example("CONTRIBUTING.md", "python", "from dataclasses"), names)  # noqa: S102  # our own document
+    tests = [value for name, value in names.items() if name.startswith("test_")]
+    assert tests
+    for test in tests:
+        test()
 
 
 # ------------------------------------------------------------------------------------------------------------ gate.toml
