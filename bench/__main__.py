@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.measure import Cost, cost_of, middle
 from bench.place import Place, place
 from bench.push import speeds
+from bench.start import starts
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parent / "build" / "bench"
@@ -78,6 +79,8 @@ def table() -> Iterator[str]:
         f"A log of 1 GiB ({lines:,.0f} lines of all kinds): {seconds:.0f} s, {lines / seconds:,.0f} lines a second, "
         f"peak memory {before:.0f} MiB after the first 20,000 lines and {after:.0f} MiB at the end."
     )
+    yield ""
+    yield from starts()
 
 
 def _nix_version() -> str:

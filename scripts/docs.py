@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from gate.cli import exit_codes
 from gate.judge.codes.doctor import DOCTOR, DoctorCode
 from gate.judge.codes.model import Code
 from gate.judge.codes.registry import CODES
@@ -31,7 +32,7 @@ def documents() -> Mapping[str, str]:
             "outputs": outputs_table(action),
             "permissions": permissions_table(),
         },
-        "docs/exit-codes.md": {"exit-codes": exit_codes_table()},
+        "docs/exit-codes.md": {"exit-codes": exit_codes_table(), "commands": exit_codes.table()},
     }
     made = {
         "docs/settings.md": settings(),

@@ -6,10 +6,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gate.cli.flags import AsFormat, Config, Flags, JsonInto, given
+from gate.cli.flags import AsFormat, Config, JsonInto
 from gate.cli.operators import as_json, verdict_json
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.cli.probe import read_config, read_secret_file
+from gate.cli.setting_flags import Flags, given
 from gate.cli.terminal import Lines, cancelling, progress_stream
 from gate.clock import SystemClock
 from gate.errors import RefusedError, UnsealedError

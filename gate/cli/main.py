@@ -8,24 +8,13 @@ Commands import what they need when they run, so that ``--help`` stays quick.
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownCommandError
 
 from gate import __version__
-from gate.cli.flags import (
-    COMMON,
-    AsFormat,
-    Config,
-    Confirm,
-    Digests,
-    Flags,
-    Folder,
-    FolderOrZip,
-    FoldersOrZips,
-    JsonInto,
-    OutputFolder,
-)
+from gate.cli.exit_codes import footer
+from gate.cli.flags import COMMON, AsFormat, Folder, FolderOrZip, FoldersOrZips, JsonInto
 from gate.cli.outcome import report
 from gate.cli.terminal import complain, records
 from gate.errors import GateError, InconclusiveError, RefusedError, place_of
@@ -37,6 +26,8 @@ app = App(
     help="May trusted builds publish to this Attic cache now? Evidence before and after one bounded publication.",
     help_epilogue=_EPILOGUE,
     version=__version__,
+    version_flags=["--version", "-V"],
+    help_format="plaintext",  # Markdown takes twice the time to show
     default_parameter=COMMON,
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # `main` has the one catcher
@@ -48,13 +39,15 @@ for _step in ("action-run", "action-finish"):  # of action.yml; not for people
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code; an error becomes one sentence on stderr, never a traceback."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words in (["--version"], ["-V"]):
+        records(f"{__version__}\n")
+        return 0
     try:
-        answer = app(
-            list(sys.argv[1:] if argv is None else argv), exit_on_error=False, print_error=False, verbose=False
-        )
+        answer = app(words, exit_on_error=False, print_error=False, verbose=False)
     except CycloptsError as error:
         command = " ".join(("publication-gate", *(error.command_chain or ())))
-        complain(f"{error} See `{command} --help`.")
+        complain(f"{usage_error(error, words)} See `{command} --help`.")
         return RefusedError.exit_code
     except GateError as error:
         complain(str(error))
@@ -68,56 +61,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     return answer if isinstance(answer, int) else 0
 
 
-@app.command
-def probe(
-    *,
-    profile: Annotated[
-        str, Parameter(help="The bounded thing to publish: synthetic, small-check, medium-check, or one of gate.toml.")
-    ],
-    output: OutputFolder,
-    confirm: Confirm = "",
-    config: Config = None,
-    flags: Annotated[Flags | None, Parameter(name="*")] = None,
-    format: AsFormat = "text",
-    json_into: JsonInto = None,
-) -> int:
-    """Publish one bounded profile and prove, by reading back, that every published byte can be served."""
-    from gate.cli.probe import run_probe
+def usage_error(error: CycloptsError, words: Sequence[str]) -> str:
+    """What is wrong with a command line: a mistyped option is told with its neighbor, and all that lacks at once."""
+    from difflib import get_close_matches
 
-    return report(
-        lambda: run_probe(profile=profile, confirm=confirm, output=output, config=config, flags=flags),
-        format=format,
-        json_into=json_into,
-    )
+    if isinstance(error, UnknownCommandError) and words and words[0].startswith("-"):
+        near = get_close_matches(words[0], ("--help", "--version"), n=1)
+        return f"Unknown option {words[0]}." + (f" Did you mean {near[0]}?" if near else "")
+    if isinstance(error, MissingArgumentError) and error.command_chain and " instead of " not in str(error):
+        _, apps, _ = app.parse_commands(list(error.command_chain))
+        present = {word.partition("=")[0] for word in words}
+        arguments = [
+            row for row in apps[-1].assemble_argument_collection() if row.required and row.field_info.is_keyword
+        ]
+        lacking = [row.name for row in arguments if not present & set(row.names)]
+        if len(lacking) > 1:
+            return f'Command "{" ".join(error.command_chain)}" needs {" and ".join(lacking)}, each with a value.'
+    return str(error).replace("Unknown option: ", "Unknown option ")
 
 
-@app.command
-def capture(
-    *,
-    output: OutputFolder,
-    phase: Annotated[Literal["pre", "during", "post"] | None, Parameter(help="One part of a split run alone.")] = None,
-    profile: Annotated[str | None, Parameter(help="With --phase: the profile of the split run.")] = None,
-    after: Annotated[tuple[Path, ...], Parameter(help="With --phase: the folder of each part before.")] = (),
-    digest: Digests = (),
-    seconds: Annotated[
-        float | None, Parameter(help="With --phase during: how many seconds the buckets are watched.")
-    ] = None,
-    until: Annotated[Path | None, Parameter(help="With --seconds: end earlier, once this file is there.")] = None,
-    config: Config = None,
-    flags: Annotated[Flags | None, Parameter(name="*")] = None,
-    format: AsFormat = "text",
-    json_into: JsonInto = None,
-) -> int:
-    """Take the evidence of everything, read-only, before anybody restarts anything; it is never a pass."""
-    from gate.cli.probe import Split, run_capture
-
-    split = Split(phase=phase, profile=profile, after=after, digest=digest, seconds=seconds, until=until)
-    return report(
-        lambda: run_capture(output=output, config=config, flags=flags, split=split), format=format, json_into=json_into
-    )
-
-
-@app.command
+@app.command(help_epilogue=footer("finalize"))
 def finalize(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto = None) -> int:
     """Seal what a dead run left: always a valid document, never a pass for what was not seen."""
     from gate.cli.probe import finalize_folder
@@ -125,7 +88,7 @@ def finalize(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto =
     return report(lambda: finalize_folder(folder), format=format, json_into=json_into)
 
 
-@app.command
+@app.command(help_epilogue=footer("verify"))
 def verify(*folders: FoldersOrZips, format: AsFormat = "text", json_into: JsonInto = None) -> int:
     """Recompute digest, journal chain, findings and verdict of folders or of artifacts' zips.
 
@@ -136,7 +99,7 @@ def verify(*folders: FoldersOrZips, format: AsFormat = "text", json_into: JsonIn
     return report(lambda: verify_folders(folders), format=format, json_into=json_into)
 
 
-@app.command
+@app.command(help_epilogue=footer("show"))
 def show(folder: FolderOrZip, *, format: AsFormat = "text", json_into: JsonInto = None) -> int:
     """Print the summary of a sealed folder, or of an artifact's zip, for a person; it verifies first."""
     from gate.cli.verify import show_folder
@@ -144,20 +107,7 @@ def show(folder: FolderOrZip, *, format: AsFormat = "text", json_into: JsonInto 
     return report(lambda: show_folder(folder), format=format, json_into=json_into)
 
 
-@app.command
-def explain(
-    code: Annotated[str, Parameter(help="A reason code of a finding, or of a decision of require.")],
-    *,
-    format: AsFormat = "text",
-    json_into: JsonInto = None,
-) -> int:
-    """Say what a reason code means, which status it has and why, and what to do."""
-    from gate.cli.verify import explain_code
-
-    return report(lambda: explain_code(code), format=format, json_into=json_into)
-
-
-@app.command
+@app.command(help_epilogue=footer("schema"))
 def schema() -> int:
     """Print the JSON Schema of evidence.json."""
     import json
@@ -168,7 +118,7 @@ def schema() -> int:
     return 0
 
 
-@app.command
+@app.command(help_epilogue=footer("lab"))
 def lab(
     *,
     output: Annotated[
@@ -197,20 +147,42 @@ def lab(
 app.command(
     "gate.cli.look:doctor",
     name="doctor",
+    help_epilogue=footer("doctor"),
     help="Say, before a run, what of its evidence would be unknown with these settings; it only reads."
     "\n\nIt builds, pushes and writes nothing; the Attic server's log gets one line, the canary that a run sends too. "
     "0: all that a pass needs can be observed. 3: something would be unknown. 4: the failure class is seen now.",
+)
+
+app.command(
+    "gate.cli.probe:probe",
+    name="probe",
+    help_epilogue=footer("probe"),
+    help="Publish one bounded profile and prove, by reading back, that every published byte can be served.",
+)
+app.command(
+    "gate.cli.probe:capture",
+    name="capture",
+    help_epilogue=footer("capture"),
+    help="Take the evidence of everything, read-only, before anybody restarts anything; it is never a pass.",
+)
+app.command(
+    "gate.cli.explain:explain",
+    name="explain",
+    help_epilogue=footer("explain"),
+    help="Say what a reason code means, which status it has and why, and what to do; without a code, list them.",
 )
 
 # A run that is split between jobs with different rights; `capture --phase` makes its observing parts.
 app.command(
     "gate.cli.probe:publish",
     name="publish",
+    help_epilogue=footer("publish"),
     help="Build and push as one part of a split run, with the push token and no other secret.",
 )
 app.command(
     "gate.cli.probe:judge",
     name="judge",
+    help_epilogue=footer("judge"),
     help="Join the parts of a split run into one evidence folder and judge it; needs no secret and no network.",
 )
 
@@ -221,12 +193,14 @@ _S3_KEYS = (
 app.command(
     "gate.cli.operators:rustfs_bucket_index_rca",
     name="rustfs-bucket-index-rca",
+    help_epilogue=footer("rustfs-bucket-index-rca"),
     help="Say why a bucket is or is not in the store's index: list, head, get and disk markers, several times over."
     f"\n\n{_S3_KEYS}",
 )
 app.command(
     "gate.cli.operators:tofu_state_ha_readiness",
     name="tofu-state-ha-readiness",
+    help_epilogue=footer("tofu-state-ha-readiness"),
     help="Read the OpenTofu state and say how far it may be relied on: ha, interim, broken or unknown."
     f"\n\n{_S3_KEYS} The state's values are never shown or kept. That a store is HA is an operator's statement: "
     "state-ha-statement in [state] of gate.toml.",
@@ -234,17 +208,20 @@ app.command(
 app.command(
     "gate.cli.integrity:attic_nar_integrity_check",
     name="attic-nar-integrity-check",
+    help_epilogue=footer("attic-nar-integrity-check"),
     help="Read published paths to the last byte: is every byte there? 0 whole, 3 could not be determined, 4 not whole.",
 )
 app.command(
     "gate.cli.read:read",
     name="read",
+    help_epilogue=footer("read"),
     help="Show what the gate sees in a push log, a build log, a server log, a narinfo or a NAR.",
 )
 
 app.command(
     "gate.cli.look:diff",
     name="diff",
+    help_epilogue=footer("diff"),
     help="Compare two captures, or two runs: 0 no significant difference, 3 undetermined, 4 the second is worse.",
 )
 
@@ -252,6 +229,7 @@ app.command(
 app.command(
     "gate.cli.require:require",
     name="require",
+    help_epilogue=footer("require"),
     help="Say whether this change may rely on trusted publication now: 0 only on a fresh trusted pass, or no need."
     "\n\nReads the runner's event, and asks GitHub with GITHUB_TOKEN (contents: read, actions: read). "
     "Checks out nothing.",
@@ -264,11 +242,13 @@ app.command(
 app.command(
     "gate.cli.quarantine:suspects",
     name="suspects",
+    help_epilogue=footer("suspects"),
     help="List store paths published in a bad window, one a line, for `attic-nar-integrity-check --stdin`."
     "\n\nstderr says how many came from how many folders, and which were left out. 3: no folder counted.",
 )
 app.command(
     "gate.cli.quarantine:history",
     name="history",
+    help_epilogue=footer("history"),
     help="Print a table of runs in order of time, each verified and judged again.",
 )

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from cyclopts import Parameter
 
 from gate import limits
-from gate.cli.flags import AsFormat, Config, Confirm, Digests, Flags, JsonInto, OutputFolder, given
+from gate.cli.flags import AsFormat, Config, Confirm, Digests, JsonInto, OutputFolder
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
+from gate.cli.setting_flags import Flags, given
 from gate.cli.terminal import Lines, cancelling, progress_stream
 from gate.clock import SystemClock
 from gate.errors import ForgedError, InconclusiveError, RefusedError
@@ -66,13 +67,68 @@ def read_secret_file(path: str) -> str:
         raise RefusedError(f"the secret file {path} can't be read: give a readable UTF-8 file") from None
 
 
+def probe(
+    *,
+    profile: Annotated[
+        str, Parameter(help="The bounded thing to publish: synthetic, small-check, medium-check, or one of gate.toml.")
+    ],
+    output: OutputFolder,
+    confirm: Confirm = "",
+    config: Config = None,
+    flags: Annotated[Flags | None, Parameter(name="*")] = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """Publish one bounded profile and prove, by reading back, that every published byte can be served."""
+    return report(
+        lambda: run_probe(profile=profile, confirm=confirm, output=output, config=config, flags=flags),
+        format=format,
+        json_into=json_into,
+    )
+
+
+def capture(
+    *,
+    output: OutputFolder,
+    phase: Annotated[Literal["pre", "during", "post"] | None, Parameter(help="One part of a split run alone.")] = None,
+    profile: Annotated[str | None, Parameter(help="With --phase: the profile of the split run.")] = None,
+    after: Annotated[tuple[Path, ...], Parameter(help="With --phase: the folder of each part before.")] = (),
+    digest: Digests = (),
+    seconds: Annotated[
+        float | None, Parameter(help="With --phase during: how many seconds the buckets are watched.")
+    ] = None,
+    until: Annotated[Path | None, Parameter(help="With --seconds: end earlier, once this file is there.")] = None,
+    config: Config = None,
+    flags: Annotated[Flags | None, Parameter(name="*")] = None,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
+    """Take the evidence of everything, read-only, before anybody restarts anything; it is never a pass."""
+    split = Split(phase=phase, profile=profile, after=after, digest=digest, seconds=seconds, until=until)
+    return report(
+        lambda: run_capture(output=output, config=config, flags=flags, split=split), format=format, json_into=json_into
+    )
+
+
 def run_probe(*, profile: str, confirm: str, output: Path, config: Path | None, flags: object) -> Outcome:
     """The whole run; nothing is built or published without the confirm phrase."""
     from gate.probe import run
 
     toml = read_config(config)
-    check_confirm(find_profile(profile, toml), confirm)
+    try:
+        check_confirm(find_profile(profile, toml), confirm)
+    except RefusedError as error:
+        raise RefusedError(f"{error}{_missing_too(profile, toml, flags)}") from None
     return _recorded(run, profile, toml, flags, output)
+
+
+def _missing_too(profile: str, toml: Mapping[str, Any], flags: object) -> str:
+    """What else a run lacks, so that one attempt tells all of it; empty where that is nothing."""
+    try:
+        resolve(profile, toml=toml, environ=os.environ, flags=given(flags), read_file=read_secret_file, act="run")
+    except RefusedError as error:
+        return f". Besides, {error}"
+    return ""
 
 
 def run_capture(*, output: Path, config: Path | None, flags: object, split: "Split") -> Outcome:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from gate.cli.exit_codes import footer
 from gate.cli.flags import COMMON, AsFormat, Config, FoldersOrZips, JsonInto
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.errors import InconclusiveError, RefusedError
@@ -24,7 +25,7 @@ quarantine = App(
 )
 
 
-@quarantine.command
+@quarantine.command(help_epilogue=footer("quarantine status"))
 def status(
     *folders: Annotated[Path, Parameter(help="Evidence folders or artifacts' zips: the history, in any order.")],
     from_artifacts: Annotated[
@@ -46,7 +47,7 @@ def status(
     )
 
 
-@quarantine.command
+@quarantine.command(help_epilogue=footer("quarantine attest"))
 def attest(
     *,
     who: Annotated[str, Parameter(help="Who answers for the statement.")],

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO
 from types import FrameType
-from typing import Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
-from gate.clock import Clock
 from gate.limits import ERROR_TEXT_CHARS
 from gate.model.basics import Label, Phase
-from gate.process import CancelToken
 from gate.render.escape import plain, runner_safe
+
+if TYPE_CHECKING:
+    from gate.clock import Clock
+    from gate.process import CancelToken
 
 
 def records(text: str) -> None:
@@ -51,7 +53,7 @@ def _discard(stream: TextIO) -> None:
 
 
 @contextmanager
-def cancelling(cancel: CancelToken) -> Iterator[None]:
+def cancelling(cancel: "CancelToken") -> Iterator[None]:
     """While inside, the two signals cancel the token; outside, they are as they were before."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -71,7 +73,7 @@ HEARTBEAT_SECONDS = 30.0
 class Lines:
     """One line an event, with the seconds since the start. Nothing foreign is ever written."""
 
-    def __init__(self, stream: TextIO, clock: Clock) -> None:
+    def __init__(self, stream: TextIO, clock: "Clock") -> None:
         self._stream = stream
         self._clock = clock
         self._start = clock.monotonic()

@@ -1,9 +1,8 @@
-"""``verify``, ``show`` and ``explain``: reading what was sealed."""
+"""``verify`` and ``show``: reading what was sealed."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -17,8 +16,6 @@ from gate.errors import (
     RefusedError,
     UnsealedError,
 )
-from gate.judge.codes.decisions import BY_DECISION, DecisionCode
-from gate.judge.codes.registry import BY_CODE
 
 if TYPE_CHECKING:
     from gate.model.document import Evidence
@@ -139,31 +136,3 @@ def _refuse_secrets(folder: Path, names: Sequence[str]) -> None:
 def show_folder(path: Path) -> Outcome:
     """The summary of a genuine folder or zip; exit code 0 whatever its verdict."""
     return replace(Outcome.of_evidence(verified(path)[0], path), exit_code=0)
-
-
-def explain_code(code: str) -> Outcome:
-    """A reason code in words."""
-    row = BY_CODE.get(code)
-    if row is None and code in BY_DECISION:
-        return _explain_decision(BY_DECISION[code])
-    if row is None:
-        near = get_close_matches(code, [*BY_CODE, *BY_DECISION], n=1)
-        meant = f" (did you mean {near[0]}?)" if near else ""
-        raise RefusedError(
-            f"reason code {code[:80]!r} is not known{meant}: docs/reason-codes.md and docs/required-check.md list them"
-        )
-    statuses = ", ".join(status.value for status in row.statuses)
-    text = f"{row.code} ({statuses})\n  why: {row.why}\n  what to do: {row.remedy}\n"
-    data = {
-        "code": row.code,
-        "statuses": [status.value for status in row.statuses],
-        "why": row.why,
-        "remedy": row.remedy,
-    }
-    return Outcome(exit_code=0, text=text, data=data)
-
-
-def _explain_decision(row: DecisionCode) -> Outcome:
-    text = f"{row.code} ({row.word.value})\n  why: {row.why}\n  what to do: {row.remedy}\n"
-    data = {"code": row.code, "statuses": [row.word.value], "why": row.why, "remedy": row.remedy}
-    return Outcome(exit_code=0, text=text, data=data)

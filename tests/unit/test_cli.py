@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from gate.cli.main import main
+from gate.cli.exit_codes import COMMANDS, footer
+from gate.cli.main import app, main
+from gate.judge.codes.decisions import BY_DECISION
+from gate.judge.codes.registry import BY_CODE
 from gate.seal import seal
 from tests.helpers import runs
 from tests.helpers.github_world import zipped
@@ -46,6 +49,17 @@ def gate(*argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["explain", "body-empty"]])
+def test_a_start_loads_no_settings_and_no_records(argv: list[str]) -> None:
+    """What costs processor time at each start (`bench.start`)."""
+    heavy = ("gate.settings", "gate.model.records", "gate.process", "rich.markdown", "asyncio", "ssl")
+    code = f"import sys, gate.cli.main as m; m.main({argv!r}); print([n for n in {heavy!r} if n in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["--version"], ["probe", "--help"], ["lab", "--help"]])
@@ -114,7 +128,11 @@ def test_bad_values_are_refused_in_one_sentence(argv: list[str], told: str, tmp_
     ("argv", "told"),
     [
         (["nope"], 'Unknown command "nope"'),
-        (["probe"], "--profile requires an argument"),
+        (["probe"], 'Command "probe" needs --profile and --output, each with a value.'),
+        (["probe", "--output", "x"], "--profile requires an argument"),
+        (["--verison"], "Unknown option --verison. Did you mean --version?"),
+        (["-x"], "Unknown option -x."),
+        (["show", "x", "--formt", "json"], "Unknown option --formt. Did you mean --format?"),
         (["quarantine", "lift"], "Available commands: status, attest."),
         (["read", "what", "x"], 'Invalid value "what" for KIND'),
         (["schema", "x"], "Unused Tokens: ['x']."),
@@ -125,7 +143,7 @@ def test_wrong_usage_is_told_in_one_line_with_the_help_to_read(
 ) -> None:
     assert main(argv) == 2
     out, err = capsys.readouterr()
-    command = " ".join(["publication-gate", *argv[: argv[0] != "nope"]])
+    command = " ".join(["publication-gate", *argv[: argv[0] not in ("nope", "--verison", "-x")]])
     assert out == ""
     assert err.startswith("publication-gate: ")
     assert told in err
@@ -288,6 +306,55 @@ def test_genuine_evidence_with_a_credential_is_not_called_forged(
     assert capsys.readouterr().out.startswith(f"HOLDS A CREDENTIAL: {at} holds what looks like ")
 
 
+def test_explain_lists_and_searches_the_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    into = tmp_path / "codes.json"
+    assert main(["explain", "--json-into", str(into)]) == 0
+    listed = capsys.readouterr().out
+    assert main(["explain", "--list"]) == 0
+    assert capsys.readouterr().out == listed
+    rows = json.loads(into.read_text())["codes"]
+    assert {row["code"] for row in rows} == {*BY_CODE, *BY_DECISION}
+    assert all(f"\n  {row['code']} " in listed for row in rows)
+    families = [row["family"] for row in rows]
+    assert f"\nrequire ({families.count('require')})\n" in listed
+    assert main(["explain", "--search", "Artifact HAS expired"]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "require (1)",
+        "  require-evidence-expired  the newest attempt's artifact has expired",
+    ]
+    assert main(["explain", "--search", "no such word"]) == 2
+    assert main(["explain", "body-empty", "--list"]) == 2
+
+
+def test_explain_is_blind_to_case(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "BODY_EMPTY"]) == 0
+    assert capsys.readouterr().out.startswith("body-empty (fail)\n")
+    assert main(["explain", "index-l"]) == 2
+    assert "(did you mean bucket-index-lost" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in app if not name.startswith(("-", "action-")) and name != "quarantine"]
+)
+def test_each_help_ends_in_its_own_exit_codes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.endswith(footer(name))
+
+
+def test_every_footer_is_of_a_command() -> None:
+    names = {name for name in app if not name.startswith(("-", "action-"))} - {"quarantine"}
+    assert set(COMMANDS) == names | {"quarantine status", "quarantine attest"}
+
+
+def test_all_that_a_run_lacks_is_told_at_once(tmp_path: Path) -> None:
+    done = gate("probe", "--profile", "synthetic", "--output", str(tmp_path / "run"))
+    assert done.returncode == 2
+    for told in ("the confirm phrase", "GATE_ATTIC_SERVER", "GATE_PUSH_TOKEN", "GATE_S3_SECRET_ACCESS_KEY"):
+        assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_explain_knows_every_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "body-empty"]) == 0
     assert "HTTP 200 and no bytes" in capsys.readouterr().out
@@ -296,7 +363,7 @@ def test_explain_knows_every_code(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_explain_says_which_code_is_near(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "body-emty"]) == 2
-    assert "'body-emty' is not known (did you mean body-empty?): docs/" in capsys.readouterr().err
+    assert "'body-emty' is not known (did you mean body-empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["verify", "show"])
@@ -364,7 +431,7 @@ def test_a_defect_is_told_without_its_values(
     def broken(_code: str) -> None:
         raise ZeroDivisionError("a secret")
 
-    monkeypatch.setattr("gate.cli.verify.explain_code", broken)
+    monkeypatch.setattr("gate.cli.explain.explain_code", broken)
     assert main(["explain", "body-empty"]) == 3
     said = capsys.readouterr().err
     assert "ZeroDivisionError at" in said

@@ -32,7 +32,7 @@ FIELD = """
     def representative("""
 PROGRAM = """
 import json
-from gate.cli.flags import Flags, given
+from gate.cli.setting_flags import Flags, given
 from gate.errors import RefusedError
 from gate.judge.diff import setting_rows
 from gate.evidence.codec import canonical
