@@ -117,9 +117,8 @@ def annotations(ending: Conclusion) -> Iterator[str]:
     if answer is None or level == "notice":
         return
     reliance = answer.reliance
-    if (
-        reliance is not None and reliance.path is not None
-    ):  # on the guarded line of the change itself, which is not wrong
+    if reliance is not None and reliance.path is not None:
+        # A notice on the guarded line of the change: nothing is wrong with it.
         yield _command("notice", "Why this change is asked", reliance.detail, path=reliance.path, line=reliance.line)
     for title, message in islice(reason_annotations(answer), left["error"]):
         yield _command(level, title, message)
@@ -172,12 +171,15 @@ def _alert(ending: Conclusion) -> str:
 
 
 def _groups(evidence: Evidence | None, status: Status) -> Iterator[tuple[str, str]]:
+    """Title and text for the findings of one status; a run that failed gives no advice on what is unknown."""
     if evidence is None:
         return
+    advises = status is Status.FAIL or evidence.verdict.word is not VerdictWord.QUARANTINE
     for group in view.groups(evidence, status):
         first = group.findings[0]
         more = f" (and {len(group.findings) - 1} more)" if len(group.findings) > 1 else ""
-        yield group.code, f"{first.subject} [{first.phase}]{more}: {first.summary}; {group.remedy}"
+        remedy = f"; {group.remedy}" if group.remedy and advises else ""
+        yield group.code, f"{first.subject} [{first.phase}]{more}: {first.summary}{remedy}"
 
 
 def _command(level: str, title: str, message: str, *, path: str | None = None, line: int | None = None) -> str:

@@ -48,14 +48,20 @@ def relies(entry: TreeEntry, guards: Sequence[Guard], content: bytes | None) -> 
         return Reliance(path=entry.path, line=None, detail=detail)
     for guard in guards:
         if guard.pattern is None:
-            return Reliance(path=entry.path, line=None, detail=f"the guard {guard.path} names the file as a whole")
+            return Reliance(
+                path=entry.path, line=None, detail=f"the guard {guard.path} of gate.toml names the file as a whole"
+            )
         if content is None:
-            return Reliance(path=entry.path, line=None, detail=f"it is too large to be read for {guard.pattern}")
+            return Reliance(
+                path=entry.path,
+                line=None,
+                detail=f"it is too large to be searched for the guard {guard.pattern} of gate.toml",
+            )
         text = content.decode("utf-8", "backslashreplace")
         match = re.search(guard.pattern, text, re.MULTILINE)
         if match:
             line = text.count("\n", 0, match.start()) + 1
-            return Reliance(path=entry.path, line=line, detail=f"it matches the guard {guard.pattern}")
+            return Reliance(path=entry.path, line=line, detail=f"it matches the guard {guard.pattern} of gate.toml")
     return None
 
 

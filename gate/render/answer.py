@@ -54,11 +54,10 @@ def answer_markdown(answer: Answer) -> str:
     ]
     if answer.conditions:
         lines += ["", "What clears it:", ""]
-        lines += [
-            f"- [{'x' if row.met else ' '}] {markdown_cell(row.progress, NAME_CHARS)}: "
-            f"{markdown_cell(row.detail, SENTENCE_CHARS)}"
-            for row in answer.conditions
-        ]
+        for row in answer.conditions:
+            detail = "" if row.met or row.progress.startswith(row.detail) else f": {row.detail}"
+            text = markdown_cell(f"{row.progress}{detail}", SENTENCE_CHARS)
+            lines.append(f"- [{'x' if row.met else ' '}] {text}")
     return runner_safe("\n".join(lines)) + "\n"
 
 
@@ -86,5 +85,7 @@ def _reliance(answer: Answer) -> str:
     reliance = answer.reliance
     if reliance is None:
         return ""
+    if reliance.path is None:
+        return reliance.detail
     place = f"{reliance.path}:{reliance.line}" if reliance.line else reliance.path
-    return f"{place}: {reliance.detail}" if place else reliance.detail
+    return f"{place}: {reliance.detail}; a change that matches no guard passes"

@@ -1114,7 +1114,8 @@ def test_answers_of_people_and_machines_say_the_same(scene: Scene) -> None:
 QUARANTINED = """\
 Blocked: cache main is in quarantine since 20 Nov 2026. Nothing in this change is wrong.
   require-quarantine-held: broad trusted writes are held (2026-05-06); 3 of 5 conditions not met
-  why this change is asked: .github/workflows/ci.yml:4: it matches the guard require-cache-push:\\s*"?true
+  why this change is asked: .github/workflows/ci.yml:4: it matches the guard require-cache-push:\\s*"?true of \
+gate.toml; a change that matches no guard passes
   what clears it: ✓ the newest probe passes · ✗ 1 of 2 passes · ✗ 0.0 of 1 days · ✓ one server epoch · \
 ✗ repair proved or backend replaced
   what to do: you can't fix this in your pull request; ask @acme/cache-operators; it clears by itself when the \
@@ -1125,7 +1126,8 @@ STALE = """\
 Blocked: stale evidence (48 h, at most 24 h)
   require-too-old: the evidence of run 100.1 ended at 2026-11-22T06:02:04.000Z; max-age-hours takes none before \
 2026-11-23T06:00:00.000Z
-  why this change is asked: .github/workflows/ci.yml:4: it matches the guard require-cache-push:\\s*"?true
+  why this change is asked: .github/workflows/ci.yml:4: it matches the guard require-cache-push:\\s*"?true of \
+gate.toml; a change that matches no guard passes
   what to do: ask somebody with write access to start the trusted workflow on the default branch; re-run this check \
 when it is green
     gh workflow run trusted-publication-probe.yml --repo acme/widgets --ref main -f profile=medium-check \
@@ -1135,7 +1137,8 @@ when it is green
 RUNNING = """\
 Blocked: wait for probe run 101.1, which is in_progress
   require-unfinished: run 101.1 is in_progress
-  why this change is asked: .github/workflows/ci.yml:4: it matches the guard require-cache-push:\\s*"?true
+  why this change is asked: .github/workflows/ci.yml:4: it matches the guard require-cache-push:\\s*"?true of \
+gate.toml; a change that matches no guard passes
   what to do: wait for the run and re-run this check when it is green
   newest probe: run 101.1 (in_progress) https://github.com/acme/widgets/actions/runs/101/attempts/1
 """
@@ -1162,12 +1165,12 @@ def test_an_author_under_quarantine_is_given_no_command(scene: Scene) -> None:
     assert outcome.data["reliance"] == {
         "path": ".github/workflows/ci.yml",
         "line": 4,
-        "detail": 'it matches the guard require-cache-push:\\s*"?true',
+        "detail": 'it matches the guard require-cache-push:\\s*"?true of gate.toml',
     }
     assert (outcome.data["cause"], outcome.data["commands"]) == ("require-quarantine-held", [])
     assert outcome.data["reasons"][0]["remedy"] in outcome.text
     assert outcome.markdown is not None
-    assert "- [ ] 1 of 2 passes: 1 of 2\n" in outcome.markdown
+    assert "- [ ] 1 of 2 passes\n" in outcome.markdown
     assert "[run 100.1](https://github.com/acme/widgets/actions/runs/100/attempts/1)" in outcome.markdown
 
 

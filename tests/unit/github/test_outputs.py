@@ -166,6 +166,17 @@ def test_a_blocking_verdict_comes_first_and_then_the_failures() -> None:
     assert levels(ending_of(samples.quarantined()))[1] == "error"
 
 
+def test_beside_a_failure_what_is_unknown_has_no_next_step() -> None:
+    unknown = next(row for row in samples.inconclusive().findings if row.status.value == "inconclusive")
+    failed = samples.quarantined()
+    both = replace(failed, findings=(*failed.findings, unknown))
+    (line,) = [line for line in annotations(ending_of(both)) if f"title={unknown.code}:" in line]
+    assert unknown.remedy
+    assert unknown.remedy not in line
+    (alone,) = [line for line in annotations(ending_of(samples.inconclusive())) if f"title={unknown.code}:" in line]
+    assert unknown.remedy in alone
+
+
 def test_at_most_ten_of_a_level() -> None:
     evidence = samples.quarantined()
     finding = next(row for row in evidence.findings if row.status.value == "fail")

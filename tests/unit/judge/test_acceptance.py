@@ -147,7 +147,7 @@ def test_a_change_of_the_mode_alone_is_a_change() -> None:
     told = "it is no plain file (mode 160000), so what it says can't be determined"
     assert relies(new, guards, None) == Reliance(path="a", line=None, detail=told)
     assert must_be_read(old, (Guard(path="a", pattern="x"),))
-    second = Reliance(path="a", line=2, detail="it matches the guard ^x")
+    second = Reliance(path="a", line=2, detail="it matches the guard ^x of gate.toml")
     assert relies(old, (Guard(path="a", pattern="^x"),), b"y\nx") == second
     assert relies(old, (Guard(path="a", pattern="^x"),), b"y\xff") is None
 
