@@ -34,7 +34,7 @@ from tests.helpers.runs import Run, answer, cached, healthy
 from tests.unit.judge.test_breaks import OURS, build_ended, masked, nar
 from tests.unit.judge.test_breaks import build as build_facts
 
-Q, U, P = "quarantine", "inconclusive", "pass"
+QUARANTINE, INCONCLUSIVE, PASS = "quarantine", "inconclusive", "pass"
 
 
 def event(**fields: object) -> bytes:
@@ -76,7 +76,9 @@ def with_cache(log: bytes, url: str) -> Run:
 
 @pytest.mark.row("NIX-01")
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(("cache", "word", "status"), [(OURS, Q, "fail"), (THEIRS, U, "inconclusive")])
+@pytest.mark.parametrize(
+    ("cache", "word", "status"), [(OURS, QUARANTINE, "fail"), (THEIRS, INCONCLUSIVE, "inconclusive")]
+)
 def test_a_green_build_behind_a_corrupt_substitute_is_no_pass(
     recordings: dict[str, bytes], version: str, cache: str, word: str, status: str
 ) -> None:
@@ -89,7 +91,7 @@ def test_a_green_build_behind_a_corrupt_substitute_is_no_pass(
     assert run.word() == word
     read = nar(sha256="x", well_formed=False)(run)
     assert ("body-corrupt", "fail") in read.rows(), "and the path that is then read decides for itself"
-    assert read.word() == Q
+    assert read.word() == QUARANTINE
 
 
 @pytest.mark.row("NIX-02")
@@ -99,8 +101,8 @@ def test_a_cache_that_nix_disabled_was_not_asked(recordings: dict[str, bytes], v
     assert b"disabling binary cache '" in recorded
     run = with_cache(recorded, THEIRS)
     assert ("build-fallback-masked", "inconclusive") in run.rows()
-    assert run.word() == U
-    assert with_cache(recorded, OURS).word() == Q
+    assert run.word() == INCONCLUSIVE
+    assert with_cache(recorded, OURS).word() == QUARANTINE
 
 
 @pytest.mark.row("NIX-03")
@@ -109,13 +111,13 @@ def test_a_profile_that_was_there_already_proves_nothing(policy: dict[str, str])
     """Without its twin; with one the run can pass (`cached`)."""
     run = cached()
     assert b"(11 already cached" in run.files["push-profile.log"], "nothing of it was written"
-    assert run.word() == P
+    assert run.word() == PASS
     without = run.change(records.PushSetKnown, lambda record: None if record.label is Label.TWIN else record)
     for kind in (records.MissingAsked, records.BodyRead):
         without = without.change(kind, lambda record: None if record.label is Label.TWIN else record)
     without = without.change(records.ChildEnded, lambda record: None if record.name == "push:twin" else record)
     without = without.with_policy(**policy)
-    assert without.word() == U
+    assert without.word() == INCONCLUSIVE
     code = "push-not-representative" if policy["twin"] == "never" else "push-not-run"
     assert (code, "inconclusive") in without.rows()
 
@@ -189,7 +191,7 @@ def test_a_twin_that_the_cache_knows_is_judged_since_the_canaries_are_out() -> N
         run = healthy().change(records.MissingAsked, known).with_file("push-canary.log", log_text.encode())
         wanted = {("push-nonce-known", "inconclusive"), ("push-wrote-nothing", "inconclusive")}
         assert run.rows() == (wanted if log_text != fresh else {("push-nonce-known", "inconclusive")})
-        assert run.word() == U
+        assert run.word() == INCONCLUSIVE
 
 
 @pytest.mark.row("NIX-05")
@@ -197,7 +199,7 @@ def test_a_twin_that_the_cache_knows_is_judged_since_the_canaries_are_out() -> N
 def test_a_build_that_failed_is_no_word_on_the_cache(ending: dict[str, int | None]) -> None:
     run = build_ended(**ending)(build_facts(outputs=())(healthy()))
     assert ("build-failed", "inconclusive") in run.rows()
-    assert run.word() == U
+    assert run.word() == INCONCLUSIVE
 
 
 @pytest.mark.row("NIX-06")
@@ -215,11 +217,11 @@ def test_a_builder_that_forges_the_log_can_only_lower_the_verdict(cache: str) ->
     )
     honest = masked(cache, "proven")(healthy())
     lied = log(honest, *forged)
-    assert honest.word() == (Q if cache == OURS else U)
+    assert honest.word() == (QUARANTINE if cache == OURS else INCONCLUSIVE)
     assert lied.rows() >= honest.rows()
     assert lied.word() == honest.word()
     accused = log(healthy(), event(action="msg", level=0, msg=f"error: file 'nar/x.nar' does not exist in '{cache}'"))
-    assert accused.word() in (P, U), "and a forged error alone is no proof against the cache"
+    assert accused.word() in (PASS, INCONCLUSIVE), "and a forged error alone is no proof against the cache"
 
 
 @pytest.mark.row("NIX-07")
@@ -231,14 +233,14 @@ def test_workflow_commands_of_a_builder_change_nothing_and_are_not_told_raw(
         healthy(),
         *(event(action="result", id=1, type=101, fields=[command]) for command in commands),
     )
-    assert (run.rows(), run.word()) == (set(), P)
+    assert (run.rows(), run.word()) == (set(), PASS)
     run = log(
         run,
         *(event(action="msg", level=0, msg=f"error: {command}\n{command}") for command in commands),
         *(command.encode() + b"\n" for command in commands),
     )
     assert ("build-log-not-understood", "inconclusive") in run.rows(), "an error of unknown wording is doubt"
-    assert run.word() == U
+    assert run.word() == INCONCLUSIVE
     (tmp_path / "build.log").write_bytes(run.files["build.log"])
     assert main(["read", "nix-log", str(tmp_path / "build.log"), "--exit-code", "0"]) == 0
     said = capsys.readouterr()
@@ -288,7 +290,7 @@ def test_a_nix_that_hangs_is_ended_with_its_whole_group(tmp_path: Path) -> None:
     assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
     run = run_with(ended, facts, said)
     assert ("build-failed", "inconclusive") in run.rows()
-    assert run.word() == U
+    assert run.word() == INCONCLUSIVE
 
 
 @pytest.mark.row("NIX-09")
@@ -299,7 +301,7 @@ def test_a_store_without_room_is_our_own_trouble(tmp_path: Path) -> None:
     assert b"No space left on device" in said
     run = run_with(ended, facts, said)
     assert ("build-failed", "inconclusive") in run.rows()
-    assert run.word() == U
+    assert run.word() == INCONCLUSIVE
 
 
 OUTPUT = f"/nix/store/{'a' * 32}-x"
@@ -384,7 +386,7 @@ def test_a_nix_that_does_not_say_what_it_built_is_our_own_trouble(tmp_path: Path
     assert (ended.exit, facts.outputs, facts.problem) == (0, (), None)
     run = run_with(ended, facts, log_text)
     assert ("build-failed", "inconclusive") in run.rows()
-    assert run.word() == U
+    assert run.word() == INCONCLUSIVE
 
 
 @pytest.mark.row("NIX-10")

@@ -30,7 +30,7 @@ from tests.helpers import runs
 from tests.helpers.kube_api import KubeApi, exit_status, kube_api, running
 from tests.helpers.kubectl_tool import real_kubectl
 
-P, A, U = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
+PRESENT, ABSENT, UNKNOWN = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
 PRE, POST = runs.PRE_NONCE, runs.POST_NONCE
 TOKEN = "kube-token-canary"
 
@@ -101,7 +101,12 @@ def test_markers_of_a_deployment_and_of_a_lost_bucket(
     (drive / "gone").mkdir()
     (seen,) = look_at(place(drive), ["attic", "tofu-state", "gone", "none"], kubectl=kubectl)
     assert seen.place == place(drive, "pod", "rustfs-7d9f8c-p0")
-    assert truths(seen) == [("attic", P, P), ("tofu-state", P, P), ("gone", P, A), ("none", A, A)]
+    assert truths(seen) == [
+        ("attic", PRESENT, PRESENT),
+        ("tofu-state", PRESENT, PRESENT),
+        ("gone", PRESENT, ABSENT),
+        ("none", ABSENT, ABSENT),
+    ]
     assert (seen.volume, seen.error) == ("deployment-1/drive-1", None)
     assert rows_of(seen) == set()
     assert api.commands[0][:2] == ["sh", "-c"]
@@ -119,13 +124,13 @@ def test_every_replica_and_every_drive(
     shutil.rmtree(second / "attic")
     seen = [row for each in (drive, second) for row in look_at(place(each, kind), ["attic"], kubectl=kubectl)]
     assert [row.place for row in seen] == [place(each, "pod", pod.name) for each in (drive, second) for pod in pods]
-    assert [truths(row) for row in seen] == [[("attic", P, P)]] * 3 + [[("attic", A, P)]] * 3
+    assert [truths(row) for row in seen] == [[("attic", PRESENT, PRESENT)]] * 3 + [[("attic", ABSENT, PRESENT)]] * 3
 
 
 def test_one_pod_by_its_name(api: KubeApi, kubectl: Kubectl, drive: Path, busybox: str) -> None:
     api.add("statefulset", "rustfs", 2, "rustfs", path=busybox)
     (seen,) = look_at(place(drive, "pod", "rustfs-1"), ["attic"], kubectl=kubectl)
-    assert (seen.place, truths(seen)) == (place(drive, "pod", "rustfs-1"), [("attic", P, P)])
+    assert (seen.place, truths(seen)) == (place(drive, "pod", "rustfs-1"), [("attic", PRESENT, PRESENT)])
     assert not [request for request in api.requests if "statefulsets" in request]
 
 
@@ -262,7 +267,7 @@ def test_a_sidecars_log(api: KubeApi, kubectl: Kubectl, drive: Path, busybox: st
     assert rows_of(old) == UNSEEN
     api.log(pod.name, said, "markers", ago=1)
     (seen,) = look_at(where, ["attic", "tofu-state"], kubectl=kubectl)
-    assert truths(seen) == [("attic", P, P), ("tofu-state", P, P)]
+    assert truths(seen) == [("attic", PRESENT, PRESENT), ("tofu-state", PRESENT, PRESENT)]
     assert rows_of(seen) == set()
 
 

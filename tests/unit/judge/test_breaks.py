@@ -14,7 +14,7 @@ from tests.helpers import runs
 from tests.helpers.runs import Run, answer, healthy
 
 Break = Callable[[Run], Run]
-Q, U, P = "quarantine", "inconclusive", "pass"
+QUARANTINE, INCONCLUSIVE, PASS = "quarantine", "inconclusive", "pass"
 
 
 def samples(
@@ -183,158 +183,186 @@ ATTIC_404 = '{"code":404,"error":"NoSuchObject","message":"The requested object 
 HALF = {"wire_bytes": 40, "nar_bytes": 100, "clean_end": False, "well_formed": False}
 BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
     # buckets
-    "lost before": (samples(Phase.PRE, runs.lost), Q, ("bucket-index-lost", "fail")),
-    "lost during": (samples(Phase.DURING, runs.lost), Q, ("bucket-index-lost", "fail")),
+    "lost before": (samples(Phase.PRE, runs.lost), QUARANTINE, ("bucket-index-lost", "fail")),
+    "lost during": (samples(Phase.DURING, runs.lost), QUARANTINE, ("bucket-index-lost", "fail")),
     "a nonce that the cache knows": (
         lambda run: run.change(
             records.MissingAsked,
             lambda row: replace(row, answer=answer(body='{"missing_paths":[]}')) if row.label is Label.CANARY else row,
         ),
-        U,
+        INCONCLUSIVE,
         ("push-nonce-known", "inconclusive"),
     ),
-    "nobody watched": (unwatched(1, 2, 3), U, ("bucket-unobservable", "inconclusive")),
-    "one push not watched": (unwatched(3), U, ("bucket-unobservable", "inconclusive")),
-    "a watch that could not see": (samples(Phase.DURING, heads(500)), U, ("bucket-unobservable", "inconclusive")),
-    "a watch without markers": (
-        samples(Phase.DURING, markers(Truth.UNKNOWN)),
-        U,
+    "nobody watched": (unwatched(1, 2, 3), INCONCLUSIVE, ("bucket-unobservable", "inconclusive")),
+    "one push not watched": (unwatched(3), INCONCLUSIVE, ("bucket-unobservable", "inconclusive")),
+    "a watch that could not see": (
+        samples(Phase.DURING, heads(500)),
+        INCONCLUSIVE,
         ("bucket-unobservable", "inconclusive"),
     ),
-    "a long silence": (slow_push(limits.STALL_BRIDGE_SECONDS * 9), U, ("bucket-unobservable", "inconclusive")),
+    "a watch without markers": (
+        samples(Phase.DURING, markers(Truth.UNKNOWN)),
+        INCONCLUSIVE,
+        ("bucket-unobservable", "inconclusive"),
+    ),
+    "a long silence": (
+        slow_push(limits.STALL_BRIDGE_SECONDS * 9),
+        INCONCLUSIVE,
+        ("bucket-unobservable", "inconclusive"),
+    ),
     "half absent while pushing": (
         lambda run: run.with_record(markers(Truth.UNKNOWN)(runs.lost(runs.sample(Phase.DURING, 9)))),
-        U,
+        INCONCLUSIVE,
         ("bucket-unobservable", "inconclusive"),
     ),
     "no marker while pushing": (
         samples(Phase.DURING, markers(Truth.ABSENT)),
-        U,
+        INCONCLUSIVE,
         ("bucket-marker-missing", "inconclusive"),
     ),
     "gone while pushing": (
         samples(Phase.DURING, lambda seen: markers(Truth.ABSENT)(runs.lost(seen)), number=3),
-        Q,
+        QUARANTINE,
         ("bucket-missing", "fail"),
     ),
-    "lost after": (samples(Phase.POST, runs.lost), Q, ("bucket-index-lost", "fail")),
-    "one sample lost": (samples(Phase.POST, runs.lost, number=2), Q, ("bucket-flapping", "fail")),
+    "lost after": (samples(Phase.POST, runs.lost), QUARANTINE, ("bucket-index-lost", "fail")),
+    "one sample lost": (samples(Phase.POST, runs.lost, number=2), QUARANTINE, ("bucket-flapping", "fail")),
     "one sample not ready": (
         samples(Phase.POST, lambda seen: replace(seen, ready=answer(503, '{"ready":false}')), number=2),
-        U,
+        INCONCLUSIVE,
         ("bucket-flapping", "inconclusive"),
     ),
     "not ready": (
         samples(Phase.POST, lambda seen: replace(seen, ready=answer(503, '{"ready":false}'))),
-        U,
+        INCONCLUSIVE,
         ("bucket-not-ready", "inconclusive"),
     ),
-    "listed and not served": (samples(Phase.POST, heads(404)), Q, ("bucket-unserved", "fail")),
+    "listed and not served": (samples(Phase.POST, heads(404)), QUARANTINE, ("bucket-unserved", "fail")),
     "served and not listed": (
         samples(Phase.POST, lambda seen: replace(seen, listing=(answer(body=runs.EMPTY_LISTING),))),
-        Q,
+        QUARANTINE,
         ("bucket-unlisted", "fail"),
     ),
     "get says no bucket": (
         samples(Phase.POST, lambda seen: replace(seen, gets={**seen.gets, "attic": answer(404, runs.NO_SUCH_BUCKET)})),
-        Q,
+        QUARANTINE,
         ("bucket-unserved", "fail"),
     ),
     "gone from disk too": (
         samples(Phase.POST, lambda seen: markers(Truth.ABSENT)(runs.lost(seen))),
-        Q,
+        QUARANTINE,
         ("bucket-missing", "fail"),
     ),
     "never there": (
         samples(Phase.PRE, lambda seen: markers(Truth.ABSENT)(runs.lost(seen))),
-        U,
+        INCONCLUSIVE,
         ("bucket-missing", "inconclusive"),
     ),
-    "marker missing": (samples(Phase.PRE, markers(Truth.ABSENT)), U, ("bucket-marker-missing", "inconclusive")),
-    "marker unknown": (samples(Phase.PRE, markers(Truth.UNKNOWN)), U, ("bucket-unobservable", "inconclusive")),
-    "head forbidden": (samples(Phase.POST, heads(403)), U, ("bucket-unobservable", "inconclusive")),
+    "marker missing": (
+        samples(Phase.PRE, markers(Truth.ABSENT)),
+        INCONCLUSIVE,
+        ("bucket-marker-missing", "inconclusive"),
+    ),
+    "marker unknown": (
+        samples(Phase.PRE, markers(Truth.UNKNOWN)),
+        INCONCLUSIVE,
+        ("bucket-unobservable", "inconclusive"),
+    ),
+    "head forbidden": (samples(Phase.POST, heads(403)), INCONCLUSIVE, ("bucket-unobservable", "inconclusive")),
     "unlisted and head forbidden": (
         samples(Phase.POST, lambda seen: heads(403)(runs.lost(seen))),
-        U,
+        INCONCLUSIVE,
         ("bucket-unobservable", "inconclusive"),
     ),
-    "one sample unknown": (samples(Phase.POST, heads(500), number=1), U, ("bucket-unobservable", "inconclusive")),
+    "one sample unknown": (
+        samples(Phase.POST, heads(500), number=1),
+        INCONCLUSIVE,
+        ("bucket-unobservable", "inconclusive"),
+    ),
     "a sample missing": (
         drop(records.BucketSampled, lambda record: (record.phase, record.number) != (Phase.POST, 2)),
-        U,
+        INCONCLUSIVE,
         ("bucket-unobservable", "inconclusive"),
     ),
-    "no sample": (drop(records.BucketSampled), U, ("bucket-unobservable", "inconclusive")),
+    "no sample": (drop(records.BucketSampled), INCONCLUSIVE, ("bucket-unobservable", "inconclusive")),
     # state
-    "state gone": (states(Phase.POST, head=answer(404)), Q, ("state-lost", "fail")),
+    "state gone": (states(Phase.POST, head=answer(404)), QUARANTINE, ("state-lost", "fail")),
     "state never there": (
         lambda run: states(Phase.POST, head=answer(404))(states(Phase.PRE, head=answer(404))(run)),
-        U,
+        INCONCLUSIVE,
         ("state-absent", "inconclusive"),
     ),
     "state changed": (
         states(Phase.POST, head=answer(etag='"e2"', content_length=432)),
-        U,
+        INCONCLUSIVE,
         ("state-changed", "inconclusive"),
     ),
-    "state forbidden": (states(Phase.POST, head=answer(403)), U, ("state-unobservable", "inconclusive")),
-    "state locked": (states(Phase.POST, lock=answer(200)), U, ("state-locked", "inconclusive")),
-    "lock unknown": (states(Phase.POST, lock=answer(None, error="timeout")), U, ("state-unobservable", "inconclusive")),
+    "state forbidden": (states(Phase.POST, head=answer(403)), INCONCLUSIVE, ("state-unobservable", "inconclusive")),
+    "state locked": (states(Phase.POST, lock=answer(200)), INCONCLUSIVE, ("state-locked", "inconclusive")),
+    "lock unknown": (
+        states(Phase.POST, lock=answer(None, error="timeout")),
+        INCONCLUSIVE,
+        ("state-unobservable", "inconclusive"),
+    ),
     "state looked at once": (
         drop(records.StateSeen, lambda record: record.phase is Phase.PRE),
-        U,
+        INCONCLUSIVE,
         ("state-unobservable", "inconclusive"),
     ),
     "state looked at after": (
         drop(records.StateSeen, lambda record: record.phase is Phase.POST),
-        U,
+        INCONCLUSIVE,
         ("state-unobservable", "inconclusive"),
     ),
-    "state never looked at": (drop(records.StateSeen), U, ("state-unobservable", "inconclusive")),
+    "state never looked at": (drop(records.StateSeen), INCONCLUSIVE, ("state-unobservable", "inconclusive")),
     # epochs
-    "restart": (workloads(Phase.POST, identity="9:9"), U, ("epoch-changed", "inconclusive")),
+    "restart": (workloads(Phase.POST, identity="9:9"), INCONCLUSIVE, ("epoch-changed", "inconclusive")),
     "restart after a loss": (
         lambda run: workloads(Phase.POST, identity="9:9")(samples(Phase.DURING, runs.lost)(run)),
-        Q,
+        QUARANTINE,
         ("epoch-changed", "fail"),
     ),
     "workload unknown": (
         workloads(Phase.PRE, truth=Truth.UNKNOWN, identity=None, error="no pid"),
-        U,
+        INCONCLUSIVE,
         ("epoch-unobservable", "inconclusive"),
     ),
-    "workload not looked at": (drop(records.WorkloadSeen), U, ("epoch-unobservable", "inconclusive")),
+    "workload not looked at": (drop(records.WorkloadSeen), INCONCLUSIVE, ("epoch-unobservable", "inconclusive")),
     # caches
     "cache unasked": (
         drop(records.CacheConfigSeen, lambda record: record.cache == "main"),
-        U,
+        INCONCLUSIVE,
         ("cache-unidentified", "inconclusive"),
     ),
     "cache config is html": (
         lambda run: run.change(records.CacheConfigSeen, lambda record: replace(record, answer=answer(body="<html>"))),
-        U,
+        INCONCLUSIVE,
         ("cache-unidentified", "inconclusive"),
     ),
     "cache config refused": (
         lambda run: run.change(records.CacheConfigSeen, lambda record: replace(record, answer=answer(401))),
-        U,
+        INCONCLUSIVE,
         ("cache-unidentified", "inconclusive"),
     ),
     # build
-    "no build": (drop(records.BuildFacts), U, ("build-not-run", "inconclusive")),
-    "build failed": (build_ended(exit=1), U, ("build-failed", "inconclusive")),
-    "no outputs": (build(outputs=()), U, ("build-failed", "inconclusive")),
+    "no build": (drop(records.BuildFacts), INCONCLUSIVE, ("build-not-run", "inconclusive")),
+    "build failed": (build_ended(exit=1), INCONCLUSIVE, ("build-failed", "inconclusive")),
+    "no outputs": (build(outputs=()), INCONCLUSIVE, ("build-failed", "inconclusive")),
     "build not ended": (
         drop(records.ChildEnded, lambda record: record.name != "build"),
-        U,
+        INCONCLUSIVE,
         ("build-failed", "inconclusive"),
     ),
     "not among substituters": (
         build(cache_among_substituters=Truth.ABSENT, substituters=()),
-        U,
+        INCONCLUSIVE,
         ("build-substituter-disabled", "inconclusive"),
     ),
-    "no build events": (lambda run: run.with_file("build.log", b""), U, ("build-log-unread", "inconclusive")),
+    "no build events": (
+        lambda run: run.with_file("build.log", b""),
+        INCONCLUSIVE,
+        ("build-log-unread", "inconclusive"),
+    ),
     "nix aborted": (
         lambda run: build_ended(exit=None, signal=6)(
             run.with_file(
@@ -342,30 +370,30 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
                 runs.BUILD_LOG + b"terminate called after throwing an instance of 'nix::SubstituterDisabled'\n",
             )
         ),
-        U,
+        INCONCLUSIVE,
         ("build-aborted", "inconclusive"),
     ),
-    "masked by fallback, ours": (masked(OURS, "proven"), Q, ("build-fallback-masked", "fail")),
+    "masked by fallback, ours": (masked(OURS, "proven"), QUARANTINE, ("build-fallback-masked", "fail")),
     "masked by fallback, another's": (
         masked("https://cache.example", "proven"),
-        U,
+        INCONCLUSIVE,
         ("build-fallback-masked", "inconclusive"),
     ),
-    "perhaps masked, ours": (masked(OURS, "suspected"), U, ("build-cache-denied", "inconclusive")),
+    "perhaps masked, ours": (masked(OURS, "suspected"), INCONCLUSIVE, ("build-cache-denied", "inconclusive")),
     # push
     "storage error": (
         pushed(failing("InternalServerError: The server encountered an internal error or misconfiguration."), exit=1),
-        Q,
+        QUARANTINE,
         ("push-path-failed", "fail"),
     ),
     "storage error behind exit 0": (
         pushed(failing("InternalServerError: The server encountered an internal error or misconfiguration.")),
-        Q,
+        QUARANTINE,
         ("push-path-failed", "fail"),
     ),
     "proxy 413": (
         pushed(failing("HTTP 413 Payload Too Large: <html>"), exit=1),
-        U,
+        INCONCLUSIVE,
         ("push-path-refused", "inconclusive"),
     ),
     "a failure that an error's text forges": (
@@ -375,25 +403,29 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
             ),
             exit=1,
         ),
-        U,
+        INCONCLUSIVE,
         ("push-path-contradicted", "inconclusive"),
     ),
     "no result": (
         pushed(runs.push_log(runs.SOURCES[:-1], announced=len(runs.SOURCES))),
-        U,
+        INCONCLUSIVE,
         ("push-unaccounted", "inconclusive"),
     ),
-    "exit 1 without a line": (pushed(runs.push_log(runs.SOURCES), exit=1), U, ("push-unattributed", "inconclusive")),
+    "exit 1 without a line": (
+        pushed(runs.push_log(runs.SOURCES), exit=1),
+        INCONCLUSIVE,
+        ("push-unattributed", "inconclusive"),
+    ),
     "all cached": (
         lambda run: missing('{"missing_paths":[]}')(
             pushed("✅ All done! (11 already cached, 0 in upstream)\n".encode())(run)
         ),
-        U,
+        INCONCLUSIVE,
         ("push-not-representative", "inconclusive"),
     ),
     "nothing specified": (
         lambda run: missing('{"missing_paths":[]}')(pushed("🤷 Nothing specified.\n".encode())(run)),
-        U,
+        INCONCLUSIVE,
         ("push-wrote-nothing", "inconclusive"),
     ),
     "canary deduplicated": (
@@ -406,125 +438,157 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
             ).encode(),
             label="canary",
         ),
-        U,
+        INCONCLUSIVE,
         ("push-wrote-nothing", "inconclusive"),
     ),
-    "counts differ": (pushed(runs.push_log(runs.SOURCES, announced=12)), U, ("push-counts-differ", "inconclusive")),
-    "no header": (
-        pushed(runs.push_log(runs.SOURCES).split(b"\n", 1)[1]),
-        U,
+    "counts differ": (
+        pushed(runs.push_log(runs.SOURCES, announced=12)),
+        INCONCLUSIVE,
         ("push-counts-differ", "inconclusive"),
     ),
-    "missing not asked": (rows(Label.PROFILE, records.MissingAsked), U, ("push-counts-differ", "inconclusive")),
-    "missing refused": (missing("", status=403), U, ("push-counts-differ", "inconclusive")),
-    "missing is html": (missing("<html>"), U, ("push-counts-differ", "inconclusive")),
-    "token refused": (pushed(b"Error: Unauthorized: Unauthorized.\n", exit=1), U, ("push-auth", "inconclusive")),
+    "no header": (
+        pushed(runs.push_log(runs.SOURCES).split(b"\n", 1)[1]),
+        INCONCLUSIVE,
+        ("push-counts-differ", "inconclusive"),
+    ),
+    "missing not asked": (
+        rows(Label.PROFILE, records.MissingAsked),
+        INCONCLUSIVE,
+        ("push-counts-differ", "inconclusive"),
+    ),
+    "missing refused": (missing("", status=403), INCONCLUSIVE, ("push-counts-differ", "inconclusive")),
+    "missing is html": (missing("<html>"), INCONCLUSIVE, ("push-counts-differ", "inconclusive")),
+    "token refused": (
+        pushed(b"Error: Unauthorized: Unauthorized.\n", exit=1),
+        INCONCLUSIVE,
+        ("push-auth", "inconclusive"),
+    ),
     "push timed out": (
         pushed(runs.push_log(runs.SOURCES), exit=None, signal=15, ended_by="deadline"),
-        U,
+        INCONCLUSIVE,
         ("push-timed-out", "inconclusive"),
     ),
     "push ended at loss": (
         pushed(runs.push_log(runs.SOURCES), exit=None, signal=15, ended_by="loss"),
-        U,
+        INCONCLUSIVE,
         ("push-ended-at-loss", "inconclusive"),
     ),
     "foreign line": (
         pushed(runs.push_log(runs.SOURCES) + f"✅ {'b' * 32}-elsewhere (1 B/s)\n".encode()),
-        U,
+        INCONCLUSIVE,
         ("push-foreign-lines", "inconclusive"),
     ),
     "profile not pushed": (
         drop(records.ChildEnded, lambda record: record.name != "push:profile"),
-        U,
+        INCONCLUSIVE,
         ("push-not-run", "inconclusive"),
     ),
     "no canary": (
         lambda run: rows(Label.CANARY, records.BodyRead)(rows(Label.CANARY, records.PushSetKnown)(run)),
-        U,
+        INCONCLUSIVE,
         ("push-not-run", "inconclusive"),
     ),
-    "too little written": (lambda run: run.with_policy(min_fresh=12), U, ("push-not-representative", "inconclusive")),
+    "too little written": (
+        lambda run: run.with_policy(min_fresh=12),
+        INCONCLUSIVE,
+        ("push-not-representative", "inconclusive"),
+    ),
     # bodies
     "empty body": (
         nar(wire_bytes=0, nar_bytes=0, curl=18, clean_end=False, well_formed=False),
-        Q,
+        QUARANTINE,
         ("body-empty", "fail"),
     ),
-    "empty body, well ended": (nar(wire_bytes=0, nar_bytes=0, clean_end=False), Q, ("body-empty", "fail")),
-    "cut body": (nar(curl=18, **HALF), Q, ("body-short", "fail")),
-    "cut at the very end": (nar(curl=18), U, ("body-misframed", "inconclusive")),
-    "cut at the very end, error told": (nar(curl=92, error="cut"), U, ("body-misframed", "inconclusive")),
-    "cut in the frame's own end": (nar(curl=18, clean_end=False), Q, ("body-short", "fail")),
-    "hidden bytes": (nar(skipped_bytes=9), Q, ("body-hidden-bytes", "fail")),
-    "hidden bytes, cut at the very end": (nar(skipped_bytes=9, curl=18), Q, ("body-hidden-bytes", "fail")),
-    "frame not ended": (nar(clean_end=False), Q, ("body-short", "fail")),
-    "short body": (nar(nar_bytes=100, sha256="x", well_formed=False), Q, ("body-short", "fail")),
-    "short and undecodable": (nar(nar_bytes=100, error="decompress", well_formed=False), Q, ("body-corrupt", "fail")),
-    "same size, other bytes": (nar(sha256="x", well_formed=False), Q, ("body-corrupt", "fail")),
-    "another whole nar": (nar(sha256="x", nar_bytes=120), Q, ("body-foreign", "fail")),
-    "longer": (nar(nar_bytes=201, error="overrun", clean_end=False, well_formed=False), Q, ("body-long", "fail")),
-    "longer whole nar": (nar(nar_bytes=201, error="overrun", clean_end=False), Q, ("body-foreign", "fail")),
-    "s3 says no bucket": (nar(status=404, body=runs.NO_SUCH_BUCKET), Q, ("body-missing", "fail")),
-    "attic says no object": (nar(status=404, body=ATTIC_404), Q, ("body-missing", "fail")),
+    "empty body, well ended": (nar(wire_bytes=0, nar_bytes=0, clean_end=False), QUARANTINE, ("body-empty", "fail")),
+    "cut body": (nar(curl=18, **HALF), QUARANTINE, ("body-short", "fail")),
+    "cut at the very end": (nar(curl=18), INCONCLUSIVE, ("body-misframed", "inconclusive")),
+    "cut at the very end, error told": (nar(curl=92, error="cut"), INCONCLUSIVE, ("body-misframed", "inconclusive")),
+    "cut in the frame's own end": (nar(curl=18, clean_end=False), QUARANTINE, ("body-short", "fail")),
+    "hidden bytes": (nar(skipped_bytes=9), QUARANTINE, ("body-hidden-bytes", "fail")),
+    "hidden bytes, cut at the very end": (nar(skipped_bytes=9, curl=18), QUARANTINE, ("body-hidden-bytes", "fail")),
+    "frame not ended": (nar(clean_end=False), QUARANTINE, ("body-short", "fail")),
+    "short body": (nar(nar_bytes=100, sha256="x", well_formed=False), QUARANTINE, ("body-short", "fail")),
+    "short and undecodable": (
+        nar(nar_bytes=100, error="decompress", well_formed=False),
+        QUARANTINE,
+        ("body-corrupt", "fail"),
+    ),
+    "same size, other bytes": (nar(sha256="x", well_formed=False), QUARANTINE, ("body-corrupt", "fail")),
+    "another whole nar": (nar(sha256="x", nar_bytes=120), QUARANTINE, ("body-foreign", "fail")),
+    "longer": (
+        nar(nar_bytes=201, error="overrun", clean_end=False, well_formed=False),
+        QUARANTINE,
+        ("body-long", "fail"),
+    ),
+    "longer whole nar": (nar(nar_bytes=201, error="overrun", clean_end=False), QUARANTINE, ("body-foreign", "fail")),
+    "s3 says no bucket": (nar(status=404, body=runs.NO_SUCH_BUCKET), QUARANTINE, ("body-missing", "fail")),
+    "attic says no object": (nar(status=404, body=ATTIC_404), QUARANTINE, ("body-missing", "fail")),
     "incomplete nar": (
         nar(status=503, body='{"code":503,"error":"IncompleteNar","message":"m"}'),
-        Q,
+        QUARANTINE,
         ("body-server-error", "fail"),
     ),
-    "proxy 502": (nar(status=502, body="<html>"), U, ("body-unread", "inconclusive")),
-    "other codec": (nar(sniffed="xz"), U, ("body-codec-mismatch", "inconclusive")),
-    "encoded on the way": (nar(encoding="gzip"), U, ("body-encoded", "inconclusive")),
-    "encoded as it is": (nar(encoding="Identity"), P, ("", "")),
-    "body of a cache on the way": (nar(cached="age: 3"), U, ("body-from-a-cache", "inconclusive")),
+    "proxy 502": (nar(status=502, body="<html>"), INCONCLUSIVE, ("body-unread", "inconclusive")),
+    "other codec": (nar(sniffed="xz"), INCONCLUSIVE, ("body-codec-mismatch", "inconclusive")),
+    "encoded on the way": (nar(encoding="gzip"), INCONCLUSIVE, ("body-encoded", "inconclusive")),
+    "encoded as it is": (nar(encoding="Identity"), PASS, ("", "")),
+    "body of a cache on the way": (nar(cached="age: 3"), INCONCLUSIVE, ("body-from-a-cache", "inconclusive")),
     "narinfo of a cache on the way": (
         reads(narinfo=replace(narinfo_text(str), headers=("x-cache: HIT",))),
-        U,
+        INCONCLUSIVE,
         ("body-from-a-cache", "inconclusive"),
     ),
-    "codec of no decoder": (nar(curl=23, error="codec"), U, ("body-codec-unread", "inconclusive")),
-    "redirect denied": (nar(status=307, error="refused-redirect"), U, ("body-redirect-denied", "inconclusive")),
-    "stalled": (nar(curl=28), U, ("body-timed-out", "inconclusive")),
-    "refused connection": (nar(curl=7, status=None), U, ("body-unread", "inconclusive")),
-    "odd curl code": (nar(curl=61, error="other"), U, ("body-unread", "inconclusive")),
-    "no nar": (reads(nar=None), U, ("body-unread", "inconclusive")),
-    "not read": (rows(Label.PROFILE, records.BodyRead), U, ("body-unread", "inconclusive")),
-    "narinfo gone": (reads(narinfo=answer(404, ATTIC_404), nar=None), Q, ("body-missing", "fail")),
+    "codec of no decoder": (nar(curl=23, error="codec"), INCONCLUSIVE, ("body-codec-unread", "inconclusive")),
+    "redirect denied": (
+        nar(status=307, error="refused-redirect"),
+        INCONCLUSIVE,
+        ("body-redirect-denied", "inconclusive"),
+    ),
+    "stalled": (nar(curl=28), INCONCLUSIVE, ("body-timed-out", "inconclusive")),
+    "refused connection": (nar(curl=7, status=None), INCONCLUSIVE, ("body-unread", "inconclusive")),
+    "odd curl code": (nar(curl=61, error="other"), INCONCLUSIVE, ("body-unread", "inconclusive")),
+    "no nar": (reads(nar=None), INCONCLUSIVE, ("body-unread", "inconclusive")),
+    "not read": (rows(Label.PROFILE, records.BodyRead), INCONCLUSIVE, ("body-unread", "inconclusive")),
+    "narinfo gone": (reads(narinfo=answer(404, ATTIC_404), nar=None), QUARANTINE, ("body-missing", "fail")),
     "narinfo timed out": (
         reads(narinfo=answer(None, error="timeout"), nar=None),
-        U,
+        INCONCLUSIVE,
         ("body-timed-out", "inconclusive"),
     ),
     "narinfo no connection": (
         reads(narinfo=answer(None, error="connect"), nar=None),
-        U,
+        INCONCLUSIVE,
         ("body-unread", "inconclusive"),
     ),
-    "narinfo 500": (reads(narinfo=answer(500), nar=None), U, ("body-unread", "inconclusive")),
-    "narinfo html": (reads(narinfo=answer(body="<html>"), nar=None), U, ("body-narinfo-unreadable", "inconclusive")),
+    "narinfo 500": (reads(narinfo=answer(500), nar=None), INCONCLUSIVE, ("body-unread", "inconclusive")),
+    "narinfo html": (
+        reads(narinfo=answer(body="<html>"), nar=None),
+        INCONCLUSIVE,
+        ("body-narinfo-unreadable", "inconclusive"),
+    ),
     "narinfo of another path": (
         reads(narinfo=narinfo_text(lambda text: text.replace("source-0", "source-x")), nar=None),
-        Q,
+        QUARANTINE,
         ("body-foreign", "fail"),
     ),
     "narinfo with other references": (
         reads(narinfo=narinfo_text(lambda text: text.replace("References: \n", f"References: {'a' * 32}-other\n"))),
-        Q,
+        QUARANTINE,
         ("body-foreign", "fail"),
     ),
     "narinfo url elsewhere": (
         reads(narinfo=narinfo_text(lambda text: text.replace("URL: nar/", "URL: http://e/")), nar=None),
-        Q,
+        QUARANTINE,
         ("body-url-denied", "fail"),
     ),
     "unsigned": (
         reads(narinfo=narinfo_text(lambda text: text[: text.index("Sig:")])),
-        Q,
+        QUARANTINE,
         ("body-unsigned", "fail"),
     ),
     "signed by another": (
         reads(narinfo=narinfo_text(lambda text: text.replace("Sig: main:", "Sig: other:"))),
-        Q,
+        QUARANTINE,
         ("body-untrusted", "fail"),
     ),
     "cache key malformed": (
@@ -534,14 +598,14 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
                 record, answer=replace(record.answer, body=record.answer.body.replace(runs.PUBLIC_KEY, "main:!!"))
             ),
         ),
-        U,
+        INCONCLUSIVE,
         ("body-signature-unknown", "inconclusive"),
     ),
     "second read good": (
         lambda run: run.change(
             records.BodyRead, lambda record: replace(record, nar=replace(record.nar, curl=18, **HALF))
         ).with_record(runs.body_read(Label.PROFILE, runs.SOURCES[0], attempt=2)),
-        Q,
+        QUARANTINE,
         ("body-flapping", "inconclusive"),
     ),
     "gone after post": (
@@ -550,7 +614,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
                 Label.PROFILE, runs.SOURCES[0], again_after_post=True, narinfo=answer(404, ATTIC_404), nar=None
             )
         ),
-        Q,
+        QUARANTINE,
         ("body-missing", "fail"),
     ),
     "failed and not there": (
@@ -564,7 +628,7 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
                 ),
             )
         ),
-        U,
+        INCONCLUSIVE,
         ("body-not-published", "inconclusive"),
     ),
     # server log
@@ -575,36 +639,40 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
             + b"2026-11-24T00:49:00.000000Z ERROR attic_server::error: Storage error: service error: unhandled error "
             b'(NoSuchBucket): Error { code: "NoSuchBucket" }\n',
         ),
-        U,
+        INCONCLUSIVE,
         ("log-storage-error", "inconclusive"),
     ),
-    "log is empty": (lambda run: run.with_file("server.log", b""), U, ("log-canary-missing", "inconclusive")),
+    "log is empty": (
+        lambda run: run.with_file("server.log", b""),
+        INCONCLUSIVE,
+        ("log-canary-missing", "inconclusive"),
+    ),
     "log is cut": (
         lambda run: run.change(
             records.CaptureClosed, lambda record: replace(record, cut=True) if record.name == "server.log" else record
         ),
-        U,
+        INCONCLUSIVE,
         ("capture-cut", "inconclusive"),
     ),
-    "no canaries": (drop(records.LogCanarySent), U, ("log-unobservable", "inconclusive")),
+    "no canaries": (drop(records.LogCanarySent), INCONCLUSIVE, ("log-unobservable", "inconclusive")),
     "no log": (
         lambda run: drop(records.CaptureClosed, lambda record: record.name != "server.log")(
             Run(run.records, {name: data for name, data in run.files.items() if name != "server.log"})
         ),
-        U,
+        INCONCLUSIVE,
         ("log-unobservable", "inconclusive"),
     ),
     "canary unanswered": (
         lambda run: run.change(
             records.LogCanarySent, lambda record: replace(record, answer=answer(None, error="connect"))
         ),
-        P,
+        PASS,
         ("", ""),
     ),
     # controls
     "control silent": (
         lambda run: run.change(records.ControlTried, lambda record: replace(record, fired=Truth.UNKNOWN)),
-        U,
+        INCONCLUSIVE,
         ("control-not-fired", "inconclusive"),
     ),
     "read token may push": (
@@ -612,35 +680,39 @@ BREAKS: dict[str, tuple[Break, str, tuple[str, str]]] = {
             records.ControlTried,
             lambda record: replace(record, fired=Truth.ABSENT) if record.name == "read-only-push-denied" else record,
         ),
-        Q,
+        QUARANTINE,
         ("control-token-overprivileged", "fail"),
     ),
-    "no controls": (drop(records.ControlTried), U, ("control-missing", "inconclusive")),
+    "no controls": (drop(records.ControlTried), INCONCLUSIVE, ("control-missing", "inconclusive")),
     # captures and the run
     "capture lost": (
         lambda run: Run(run.records, {name: data for name, data in run.files.items() if name != "build.log"}),
-        U,
+        INCONCLUSIVE,
         ("capture-missing", "inconclusive"),
     ),
     "capture never closed": (
         drop(records.CaptureClosed, lambda record: record.name != "push-profile.log"),
-        U,
+        INCONCLUSIVE,
         ("capture-missing", "inconclusive"),
     ),
-    "no last record": (lambda run: run.cut_after(len(run.records) - 1), U, ("run-incomplete", "inconclusive")),
+    "no last record": (
+        lambda run: run.cut_after(len(run.records) - 1),
+        INCONCLUSIVE,
+        ("run-incomplete", "inconclusive"),
+    ),
     "cancelled": (
         lambda run: run.with_record(records.Cancelled(reason="signal SIGTERM")),
-        U,
+        INCONCLUSIVE,
         ("run-cancelled", "inconclusive"),
     ),
     "trouble": (
         lambda run: run.with_record(records.Trouble(stage="logs", message="disk full")),
-        U,
+        INCONCLUSIVE,
         ("run-trouble", "inconclusive"),
     ),
     "publish skipped": (
         lambda run: run.with_record(records.StageMark(name="publish", state="skipped", note="not clean")),
-        U,
+        INCONCLUSIVE,
         ("run-publish-skipped", "inconclusive"),
     ),
 }
@@ -651,7 +723,7 @@ def test_each_break_has_its_code_and_verdict(name: str) -> None:
     change, word, row = BREAKS[name]
     run = change(healthy())
     assert run.word() == word, run.rows()
-    if word != P:
+    if word != PASS:
         assert row in run.rows()
     else:
         assert run.rows() == set()

@@ -9,7 +9,7 @@ from gate.model.operators import ScratchSeen
 from gate.model.records import BucketSampled, HttpAnswer, MarkerSeen, PlaceSeen
 from tests.helpers.scripted_s3 import listing, objects
 
-P, A, U = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
+PRESENT, ABSENT, UNKNOWN = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
 READY = '{"ready":true}'
 NO_BUCKET = "<Error><Code>NoSuchBucket</Code></Error>"
 
@@ -20,20 +20,24 @@ def answer(status: int | None, body: str = "", error: str | None = None) -> Http
 
 def sampled(
     *,
-    listed: Truth = P,
-    head: Truth = P,
-    get: Truth = P,
-    marks: tuple[Truth, Truth] = (P, P),
-    ready: Truth = P,
+    listed: Truth = PRESENT,
+    head: Truth = PRESENT,
+    get: Truth = PRESENT,
+    marks: tuple[Truth, Truth] = (PRESENT, PRESENT),
+    ready: Truth = PRESENT,
     number: int = 1,
     extra: tuple[str, ...] = (),
 ) -> BucketSampled:
     """A sample of bucket ``b`` in which the sources say so."""
-    pages = {P: answer(200, listing(["b", *extra]).decode()), A: answer(200, listing([*extra]).decode())}
-    heads = {P: answer(200), A: answer(404), U: answer(403)}
-    gets = {P: answer(200, objects([]).decode()), A: answer(404, NO_BUCKET), U: answer(None, error="timeout")}
-    readies = {P: answer(200, READY), A: answer(503, '{"ready":false}'), U: answer(404)}
-    mark = MarkerSeen(bucket="b", data=marks[0], meta=marks[1], error="EIO" if U in marks else None)
+    pages = {PRESENT: answer(200, listing(["b", *extra]).decode()), ABSENT: answer(200, listing([*extra]).decode())}
+    heads = {PRESENT: answer(200), ABSENT: answer(404), UNKNOWN: answer(403)}
+    gets = {
+        PRESENT: answer(200, objects([]).decode()),
+        ABSENT: answer(404, NO_BUCKET),
+        UNKNOWN: answer(None, error="timeout"),
+    }
+    readies = {PRESENT: answer(200, READY), ABSENT: answer(503, '{"ready":false}'), UNKNOWN: answer(404)}
+    mark = MarkerSeen(bucket="b", data=marks[0], meta=marks[1], error="EIO" if UNKNOWN in marks else None)
     return BucketSampled(
         phase=Phase.PRE,
         number=number,
@@ -49,14 +53,14 @@ def sampled(
 
 ONE = {
     BucketState.INDEXED: sampled(),
-    BucketState.INDEX_LOST: sampled(listed=A, head=A, get=A),
-    BucketState.DATA_MISSING: sampled(listed=A, head=A, get=A, marks=(A, P)),
-    BucketState.UNSERVED: sampled(head=A, get=A),
-    BucketState.UNLISTED: sampled(listed=A),
-    BucketState.MISSING: sampled(listed=A, head=A, get=A, marks=(A, A)),
-    BucketState.MARKER_MISSING: sampled(marks=(A, P)),
-    BucketState.NOT_READY: sampled(ready=A),
-    BucketState.UNOBSERVABLE: sampled(listed=U),
+    BucketState.INDEX_LOST: sampled(listed=ABSENT, head=ABSENT, get=ABSENT),
+    BucketState.DATA_MISSING: sampled(listed=ABSENT, head=ABSENT, get=ABSENT, marks=(ABSENT, PRESENT)),
+    BucketState.UNSERVED: sampled(head=ABSENT, get=ABSENT),
+    BucketState.UNLISTED: sampled(listed=ABSENT),
+    BucketState.MISSING: sampled(listed=ABSENT, head=ABSENT, get=ABSENT, marks=(ABSENT, ABSENT)),
+    BucketState.MARKER_MISSING: sampled(marks=(ABSENT, PRESENT)),
+    BucketState.NOT_READY: sampled(ready=ABSENT),
+    BucketState.UNOBSERVABLE: sampled(listed=UNKNOWN),
 }
 FAILED = {BucketState.INDEX_LOST, BucketState.DATA_MISSING, BucketState.UNSERVED, BucketState.UNLISTED}
 
@@ -118,9 +122,9 @@ def test_too_few_samples_and_no_buckets_are_no_pass() -> None:
 
 
 def test_each_sample_keeps_its_places_and_the_worst_bucket_counts() -> None:
-    good, bad = sampled(), sampled(listed=A, head=A, get=A, marks=(P, A))
+    good, bad = sampled(), sampled(listed=ABSENT, head=ABSENT, get=ABSENT, marks=(PRESENT, ABSENT))
     rca = judge_rca(timed(good, bad), ["b"], endpoint="e", samples_requested=2, spacing_millis=500, scratch=None)
-    assert [row.places[0].markers[0].meta for row in rca.buckets["b"].samples] == [P, A]
+    assert [row.places[0].markers[0].meta for row in rca.buckets["b"].samples] == [PRESENT, ABSENT]
     both = judge_rca(timed(good), ["b", "other"], endpoint="e", samples_requested=1, spacing_millis=500, scratch=None)
     assert {name: cause.status for name, cause in both.buckets.items()} == {
         "b": Status.PASS,
@@ -131,7 +135,7 @@ def test_each_sample_keeps_its_places_and_the_worst_bucket_counts() -> None:
 
 def test_leftovers_are_named_and_lower_nothing() -> None:
     mine, other = "publication-gate-scratch-0000000000000001", "publication-gate-scratch-0000000000000002"
-    seen = timed(sampled(extra=(mine, other)), sampled(listed=U))
+    seen = timed(sampled(extra=(mine, other)), sampled(listed=UNKNOWN))
     rca = judge_rca(
         seen,
         ["b"],

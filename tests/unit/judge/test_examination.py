@@ -29,7 +29,7 @@ from gate.model.records import Listening
 from tests.helpers import runs
 from tests.helpers.runs import answer
 
-P, A, U = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
+PRESENT, ABSENT, UNKNOWN = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
 DATE = "Tue, 24 Nov 2026 00:00:10 GMT"
 BEFORE, AFTER = "2026-11-24T00:00:10.200Z", "2026-11-24T00:00:10.300Z"
 GRANTED = RightSeen(
@@ -200,7 +200,7 @@ def unreadable() -> dict[str, Any]:
     return {"facts": replace(seen, server_log=replace(seen.server_log, unread_lines=1, first_unread="'x'"))}
 
 
-def canary(answered: Truth | None, logged: Truth = P) -> dict[str, Any]:
+def canary(answered: Truth | None, logged: Truth = PRESENT) -> dict[str, Any]:
     seen = facts()
     assert seen.pre.canary is not None
     made = replace(seen.pre.canary, answered=answered, logged=logged) if answered else None
@@ -283,9 +283,9 @@ MARKED = {"bucket:attic", "bucket:tofu-state"}
             "push-right:main",
             "HTTP 200",
         ),
-        (controls("no-token-denied", A), "no-token-denied", "expected e, got g"),
-        (controls("read-only-push-denied", U), "read-only-push-denied", "expected e, got g"),
-        (controls("absent-path-404", U), "absent-path-404", "expected e, got g"),
+        (controls("no-token-denied", ABSENT), "no-token-denied", "expected e, got g"),
+        (controls("read-only-push-denied", UNKNOWN), "read-only-push-denied", "expected e, got g"),
+        (controls("absent-path-404", UNKNOWN), "absent-path-404", "expected e, got g"),
         ({"keys_given": False}, "s3-key", "a half of it is missing"),
         ({"listing": (no_answer("timeout"),)}, "s3-reachable", "no answer in time"),
         (
@@ -300,13 +300,13 @@ MARKED = {"bucket:attic", "bucket:tofu-state"}
         ),
         ({"heads": {"attic": no_answer("connect"), "tofu-state": answer()}}, "bucket-head:attic", "no connection"),
         (policy(state_key=""), "state-object", "no state-key is set"),
-        (state(truth=A), "state-object", "tofu-state/runners/terraform.tfstate: HTTP 200"),
-        (state(locked=P), "state-object", "lock present"),
-        (state(locked=U), "state-object", "lock unknown (HTTP 404)"),
+        (state(truth=ABSENT), "state-object", "tofu-state/runners/terraform.tfstate: HTTP 200"),
+        (state(locked=PRESENT), "state-object", "lock present"),
+        (state(locked=UNKNOWN), "state-object", "lock unknown (HTTP 404)"),
         ({"state": None}, "state-object", "was not looked at"),
         (policy(state_contents=True), "state-object", "content unread"),
-        (workload("store", U), "store-workload", "why at file:///s.pid"),
-        (workload("cache", A), "cache-workload", "why at file:///c.pid"),
+        (workload("store", UNKNOWN), "store-workload", "why at file:///s.pid"),
+        (workload("cache", ABSENT), "cache-workload", "why at file:///c.pid"),
         (workload("cache", None), "cache-workload", "not looked at"),
         ({"tree": "the flake has changes that no commit has"}, "flake", "the flake has changes that no commit has"),
         (one_process(), "cache-workload", "cache-workload and store-workload name one process (1:2)"),
@@ -316,8 +316,8 @@ MARKED = {"bucket:attic", "bucket:tofu-state"}
         ({"log": LogSeen(lacking=("it was rotated",), late=False)}, "server-log", "it was rotated"),
         ({"log": LogSeen(lacking=(), late=True)}, "log-canary", "it is not in the log"),
         (unreadable(), "server-log", "has 2 events, and a line that is not understood, the first: 'x'"),
-        (canary(P, U), "log-canary", "its name is in the log, and no event of the log is its"),
-        (canary(A), "log-canary", "it is in the log, and the server did not answer it with its 500"),
+        (canary(PRESENT, UNKNOWN), "log-canary", "its name is in the log, and no event of the log is its"),
+        (canary(ABSENT), "log-canary", "it is in the log, and the server did not answer it with its 500"),
         (canary(None), "log-canary", "none was sent, and the server did not answer it with its 500"),
         (cluster(distrust="another cluster"), "cluster-trust", "another cluster"),
         (cluster(server=None, error="no route"), "cluster-reachable", "no route"),
@@ -401,7 +401,8 @@ def test_a_lost_index_is_the_failure_class_and_a_bucket_that_never_was_is_not() 
     absent = altered(
         {
             "places": lambda rows: tuple(
-                replace(row, markers=tuple(replace(mark, data=A, meta=A) for mark in row.markers)) for row in rows
+                replace(row, markers=tuple(replace(mark, data=ABSENT, meta=ABSENT) for mark in row.markers))
+                for row in rows
             )
         }
     )
@@ -411,7 +412,7 @@ def test_a_lost_index_is_the_failure_class_and_a_bucket_that_never_was_is_not() 
 
 
 def test_a_read_token_that_may_push_would_be_a_quarantine() -> None:
-    made = examine(examined(**controls("read-only-push-denied", A)))
+    made = examine(examined(**controls("read-only-push-denied", ABSENT)))
     assert bad(made) == {"read-only-push-denied": Status.FAIL}
     assert check(made, "read-only-push-denied").remedy == DOCTOR_BY_CODE["read-only-push-denied"].remedy
     assert made.verdict.exit_code == 4
@@ -420,8 +421,8 @@ def test_a_read_token_that_may_push_would_be_a_quarantine() -> None:
 def test_places_that_can_not_be_read() -> None:
     place = runs.sample(Phase.PRE, 1).places[0]
     unread = replace(place, error="no such folder")
-    odd = replace(place, place="file:///b", markers=(replace(place.markers[0], meta=U, error="I/O error"),))
-    dumb = replace(place, place="file:///c", markers=(replace(place.markers[0], data=U),))
+    odd = replace(place, place="file:///b", markers=(replace(place.markers[0], meta=UNKNOWN, error="I/O error"),))
+    dumb = replace(place, place="file:///c", markers=(replace(place.markers[0], data=UNKNOWN),))
     made = examine(examined(places=(unread, odd, dumb, replace(place, place="file:///d"))))
     assert bad(made) == dict.fromkeys(
         ("markers:file:///data", "markers:file:///b", "markers:file:///c"), Status.INCONCLUSIVE
@@ -472,7 +473,7 @@ def replicas(*rows: ReplicaLog, error: str = "") -> Facts:
 
 
 def replica(pod: str, note: str = "") -> ReplicaLog:
-    return ReplicaLog(pod=pod, route=None if note else "proxy", answered=not note, logged=U, note=note)
+    return ReplicaLog(pod=pod, route=None if note else "proxy", answered=not note, logged=UNKNOWN, note=note)
 
 
 def test_each_replicas_canary_is_looked_for() -> None:
@@ -484,7 +485,7 @@ def test_each_replicas_canary_is_looked_for() -> None:
     assert bad(silent) == {"log-replicas": Status.INCONCLUSIVE}
     assert told(silent, "log-replicas") == "not in the log of the replica that answered it: b"
     assert unknown(silent) == {"log:server-log:run"}
-    unparsed = examine(examined(facts=replicas(replica("a"), replace(replica("b"), logged=A))))
+    unparsed = examine(examined(facts=replicas(replica("a"), replace(replica("b"), logged=ABSENT))))
     assert told(unparsed, "log-replicas") == told(silent, "log-replicas")
 
 
@@ -505,7 +506,7 @@ def test_a_replica_that_can_not_be_reached_is_told_and_does_not_keep_a_run_from_
 def test_the_stores_log_is_looked_at_where_one_is_named() -> None:
     assert "would be unknown" in told(examine(examined()), "store-log")
     log = StoreLog(
-        place="file:///l", truth=P, events=(), event_count=0, troubles=0, cut=False, notes=(), parsed_count=1
+        place="file:///l", truth=PRESENT, events=(), event_count=0, troubles=0, cut=False, notes=(), parsed_count=1
     )
     named = replace(facts(store_log="file:///l"), store_log=log)
     made = examine(examined(facts=named, store_log=()))
@@ -602,11 +603,11 @@ def test_the_first_line_names_five_checks_and_counts_the_others() -> None:
         ),
         (nix(trusted=False), {"build:build:run", "cache:key of main:run"}),
         ({"keys_given": False}, {"state:tofu-state/runners/terraform.tfstate:post", *MARKED}),
-        (workload("store", U), {"epoch:store:post"}),
+        (workload("store", UNKNOWN), {"epoch:store:post"}),
         (cluster(rights=(replace(GRANTED, granted=False),)), {"log:server-log:run", *MARKED}),
         (clocks("cluster", "soon"), {RUN}),
         (policy(twin="never"), {"push:representative:run"}),
-        (controls("no-token-denied", A), {"control:no-token-denied:run"}),
+        (controls("no-token-denied", ABSENT), {"control:no-token-denied:run"}),
     ],
 )
 def test_which_claims_stand_on_a_check(changes: dict[str, Any], claims: set[str]) -> None:
@@ -690,21 +691,25 @@ def test_a_further_fault_never_makes_it_better() -> None:
             assert unknown(after) >= unknown(before)
 
 
-R, W, RW, NONE = ("r",), ("w",), ("r", "w"), ()
+READ_RIGHT, PUSH_RIGHT, BOTH_RIGHTS, NO_RIGHTS = ("r",), ("w",), ("r", "w"), ()
 
 
 @pytest.mark.parametrize(
     ("caches", "grants", "lacks"),
     [
-        (("main", "probe"), (RW, RW), None),
-        (("*", "main"), (RW, R), "main"),  # the very name counts, and no pattern beside it (attic issue 133)
-        (("*", "main"), (R, RW), "probe"),
-        (("m*", "p*"), (RW, RW), None),
-        (("*", "m*"), (RW, RW), None),
-        (("*", "m*"), (RW, R), "main"),  # which pattern Attic takes is chance
-        (("*", "m*"), (R, W), "main, probe"),
-        (("main", "p*"), (NONE, RW), "main"),
-        (("other",), (RW,), "main, probe"),
+        (("main", "probe"), (BOTH_RIGHTS, BOTH_RIGHTS), None),
+        (
+            ("*", "main"),
+            (BOTH_RIGHTS, READ_RIGHT),
+            "main",
+        ),  # the very name counts, and no pattern beside it (attic issue 133)
+        (("*", "main"), (READ_RIGHT, BOTH_RIGHTS), "probe"),
+        (("m*", "p*"), (BOTH_RIGHTS, BOTH_RIGHTS), None),
+        (("*", "m*"), (BOTH_RIGHTS, BOTH_RIGHTS), None),
+        (("*", "m*"), (BOTH_RIGHTS, READ_RIGHT), "main"),  # which pattern Attic takes is chance
+        (("*", "m*"), (READ_RIGHT, PUSH_RIGHT), "main, probe"),
+        (("main", "p*"), (NO_RIGHTS, BOTH_RIGHTS), "main"),
+        (("other",), (BOTH_RIGHTS,), "main, probe"),
     ],
 )
 def test_the_rights_on_a_cache_are_those_of_its_name_else_of_each_pattern(

@@ -12,7 +12,7 @@ from gate.model.parsed import StateFacts
 from gate.model.records import BucketSampled, HttpAnswer
 from tests.unit.judge.test_bucket_rca import ONE, answer, sampled, timed
 
-P, A, U = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
+PRESENT, ABSENT, UNKNOWN = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
 STATEMENT = "platform team, 2026-11: three-site store"
 
 
@@ -83,7 +83,7 @@ def test_ha_takes_a_statement_and_says_that_it_is_one() -> None:
         f"HA is an operator's statement ([state] state-ha-statement), which S3 can't prove: {STATEMENT}" in ready.notes
     )
     assert "an operator states" in ready.verdict.headline
-    assert (ready.beside_cache, ready.versioning) == (A, "enabled")
+    assert (ready.beside_cache, ready.versioning) == (ABSENT, "enabled")
     assert ready.state_objects == (
         StateObject(
             key="k",
@@ -97,7 +97,7 @@ def test_ha_takes_a_statement_and_says_that_it_is_one() -> None:
             etag='"e"',
             version_id=None,
             age_seconds=60,
-            locked=A,
+            locked=ABSENT,
             lock_age_seconds=None,
         ),
     )
@@ -115,25 +115,29 @@ def test_without_a_statement_it_is_interim_and_passes_only_where_that_is_expecte
 @pytest.mark.parametrize(
     ("changes", "beside", "told"),
     [
-        ({"cache_endpoint": "https://STATE.example:443"}, P, "the same S3 endpoint"),
-        ({"cache_endpoint": "http://state.example"}, A, "another endpoint"),
-        ({"cache_endpoint": "https://state.example:99999"}, P, "the same S3 endpoint"),
-        ({"cache_endpoint": ""}, U, "no s3-endpoint of the cache"),
-        ({"samples": tuple(timed(sampled(extra=("attic",)), sampled()))}, P, "also lists attic"),
-        ({"samples": tuple(timed(sampled(extra=("attic",)), sampled())), "cache_endpoint": ""}, P, "also lists attic"),
-        ({"cache_buckets": ()}, U, "does not tell"),
+        ({"cache_endpoint": "https://STATE.example:443"}, PRESENT, "the same S3 endpoint"),
+        ({"cache_endpoint": "http://state.example"}, ABSENT, "another endpoint"),
+        ({"cache_endpoint": "https://state.example:99999"}, PRESENT, "the same S3 endpoint"),
+        ({"cache_endpoint": ""}, UNKNOWN, "no s3-endpoint of the cache"),
+        ({"samples": tuple(timed(sampled(extra=("attic",)), sampled()))}, PRESENT, "also lists attic"),
+        (
+            {"samples": tuple(timed(sampled(extra=("attic",)), sampled())), "cache_endpoint": ""},
+            PRESENT,
+            "also lists attic",
+        ),
+        ({"cache_buckets": ()}, UNKNOWN, "does not tell"),
     ],
 )
 def test_a_state_beside_the_cache_is_not_ha_whatever_is_stated(changes: Any, beside: Truth, told: str) -> None:
     ready = judged(**changes)
     assert (ready.beside_cache, told in ready.beside_why) == (beside, True), ready.beside_why
-    assert ready.level is (Level.HA if beside is A else Level.INTERIM)
-    assert ("the statement alone gives no ha" in " ".join(ready.notes)) is (beside is not A)
+    assert ready.level is (Level.HA if beside is ABSENT else Level.INTERIM)
+    assert ("the statement alone gives no ha" in " ".join(ready.notes)) is (beside is not ABSENT)
 
 
 def test_a_list_that_can_not_be_read_does_not_set_the_state_apart() -> None:
-    ready = judged(samples=tuple(timed(sampled(listed=U), sampled())))
-    assert (ready.beside_cache, ready.level) == (U, Level.UNKNOWN)
+    ready = judged(samples=tuple(timed(sampled(listed=UNKNOWN), sampled())))
+    assert (ready.beside_cache, ready.level) == (UNKNOWN, Level.UNKNOWN)
 
 
 @pytest.mark.parametrize("state", ONE)
@@ -148,7 +152,7 @@ def test_each_class_of_the_bucket(state: BucketState) -> None:
     }.get(state, Level.UNKNOWN)
     level(ready, expected, "served whole" if expected is Level.HA else f"bucket b is {state.value}")
     assert ready.bucket_state is state
-    assert ready.state_objects[0].locked is (A if expected is Level.HA else U)
+    assert ready.state_objects[0].locked is (ABSENT if expected is Level.HA else UNKNOWN)
 
 
 def test_a_loss_that_came_and_went_is_broken_and_too_few_samples_are_unknown() -> None:
@@ -161,11 +165,11 @@ def test_a_loss_that_came_and_went_is_broken_and_too_few_samples_are_unknown() -
     ("changes", "expected"),
     [
         ({}, Level.HA),
-        ({"ready": U}, Level.HA),
-        ({"ready": A}, Level.UNKNOWN),
-        ({"head": A}, Level.UNKNOWN),
-        ({"listed": A, "head": A, "get": A}, Level.UNKNOWN),
-        ({"get": U}, Level.UNKNOWN),
+        ({"ready": UNKNOWN}, Level.HA),
+        ({"ready": ABSENT}, Level.UNKNOWN),
+        ({"head": ABSENT}, Level.UNKNOWN),
+        ({"listed": ABSENT, "head": ABSENT, "get": ABSENT}, Level.UNKNOWN),
+        ({"get": UNKNOWN}, Level.UNKNOWN),
     ],
 )
 def test_without_places_s3s_own_word_is_taken_and_that_is_said(changes: Any, expected: Level) -> None:
@@ -244,7 +248,7 @@ def test_an_encrypted_state_is_judged_by_its_envelope() -> None:
 
 def test_a_lock_is_told_with_its_age() -> None:
     ready = read(lock=there())
-    assert (ready.state_objects[0].locked, ready.state_objects[0].lock_age_seconds) == (P, 60)
+    assert (ready.state_objects[0].locked, ready.state_objects[0].lock_age_seconds) == (PRESENT, 60)
     assert "k is locked: somebody works on it, or a run died with its lock" in ready.notes
 
 
@@ -304,7 +308,7 @@ def test_a_key_of_the_states_bucket_alone_is_enough(places: tuple[str, ...]) -> 
     if not places:
         samples = tuple(replace(sample, places=()) for sample in samples)
     ready = judged(samples=samples, places=places)
-    assert (ready.level, ready.beside_cache) == (Level.HA, U)
+    assert (ready.level, ready.beside_cache) == (Level.HA, UNKNOWN)
     assert "whether the cache's buckets are on this store too is unknown" in " ".join(ready.notes)
     assert judged(samples=samples, places=places, statement="").level is Level.INTERIM
     assert judged(samples=samples, places=places, cache_endpoint=SEEN.endpoint).level is Level.INTERIM
@@ -318,7 +322,9 @@ def test_a_list_that_was_not_denied_by_s3_is_still_unknown(listing: HttpAnswer) 
     assert judged(samples=mixed).level is Level.UNKNOWN
 
 
-@pytest.mark.parametrize("changes", [{"head": A, "get": A}, {"get": U}, {"marks": (A, A)}, {"ready": A}])
+@pytest.mark.parametrize(
+    "changes", [{"head": ABSENT, "get": ABSENT}, {"get": UNKNOWN}, {"marks": (ABSENT, ABSENT)}, {"ready": ABSENT}]
+)
 def test_without_the_list_every_other_source_counts(changes: Any) -> None:
     seen = tuple(timed(sampled(**changes), sampled(**changes)))
     assert judged(samples=denied(*seen)).level in (Level.UNKNOWN, Level.BROKEN)

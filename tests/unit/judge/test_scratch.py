@@ -14,7 +14,7 @@ from tests.helpers.scripted_s3 import listing, objects
 from tests.unit.judge.test_bucket_rca import sampled, timed
 
 NAME = "publication-gate-scratch-00000000000000ff"
-P, A, U = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
+PRESENT, ABSENT, UNKNOWN = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
 
 
 def said(status: int | None, body: str = "", error: str | None = None, etag: str | None = None) -> HttpAnswer:
@@ -39,7 +39,7 @@ def index(*names: str, head: HttpAnswer | None = None, get: HttpAnswer | None = 
     )
 
 
-def place(data: Truth = P, meta: Truth = P, error: str | None = None) -> PlaceSeen:
+def place(data: Truth = PRESENT, meta: Truth = PRESENT, error: str | None = None) -> PlaceSeen:
     return PlaceSeen(
         place="file:///data", markers=(MarkerSeen(bucket=NAME, data=data, meta=meta, error=error),), error=error
     )
@@ -53,11 +53,11 @@ WELL = ScratchSeen(
     places=(place(), place()),
     put=said(200, etag='"e"'),
     got=said(200, etag='"e"'),
-    same=P,
+    same=PRESENT,
     deleted=said(204),
     removals=(said(204),),
     after=index(),
-    places_after=(place(A, A),),
+    places_after=(place(ABSENT, ABSENT),),
 )
 
 
@@ -97,20 +97,20 @@ FAIL, UNCLEAR = Status.FAIL, Status.INCONCLUSIVE
         ("find in the index", {"sample": index(), "cut_short": "SIGTERM"}, UNCLEAR),
         ("find in the index", {"sample": None}, UNCLEAR),
         ("find on every drive", {"places": ()}, UNCLEAR),
-        ("find on every drive", {"places": (place(), place(meta=A))}, UNCLEAR),
-        ("find on every drive", {"places": (place(U, U, "EIO"),)}, UNCLEAR),
+        ("find on every drive", {"places": (place(), place(meta=ABSENT))}, UNCLEAR),
+        ("find on every drive", {"places": (place(UNKNOWN, UNKNOWN, "EIO"),)}, UNCLEAR),
         ("put", {"put": fault("NoSuchBucket")}, FAIL),
         ("put", {"put": fault("AccessDenied", 403)}, UNCLEAR),
         ("put", {"put": None}, UNCLEAR),
-        ("get", {"same": A}, FAIL),
-        ("get", {"same": A, "got": said(200, etag='"other"')}, UNCLEAR),
-        ("get", {"same": A, "put": said(200), "got": said(200)}, UNCLEAR),
-        ("get", {"same": A, "put": None}, UNCLEAR),
-        ("get", {"got": fault("NoSuchKey"), "same": U}, FAIL),
-        ("get", {"got": fault("NoSuchBucket"), "same": U}, FAIL),
-        ("get", {"got": fault("NoSuchKey"), "same": U, "put": said(200, "<html>")}, UNCLEAR),
-        ("get", {"got": said(None, error="cut"), "same": U}, UNCLEAR),
-        ("get", {"got": None, "same": U}, UNCLEAR),
+        ("get", {"same": ABSENT}, FAIL),
+        ("get", {"same": ABSENT, "got": said(200, etag='"other"')}, UNCLEAR),
+        ("get", {"same": ABSENT, "put": said(200), "got": said(200)}, UNCLEAR),
+        ("get", {"same": ABSENT, "put": None}, UNCLEAR),
+        ("get", {"got": fault("NoSuchKey"), "same": UNKNOWN}, FAIL),
+        ("get", {"got": fault("NoSuchBucket"), "same": UNKNOWN}, FAIL),
+        ("get", {"got": fault("NoSuchKey"), "same": UNKNOWN, "put": said(200, "<html>")}, UNCLEAR),
+        ("get", {"got": said(None, error="cut"), "same": UNKNOWN}, UNCLEAR),
+        ("get", {"got": None, "same": UNKNOWN}, UNCLEAR),
         ("delete the object", {"deleted": fault("NoSuchBucket")}, FAIL),
         ("delete the object", {"deleted": None}, UNCLEAR),
         ("remove", {"removals": (fault("BucketNotEmpty", 409),), "after": index(NAME)}, UNCLEAR),
@@ -128,7 +128,7 @@ def test_each_step_that_did_not_go_well(name: str, changes: dict[str, Any], stat
 
 
 def test_a_marker_that_outlives_its_bucket_is_told() -> None:
-    left = judge_scratch(replace(WELL, places_after=(place(P, A),)))
+    left = judge_scratch(replace(WELL, places_after=(place(PRESENT, ABSENT),)))
     assert left.steps[-1].detail == "HTTP 204; then list absent, head absent; a drive still has a marker of it"
     assert left.status is Status.PASS
 

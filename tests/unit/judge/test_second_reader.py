@@ -11,8 +11,8 @@ from gate.model.basics import Label
 from gate.model.machine import NixRead
 from tests.helpers.runs import CANARIES, SOURCES, Run, healthy, nix_read
 
-U, F = "inconclusive", "fail"
-SHORT = ("reader-short", U)
+INCONCLUSIVE, FAIL = "inconclusive", "fail"
+SHORT = ("reader-short", INCONCLUSIVE)
 
 
 def with_reads(label: Label, **changes: Any) -> Run:
@@ -39,14 +39,14 @@ def test_both_readers_agree() -> None:
 @pytest.mark.parametrize("label", [Label.PROFILE, Label.CANARY])
 @pytest.mark.parametrize("outcome", ["wrong", "cut"])
 def test_bytes_that_are_good_for_the_gate_and_bad_for_nix_are_quarantine(label: Label, outcome: str) -> None:
-    assert ("reader-differs", F) in with_reads(label, outcome=outcome).rows()
+    assert ("reader-differs", FAIL) in with_reads(label, outcome=outcome).rows()
     assert with_reads(label, outcome=outcome).word() == "quarantine"
 
 
 @pytest.mark.row("TRU-09")
 def test_credentials_that_are_refused_for_nix_alone_are_said() -> None:
     run = with_reads(Label.PROFILE, outcome="denied", words="HTTP error 401")
-    assert run.rows() == {("reader-denied", U), SHORT}
+    assert run.rows() == {("reader-denied", INCONCLUSIVE), SHORT}
     told = next(row for row in run.judged()[0] if row.code == "reader-denied")
     assert told.summary.startswith("Nix gets 401 there, or a page in its place: run `attic use`, or add a netrc")
 
@@ -57,24 +57,24 @@ def test_a_right_that_builders_do_not_need_is_a_note() -> None:
     assert run.word() == "pass"
     assert "it has no right to read probe, which builders do not use" in str(run.judged()[0])
     same = run.with_policy(probe_cache="").change(NixRead, lambda row: replace(row, cache="main"))
-    assert ("reader-denied", U) in same.rows()
+    assert ("reader-denied", INCONCLUSIVE) in same.rows()
 
 
 @pytest.mark.parametrize("outcome", ["untrusted", "absent", "tls", "connect", "deadline", "other"])
 def test_what_nix_could_not_read_is_doubt(outcome: str) -> None:
-    assert with_reads(Label.PROFILE, outcome=outcome).rows() == {("reader-unread", U), SHORT}
+    assert with_reads(Label.PROFILE, outcome=outcome).rows() == {("reader-unread", INCONCLUSIVE), SHORT}
 
 
 @pytest.mark.parametrize(
     ("first", "second", "row"),
     [
         ("whole", "whole", None),
-        ("other", "whole", ("reader-unsteady", U)),
-        ("cut", "whole", ("reader-unsteady", U)),
-        ("cut", "cut", ("reader-differs", F)),
-        ("cut", "other", ("reader-unread", U)),
-        ("wrong", "whole", ("reader-differs", F)),
-        ("whole", "wrong", ("reader-differs", F)),
+        ("other", "whole", ("reader-unsteady", INCONCLUSIVE)),
+        ("cut", "whole", ("reader-unsteady", INCONCLUSIVE)),
+        ("cut", "cut", ("reader-differs", FAIL)),
+        ("cut", "other", ("reader-unread", INCONCLUSIVE)),
+        ("wrong", "whole", ("reader-differs", FAIL)),
+        ("whole", "wrong", ("reader-differs", FAIL)),
     ],
 )
 def test_a_second_attempt_hides_no_first(first: str, second: str, row: tuple[str, str] | None) -> None:
@@ -82,7 +82,7 @@ def test_a_second_attempt_hides_no_first(first: str, second: str, row: tuple[str
 
 
 def test_another_narinfo_for_nix_is_doubt() -> None:
-    assert with_reads(Label.PROFILE, nar_hash=CANARIES[0].nar_hash).rows() == {("reader-differs", U), SHORT}
+    assert with_reads(Label.PROFILE, nar_hash=CANARIES[0].nar_hash).rows() == {("reader-differs", INCONCLUSIVE), SHORT}
     assert with_reads(Label.PROFILE, nar_hash=None).word() == "pass"
 
 
@@ -119,4 +119,4 @@ def test_a_reading_of_what_was_not_published_proves_nothing() -> None:
 
 def test_where_nothing_was_published_nothing_was_asked() -> None:
     run = healthy().change(records.PushSetKnown, lambda _: None).change(NixRead, lambda _: None)
-    assert ("reader-unasked", U) in run.rows()
+    assert ("reader-unasked", INCONCLUSIVE) in run.rows()
