@@ -56,7 +56,7 @@ def _phase(text: str) -> ObservingPart:
     raise RefusedError(f"phase is {ascii(text)[:80]}: expected {', '.join(PHASES)}")
 
 
-def finish_part(folder: Path, *, begun: bool, step: str) -> None:
+def finish_part(folder: Path, *, has_begun: bool, step: str) -> None:
     """Seal what a part's step left, and write outputs and summary; the action's last step fails where it must."""
     from gate.cli.probe import part_outcome
     from gate.github import outputs
@@ -67,23 +67,26 @@ def finish_part(folder: Path, *, begun: bool, step: str) -> None:
 
     runner = read_runner(os.environ)
     part = None
-    code, told = 3, f"no part was begun (its step: {step or 'skipped'})"
-    if begun and folder.is_dir():
+    code, sentence = 3, f"no part was begun (its step: {step or 'skipped'})"
+    if has_begun and folder.is_dir():
         try:
             part = verify_part(folder) if (folder / PART).exists() else finalize_part(folder)
             outcome = part_outcome(part)
-            code, told = outcome.exit_code, outcome.data["error"] or f"part {part.document.part}, digest {part.digest}."
+            code, sentence = (
+                outcome.exit_code,
+                outcome.data["error"] or f"part {part.document.part}, digest {part.digest}.",
+            )
         except GateError as error:
-            told = f"the part can't be used: {error}"
+            sentence = f"the part can't be used: {error}"
     values = part_values(
         code=code,
         step=step,
-        told=told,
+        sentence=sentence,
         folder=folder if part is not None else None,
         digest=part.digest if part is not None else None,
         artifact=part_artifact_name(os.environ, runner),
     )
-    outputs.append(runner.summary, part_summary(told).encode())
+    outputs.append(runner.summary, part_summary(sentence).encode())
     outputs.append(runner.output, outputs.output_file(values, f"gate_{secrets.token_hex(16)}"))
 
 
@@ -117,13 +120,13 @@ def action_finish(folder: Annotated[Path, Parameter(help="The evidence folder th
     refusal = None
     mode = os.environ.get(PREFIX + "MODE", "")
     if mode in (CAPTURE, PUBLISH):
-        finish_part(folder, begun=was_begun(work), step=step)
+        finish_part(folder, has_begun=was_begun(work), step=step)
         return 0
     if mode == REQUIRE:
         ending = conclude_answer(what_was_answered(work), step=step)
     else:
-        told = what_was_told(work)
-        ending = conclude(folder, begun=was_begun(work), told=told, step=step, clock=SystemClock())
+        step_state = what_was_told(work)
+        ending = conclude(folder, has_begun=was_begun(work), state=step_state, step=step, clock=SystemClock())
         # Not of mode judge: what it refuses are parts of a run that may have published.
         if mode in MODES and ending.refused_before_evidence:
             refusal = write_refusal(work, ending.headline)

@@ -70,8 +70,8 @@ def report(make: Callable[[], Outcome], *, format: Format, json_into: Path | Non
 
 def _write(outcome: Outcome, format: Format, json_into: Path | None) -> bool:
     """Write the result where it was asked for; False when the file could not be written, so a pass is not one."""
-    wanted = format == "json" or json_into is not None
-    document = _json(outcome.data) if wanted else ""
+    needs_json = format == "json" or json_into is not None
+    document = _json(outcome.data) if needs_json else ""
     if format == "json":
         records(document)
     elif format == "text":

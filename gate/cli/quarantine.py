@@ -15,7 +15,7 @@ from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.errors import InconclusiveError, RefusedError
 from gate.model.gating import Past, QuarantinePolicy, Standing, Statement, StatementKind
 
-_HELD, _RELEASED = 4, 0
+_HOLD_EXIT, _RELEASE_EXIT = 4, 0
 _LOUD = "!" * 100
 
 quarantine = App(
@@ -99,7 +99,9 @@ def history(
     return report(lambda: _history(folders), format=format, json_into=json_into)
 
 
-def _status(folders: Sequence[Path], given: Sequence[Path], config: Path | None, *, from_artifacts: bool) -> Outcome:
+def _status(
+    folders: Sequence[Path], statement_paths: Sequence[Path], config: Path | None, *, from_artifacts: bool
+) -> Outcome:
     from gate.cli.probe import read_config
     from gate.clock import SystemClock
     from gate.judge.standing_quarantine import fold_standing
@@ -113,7 +115,7 @@ def _status(folders: Sequence[Path], given: Sequence[Path], config: Path | None,
     toml = read_config(config)
     policy = read_quarantine(toml, now)
     cache, endpoint = subject_of(toml, os.environ)
-    statements = _statements((*(Path(name) for name in policy.statements), *given))
+    statements = _statements((*(Path(name) for name in policy.statements), *statement_paths))
     if from_artifacts:
         past, now = _from_artifacts(toml, policy)
     else:
@@ -166,16 +168,16 @@ def _outcome(standing: Standing) -> Outcome:
     for row in standing.conditions:
         rests = f" [{', '.join(row.rests_on)}]" if row.rests_on else ""
         rows.append(("met" if row.met else "NOT MET", plain(f"{row.name}: {row.detail}{rests}", SENTENCE_CHARS)))
-    left_out = [f"left out: {plain(told, SENTENCE_CHARS)}" for told in standing.left_out]
-    lines = [*head, *(f"  {met:<8} {told}" for met, told in rows), *(f"  {told}" for told in left_out)]
-    shown = [markdown_cell(line, SENTENCE_CHARS) for line in head]
-    shown += ["", "| condition | |", "|---|---|"]
-    shown += [f"| {met} | {markdown_cell(told, SENTENCE_CHARS)} |" for met, told in rows]
-    shown += ["", *(f"- {markdown_cell(told, SENTENCE_CHARS)}" for told in left_out)] if left_out else []
+    left_out = [f"left out: {plain(text, SENTENCE_CHARS)}" for text in standing.left_out]
+    lines = [*head, *(f"  {mark:<8} {text}" for mark, text in rows), *(f"  {text}" for text in left_out)]
+    cells = [markdown_cell(line, SENTENCE_CHARS) for line in head]
+    cells += ["", "| condition | |", "|---|---|"]
+    cells += [f"| {mark} | {markdown_cell(text, SENTENCE_CHARS)} |" for mark, text in rows]
+    cells += ["", *(f"- {markdown_cell(text, SENTENCE_CHARS)}" for text in left_out)] if left_out else []
     return Outcome(
-        exit_code=_HELD if standing.held else _RELEASED,
+        exit_code=_HOLD_EXIT if standing.held else _RELEASE_EXIT,
         text=runner_safe("\n".join(lines)) + "\n",
-        markdown=runner_safe("\n".join(shown)) + "\n",
+        markdown=runner_safe("\n".join(cells)) + "\n",
         data=_standing_json(standing),
     )
 
@@ -189,8 +191,10 @@ def _headlines(standing: Standing) -> list[str]:
     broken = standing.break_glass
     if broken is None:
         return [line]
-    told = f"BREAK GLASS until {broken.until} by {broken.who}: {broken.why}. The quarantine is held; this is no pass."
-    return [_LOUD, plain(told, SENTENCE_CHARS), _LOUD, line]
+    warning = (
+        f"BREAK GLASS until {broken.until} by {broken.who}: {broken.why}. The quarantine is held; this is no pass."
+    )
+    return [_LOUD, plain(warning, SENTENCE_CHARS), _LOUD, line]
 
 
 def _standing_json(standing: Standing) -> dict[str, Any]:
@@ -231,7 +235,7 @@ def _attest(who: str, why: str, output: Path, config: Path | None, *, replaced: 
     now = SystemClock().now()
     toml = read_config(config)
     cache, endpoint = subject_of(toml, os.environ)
-    made = Statement(
+    statement = Statement(
         schema=STATEMENT_SCHEMA,
         kind=StatementKind.BACKEND_REPLACED if replaced else StatementKind.REPAIR_PROVED,
         who=who.strip(),
@@ -243,11 +247,11 @@ def _attest(who: str, why: str, output: Path, config: Path | None, *, replaced: 
     )
     try:
         with output.open("xb") as stream:
-            stream.write(statement_bytes(made))
+            stream.write(statement_bytes(statement))
     except OSError as error:
         raise RefusedError(f"{output} can't be written ({error.strerror}): give --output a new file") from None
     next_step = "name it in gate.toml [quarantine] statements, by a reviewed change"
-    text = f"{output}: {made.kind.value} by {made.who}; {next_step}\n"
+    text = f"{output}: {statement.kind.value} by {statement.who}; {next_step}\n"
     return Outcome(exit_code=0, text=text, data={"schema": RESULT_SCHEMA, "statement": str(output), "error": None})
 
 

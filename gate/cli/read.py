@@ -49,8 +49,8 @@ def read(
     def make() -> Outcome:
         with _opened(file, twice=kind == "push-log") as stream:
             if kind == "nar":
-                return _shown(_nar(stream, codec, nar_size))
-            return _shown(_READERS[kind](stream, exit_code))
+                return _outcome(_nar(stream, codec, nar_size))
+            return _outcome(_READERS[kind](stream, exit_code))
 
     return report(make, format=format, json_into=json_into)
 
@@ -73,10 +73,10 @@ def _opened(file: str, *, twice: bool) -> Iterator[BinaryIO]:
 
 
 def _pieces(stream: BinaryIO, cap: int) -> Iterator[bytes]:
-    left = cap
+    remaining = cap
     while piece := stream.read(limits.READ_CHUNK_BYTES):
-        left -= len(piece)
-        if left < 0:
+        remaining -= len(piece)
+        if remaining < 0:
             raise RefusedError(f"the file has more than {cap} bytes: give a part of it")
         yield piece
 
@@ -107,10 +107,10 @@ def _feed_bare(parser: _Parser, stream: BinaryIO) -> tuple[int, int]:
 
 def _understanding(unread: int, headed: int = 0, *, anything: bool, first: str = "") -> dict[str, Any]:
     """What was not understood, which is shown first; and whether anything was."""
-    made: dict[str, Any] = {"unread_lines": unread}
-    made |= {"first_unread": first} if first else {}
-    made |= {"lines_behind_heads": headed} if headed else {}
-    return made if anything or not unread else {**made, "understood": "nothing"}
+    counts: dict[str, Any] = {"unread_lines": unread}
+    counts |= {"first_unread": first} if first else {}
+    counts |= {"lines_behind_heads": headed} if headed else {}
+    return counts if anything or not unread else {**counts, "understood": "nothing"}
 
 
 # --- what is read: JSON of each kind --------------------------------------------------------------------------------
@@ -123,35 +123,35 @@ def _push_log(stream: BinaryIO, exit_code: int | None) -> dict[str, Any]:
     stream.seek(0)
     parser = PushLogParser(names.finish())
     headed, _ = _feed_bare(parser, stream)
-    told = parser.finish()
-    doubted = [{"store_path": path, "claim": "unaccounted", "error": None} for path in told.doubted]
+    log = parser.finish()
+    doubted = [{"store_path": path, "claim": "unaccounted", "error": None} for path in log.doubted]
     paths = [
         {"store_path": line.store_path, "claim": line.claim.value, "error": asdict(line.error) if line.error else None}
-        for line in told.lines
+        for line in log.lines
     ]
-    unread = told.unread_lines + names.left_out
-    anything = bool(told.announced or paths or doubted or told.foreign or told.fatal or told.done or told.vacuous)
-    seen: dict[str, Any] = {
+    unread = log.unread_lines + names.left_out
+    anything = bool(log.announced or paths or doubted or log.foreign or log.fatal or log.done or log.vacuous)
+    values: dict[str, Any] = {
         **_understanding(unread, headed, anything=anything),
-        "announced": asdict(told.announced) if told.announced else None,
+        "announced": asdict(log.announced) if log.announced else None,
         "paths": paths + doubted,
-        "fatal": asdict(told.fatal) if told.fatal else None,
+        "fatal": asdict(log.fatal) if log.fatal else None,
     }
-    return seen if exit_code is None else {**seen, "exit_code": exit_code, "codes": _ending(told, exit_code)}
+    return values if exit_code is None else {**values, "exit_code": exit_code, "codes": _ending(log, exit_code)}
 
 
-def _ending(told: "PushReport", exit_code: int) -> list[str]:
+def _ending(log: "PushReport", exit_code: int) -> list[str]:
     """The reason codes that the log and the exit code alone give; a run knows more (`gate.judge.checks.push`)."""
-    failed = sum(line.claim == "failed" for line in told.lines)
-    results = len(told.lines)
+    failed = sum(line.claim == "failed" for line in log.lines)
+    results = len(log.lines)
     codes = []
     if exit_code != 0:
         codes.append("push-failed" if failed else "push-unattributed")
-    elif failed or told.fatal:
+    elif failed or log.fatal:
         codes.append("push-counts-differ")
     elif results == 0:
         codes.append("push-wrote-nothing")
-    if told.announced is not None and results < told.announced.pushing:
+    if log.announced is not None and results < log.announced.pushing:
         codes.append("push-unaccounted")
     return codes
 
@@ -235,32 +235,32 @@ _READERS: dict[str, Callable[[BinaryIO, int | None], dict[str, Any]]] = {
 }
 
 
-# --- how it is told -------------------------------------------------------------------------------------------------
-def _shown(seen: dict[str, Any]) -> Outcome:
+# --- how it is shown -------------------------------------------------------------------------------------------------
+def _outcome(values: dict[str, Any]) -> Outcome:
     """The same as text: a line a value, a line a row, nothing foreign unescaped."""
     from gate.render.escape import runner_safe
 
     lines: list[str] = []
-    for name, found in seen.items():
-        rows = found if isinstance(found, (list, tuple)) else None
+    for name, value in values.items():
+        rows = value if isinstance(value, (list, tuple)) else None
         if rows is None or not rows:
-            lines.append(f"{name}: {_one(found) if rows is None else 'none'}")
+            lines.append(f"{name}: {_one(value) if rows is None else 'none'}")
             continue
         lines.append(f"{name}: {len(rows)}")
         lines += [f"  {_one(row)}" for row in rows[:_ROWS]]
         lines += [f"  and {len(rows) - _ROWS} more; --format json has them all"] if len(rows) > _ROWS else []
-    code = InconclusiveError.exit_code if seen.get("understood") == "nothing" else 0
-    return Outcome(exit_code=code, text=runner_safe("\n".join(lines)) + "\n", data=seen)
+    code = InconclusiveError.exit_code if values.get("understood") == "nothing" else 0
+    return Outcome(exit_code=code, text=runner_safe("\n".join(lines)) + "\n", data=values)
 
 
-def _one(found: object) -> str:
+def _one(row: object) -> str:
     from gate.render.escape import plain
 
-    if isinstance(found, Mapping):
-        return "  ".join(_pair(name, value) for name, value in found.items() if value is not None)
-    return "none" if found is None else plain(str(found), _VALUE_CHARS)
+    if isinstance(row, Mapping):
+        return "  ".join(_pair(name, value) for name, value in row.items() if value is not None)
+    return "none" if row is None else plain(str(row), _VALUE_CHARS)
 
 
-def _pair(name: str, found: object) -> str:
-    shown = _one(found)
-    return shown if name in ("store_path", "claim", "how", "at", "level") else f"{name} {shown}"
+def _pair(name: str, value: object) -> str:
+    text = _one(value)
+    return text if name in ("store_path", "claim", "how", "at", "level") else f"{name} {text}"

@@ -21,8 +21,8 @@ def _meaning(row: Setting) -> str:
 def _default(row: Setting) -> str:
     if row.default in ("", (), False):
         return ""
-    shown = " ".join(row.default) if isinstance(row.default, tuple) else row.default
-    return f"default: {shown:g}, " if isinstance(shown, float) else f"default: {shown}, "
+    text = " ".join(row.default) if isinstance(row.default, tuple) else row.default
+    return f"default: {text:g}, " if isinstance(text, float) else f"default: {text}, "
 
 
 Flags: Any = make_dataclass(
@@ -40,5 +40,5 @@ Flags: Any = make_dataclass(
 
 def given(flags: object) -> dict[str, Any]:
     """The flags that were given, by the names of their settings."""
-    found = {row.name: getattr(flags, row.name, None) for row in SETTINGS if row.flag}
-    return {name: value for name, value in found.items() if value is not None}
+    values = {row.name: getattr(flags, row.name, None) for row in SETTINGS if row.flag}
+    return {name: value for name, value in values.items() if value is not None}

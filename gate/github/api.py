@@ -105,9 +105,9 @@ class GitHub:
     def download(self, path: str, *, cap: int, digest: str | None) -> bytes:
         """What a path redirects to, asked without the token; raises `ForgedError` where its digest is another."""
         data = self._need(path, None, _JSON, cap, elsewhere=True)
-        made = f"sha256:{sha256(data).hexdigest()}"
-        if digest is not None and digest.lower() != made:
-            raise ForgedError(f"the artifact at {path} has {made}, GitHub says {digest}")
+        actual = f"sha256:{sha256(data).hexdigest()}"
+        if digest is not None and digest.lower() != actual:
+            raise ForgedError(f"the artifact at {path} has {actual}, GitHub says {digest}")
         return data
 
     def now(self) -> datetime:
@@ -138,7 +138,7 @@ class GitHub:
 
         url = f"{self._root}/repos/{quote(self.repository)}{path}"
         headers = {"Accept": accept, "X-GitHub-Api-Version": _VERSION, "Authorization": self._bearer()}
-        told = "no answer"
+        trouble = "no answer"
         try:
             for attempt in stamina.retry_context(
                 on=_AgainError, attempts=limits.API_ATTEMPTS, timeout=limits.API_SECONDS, wait_max=5.0
@@ -149,8 +149,10 @@ class GitHub:
                     except (httpx.TransportError, ssl.SSLError) as error:
                         raise _AgainError(type(error).__name__) from None
         except _AgainError as error:
-            told = str(error)
-        raise InconclusiveError(f"GitHub could not be asked for {path} of {self.repository} ({told}): try again later")
+            trouble = str(error)
+        raise InconclusiveError(
+            f"GitHub could not be asked for {path} of {self.repository} ({trouble}): try again later"
+        )
 
     def _follow(
         self, url: str, query: Mapping[str, str | int], headers: Mapping[str, str], cap: int, *, elsewhere: bool
@@ -160,7 +162,7 @@ class GitHub:
         A repository that was renamed answers with a redirect within the interface, which keeps the token. No other
         place gets it, and such a place may answer for an artifact alone, which is compared with its digest.
         """
-        status, location, data = self._once(url, query, headers, cap)
+        status, location, data = self._exchange(url, query, headers, cap)
         for _ in range(_REDIRECTS):
             if status not in _MOVED:
                 break
@@ -176,12 +178,12 @@ class GitHub:
                         f"GitHub redirects to {location.partition('?')[0][:200]!a}: expected an address below "
                         f"{self._root[:200]!a}; nothing was asked there"
                     )
-            status, location, data = self._once(url, {}, headers, cap)
+            status, location, data = self._exchange(url, {}, headers, cap)
         if status == _NOT_FOUND:
             return None
         if status != _OK:
             raise InconclusiveError(
-                f"GitHub answers {status} ({_said(data)}): look at the token's permissions and its rate limit"
+                f"GitHub answers {status} ({_message(data)}): look at the token's permissions and its rate limit"
             )
         return data
 
@@ -190,15 +192,15 @@ class GitHub:
         root, parts = urlsplit(self._root), urlsplit(url)
         return _place(url) == _place(self._root) and parts.path.startswith(f"{root.path}/")
 
-    def _once(
+    def _exchange(
         self, url: str, query: Mapping[str, str | int], headers: Mapping[str, str], cap: int
     ) -> tuple[int, str, bytes]:
-        left = self._ends - self._clock.monotonic()
-        if left <= 0:
+        seconds_left = self._ends - self._clock.monotonic()
+        if seconds_left <= 0:
             raise InconclusiveError(f"GitHub took more than {limits.API_TOTAL_SECONDS:g} s in all: try again later")
-        until = self._clock.monotonic() + min(left, limits.API_SECONDS)
-        asked = self._open().stream("GET", url, params=query or None, headers=headers)
-        with asked as answer:
+        until = self._clock.monotonic() + min(seconds_left, limits.API_SECONDS)
+        request = self._open().stream("GET", url, params=query or None, headers=headers)
+        with request as answer:
             if answer.status_code in _SERVER_ERRORS or answer.status_code == _TOO_MANY:
                 raise _AgainError(f"status {answer.status_code}")
             if self._is_interface(url):
@@ -298,6 +300,6 @@ def _total(answer: object) -> int:
     return total if isinstance(total, int) and not isinstance(total, bool) else 0
 
 
-def _said(data: bytes) -> str:
+def _message(data: bytes) -> str:
     text = data[: 4 * _MESSAGE_CHARS].decode("utf-8", "backslashreplace")
     return ascii(text)[1 : _MESSAGE_CHARS + 1]

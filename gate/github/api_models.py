@@ -95,25 +95,25 @@ def branch_of(parsed: object) -> str:
 
 def commit_of(parsed: object) -> str:
     """The id of a commit."""
-    found = as_text(as_object(parsed, "A commit").get("sha"), "sha")
-    if not _COMMIT.fullmatch(found):
+    commit = as_text(as_object(parsed, "A commit").get("sha"), "sha")
+    if not _COMMIT.fullmatch(commit):
         raise ForeignTextError("sha is no commit id: expected 40 or 64 hex digits")
-    return found
+    return commit
 
 
 def changes_of(parsed: object) -> tuple[datetime, ...]:
     """The times of a list of commits, the newest first: when each was made part of its branch, as git has it."""
     if not isinstance(parsed, list):
         raise ForeignTextError("The list of commits is no list: expected commits")
-    found = []
+    times = []
     for row in parsed:
         commit = as_object(as_object(row, "A commit").get("commit"), "commit")
         text = as_text(as_object(commit.get("committer"), "committer").get("date"), "committer.date")
-        made = parse_time(text)
-        if made is None:
+        time = parse_time(text)
+        if time is None:
             raise ForeignTextError("committer.date is no time with a zone: expected RFC 3339")
-        found.append(made)
-    return tuple(found)
+        times.append(time)
+    return tuple(times)
 
 
 def comparison_of(parsed: object) -> tuple[str, str]:

@@ -57,18 +57,18 @@ def unpack(data: bytes, directory: Path) -> tuple[str, ...]:
     Raises `ForgedError` as `read_bundle` does, before anything is written: every member is inflated once to be counted
     and summed, and once more to be kept. A bundle with sub-folders can't be unpacked: evidence has none.
     """
-    found = members(data)
-    nested = [member.name for member in found if "/" in member.name]
+    files = members(data)
+    nested = [member.name for member in files if "/" in member.name]
     if nested:
         raise _wrong(f"{nested[0]} lies in a folder")
-    for member in found:
+    for member in files:
         for _ in _inflate(data, member):
             pass
     make_folder(directory)
-    for member in found:
+    for member in files:
         with (directory / member.name).open("xb") as stream:
             stream.writelines(_inflate(data, member))
-    return tuple(member.name for member in found)
+    return tuple(member.name for member in files)
 
 
 def members(data: bytes) -> tuple[Member, ...]:
@@ -84,11 +84,11 @@ def members(data: bytes) -> tuple[Member, ...]:
         raise _wrong("its end does not say where its directory is (zip64, several disks, or data between)")
     if not 0 < count <= limits.BUNDLE_MEMBERS:
         raise _wrong(f"it has {count} members; 1 to {limits.BUNDLE_MEMBERS} are taken")
-    found = tuple(_directory(data, start, count))
-    _refuse_clashes(found)
-    if sum(member.size for member in found) > limits.BUNDLE_UNPACKED_BYTES:
+    files = tuple(_directory(data, start, count))
+    _refuse_clashes(files)
+    if sum(member.size for member in files) > limits.BUNDLE_UNPACKED_BYTES:
         raise _wrong(f"it unpacks to more than {limits.BUNDLE_UNPACKED_BYTES} bytes")
-    return found
+    return files
 
 
 def _directory(data: bytes, start: int, count: int) -> Iterator[Member]:
@@ -118,9 +118,9 @@ def _local(data: bytes, at: int, limit: int, row: Sequence[int], name: bytes) ->
     mark, _, flags, method, _, _, crc, packed, size, n, x = _unpack(_LOCAL, data, at, limit)
     begins = at + _LOCAL.size + n + x
     ends = begins + row[8]
-    told = (crc, packed, size)
-    wanted = (row[7], row[8], row[9])
-    same = told == ((0, 0, 0) if flags & _STREAMED else wanted)
+    actual = (crc, packed, size)
+    expected = (row[7], row[8], row[9])
+    same = actual == ((0, 0, 0) if flags & _STREAMED else expected)
     if mark != _LOCAL_MARK or (flags, method) != (row[3], row[4]) or not same or begins > limit or ends > limit:
         raise _wrong("a member's own header says something else than the directory")
     if data[at + _LOCAL.size : at + _LOCAL.size + n] != name:
@@ -128,7 +128,7 @@ def _local(data: bytes, at: int, limit: int, row: Sequence[int], name: bytes) ->
     _refuse_extra(data[begins - x : begins])
     if flags & _STREAMED:
         after = _unpack(_DESCRIPTOR, data, ends, limit)
-        if tuple(after) != (_DESCRIPTOR_MARK, *wanted):
+        if tuple(after) != (_DESCRIPTOR_MARK, *expected):
             raise _wrong("a member's descriptor says something else than the directory")
         ends += _DESCRIPTOR.size
     return begins, ends
@@ -160,8 +160,8 @@ def _refuse_bomb(packed: int, size: int) -> None:
         raise _wrong(f"a member of {packed} bytes says that it unpacks to {size}")
 
 
-def _refuse_clashes(found: Sequence[Member]) -> None:
-    names = [member.name for member in found]
+def _refuse_clashes(files: Sequence[Member]) -> None:
+    names = [member.name for member in files]
     folded = {name.lower() for name in names}
     if len(folded) != len(names):
         raise _wrong("two of its members have one name")
@@ -186,13 +186,13 @@ def _pieces(packed: memoryview, member: Member) -> Iterator[bytes]:
         yield bytes(packed)
         return
     machine = zlib.decompressobj(-zlib.MAX_WBITS)
-    left = member.size + 1
+    allowance = member.size + 1
     fed: bytes | memoryview = packed
     try:
-        while left > 0 and not machine.eof:
-            piece = machine.decompress(fed, min(left, limits.READ_CHUNK_BYTES))
+        while allowance > 0 and not machine.eof:
+            piece = machine.decompress(fed, min(allowance, limits.READ_CHUNK_BYTES))
             fed = machine.unconsumed_tail
-            left -= len(piece)
+            allowance -= len(piece)
             if not piece and not fed:
                 break
             yield piece
@@ -208,5 +208,5 @@ def _unpack(form: struct.Struct, data: bytes, at: int, limit: int) -> Sequence[i
     return form.unpack_from(data, at)
 
 
-def _wrong(told: str) -> ForgedError:
-    return ForgedError(f"The artifact is no bundle of ours: {told}; nothing of it was used")
+def _wrong(detail: str) -> ForgedError:
+    return ForgedError(f"The artifact is no bundle of ours: {detail}; nothing of it was used")

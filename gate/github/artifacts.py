@@ -30,11 +30,11 @@ def runs_of(github: GitHub, workflow_id: int, branch: str, since: datetime) -> t
     The list is filtered by GitHub to be short, and believed in nothing: forks have branches of that name too.
     """
     query = {"branch": branch, "created": f">={rfc3339(since)[:10]}", "exclude_pull_requests": "true"}
-    found: dict[int, Run] = {}
+    runs: dict[int, Run] = {}
     for page in github.pages(f"/actions/workflows/{workflow_id}/runs", query, limits.API_PAGES):
         for run in api_models.rows_of(page, "workflow_runs", api_models.run_of):
-            found[run.id] = run if run.id not in found or run.attempt >= found[run.id].attempt else found[run.id]
-    return tuple(found.values())
+            runs[run.id] = run if run.id not in runs or run.attempt >= runs[run.id].attempt else runs[run.id]
+    return tuple(runs.values())
 
 
 def attempt_of(github: GitHub, run_id: int, attempt: int) -> Run:
@@ -84,12 +84,12 @@ def file_at(github: GitHub, path: str, commit: str, cap: int) -> bytes | None:
 
 def last_change(github: GitHub, path: str, commit: str) -> datetime:
     """When a file was last changed on the way to a commit, by the time that git has of it."""
-    found = api_models.changes_of(github.json("/commits", {"path": path, "sha": commit, "per_page": 1}))
-    if not found:
+    times = api_models.changes_of(github.json("/commits", {"path": path, "sha": commit, "per_page": 1}))
+    if not times:
         raise InconclusiveError(
             f"GitHub knows no commit that changed {path[:200]!a}: when it was written can't be determined"
         )
-    return found[0]
+    return times[0]
 
 
 def blob(github: GitHub, number: str, cap: int) -> bytes | None:

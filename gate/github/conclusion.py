@@ -71,21 +71,21 @@ class Conclusion:
         return tuple(sorted(pushed | wrong))
 
 
-def conclude(folder: Path, *, begun: bool, told: StepState | None, step: str, clock: Clock) -> Conclusion:
+def conclude(folder: Path, *, has_begun: bool, state: StepState | None, step: str, clock: Clock) -> Conclusion:
     """The end of a run whose probe step ended as ``step`` (success, failure, cancelled, skipped or nothing).
 
     Seals what a dead run left. A pass is taken only when the step ended well and told of the very same evidence.
     """
-    if told is not None and told.digest is None and not (begun and folder.is_dir()):
-        word = VerdictWord.REFUSED if told.word is VerdictWord.REFUSED else VerdictWord.INCONCLUSIVE
-        return Conclusion(word=word, headline=told.error or "the run left no evidence")
-    if not begun:
+    if state is not None and state.digest is None and not (has_begun and folder.is_dir()):
+        word = VerdictWord.REFUSED if state.word is VerdictWord.REFUSED else VerdictWord.INCONCLUSIVE
+        return Conclusion(word=word, headline=state.error or "the run left no evidence")
+    if not has_begun:
         return Conclusion(
             word=VerdictWord.INCONCLUSIVE,
             headline=f"the probe did not run (its step: {step or 'skipped'}); nothing was built or published",
         )
     try:
-        if told is None or told.digest is None:
+        if state is None or state.digest is None:
             _patiently(lambda: finalize(folder), clock)
         evidence, digest = verify(folder)
     except GateError as error:
@@ -103,7 +103,7 @@ def conclude(folder: Path, *, begun: bool, told: StepState | None, step: str, cl
             digest=digest,
             folder=folder,
         ),
-        told,
+        state,
         step,
     )
 
@@ -126,8 +126,8 @@ def conclude_answer(answer: Answer | None, *, step: str) -> Conclusion:
     return Conclusion(word=answer.word, headline=answer.headline, answer=answer)
 
 
-def _fold(sealed: Conclusion, told: StepState | None, step: str) -> Conclusion:
-    if sealed.word is not VerdictWord.PASS or (told is not None and told.digest == sealed.digest and step == SUCCESS):
+def _fold(sealed: Conclusion, state: StepState | None, step: str) -> Conclusion:
+    if sealed.word is not VerdictWord.PASS or (state is not None and state.digest == sealed.digest and step == SUCCESS):
         return sealed
     why = f"the probe's step ended as {step or 'nothing'}" if step != SUCCESS else "the run told of other evidence"
     return Conclusion(

@@ -168,16 +168,16 @@ def artifact_name(environ: Mapping[str, str], runner: Runner) -> str:
 def _switch(environ: Mapping[str, str], name: str) -> bool:
     text = environ.get(PREFIX + name, "")
     if text not in ("true", "false"):
-        raise RefusedError(f"{_shown(name)} is {ascii(text)[:80]}: expected 'true' or 'false'")
+        raise RefusedError(f"{_input_name(name)} is {ascii(text)[:80]}: expected 'true' or 'false'")
     return text == "true"
 
 
-def _shown(name: str) -> str:
+def _input_name(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
 def _needed(environ: Mapping[str, str], name: str) -> str:
     text = environ.get(PREFIX + name, "")
     if not text or "\n" in text or "\r" in text or "\x00" in text:
-        raise RefusedError(f"{_shown(name)} is {ascii(text)[:80]}: expected one line of text")
+        raise RefusedError(f"{_input_name(name)} is {ascii(text)[:80]}: expected one line of text")
     return text

@@ -83,8 +83,8 @@ def attester(
             return None
         if ended.ended_by == "missing":
             return "gh is not on PATH: it is what verifies attestations"
-        said = ascii(err[-_TOLD_CHARS:].decode("utf-8", "backslashreplace"))[1:-1]
-        return f"`gh attestation verify` says no for {signer}: {said or ended.ended_by or ended.exit}"
+        message = ascii(err[-_TOLD_CHARS:].decode("utf-8", "backslashreplace"))[1:-1]
+        return f"`gh attestation verify` says no for {signer}: {message or ended.ended_by or ended.exit}"
 
     return attest
 
@@ -115,15 +115,15 @@ class Finder:
         evidences: list[Evidence] = []
         refused = False
         for artifact in self._of(run):
-            found = self._one(run, artifact)
-            if isinstance(found, Reason):
-                reasons.append(found)
-            elif found is None:
+            result = self._one(run, artifact)
+            if isinstance(result, Reason):
+                reasons.append(result)
+            elif result is None:
                 refused = True
             else:
-                evidences.append(found)
-        left = bool(reasons or evidences or refused)
-        began = left or run.conclusion not in _NEVER_RAN or ever_began(self._github, run)
+                evidences.append(result)
+        has_artifacts = bool(reasons or evidences or refused)
+        began = has_artifacts or run.conclusion not in _NEVER_RAN or ever_began(self._github, run)
         return Looked(run=run, began=began, refused=refused, reasons=tuple(reasons), evidences=tuple(evidences))
 
     def _of(self, run: Run) -> Iterable[Artifact]:
@@ -131,17 +131,17 @@ class Finder:
         if run.id not in self._artifacts:
             self._artifacts[run.id] = artifacts_of(self._github, run.id, PREFIX)
         for artifact in self._artifacts[run.id]:
-            named = re.search(rf"-{run.id}-(\d{{1,6}})(?:-|$)", artifact.name)
-            if named is None or int(named[1]) == run.attempt:
+            suffix = re.search(rf"-{run.id}-(\d{{1,6}})(?:-|$)", artifact.name)
+            if suffix is None or int(suffix[1]) == run.attempt:
                 yield artifact
 
     def _one(self, run: Run, artifact: Artifact) -> Evidence | Reason | None:
         """The evidence of an artifact, why it can't be taken, or None for a run that says that it was refused."""
-        told = f"artifact {artifact.id} of run {run.label}"
+        label = f"artifact {artifact.id} of run {run.label}"
         if artifact.run_id not in (None, run.id):
-            return reason("require-other-run", f"{told} is listed for run {artifact.run_id}")
+            return reason("require-other-run", f"{label} is listed for run {artifact.run_id}")
         if artifact.expired:
-            return reason("require-evidence-expired", f"{told} has expired")
+            return reason("require-evidence-expired", f"{label} has expired")
         try:
             data = download(self._github, artifact)
         except ForgedError as error:
@@ -149,38 +149,38 @@ class Finder:
         folder = self._scratch / str(artifact.id)
         try:
             if is_refusal(data):
-                return self._refused(data, folder, told)
+                return self._refused(data, folder, label)
             unpack(data, folder)
-            return self._verified(artifact, folder, told)
+            return self._verified(artifact, folder, label)
         except (ForeignTextError, RefusedError) as error:
-            return reason("require-bundle-malformed", f"{told}: {error}".replace(str(folder), "its folder"))
+            return reason("require-bundle-malformed", f"{label}: {error}".replace(str(folder), "its folder"))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _refused(self, data: bytes, folder: Path, told: str) -> Reason | None:
+    def _refused(self, data: bytes, folder: Path, label: str) -> Reason | None:
         """None where a refusal may be believed: a job of the run could put one in the place of what it found."""
         if self._attest is None:
             return None
         unpack(data, folder)
         why = self._attest(folder / RESULT)
-        return None if why is None else reason("require-not-attested", f"{told}: {why}")
+        return None if why is None else reason("require-not-attested", f"{label}: {why}")
 
-    def _verified(self, artifact: Artifact, folder: Path, told: str) -> Evidence | Reason:
+    def _verified(self, artifact: Artifact, folder: Path, label: str) -> Evidence | Reason:
         try:
             evidence, _ = verify(folder)
         except UnsealedError as error:
-            return reason("require-unsealed", f"{told}: {error}".replace(str(folder), "it"))
+            return reason("require-unsealed", f"{label}: {error}".replace(str(folder), "it"))
         except GateError as error:
-            return reason("require-not-genuine", f"{told}: {error}".replace(str(folder), "it"))
+            return reason("require-not-genuine", f"{label}: {error}".replace(str(folder), "it"))
         for name in names(folder):
             leak = leak_in(stream(folder / name))
             if leak:
-                return reason("require-secret-found", f"{told} holds {leak} in {name}")
+                return reason("require-secret-found", f"{label} holds {leak} in {name}")
         profile = evidence.policy.profile
         if not artifact.name.startswith(f"{PREFIX}{_NOT_IN_NAMES.sub('-', profile)[:_NAME_PART]}-"):
-            named = artifact.name.removeprefix(PREFIX)[:100]
-            return reason("require-other-profile", f"{told} is named {named!a}, its evidence is of {profile}")
+            suffix = artifact.name.removeprefix(PREFIX)[:100]
+            return reason("require-other-profile", f"{label} is named {suffix!a}, its evidence is of {profile}")
         why = self._attest(folder / EVIDENCE) if self._attest else None
         if why is not None:
-            return reason("require-not-attested", f"{told}: {why}")
+            return reason("require-not-attested", f"{label}: {why}")
         return evidence

@@ -86,7 +86,7 @@ class Attempts:
         return branch_commit(self.github, self.place.default_branch)
 
     @cached_property
-    def _asked(self) -> dict[str, bool]:
+    def _on_default(self) -> dict[str, bool]:
         return {}
 
     def foreign(self) -> Iterator[Reason]:
@@ -120,17 +120,17 @@ class Attempts:
             if not open_ones:
                 break
             if count >= limits.ATTEMPTS_WALKED:
-                told = f"the newest {limits.ATTEMPTS_WALKED} attempts say nothing of {', '.join(open_ones)}"
-                settled |= dict.fromkeys(open_ones, (reason("require-too-many-runs", told),))
+                detail = f"the newest {limits.ATTEMPTS_WALKED} attempts say nothing of {', '.join(open_ones)}"
+                settled |= dict.fromkeys(open_ones, (reason("require-too-many-runs", detail),))
                 break
-            left = [profile for profile in open_ones if profile not in settled]
+            unsettled = [profile for profile in open_ones if profile not in settled]
             if not self.is_on_default(run):
-                told = f"run {run.label} is of commit {run.head_sha}, which is not on {self.place.default_branch}"
-                settled |= dict.fromkeys(left, (reason("require-off-default-branch", told),))
+                detail = f"run {run.label} is of commit {run.head_sha}, which is not on {self.place.default_branch}"
+                settled |= dict.fromkeys(unsettled, (reason("require-off-default-branch", detail),))
                 continue
             looked = self.finder.look(run)
-            for profile, found in governed(looked, left, self.place).items():
-                settled[profile] = Governing(run=run, evidence=found) if isinstance(found, Evidence) else found
+            for profile, result in governed(looked, unsettled, self.place).items():
+                settled[profile] = Governing(run=run, evidence=result) if isinstance(result, Evidence) else result
             lost = losses(looked, subject)
             if lost:
                 others = [profile for profile in open_ones if not self._says_so(run, settled.get(profile))]
@@ -142,22 +142,22 @@ class Attempts:
         return settled
 
     @staticmethod
-    def _says_so(run: Run, found: Governing | tuple[Reason, ...] | None) -> bool:
+    def _says_so(run: Run, result: Governing | tuple[Reason, ...] | None) -> bool:
         """Whether a profile is settled by evidence of this very attempt that itself saw the failure class."""
-        if not isinstance(found, Governing) or found.run.label != run.label:
+        if not isinstance(result, Governing) or result.run.label != run.label:
             return False
-        return found.evidence.verdict.word is VerdictWord.QUARANTINE
+        return result.evidence.verdict.word is VerdictWord.QUARANTINE
 
     @staticmethod
-    def _is_past(run: Run, found: Governing | tuple[Reason, ...] | None) -> bool:
+    def _is_past(run: Run, result: Governing | tuple[Reason, ...] | None) -> bool:
         """Whether a profile is settled, and this attempt ended before the evidence that settles it."""
-        if isinstance(found, Governing):
-            return ended(run) < looked_until(found.run, found.evidence)
-        return found is not None
+        if isinstance(result, Governing):
+            return ended(run) < looked_until(result.run, result.evidence)
+        return result is not None
 
     def past(self, since: datetime) -> list[Past]:
         """Every attempt since then, for the standing decision: what can't be read counts against a release."""
-        found: list[Past] = []
+        history: list[Past] = []
         for count, run in enumerate(self.newest()):
             if ended(run) < since:
                 break
@@ -165,8 +165,8 @@ class Attempts:
                 raise InconclusiveError(
                     f"there are more than {limits.HISTORY_RUNS} attempts: shorten [quarantine] history-days"
                 )
-            found.extend(self._past_of(run))
-        return found
+            history.extend(self._past_of(run))
+        return history
 
     def _past_of(self, run: Run) -> Iterator[Past]:
         looked = self.finder.look(run)
@@ -186,10 +186,10 @@ class Attempts:
             if wrong:
                 yield past_without_evidence(run, wrong[0].code)
                 continue
-            made = digest(canonical(Evidence, evidence))  # the bytes that it was verified to have
-            past = past_of_run(evidence, made, run, wrong=bool(outside_run(run, evidence)))
-            taken = run.conclusion == SUCCESS and not self.older(run, evidence)
-            yield replace(past, toward=past.toward and taken)
+            evidence_digest = digest(canonical(Evidence, evidence))  # the bytes that it was verified to have
+            past = past_of_run(evidence, evidence_digest, run, wrong=bool(outside_run(run, evidence)))
+            is_accepted = run.conclusion == SUCCESS and not self.older(run, evidence)
+            yield replace(past, toward=past.toward and is_accepted)
 
     def older(self, run: Run, evidence: Evidence) -> tuple[Reason, ...]:
         """Why the gate that made this evidence is older than what the default branch asks for; none when it is not.
@@ -197,12 +197,12 @@ class Attempts:
         A run that is started again has a new date and its old commit's workflow, which names the gate by commit.
         """
         if older_gate(evidence, self.min_gate_version):
-            told = f"the evidence is of gate {evidence.run.tool_version}; expected {self.min_gate_version} or later"
-            return (reason("require-gate-too-old", told),)
+            detail = f"the evidence is of gate {evidence.run.tool_version}; expected {self.min_gate_version} or later"
+            return (reason("require-gate-too-old", detail),)
         if run.attempt == 1 or self._workflow(run.head_sha) == self._workflow(self._tip):
             return ()
-        told = f"run {run.label} was started again by the {self.place.workflow} of commit {run.head_sha}"
-        return (reason("require-gate-too-old", f"{told}; the default branch has another one"),)
+        detail = f"run {run.label} was started again by the {self.place.workflow} of commit {run.head_sha}"
+        return (reason("require-gate-too-old", f"{detail}; the default branch has another one"),)
 
     def _workflow(self, commit: str) -> bytes | None:
         if commit not in self._workflows:
@@ -215,10 +215,10 @@ class Attempts:
 
     def is_on_default(self, run: Run) -> bool:
         """Whether the run's commit is part of the default branch: a tag may have the branch's name."""
-        if run.head_sha not in self._asked:
-            self._asked[run.head_sha] = is_part_of(self.github, run.head_sha, self._tip)
-        return self._asked[run.head_sha]
+        if run.head_sha not in self._on_default:
+            self._on_default[run.head_sha] = is_part_of(self.github, run.head_sha, self._tip)
+        return self._on_default[run.head_sha]
 
     def _none(self, profiles: Sequence[str]) -> Reason:
-        told = f"{self.place.workflow} has no attempt for {', '.join(profiles)} since {self.since.isoformat()[:10]}"
-        return reason("require-no-run", told)
+        detail = f"{self.place.workflow} has no attempt for {', '.join(profiles)} since {self.since.isoformat()[:10]}"
+        return reason("require-no-run", detail)

@@ -107,11 +107,11 @@ def annotations(ending: Conclusion) -> Iterator[str]:
     yield _command(
         level, "Trusted Publication Probe" if ending.answer is None else "Trusted publication", _headline(ending)
     )
-    left = {"error": limits.ANNOTATIONS - (level == "error"), "warning": limits.ANNOTATIONS}
+    allowed = {"error": limits.ANNOTATIONS - (level == "error"), "warning": limits.ANNOTATIONS}
     for status, each in _LEVELS:
         for title, message in _groups(ending.evidence, status):
-            if left[each] > 0:
-                left[each] -= 1
+            if allowed[each] > 0:
+                allowed[each] -= 1
                 yield _command(each, title, message)
     answer = ending.answer
     if answer is None or level == "notice":
@@ -120,7 +120,7 @@ def annotations(ending: Conclusion) -> Iterator[str]:
     if reliance is not None and reliance.path is not None:
         # A notice on the guarded line of the change: nothing is wrong with it.
         yield _command("notice", "Why this change is asked", reliance.detail, path=reliance.path, line=reliance.line)
-    for title, message in islice(reason_annotations(answer), left["error"]):
+    for title, message in islice(reason_annotations(answer), allowed["error"]):
         yield _command(level, title, message)
 
 
@@ -130,12 +130,12 @@ def masks(secrets: Iterable[str]) -> Iterator[str]:
     A value of several lines is masked line by line too: a log is read by lines. Pieces of under `limits.MASKED_CHARS`
     characters are none of a secret's: every log would be full of stars.
     """
-    found: dict[str, None] = {}
+    pieces: dict[str, None] = {}
     for secret in secrets:
         for piece in (secret.strip(), *secret.splitlines()):
             if len(piece.strip()) >= limits.MASKED_CHARS:
-                found[piece.strip()] = None
-    for piece in found:
+                pieces[piece.strip()] = None
+    for piece in pieces:
         yield f"::add-mask::{piece.translate(_DATA)}"
 
 
@@ -189,8 +189,8 @@ def _command(level: str, title: str, message: str, *, path: str | None = None, l
     texts = {
         name: plain(text, view.NAME_CHARS).translate(_DATA) for name, text in properties.items() if text is not None
     }
-    shown = ",".join(f"{name}={text.replace(':', '%3A').replace(',', '%2C')}" for name, text in texts.items())
-    return f"::{level} {shown}::{data}"
+    listed = ",".join(f"{name}={text.replace(':', '%3A').replace(',', '%2C')}" for name, text in texts.items())
+    return f"::{level} {listed}::{data}"
 
 
 def _shorter(text: str, size: int) -> str:
@@ -200,18 +200,18 @@ def _shorter(text: str, size: int) -> str:
 
 
 def part_values(
-    *, code: int, step: str, told: str, folder: Path | None, digest: str | None, artifact: str
+    *, code: int, step: str, sentence: str, folder: Path | None, digest: str | None, artifact: str
 ) -> dict[str, str]:
     """The action's outputs for a part. It never says pass: ``verdict`` and ``outcome`` are those of no evidence.
 
     ``code`` is the part's own, and a 0 is taken only when its ``step`` ended well. ``digest`` is for the outputs of the
     job: the judging job holds the part's files to it.
     """
-    taken = EXIT_CODES[VerdictWord.INCONCLUSIVE] if code == 0 and step != SUCCESS else code
+    exit_code = EXIT_CODES[VerdictWord.INCONCLUSIVE] if code == 0 and step != SUCCESS else code
     return {
         "verdict": VerdictWord.INCONCLUSIVE.value,
         "outcome": "fail",
-        "exit-code": str(taken),
+        "exit-code": str(exit_code),
         "evidence-path": str(folder) if folder is not None else "",
         "evidence-digest": digest or "",
         "artifact-name": artifact if folder is not None else "",
@@ -221,10 +221,12 @@ def part_values(
         "cause": "",
         "run-url": "",
         "report-path": "",
-        "summary": runner_safe(plain(told, view.SENTENCE_CHARS)),
+        "summary": runner_safe(plain(sentence, view.SENTENCE_CHARS)),
     }
 
 
-def part_summary(told: str) -> str:
+def part_summary(sentence: str) -> str:
     """The step summary of a part: a sentence, and that there is no verdict yet."""
-    return runner_safe(f"> [!NOTE]\n> {plain(told, view.SENTENCE_CHARS)} This is a part of a run, and no verdict.\n")
+    return runner_safe(
+        f"> [!NOTE]\n> {plain(sentence, view.SENTENCE_CHARS)} This is a part of a run, and no verdict.\n"
+    )

@@ -27,8 +27,8 @@ _ANSWER_FIELDS: Final = ("headline", "commands", "reliance", "conditions", "owne
 _REASON_FIELDS: Final = ("code", "title", "detail")
 
 
-def write_refusal(work: Path, told: str) -> Path:
-    """Write the result of a refused run, why it was refused in ``told``, below ``work``, and give the file's path.
+def write_refusal(work: Path, sentence: str) -> Path:
+    """Write the result of a refused run, why it was refused in ``sentence``, below ``work``, and give the file's path.
 
     Raises `RefusedError` where the folder can't be made, `InconclusiveError` where the file can't be written.
     """
@@ -39,7 +39,7 @@ def write_refusal(work: Path, told: str) -> Path:
         "exit_code": EXIT_CODES[VerdictWord.REFUSED],
         "blocks": True,
     }
-    result = {"schema": SCHEMA, "verdict": verdict, "evidence": None, "error": plain(told, SENTENCE_CHARS)}
+    result = {"schema": SCHEMA, "verdict": verdict, "evidence": None, "error": plain(sentence, SENTENCE_CHARS)}
     make_folder(folder)
     write_file(folder / REFUSAL_FILE, (json.dumps(result, sort_keys=True) + "\n").encode())
     return folder / REFUSAL_FILE
@@ -60,10 +60,10 @@ def is_refusal(data: bytes) -> bool:
     if set(files) != {REFUSAL_FILE}:
         return False
     try:
-        told = _fields(files[REFUSAL_FILE])
+        fields = _fields(files[REFUSAL_FILE])
     except ForeignTextError as error:
         raise ForgedError(f"{REFUSAL_FILE} alone is no result of ours: {error}") from None
-    if told != (SCHEMA, VerdictWord.REFUSED.value, "fail", EXIT_CODES[VerdictWord.REFUSED], True, None):
+    if fields != (SCHEMA, VerdictWord.REFUSED.value, "fail", EXIT_CODES[VerdictWord.REFUSED], True, None):
         raise ForgedError(f"{REFUSAL_FILE} alone is taken only from a refused run: evidence is missing")
     return True
 

@@ -25,15 +25,15 @@ def guarded_changes(
     before: Iterable[TreeEntry], after: Iterable[TreeEntry], guards: Sequence[Guard]
 ) -> tuple[tuple[TreeEntry, tuple[Guard, ...]], ...]:
     """The paths that the head adds or changes and some guard names, with those guards; removed ones are none."""
-    known = {(entry.path, entry.mode, entry.blob) for entry in before}
+    unchanged = {(entry.path, entry.mode, entry.blob) for entry in before}
     matchers = [(guard, path_pattern(guard.path)) for guard in guards]
-    found = []
+    changes = []
     for entry in sorted(after, key=lambda row: row.path):
-        if (entry.path, entry.mode, entry.blob) not in known:
-            hit = tuple(guard for guard, matcher in matchers if matcher.fullmatch(entry.path))
-            if hit:
-                found.append((entry, hit))
-    return tuple(found)
+        if (entry.path, entry.mode, entry.blob) not in unchanged:
+            matching = tuple(guard for guard, matcher in matchers if matcher.fullmatch(entry.path))
+            if matching:
+                changes.append((entry, matching))
+    return tuple(changes)
 
 
 def must_be_read(entry: TreeEntry, guards: Sequence[Guard]) -> bool:
@@ -103,22 +103,22 @@ def word_of(reasons: Iterable[Reason]) -> VerdictWord:
 
 def foreign(run: Run, place: TrustedPlace) -> tuple[Reason, ...]:
     """Why a run is not one of the trusted workflow on the default branch; none when it is."""
-    found = []
+    reasons = []
     repositories = {run.repository_id, run.head_repository_id}
     if repositories != {place.repository_id}:
-        told = f"run {run.label} is of repository {run.repository_id}, its commit of {run.head_repository_id}"
-        found.append(reason("require-other-repository", f"{told}; expected {place.repository_id} for both"))
+        detail = f"run {run.label} is of repository {run.repository_id}, its commit of {run.head_repository_id}"
+        reasons.append(reason("require-other-repository", f"{detail}; expected {place.repository_id} for both"))
     path = run.path.partition("@")[0]
     if (run.workflow_id, path) != (place.workflow_id, place.workflow):
-        told = f"run {run.label} is of {path} ({run.workflow_id})"
-        found.append(reason("require-other-workflow", f"{told}; expected {place.workflow} ({place.workflow_id})"))
+        detail = f"run {run.label} is of {path} ({run.workflow_id})"
+        reasons.append(reason("require-other-workflow", f"{detail}; expected {place.workflow} ({place.workflow_id})"))
     if run.event not in place.events:
-        told = f"run {run.label} was started by {run.event}; expected {' or '.join(place.events)}"
-        found.append(reason("require-other-event", told))
+        detail = f"run {run.label} was started by {run.event}; expected {' or '.join(place.events)}"
+        reasons.append(reason("require-other-event", detail))
     if run.head_branch != place.default_branch:
-        told = f"run {run.label} is of branch {run.head_branch}; expected {place.default_branch}"
-        found.append(reason("require-other-branch", told))
-    return tuple(found)
+        detail = f"run {run.label} is of branch {run.head_branch}; expected {place.default_branch}"
+        reasons.append(reason("require-other-branch", detail))
+    return tuple(reasons)
 
 
 def newest_first(runs: Iterable[Run]) -> list[Run]:
@@ -158,23 +158,25 @@ def governed(
         return dict.fromkeys(profiles, looked.reasons)
     if not looked.evidences:
         if looked.refused:
-            told = f"run {run.label} was refused: it asked no server, and published nothing"
-            return dict.fromkeys(profiles, (reason("require-refused", told),))
+            detail = f"run {run.label} was refused: it asked no server, and published nothing"
+            return dict.fromkeys(profiles, (reason("require-refused", detail),))
         if not looked.began:
             return {}
-        told = f"run {run.label} ended in {run.conclusion} and left no evidence"
-        return dict.fromkeys(profiles, (reason("require-no-evidence", told),))
+        detail = f"run {run.label} ended in {run.conclusion} and left no evidence"
+        return dict.fromkeys(profiles, (reason("require-no-evidence", detail),))
     strange = tuple(row for evidence in looked.evidences for row in other_run(place, run, evidence))
     if strange:
         return dict.fromkeys(profiles, strange)
-    found: dict[str, Evidence | tuple[Reason, ...]] = {}
+    governing: dict[str, Evidence | tuple[Reason, ...]] = {}
     for profile in profiles:
         of_it = [evidence for evidence in looked.evidences if evidence.policy.profile == profile]
         if len(of_it) > 1:
-            found[profile] = (reason("require-doubled", f"run {run.label} has {len(of_it)} evidences of {profile}"),)
+            governing[profile] = (
+                reason("require-doubled", f"run {run.label} has {len(of_it)} evidences of {profile}"),
+            )
         elif of_it:
-            found[profile] = of_it[0]
-    return found
+            governing[profile] = of_it[0]
+    return governing
 
 
 def losses(looked: Looked, subject: tuple[str, str]) -> tuple[Reason, ...]:
@@ -193,20 +195,20 @@ def objections(demand: Demand, place: TrustedPlace, run: Run, evidence: Evidence
 
     Its verdict is looked at only when everything else about it may be believed.
     """
-    found = [
+    reasons = [
         *other_run(place, run, evidence),
         *_subject(demand, evidence),
         *_times(demand, run, evidence, now),
         *_rules(demand, evidence),
     ]
-    return tuple(found) if found else _verdict(run, evidence)
+    return tuple(reasons) if reasons else _verdict(run, evidence)
 
 
 def other_run(place: TrustedPlace, run: Run, evidence: Evidence) -> list[Reason]:
     """What of the evidence's own identity is not that of the run which it was found with."""
     who = evidence.run
     ref = f"refs/heads/{place.default_branch}"
-    wanted = {
+    identity = {
         "repository id": (who.repository_id, str(place.repository_id)),
         "run": (who.workflow_run, str(run.id)),
         "attempt": (who.workflow_attempt, str(run.attempt)),
@@ -217,7 +219,7 @@ def other_run(place: TrustedPlace, run: Run, evidence: Evidence) -> list[Reason]
     }
     return [
         reason("require-other-run", f"the evidence of run {run.label} says {name} {got}; expected {expected}")
-        for name, (got, expected) in wanted.items()
+        for name, (got, expected) in identity.items()
         if got != expected
     ]
 
@@ -241,9 +243,9 @@ def conclude(
     anything says quarantine: nobody who reads this is to publish then.
     """
     reasons = [row for rows in settled.values() for row in rows]
-    held = standing is not None and standing.held
-    entry = standing.break_glass if standing is not None and held else None
-    if held and standing is not None and entry is None:
+    is_held = standing is not None and standing.held
+    entry = standing.break_glass if standing is not None and is_held else None
+    if is_held and standing is not None and entry is None:
         reasons.append(reason("require-quarantine-held", standing.headline, standing.title))
     word = word_of(reasons) if settled else VerdictWord.INCONCLUSIVE
     if word is not VerdictWord.PASS:
@@ -253,7 +255,7 @@ def conclude(
             if word is not VerdictWord.QUARANTINE and any(BY_DECISION[row.code].dispatch for row in settled[profile])
         ]
         answer = blocked(reasons, helpful)
-        return replace(answer, conditions=standing.conditions) if standing is not None and held else answer
+        return replace(answer, conditions=standing.conditions) if standing is not None and is_held else answer
     if entry is not None:
         return Answer(
             word=word,
@@ -297,17 +299,17 @@ def _clipped(text: str, chars: int) -> str:
 
 def _subject(demand: Demand, evidence: Evidence) -> list[Reason]:
     policy = evidence.policy
-    found = []
+    reasons = []
     if policy.kind is not Kind.PRODUCTION:
-        found.append(reason("require-lab", "the evidence is of the lab"))
+        reasons.append(reason("require-lab", "the evidence is of the lab"))
     if policy.profile != demand.profile:
-        told = f"the evidence is of profile {policy.profile}; expected {demand.profile}"
-        found.append(reason("require-other-profile", told))
+        detail = f"the evidence is of profile {policy.profile}; expected {demand.profile}"
+        reasons.append(reason("require-other-profile", detail))
     got = (evidence.subject.cache, plain_place(evidence.subject.endpoint))
     if got != (demand.cache, plain_place(demand.endpoint)):
-        told = f"the evidence is of cache {got[0]} at {got[1]}; expected {demand.cache} at {demand.endpoint}"
-        found.append(reason("require-other-cache", told))
-    return found
+        detail = f"the evidence is of cache {got[0]} at {got[1]}; expected {demand.cache} at {demand.endpoint}"
+        reasons.append(reason("require-other-cache", detail))
+    return reasons
 
 
 def _times(demand: Demand, run: Run, evidence: Evidence, now: datetime) -> list[Reason]:
@@ -315,9 +317,9 @@ def _times(demand: Demand, run: Run, evidence: Evidence, now: datetime) -> list[
     if began is None or over is None or closed is None:
         return [*outside_run(run, evidence)]
     if max(began, over) - now > _SKEW:
-        told = f"the evidence is of {evidence.ended_at}, now is {now.isoformat(timespec='seconds')}"
-        return [reason("require-future", told)]
-    found = [*outside_run(run, evidence)]
+        detail = f"the evidence is of {evidence.ended_at}, now is {now.isoformat(timespec='seconds')}"
+        return [reason("require-future", detail)]
+    reasons = [*outside_run(run, evidence)]
     age = (now - min(over, closed)).total_seconds()
     if age > demand.max_age_seconds:
         oldest = rfc3339(now - timedelta(seconds=demand.max_age_seconds))
@@ -325,8 +327,8 @@ def _times(demand: Demand, run: Run, evidence: Evidence, now: datetime) -> list[
             f"the evidence of run {run.label} ended at {evidence.ended_at}; max-age-hours takes none before {oldest}"
         )
         title = f"stale evidence ({math.ceil(age / 360) / 10:g} h, at most {demand.max_age_seconds / 3600:g} h)"
-        found.append(reason("require-too-old", detail, title))
-    return found
+        reasons.append(reason("require-too-old", detail, title))
+    return reasons
 
 
 def outside_run(run: Run, evidence: Evidence) -> tuple[Reason, ...]:
@@ -334,26 +336,26 @@ def outside_run(run: Run, evidence: Evidence) -> tuple[Reason, ...]:
     began, over = parse_time(evidence.started_at), parse_time(evidence.ended_at)
     opened, closed = parse_time(run.started_at), parse_time(run.updated_at)
     if began is None or over is None or opened is None or closed is None:
-        told = f"a time of run {run.label} or of its evidence can't be read"
-        return (reason("require-outside-run", told),)
+        detail = f"a time of run {run.label} or of its evidence can't be read"
+        return (reason("require-outside-run", detail),)
     if began > over or began < opened - _SKEW or over > closed + _SKEW:
-        told = f"the evidence is of {evidence.started_at} to {evidence.ended_at}"
-        told += f", its run {run.label} of {run.started_at} to {run.updated_at}"
-        return (reason("require-outside-run", told),)
+        detail = f"the evidence is of {evidence.started_at} to {evidence.ended_at}"
+        detail += f", its run {run.label} of {run.started_at} to {run.updated_at}"
+        return (reason("require-outside-run", detail),)
     return ()
 
 
 def _rules(demand: Demand, evidence: Evidence) -> list[Reason]:
     policy = evidence.policy
-    found = []
+    reasons = []
     differing = dict(_differing(demand, policy))
     absent = differing.pop("absent", "")
     if absent:
-        found.append(reason("require-absent-differs", f"the evidence was made with {absent}"))
+        reasons.append(reason("require-absent-differs", f"the evidence was made with {absent}"))
     if differing:
-        told = f"the evidence was made with {', '.join(differing.values())}"
-        found.append(reason("require-policy-weaker", told))
-    return found
+        detail = f"the evidence was made with {', '.join(differing.values())}"
+        reasons.append(reason("require-policy-weaker", detail))
+    return reasons
 
 
 def _differing(demand: Demand, policy: Policy) -> Iterator[tuple[str, str]]:
@@ -361,9 +363,9 @@ def _differing(demand: Demand, policy: Policy) -> Iterator[tuple[str, str]]:
     for row in POLICY_SETTINGS:
         if row.name in demand.required_settings:
             got, expected = getattr(policy, row.name), demand.required_settings[row.name]
-            told = weaker(row, got, expected)
-            if told:
-                yield row.name, f"{row.toml_key} {told}"
+            difference = weaker(row, got, expected)
+            if difference:
+                yield row.name, f"{row.toml_key} {difference}"
 
 
 def weaker(row: Setting, got: Any, expected: Any) -> str:  # noqa: ANN401  # values of any setting's type
@@ -380,36 +382,36 @@ def weaker(row: Setting, got: Any, expected: Any) -> str:  # noqa: ANN401  # val
             return f"without {', '.join(map(shown, lacking))}" if lacking else ""
         case "none-beyond" if isinstance(got, tuple):
             beyond = sorted(set(got) - set(expected))
-            told = f"(expected {_told(expected)})"
-            return f"with {', '.join(map(shown, beyond))} {told}" if beyond else ""
+            expectation = f"(expected {_in_words(expected)})"
+            return f"with {', '.join(map(shown, beyond))} {expectation}" if beyond else ""
         case "none-beyond":
             good = got <= expected
         case _:
             good, expected = not got, False
-    return "" if good else f"{_told(got)} (expected {_told(expected)})"
+    return "" if good else f"{_in_words(got)} (expected {_in_words(expected)})"
 
 
 def _is_of_template(installable: str, template: str) -> bool:
     """Whether a template gives this installable for one and the same system wherever it names it."""
-    first, named, _ = template.partition("{system}")
-    system = _SYSTEM.match(installable, len(first)) if named else None
+    first, placeholder, _ = template.partition("{system}")
+    system = _SYSTEM.match(installable, len(first)) if placeholder else None
     return installable == (template.replace("{system}", system[0]) if system else template)
 
 
-def _plain(given: object) -> object:
+def _plain(setting: object) -> object:
     """A value without what means nothing: the order of places, and the last slash of an endpoint."""
-    if isinstance(given, tuple):
-        return sorted(given)
-    return plain_place(given) if isinstance(given, str) else given
+    if isinstance(setting, tuple):
+        return sorted(setting)
+    return plain_place(setting) if isinstance(setting, str) else setting
 
 
-def _told(given: object) -> str:
+def _in_words(setting: object) -> str:
     """A value of a setting in words; it may be long, and evidence is foreign text."""
-    if isinstance(given, bool):
-        return str(given).lower()
-    if isinstance(given, int | float):
-        return f"{given:g}"
-    text = ", ".join(given) if isinstance(given, tuple) else str(given)
+    if isinstance(setting, bool):
+        return str(setting).lower()
+    if isinstance(setting, int | float):
+        return f"{setting:g}"
+    text = ", ".join(setting) if isinstance(setting, tuple) else str(setting)
     return shown(text) if text else "none"
 
 
@@ -427,8 +429,8 @@ def _verdict(run: Run, evidence: Evidence) -> tuple[Reason, ...]:
     if word is VerdictWord.PASS and run.conclusion == SUCCESS:
         return ()
     if word is VerdictWord.PASS:  # a step of it did not take the pass that was sealed, or never came to that
-        told = f"run {run.label} ended in {run.conclusion}, so the pass that it left is not taken"
-        return (reason("require-inconclusive", told),)
+        detail = f"run {run.label} ended in {run.conclusion}, so the pass that it left is not taken"
+        return (reason("require-inconclusive", detail),)
     if word is VerdictWord.QUARANTINE:
         return (_loss(run, evidence),)
     return (reason("require-inconclusive", _gave(run, evidence), f"probe run {run.label} could not decide"),)

@@ -53,13 +53,13 @@ def past_of(evidence: Evidence, digest: str) -> Past:
 
 def past_of_run(evidence: Evidence, digest: str, run: Run, *, wrong: bool) -> Past:
     """The same, dated by the forge: a run's own clock may be set. Evidence with something ``wrong`` counts against."""
-    made = past_of(evidence, digest)
+    past = past_of(evidence, digest)
     return replace(
-        made,
+        past,
         started_at=run.started_at,
         ended_at=run.updated_at,
-        against=made.against or wrong,
-        toward=made.toward and not wrong,
+        against=past.against or wrong,
+        toward=past.toward and not wrong,
     )
 
 
@@ -110,16 +110,16 @@ def fold_standing(
     )
     released = all(row.met for row in conditions)
     broken, notes = _break_glass(policy, now)
-    held = policy.held and not released
+    is_held = policy.held and not released
     since = parse_time(policy.since) if policy.since else None
     day = f" since {since.day} {since:%b %Y}" if since else ""
     return Standing(
-        held=held,
-        title=f"cache {cache} is in quarantine{day}" if held else f"cache {cache} is not in quarantine",
-        headline=_headline(policy, conditions, held=held),
+        held=is_held,
+        title=f"cache {cache} is in quarantine{day}" if is_held else f"cache {cache} is not in quarantine",
+        headline=_headline(policy, conditions, is_held=is_held),
         conditions=conditions,
         left_out=(*left_out, *notes),
-        break_glass=broken if held else None,
+        break_glass=broken if is_held else None,
     )
 
 
@@ -132,21 +132,21 @@ def _counted(
     history: Iterable[Past], policy: QuarantinePolicy, subject: tuple[str, str], now: datetime
 ) -> tuple[list[Past], list[str]]:
     since = _time(policy.since) if policy.since else None
-    seen: dict[tuple[str, str | None], Past] = {}
+    counted: dict[tuple[str, str | None], Past] = {}
     left_out: list[str] = []
     for run in in_order(history):
         key = (run.label, run.profile)
         why = _left_out(run, subject, since, now)
-        if why is None and key in seen and seen[key].digest == run.digest:
+        if why is None and key in counted and counted[key].digest == run.digest:
             why = "given twice"
-        elif why is None and key in seen:
+        elif why is None and key in counted:
             why = "another evidence of the same run and profile: neither counts for a release"
-            seen[key] = replace(seen[key], against=True, toward=False)
+            counted[key] = replace(counted[key], against=True, toward=False)
         elif why is None:
-            seen[key] = run
+            counted[key] = run
         if why is not None:
             left_out.append(f"{run.label}: {why}")
-    return list(seen.values()), left_out
+    return list(counted.values()), left_out
 
 
 def _left_out(run: Past, subject: tuple[str, str], since: datetime | None, now: datetime) -> str | None:
@@ -172,12 +172,12 @@ def _newest(counted: Sequence[Past]) -> Condition:
     profiles = sorted({run.profile for run in attempts if run.profile is not None})
     newest = {profile: [run for run in attempts if run.profile in (profile, None)][-1] for profile in profiles}
     bad = [f"{profile} in {run.label} gave {run.word.value}" for profile, run in newest.items() if not _passed(run)]
-    told = "; ".join(bad) or (f"of {', '.join(profiles)}" if profiles else "there is no run")
+    detail = "; ".join(bad) or (f"of {', '.join(profiles)}" if profiles else "there is no run")
     return Condition(
         name="the newest attempt of every profile passes",
         met=bool(profiles) and not bad,
         progress="the newest probe passes",
-        detail=told,
+        detail=detail,
         rests_on=tuple(run.label for run in newest.values()),
     )
 
@@ -210,37 +210,37 @@ def _days(streak: Sequence[Past], policy: QuarantinePolicy) -> Condition:
 
 def _epoch(streak: Sequence[Past]) -> Condition:
     epochs = {run.epochs for run in streak}
-    known = bool(epochs) and all(run.stores for run in streak)
-    told = "no pass to look at" if not streak else f"{len(epochs)} epochs"
-    if streak and not known:
-        told = "a run does not know who the store's process was"
+    is_known = bool(epochs) and all(run.stores for run in streak)
+    detail = "no pass to look at" if not streak else f"{len(epochs)} epochs"
+    if streak and not is_known:
+        detail = "a run does not know who the store's process was"
     elif len(epochs) == 1:
-        told = f"epoch {', '.join(streak[-1].epochs)}"
+        detail = f"epoch {', '.join(streak[-1].epochs)}"
     return Condition(
         name="they are on one server epoch",
-        met=known and len(epochs) == 1,
+        met=is_known and len(epochs) == 1,
         progress="one server epoch",
-        detail=told,
+        detail=detail,
         rests_on=tuple(run.label for run in streak),
     )
 
 
-def _repair(counted: Sequence[Past], streak: Sequence[Past], statements: Sequence[Statement], given: int) -> Condition:
-    """``statements`` are those about this incident and cache, ``given`` how many there are of all."""
+def _repair(counted: Sequence[Past], streak: Sequence[Past], statements: Sequence[Statement], total: int) -> Condition:
+    """``statements`` are those about this incident and cache, ``total`` how many there are of all."""
     tried = [
         _replaced(row, counted, streak) if row.kind is StatementKind.BACKEND_REPLACED else _repaired(row, counted)
         for row in statements
     ]
     none = "nobody states that the backend was replaced or that it repairs itself without a restart"
-    if given > len(tried):
-        none += f"; {given - len(tried)} statements are of another incident or cache, or of a time that can't be"
-    met = [told for good, told, _ in tried if good]
+    if total > len(tried):
+        none += f"; {total - len(tried)} statements are of another incident or cache, or of a time that can't be"
+    proofs = [sentence for good, sentence, _ in tried if good]
     rests = [labels for good, _, labels in tried if good]
     return Condition(
         name="a repair path without restart is proved, or the backend was replaced",
-        met=bool(met),
+        met=bool(proofs),
         progress="repair proved or backend replaced",
-        detail="; ".join(met) or "; ".join(told for _, told, _ in tried) or none,
+        detail="; ".join(proofs) or "; ".join(sentence for _, sentence, _ in tried) or none,
         rests_on=rests[0] if rests else (),
     )
 
@@ -257,27 +257,27 @@ _Trial = tuple[bool, str, tuple[str, ...]]
 
 def _replaced(row: Statement, counted: Sequence[Past], streak: Sequence[Past]) -> _Trial:
     """A person says it; the evidence must not contradict: another store process, and no failure since they said it."""
-    said = f"{row.who} stated on {row.at} that the backend was replaced: {row.why}"
+    sentence = f"{row.who} stated on {row.at} that the backend was replaced: {row.why}"
     losses = [run for run in counted if run.word is VerdictWord.QUARANTINE]
     if losses and _time(losses[-1].ended_at) >= _time(row.at):
-        return False, f"{said}; but run {losses[-1].label} failed after that", ()
+        return False, f"{sentence}; but run {losses[-1].label} failed after that", ()
     old = {store for run in losses for store in run.stores}
     same = [run for run in streak if old & set(run.stores)]
     if same:
-        return False, f"{said}; but run {same[0].label} met the store process that had failed", ()
-    return True, said, tuple(run.label for run in (*losses[-1:], *streak[:1]))
+        return False, f"{sentence}; but run {same[0].label} met the store process that had failed", ()
+    return True, sentence, tuple(run.label for run in (*losses[-1:], *streak[:1]))
 
 
 def _repaired(row: Statement, counted: Sequence[Past]) -> _Trial:
     """A person says it, and the history has the proof: an index that was lost and came back in one store process."""
-    said = f"{row.who} stated on {row.at} a repair path without restart: {row.why}"
+    sentence = f"{row.who} stated on {row.at} a repair path without restart: {row.why}"
     lost = [run for run in counted if run.lost and run.stores]
     for loss in reversed(lost):
         for run in counted[counted.index(loss) + 1 :]:
             whole = run.word is VerdictWord.PASS and run.indexed
             if whole and run.stores == loss.stores and _time(run.ended_at) <= _time(row.at):
-                return True, said, (loss.label, run.label)
-    return False, f"{said}; but no run before that shows a lost index back in the same store process", ()
+                return True, sentence, (loss.label, run.label)
+    return False, f"{sentence}; but no run before that shows a lost index back in the same store process", ()
 
 
 def _break_glass(policy: QuarantinePolicy, now: datetime) -> tuple[BreakGlass | None, tuple[str, ...]]:
@@ -289,10 +289,10 @@ def _break_glass(policy: QuarantinePolicy, now: datetime) -> tuple[BreakGlass | 
     return entry, ()
 
 
-def _headline(policy: QuarantinePolicy, conditions: Sequence[Condition], *, held: bool) -> str:
+def _headline(policy: QuarantinePolicy, conditions: Sequence[Condition], *, is_held: bool) -> str:
     if not policy.held:
         return "not held: gate.toml says held = false"
-    if not held:
+    if not is_held:
         return f"released: every condition is met ({policy.incident})"
     unmet = sum(not row.met for row in conditions)
     table = "" if policy.configured else "; gate.toml has no [quarantine], so it is held"
@@ -320,12 +320,12 @@ def in_window(since: str | None, until: str | None) -> Window | None:
         return None
     ends = []
     for name, text, default in (("--since", since, _NEVER), ("--until", until, _EVER)):
-        made = default if text is None else parse_time(text)
-        if made is None:
+        end = default if text is None else parse_time(text)
+        if end is None:
             raise RefusedError(
                 f"{name} is {text[:80] if text else text!a}: expected a time such as 2026-05-06T00:00:00Z"
             )
-        ends.append(made)
+        ends.append(end)
     return ends[0], ends[1]
 
 

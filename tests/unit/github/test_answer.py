@@ -144,7 +144,7 @@ def test_a_pass_of_the_one_mode_is_none_of_the_other(tmp_path: Path) -> None:
     for begun in (False, True):
         if begun:
             say_begun(tmp_path, tmp_path / "evidence")
-        ending = conclude(tmp_path / "evidence", begun=begun, told=asked, step="success", clock=SystemClock())
+        ending = conclude(tmp_path / "evidence", has_begun=begun, state=asked, step="success", clock=SystemClock())
         assert ending.word is VerdictWord.INCONCLUSIVE
 
 

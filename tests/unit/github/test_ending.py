@@ -47,7 +47,7 @@ def told_of(at: Path, **other: object) -> StepState:
 
 
 def end(at: Path, told: StepState | None, *, begun: bool = True, step: str = "success") -> Conclusion:
-    return conclude(at, begun=begun, told=told, step=step, clock=Quick())
+    return conclude(at, has_begun=begun, state=told, step=step, clock=Quick())
 
 
 def test_a_pass_is_taken_when_all_say_it(sealed: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_run_that_still_writes_is_waited_for_and_then_left_alone(tmp_path: Pat
     at.mkdir()
     journal = Journal(at, SystemClock())
     clock = Quick()
-    ending = conclude(at, begun=True, told=None, step="cancelled", clock=clock)
+    ending = conclude(at, has_begun=True, state=None, step="cancelled", clock=clock)
     journal.close()
     assert clock.waited == 60
     assert (ending.word, ending.folder) == (VerdictWord.INCONCLUSIVE, at)
