@@ -3,17 +3,18 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from gate.judge.cause import actions, by_cause, headline, is_of_publication, prohibitions, with_causes
 from gate.judge.checks import CHECKS
 from gate.judge.checks.bodies import BUILDERS
 from gate.judge.checks.build import key_subject
 from gate.judge.checks.epochs import ROLES
 from gate.judge.checks.origin import origin_subjects
 from gate.judge.checks.push import REPRESENTATIVE, labels_due
-from gate.judge.checks.run import BIT_FLIP, CAPTURED, CONTROLS, NIX, TOOLS
+from gate.judge.checks.run import CAPTURED, CONTROLS, NIX, TOOLS
 from gate.judge.checks.split import PLAN
 from gate.judge.checks.store import CANARY, IDENTITY, canary_is_due
 from gate.judge.checks.store import SUBJECT as STORE_LOG
-from gate.judge.codes.registry import BY_CODE, by_cause, is_neutral
+from gate.judge.codes.registry import BY_CODE, is_neutral
 from gate.judge.finding import RUN, finding
 from gate.model.basics import EXIT_CODES, BucketState, Kind, Phase, Status, Truth, VerdictWord
 from gate.model.document import Facts, Finding, QuarantineEffect, Verdict
@@ -119,15 +120,6 @@ def _neutral(facts: Facts, findings: Sequence[Finding], verdict: Verdict) -> str
     return "the run was cancelled before it published anything, and had seen nothing wrong"
 
 
-def is_of_publication(row: Finding) -> bool:
-    """Whether a finding says no more than that nothing was published; one that saw a failure never does."""
-    if row.status not in (Status.INCONCLUSIVE, Status.NOT_APPLICABLE):
-        return False
-    missing = row.code in ("control-missing", "run-claim-missing") and row.subject in (BIT_FLIP, "run: run")
-    unwatched = row.phase == Phase.DURING.value and not row.evidence
-    return missing or unwatched or row.code in _NOT_PUBLISHED
-
-
 def _published(facts: Facts) -> bool:
     begun = [stage for stage in facts.stages if stage.state != "skipped" and stage.name.startswith("push:")]
     return bool(begun or facts.push.paths or [attempt for attempt in facts.push.attempts if attempt.started])
@@ -141,13 +133,6 @@ def _doubtful(facts: Facts, doubts: Sequence[Finding]) -> bool:
     return unclear or bool(looked) or any(state is not BucketState.INDEXED for state in states)
 
 
-# What a run lacks that published nothing.
-_NOT_PUBLISHED: Final = frozenset(
-    {
-        *("build-not-run", "push-not-run", "push-not-representative", "body-not-published"),
-        *("run-publish-skipped", "reader-unasked", "tool-settings-unknown"),
-    }
-)
 # What a run lacks besides that was cancelled before it published: its second look at everything.
 _OF_THE_END: Final = frozenset(
     {
@@ -158,11 +143,6 @@ _OF_THE_END: Final = frozenset(
 
 
 _NAMED: Final = 4  # findings that a capture's first line names
-_HEADLINES = {
-    VerdictWord.PASS: "{cache} served every published byte in this run of {profile}; this alone lifts no quarantine.",
-    VerdictWord.QUARANTINE: "Stop trusted writes to {cache}. Don't push, probe or restart: capture first.",
-    VerdictWord.INCONCLUSIVE: "Not decided: {profile} could not determine whether {cache} serves what it publishes.",
-}
 
 
 def judge(facts: Facts) -> tuple[tuple[Finding, ...], Verdict]:
@@ -171,25 +151,38 @@ def judge(facts: Facts) -> tuple[tuple[Finding, ...], Verdict]:
     findings.extend(missing_claims(facts, findings))
     if facts.capture:
         findings = [row for row in findings if not is_of_publication(row)]
-    return tuple(findings), fold_verdict(facts, findings)
+    explained = with_causes(findings)
+    return explained, fold_verdict(facts, explained)
 
 
 def fold_verdict(facts: Facts, findings: Sequence[Finding]) -> Verdict:
     """The verdict by precedence."""
     word = _word(facts, findings)
     deciding = {VerdictWord.QUARANTINE: Status.FAIL, VerdictWord.INCONCLUSIVE: Status.INCONCLUSIVE}.get(word)
-    codes = {row.code for row in findings if row.status is deciding}
-    headline = _HEADLINES[word].format(cache=facts.policy.attic_cache, profile=facts.policy.profile)
+    codes = by_cause(findings, deciding) if deciding else ()
+    cause = codes[0] if codes else ""
+    sentence = headline(facts, findings, cause) if cause else _passed(facts) if word is VerdictWord.PASS else _NOTHING
     if facts.capture:
-        headline = _captured(facts, findings, headline if word is VerdictWord.QUARANTINE else "")
+        sentence = _captured(facts, findings, sentence if word is VerdictWord.QUARANTINE else "")
     return Verdict(
         word=word,
         outcome="pass" if word is VerdictWord.PASS else "fail",
         exit_code=EXIT_CODES[word],
         blocks=word is not VerdictWord.PASS,
-        codes=by_cause(codes),
-        headline=headline,
+        codes=codes,
+        headline=sentence,
+        cause=cause,
+        actions=actions(facts, findings, word, cause),
+        prohibitions=prohibitions(word, cause),
     )
+
+
+_NOTHING: Final = "Nothing was published or no bucket was watched, so nothing was proved."
+
+
+def _passed(facts: Facts) -> str:
+    found = facts.coverage
+    return f"All {found.proved_paths} published paths came back from {facts.policy.attic_cache} byte for byte."
 
 
 def _word(facts: Facts, findings: Sequence[Finding]) -> VerdictWord:
@@ -201,7 +194,7 @@ def _word(facts: Facts, findings: Sequence[Finding]) -> VerdictWord:
     return VerdictWord.INCONCLUSIVE if unproved else VerdictWord.PASS
 
 
-def _captured(facts: Facts, findings: Sequence[Finding], what_to_do: str) -> str:
+def _captured(facts: Facts, findings: Sequence[Finding], cause: str) -> str:
     """A capture's own first line: what was looked at, and whether anything of it was wrong."""
     states = [bucket.state for bucket in facts.post.buckets.values()]
     whole = sum(state is BucketState.INDEXED for state in states)
@@ -219,4 +212,4 @@ def _captured(facts: Facts, findings: Sequence[Finding], what_to_do: str) -> str
     )
     more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
     said = f"{', '.join(list(wrong)[:_NAMED])}{more}" if wrong else "nothing wrong was seen"
-    return " ".join(part for part in (f"CAPTURED: {', '.join(seen)}: {said}.", what_to_do) if part)
+    return " ".join(part for part in (f"CAPTURED: {', '.join(seen)}: {said}.", cause) if part)

@@ -373,8 +373,20 @@ class Finding:
 
 
 @value
+class Action:
+    """One thing to do, as a sentence, and the command that does it; no command: a person does it by other means."""
+
+    text: str
+    command: str = ""
+
+
+@value
 class Verdict:
-    """The fold of the findings. ``outcome`` is ``pass`` only for the word pass; ``codes`` are those that decided."""
+    """The fold of the findings. ``outcome`` is ``pass`` only for the word pass; ``codes`` are those that decided.
+
+    ``codes`` begin with ``cause``, the code that leads the headline; it is empty for a pass. ``actions`` are taken in
+    their order, ``prohibitions`` are what must not be done meanwhile, each as the words that follow "don't".
+    """
 
     word: VerdictWord
     outcome: str
@@ -382,6 +394,9 @@ class Verdict:
     blocks: bool
     codes: tuple[str, ...]
     headline: str
+    cause: str = ""
+    actions: tuple[Action, ...] = ()
+    prohibitions: tuple[str, ...] = ()
 
 
 @value

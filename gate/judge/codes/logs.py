@@ -1,6 +1,20 @@
 """Reason codes about supporting evidence: logs, captures, controls and servers."""
 
-from gate.judge.codes.model import AGAIN, CAPTURE_FIRST, FAIL, INCONCLUSIVE, LOOK, NOT_APPLICABLE, PASS, Code, code
+from gate.judge.codes.model import (
+    AGAIN,
+    ANY_CAUSE,
+    CAPTURE_FIRST,
+    FAIL,
+    INCONCLUSIVE,
+    LOOK,
+    NOT_APPLICABLE,
+    PASS,
+    RUN_ENDS,
+    STORE_CAUSES,
+    Code,
+    Rank,
+    code,
+)
 
 WITNESS: tuple[Code, ...] = (
     # --- server log
@@ -15,6 +29,8 @@ WITNESS: tuple[Code, ...] = (
         "the Attic server logged a storage error in the window, or the store itself logged at WARN or ERROR what is "
         "not known to be an answer to a client",
         CAPTURE_FIRST,
+        headline="A storage error was logged during the run: {subjects}.",
+        follows=STORE_CAUSES,
     ),
     code(
         "log-unreadable",
@@ -24,6 +40,7 @@ WITNESS: tuple[Code, ...] = (
         "look at the line that the finding shows (`publication-gate read server-log FILE` lists what is understood); "
         "give the log as the server itself writes it: a file that the server appends to, `journalctl -o cat`, a "
         "place in the cluster with `container=`",
+        headline="A log has lines that this gate does not understand: {subjects}.",
     ),
     code(
         "log-unexplained-error",
@@ -32,12 +49,14 @@ WITNESS: tuple[Code, ...] = (
         "run explains; on a shared cache it may be another client's, and is doubt all the same: the server failed "
         "somebody",
         "read the event in server.log and find whose request it was; once that is known, run the probe again",
+        headline="The Attic server logged an error that nothing in this run explains.",
     ),
     code(
         "log-server-restarted",
         (INCONCLUSIVE,),
         "the server's log has its own start in the window: a restart can heal what it hides",
         "find out what restarted it; run the probe again on one steady epoch",
+        headline="The Attic server's log says that it restarted during the run.",
     ),
     code(
         "log-clock-skew",
@@ -45,6 +64,7 @@ WITNESS: tuple[Code, ...] = (
         "the server's clock and this machine's differ by more than a minute: times of the two can't be compared, and "
         "Attic refuses tokens from its future without any tolerance",
         "set both clocks by NTP, then run the probe again",
+        headline="The server's clock and this machine's differ by more than a minute.",
     ),
     code(
         "log-canary-missing",
@@ -52,6 +72,8 @@ WITNESS: tuple[Code, ...] = (
         "a canary is no event of the captured log, or none in that of the replica that answered it: no errors seen is "
         "not no errors",
         LOOK,
+        headline="The Attic server's log lacks the canary request, so its silence proves nothing.",
+        follows=("cache-unidentified", *RUN_ENDS),
     ),
     code(
         "log-replica-read",
@@ -76,8 +98,16 @@ WITNESS: tuple[Code, ...] = (
         "window",
         "fix what the finding names; a store that logs nothing needs its log at INFO "
         "(RustFS: `RUSTFS_OBS_LOGGER_LEVEL=info`), and one that logs to files needs the place of the file as store-log",
+        headline="The store's own log could not be read whole.",
     ),
-    code("log-unobservable", (INCONCLUSIVE,), "the server's log could not be captured", LOOK),
+    code(
+        "log-unobservable",
+        (INCONCLUSIVE,),
+        "the server's log could not be captured",
+        LOOK,
+        headline="The Attic server's log could not be read.",
+        follows=("cache-unidentified", *RUN_ENDS),
+    ),
     code("log-not-here", (NOT_APPLICABLE,), "gate.toml says that the server's log can't be had here"),
     # --- what a capture looks at besides
     code("disk-room", (PASS,), "the file system of this place has room for bytes and files"),
@@ -86,6 +116,8 @@ WITNESS: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "99 % or more of the bytes or of the files (inodes) of a drive are taken: writes fail, whatever the index says",
         "make room on the drive, without deleting what the store has; a full disk is no lost index, and can hide one",
+        headline="A drive of the store is full.",
+        rank=Rank.STORE,
     ),
     code(
         "disk-tight",
@@ -104,6 +136,7 @@ WITNESS: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "the disk use of a place could not be determined: a full disk is not ruled out",
         LOOK,
+        headline="The disk use of a drive could not be determined.",
     ),
     code("incident-seen", (PASS,), "events, or what a container logged before its restart, were kept; a note"),
     code(
@@ -111,12 +144,14 @@ WITNESS: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "a container logged a storage error before its last restart",
         "read previous.log; the restart ended what it tells of, and may have healed the index and not the bodies",
+        headline="A container logged a storage error before its last restart.",
     ),
     code(
         "incident-unobservable",
         (INCONCLUSIVE,),
         "events, or the log of a container that ended, could not be had: what they would tell is not known",
         LOOK,
+        headline="Events or logs of a container that ended could not be read.",
     ),
     # --- controls
     code("control-fired", (PASS,), "the detector was shown to fire"),
@@ -125,14 +160,25 @@ WITNESS: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "the detector did not fire when it had to: what it says proves nothing",
         LOOK,
+        headline="A self-check did not detect its planted fault: {subjects}.",
+        follows=("cache-unidentified",),
     ),
     code(
         "control-token-overprivileged",
         (FAIL,),
         "a token that may only read was allowed to ask as one that may push",
         "revoke the token and mint one with read rights alone",
+        headline="The read token has the right to push.",
+        rank=Rank.BODY,
     ),
-    code("control-missing", (INCONCLUSIVE,), "the control was not tried", AGAIN),
+    code(
+        "control-missing",
+        (INCONCLUSIVE,),
+        "the control was not tried",
+        AGAIN,
+        headline="A self-check was not made: {subjects}.",
+        follows=ANY_CAUSE,
+    ),
     code(
         "control-not-here", (NOT_APPLICABLE,), "the cache is declared public, so a read without a token proves nothing"
     ),

@@ -19,17 +19,45 @@ AGAIN: Final = "run the probe again; if it stays, look at the capture that the f
 
 
 class Rank(IntEnum):
-    """Where a code is in the order of cause and effect; reports name causes first.
+    """The order in which the codes of a run lead its headline: the lowest is the cause that a person is shown first.
 
-    A ``CONSEQUENCE`` only ever follows from something that another finding of the same run says, such as a push that
-    was not made because the evidence before it was not clean.
+    What ended the run comes before what it could not observe any more, the store before what lies in it, and that
+    before what the run lacked of its own. A ``CONSEQUENCE`` only ever follows from something that another finding of
+    the same run says, such as a push that was not made because the evidence before it was not clean.
     """
 
-    CAUSE = 0
-    CONSEQUENCE = 1
+    RUN = 0
+    INDEX = 10
+    STORE = 20
+    STATE = 30
+    BODY = 40
+    SETUP = 50
+    CAUSE = 60
+    CONSEQUENCE = 90
 
 
 CAUSE, CONSEQUENCE = Rank.CAUSE, Rank.CONSEQUENCE
+
+# What a finding may follow from (`Code.follows`).
+ANY_CAUSE: Final = ("*",)
+RUN_ENDS: Final = ("run-cancelled", "run-stopped", "run-incomplete")
+INDEX_CODES: Final = (
+    "bucket-index-lost",
+    "bucket-data-missing",
+    "bucket-unserved",
+    "bucket-unlisted",
+    "bucket-missing",
+    "bucket-flapping",
+)
+STORE_CAUSES: Final = (
+    *INDEX_CODES,
+    "disk-full",
+    "disk-scan-io",
+    "volume-split",
+    "store-stalled",
+    "bucket-not-ready",
+    "bucket-unobservable",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +65,9 @@ class Code:
     """A reason code: the statuses it may have, why it has them, and the next step for a person.
 
     ``neutral``: our own trouble or other people's work, which says nothing about the cache (see `registry.is_neutral`).
-    ``index_loss``: a failure with this code means that the store's bucket index was lost.
+    ``index_loss``: a failure with this code means that the store's bucket index was lost. ``headline`` is the sentence
+    of a report that this code leads; its fields are those of `gate.judge.cause.headline`, and without one ``why`` is
+    taken. ``follows`` are the codes that a finding with this one can follow from, ``*`` for any cause.
     """
 
     code: str
@@ -47,6 +77,8 @@ class Code:
     rank: Rank
     neutral: bool
     index_loss: bool
+    headline: str = ""
+    follows: tuple[str, ...] = ()
 
     @property
     def family(self) -> str:
@@ -63,6 +95,18 @@ def code(
     rank: Rank = CAUSE,
     neutral: bool = False,
     index_loss: bool = False,
+    headline: str = "",
+    follows: tuple[str, ...] = (),
 ) -> Code:
     """A row of the registry; without a remedy it is for what needs none."""
-    return Code(code=name, statuses=statuses, why=why, remedy=remedy, rank=rank, neutral=neutral, index_loss=index_loss)
+    return Code(
+        code=name,
+        statuses=statuses,
+        why=why,
+        remedy=remedy,
+        rank=rank,
+        neutral=neutral,
+        index_loss=index_loss,
+        headline=headline,
+        follows=follows,
+    )

@@ -2,15 +2,20 @@
 
 from gate.judge.codes.model import (
     AGAIN,
+    ANY_CAUSE,
     CAPTURE_FIRST,
     CONSEQUENCE,
     FAIL,
     INCONCLUSIVE,
+    INDEX_CODES,
     LOOK,
     PASS,
     REREAD,
+    RUN_ENDS,
     STALLED,
+    STORE_CAUSES,
     Code,
+    Rank,
     code,
 )
 
@@ -22,14 +27,25 @@ PUBLICATION: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "the server says that it has no cache of that name",
         "check attic-server, attic-cache and probe-cache; where they are right, the cache is gone: look at the server",
+        headline="The Attic server has no cache of that name: {subjects}.",
+        rank=Rank.SETUP,
     ),
     code(
         "cache-leads-elsewhere",
         (INCONCLUSIVE,),
         "the cache sends its clients, with their token, to a host that the settings don't allow",
         "find out who set `api-endpoint` or `substituter-endpoint`; add the host to `hosts` only if it is yours",
+        headline="The cache sends its clients to a host that the settings don't allow.",
+        rank=Rank.SETUP,
     ),
-    code("cache-unidentified", (INCONCLUSIVE,), "the cache's own description could not be read", LOOK),
+    code(
+        "cache-unidentified",
+        (INCONCLUSIVE,),
+        "the cache's own description could not be read",
+        LOOK,
+        headline="The Attic server could not be asked for its cache: {subjects}.",
+        rank=Rank.SETUP,
+    ),
     code(
         "cache-served-elsewhere",
         (INCONCLUSIVE,),
@@ -37,6 +53,8 @@ PUBLICATION: tuple[Code, ...] = (
         "builders get there was not seen",
         "set attic-server to that endpoint without the cache's name, or fix `substituter-endpoint` and `api-endpoint` "
         "in Attic's server.toml; where both places are in use, run one probe at each",
+        headline="Builders read this cache at another place than the one that was probed.",
+        rank=Rank.SETUP,
     ),
     code("cache-key-trusted", (PASS,), "the cache's key is among this machine's `trusted-public-keys`"),
     code(
@@ -46,6 +64,8 @@ PUBLICATION: tuple[Code, ...] = (
         "fit the cache's own word alone, and a builder with these settings refuses every path",
         "find out whether somebody changed the cache's key, and who; only if it is the right one, add it to "
         "`trusted-public-keys` of this machine's nix.conf, by a trusted way and not from the cache's own answer",
+        headline="This machine does not trust the key that the cache signs with.",
+        rank=Rank.SETUP,
     ),
     code(
         "cache-key-unchecked",
@@ -63,6 +83,8 @@ PUBLICATION: tuple[Code, ...] = (
         "the flake is not what the run's commit has, so nothing was built",
         "commit the changes or undo them, check out the run's commit, then run the probe again",
         neutral=True,
+        headline="The flake differs from the run's commit, so nothing was built.",
+        rank=Rank.SETUP,
     ),
     code(
         "build-unclear",
@@ -70,6 +92,8 @@ PUBLICATION: tuple[Code, ...] = (
         "what Nix names as built is no store path, or more than one thing, so nothing was published",
         "correct the profile's installable in gate.toml, then run the probe again",
         neutral=True,
+        headline="Nix named no single store path as built, so nothing was published.",
+        rank=Rank.SETUP,
     ),
     code(
         "build-failed",
@@ -77,6 +101,8 @@ PUBLICATION: tuple[Code, ...] = (
         "the build failed: somebody else's work, no word on the cache",
         "fix the build, then run the probe",
         neutral=True,
+        headline="The build failed, so nothing was published; this says nothing about the cache.",
+        rank=Rank.SETUP,
     ),
     code(
         "build-not-run",
@@ -85,12 +111,14 @@ PUBLICATION: tuple[Code, ...] = (
         LOOK,
         rank=CONSEQUENCE,
         neutral=True,
+        follows=ANY_CAUSE,
     ),
     code(
         "build-fallback-masked",
         (FAIL, INCONCLUSIVE),
         "the build is green only because a substitute failed and was rebuilt: a failure when proven and of this cache",
         "read that path with `attic-nar-integrity-check`; a green build is no health of the cache",
+        headline="The build is green only because Nix rebuilt what the cache failed to serve.",
     ),
     code(
         "build-cache-denied",
@@ -100,6 +128,8 @@ PUBLICATION: tuple[Code, ...] = (
         "run `attic use` for this cache as the user who builds, or give its host a read token in the file that "
         "`netrc-file` of nix.conf names; `nix store ping --store URL` shows that it works",
         neutral=True,
+        headline="Nix on this machine has no access to a binary cache (no token in its netrc file).",
+        rank=Rank.SETUP,
     ),
     code(
         "build-cache-unreachable",
@@ -107,6 +137,8 @@ PUBLICATION: tuple[Code, ...] = (
         "Nix on this machine could not reach a cache, or waited for it in vain",
         "check name, port and proxy of that URL from this machine; if the cache is not yours to test, take it out of "
         "`substituters`, or trust its key so that it is known as another cache",
+        headline="Nix on this machine could not reach a binary cache.",
+        rank=Rank.SETUP,
     ),
     code(
         "build-cache-tls",
@@ -114,6 +146,8 @@ PUBLICATION: tuple[Code, ...] = (
         "TLS to a cache, or to the host that it redirects to, failed",
         "check the certificate of that host and `ssl-cert-file` of nix.conf on this machine; behind a redirect it is "
         "the store's host that needs a certificate",
+        headline="TLS to a binary cache failed.",
+        rank=Rank.SETUP,
     ),
     code(
         "build-cache-in-doubt",
@@ -121,6 +155,7 @@ PUBLICATION: tuple[Code, ...] = (
         "a substitute failed at the cache under test, or at one that is not known to be another, though another cache "
         "or the local store made up for it",
         "read that path with `attic-nar-integrity-check`; a green build is no health of the cache",
+        headline="A substitute failed at the cache, and another source made up for it.",
     ),
     code(
         "build-other-cache",
@@ -133,6 +168,7 @@ PUBLICATION: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "the build's log has an error, a warning or an event that this gate does not know: it may be about the cache",
         "read it in build.log; if it has nothing to do with a cache, fix what it says or report the wording",
+        headline="The build's log has lines that this gate does not understand.",
     ),
     code(
         "build-green-in-doubt",
@@ -140,6 +176,7 @@ PUBLICATION: tuple[Code, ...] = (
         "the build is green, but its log leaves doubt, which the rows beside name",
         "follow the rows beside",
         rank=CONSEQUENCE,
+        follows=ANY_CAUSE,
     ),
     code(
         "build-substituter-disabled",
@@ -147,9 +184,24 @@ PUBLICATION: tuple[Code, ...] = (
         "the cache under test is not among the substituters, so the build can't tell of it",
         "add the cache to `substituters` on this machine",
         neutral=True,
+        headline="The cache is not among this machine's substituters.",
+        rank=Rank.SETUP,
     ),
-    code("build-aborted", (INCONCLUSIVE,), "Nix aborted on a failing narinfo (Nix 2.8)", AGAIN),
-    code("build-log-unread", (INCONCLUSIVE,), "the build's log is missing or has no events", AGAIN),
+    code(
+        "build-aborted",
+        (INCONCLUSIVE,),
+        "Nix aborted on a failing narinfo (Nix 2.8)",
+        AGAIN,
+        headline="Nix aborted on a failing narinfo.",
+        rank=Rank.SETUP,
+    ),
+    code(
+        "build-log-unread",
+        (INCONCLUSIVE,),
+        "the build's log is missing or has no events",
+        AGAIN,
+        headline="The build's log is missing or empty.",
+    ),
     # --- push
     code("push-clean", (PASS,), "the client ended well and its counts match the plan"),
     code(
@@ -158,6 +210,7 @@ PUBLICATION: tuple[Code, ...] = (
         "the cache says that it had a path, or the content of one, with this run's fresh nonce: its word on what it "
         "has proves nothing",
         "look whether something answers in the cache's place, or this nonce was used before; run the probe again",
+        headline="The cache claims to have had a path that did not exist before this run.",
     ),
     code("push-path-accounted", (PASS,), "the path has exactly one claim"),
     code(
@@ -166,12 +219,15 @@ PUBLICATION: tuple[Code, ...] = (
         "the server failed on this path: InternalServerError, Attic's word for a storage failure, or another HTTP 500; "
         "a failure unless a drive of the store had no room for it",
         CAPTURE_FIRST,
+        headline="{count} of {attempted} paths failed to publish: the server could not store them.",
+        follows=STORE_CAUSES,
     ),
     code(
         "push-path-refused",
         (INCONCLUSIVE,),
         "the path was refused for a reason that is not storage (a proxy, a limit, access)",
         "fix what the error names, then run the probe again",
+        headline="{count} of {attempted} paths were refused, for a reason that is not storage.",
     ),
     code(
         "push-path-contradicted",
@@ -179,12 +235,15 @@ PUBLICATION: tuple[Code, ...] = (
         "the client told this path's success, and an error's text after it says that it failed; the client has one "
         "result for a path, so that text is not its own, and the body alone decides",
         "read the push capture: whoever answered the failing request wrote the client's lines into its error",
+        headline="The attic client reported success and an error for the same path.",
     ),
     code(
         "push-unaccounted",
         (INCONCLUSIVE,),
         "the client gave no result for a path of the plan",
         "read the push capture; a path without a result is not published",
+        headline="The attic client gave no result for {count} of {attempted} paths.",
+        follows=RUN_ENDS,
     ),
     code(
         "push-failed",
@@ -192,14 +251,29 @@ PUBLICATION: tuple[Code, ...] = (
         "the client ended with an error; its failed paths say why",
         AGAIN,
         rank=CONSEQUENCE,
+        follows=("push-path-failed", "push-path-refused", "push-auth", *RUN_ENDS),
     ),
-    code("push-unattributed", (INCONCLUSIVE,), "the client failed and named no path", AGAIN),
-    code("push-wrote-nothing", (INCONCLUSIVE,), "the client ended well and wrote nothing: no proof of anything", AGAIN),
+    code(
+        "push-unattributed",
+        (INCONCLUSIVE,),
+        "the client failed and named no path",
+        AGAIN,
+        headline="attic push failed and named no path.",
+        follows=("push-auth", *RUN_ENDS),
+    ),
+    code(
+        "push-wrote-nothing",
+        (INCONCLUSIVE,),
+        "the client ended well and wrote nothing: no proof of anything",
+        AGAIN,
+        headline="attic push succeeded and wrote nothing.",
+    ),
     code(
         "push-counts-differ",
         (INCONCLUSIVE,),
         "the client's announced counts differ from the plan's account",
         "compare the push capture with push.paths: a result may have been lost or forged",
+        headline="The attic client's counts differ from the account of its paths.",
     ),
     code(
         "push-auth",
@@ -207,27 +281,32 @@ PUBLICATION: tuple[Code, ...] = (
         "the push token was refused",
         "mint a new push token for this cache, then run the probe again",
         neutral=True,
+        headline="The push token was refused.",
+        rank=Rank.SETUP,
     ),
-    code("push-timed-out", (INCONCLUSIVE,), "the push did not end within its deadline", AGAIN),
+    code(
+        "push-timed-out",
+        (INCONCLUSIVE,),
+        "the push did not end within its deadline",
+        AGAIN,
+        headline="The push did not end within its deadline.",
+        follows=STORE_CAUSES,
+    ),
     code(
         "push-ended-at-loss",
         (INCONCLUSIVE,),
         "the push was ended when a bucket was lost",
         CAPTURE_FIRST,
         rank=CONSEQUENCE,
+        follows=INDEX_CODES,
     ),
-    code(
-        "push-not-run",
-        (INCONCLUSIVE,),
-        "this publication was not made",
-        LOOK,
-        rank=CONSEQUENCE,
-    ),
+    code("push-not-run", (INCONCLUSIVE,), "this publication was not made", LOOK, rank=CONSEQUENCE, follows=ANY_CAUSE),
     code(
         "push-foreign-lines",
         (INCONCLUSIVE,),
         "the client's output names paths outside the plan, or gives two results for one",
         AGAIN,
+        headline="The attic client named paths that this run did not publish.",
     ),
     code("push-representative", (PASS,), "enough fresh paths were written to say something of real closures"),
     code(
@@ -237,6 +316,8 @@ PUBLICATION: tuple[Code, ...] = (
         "chunks of one",
         "publish fresh paths: leave twin at auto, or run on a commit whose build is not in the cache yet",
         neutral=True,
+        headline="Too few new paths were written, so writing was not tested.",
+        follows=ANY_CAUSE,
     ),
     code(
         "push-set-out-of-bounds",
@@ -244,20 +325,62 @@ PUBLICATION: tuple[Code, ...] = (
         "the profile's push set is over its cap or under its floor, so nothing was published",
         "set the profile's bounds in gate.toml if the size is right, then run the probe again",
         neutral=True,
+        headline="The push set is larger or smaller than the profile allows, so nothing was published.",
+        rank=Rank.SETUP,
     ),
     # --- bodies
     code("body-whole", (PASS,), "the NAR was read to its last byte and is what the local store has"),
-    code("body-empty", (FAIL,), "HTTP 200 and no bytes: the incident's body", REREAD),
-    code("body-short", (FAIL,), "HTTP 200 and fewer bytes than the NAR has", REREAD),
-    code("body-long", (FAIL,), "more bytes than the NAR has", REREAD),
-    code("body-corrupt", (FAIL,), "bytes that are not the NAR", REREAD),
-    code("body-foreign", (FAIL,), "a whole NAR, or a narinfo, of something else", REREAD),
+    code(
+        "body-empty",
+        (FAIL,),
+        "HTTP 200 and no bytes: the incident's body",
+        REREAD,
+        headline="{count} of {bodies} published paths came back as HTTP 200 with no bytes.",
+        follows=STORE_CAUSES,
+        rank=Rank.BODY,
+    ),
+    code(
+        "body-short",
+        (FAIL,),
+        "HTTP 200 and fewer bytes than the NAR has",
+        REREAD,
+        headline="{count} of {bodies} published paths came back cut short.",
+        follows=STORE_CAUSES,
+        rank=Rank.BODY,
+    ),
+    code(
+        "body-long",
+        (FAIL,),
+        "more bytes than the NAR has",
+        REREAD,
+        headline="{count} of {bodies} published paths came back with too many bytes.",
+        rank=Rank.BODY,
+    ),
+    code(
+        "body-corrupt",
+        (FAIL,),
+        "bytes that are not the NAR",
+        REREAD,
+        headline="{count} of {bodies} published paths came back with other bytes than the NAR's.",
+        follows=STORE_CAUSES,
+        rank=Rank.BODY,
+    ),
+    code(
+        "body-foreign",
+        (FAIL,),
+        "a whole NAR, or a narinfo, of something else",
+        REREAD,
+        headline="{count} of {bodies} published paths came back as something else.",
+        rank=Rank.BODY,
+    ),
     code(
         "body-hidden-bytes",
         (FAIL,),
         "the NAR is right, and beside it the body has zstd frames that every reader passes over: Attic compresses what "
         "it stores itself and writes none, so somebody else wrote this",
         "keep trusted writes off; keep the object, find who can write to the bucket, and change that key",
+        headline="{count} of {bodies} published paths came back with hidden bytes beside the NAR.",
+        rank=Rank.BODY,
     ),
     code(
         "body-non-reproducible",
@@ -266,52 +389,86 @@ PUBLICATION: tuple[Code, ...] = (
         "derivation differ, which is no loss; which of them is right can't be determined, and users get the other one",
         "run `nix build --rebuild` on it: if that differs too, fix the derivation or leave it out of the profile; if "
         "it does not, treat the cache's path as foreign, and find who pushed it",
+        headline="The cache has another, properly signed build of {count} paths: it is not reproducible.",
     ),
     code(
         "body-missing",
         (FAIL,),
         "claimed to be published, and the cache or its store says it is not there",
         REREAD,
+        headline="{count} of {bodies} published paths are not in the cache.",
+        follows=STORE_CAUSES,
+        rank=Rank.BODY,
     ),
     code(
         "body-server-error",
         (FAIL,),
         "the server itself says that it can't give the body",
         REREAD,
+        headline="The server itself says that it cannot serve {count} of {bodies} published paths.",
+        follows=STORE_CAUSES,
+        rank=Rank.BODY,
     ),
     code(
         "body-url-denied",
         (FAIL,),
         "the narinfo points outside its own place in the cache",
         REREAD,
+        headline="The narinfo of {count} of {bodies} published paths points outside the cache.",
+        rank=Rank.BODY,
     ),
-    code("body-unsigned", (FAIL,), "the narinfo has no signature", REREAD),
-    code("body-untrusted", (FAIL,), "no signature of the narinfo is by the cache's key", REREAD),
-    code("body-signature-unknown", (INCONCLUSIVE,), "the cache's public key is not known", LOOK),
+    code(
+        "body-unsigned",
+        (FAIL,),
+        "the narinfo has no signature",
+        REREAD,
+        headline="{count} of {bodies} published paths have no signature.",
+        rank=Rank.BODY,
+    ),
+    code(
+        "body-untrusted",
+        (FAIL,),
+        "no signature of the narinfo is by the cache's key",
+        REREAD,
+        headline="{count} of {bodies} published paths are not signed by the cache's key.",
+        rank=Rank.BODY,
+    ),
+    code(
+        "body-signature-unknown",
+        (INCONCLUSIVE,),
+        "the cache's public key is not known",
+        LOOK,
+        headline="Signatures could not be checked: the cache's public key is unknown.",
+    ),
     code(
         "body-not-published",
         (INCONCLUSIVE,),
         "the push of this path did not succeed and the cache does not have it",
         AGAIN,
         rank=CONSEQUENCE,
+        headline="{count} of {bodies} paths were not published.",
+        follows=ANY_CAUSE,
     ),
     code(
         "body-codec-mismatch",
         (INCONCLUSIVE,),
         "the body is in another codec than its narinfo says",
         AGAIN,
+        headline="{count} of {bodies} bodies are in another codec than their narinfo says.",
     ),
     code(
         "body-codec-unread",
         (INCONCLUSIVE,),
         "the narinfo names a compression that the gate can't read, so the body was not measured; Nix may read it",
         "publish with zstd, xz, bzip2, gzip, br or none, or check this path with `nix store verify`",
+        headline="{count} of {bodies} bodies use a compression that the gate cannot read.",
     ),
     code(
         "body-encoded",
         (INCONCLUSIVE,),
         "the body came whole, with a Content-Encoding that nobody asked for: Nix would undo it and get something else",
         "find what on the way to the cache compresses its answers, and take that out",
+        headline="{count} of {bodies} bodies came with a Content-Encoding that nobody asked for.",
     ),
     code(
         "body-misframed",
@@ -319,31 +476,44 @@ PUBLICATION: tuple[Code, ...] = (
         "every byte of the NAR came, and the answer around it did not end as it had announced: its length, or its last "
         "chunk; Nix takes no such answer, and nothing is lost",
         "find what on the way to the cache, or to its store, gets lengths wrong, and take that out",
+        headline="{count} of {bodies} answers ended otherwise than they had announced.",
     ),
     code(
         "body-from-a-cache",
         (INCONCLUSIVE,),
         "another cache on the way answered for it (its Age, or a header that says hit): the server itself was not seen",
         "give the probe a way to the server that no cache stands in, or make that cache pass narinfos and NARs through",
+        headline="Another cache answered for {count} of {bodies} paths: the server itself was not seen.",
     ),
     code(
         "body-redirect-denied",
         (INCONCLUSIVE,),
         "the body redirects to a host that is not allowed",
         "if the host that the row names is yours, add it to `hosts` in gate.toml, and for http to `plain-http-hosts`",
+        headline="{count} of {bodies} bodies redirect to a host that is not allowed.",
     ),
     code(
         "body-narinfo-unreadable",
         (INCONCLUSIVE,),
         "the narinfo, or the URL in it, does not have its documented form",
         AGAIN,
+        headline="The narinfo of {count} of {bodies} paths could not be parsed.",
     ),
-    code("body-timed-out", (INCONCLUSIVE,), "the body did not come to its end in time", AGAIN),
+    code(
+        "body-timed-out",
+        (INCONCLUSIVE,),
+        "the body did not come to its end in time",
+        AGAIN,
+        headline="{count} of {bodies} bodies did not come to their end in time.",
+        follows=STORE_CAUSES,
+    ),
     code(
         "body-unread",
         (INCONCLUSIVE,),
         "the body could not be read, for a reason that says nothing of it",
         LOOK,
+        headline="{count} of {bodies} bodies could not be read.",
+        follows=STORE_CAUSES,
     ),
     code(
         "body-slow",
@@ -351,8 +521,17 @@ PUBLICATION: tuple[Code, ...] = (
         "the narinfo, or a byte of the body, took longer than the 5 s after which RustFS itself gives up a disk "
         "operation: a drive that stalls looks like this, even if every byte comes in the end",
         STALLED,
+        headline="{count} of {bodies} bodies came more slowly than RustFS itself waits for a disk (5 s).",
+        follows=STORE_CAUSES,
     ),
-    code("body-flapping", (INCONCLUSIVE,), "one read was whole and another was not", CAPTURE_FIRST),
+    code(
+        "body-flapping",
+        (INCONCLUSIVE,),
+        "one read was whole and another was not",
+        CAPTURE_FIRST,
+        headline="{count} of {bodies} paths were read whole once and not another time.",
+        follows=STORE_CAUSES,
+    ),
     # --- what the published paths need beside themselves
     code(
         "closure-complete",
@@ -367,6 +546,8 @@ PUBLICATION: tuple[Code, ...] = (
         "was made on this machine, or the cache itself signed it once; so what was published can't be fetched whole",
         "keep trusted writes off; find out whether the path was ever pushed or is lost, and publish with push-set = "
         '"build-closure", which leaves no reference out',
+        headline="Published paths refer to paths that the cache does not have.",
+        follows=STORE_CAUSES,
     ),
     code(
         "closure-incomplete",
@@ -375,5 +556,7 @@ PUBLICATION: tuple[Code, ...] = (
         "gave no answer to be relied on",
         "name that source's key in the cache's upstreams and in upstream-keys of gate.toml, or publish with push-set = "
         '"build-closure"; where the cache did not answer, fix that and run the probe again',
+        headline="Published paths refer to paths that are not shown to be served.",
+        follows=STORE_CAUSES,
     ),
 )

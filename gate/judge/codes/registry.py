@@ -18,11 +18,6 @@ CODES: tuple[Code, ...] = (*STORE, *PUBLICATION, *WITNESS, *MACHINE, *RUN, *DOCT
 BY_CODE: Final = {row.code: row for row in CODES}
 
 
-def by_cause(codes: Collection[str]) -> tuple[str, ...]:
-    """Codes in the order in which a report names them: causes before their consequences, then by name."""
-    return tuple(sorted(codes, key=lambda name: (BY_CODE[name].rank, name)))
-
-
 def is_neutral(codes: Collection[str]) -> bool:
     """Whether a run that is inconclusive for these codes says nothing about the cache.
 

@@ -1,6 +1,20 @@
 """Reason codes about the run and its machine: parts, captures, record order, programs, settings and completion."""
 
-from gate.judge.codes.model import AGAIN, CAPTURE_FIRST, CONSEQUENCE, FAIL, INCONCLUSIVE, PASS, REREAD, Code, code
+from gate.judge.codes.model import (
+    AGAIN,
+    ANY_CAUSE,
+    CAPTURE_FIRST,
+    CONSEQUENCE,
+    FAIL,
+    INCONCLUSIVE,
+    PASS,
+    REREAD,
+    RUN_ENDS,
+    STORE_CAUSES,
+    Code,
+    Rank,
+    code,
+)
 
 RUN: tuple[Code, ...] = (
     # --- the parts of a split run
@@ -10,6 +24,8 @@ RUN: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "a part of the split run was not given: nothing is known of what it had to see",
         "give the folder of every part to `publication-gate judge`; look why that job left none",
+        headline="A part of the split run is missing: {subjects}.",
+        rank=Rank.SETUP,
     ),
     code(
         "part-doubled",
@@ -28,6 +44,8 @@ RUN: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "the part's bytes are not what its journal, its document or its own job say; the command itself refuses it (2)",
         "find out who changed it: every job of a run can write the run's artifacts",
+        headline="A part of the split run was changed after it was made: {subjects}.",
+        rank=Rank.SETUP,
     ),
     code(
         "part-reordered",
@@ -40,6 +58,8 @@ RUN: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "no digest of the part came from its own job by another way than the part's files",
         "give `judge` a --digest PART=SHA256 for each part, from the outputs of the job that made it",
+        headline="A part of the split run came without a digest from its own job: {subjects}.",
+        rank=Rank.SETUP,
     ),
     code("part-incomplete", (INCONCLUSIVE,), "the part's journal has no last record: its job died", AGAIN),
     code(
@@ -69,31 +89,59 @@ RUN: tuple[Code, ...] = (
     # --- captures and the run
     code("capture-complete", (PASS,), "the capture is whole"),
     code(
-        "capture-cut", (INCONCLUSIVE,), "the capture reached its cap", "raise the cap or quiet the tool, then run again"
+        "capture-cut",
+        (INCONCLUSIVE,),
+        "the capture reached its cap",
+        "raise the cap or quiet the tool, then run again",
+        headline="A capture reached its size limit: {subjects}.",
     ),
     code(
-        "capture-missing", (INCONCLUSIVE,), "a capture is missing, was never closed, or is not what was closed", AGAIN
+        "capture-missing",
+        (INCONCLUSIVE,),
+        "a capture is missing, was never closed, or is not what was closed",
+        AGAIN,
+        headline="A capture of the run is missing or damaged: {subjects}.",
+        follows=RUN_ENDS,
     ),
     code("run-complete", (PASS,), "every step was taken and recorded"),
-    code("run-incomplete", (INCONCLUSIVE,), "the journal has no last record: the run died", AGAIN),
+    code(
+        "run-incomplete",
+        (INCONCLUSIVE,),
+        "the journal has no last record: the run died",
+        AGAIN,
+        headline="The run died: its journal has no last record.",
+        follows=("run-cancelled",),
+        rank=Rank.RUN,
+    ),
     code(
         "run-disordered",
         (INCONCLUSIVE,),
         "something stands in the record where it proves nothing, such as a look before the push that came after it",
         "report this: the gate writes no such record; run the probe again",
+        headline="The journal's records are out of order.",
     ),
     code(
         "run-clock-jumped",
         (INCONCLUSIVE,),
         "the machine's clock was set, or the machine slept, in the run: its times can't be joined to others'",
         "set the clock and keep the machine awake, then run the probe again",
+        headline="The machine's clock was set, or the machine slept, during the run.",
     ),
-    code("run-cancelled", (INCONCLUSIVE,), "the run was cancelled", AGAIN),
+    code(
+        "run-cancelled",
+        (INCONCLUSIVE,),
+        "the run was cancelled",
+        AGAIN,
+        headline="The run was cancelled{detail}.",
+        rank=Rank.RUN,
+    ),
     code(
         "run-trouble",
         (INCONCLUSIVE,),
         "a step could not be finished",
         "read the sentence, fix its cause, run the probe again",
+        headline="A step could not be finished: {summary}",
+        follows=("run-cancelled",),
     ),
     code(
         "run-publish-skipped",
@@ -101,18 +149,23 @@ RUN: tuple[Code, ...] = (
         "the evidence before, or the canary pair or the twin, was not whole: the profile was not published",
         CAPTURE_FIRST,
         rank=CONSEQUENCE,
+        follows=ANY_CAUSE,
     ),
     code(
         "run-stopped",
         (INCONCLUSIVE,),
         "the run found, after its first question to a server, that it must not go on",
         "correct what the sentence names, then run the probe again",
+        headline="The run stopped: {summary}",
+        rank=Rank.RUN,
     ),
     code(
         "run-finalized",
         (INCONCLUSIVE,),
         "the run died before it had sealed its evidence; a person sealed it with `publication-gate finalize`",
         AGAIN,
+        headline="The run died, and a person sealed what it had recorded.",
+        rank=Rank.RUN,
     ),
     code(
         "run-captured",
@@ -120,6 +173,7 @@ RUN: tuple[Code, ...] = (
         "a capture looks and publishes nothing, so it is never a pass",
         "read its headline; for a verdict on publication run the probe",
         neutral=True,
+        headline="A capture looks and publishes nothing.",
     ),
     code(
         "run-claim-missing",
@@ -127,6 +181,8 @@ RUN: tuple[Code, ...] = (
         "a claim that a pass needs was not made",
         "report this: a check gave no row",
         neutral=True,
+        headline="A claim that a pass needs was not made: {subjects}.",
+        follows=ANY_CAUSE,
     ),
 )
 
@@ -143,6 +199,8 @@ MACHINE: tuple[Code, ...] = (
         "a program of the run is not identified, so it is not known what acted",
         "let this user read the program's file, and see that nix, nix-store and attic are installed",
         neutral=True,
+        headline="A program of the run could not be identified: {subjects}.",
+        rank=Rank.SETUP,
     ),
     code(
         "tool-settings-known",
@@ -154,12 +212,16 @@ MACHINE: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "an effective setting of Nix weakens what the run proves, and gate.toml does not state it: a run is refused",
         "unset it in nix.conf and NIX_CONFIG, or state it in nix-settings of [nix] in gate.toml",
+        headline="Nix runs with a setting that weakens the proof and that gate.toml does not state.",
+        rank=Rank.SETUP,
     ),
     code(
         "tool-substituter-unstated",
         (INCONCLUSIVE,),
         "Nix has a further substituter, so the build need not have asked the cache under test",
         "remove it from nix.conf and NIX_CONFIG, or state it in nix-substituters of [nix] in gate.toml",
+        headline="Nix has a further substituter that gate.toml does not state.",
+        rank=Rank.SETUP,
     ),
     code(
         "tool-settings-unknown",
@@ -167,6 +229,8 @@ MACHINE: tuple[Code, ...] = (
         "Nix did not say what its effective settings are",
         "run `nix config show --json` on this machine, and repair what it says",
         neutral=True,
+        headline="Nix did not report its effective settings.",
+        rank=Rank.SETUP,
     ),
     code(
         "reader-agrees",
@@ -178,6 +242,8 @@ MACHINE: tuple[Code, ...] = (
         (FAIL, INCONCLUSIVE),
         "the machine's own Nix got other bytes than the gate: builders are served what the gate does not see",
         REREAD,
+        headline="The machine's own Nix gets other bytes than the gate read.",
+        rank=Rank.BODY,
     ),
     code(
         "reader-denied",
@@ -185,18 +251,23 @@ MACHINE: tuple[Code, ...] = (
         "the machine's own Nix is not let into the cache, so builders on this machine build everything in silence",
         "run `attic use CACHE` as this user, or put a token that may pull into Nix's netrc-file, then run again",
         neutral=True,
+        headline="The machine's own Nix has no access to the cache.",
+        rank=Rank.SETUP,
     ),
     code(
         "reader-unread",
         (INCONCLUSIVE,),
         "the machine's own Nix could not read a path that the gate could",
         "try `nix store verify --store URL PATH` on this machine, and repair what it names",
+        headline="The machine's own Nix could not read a path that the gate could read.",
+        follows=STORE_CAUSES,
     ),
     code(
         "reader-unsteady",
         (INCONCLUSIVE,),
         "the machine's own Nix read a path only after it had failed to",
         AGAIN,
+        headline="The machine's own Nix read a path only after it had failed to.",
     ),
     code(
         "reader-short",
@@ -204,6 +275,7 @@ MACHINE: tuple[Code, ...] = (
         "the machine's own Nix did not read as many paths as a pass needs",
         AGAIN,
         rank=CONSEQUENCE,
+        follows=ANY_CAUSE,
     ),
     code(
         "reader-unasked",
@@ -212,5 +284,6 @@ MACHINE: tuple[Code, ...] = (
         AGAIN,
         rank=CONSEQUENCE,
         neutral=True,
+        follows=ANY_CAUSE,
     ),
 )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate.judge.checks.run import check_run
-from gate.judge.codes.registry import BY_CODE, CODES, by_cause, is_neutral
+from gate.judge.codes.registry import BY_CODE, CODES, is_neutral
 from gate.judge.finding import finding, pointer
 from gate.judge.scope import BLIND_SPOTS, BOUNDARY, boundary
 from gate.judge.standing_quarantine import past_of
@@ -40,10 +40,6 @@ def test_the_classes_of_bodies_and_buckets_stand_in_the_registry() -> None:
             assert len(row.statuses) == 1, "the class of a body has one status"
     for state in BucketState:
         assert f"bucket-{state.value}" in BY_CODE
-
-
-def test_causes_come_before_their_consequences() -> None:
-    assert by_cause({"push-not-run", "run-trouble", "build-failed"}) == ("build-failed", "run-trouble", "push-not-run")
 
 
 def test_a_run_is_neutral_when_all_its_causes_are() -> None:
