@@ -158,6 +158,7 @@ DATE_LAG_SECONDS: Final = 900.0  # what S3 lets a request's own time differ (Req
 SUMMARY_BYTES: Final = 900_000  # GitHub drops a step summary over 1 MiB (actions/runner FileCommandManager.cs:223)
 DIFF_EVENTS: Final = 100  # events of one workload that `diff` shows one by one; the rest is counted
 LISTED_SUBJECTS: Final = 10  # subjects of one code written out in a summary; all stand in evidence.json
+PAGE_SUBJECTS: Final = 5  # subjects of one code written out in report.html
 ANNOTATIONS: Final = 10  # the runner keeps as many of a level in a step (actions/runner ExecutionContext.cs)
 ANNOTATION_CHARS: Final = 1000  # it cuts a message at 4,096 characters, after escapes
 OUTPUT_PATHS: Final = 1000  # store paths in the output failed-paths: 211 kB; all outputs of a job may have 1 MB

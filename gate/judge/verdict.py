@@ -181,8 +181,7 @@ _NOTHING: Final = "Nothing was published or no bucket was watched, so nothing wa
 
 
 def _passed(facts: Facts) -> str:
-    found = facts.coverage
-    return f"All {found.proved_paths} published paths came back from {facts.policy.attic_cache} byte for byte."
+    return f"All {facts.coverage.proved_paths} published paths came back byte for byte."
 
 
 def _word(facts: Facts, findings: Sequence[Finding]) -> VerdictWord:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from gate.evidence.bodies import longest_wait
 from gate.evidence.buckets import pace_in_words
 from gate.judge.body_class import body_class
-from gate.model.basics import Label, Status, Truth, VerdictWord, value
+from gate.model.basics import Kind, Label, Status, Truth, VerdictWord, value
 from gate.model.bodies import Body, Read
 from gate.model.document import Bucket, BucketSample, Evidence, Finding, Workload
 from gate.model.facts import Counts, PushAttempt
@@ -59,11 +59,15 @@ class EpochRow:
 
 @value
 class Group:
-    """Findings with one code, status and remedy, in the document's order; ``common`` is what all of two or more say."""
+    """Findings with one code, status, remedy and cause, in the document's order.
+
+    ``common`` is what all of two or more say, ``because`` the code that they follow from, empty for none.
+    """
 
     code: str
     status: Status
     remedy: str
+    because: str
     common: str
     findings: tuple[Finding, ...]
 
@@ -110,8 +114,21 @@ def outcome(evidence: Evidence) -> tuple[Row, ...]:
         Row(name="controls", text=controls(evidence)),
         Row(name="state", text=state(evidence)),
         Row(name="record", text=record(evidence)),
-        Row(name="quarantine", text=f"{evidence.quarantine.effect}: {evidence.quarantine.why}"),
+        Row(name="counts", text=effect(evidence)),
     )
+
+
+def effect(evidence: Evidence) -> str:
+    """How the run counts for the standing decision on the cache."""
+    if evidence.policy.kind is Kind.LAB:
+        return "toward the standing decision: no (lab run)"
+    words = {
+        "holds": "it holds the cache in quarantine",
+        "counts-against": "it counts against a release from quarantine",
+        "counts-toward-release": "it counts toward a release from quarantine",
+        "neutral": "it counts neither for nor against a release from quarantine",
+    }
+    return f"{words.get(evidence.quarantine.effect, 'it does not count')}: {evidence.quarantine.why}"
 
 
 def counts(found: Counts) -> str:
@@ -246,14 +263,16 @@ def epochs(evidence: Evidence) -> tuple[EpochRow, ...]:
 
 
 def groups(evidence: Evidence, status: Status) -> tuple[Group, ...]:
-    """The findings of one status, by code and remedy, in the document's order."""
-    found: dict[tuple[str, str], list[Finding]] = {}
+    """The findings of one status by code, remedy and cause: those that lead first, then in the document's order."""
+    found: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in evidence.findings:
         if finding.status is status:
-            found.setdefault((finding.code, finding.remedy), []).append(finding)
+            found.setdefault((finding.code, finding.remedy, finding.because), []).append(finding)
+    lead = {code: number for number, code in enumerate(evidence.verdict.codes)}
+    listed = sorted(found.items(), key=lambda item: lead.get(item[0][0], len(lead)))
     return tuple(
-        Group(code=code, status=status, remedy=remedy, common=_common(listed), findings=tuple(listed))
-        for (code, remedy), listed in found.items()
+        Group(code=code, status=status, remedy=remedy, because=because, common=_common(rows), findings=tuple(rows))
+        for (code, remedy, because), rows in listed
     )
 
 

@@ -29,6 +29,7 @@ class Rank(IntEnum):
     RUN = 0
     INDEX = 10
     STORE = 20
+    UNOBSERVED = 25
     STATE = 30
     BODY = 40
     SETUP = 50

@@ -90,7 +90,7 @@ STORE: tuple[Code, ...] = (
         "the store says of itself that it is not ready",
         LOOK,
         headline="The store says of itself that it is not ready.",
-        rank=Rank.STORE,
+        rank=Rank.UNOBSERVED,
     ),
     code(
         "bucket-unobservable",
@@ -98,8 +98,8 @@ STORE: tuple[Code, ...] = (
         "a source of bucket truth could not be read: unknown is not absent",
         LOOK,
         headline="The S3 index of {subjects} could not be observed{detail}.",
-        follows=RUN_ENDS,
-        rank=Rank.STORE,
+        follows=(*RUN_ENDS, "disk-full", "disk-scan-io", "volume-split", "store-stalled"),
+        rank=Rank.UNOBSERVED,
     ),
     code(
         "store-stalled",

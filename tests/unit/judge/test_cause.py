@@ -247,7 +247,7 @@ def test_an_inconclusive_run_has_the_remedy_of_its_cause_and_a_pass_has_none() -
     )
     verdict = healthy().judged()[1]
     assert (verdict.cause, verdict.actions, verdict.prohibitions) == ("", (), ())
-    assert verdict.headline == f"All {len(FACTS.bodies)} published paths came back from main byte for byte."
+    assert verdict.headline == f"All {len(FACTS.bodies)} published paths came back byte for byte."
     assert actions(FACTS, rows, VerdictWord.PASS, "push-auth") == ()
 
 
