@@ -157,6 +157,7 @@ DATE_LAG_SECONDS: Final = 900.0  # what S3 lets a request's own time differ (Req
 # --- outputs ------------------------------------------------------------------------------------------------------
 SUMMARY_BYTES: Final = 900_000  # GitHub drops a step summary over 1 MiB (actions/runner FileCommandManager.cs:223)
 DIFF_EVENTS: Final = 100  # events of one workload that `diff` shows one by one; the rest is counted
+SUMMARY_PATHS: Final = 100  # paths that did not come back whole in a step summary; report.html has all
 LISTED_SUBJECTS: Final = 10  # subjects of one code written out in a summary; all stand in evidence.json
 PAGE_SUBJECTS: Final = 5  # subjects of one code written out in report.html
 ANNOTATIONS: Final = 10  # the runner keeps as many of a level in a step (actions/runner ExecutionContext.cs)

@@ -20,8 +20,8 @@ def main() -> None:
     """Run the incident and write its summary."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "incident"
-        argv = [sys.executable, "-m", "gate", "lab", *INCIDENT, "--output", str(out)]
-        result = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False).stdout  # noqa: S603  # our own command
+        _gate("lab", *INCIDENT, "--output", str(out))
+        result = _gate("show", "--full", str(out))
     summary, evidence, _ = result.partition(f"evidence: {out}\n")
     if not evidence:
         sys.exit("the run gave no summary: see what `make demo` says")
@@ -33,6 +33,11 @@ def main() -> None:
             sys.exit(f"{path} has no marks <!-- summary:begin --> and <!-- summary:end -->: put them back")
         changed = MARKS.sub(lambda match, block=block: match[1] + block + match[2], document)
         (ROOT / path).write_text(changed, encoding="utf-8")
+
+
+def _gate(*arguments: str) -> str:
+    argv = [sys.executable, "-m", "gate", *arguments]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False).stdout  # noqa: S603  # our own command
 
 
 if __name__ == "__main__":

@@ -100,11 +100,17 @@ def verify(*folders: FoldersOrZips, format: AsFormat = "text", json_into: JsonIn
 
 
 @app.command(help_epilogue=footer("show"))
-def show(folder: FolderOrZip, *, format: AsFormat = "text", json_into: JsonInto = None) -> int:
+def show(
+    folder: FolderOrZip,
+    *,
+    full: Annotated[bool, Parameter(help="Everything, instead of what fits on a screen.", negative=())] = False,
+    format: AsFormat = "text",
+    json_into: JsonInto = None,
+) -> int:
     """Print the summary of a sealed folder, or of an artifact's zip, for a person; it verifies first."""
     from gate.cli.verify import show_folder
 
-    return report(lambda: show_folder(folder), format=format, json_into=json_into)
+    return report(lambda: show_folder(folder, full=full), format=format, json_into=json_into)
 
 
 @app.command(help_epilogue=footer("schema"))

@@ -26,15 +26,15 @@ class Outcome:
     markdown: str | None = None
 
     @classmethod
-    def of_evidence(cls, evidence: "Evidence", folder: Path) -> "Outcome":
-        """The outcome of a sealed run: its summary and its verdict's exit code."""
+    def of_evidence(cls, evidence: "Evidence", folder: Path, *, full: bool = False) -> "Outcome":
+        """The outcome of a sealed run: its summary, whole where it is a capture's, and its verdict's exit code."""
         from gate.evidence.codec import adapter, canonical, digest
         from gate.model.document import Evidence, Verdict
         from gate.render import markdown, text
 
         return cls(
             exit_code=evidence.verdict.exit_code,
-            text=text.summary(evidence, directory=str(folder)),
+            text=(text.summary if full or evidence.capture else text.short)(evidence, directory=str(folder)),
             markdown=markdown.summary(evidence),
             data={
                 "schema": RESULT_SCHEMA,

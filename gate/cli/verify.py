@@ -133,6 +133,6 @@ def _refuse_secrets(folder: Path, names: Sequence[str]) -> None:
             )
 
 
-def show_folder(path: Path) -> Outcome:
-    """The summary of a genuine folder or zip; exit code 0 whatever its verdict."""
-    return replace(Outcome.of_evidence(verified(path)[0], path), exit_code=0)
+def show_folder(path: Path, *, full: bool = False) -> Outcome:
+    """The summary of a genuine folder or zip, on a screen or in full; exit code 0 whatever its verdict."""
+    return replace(Outcome.of_evidence(verified(path)[0], path, full=full), exit_code=0)

@@ -174,12 +174,12 @@ def _groups(evidence: Evidence | None, status: Status) -> Iterator[tuple[str, st
     """Title and text for the findings of one status; a run that failed gives no advice on what is unknown."""
     if evidence is None:
         return
-    advises = status is Status.FAIL or evidence.verdict.word is not VerdictWord.QUARANTINE
     for group in view.groups(evidence, status):
         first = group.findings[0]
         more = f" (and {len(group.findings) - 1} more)" if len(group.findings) > 1 else ""
-        remedy = f"; {group.remedy}" if group.remedy and advises else ""
-        yield group.code, f"{first.subject} [{first.phase}]{more}: {first.summary}{remedy}"
+        because = f"; follows from {group.because}" if group.because else ""
+        remedy = f"; {group.remedy}" if view.advises(evidence, group) else ""
+        yield group.code, f"{first.subject} [{first.phase}]{more}: {first.summary}{because}{remedy}"
 
 
 def _command(level: str, title: str, message: str, *, path: str | None = None, line: int | None = None) -> str:

@@ -76,7 +76,7 @@ def headline(facts: Facts, findings: Sequence[Finding], code: str) -> str:
     rows = [found for found in findings if found.code == code and found.status in _BAD]
     subjects = list(dict.fromkeys(found.subject for found in rows))
     phases = {found.phase for found in rows}
-    sentence = (row.headline or _sentence(row.why)).format(
+    text = (row.headline or sentence(row.why)).format(
         subjects=_listed(subjects),
         count=len(subjects),
         bodies=len(facts.bodies),
@@ -85,7 +85,7 @@ def headline(facts: Facts, findings: Sequence[Finding], code: str) -> str:
         summary=rows[0].summary if rows else "",
         detail=_DETAILS.get(code, _no_detail)(facts),
     )
-    return _cut(sentence)
+    return _cut(text)
 
 
 def actions(facts: Facts, findings: Sequence[Finding], word: VerdictWord, code: str) -> tuple[Action, ...]:
@@ -99,7 +99,7 @@ def actions(facts: Facts, findings: Sequence[Finding], word: VerdictWord, code: 
     remedies = dict.fromkeys(
         found.remedy for found in findings if found.code == code and found.status is Status.INCONCLUSIVE
     )
-    return tuple(Action(text=_sentence(remedy)) for remedy in remedies if remedy)
+    return tuple(Action(text=sentence(remedy)) for remedy in remedies if remedy)
 
 
 def prohibitions(word: VerdictWord, code: str) -> tuple[str, ...]:
@@ -156,7 +156,7 @@ def _own_actions(facts: Facts, findings: Sequence[Finding], row: Code) -> Iterat
         if policy.state_bucket in lost and policy.state_key:
             yield Action(text=f"Keep tofu away from {policy.state_bucket}/{policy.state_key} until it is back.")
         return
-    yield Action(text=_sentence(row.remedy))
+    yield Action(text=sentence(row.remedy))
     if row.rank is Rank.BODY:
         broken = [found.subject for found in findings if found.code == row.code and found.status is Status.FAIL]
         paths = [path for path in broken if path.startswith("/nix/store/")][:_NAMED]
@@ -206,7 +206,8 @@ _DETAILS: Final[Mapping[str, Callable[[Facts], str]]] = {
 }
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """A text of the registry with a capital at its begin and a full stop at its end."""
     ended = text if text.endswith((".", "!", "?")) else f"{text}."
     return ended[:1].upper() + ended[1:]
 

@@ -4,7 +4,9 @@
 `escape.plain` and Jinja's own HTML escaping; the page's policy lets a browser apply its one style sheet only.
 """
 
+import re
 from base64 import b64encode
+from collections import Counter
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -12,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from gate import limits
+from gate.judge.cause import sentence
+from gate.judge.codes.registry import BY_CODE
 from gate.model.basics import Status, Truth, value
 from gate.model.document import Evidence, ServerEvent
 from gate.render import incident, logged, overview, view
@@ -27,6 +31,10 @@ if TYPE_CHECKING:
 _TRUTHS: Final = {Truth.PRESENT: "✓", Truth.ABSENT: "✗", Truth.UNKNOWN: "?"}
 # A square of the verdict's color for the browser's tab: the light theme's tones of report.css.
 _ICONS: Final = {"good": "12703b", "bad": "b3201b", "unsure": "8a5300", "plain": "3f4a59"}
+
+
+_REPOSITORY: Final = re.compile(r"[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}")  # GitHub's own limits of both names
+_RUN: Final = re.compile(r"[0-9]{1,20}")
 
 
 @value
@@ -71,7 +79,8 @@ def report(evidence: Evidence) -> str:
         events=_events(evidence.server_log.events),
         store_log=logged.store_log(evidence),
         outcome=view.outcome(evidence),
-        findings=[group for status in (Status.FAIL, Status.INCONCLUSIVE) for group in view.groups(evidence, status)],
+        findings=_anchored(evidence),
+        prose=_prose,
         listed=limits.PAGE_SUBJECTS,
         quiet=[group for status in (Status.PASS, Status.NOT_APPLICABLE) for group in view.groups(evidence, status)],
         quiet_count=sum(row.status in (Status.PASS, Status.NOT_APPLICABLE) for row in evidence.findings),
@@ -80,12 +89,38 @@ def report(evidence: Evidence) -> str:
         replicas=logged.replicas(evidence),
         # A rendering can't hold its own hash, and must not change once the renderings are listed.
         manifest=[entry for entry in evidence.manifest if entry.kind != "rendering"],
-        file_link=lambda name: f"./{quote(name)}",
+        file_link=lambda name: f"./{quote(name.encode(errors='replace'))}",
         icon=_icon(tone),
         css=_css(),
         css_hash=b64encode(sha256(_css().encode()).digest()).decode(),
     )
     return runner_safe(page)
+
+
+def _anchored(evidence: Evidence) -> list[tuple[str, view.Group]]:
+    """The groups of what fails or is unknown, each with an anchor of its own; the first of a code has the code's."""
+    anchors: Counter[str] = Counter()
+    rows: list[tuple[str, view.Group]] = []
+    for status in (Status.FAIL, Status.INCONCLUSIVE):
+        for group in view.groups(evidence, status):
+            anchors[group.code] += 1
+            number = anchors[group.code]
+            rows.append((group.code if number == 1 else f"{group.code}-{number}", group))
+    return rows
+
+
+def _prose(text: str) -> tuple[tuple[str, bool], ...]:
+    """A text in pieces, each with whether it is code: what stands between backticks, in a sentence of ours alone."""
+    if text not in _sentences():
+        return ((text, False),)
+    return tuple((part, number % 2 == 1) for number, part in enumerate(text.split("`")))
+
+
+@cache
+def _sentences() -> frozenset[str]:
+    """The remedies of the registry, as a finding and as an action has them."""
+    remedies = {row.remedy for row in BY_CODE.values()}
+    return frozenset(remedies | {sentence(remedy) for remedy in remedies})
 
 
 def _published(evidence: Evidence) -> str:
@@ -98,9 +133,8 @@ def _published(evidence: Evidence) -> str:
 def _run_url(evidence: Evidence) -> str:
     """The run's page at github.com; empty for a run elsewhere, since the evidence names no other forge."""
     run = evidence.run
-    if not run.repository or not run.workflow_run or not run.workflow_run.isdecimal():
-        return ""
-    return f"https://github.com/{quote(run.repository)}/actions/runs/{run.workflow_run}"
+    named = _REPOSITORY.fullmatch(run.repository or "") and _RUN.fullmatch(run.workflow_run or "")
+    return f"https://github.com/{run.repository}/actions/runs/{run.workflow_run}" if named else ""
 
 
 def _icon(tone: str) -> str:

@@ -1,13 +1,14 @@
-"""The step summary: GitHub's Markdown, verdict first, details folded, within the size that GitHub shows."""
+"""The step summary: GitHub's Markdown; verdict, cause and actions first, details folded, within GitHub's size."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from gate import limits
-from gate.judge.body_class import body_class, body_status
 from gate.model.basics import Status, VerdictWord, value
 from gate.model.document import Evidence
-from gate.render import incident, logged, view
+from gate.render import incident, logged, overview, view
 from gate.render.escape import markdown_cell, markdown_code, runner_safe
+from gate.render.paths import path_groups
 from gate.render.view import NAME_CHARS, SENTENCE_CHARS, Row
 
 # https://docs.github.com/en/get-started/writing-on-github: the five kinds of alerts.
@@ -33,12 +34,12 @@ def summary(evidence: Evidence) -> str:
     """The summary, at most ``limits.SUMMARY_BYTES`` bytes of UTF-8; where it was cut, it says so."""
     return _fit(
         (
-            _Section(head=(f"> [!{_ALERT[evidence.verdict.word]}]", f"> **{_say(view.advice(evidence))}**", "")),
-            _Section(head=tuple(_facts((*view.facts(evidence), *view.outcome(evidence))))),
-            _Section(head=tuple(_buckets(evidence))),
+            _Section(head=tuple(_verdict(evidence))),
+            _Section(head=tuple(_strips(evidence))),
             *_findings(evidence, Status.FAIL, "Failing"),
-            *_findings(evidence, Status.INCONCLUSIVE, "Inconclusive"),
-            _Section(head=tuple(_boundary(evidence))),
+            *_findings(evidence, Status.INCONCLUSIVE, "Unknown"),
+            _folded("What this verdict is, and is not", (), (f"- {_say(sentence)}" for sentence in evidence.boundary)),
+            _folded("The run", (), _facts((*view.facts(evidence), *view.outcome(evidence)))),
             _publications(evidence),
             _epochs(evidence),
             _disks(evidence),
@@ -80,6 +81,12 @@ def _say(text: str) -> str:
     return markdown_cell(text, SENTENCE_CHARS)
 
 
+def _prose(text: str) -> str:
+    """A sentence of ours, in which backticks set off code."""
+    parts = text.split("`")
+    return "".join(_name(part) if number % 2 else _say(part) for number, part in enumerate(parts))
+
+
 def _name(text: str) -> str:
     return markdown_code(text, NAME_CHARS)
 
@@ -99,50 +106,71 @@ def _facts(rows: Iterable[Row]) -> Iterator[str]:
     yield ""
 
 
-def _buckets(evidence: Evidence) -> Iterator[str]:
-    rows = view.buckets(evidence)
-    if not rows:
-        return
-    yield from _table("bucket", "pre", "during", "post")
-    for row in rows:
-        yield _row(_name(row.name), row.pre, row.during, row.post)
+def _verdict(evidence: Evidence) -> Iterator[str]:
+    """Verdict and cause, the notice of a lab run, and what to do and not to do."""
+    verdict = evidence.verdict
+    yield f"> [!{_ALERT[verdict.word]}]"
+    yield f"> **{_say(view.advice(evidence))}**"
     yield ""
-    if evidence.during.first_loss_at:
-        yield f"First loss during a push: {_name(evidence.during.first_loss_at)}"
+    if overview.is_lab(evidence):
+        yield from (f"**{_say(overview.LAB_NOTICE)}**", "")
+    for number, action in enumerate(verdict.actions, 1):
+        command = f"<br>{markdown_code(action.command, SENTENCE_CHARS)}" if action.command else ""
+        yield f"{number}. {_prose(action.text)}{command}"
+    if verdict.prohibitions:
         yield ""
-    for phase, pace in view.paces(evidence):
-        yield f"- {phase}: {_name(pace)}"
+        yield f"**Don't** {'; '.join(map(_say, verdict.prohibitions))}."
     yield ""
+
+
+def _strips(evidence: Evidence) -> Iterator[str]:
+    """The buckets over the samples, and the run's figures."""
+    rows = overview.strips(evidence)
+    if rows:
+        yield from _table("bucket", "before", "pushing", "after", "")
+        for row in rows:
+            samples = (_samples(tones) for tones in (row.before, row.pushing, row.after))
+            yield _row(_name(row.bucket), *samples, _say(row.sentence))
+        yield ""
+    tiles = " · ".join(
+        f"{overview.MARKS[tile.tone]} {_say(f'{tile.figure} {tile.text}')}" for tile in overview.tiles(evidence)
+    )
+    yield from (tiles, "")
+
+
+def _samples(tones: Sequence[overview.Tone]) -> str:
+    """The samples as marks, and more than twelve by their number."""
+    if len(tones) <= 12:  # noqa: PLR2004  # what a cell of a table holds
+        return "".join(overview.MARKS[tone] for tone in tones) or "–"
+    return " ".join(f"{overview.MARKS[tone]}×{number}" for tone, number in Counter(tones).items())
 
 
 def _findings(evidence: Evidence, status: Status, title: str) -> Iterator[_Section]:
     groups = view.groups(evidence, status)
-    if groups:
-        yield _Section(head=(f"### {title}", ""))
+    if not groups:
+        return
+    folded = status is Status.INCONCLUSIVE and evidence.verdict.word is VerdictWord.QUARANTINE
+    number = sum(len(group.findings) for group in groups)
+    yield _Section(head=(f"<details><summary>{title} ({number})</summary>", "") if folded else (f"### {title}", ""))
     for group in groups:
-        listed = group.findings[: limits.LISTED_SUBJECTS]
+        listed = group.findings[: limits.PAGE_SUBJECTS]
         common = f": {_say(group.common)}" if group.common else ""
-        head = [f"**{_name(group.code)}** ({len(group.findings)}){common}", ""]
-        if group.remedy:
-            head += [f"Do: {_say(group.remedy)}", ""]
+        because = f", follows from {_name(group.because)}" if group.because else ""
+        head = [f"**{_name(group.code)}** ({len(group.findings)}{because}){common}", ""]
+        if view.advises(evidence, group):
+            head += [f"Do: {_prose(group.remedy)}", ""]
         more = len(group.findings) - len(listed)
         yield _Section(
             head=tuple(head),
             rows=tuple(
                 f"- {_name(each.subject)} ({_say(each.phase)}){'' if common else ': ' + _say(each.summary)}"
-                f"{'<br>' + _say(said) if said else ''}"
-                for each, said in zip(listed, logged.beside(evidence, listed), strict=True)
+                f"{'<br>' + _say(text) if text else ''}"
+                for each, text in zip(listed, logged.beside(evidence, listed), strict=True)
             ),
             tail=(*((f"- and {more} more, in evidence.json under `findings`",) if more else ()), ""),
         )
-
-
-def _boundary(evidence: Evidence) -> Iterator[str]:
-    yield "### What this verdict is, and is not"
-    yield ""
-    for sentence in evidence.boundary:
-        yield f"- {_say(sentence)}"
-    yield ""
+    if folded:
+        yield _Section(head=("</details>", ""))
 
 
 def _folded(title: str, head: Iterable[str], rows: Iterable[str]) -> _Section:
@@ -201,20 +229,24 @@ def _controls(evidence: Evidence) -> _Section:
 
 
 def _paths(evidence: Evidence) -> _Section:
-    bodies = {(body.label, body.store_path): body for body in evidence.bodies}
-    rows: list[str] = []
-    for path in evidence.push.paths:
-        body = bodies.get((path.label, path.store_path))
-        read = f"{_name(body_class(body))} ({body_status(body)})" if body else "not read"
-        rows.append(
-            _row(
-                view.label(path.label),
-                _name(path.store_path),
-                view.exact(path.nar_size),
-                f"{path.claim}{', doubted' if path.doubted else ''}",
-                read,
-            )
+    """The paths that did not come back whole, the first `limits.SUMMARY_PATHS` of them."""
+    groups = [group for group in path_groups(evidence) if group.lot not in ("whole", "left")]
+    rows = [
+        _row(
+            group.publication,
+            _name(f"{row.hash}-{row.name}"),
+            view.exact(row.nar_size),
+            f"{_say(group.claim)}{', doubted' if group.doubted else ''}",
+            _say(group.outcome),
         )
-    return _folded(
-        f"Every path of the push ({len(rows)})", _table("publication", "store path", "NAR", "claim", "body"), rows
-    )
+        for group in groups
+        for chunk in group.chunks
+        for row in chunk
+    ]
+    more = len(rows) - limits.SUMMARY_PATHS
+    listed = [
+        *rows[: limits.SUMMARY_PATHS],
+        *([f"\n{more} more are in report.html and evidence.json."] if more > 0 else []),
+    ]
+    head = _table("publication", "store path", "NAR", "the client said", "read back")
+    return _folded(f"Paths that did not come back whole ({len(rows)})", head, listed)

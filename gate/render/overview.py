@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from gate.evidence.bodies import WHOLE
 from gate.evidence.buckets import WRONG_STATES
-from gate.judge.body_class import body_class
+from gate.judge.body_class import body_class, class_status
 from gate.judge.cause import headline
 from gate.judge.codes.model import INDEX_CODES
 from gate.judge.codes.registry import BY_CODE
@@ -227,7 +227,7 @@ def _paths_tiles(evidence: Evidence) -> Iterator[Tile]:
         yield Tile(figure="–", text="nothing was read back", tone="plain")
         return
     whole = coverage.proved_paths == coverage.expected_paths > 0
-    wrong = any(row.status is Status.FAIL and BY_CODE[row.code].family == "body" for row in evidence.findings)
+    wrong = any(row.status is Status.FAIL and row.code.startswith("body-") for row in evidence.findings)
     yield Tile(
         figure=f"{coverage.proved_paths} of {coverage.expected_paths}",
         text="published paths read back whole",
@@ -285,7 +285,12 @@ def _since(lines: Sequence[Moment], number: int) -> str:
 
 def _cause_time(evidence: Evidence, cause: str) -> str:
     """When the stage that the cause belongs to began."""
-    prefix = _STAGES.get(cause.partition("-")[0], "")
+    family = cause.partition("-")[0]
+    if family in ("bucket", "store"):
+        phases = (evidence.pre.buckets, evidence.during.buckets, evidence.post.buckets)
+        samples = [sample for phase in phases for bucket in phase.values() for sample in bucket.samples]
+        return min((sample.at for sample in samples if sample.state is not BucketState.INDEXED), default="")
+    prefix = _STAGES.get(family, "")
     times = [stage.started_at for stage in evidence.stages if prefix and stage.name.startswith(prefix)]
     known = [at for at in times if at]
     return known[-1] if known else ""
@@ -311,7 +316,7 @@ def _before(evidence: Evidence) -> Iterator[Moment]:
         yield Moment(at=at, tone="bad", text=text, codes=codes, root=evidence.verdict.cause in codes)
     else:
         cause = evidence.verdict.cause
-        root = BY_CODE[cause].family in ("bucket", "store") if cause else False
+        root = cause.startswith(("bucket-", "store-"))
         text = evidence.verdict.headline if root else f"Before: {names} could not be observed in every sample."
         yield Moment(at=at, tone="unsure", text=text, codes=(cause,) if root else (), root=root)
 
@@ -411,7 +416,7 @@ def _bodies(evidence: Evidence) -> Iterator[Moment]:
         listed += 1
         if listed > 2:  # noqa: PLR2004  # the story has eight lines at most
             break
-        tone = _TONES[BY_CODE[code].statuses[0]]
+        tone = _TONES[class_status(code)]
         paths = "path" if number == 1 else "paths"
         text = f"{number} {paths} that the client reported as {claim.replace('-', ' ')}: {BODY_WORDS.get(code, code)}."
         yield Moment(at=at, tone=tone, text=text, codes=(code,), root=evidence.verdict.cause == code)
@@ -421,7 +426,7 @@ def _ends(evidence: Evidence) -> Iterator[Moment]:
     for family in ("state", "epoch"):
         found = _family(evidence, family)
         if found is not None and found[1] in ("bad", "unsure"):
-            text = headline(evidence, evidence.findings, found[0])
+            text = headline(evidence, evidence.findings, found[0]) if found[0] in BY_CODE else found[0]
             at = _stage_time(evidence, "post")
             yield Moment(at=at, tone=found[1], text=text, codes=(found[0],), root=evidence.verdict.cause == found[0])
 

@@ -1,23 +1,111 @@
-"""The summary for a person at a terminal: plain text, no colour, the first line says what to do and what not to do."""
+"""The summary for a person at a terminal: plain text; verdict, cause, and what to do and not to do come first.
 
+`short` fits on a screen and is what a run ends with; `summary` has everything.
+"""
+
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from gate import limits
-from gate.model.basics import Status
+from gate.evidence.bodies import WHOLE
+from gate.judge.body_class import body_class
+from gate.model.basics import Status, VerdictWord
 from gate.model.document import Evidence
-from gate.render import incident, logged, view
+from gate.render import incident, logged, overview, view
 from gate.render.escape import plain, runner_safe
 from gate.render.view import NAME_CHARS, SENTENCE_CHARS, Row
 
 _WIDTH = 12
+_NAME = 11  # of the lines of the short form
+_MARKS = 12  # samples of a phase that are a mark each
 _PATH_CHARS = 4096  # PATH_MAX of Linux: the evidence folder is the one thing that must be copied whole
+
+
+def short(evidence: Evidence, directory: str) -> str:
+    """The summary on one screen, each line ended; ``directory``: where the evidence lies, as the reader may type it."""
+    place = plain(directory, _PATH_CHARS)
+    full = f"publication-gate show --full {place}"
+    unknown = overview.unknown_because(evidence)
+    lines = [
+        *_verdict(evidence),
+        *_strips(evidence),
+        *(f"  {name:<{_NAME}} {plain(text, SENTENCE_CHARS)}" for name, text in _figures(evidence)),
+        *([f"  {unknown} more findings are unknown; all of them: {full}"] if unknown else []),
+        "",
+        f"evidence: {place}",
+        f"report:   {place}/report.html",
+    ]
+    return runner_safe("\n".join(lines)) + "\n"
+
+
+def _verdict(evidence: Evidence) -> Iterator[str]:
+    """The notice of a lab run, the verdict with its cause, and what to do."""
+    verdict = evidence.verdict
+    if overview.is_lab(evidence):
+        yield from (overview.LAB_NOTICE, "")
+    yield plain(view.advice(evidence), SENTENCE_CHARS)
+    blocks = "blocks" if verdict.blocks else "does not block"
+    subject = plain(f"{evidence.subject.cache} at {evidence.subject.endpoint}", SENTENCE_CHARS)
+    when = plain(overview.day(evidence.started_at), NAME_CHARS)
+    profile = plain(evidence.policy.profile, NAME_CHARS)
+    yield f"  {subject}, {profile}, {when} (exit code {verdict.exit_code}, {blocks})"
+    yield ""
+    for number, action in enumerate(verdict.actions, 1):
+        yield f"  {'do' if number == 1 else '':<6} {number}  {plain(action.text, SENTENCE_CHARS)}"
+        if action.command:
+            yield f"            {plain(action.command, SENTENCE_CHARS)}"
+    for number, text in enumerate(verdict.prohibitions):
+        name = "" if number else "don't"
+        yield f"  {name:<6}    {plain(text, SENTENCE_CHARS)}"
+    if verdict.actions or verdict.prohibitions:
+        yield ""
+
+
+def _strips(evidence: Evidence) -> Iterator[str]:
+    rows = overview.strips(evidence)
+    width = max((len(plain(row.bucket, NAME_CHARS)) for row in rows), default=0)
+    for row in rows:
+        phases = (("before", row.before), ("pushing", row.pushing), ("after", row.after))
+        samples = "  ".join(f"{name} {_samples(tones)}" for name, tones in phases if tones)
+        name = plain(row.bucket, NAME_CHARS)
+        yield f"  {name:<{max(width, _NAME)}} {samples}   {plain(row.sentence, SENTENCE_CHARS)}"
+
+
+def _samples(tones: Sequence[overview.Tone]) -> str:
+    """The samples as marks, and many equal ones in a row by their number."""
+    if len(tones) <= _MARKS:
+        return "".join(overview.MARKS[tone] for tone in tones)
+    runs = [(tone, len(list(group))) for tone, group in groupby(tones)]
+    return " ".join(f"{overview.MARKS[tone]}×{number}" for tone, number in runs)
+
+
+def _figures(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """What was published and read back, the state and the servers, in a line each."""
+    counts = evidence.push.counts
+    if counts.attempted:
+        yield "published", f"{counts.attempted} paths: {overview.claims(counts)}"
+    if evidence.bodies:
+        classes = Counter(body_class(body) for body in evidence.bodies)
+        rest = ", ".join(
+            f"{number} {overview.BODY_WORDS.get(code, code)}"
+            for code, number in sorted(classes.items())
+            if code != WHOLE
+        )
+        whole = f"{classes[WHOLE]} of {len(evidence.bodies)} whole"
+        yield "read back", f"{whole}: {rest}" if rest else f"{whole}, byte for byte"
+    buckets, *_, state, servers = tiles = overview.tiles(evidence)
+    yield "state", f"{state.figure.removeprefix('state ')}: {state.text}"
+    yield "servers", f"{servers.figure}: {servers.text}"
+    wrong = any(tile.tone == "bad" for tile in tiles)
+    if evidence.verdict.word is VerdictWord.INCONCLUSIVE and not wrong and buckets.tone == "good":
+        yield "the cache", "nothing wrong was observed of it"
 
 
 def summary(evidence: Evidence, directory: str) -> str:
     """The whole summary, each line ended; ``directory`` is where the evidence lies, as the reader may type it."""
     lines = [
-        plain(view.advice(evidence), SENTENCE_CHARS),
-        "",
+        *_verdict(evidence),
         *_rows(view.facts(evidence)),
         "",
         *_rows(view.outcome(evidence)),
@@ -26,7 +114,7 @@ def summary(evidence: Evidence, directory: str) -> str:
         *_epochs(evidence),
         *_incident(evidence),
         *_findings(evidence, Status.FAIL, "failing"),
-        *_findings(evidence, Status.INCONCLUSIVE, "inconclusive"),
+        *_findings(evidence, Status.INCONCLUSIVE, "unknown"),
         "",
         "what this verdict is, and is not:",
         *(f"  - {plain(sentence, SENTENCE_CHARS)}" for sentence in evidence.boundary),
@@ -107,7 +195,9 @@ def _findings(evidence: Evidence, status: Status, title: str) -> Iterator[str]:
                 yield f"      ({plain(said, SENTENCE_CHARS)})"
         if len(listed) < len(group.findings):
             yield f"    - and {len(group.findings) - len(listed)} more, in evidence.json under findings"
-        if group.remedy:
+        if group.because:
+            yield f"    follows from {plain(group.because, NAME_CHARS)}"
+        if view.advises(evidence, group):
             yield f"    do: {plain(group.remedy, SENTENCE_CHARS)}"
 
 

@@ -276,6 +276,15 @@ def groups(evidence: Evidence, status: Status) -> tuple[Group, ...]:
     )
 
 
+def advises(evidence: Evidence, group: Group) -> bool:
+    """Whether the remedy of these findings is shown.
+
+    Beside a failure the remedy of what is only unknown is not: it would advise to probe again, which the failure
+    forbids.
+    """
+    return bool(group.remedy) and (group.status is Status.FAIL or evidence.verdict.word is not VerdictWord.QUARANTINE)
+
+
 def label(of: Label) -> str:
     """A publication's name for people."""
     return _LABELS[of]

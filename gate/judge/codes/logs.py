@@ -1,12 +1,10 @@
 """Reason codes about supporting evidence: logs, captures, controls and servers."""
 
 from gate.judge.codes.model import (
-    AGAIN,
     ANY_CAUSE,
     CAPTURE_FIRST,
     FAIL,
     INCONCLUSIVE,
-    LOOK,
     NOT_APPLICABLE,
     PASS,
     RUN_ENDS,
@@ -71,7 +69,7 @@ WITNESS: tuple[Code, ...] = (
         (INCONCLUSIVE,),
         "a canary is no event of the captured log, or none in that of the replica that answered it: no errors seen is "
         "not no errors",
-        LOOK,
+        "point server-log at the server that answers attic-server, at level ERROR at least, then run the probe again",
         headline="The Attic server's log lacks the canary request, so its silence proves nothing.",
         follows=("cache-unidentified", *RUN_ENDS),
     ),
@@ -104,7 +102,7 @@ WITNESS: tuple[Code, ...] = (
         "log-unobservable",
         (INCONCLUSIVE,),
         "the server's log could not be captured",
-        LOOK,
+        "let this user read the place that server-log names, then run the probe again",
         headline="The Attic server's log could not be read.",
         follows=("cache-unidentified", *RUN_ENDS),
     ),
@@ -135,7 +133,7 @@ WITNESS: tuple[Code, ...] = (
         "disk-unobservable",
         (INCONCLUSIVE,),
         "the disk use of a place could not be determined: a full disk is not ruled out",
-        LOOK,
+        "let this user look at the drive that the finding names, then run the probe again",
         headline="The disk use of a drive could not be determined.",
     ),
     code("incident-seen", (PASS,), "events, or what a container logged before its restart, were kept; a note"),
@@ -150,7 +148,7 @@ WITNESS: tuple[Code, ...] = (
         "incident-unobservable",
         (INCONCLUSIVE,),
         "events, or the log of a container that ended, could not be had: what they would tell is not known",
-        LOOK,
+        "grant the right that the finding names, then capture again",
         headline="Events or logs of a container that ended could not be read.",
     ),
     # --- controls
@@ -159,7 +157,8 @@ WITNESS: tuple[Code, ...] = (
         "control-not-fired",
         (INCONCLUSIVE,),
         "the detector did not fire when it had to: what it says proves nothing",
-        LOOK,
+        "find what answered in the server's place, since a detector that misses its planted fault "
+        "proves nothing; then run the probe again",
         headline="A self-check did not detect its planted fault: {subjects}.",
         follows=("cache-unidentified",),
     ),
@@ -175,7 +174,7 @@ WITNESS: tuple[Code, ...] = (
         "control-missing",
         (INCONCLUSIVE,),
         "the control was not tried",
-        AGAIN,
+        "make available what the finding names, then run the probe again",
         headline="A self-check was not made: {subjects}.",
         follows=ANY_CAUSE,
     ),

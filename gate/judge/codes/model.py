@@ -10,12 +10,10 @@ PASS, FAIL, INCONCLUSIVE, NOT_APPLICABLE = Status.PASS, Status.FAIL, Status.INCO
 
 CAPTURE_FIRST: Final = "keep broad trusted writes off; run `publication-gate capture` before anybody restarts the store"
 REREAD: Final = "keep trusted writes off and don't push again: Attic deduplicates what it wrongly believes to have"
-LOOK: Final = "fix the source that could not be read, then run the probe again"
 STALLED: Final = (
     "look at the drive's latency, at the kernel's log and at the store's (`health is faulty`, `operation timed out`); "
     "then run the probe again"
 )
-AGAIN: Final = "run the probe again; if it stays, look at the capture that the finding names"
 
 
 class Rank(IntEnum):

@@ -6,6 +6,7 @@ import pytest
 
 from gate import limits
 from gate.model.basics import Claim, Status
+from gate.model.document import Action
 from gate.render import markdown
 from tests.unit.render import parts, samples
 
@@ -23,63 +24,87 @@ def test_the_verdict_comes_first(name: str, alert: str) -> None:
 
 def test_the_incident() -> None:
     shown = markdown.summary(samples.quarantined()).split("\n")
-    assert "| `attic` | indexed | index-lost | index-lost |" in shown
-    assert "First loss during a push: `2026-05-13T09:03:53.000Z`" in shown
+    strip = "lost at 09&#58;03&#58;45 while pushing; not back after; its data is still on disk"
+    assert f"| `attic` | ✓✓✓ | ✗✗✗ | ✗✗✗ | {strip} |" in shown
     assert f"**`push-path-failed`** (21): InternalServerError: {parts.INTERNAL.message}" in shown
     logged = "server log at that time, a correlation and never a cause: 23 events at its push: NoSuchBucket"
     assert f"- `{parts.SOURCE}` (during)<br>{logged}" in shown
-    assert f"| profile | `{parts.OUTPUT}` | 112 B | deduplicated | `body-empty` (fail) |" in shown
-    assert (
-        shown.index("### Failing")
-        < shown.index("### Inconclusive")
-        < shown.index("### What this verdict is, and is not")
+    base = parts.OUTPUT.rpartition("/")[2]
+    assert f"| profile | `{base}` | 112 B | deduplicated | HTTP 200 with no bytes |" in shown
+    assert shown.index("### Failing") < next(at for at, line in enumerate(shown) if "<summary>Unknown (" in line)
+
+
+def test_actions_come_before_everything_else_and_no_finding_advises_against_them() -> None:
+    evidence = samples.quarantined()
+    actions = (Action(text="Stop."), Action(text="Capture.", command="publication-gate capture --output d"))
+    doubt = parts.finding("push-failed", Status.INCONCLUSIVE, "profile", "exit 1", "Run the probe again.")
+    made = replace(
+        evidence,
+        verdict=replace(evidence.verdict, actions=actions, prohibitions=("push again",)),
+        findings=(*evidence.findings, doubt),
     )
+    shown = markdown.summary(made)
+    assert "1. Stop.\n2. Capture.<br>`publication-gate capture --output d`\n\n**Don't** push again.\n" in shown
+    assert shown.index("1. Stop.") < shown.index("| bucket |")
+    assert "Run the probe again." not in shown
+
+
+def test_it_stays_short_however_many_paths_there_are() -> None:
+    """look.md 40: under 20 kB, the paths that are not whole, a hundred of them at most."""
+    evidence = samples.quarantined()
+    path = next(path for path in evidence.push.paths if path.error)
+    many = tuple(replace(path, store_path=f"/nix/store/{number:032d}-source") for number in range(10_000))
+    shown = markdown.summary(replace(evidence, push=replace(evidence.push, paths=many), bodies=()))
+    assert shown.count("-source` |") == limits.SUMMARY_PATHS
+    assert "9900 more are in report.html and evidence.json." in shown
+    assert len(shown.encode()) < 40_000
+    assert len(markdown.summary(evidence).encode()) < 20_000
 
 
 def test_what_is_folded_is_closed_again() -> None:
     for sample in samples.ALL.values():
         shown = markdown.summary(sample())
         assert shown.count("<details>") == shown.count("</details>")
-    assert markdown.summary(samples.quarantined()).count("<details>") == 4
-    assert markdown.summary(samples.stopped()).count("<details>") == 0
+    assert markdown.summary(samples.quarantined()).count("<details>") == 7
+    assert markdown.summary(samples.stopped()).count("<details>") == 2
 
 
-def test_a_path_that_this_cache_need_not_serve_is_not_read() -> None:
+def test_whole_paths_and_those_of_an_upstream_are_left_out() -> None:
     good = samples.passed()
     upstream = parts.push_path(3, Claim.IN_UPSTREAM)
     shown = markdown.summary(replace(good, push=replace(good.push, paths=(upstream,)), bodies=()))
-    assert f"| profile | `{parts.store_path(3)}` | 37,035 B | in-upstream | not read |" in shown
+    assert "did not come back whole" not in shown
+    assert "did not come back whole" not in markdown.summary(good)
 
 
 def test_a_doubted_claim_is_marked() -> None:
     good = samples.passed()
     path = replace(parts.push_path(3, Claim.UNACCOUNTED), doubted=True)
-    assert "| 37,035 B | unaccounted, doubted | `body-whole` (pass) |" in markdown.summary(
-        replace(good, push=replace(good.push, paths=(path,)))
-    )
+    shown = markdown.summary(replace(good, push=replace(good.push, paths=(path,)), bodies=()))
+    assert "| 37,035 B | unaccounted, doubted | not to be served by this cache, or never reached |" in shown
 
 
 def test_subjects_beyond_the_limit_are_counted() -> None:
     one = parts.finding("push-path-failed", Status.FAIL, "s", "failed", "")
     many = tuple(
-        replace(one, subject=f"path-{number}", summary=f"failed {number}")
-        for number in range(limits.LISTED_SUBJECTS + 3)
+        replace(one, subject=f"path-{number}", summary=f"failed {number}") for number in range(limits.PAGE_SUBJECTS + 3)
     )
     shown = markdown.summary(replace(samples.quarantined(), findings=many))
     assert "- `path-0` (post): failed 0" in shown
-    assert shown.count("- `path-") == limits.LISTED_SUBJECTS
+    assert shown.count("- `path-") == limits.PAGE_SUBJECTS
     assert "- and 3 more, in evidence.json under `findings`" in shown
 
 
 @pytest.mark.parametrize("length", [200, 2000])
-def test_a_summary_over_the_cap_is_cut_and_says_so(length: int) -> None:
-    good = samples.passed()
+def test_a_summary_over_the_cap_is_cut_and_says_so(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SUMMARY_BYTES", 20_000)
+    good = samples.quarantined()
+    failed = next(path for path in good.push.paths if path.error)
     paths = tuple(
-        replace(parts.push_path(2, Claim.UPLOADED), store_path=f"/nix/store/{number:05d}-{'é' * length}")
-        for number in range(limits.PATHS_MAX)
+        replace(failed, store_path=f"/nix/store/{number:05d}-{'é' * length}") for number in range(limits.PATHS_MAX)
     )
     shown = markdown.summary(replace(good, push=replace(good.push, paths=paths), bodies=()))
-    assert limits.SUMMARY_BYTES - 1024 < len(shown.encode()) <= limits.SUMMARY_BYTES
+    assert limits.SUMMARY_BYTES - 2048 < len(shown.encode()) <= limits.SUMMARY_BYTES
     assert shown.endswith("evidence.json and report.html in the artifact have all of it._\n")
     assert shown.count("<details>") == shown.count("</details>")
 

@@ -10,6 +10,7 @@ from gate.judge.scope import BOUNDARY
 from gate.judge.verdict import judge
 from gate.model.basics import EXIT_CODES
 from gate.render import text
+from gate.render.overview import LAB_NOTICE
 from tests.unit.render import samples
 
 ROOT = Path(__file__).parents[3]
@@ -34,8 +35,9 @@ def shown() -> list[str]:
 
 def row_names(lines: list[str]) -> list[str]:
     """The names of the facts: everything up to the first line that begins a list."""
-    facts = lines[: lines.index("publications, in order:")]
-    return [line.partition(":")[0] for line in facts[1:] if line]
+    begin = next(number for number, line in enumerate(lines) if line.startswith("verdict:"))
+    facts = lines[begin : lines.index("publications, in order:")]
+    return [line.partition(":")[0] for line in facts if line]
 
 
 def headings(lines: list[str]) -> list[str]:
@@ -57,7 +59,8 @@ def test_the_readme_has_its_first_lines() -> None:
 def test_it_is_the_incident_of_the_lab() -> None:
     lines = shown()
     _, verdict = judge(samples.quarantined())
-    assert lines[0] == f"QUARANTINE: {verdict.headline}"
+    assert lines[0] == LAB_NOTICE
+    assert lines[2] == f"QUARANTINE: {verdict.headline}"
     assert any(re.fullmatch(r"profile: +medium-check \(build-closure; lab evidence\)", line) for line in lines)
     assert any(
         re.match("  profile to main: exit 1; 22 attempted: 0 uploaded, 1 deduplicated,.* 21 failed", line)

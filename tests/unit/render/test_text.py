@@ -1,13 +1,14 @@
 """The terminal's summary says first what to do, then everything that the verdict rests on."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from gate import limits
-from gate.model.basics import BucketState, Status, Truth
+from gate.model.basics import BucketState, Kind, Status, Truth, VerdictWord
 from gate.model.captures import ReplicaLog, StoreLog
-from gate.model.document import Evidence, Skew
+from gate.model.document import Action, Evidence, Skew
 from gate.render import text
 from tests.unit.render import parts, samples
 
@@ -17,8 +18,9 @@ def lines(evidence: Evidence) -> list[str]:
 
 
 @pytest.mark.parametrize("name", samples.ALL)
-def test_the_first_line_says_what_to_do(name: str) -> None:
-    assert lines(samples.ALL[name]())[:2] == [f"{name.upper()}: {parts.HEADLINES[name]}", ""]
+@pytest.mark.parametrize("render", [text.summary, text.short])
+def test_the_first_line_is_the_verdict_with_its_cause(name: str, render: Callable[[Evidence, str], str]) -> None:
+    assert render(samples.ALL[name](), "d").splitlines()[0] == f"{name.upper()}: {parts.HEADLINES[name]}"
 
 
 def test_the_incident_in_figures() -> None:
@@ -56,10 +58,10 @@ def test_a_group_whose_findings_say_the_same_says_it_once() -> None:
 
 def test_failing_findings_come_before_inconclusive_ones_and_passing_ones_are_left_out() -> None:
     shown = lines(samples.quarantined())
-    assert shown.index("failing:") < shown.index("inconclusive:")
+    assert shown.index("failing:") < shown.index("unknown:")
     passed = lines(samples.passed())
     assert "failing:" not in passed
-    assert "inconclusive:" not in passed
+    assert "unknown:" not in passed
     assert not any("bucket-indexed" in line for line in passed)
 
 
@@ -241,3 +243,80 @@ def test_a_failing_path_has_the_events_of_its_time_and_no_cause() -> None:
     assert "23 events at its push: ERROR)" in "\n".join(lines(told))
     none = replace(bad, server_log=replace(bad.server_log, events=()))  # indices of a forged document
     assert "23 events at its push)" in "\n".join(lines(none))
+
+
+def short(evidence: Evidence) -> list[str]:
+    return text.short(evidence, "build/evidence").splitlines()
+
+
+def test_the_short_form_fits_on_a_screen_and_ends_with_where_to_look() -> None:
+    for sample in samples.ALL.values():
+        shown = short(sample())
+        assert len(shown) <= 30
+        assert shown[-2:] == ["evidence: build/evidence", "report:   build/evidence/report.html"]
+
+
+def test_the_short_form_of_the_incident() -> None:
+    evidence = samples.quarantined()
+    verdict = replace(
+        evidence.verdict,
+        actions=(Action(text="Stop everything."), Action(text="Capture.", command="publication-gate capture")),
+        prohibitions=("push again", "restart"),
+    )
+    shown = short(replace(evidence, verdict=verdict))
+    at = shown.index("  do     1  Stop everything.")
+    assert shown[at : at + 5] == [
+        "  do     1  Stop everything.",
+        "         2  Capture.",
+        "            publication-gate capture",
+        "  don't     push again",
+        "            restart",
+    ]
+    rows = [line for line in shown if line.startswith("  attic ")]
+    (attic,) = rows
+    assert attic.startswith("  attic       before ✓✓✓  pushing ✗✗✗  after ✗✗✗   lost at 09:03:45 while pushing;")
+    assert attic.endswith("; not back after; its data is still on disk")
+    assert "  published   22 paths: 1 deduplicated, 21 failed" in shown
+    assert "  read back   0 of 22 whole: 1 HTTP 200 with no bytes, 21 never arrived" in shown
+
+
+def test_findings_that_a_failure_leaves_unknown_are_counted_with_the_way_to_see_them() -> None:
+    evidence = samples.quarantined()
+    doubt = parts.finding("push-failed", Status.INCONCLUSIVE, "profile", "exit 1", "Run the probe again.")
+    made = replace(evidence, findings=(*evidence.findings, doubt))
+    number = sum(row.status is Status.INCONCLUSIVE for row in made.findings)
+    line = f"  {number} more findings are unknown; all of them: publication-gate show --full build/evidence"
+    assert line in short(made)
+    assert not any("Run the probe again." in line for line in (*short(made), *lines(made)))
+
+
+def test_an_inconclusive_run_that_saw_nothing_wrong_of_the_cache_says_so() -> None:
+    line = "  the cache   nothing wrong was observed of it"
+    good = samples.passed()
+    unsure = replace(good, verdict=replace(good.verdict, word=VerdictWord.INCONCLUSIVE))
+    assert line in short(unsure)
+    assert line not in short(good)
+    assert line not in short(samples.quarantined())
+    lost = replace(unsure, post=samples.quarantined().post)
+    assert line not in short(lost)
+
+
+def test_many_samples_are_shown_by_their_number() -> None:
+    good = samples.passed()
+    bucket = good.pre.buckets["attic"]
+    many = tuple(replace(bucket.samples[0], number=number) for number in range(400))
+    made = replace(good, pre=replace(good.pre, buckets={"attic": replace(bucket, samples=many)}))
+    assert any("before ✓×400" in line for line in short(made))
+
+
+def test_a_lab_run_says_so_first() -> None:
+    good = samples.passed()
+    lab = replace(good, policy=replace(good.policy, kind=Kind.LAB))
+    assert short(lab)[0].startswith("LAB RUN: ")
+    assert lines(lab)[0].startswith("LAB RUN: ")
+
+
+def test_a_finding_that_follows_from_another_names_it() -> None:
+    evidence = samples.quarantined()
+    rows = tuple(replace(row, because="bucket-index-lost", remedy="") for row in evidence.findings)
+    assert "    follows from bucket-index-lost" in lines(replace(evidence, findings=rows))
