@@ -3,10 +3,11 @@
 #   npm      fetches the kubectl that the Kubernetes tests run, and GitHub's own upload client
 #   busybox  is all that a container under test has
 #   strace   gives the errors of a failing disk
+#   chromium opens the report in the tests of the page
 #   systemd  has journalctl, and systemd-journal-remote writes the journals that it reads
 set -euo pipefail
 
-declare -A packages=([npm]=npm [busybox]=busybox [strace]=strace [journalctl]=systemd)
+declare -A packages=([npm]=npm [busybox]=busybox [strace]=strace [journalctl]=systemd [chromium]=chromium)
 missing=()
 for command in "${!packages[@]}"; do
   command -v "$command" >/dev/null || missing+=("${packages[$command]}")

@@ -51,6 +51,7 @@ class EventRow:
 def report(evidence: Evidence) -> str:
     """The whole page."""
     groups = path_groups(evidence)
+    anchored = _anchored(evidence)
     tone = overview.WORD_TONES[evidence.verdict.word]
     page = _template().render(
         evidence=evidence,
@@ -79,7 +80,8 @@ def report(evidence: Evidence) -> str:
         events=_events(evidence.server_log.events),
         store_log=logged.store_log(evidence),
         outcome=view.outcome(evidence),
-        findings=_anchored(evidence),
+        findings=anchored,
+        anchors={anchor for anchor, _ in anchored},
         prose=_prose,
         listed=limits.PAGE_SUBJECTS,
         quiet=[group for status in (Status.PASS, Status.NOT_APPLICABLE) for group in view.groups(evidence, status)],

@@ -64,12 +64,12 @@ def test_every_path_has_its_claim_and_its_body() -> None:
     for path in evidence.push.paths:
         base, _, name = path.store_path.rpartition("/")[2].partition("-")
         assert f"{name} {base}" in page
-    assert "1 profile: the client said deduplicated → HTTP 200 with no bytes body-empty 112 B" in page
+    assert "1 profile: the client said deduplicated → HTTP 200 with no bytes 112 B" in page
     assert (
         "narinfo HTTP 200, signature present; NAR HTTP 200, 0 B received, 0 of 112 B unpacked, "
         "curl 18 transfer closed with outstanding read data remaining; 3 reads" in page
     )
-    assert "21 profile: the client said failed (InternalServerError) → never arrived body-not-published" in page
+    assert "21 profile: the client said failed (InternalServerError) → never arrived" in page
     assert "all 22 1 claimed and not served whole 21 failed to publish" in page
 
 

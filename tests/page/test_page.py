@@ -1,0 +1,150 @@
+"""report.html in a real Chromium: every kind of run, both themes, a phone, print; pictures go to build/pictures."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gate.model import records
+from gate.model.basics import Kind, Phase, Truth
+from gate.model.document import Evidence
+from gate.render import html
+from gate.seal import assemble
+from tests.helpers import runs
+from tests.page import browser
+from tests.unit.render import captures, samples
+from tests.unit.render.hostile import everywhere
+from tests.unit.render.test_paths import large
+
+
+def of(run: runs.Run) -> Evidence:
+    return assemble(run.facts(), ())
+
+
+def in_phases(*phases: Phase) -> Callable[[records.BucketSampled], records.BucketSampled]:
+    return lambda record: runs.lost(record) if record.phase in phases else record
+
+
+def silent(record: records.BucketSampled) -> records.BucketSampled:
+    refused = runs.answer(None, error="connect")
+    return replace(
+        record,
+        listing=(refused,),
+        heads=dict.fromkeys(record.heads, refused),
+        gets=dict.fromkeys(record.gets, refused),
+    )
+
+
+def empty(record: records.BodyRead) -> records.BodyRead:
+    nar = record.nar
+    return replace(record, nar=replace(nar, nar_bytes=0, wire_bytes=0, clean_end=False, curl=18) if nar else None)
+
+
+def lab(evidence: Evidence) -> Evidence:
+    return replace(evidence, policy=replace(evidence.policy, kind=Kind.LAB))
+
+
+pytestmark = pytest.mark.timeout(browser.SECONDS)  # the first test opens every page four times
+SAMPLED, READ = records.BucketSampled, records.BodyRead
+HEALTHY = runs.healthy()
+STATES: dict[str, Evidence] = {
+    "pass": of(HEALTHY),
+    "lab": lab(of(HEALTHY.change(SAMPLED, in_phases(Phase.DURING, Phase.POST)))),
+    "lost-before": of(HEALTHY.change(SAMPLED, in_phases(*Phase))),
+    "lost-while-pushing": of(HEALTHY.change(SAMPLED, in_phases(Phase.DURING, Phase.POST))),
+    "lost-after": of(HEALTHY.change(SAMPLED, in_phases(Phase.POST))),
+    "bodies-empty": of(HEALTHY.change(READ, empty)),
+    "token-may-push": of(
+        HEALTHY.change(
+            records.ControlTried,
+            lambda record: replace(record, fired=Truth.ABSENT) if record.name == "read-only-push-denied" else record,
+        )
+    ),
+    "store-silent": of(HEALTHY.change(SAMPLED, silent)),
+    "state-unread": of(HEALTHY.change(records.StateSeen, lambda record: replace(record, head=runs.answer(403)))),
+    "cache-unidentified": of(
+        HEALTHY.change(records.CacheConfigSeen, lambda record: replace(record, answer=runs.answer(None, error="tls")))
+    ),
+    "died": of(HEALTHY.cut_after(20)),
+    "cached": of(runs.cached()),
+    "incident": samples.quarantined(),
+    "cancelled": samples.inconclusive(),
+    "nothing-begun": samples.stopped(),
+    "crowded": samples.crowded(),
+    "capture": captures.captured(),
+    "hostile": everywhere(samples.quarantined(), "<script>alert(1)</script>\"'`\u202e" + "W" * 400),
+    "thousand": large(1000),
+}
+CONFIGS = ("light", "dark", "phone", "phone-dark")
+ROWS = [(name, config) for name in STATES for config in CONFIGS]
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], dict[str, Any]]:
+    pages = {name: html.report(evidence) for name, evidence in STATES.items()}
+    found = browser.inspect(pages, tmp_path_factory.mktemp("pages"))
+    return {(row["name"], row["config"]): row for row in found}
+
+
+every_row = pytest.mark.parametrize("key", ROWS, ids="-".join)
+
+
+@every_row
+def test_axe_finds_nothing_with_every_fold_open(
+    rows: dict[tuple[str, str], dict[str, Any]], key: tuple[str, str]
+) -> None:
+    assert rows[key]["violations"] == []
+
+
+@every_row
+def test_the_browser_has_nothing_to_say_and_asks_for_nothing(
+    rows: dict[tuple[str, str], dict[str, Any]], key: tuple[str, str]
+) -> None:
+    """A style or an image that the page's own policy refuses would be a message here."""
+    assert rows[key]["messages"] == []
+
+
+@every_row
+def test_the_page_never_scrolls_sideways(rows: dict[tuple[str, str], dict[str, Any]], key: tuple[str, str]) -> None:
+    assert (rows[key]["overflow"], rows[key]["opened"]) == (0, 0)
+
+
+@every_row
+def test_every_link_within_the_page_leads_somewhere_and_no_id_is_there_twice(
+    rows: dict[tuple[str, str], dict[str, Any]], key: tuple[str, str]
+) -> None:
+    assert (rows[key]["broken"], rows[key]["doubled"]) == ([], [])
+
+
+@pytest.mark.parametrize("name", [name for name in STATES if name != "hostile"])
+def test_verdict_cause_and_what_to_do_are_on_the_first_screen(
+    rows: dict[tuple[str, str], dict[str, Any]], name: str
+) -> None:
+    for config, height in (("light", 800), ("phone", 844)):
+        row = rows[name, config]
+        assert row["word"] == STATES[name].verdict.word.value.upper()
+        assert row["causeBottom"] < height
+        assert row["adviceTop"] < height
+
+
+def test_on_a_phone_the_paths_begin_within_six_screens(rows: dict[tuple[str, str], dict[str, Any]]) -> None:
+    assert rows["incident", "phone"]["pathsTop"] < 6 * 844
+
+
+@pytest.mark.parametrize("name", ["incident", "lost-while-pushing", "thousand"])
+def test_the_filters_show_the_paths_of_one_kind_without_script(
+    rows: dict[tuple[str, str], dict[str, Any]], name: str
+) -> None:
+    filters = {row["lot"]: row["classes"] for row in rows[name, "light"]["filters"]}
+    every = filters.pop("all")
+    assert set(filters) == set(every)
+    for lot, classes in filters.items():
+        assert set(classes) == {lot}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_print_shows_what_is_folded(rows: dict[tuple[str, str], dict[str, Any]], name: str) -> None:
+    hidden = rows[name, "light"]["hidden"]
+    assert hidden["print"] == 0
+    assert hidden["screen"] > 0
