@@ -1,13 +1,14 @@
 """What a command ends with: an exit code, a text, and the same as JSON. JSON comes on failure too."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gate.cli.flags import Format
-from gate.cli.terminal import complain, records
+from gate.cli.terminal import complain, present, records
 from gate.errors import GateError, InconclusiveError, RefusedError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _write(outcome: Outcome, format: Format, json_into: Path | None) -> bool:
     if format == "json":
         records(document)
     elif format == "text":
-        records(outcome.text)
+        present(outcome.text, os.environ)
     else:
         records(outcome.markdown if outcome.markdown is not None else outcome.text)
     if json_into is not None:

@@ -4,9 +4,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import StringIO
+from shutil import get_terminal_size
 from types import FrameType
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 def records(text: str) -> None:
     """Write a result to stdout; what can't be written there is lost, and the exit code stays what it is."""
     _write(sys.stdout, text)
+
+
+def present(text: str, environ: Mapping[str, str]) -> None:
+    """Write a result for a person: fitted to a terminal's width, and in color where that is wanted."""
+    stream = sys.stdout
+    if stream is not None and not stream.closed and (stream.isatty() or environ.get("FORCE_COLOR")):
+        from gate.cli.paint import fitted, painted, wants_color
+
+        text = fitted(text, get_terminal_size().columns) if stream.isatty() else text
+        text = painted(text) if wants_color(stream, environ) else text
+    _write(stream, text)
 
 
 def complain(sentence: str) -> None:
@@ -57,6 +69,8 @@ def cancelling(cancel: "CancelToken") -> Iterator[None]:
     """While inside, the two signals cancel the token; outside, they are as they were before."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        if not cancel.cancelled:
+            os.write(2, b"publication-gate: cancelling; what was recorded is sealed now\n")
         cancel.cancel(f"signal {signal.Signals(number).name}")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -67,7 +81,7 @@ def cancelling(cancel: "CancelToken") -> Iterator[None]:
             signal.signal(number, handler)
 
 
-HEARTBEAT_SECONDS = 30.0
+HEARTBEAT_SECONDS = 10.0
 
 
 class Lines:
@@ -78,6 +92,7 @@ class Lines:
         self._clock = clock
         self._start = clock.monotonic()
         self._stage = "start"
+        self._count = ""
         self._over = threading.Event()
 
     def __enter__(self) -> Self:
@@ -89,7 +104,7 @@ class Lines:
 
     def stage(self, name: str) -> None:
         """A stage begins."""
-        self._stage = name
+        self._stage, self._count = name, ""
         self._line(name)
 
     def sample(self, phase: Phase, number: int) -> None:
@@ -101,13 +116,17 @@ class Lines:
         """The client was started."""
         self._line(f"push of the {label.value} is running")
 
+    def paths_done(self, done: int, total: int) -> None:
+        """So many of the paths of this stage are done; the next heartbeat says it."""
+        self._count = f"{done} of {total} paths"
+
     def note(self, text: str) -> None:
         """Something worth a line."""
         self._line(text)
 
     def _beat(self) -> None:
         while not self._over.wait(HEARTBEAT_SECONDS):
-            self._line(f"{self._stage}: still at it")
+            self._line(f"{self._stage}: {self._count or 'still running'}")
 
     def _line(self, text: str) -> None:
         seconds = self._clock.monotonic() - self._start

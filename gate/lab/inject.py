@@ -84,6 +84,10 @@ class Relay(Quiet):
         self._act(lambda: self._fault.push_running(label))
         self._outer.push_running(label)
 
+    def paths_done(self, done: int, total: int) -> None:
+        """So many of the paths of this stage are done."""
+        self._outer.paths_done(done, total)
+
     def note(self, text: str) -> None:
         """Something worth a line."""
         self._outer.note(text)

@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 from gate import limits
+from gate.evidence.buckets import WRONG_STATES, read_sample
 from gate.evidence.capture import PREVIOUS_LOG
 from gate.evidence.fold import SERVER_LOG
 from gate.evidence.server_log import nonces_of
 from gate.evidence.store_log import STORE_LOG
-from gate.model.basics import Phase
+from gate.model.basics import BucketState, Phase, Truth
 from gate.model.captures import DiskLook, StoreLogRead
 from gate.model.records import BucketSampled, Entry, LogCanarySent, Trouble, UploadsSeen, WorkloadSeen
 from gate.observe.bucket_index import SampleSeries, begin_sample
@@ -196,7 +197,7 @@ def watch_buckets(
 
     A sample that hangs is left to its deadline, and the next one begins beside it.
     """
-    series = sample_series(context, Phase.DURING, notice)
+    series = sample_series(context, Phase.DURING, with_loss_notes(context, world, notice))
     try:
         ended = world.cancel.cancelled
         while not ended:
@@ -206,3 +207,27 @@ def watch_buckets(
             ended = over(limits.DURING_SPACING_SECONDS if series.over(limits.DURING_OVERLAP_SECONDS) else 0.0)
     finally:
         series.finish()
+
+
+def with_loss_notes(
+    context: RunContext, world: World, notice: Callable[[BucketSampled], None] | None
+) -> Callable[[BucketSampled], None]:
+    """A notice that says at once when a bucket leaves the index, or is back in it, and then calls the other."""
+    wrong: set[str] = set()
+
+    def say(sample: BucketSampled) -> None:
+        for bucket in context.policy.buckets:
+            row = read_sample(sample, bucket)
+            if row.state in WRONG_STATES and bucket not in wrong:
+                wrong.add(bucket)
+                asked = (("ListBuckets", row.listed), ("HeadBucket", row.head), ("GET", row.get))
+                absent = ", ".join(name for name, truth in asked if truth is Truth.ABSENT)
+                disk = "; its data is still on disk" if row.marker is Truth.PRESENT else ""
+                world.progress.note(f"LOST {bucket} ({row.state.value}): absent from {absent}{disk}")
+            elif row.state is BucketState.INDEXED and bucket in wrong:
+                wrong.discard(bucket)
+                world.progress.note(f"BACK {bucket}: it is in the index again")
+        if notice is not None:
+            notice(sample)
+
+    return say

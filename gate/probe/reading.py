@@ -223,7 +223,7 @@ def _attempt(
         for path in paths
     ]
     bad = set(paths)
-    for read in read_bodies(
+    reads = read_bodies(
         targets,
         access=context.access(what.cache, at_origin=at_origin),
         jobs=context.policy.jobs,
@@ -232,8 +232,10 @@ def _attempt(
         deadline_seconds=context.seconds_left(),
         cancel=world.cancel,
         clock=world.clock,
-    ):
+    )
+    for number, read in enumerate(reads, 1):
         entry = context.write(replace(read, at_origin=at_origin))
+        world.progress.paths_done(number, len(paths))
         if _is_whole(context, what, entry.at, read):
             bad.discard(read.store_path)
     return sorted(bad)

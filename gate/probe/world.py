@@ -25,6 +25,10 @@ class Progress(Protocol):
         """The client of this publication was started."""
         ...
 
+    def paths_done(self, done: int, total: int) -> None:
+        """So many of the paths of this stage are done."""
+        ...
+
     def note(self, text: str) -> None:
         """Something worth a line."""
         ...
@@ -40,6 +44,9 @@ class Quiet:
         """Say nothing."""
 
     def push_running(self, label: Label) -> None:
+        """Say nothing."""
+
+    def paths_done(self, done: int, total: int) -> None:
         """Say nothing."""
 
     def note(self, text: str) -> None:

@@ -29,4 +29,4 @@ def test_the_heartbeat_names_the_sample_that_is_waited_for(monkeypatch: pytest.M
     with store(Script({})) as (server, _door), Lines(stream, SystemClock()) as lines:
         site = StoreTarget(values={**values, **keys, "s3_endpoint": server.url}, cache_endpoint="")
         take_samples(site, ("b",), clock=SystemClock(), cancel=CancelToken(), progress=lines)
-    assert "sample 1 of 2: still at it\n" in stream.getvalue()
+    assert "sample 1 of 2: still running\n" in stream.getvalue()
