@@ -15,7 +15,7 @@ def test_a_loss_and_a_return_are_one_line_each_and_every_sample_is_handed_on() -
     context: Any = SimpleNamespace(policy=runs.policy())
     world: Any = SimpleNamespace(progress=SimpleNamespace(note=lines.append))
     say = with_loss_notes(context, world, lambda sample: handed.append(sample.number))
-    times = {"began_at": "2026-11-24T00:00:20.000Z", "ended_at": "2026-11-24T00:00:20.100Z"}
+    times: dict[str, Any] = {"began_at": "2026-11-24T00:00:20.000Z", "ended_at": "2026-11-24T00:00:20.100Z"}
     good = [replace(runs.sample(Phase.DURING, number), **times) for number in range(1, 6)]
     for sample in (good[0], runs.lost(good[1]), runs.lost(good[2]), good[3], good[4]):
         say(sample)
