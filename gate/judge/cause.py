@@ -73,9 +73,9 @@ def headline(facts: Facts, findings: Sequence[Finding], code: str) -> str:
     it was first observed), ``summary`` and ``detail``.
     """
     row = BY_CODE[code]
-    rows = [found for found in findings if found.code == code and found.status in _BAD]
-    subjects = list(dict.fromkeys(found.subject for found in rows))
-    phases = {found.phase for found in rows}
+    rows = [finding for finding in findings if finding.code == code and finding.status in _BAD]
+    subjects = list(dict.fromkeys(finding.subject for finding in rows))
+    phases = {finding.phase for finding in rows}
     text = (row.headline or sentence(row.why)).format(
         subjects=_listed(subjects),
         count=len(subjects),
@@ -97,7 +97,7 @@ def actions(facts: Facts, findings: Sequence[Finding], word: VerdictWord, code: 
         stop = Action(text=f"Stop everything that pushes to {policy.attic_cache}.")
         return (stop, _CAPTURE, *_own_actions(facts, findings, row))
     remedies = dict.fromkeys(
-        found.remedy for found in findings if found.code == code and found.status is Status.INCONCLUSIVE
+        finding.remedy for finding in findings if finding.code == code and finding.status is Status.INCONCLUSIVE
     )
     return tuple(Action(text=sentence(remedy)) for remedy in remedies if remedy)
 
@@ -145,7 +145,7 @@ def _own_actions(facts: Facts, findings: Sequence[Finding], row: Code) -> Iterat
     """What the kind of a failure needs beside stopping and capturing."""
     policy = facts.policy
     lost = list(
-        dict.fromkeys(found.subject for found in findings if found.code in INDEX_CODES and found.status in _BAD)
+        dict.fromkeys(finding.subject for finding in findings if finding.code in INDEX_CODES and finding.status in _BAD)
     )
     if row.code in INDEX_CODES:
         flags = " ".join(f"--bucket {shlex.quote(name)}" for name in lost)
@@ -158,7 +158,7 @@ def _own_actions(facts: Facts, findings: Sequence[Finding], row: Code) -> Iterat
         return
     yield Action(text=sentence(row.remedy))
     if row.rank is Rank.BODY:
-        broken = [found.subject for found in findings if found.code == row.code and found.status is Status.FAIL]
+        broken = [finding.subject for finding in findings if finding.code == row.code and finding.status is Status.FAIL]
         paths = [path for path in broken if path.startswith("/nix/store/")][:_NAMED]
         if paths:
             flags = " ".join(f"--store-hash {shlex.quote(path)}" for path in paths)

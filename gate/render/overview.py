@@ -350,7 +350,7 @@ def _loss(evidence: Evidence) -> Iterator[Moment]:
     if not found:
         return
     first = min((sample for _, sample in found), key=lambda sample: sample.at)
-    asked = (("ListBuckets", first.listed), ("HeadBucket", first.head), ("GET", first.get))
+    asked = (("ListBuckets", first.shown_lines), ("HeadBucket", first.head), ("GET", first.get))
     sources = [name for name, truth in asked if truth is Truth.ABSENT]
     disk = "; the markers stay on disk" if all(row.marker is Truth.PRESENT for _, row in found) else ""
     states = sorted({f"bucket-{sample.state.value}" for _, sample in found})
@@ -409,12 +409,12 @@ def _bodies(evidence: Evidence) -> Iterator[Moment]:
     if total and all(code == WHOLE for code, _ in wrong):
         yield Moment(at=at, tone="good", text=f"All {total} paths came back byte for byte.")
         return
-    listed = 0
+    shown_lines = 0
     for (code, claim), number in sorted(wrong.items()):
         if code in (WHOLE, "body-not-published"):
             continue
-        listed += 1
-        if listed > 2:  # noqa: PLR2004  # the story has eight lines at most
+        shown_lines += 1
+        if shown_lines > 2:  # noqa: PLR2004  # the story has eight lines at most
             break
         tone = _TONES[class_status(code)]
         paths = "path" if number == 1 else "paths"

@@ -209,7 +209,7 @@ def test_verify_show_and_finalize_on_a_real_folder(tmp_path: Path, capsys: pytes
     assert main(["verify", str(at), "--json-into", str(tmp_path / "v.json")]) == 0
     assert json.loads((tmp_path / "v.json").read_text())["verified"][0]["genuine"] is True
     assert main(["show", str(at)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].startswith("evidence:")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("report:")
     (at / "push-profile.log").write_bytes(b"")
     assert main(["verify", str(at)]) == 2
     assert main(["show", str(at)]) == 2

@@ -43,7 +43,7 @@ NEWCOMER = "tests/integration/test_split.py, against the lab"
 # Document, language, how the example begins, and what runs it.
 EXAMPLES = (
     ("README.md", "console", "make demo", "make itself: CI runs the suite, and scripts/demo.sh is two of its drills"),
-    ("README.md", "text", "QUARANTINE: ", "tests/unit/render/test_readme_summary.py"),
+    ("README.md", "text", "LAB RUN: ", "tests/unit/render/test_readme_summary.py"),
     *(
         ("README.md", "console", f"publication-gate {name}", NEWCOMER)
         for name in ("doctor", "capture", "explain", "verify")
@@ -51,7 +51,7 @@ EXAMPLES = (
     ("README.md", "yaml", "# Copy th", "tests/action/test_act.py"),
     *(("workflows/README.md", "yaml", "# Copy th", "tests/action/test_act.py, tests/action/test_split_rights.py"),) * 5,
     ("docs/architecture.md", "mermaid", "flowchart", "a picture"),
-    ("docs/example-summary.md", "text", "QUARANTINE: ", "tests/unit/render/test_readme_summary.py"),
+    ("docs/example-summary.md", "text", "LAB RUN: ", "tests/unit/render/test_readme_summary.py"),
     ("docs/lab.md", "console", "publication-gate lab", "scripts/demo.sh, tests/faults/test_drills.py"),
     ("CONTRIBUTING.md", "console", "make setup", "make itself"),
     (
