@@ -194,8 +194,8 @@ def _cause(name: str, bucket: Bucket, samples: Sequence[BucketSampled]) -> Bucke
         status=bucket_status(bucket),
         doubts=bucket.doubts,
         samples=tuple(
-            RcaSample(sample=seen, places=places_of(sample, name))
-            for seen, sample in zip(bucket.samples, samples, strict=True)
+            RcaSample(sample=observation, places=places_of(sample, name))
+            for observation, sample in zip(bucket.samples, samples, strict=True)
         ),
     )
 
@@ -204,12 +204,11 @@ def _headline(status: Status, causes: dict[str, BucketCause], scratch: ScratchRe
     rows = [f"{name} is {cause.state.value}" for name, cause in causes.items() if cause.status is status]
     if scratch is not None and scratch.status is status:
         rows.append("the scratch probe failed" if status is Status.FAIL else "the scratch probe could not be finished")
-    told = ", ".join(rows)
+    summary = ", ".join(rows)
     if status is Status.PASS:
         scratched = ", and a scratch bucket was made, used and removed" if scratch else ""
         return f"The index is whole: {', '.join(causes)} indexed in every sample{scratched}. This proves no body."
     if status is Status.FAIL:
-        return f"Don't push, don't restart, don't create a bucket by hand: {told}. Capture first."
-    return (
-        f"Hold trusted writes: it could not be determined whether the index is whole ({told or 'no bucket was named'})."
-    )
+        return f"Don't push, don't restart, don't create a bucket by hand: {summary}. Capture first."
+    why = summary or "no bucket was named"
+    return f"Hold trusted writes: it could not be determined whether the index is whole ({why})."

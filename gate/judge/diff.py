@@ -35,14 +35,14 @@ def epoch_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
 def _seen(of: Evidence, role: str) -> dict[str, Workload]:
     """By place, as the run saw them last."""
     workloads = of.post.workloads or of.pre.workloads
-    return {seen.place: seen for seen in workloads if seen.role == role}
+    return {observation.place: observation for observation in workloads if observation.role == role}
 
 
 def _scaled(before: Mapping[str, Workload], after: Mapping[str, Workload]) -> bool:
     """Whether replicas only came or went: one at least stayed as it was, and none has an image that is new."""
     stayed = [place for place in before if place in after and before[place].identity == after[place].identity]
-    images = {seen.image for seen in before.values()}
-    return bool(stayed) and all(seen.image in images for seen in after.values())
+    images = {observation.image for observation in before.values()}
+    return bool(stayed) and all(observation.image in images for observation in after.values())
 
 
 def _row(role: str, place: str, before: Workload | None, after: Workload | None, *, scaled: bool) -> DiffRow:
@@ -65,23 +65,24 @@ def _weigh(before: Workload | None, after: Workload | None, *, scaled: bool) -> 
     return Weight.UNSURE, f"changed: {', '.join(changed)}; {_RESTARTED}"
 
 
-def _parts(seen: Workload) -> dict[str, str]:
+def _parts(observation: Workload) -> dict[str, str]:
     """A pod's identity by its words (``uid …, started …, restarts …, image …, node …``); any other one as a whole."""
-    if seen.truth is Truth.ABSENT:
-        return {"running": seen.error or "no"}
-    identity = seen.identity or ""
+    if observation.truth is Truth.ABSENT:
+        return {"running": observation.error or "no"}
+    identity = observation.identity or ""
     words = [part.partition(" ") for part in identity.split(", ")]
     if all(gap for _, gap, _ in words):
-        return {name: said for name, _, said in words}
-    return {"process": identity, "start": seen.started or ""}
+        return {name: text for name, _, text in words}
+    return {"process": identity, "start": observation.started or ""}
 
 
-def _text(seen: Workload | None) -> str:
-    if seen is None:
+def _text(observation: Workload | None) -> str:
+    if observation is None:
         return NOT_LOOKED_AT
-    if seen.truth is Truth.PRESENT:
-        return seen.identity or "running, and it is not told who"
-    return f"{'not running' if seen.truth is Truth.ABSENT else 'unknown'}{f': {seen.error}' if seen.error else ''}"
+    if observation.truth is Truth.PRESENT:
+        return observation.identity or "running, and it is not told who"
+    word = "not running" if observation.truth is Truth.ABSENT else "unknown"
+    return f"{word}{f': {observation.error}' if observation.error else ''}"
 
 
 _FAMILIES: Final = ("bucket", "state", "epoch")  # of codes whose facts are compared themselves
@@ -93,9 +94,9 @@ def disk_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
     if a.incident is None and b.incident is None:
         return
     if a.incident is None or b.incident is None:
-        told = ("looked at", NOT_LOOKED_AT) if b.incident is None else (NOT_LOOKED_AT, "looked at")
+        summary = ("looked at", NOT_LOOKED_AT) if b.incident is None else (NOT_LOOKED_AT, "looked at")
         why = "only one of the two is a capture"
-        yield row("incident", "disks, events, previous logs", told, Weight.UNSURE, why)
+        yield row("incident", "disks, events, previous logs", summary, Weight.UNSURE, why)
         return
     one, two = ({disk.place: disk for disk in of.disks} for of in (a.incident, b.incident))
     for place in sorted({*one, *two}):
@@ -110,13 +111,13 @@ def disk_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
 def _disk(
     subject: str, before: DiskSeen | None, after: DiskSeen | None, one: DiskRoom | None, two: DiskRoom | None
 ) -> DiffRow:
-    told = (_room(before, one), _room(after, two))
-    weight, why = Weight.SAME if told[0] == told[1] else Weight.NOTE, ""
+    summary = (_room(before, one), _room(after, two))
+    weight, why = Weight.SAME if summary[0] == summary[1] else Weight.NOTE, ""
     if one is None or two is None:
         weight, why = Weight.UNSURE, "not known on a side"
     elif is_full(two) and not is_full(one):
         weight, why = Weight.UNSURE, "full in B: writes fail, and it can look like a loss"
-    return row("disk", subject, told, weight, why)
+    return row("disk", subject, summary, weight, why)
 
 
 def _room(disk: DiskSeen | None, room: DiskRoom | None) -> str:
@@ -143,18 +144,18 @@ def event_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
 
 
 def _events(incident: Incident, role: str) -> EventsSeen | None:
-    return next((seen for seen in incident.events if seen.role == role), None)
+    return next((observation for observation in incident.events if observation.role == role), None)
 
 
-def _asked(seen: EventsSeen | None) -> str:
-    return NOT_LOOKED_AT if seen is None else seen.error or f"{len(seen.events)} events"
+def _asked(observation: EventsSeen | None) -> str:
+    return NOT_LOOKED_AT if observation is None else observation.error or f"{len(observation.events)} events"
 
 
-def _counts(seen: EventsSeen | None) -> Counter[_Event]:
-    found: Counter[_Event] = Counter()
-    for event in seen.events if seen else ():
-        found[_key(event)] += event.count
-    return found
+def _counts(observation: EventsSeen | None) -> Counter[_Event]:
+    rows: Counter[_Event] = Counter()
+    for event in observation.events if observation else ():
+        rows[_key(event)] += event.count
+    return rows
 
 
 def _key(event: KubeEvent) -> _Event:
@@ -182,10 +183,10 @@ def _times(count: int) -> str:
 def log_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
     """How often the logs of server and store have each code, and the logs of containers that ended."""
     if not all("server-log" in of.policy.absent for of in (a, b)):
-        told = (a.server_log.truth.value, b.server_log.truth.value)
-        known = told == (Truth.PRESENT.value,) * 2
+        summary = (a.server_log.truth.value, b.server_log.truth.value)
+        known = summary == (Truth.PRESENT.value,) * 2
         why = "" if known else "not known on a side: no errors seen is not no errors"
-        yield row("log", "server log", told, Weight.SAME if known else Weight.UNSURE, why)
+        yield row("log", "server log", summary, Weight.SAME if known else Weight.UNSURE, why)
         one, two = (Counter(event.code for event in of.server_log.events if event.code) for of in (a, b))
         storage = {event.code for event in b.server_log.events if speaks_of_storage(event)}
         yield from _codes("server log", one, two, storage)
@@ -197,10 +198,10 @@ def log_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
 
 
 def _store_log(a: StoreLog | None, b: StoreLog | None) -> Iterator[DiffRow]:
-    told = tuple(log.truth.value if log else NOT_LOOKED_AT for log in (a, b))
-    known = told == (Truth.PRESENT.value,) * 2
+    summary = tuple(log.truth.value if log else NOT_LOOKED_AT for log in (a, b))
+    known = summary == (Truth.PRESENT.value,) * 2
     why = "" if known else "not known on a side: no trouble told is not no trouble"
-    yield row("log", "store log", (told[0], told[1]), Weight.SAME if known else Weight.UNSURE, why)
+    yield row("log", "store log", (summary[0], summary[1]), Weight.SAME if known else Weight.UNSURE, why)
     one, two = (Counter(event.code for event in (log.events if log else ()) if event.code) for log in (a, b))
     yield from _codes("store log", one, two, {event.code for event in troubles_of(b)} if b else set())
 
@@ -209,11 +210,11 @@ def _codes(
     where: str, one: Mapping[str, int], two: Mapping[str, int], storage: "set[str] | set[str | None]"
 ) -> Iterator[DiffRow]:
     for code in sorted({*one, *two}):
-        made = plain_row("log", f"{where} {code}", _times(one.get(code, 0)), _times(two.get(code, 0)))
+        result = plain_row("log", f"{where} {code}", _times(one.get(code, 0)), _times(two.get(code, 0)))
         if code in storage and not one.get(code):
             why = "a storage error that A does not have"
-            made = row("log", made.subject, (made.before, made.after), Weight.UNSURE, why)
-        yield made
+            result = row("log", result.subject, (result.before, result.after), Weight.UNSURE, why)
+        yield result
 
 
 # --------------------------------------------------------------------------------------- findings, tools and settings
@@ -223,16 +224,16 @@ def finding_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
     """Failing findings of matters that are not compared themselves: bodies, pushes, controls, the build."""
     one, two = (
         {
-            (found.code, found.subject)
-            for found in of.findings
-            if found.status is Status.FAIL and not _compared(found.code)
+            (finding.code, finding.subject)
+            for finding in of.findings
+            if finding.status is Status.FAIL and not _compared(finding.code)
         }
         for of in (a, b)
     )
     for code, subject in sorted(one ^ two):
-        seen = (code, subject) in two
-        told = ("–", "fail") if seen else ("fail", "–")
-        yield row("finding", f"{code} {subject}", told, Weight.WORSE if seen else Weight.NOTE)
+        in_two = (code, subject) in two
+        summary = ("–", "fail") if in_two else ("fail", "–")
+        yield row("finding", f"{code} {subject}", summary, Weight.WORSE if in_two else Weight.NOTE)
 
 
 def _compared(code: str) -> bool:
@@ -262,8 +263,8 @@ def setting_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
     yield row("setting", "all others", (f"{same}",) * 2, Weight.SAME)
 
 
-def _said(made: object) -> str:
-    return ", ".join(map(str, made)) or "none" if isinstance(made, tuple) else str(made) or "none"
+def _said(result: object) -> str:
+    return ", ".join(map(str, result)) or "none" if isinstance(result, tuple) else str(result) or "none"
 
 
 _ORDER: Final = tuple(Weight)

@@ -12,9 +12,11 @@ from gate.model.records import MarkerSeen, PlaceSeen, StateTold
 NOT_LOOKED_AT = "not looked at"
 
 
-def row(matter: str, subject: str, told: tuple[str, str], weight: Weight, why: str = "", *, phase: str = "") -> DiffRow:
+def row(
+    matter: str, subject: str, summary: tuple[str, str], weight: Weight, why: str = "", *, phase: str = ""
+) -> DiffRow:
     """A row of what A and B tell; ``why`` says what its weight rests on where the two don't show it."""
-    before, after = told
+    before, after = summary
     return DiffRow(matter=matter, subject=subject, phase=phase, before=before, after=after, weight=weight, why=why)
 
 
@@ -108,14 +110,14 @@ def _sources(name: str, before: Bucket | None, after: Bucket | None, phase: str)
         if not known:
             weight = Weight.NOTE if source == _OPTIONAL else Weight.UNSURE
             why = "a store may not have this route" if source == _OPTIONAL else "not known on a side"
-        told = "" if weight is Weight.SAME else why
-        yield row("bucket", f"{name} {source}", (" and ".join(one), " and ".join(two)), weight, told, phase=phase)
+        summary = "" if weight is Weight.SAME else why
+        yield row("bucket", f"{name} {source}", (" and ".join(one), " and ".join(two)), weight, summary, phase=phase)
 
 
 def _over(bucket: Bucket | None, of: Callable[[BucketSample], Truth]) -> tuple[str, ...]:
     """What a source said over the samples of a phase, each answer once."""
-    seen = {of(sample) for sample in bucket.samples} if bucket else set()
-    return tuple(truth.value for truth in Truth if truth in seen) or (NOT_LOOKED_AT,)
+    observation = {of(sample) for sample in bucket.samples} if bucket else set()
+    return tuple(truth.value for truth in Truth if truth in observation) or (NOT_LOOKED_AT,)
 
 
 # ------------------------------------------------------------------------------------------------------------- markers
@@ -179,7 +181,12 @@ def state_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
     if "state" in a.policy.absent and "state" in b.policy.absent:
         return
     for phase, one, two in (("pre", a.pre.state, b.pre.state), ("post", a.post.state, b.post.state)):
-        subject = " or ".join(dict.fromkeys(f"{seen.bucket}/{seen.key}" for seen in (one, two) if seen)) or "state"
+        subject = (
+            " or ".join(
+                dict.fromkeys(f"{observation.bucket}/{observation.key}" for observation in (one, two) if observation)
+            )
+            or "state"
+        )
         weight, why = _weigh_state(one, two)
         yield row("state", subject, (_state_text(one), _state_text(two)), weight, why, phase=phase)
         locks = (_lock(one), _lock(two))
@@ -189,8 +196,8 @@ def state_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
         yield row("state", f"{subject} lock", locks, weight, phase=phase)
 
 
-def _lock(seen: State | None) -> str:
-    return seen.locked.value if seen else NOT_LOOKED_AT
+def _lock(observation: State | None) -> str:
+    return observation.locked.value if observation else NOT_LOOKED_AT
 
 
 def _weigh_state(before: State | None, after: State | None) -> tuple[Weight, str]:
@@ -223,13 +230,13 @@ def _state_loss(before: State, after: State) -> str:
 
 def _weigh_contents(before: State, after: State) -> tuple[Weight, str]:
     one, two = before.contents, after.contents
-    unread = {told.content for told in (one, two) if told is not None} - {_STATE}
+    unread = {summary.content for summary in (one, two) if summary is not None} - {_STATE}
     if unread:
         return Weight.UNSURE, f"its content could not be read for what it is: {', '.join(sorted(unread))}"
     moved = _serials(one, two)
     if moved is not None and moved[1] < moved[0]:
         return Weight.UNSURE, "its serial went back"
-    marks = [(seen.etag, seen.size, seen.version_id) for seen in (before, after)]
+    marks = [(observation.etag, observation.size, observation.version_id) for observation in (before, after)]
     if marks[0] == marks[1] and before.etag is not None:
         return Weight.SAME, ""
     if moved is not None and moved[1] > moved[0]:
@@ -244,16 +251,19 @@ def _serials(one: StateTold | None, two: StateTold | None) -> tuple[int, int] | 
     return (one.serial, two.serial) if one.lineage is not None and one.lineage == two.lineage else None
 
 
-def _state_text(seen: State | None) -> str:
-    if seen is None:
+def _state_text(observation: State | None) -> str:
+    if observation is None:
         return NOT_LOOKED_AT
-    if seen.truth is not Truth.PRESENT:
-        return f"{seen.truth.value}{f' ({seen.note})' if seen.note else ''}"
-    told = seen.contents
-    parts = [f"ETag {seen.etag or 'unknown'}", f"{'unknown' if seen.size is None else seen.size} bytes"]
-    parts += [f"version {seen.version_id}"] if seen.version_id else []
-    if told is not None:
-        lineage = told.lineage[:12] if told.lineage else "unknown"
-        serial = "unknown" if told.serial is None else told.serial
-        parts += [f"content {told.content}, serial {serial}, lineage {lineage}"]
+    if observation.truth is not Truth.PRESENT:
+        return f"{observation.truth.value}{f' ({observation.note})' if observation.note else ''}"
+    summary = observation.contents
+    parts = [
+        f"ETag {observation.etag or 'unknown'}",
+        f"{'unknown' if observation.size is None else observation.size} bytes",
+    ]
+    parts += [f"version {observation.version_id}"] if observation.version_id else []
+    if summary is not None:
+        lineage = summary.lineage[:12] if summary.lineage else "unknown"
+        serial = "unknown" if summary.serial is None else summary.serial
+        parts += [f"content {summary.content}, serial {serial}, lineage {lineage}"]
     return ", ".join(parts)

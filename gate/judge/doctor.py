@@ -56,16 +56,18 @@ _NOT_RIGHTS: Final = {
 _NO_CLUSTER: Final = "no place is in a cluster"
 
 
-def checks_of(seen: Examined) -> Iterator[Finding]:
+def checks_of(observation: Examined) -> Iterator[Finding]:
     """Every check, in the order of `gate.judge.codes.doctor.DOCTOR`."""
-    seen = of_origin(seen)
-    yield from _tools(seen)
-    yield from _cache(seen)
-    yield from _store(seen)
-    yield from _places(seen)
-    yield from _cluster(seen)
-    yield from (_clock(clock, in_use=clock.of != "cluster" or seen.cluster is not None) for clock in seen.clocks)
-    yield _representative(seen.facts)
+    observation = of_origin(observation)
+    yield from _tools(observation)
+    yield from _cache(observation)
+    yield from _store(observation)
+    yield from _places(observation)
+    yield from _cluster(observation)
+    yield from (
+        _clock(clock, in_use=clock.of != "cluster" or observation.cluster is not None) for clock in observation.clocks
+    )
+    yield _representative(observation.facts)
 
 
 def _rehearsal(facts: Facts) -> Facts:
@@ -106,78 +108,78 @@ def _unused(name: str, why: str) -> Finding:
 
 
 # --- tools ------------------------------------------------------------------------------------------------------------
-def _tools(seen: Examined) -> Iterator[Finding]:
-    yield _nix(seen)
-    attic = seen.facts.run.versions.get("attic", "unknown")
-    if "attic" in seen.missing_tools:
+def _tools(observation: Examined) -> Iterator[Finding]:
+    yield _nix(observation)
+    attic = observation.facts.run.versions.get("attic", "unknown")
+    if "attic" in observation.missing_tools:
         yield _bad("attic", "the attic client is not on PATH")
     else:
         yield _check("attic", f"it says {shown(attic)}", good=_ATTIC.fullmatch(attic) is not None)
-    cluster = seen.cluster
+    cluster = observation.cluster
     if cluster is None:
         yield _unused("kubectl", _NO_CLUSTER)
     else:
         yield _check("kubectl", cluster.client or cluster.client_error, good=cluster.client is not None)
-    nix = seen.nix
+    nix = observation.nix
     for name, good in (("substituter", nix.among), ("trusted-key", nix.trusted)):
-        told = {True: "it is among them", False: "it is not among them", None: f"unknown: {nix.error}"}[good]
+        summary = {True: "it is among them", False: "it is not among them", None: f"unknown: {nix.error}"}[good]
         if name == "substituter" and nix.trouble:
-            yield _bad(name, f"{told}; {nix.trouble}")
+            yield _bad(name, f"{summary}; {nix.trouble}")
         else:
             known = f"; Nix reads {nix.known_path} there" if name == "substituter" and nix.known_path else ""
-            yield _check(name, f"{told}{known}", good=good is True)
-    if seen.facts.policy.installable:
-        yield _check("flake", seen.tree or "it has no changes that no commit has", good=seen.tree is None)
+            yield _check(name, f"{summary}{known}", good=good is True)
+    if observation.facts.policy.installable:
+        yield _check("flake", observation.tree or "it has no changes that no commit has", good=observation.tree is None)
     else:
         yield _unused("flake", "the profile builds no flake")
 
 
-def _nix(seen: Examined) -> Finding:
-    missing = [name for name in ("nix", "nix-store") if name in seen.missing_tools]
-    version = seen.facts.run.versions.get("nix", "unknown")
+def _nix(observation: Examined) -> Finding:
+    missing = [name for name in ("nix", "nix-store") if name in observation.missing_tools]
+    version = observation.facts.run.versions.get("nix", "unknown")
     match = _NIX.fullmatch(version)
     good = match is not None and (int(match[1]), int(match[2])) >= _LEAST_NIX
-    told = f"{' and '.join(missing)} not on PATH" if missing else f"version {version}"
-    if seen.nix.weak:
-        weak = "; ".join(seen.nix.weak)
-        return _bad("nix", f"{told}; a run is refused until nix-settings of [nix] in gate.toml states: {weak}")
-    return _check("nix", told, good=good and not missing)
+    summary = f"{' and '.join(missing)} not on PATH" if missing else f"version {version}"
+    if observation.nix.weak:
+        weak = "; ".join(observation.nix.weak)
+        return _bad("nix", f"{summary}; a run is refused until nix-settings of [nix] in gate.toml states: {weak}")
+    return _check("nix", summary, good=good and not missing)
 
 
 # --- cache ------------------------------------------------------------------------------------------------------------
-def _cache(seen: Examined) -> Iterator[Finding]:
-    yield _check("cache-reachable", _words(seen.reached), good=seen.reached.status is not None)
-    for row in check_caches(seen.facts):
-        told = seen.refusal or row.summary
-        yield _check(f"cache:{row.subject}", told, good=row.status is Status.PASS and seen.refusal is None)
-    now = _now(seen)
-    yield from (_token(seen, token, now) for token in seen.tokens)
-    for name in seen.facts.policy.caches:
-        yield _push_right(f"push-right:{name}", seen.push.get(name))
-    for row in check_controls(seen.facts):
+def _cache(observation: Examined) -> Iterator[Finding]:
+    yield _check("cache-reachable", _words(observation.reached), good=observation.reached.status is not None)
+    for row in check_caches(observation.facts):
+        summary = observation.refusal or row.summary
+        yield _check(f"cache:{row.subject}", summary, good=row.status is Status.PASS and observation.refusal is None)
+    now = _now(observation)
+    yield from (_token(observation, token, now) for token in observation.tokens)
+    for name in observation.facts.policy.caches:
+        yield _push_right(f"push-right:{name}", observation.push.get(name))
+    for row in check_controls(observation.facts):
         if row.subject != BIT_FLIP:  # it takes a published body
             yield _row(row.subject, row.summary.removeprefix(f"{row.subject}: "), row.status)
 
 
-def _now(seen: Examined) -> datetime:
+def _now(observation: Examined) -> datetime:
     """The cache's own time, since it is the one that counts for its tokens; ours where it tells none."""
-    clock = next(clock for clock in seen.clocks if clock.of == "cache")
+    clock = next(clock for clock in observation.clocks if clock.of == "cache")
     return parse_http_date(clock.date) or datetime.fromisoformat(clock.after)
 
 
-def _token(seen: Examined, token: TokenSeen, now: datetime) -> Finding:
+def _token(observation: Examined, token: TokenSeen, now: datetime) -> Finding:
     name = f"{token.use}-token"
     if token.origin == "missing":
         return _bad(name, "no token is given")
     if token.error is not None:
         return _bad(name, token.error)
     rights = ", ".join(token.rights) or "none"
-    told = f"{token.origin}; by its own words {rights} on {', '.join(map(shown, token.caches))}; {_life(token, now)}"
+    summary = f"{token.origin}; by its own words {rights} on {', '.join(map(shown, token.caches))}; {_life(token, now)}"
     minted = token.origin == "minted"  # one each, all alike; this one is the cache's under test
-    caches = () if minted else seen.facts.policy.caches
+    caches = () if minted else observation.facts.policy.caches
     lacking = [cache for cache in caches if not _RIGHTS[token.use] <= _granted(token, cache)]
     good = not lacking and _RIGHTS[token.use] <= set(token.rights) and not _over(token, now)
-    return _check(name, told + (f"; lacks {', '.join(lacking)}" if lacking else ""), good=good)
+    return _check(name, summary + (f"; lacks {', '.join(lacking)}" if lacking else ""), good=good)
 
 
 def _granted(token: TokenSeen, cache: str) -> frozenset[str]:
@@ -215,23 +217,25 @@ def _push_right(name: str, answer: HttpAnswer | None) -> Finding:
 
 
 # --- store ------------------------------------------------------------------------------------------------------------
-def _store(seen: Examined) -> Iterator[Finding]:
-    yield _check("s3-key", "both are given" if seen.keys_given else "a half of it is missing", good=seen.keys_given)
-    last = seen.listing[-1]
+def _store(observation: Examined) -> Iterator[Finding]:
+    yield _check(
+        "s3-key", "both are given" if observation.keys_given else "a half of it is missing", good=observation.keys_given
+    )
+    last = observation.listing[-1]
     yield _check("s3-reachable", _words(last), good=last.status is not None)
-    facts = seen.facts
+    facts = observation.facts
     first = facts.pre.buckets[facts.policy.buckets[0]].samples[0]
     whole = first.listed is not Truth.UNKNOWN
     unread = "; ".join(note for note in first.notes if note.startswith("list: "))
     answered = last.status == _OK and last.error is None
     yield _check("bucket-list", "the list is whole" if whole else unread if answered else _refused(last), good=whole)
     for name in facts.policy.buckets:
-        head, get = seen.heads[name], seen.gets[name]
+        head, get = observation.heads[name], observation.gets[name]
         sample = facts.pre.buckets[name].samples[0]
         yield _check(f"bucket-head:{name}", _refused(head), good=head.status in (_OK, _NOT_FOUND))
         yield _check(f"bucket-get:{name}", _refused(get), good=sample.get is not Truth.UNKNOWN)
         yield _bucket(facts, name)
-    yield _state(seen)
+    yield _state(observation)
 
 
 def _bucket(facts: Facts, name: str) -> Finding:
@@ -242,29 +246,29 @@ def _bucket(facts: Facts, name: str) -> Finding:
     return _row(f"bucket:{name}", summary, bucket_status(bucket))
 
 
-def _state(seen: Examined) -> Finding:
-    policy, state = seen.facts.policy, seen.facts.pre.state
+def _state(observation: Examined) -> Finding:
+    policy, state = observation.facts.policy, observation.facts.pre.state
     where = f"{policy.state_bucket}/{policy.state_key}"
     if "state" in policy.absent:
         return _unused("state-object", "gate.toml says that this site keeps no state here")
     if not policy.state_key:
         return _bad("state-object", "no state-key is set")
-    if state is None or seen.state is None:
+    if state is None or observation.state is None:
         return _bad("state-object", f"{where} was not looked at")
     if state.truth is not Truth.PRESENT:
-        return _bad("state-object", f"{where}: {_refused(seen.state.head)}")
-    told = f"{where}: {state.size} bytes, ETag {state.etag}, lock {state.locked.value}"
-    told += f" ({_refused(seen.state.lock)})" if state.locked is Truth.UNKNOWN else ""
+        return _bad("state-object", f"{where}: {_refused(observation.state.head)}")
+    summary = f"{where}: {state.size} bytes, ETag {state.etag}, lock {state.locked.value}"
+    summary += f" ({_refused(observation.state.lock)})" if state.locked is Truth.UNKNOWN else ""
     content = state.contents.content if state.contents else "unread"
-    told += f", content {content}" if policy.state_contents else ""
-    return _check("state-object", told, good=_is_proved(check_state(_rehearsal(seen.facts))))
+    summary += f", content {content}" if policy.state_contents else ""
+    return _check("state-object", summary, good=_is_proved(check_state(_rehearsal(observation.facts))))
 
 
 def _words(answer: HttpAnswer) -> str:
     if answer.error is not None:
         return _NO_ANSWER.get(answer.error, f"no whole answer ({answer.error})")
-    fault, said = parse_fault(answer.body.encode()), parse_attic_error(answer.body.encode())
-    name = fault.code if fault else said[1] if said else ""
+    fault, text = parse_fault(answer.body.encode()), parse_attic_error(answer.body.encode())
+    name = fault.code if fault else text[1] if text else ""
     return f"HTTP {answer.status} {name}".rstrip()
 
 
@@ -279,73 +283,73 @@ def _refused(answer: HttpAnswer) -> str:
 
 
 # --- places -----------------------------------------------------------------------------------------------------------
-def _places(seen: Examined) -> Iterator[Finding]:
-    if not seen.places:
+def _places(observation: Examined) -> Iterator[Finding]:
+    if not observation.places:
         yield _bad("markers", "no place is set")
-    yield from (_markers(place) for place in seen.places)
-    disks = tuple(check_disks(seen.facts))
+    yield from (_markers(place) for place in observation.places)
+    disks = tuple(check_disks(observation.facts))
     if not disks:
         yield _unused("disk", "no drive was looked at")
     for row in disks:
         name = f"disk:{row.subject}"
         full = row.status is not Status.PASS
         yield _unused(name, row.summary) if row.code == "disk-use-unknown" else _check(name, row.summary, good=not full)
-    absent = seen.facts.policy.absent
+    absent = observation.facts.policy.absent
     for role in ROLES:
         name = f"{role}-workload"
-        yield _unused(name, "gate.toml states it as absent") if name in absent else _workload(seen.facts, role)
-    yield from _log(seen)
-    yield _replicas(seen)
-    yield _store_log(seen)
+        yield _unused(name, "gate.toml states it as absent") if name in absent else _workload(observation.facts, role)
+    yield from _log(observation)
+    yield _replicas(observation)
+    yield _store_log(observation)
 
 
 def _markers(place: PlaceSeen) -> Finding:
     unread = [mark for mark in place.markers if Truth.UNKNOWN in (mark.data, mark.meta)]
-    told = place.error or "; ".join(mark.error or f"{mark.bucket} could not be read" for mark in unread)
+    summary = place.error or "; ".join(mark.error or f"{mark.bucket} could not be read" for mark in unread)
     good = place.error is None and not unread
-    return _check(f"markers:{place.place}", told or f"read, of {len(place.markers)} buckets", good=good)
+    return _check(f"markers:{place.place}", summary or f"read, of {len(place.markers)} buckets", good=good)
 
 
 def _workload(facts: Facts, role: str) -> Finding:
     rows = [row for row in facts.pre.workloads if row.role == role]
     unknown = [row for row in rows if row.truth is Truth.UNKNOWN]
-    told = "; ".join(f"{row.identity or row.error} at {row.place or 'no place'}" for row in unknown or rows)
+    summary = "; ".join(f"{row.identity or row.error} at {row.place or 'no place'}" for row in unknown or rows)
     notes = [row.listening.note for row in rows if row.listening and row.listening.note]
     wrong = misnamed(role, (facts.pre.workloads,))
-    told = "; ".join([*([wrong[1]] if wrong else []), told or "not looked at", *([] if wrong else notes)])
+    summary = "; ".join([*([wrong[1]] if wrong else []), summary or "not looked at", *([] if wrong else notes)])
     judged = [row for row in check_epochs(_rehearsal(facts)) if row.subject == role]
-    return _check(f"{role}-workload", told, good=_is_proved(judged))
+    return _check(f"{role}-workload", summary, good=_is_proved(judged))
 
 
-def _log(seen: Examined) -> Iterator[Finding]:
-    log, canary = seen.log, seen.facts.pre.canary
+def _log(observation: Examined) -> Iterator[Finding]:
+    log, canary = observation.log, observation.facts.pre.canary
     if log is None:
         yield _unused("server-log", "gate.toml states it as absent")
         yield _unused("log-canary", "gate.toml states the log as absent")
         return
-    server_log = seen.facts.server_log
+    server_log = observation.facts.server_log
     unread = [unreadable_summary(server_log)] if server_log.unread_lines else []
-    told = "; ".join([*log.lacking, *unread]) or "it can be read"
-    yield _check("server-log", told, good=not (log.lacking or unread))
+    summary = "; ".join([*log.lacking, *unread]) or "it can be read"
+    yield _check("server-log", summary, good=not (log.lacking or unread))
     answered = canary is not None and canary.answered is Truth.PRESENT
     logged = canary is not None and canary.logged is Truth.PRESENT
     if log.lacking:
-        told = "the log can't be read"
+        summary = "the log can't be read"
     elif canary is None:
-        told = "none was sent"
+        summary = "none was sent"
     elif log.late:
-        told = "it is not in the log"
+        summary = "it is not in the log"
     else:
-        told = "it is in the log" if logged else "its name is in the log, and no event of the log is its"
-    told += "" if answered else ", and the server did not answer it with its 500"
-    yield _check("log-canary", told, good=answered and logged and not log.lacking and not log.late)
+        summary = "it is in the log" if logged else "its name is in the log, and no event of the log is its"
+    summary += "" if answered else ", and the server did not answer it with its 500"
+    yield _check("log-canary", summary, good=answered and logged and not log.lacking and not log.late)
 
 
-def _replicas(seen: Examined) -> Finding:
+def _replicas(observation: Examined) -> Finding:
     """Of the replicas that no canary came to a run can't say that their logs are whole; it may pass all the same."""
-    rows, error = seen.facts.pre.replicas, seen.facts.pre.replicas_error
+    rows, error = observation.facts.pre.replicas, observation.facts.pre.replicas_error
     absent = [row.pod for row in rows if row.answered and row.logged is Truth.ABSENT]
-    silent = dict.fromkeys([*(seen.log.silent if seen.log else ()), *absent])
+    silent = dict.fromkeys([*(observation.log.silent if observation.log else ()), *absent])
     if silent:
         return _bad("log-replicas", f"not in the log of the replica that answered it: {', '.join(silent)}")
     if error:
@@ -353,28 +357,28 @@ def _replicas(seen: Examined) -> Finding:
     if len(rows) < 2:  # noqa: PLR2004  # then the endpoint's canary is the one replica's own
         return _unused("log-replicas", "there are no replicas to tell apart")
     unreached = [f"{row.pod}: {row.note}" for row in rows if not row.answered]
-    told = f"{len(rows) - len(unreached)} of {len(rows)} answered a canary of their own"
+    summary = f"{len(rows) - len(unreached)} of {len(rows)} answered a canary of their own"
     if unreached:
-        return _unused("log-replicas", f"{told}; unknown whether the log is whole of {'; '.join(unreached)}")
-    return _check("log-replicas", told, good=True)
+        return _unused("log-replicas", f"{summary}; unknown whether the log is whole of {'; '.join(unreached)}")
+    return _check("log-replicas", summary, good=True)
 
 
-def _store_log(seen: Examined) -> Finding:
-    if seen.store_log is None:
+def _store_log(observation: Examined) -> Finding:
+    if observation.store_log is None:
         return _unused("store-log", "none is named: what the store says of its own drives would be unknown")
-    log = seen.facts.store_log
+    log = observation.facts.store_log
     if log is not None and log.truth is Truth.PRESENT and not (log.parsed_count or log.unread_lines):
-        told = "it can be read; the store logged nothing during this visit, and in a run that proves nothing"
-        return _unused("store-log", told)
-    wrong = list(seen.store_log) or [
-        row.summary for row in check_store_log(seen.facts) if row.status is not Status.PASS
+        summary = "it can be read; the store logged nothing during this visit, and in a run that proves nothing"
+        return _unused("store-log", summary)
+    wrong = list(observation.store_log) or [
+        row.summary for row in check_store_log(observation.facts) if row.status is not Status.PASS
     ]
     return _check("store-log", "; ".join(wrong) or "it can be read", good=not wrong)
 
 
 # --- cluster, clocks, profile -----------------------------------------------------------------------------------------
-def _cluster(seen: Examined) -> Iterator[Finding]:
-    cluster = seen.cluster
+def _cluster(observation: Examined) -> Iterator[Finding]:
+    cluster = observation.cluster
     if cluster is None:
         yield _unused("cluster-trust", _NO_CLUSTER)
         yield _unused("cluster-reachable", _NO_CLUSTER)
@@ -382,8 +386,8 @@ def _cluster(seen: Examined) -> Iterator[Finding]:
     yield _check("cluster-trust", cluster.distrust or "it is the cluster that is named", good=cluster.distrust is None)
     yield _check("cluster-reachable", cluster.server or cluster.error, good=cluster.server is not None)
     for right in cluster.rights:
-        told = {True: "granted", False: "the right is missing", None: f"unknown: {right.error}"}[right.granted]
-        yield _check(right_name(right), f"{told} (for {', '.join(right.sources)})", good=right.granted is True)
+        summary = {True: "granted", False: "the right is missing", None: f"unknown: {right.error}"}[right.granted]
+        yield _check(right_name(right), f"{summary} (for {', '.join(right.sources)})", good=right.granted is True)
 
 
 def _clock(clock: ClockSeen, *, in_use: bool) -> Finding:
@@ -397,15 +401,17 @@ def _clock(clock: ClockSeen, *, in_use: bool) -> Finding:
     least = (there - datetime.fromisoformat(clock.after)).total_seconds()
     most = (there - datetime.fromisoformat(clock.before)).total_seconds() + 1
     skew = least if least > 0 else min(most, 0)
-    told = "it agrees with ours" if skew == 0 else f"{abs(round(skew))} s {'ahead of' if skew > 0 else 'behind'} ours"
-    return _check(name, told, good=abs(skew) <= limits.CLOCK_SKEW_SECONDS)
+    summary = (
+        "it agrees with ours" if skew == 0 else f"{abs(round(skew))} s {'ahead of' if skew > 0 else 'behind'} ours"
+    )
+    return _check(name, summary, good=abs(skew) <= limits.CLOCK_SKEW_SECONDS)
 
 
 def _representative(facts: Facts) -> Finding:
     policy = facts.policy
     good = not policy.representative or policy.twin != "never"
-    told = f"profile {policy.profile}, {policy.min_fresh} fresh paths wanted, twin {policy.twin}"
-    return _check("representative", told, good=good)
+    summary = f"profile {policy.profile}, {policy.min_fresh} fresh paths wanted, twin {policy.twin}"
+    return _check("representative", summary, good=good)
 
 
 _BODIES: Final[Claim] = ("body", "every published path", RUN)  # nothing is published here, so none has a name yet
@@ -420,21 +426,21 @@ _RUN: Final = (
 _NAMED: Final = 5  # checks that the first line names
 
 
-def examine(seen: Examined) -> Examination:
+def examine(observation: Examined) -> Examination:
     """The checks, the claims that could not be proven, and the verdict: a pass only when there is none of them."""
-    rows = _with_causes(seen, tuple(checks_of(seen)))
+    rows = _with_causes(observation, tuple(checks_of(observation)))
     return Examination(
-        profile=seen.facts.policy.profile,
+        profile=observation.facts.policy.profile,
         findings=rows,
-        unknown=tuple(_unknown(seen, rows)),
+        unknown=tuple(_unknown(observation, rows)),
         verdict=_verdict(rows),
     )
 
 
-def _with_causes(seen: Examined, rows: Sequence[Finding]) -> tuple[Finding, ...]:
+def _with_causes(observation: Examined, rows: Sequence[Finding]) -> tuple[Finding, ...]:
     """The checks, where one that could not be made names the check that prevented it, and has no remedy."""
     bad = {row.code for row in rows if row.status not in _GOOD}
-    answered = {"substituter": seen.nix.among is not None, "trusted-key": seen.nix.trusted is not None}
+    answered = {"substituter": observation.nix.among is not None, "trusted-key": observation.nix.trusted is not None}
     result: list[Finding] = []
     for row in rows:
         needs = [code for code in DOCTOR_BY_CODE[row.code].needs if code in bad]
@@ -443,10 +449,10 @@ def _with_causes(seen: Examined, rows: Sequence[Finding]) -> tuple[Finding, ...]
     return tuple(result)
 
 
-def _unknown(seen: Examined, rows: Sequence[Finding]) -> Iterator[UnknownClaim]:
+def _unknown(observation: Examined, rows: Sequence[Finding]) -> Iterator[UnknownClaim]:
     bad = [row for row in rows if row.status not in _GOOD]
-    for claim in (*required_claims(seen.facts), _BODIES):
-        needs = _needs(seen, claim)
+    for claim in (*required_claims(observation.facts), _BODIES):
+        needs = _needs(observation, claim)
         blocking = [row for row in bad if any(_meets(check_name(row), need) for need in needs)]
         if blocking:
             family, subject, phase = claim
@@ -464,16 +470,16 @@ def _meets(name: str, need: str) -> bool:
     return name in (need, f"{need}:{name.partition(':')[2]}")
 
 
-def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
+def _needs(observation: Examined, claim: Claim) -> tuple[str, ...]:
     """The names, or the kinds, of the checks that a claim stands on."""
     family, subject, _ = claim
-    policy = seen.facts.policy
+    policy = observation.facts.policy
     probe = policy.caches[-1]
     if family == "bucket":
         own = (f"bucket-head:{subject}", f"bucket-get:{subject}", f"bucket:{subject}")
-        return (*_KEY, "bucket-list", *own, "markers", *_rights(seen, "markers"))
+        return (*_KEY, "bucket-list", *own, "markers", *_rights(observation, "markers"))
     if family == "epoch":
-        return (f"{subject}-workload", *_rights(seen, f"{subject}-workload"))
+        return (f"{subject}-workload", *_rights(observation, f"{subject}-workload"))
     if (family, subject) == ("cache", key_subject(policy.attic_cache)):
         return ("nix", "trusted-key")
     if family == "cache":
@@ -485,7 +491,7 @@ def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
             BIT_FLIP: (*_READING, "push-token", f"push-right:{probe}"),
         }.get(subject, _READING)
     if (family, subject) == ("log", STORE_LOG):
-        return ("store-log", *_rights(seen, "store-log"))
+        return ("store-log", *_rights(observation, "store-log"))
     if family == "tool":
         return ("nix", "attic") if subject == TOOLS else ("nix",)
     if family == "push":
@@ -495,15 +501,15 @@ def _needs(seen: Examined, claim: Claim) -> tuple[str, ...]:
     return {
         "run": _RUN,
         "build": ("nix", "substituter", "trusted-key", "flake"),
-        "log": ("server-log", "log-canary", "log-replicas", *_rights(seen, "server-log")),
+        "log": ("server-log", "log-canary", "log-replicas", *_rights(observation, "server-log")),
         "reader": ("nix", "substituter", "cache-reachable"),
         "state": (*_KEY, "state-object"),
         "store": ("s3-reachable",),
     }.get(family, _READING)
 
 
-def _rights(seen: Examined, source: str) -> tuple[str, ...]:
-    rights = seen.cluster.rights if seen.cluster else ()
+def _rights(observation: Examined, source: str) -> tuple[str, ...]:
+    rights = observation.cluster.rights if observation.cluster else ()
     return tuple(right_name(right) for right in rights if source in right.sources)
 
 

@@ -19,43 +19,45 @@ _LOST = ("NoSuchBucket", "NoSuchKey")
 
 def leftovers(samples: Sequence[BucketSampled], mine: str | None) -> tuple[str, ...]:
     """Scratch buckets of other runs that any of the lists names; a list that can't be read names none."""
-    found: set[str] = set()
+    rows: set[str] = set()
     for page in (page for sample in samples for page in sample.listing):
         try:
-            found.update(parse_listing(page.body.encode()).names)
+            rows.update(parse_listing(page.body.encode()).names)
         except ForeignTextError:
             continue
-    return tuple(sorted(name for name in found if name.startswith(SCRATCH_PREFIX) and name != mine))
+    return tuple(sorted(name for name in rows if name.startswith(SCRATCH_PREFIX) and name != mine))
 
 
-def judge_scratch(seen: ScratchSeen) -> ScratchResult:
+def judge_scratch(observation: ScratchSeen) -> ScratchResult:
     """The steps with their statuses; a step that was not reached is inconclusive, and so is a probe that was ended.
 
     A signal may come when every answer is there already, so an ended probe is told by its own word and not by a step
     that it lacks.
     """
-    seen = of_origin(seen)
-    if seen.skipped is not None:
-        return ScratchResult(bucket=seen.bucket, status=Status.INCONCLUSIVE, steps=(), removed=True, note=seen.skipped)
-    removed = _removed(seen)
-    steps = (*_steps(seen), removed[1])
+    observation = of_origin(observation)
+    if observation.skipped is not None:
+        return ScratchResult(
+            bucket=observation.bucket, status=Status.INCONCLUSIVE, steps=(), removed=True, note=observation.skipped
+        )
+    removed = _removed(observation)
+    steps = (*_steps(observation), removed[1])
     return ScratchResult(
-        bucket=seen.bucket,
-        status=worst([*(step.status for step in steps), *([Status.INCONCLUSIVE] if seen.cut_short else [])]),
+        bucket=observation.bucket,
+        status=worst([*(step.status for step in steps), *([Status.INCONCLUSIVE] if observation.cut_short else [])]),
         steps=steps,
         removed=removed[0],
-        note=f"ended early: {seen.cut_short}" if seen.cut_short else "",
+        note=f"ended early: {observation.cut_short}" if observation.cut_short else "",
     )
 
 
-def _steps(seen: ScratchSeen) -> Iterator[Step]:
-    yield _written("make", seen.created)
-    yield _found(seen)
-    if seen.strict:
-        yield _marked(seen.places)
-    yield _written("put", seen.put)
-    yield _read(seen)
-    yield _written("delete the object", seen.deleted)
+def _steps(observation: ScratchSeen) -> Iterator[Step]:
+    yield _written("make", observation.created)
+    yield _found(observation)
+    if observation.strict:
+        yield _marked(observation.places)
+    yield _written("put", observation.put)
+    yield _read(observation)
+    yield _written("delete the object", observation.deleted)
 
 
 def _written(name: str, answer: HttpAnswer | None) -> Step:
@@ -66,20 +68,20 @@ def _written(name: str, answer: HttpAnswer | None) -> Step:
     return Step(name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, detail=_told(answer))
 
 
-def _found(seen: ScratchSeen) -> Step:
+def _found(observation: ScratchSeen) -> Step:
     name = "find in the index"
-    if seen.sample is None:
+    if observation.sample is None:
         return Step(name=name, status=Status.INCONCLUSIVE, detail="not reached")
-    row = read_sample(seen.sample, seen.bucket)
-    said = (row.listed, row.head, row.get)
-    told = f"list {row.listed.value}, head {row.head.value}, get {row.get.value} (look {row.number})"
-    if set(said) == {Truth.PRESENT}:
-        return Step(name=name, status=Status.PASS, detail=told)
-    made = _written("make", seen.created).status is Status.PASS
-    lost = made and Truth.ABSENT in said and Truth.UNKNOWN not in said and seen.cut_short is None
+    row = read_sample(observation.sample, observation.bucket)
+    text = (row.listed, row.head, row.get)
+    summary = f"list {row.listed.value}, head {row.head.value}, get {row.get.value} (look {row.number})"
+    if set(text) == {Truth.PRESENT}:
+        return Step(name=name, status=Status.PASS, detail=summary)
+    result = _written("make", observation.created).status is Status.PASS
+    lost = result and Truth.ABSENT in text and Truth.UNKNOWN not in text and observation.cut_short is None
     notes = "; ".join(note for note in row.notes if not note.startswith("markers"))
     return Step(
-        name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, detail=told + (f": {notes}" if notes else "")
+        name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, detail=summary + (f": {notes}" if notes else "")
     )
 
 
@@ -89,42 +91,46 @@ def _marked(places: Sequence[PlaceSeen]) -> Step:
         return Step(name=name, status=Status.INCONCLUSIVE, detail="no drive was looked at")
     marks = [(place.place, mark) for place in places for mark in place.markers]
     whole = all(mark.data is mark.meta is Truth.PRESENT for _, mark in marks)
-    told = "; ".join(
+    summary = "; ".join(
         f"{place}: data {mark.data.value}, metadata {mark.meta.value}" + (f" ({mark.error})" if mark.error else "")
         for place, mark in marks
     )
-    return Step(name=name, status=Status.PASS if whole else Status.INCONCLUSIVE, detail=told)
+    return Step(name=name, status=Status.PASS if whole else Status.INCONCLUSIVE, detail=summary)
 
 
-def _read(seen: ScratchSeen) -> Step:
+def _read(observation: ScratchSeen) -> Step:
     name = "get"
-    if seen.got is not None and seen.got.status == _OK:
-        if seen.same is Truth.PRESENT:
+    if observation.got is not None and observation.got.status == _OK:
+        if observation.same is Truth.PRESENT:
             return Step(name=name, status=Status.PASS, detail="HTTP 200, the same bytes")
-        ours = seen.put is not None and seen.put.etag is not None and seen.put.etag == seen.got.etag
+        ours = (
+            observation.put is not None
+            and observation.put.etag is not None
+            and observation.put.etag == observation.got.etag
+        )
         return Step(
             name=name, status=Status.FAIL if ours else Status.INCONCLUSIVE, detail="HTTP 200, other bytes than were put"
         )
-    lost = _written("put", seen.put).status is Status.PASS and _fault(seen.got) in _LOST
-    return Step(name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, detail=_told(seen.got))
+    lost = _written("put", observation.put).status is Status.PASS and _fault(observation.got) in _LOST
+    return Step(name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, detail=_told(observation.got))
 
 
-def _removed(seen: ScratchSeen) -> tuple[bool, Step]:
+def _removed(observation: ScratchSeen) -> tuple[bool, Step]:
     """Gone when DeleteBucket said so, asked again found nothing, and nothing shows the bucket any more."""
     name = "remove"
-    if not seen.removals:
+    if not observation.removals:
         return True, Step(name=name, status=Status.PASS, detail="nothing was made")
-    last = seen.removals[-1]
-    row = read_sample(seen.after, seen.bucket) if seen.after else None
+    last = observation.removals[-1]
+    row = read_sample(observation.after, observation.bucket) if observation.after else None
     there = row is None or row.listed is not Truth.ABSENT or row.head is not Truth.ABSENT
-    told = _told(last) + (f"; then list {row.listed.value}, head {row.head.value}" if row else "")
-    marks = [mark for place in seen.places_after for mark in place.markers]
+    summary = _told(last) + (f"; then list {row.listed.value}, head {row.head.value}" if row else "")
+    marks = [mark for place in observation.places_after for mark in place.markers]
     if any(Truth.PRESENT in (mark.data, mark.meta) for mark in marks):
-        told += "; a drive still has a marker of it"
-    gone = any(removal.status in _GONE for removal in seen.removals) and last.status in (*_GONE, _NOT_FOUND)
+        summary += "; a drive still has a marker of it"
+    gone = any(removal.status in _GONE for removal in observation.removals) and last.status in (*_GONE, _NOT_FOUND)
     if gone and not there:
-        return True, Step(name=name, status=Status.PASS, detail=told)
-    return False, Step(name=name, status=Status.INCONCLUSIVE, detail=told)
+        return True, Step(name=name, status=Status.PASS, detail=summary)
+    return False, Step(name=name, status=Status.INCONCLUSIVE, detail=summary)
 
 
 def _told(answer: HttpAnswer | None) -> str:

@@ -37,53 +37,56 @@ NOT_HA: Final = (
 )
 
 
-def judge_readiness(seen: ReadinessSeen, *, expect_interim: bool) -> Readiness:
+def judge_readiness(observation: ReadinessSeen, *, expect_interim: bool) -> Readiness:
     """Judge what was seen; with ``expect_interim`` the level ``interim`` passes too."""
-    seen = of_origin(seen)
-    bucket = _bucket(seen)
-    grade = _bucket_grade(seen, bucket)
-    beside, beside_why = _beside_cache(seen)
-    good = Level.HA if seen.statement and _apart(seen, beside) else Level.INTERIM
+    observation = of_origin(observation)
+    bucket = _bucket(observation)
+    grade = _bucket_grade(observation, bucket)
+    neighbors, beside_why = _beside_cache(observation)
+    good = Level.HA if observation.statement and _apart(observation, neighbors) else Level.INTERIM
     traced = any(sample.trace is Truth.PRESENT for sample in bucket.samples)
-    others = tuple(read for read in seen.reads if read.content == "other-file" and _unsteady(read) is None)
-    reads = (read for read in seen.reads if read not in others)
-    objects = tuple(_object(read, grade, good, seen.now, traced=traced) for read in reads)
-    level, why = _overall(seen, objects, grade)
+    others = tuple(read for read in observation.reads if read.content == "other-file" and _unsteady(read) is None)
+    reads = (read for read in observation.reads if read not in others)
+    objects = tuple(_object(read, grade, good, observation.now, traced=traced) for read in reads)
+    level, why = _overall(observation, objects, grade)
     return Readiness(
-        endpoint=seen.endpoint,
-        bucket=seen.bucket,
+        endpoint=observation.endpoint,
+        bucket=observation.bucket,
         bucket_state=bucket.state,
         level=level,
         why=why,
         state_objects=objects,
         samples=bucket.samples,
-        samples_requested=seen.samples_requested,
-        versioning=_versioning(seen.versioning),
-        beside_cache=beside,
+        samples_requested=observation.samples_requested,
+        versioning=_versioning(observation.versioning),
+        beside_cache=neighbors,
         beside_why=beside_why,
-        statement=seen.statement,
-        notes=(*_notes(seen, objects, beside), *(f"{read.key} was passed over: {read.problem}" for read in others)),
+        statement=observation.statement,
+        notes=(
+            *_notes(observation, objects, neighbors),
+            *(f"{read.key} was passed over: {read.problem}" for read in others),
+        ),
         verdict=_decision(level, why, expect_interim=expect_interim),
     )
 
 
-def _bucket(seen: ReadinessSeen) -> Bucket:
+def _bucket(observation: ReadinessSeen) -> Bucket:
     folded = fold_buckets(
-        seen.samples,
-        [seen.bucket],
-        samples_requested=seen.samples_requested,
-        spacing_millis=seen.spacing_millis,
-        seconds=seen.sample_seconds,
+        observation.samples,
+        [observation.bucket],
+        samples_requested=observation.samples_requested,
+        spacing_millis=observation.spacing_millis,
+        seconds=observation.sample_seconds,
     )
-    return folded[seen.bucket]
+    return folded[observation.bucket]
 
 
-def _overall(seen: ReadinessSeen, objects: Sequence[StateObject], bucket: _Grade) -> tuple[Level, str]:
+def _overall(observation: ReadinessSeen, objects: Sequence[StateObject], bucket: _Grade) -> tuple[Level, str]:
     grades = [(row.level, f"{row.key}: {row.why}") for row in objects]
     if bucket[0] is not None:
         grades.append((bucket[0], bucket[1]))
-    if seen.trouble is not None:
-        grades.append((Level.UNKNOWN, seen.trouble))
+    if observation.trouble is not None:
+        grades.append((Level.UNKNOWN, observation.trouble))
     if not objects:
         grades.append((Level.UNKNOWN, "no state object was found, so nothing is proved"))
     return min(grades, key=lambda grade: _GRADES.index(grade[0]))
@@ -95,31 +98,31 @@ def _decision(level: Level, why: str, *, expect_interim: bool) -> Decision:
     if level is Level.INTERIM and expect_interim:
         return decide(Status.PASS, f"The state is served whole, as expected of an interim store; {NOT_HA}.")
     if level is Level.INTERIM:
-        told = "Don't rely on it as HA: the state is served whole, but nothing shows a dedicated HA store"
-        return decide(Status.INCONCLUSIVE, f"{told}; --expect-interim accepts that, and says so.")
+        summary = "Don't rely on it as HA: the state is served whole, but nothing shows a dedicated HA store"
+        return decide(Status.INCONCLUSIVE, f"{summary}; --expect-interim accepts that, and says so.")
     if level is Level.BROKEN:
         return decide(Status.FAIL, f"Don't run tofu, and don't restart the store before a capture: {why}.")
     return decide(Status.INCONCLUSIVE, f"Don't run tofu on this: it could not be determined ({why}).")
 
 
-def _bucket_grade(seen: ReadinessSeen, bucket: Bucket) -> _Grade:
+def _bucket_grade(observation: ReadinessSeen, bucket: Bucket) -> _Grade:
     if bucket.state in _BROKEN or bucket.index_lost_seen:
-        return Level.BROKEN, f"bucket {seen.bucket} is {bucket.state.value}"
-    if len(seen.samples) < seen.samples_requested:
-        return Level.UNKNOWN, f"only {len(seen.samples)} of {seen.samples_requested} samples were taken"
+        return Level.BROKEN, f"bucket {observation.bucket} is {bucket.state.value}"
+    if len(observation.samples) < observation.samples_requested:
+        return Level.UNKNOWN, f"only {len(observation.samples)} of {observation.samples_requested} samples were taken"
     if bucket.doubts:
-        return Level.UNKNOWN, f"bucket {seen.bucket} is {bucket.state.value}: {'; '.join(bucket.doubts)}"
-    may_list = not _list_denied(seen)
-    served = all(_served(sample, may_list=may_list, marked=bool(seen.places)) for sample in bucket.samples)
+        return Level.UNKNOWN, f"bucket {observation.bucket} is {bucket.state.value}: {'; '.join(bucket.doubts)}"
+    may_list = not _list_denied(observation)
+    served = all(_served(sample, may_list=may_list, marked=bool(observation.places)) for sample in bucket.samples)
     if bucket.state is BucketState.INDEXED or (bucket.samples and served):
         return None, ""
-    told = f": {'; '.join(dict.fromkeys(note for row in bucket.samples for note in row.notes))}"
-    return Level.UNKNOWN, f"bucket {seen.bucket} is {bucket.state.value}" + (told if len(told) > 2 else "")  # noqa: PLR2004
+    notes = "; ".join(dict.fromkeys(note for row in bucket.samples for note in row.notes))
+    return Level.UNKNOWN, f"bucket {observation.bucket} is {bucket.state.value}{f': {notes}' if notes else ''}"
 
 
-def _list_denied(seen: ReadinessSeen) -> bool:
+def _list_denied(observation: ReadinessSeen) -> bool:
     """Whether the key is one of the state's bucket alone, as OpenTofu's documents make it: no sample has a list."""
-    return bool(seen.samples) and all(_denied(sample.listing) for sample in seen.samples)
+    return bool(observation.samples) and all(_denied(sample.listing) for sample in observation.samples)
 
 
 def _denied(pages: Sequence[HttpAnswer]) -> bool:
@@ -186,8 +189,8 @@ def _refused_grade(read: StateRead) -> _Grade:
             return Level.BROKEN, "HEAD serves it and GET says NoSuchKey, both before and after"
         if read.head.status == read.again.status == _NOT_FOUND:
             return Level.UNKNOWN, _absence(read)
-    said = answer_words(read.get) + (f" {read.fault}" if read.fault else "")
-    return Level.UNKNOWN, f"it could not be read ({said}{f', {read.message}' if read.message else ''})"
+    text = answer_words(read.get) + (f" {read.fault}" if read.fault else "")
+    return Level.UNKNOWN, f"it could not be read ({text}{f', {read.message}' if read.message else ''})"
 
 
 def _absence(read: StateRead) -> str:
@@ -247,28 +250,32 @@ def _versioning(answer: HttpAnswer) -> Literal["enabled", "suspended", "off", "u
         return "unknown"
 
 
-def _beside_cache(seen: ReadinessSeen) -> tuple[Truth, str]:
+def _beside_cache(observation: ReadinessSeen) -> tuple[Truth, str]:
     """Whether the state lives on the cache's store: by the endpoint, and by the cache's buckets in its list."""
-    if seen.cache_endpoint and _origin(seen.endpoint) == _origin(seen.cache_endpoint):
+    if observation.cache_endpoint and _origin(observation.endpoint) == _origin(observation.cache_endpoint):
         return Truth.PRESENT, "the same S3 endpoint as the cache's"
-    listed = {name: {read_sample(sample, name).listed for sample in seen.samples} for name in seen.cache_buckets}
+    listed = {
+        name: {read_sample(sample, name).listed for sample in observation.samples} for name in observation.cache_buckets
+    }
     shared = [name for name, truths in listed.items() if Truth.PRESENT in truths]
     if shared:
         return Truth.PRESENT, f"its endpoint also lists {', '.join(shared)} of the cache"
-    if not seen.cache_endpoint:
+    if not observation.cache_endpoint:
         return Truth.UNKNOWN, "no s3-endpoint of the cache is set to compare with"
     if not listed or any(truths != {Truth.ABSENT} for truths in listed.values()):
         return Truth.UNKNOWN, "another endpoint than the cache's, and its list does not tell of the cache's buckets"
     return Truth.ABSENT, "another endpoint than the cache's, without the cache's buckets"
 
 
-def _apart(seen: ReadinessSeen, beside: Truth) -> bool:
+def _apart(observation: ReadinessSeen, neighbors: Truth) -> bool:
     """Whether nothing speaks against a statement that the state's store is another than the cache's.
 
     A key of the state's bucket alone can't list the cache's; then the other endpoint and the statement are enough, and
     a note says so.
     """
-    return beside is Truth.ABSENT or (beside is Truth.UNKNOWN and bool(seen.cache_endpoint) and _list_denied(seen))
+    return neighbors is Truth.ABSENT or (
+        neighbors is Truth.UNKNOWN and bool(observation.cache_endpoint) and _list_denied(observation)
+    )
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
@@ -280,23 +287,25 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme.lower(), (parts.hostname or "").lower(), port or _PORTS.get(parts.scheme.lower())
 
 
-def _notes(seen: ReadinessSeen, objects: Sequence[StateObject], beside: Truth) -> tuple[str, ...]:
+def _notes(observation: ReadinessSeen, objects: Sequence[StateObject], neighbors: Truth) -> tuple[str, ...]:
     notes = [
-        f"HA is an operator's statement ([state] state-ha-statement), which S3 can't prove: {seen.statement}"
-        if seen.statement
+        f"HA is an operator's statement ([state] state-ha-statement), which S3 can't prove: {observation.statement}"
+        if observation.statement
         else "no operator states that this store is HA ([state] state-ha-statement in gate.toml is empty)"
     ]
-    if seen.statement and not _apart(seen, beside):
+    if observation.statement and not _apart(observation, neighbors):
         notes.append("the statement alone gives no ha: nothing shows that the state lives apart from the cache")
-    if _list_denied(seen):
+    if _list_denied(observation):
         notes.append(
             "the key may not list buckets (s3:ListAllMyBuckets): HEAD and GET of the state's bucket were heard alone, "
             "and whether the cache's buckets are on this store too is unknown"
         )
-    if not seen.places:
+    if not observation.places:
         notes.append("no place of the disk markers is set, so only S3's own word for the bucket was heard")
-    if _versioning(seen.versioning) != "enabled":
-        notes.append(f"versioning is {_versioning(seen.versioning)}: a bad write of the state could not be undone")
+    if _versioning(observation.versioning) != "enabled":
+        notes.append(
+            f"versioning is {_versioning(observation.versioning)}: a bad write of the state could not be undone"
+        )
     for row in objects:
         if row.locked is Truth.PRESENT:
             notes.append(f"{row.key} is locked: somebody works on it, or a run died with its lock")

@@ -73,9 +73,9 @@ def required_claims(facts: Facts) -> tuple[Claim, ...]:
 
 def missing_claims(facts: Facts, findings: Sequence[Finding]) -> Iterator[Finding]:
     """A row for each required claim on which no check gave any row; a row that says no needs no second one."""
-    made = {(BY_CODE[row.code].family, row.subject, row.phase) for row in findings}
+    result = {(BY_CODE[row.code].family, row.subject, row.phase) for row in findings}
     for claim in required_claims(facts):
-        if claim not in made:
+        if claim not in result:
             family, subject, phase = claim
             yield finding("run-claim-missing", f"{family}: {subject}", f"no row for {family} of {subject} ({phase})")
 
@@ -197,18 +197,22 @@ def _captured(facts: Facts, findings: Sequence[Finding], cause: str) -> str:
     """A capture's own first line: what was looked at, and whether anything of it was wrong."""
     states = [bucket.state for bucket in facts.post.buckets.values()]
     whole = sum(state is BucketState.INDEXED for state in states)
-    seen = [f"all {whole} buckets indexed" if whole == len(states) else f"{whole} of {len(states)} buckets indexed"]
+    observation = [
+        f"all {whole} buckets indexed" if whole == len(states) else f"{whole} of {len(states)} buckets indexed"
+    ]
     if facts.post.state is not None:
-        seen.append({Truth.PRESENT: "state there", Truth.ABSENT: "state absent"}.get(facts.post.state.truth, "state ?"))
+        observation.append(
+            {Truth.PRESENT: "state there", Truth.ABSENT: "state absent"}.get(facts.post.state.truth, "state ?")
+        )
     disks = [disk.space for disk in facts.incident.disks if disk.space is not None] if facts.incident else []
     shares = [100 * space.used // space.total for space in disks if space.total > 0]
     if shares:
-        seen.append(f"disk {max(shares)} %")
+        observation.append(f"disk {max(shares)} %")
     wrong = dict.fromkeys(
         f"{row.code} ({row.subject})"
         for row in sorted(findings, key=lambda row: row.status is not Status.FAIL)
         if row.status in (Status.FAIL, Status.INCONCLUSIVE) and row.code != CAPTURED
     )
     more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
-    said = f"{', '.join(list(wrong)[:_NAMED])}{more}" if wrong else "nothing wrong was seen"
-    return " ".join(part for part in (f"CAPTURED: {', '.join(seen)}: {said}.", cause) if part)
+    text = f"{', '.join(list(wrong)[:_NAMED])}{more}" if wrong else "nothing wrong was seen"
+    return " ".join(part for part in (f"CAPTURED: {', '.join(observation)}: {text}.", cause) if part)

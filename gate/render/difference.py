@@ -20,46 +20,46 @@ _TITLES: Final = {
 }
 
 
-def text(found: Difference) -> str:
+def text(matches: Difference) -> str:
     """The whole answer, each line ended."""
     lines = [
-        plain(f"{_FIRST[found.weight]}: {found.headline}", SENTENCE_CHARS),
+        plain(f"{_FIRST[matches.weight]}: {matches.headline}", SENTENCE_CHARS),
         "",
-        f"A: {_side(found.a)}",
-        f"B: {_side(found.b)}",
+        f"A: {_side(matches.a)}",
+        f"B: {_side(matches.b)}",
     ]
     for weight, title in _TITLES.items():
-        rows = [row for row in found.rows if row.weight is weight]
+        rows = [row for row in matches.rows if row.weight is weight]
         if rows:
             lines += ["", f"{title}:", *(f"  {line}" for row in rows for line in _row(row))]
-    lines += ["", f"the same: {_same(found)}", f"exit code: {found.exit_code}"]
+    lines += ["", f"the same: {_same(matches)}", f"exit code: {matches.exit_code}"]
     return runner_safe("\n".join(lines)) + "\n"
 
 
-def markdown(found: Difference) -> str:
+def markdown(rows: Difference) -> str:
     """The same as a table."""
     lines = [
-        f"**{_cell(f'{_FIRST[found.weight]}: {found.headline}')}**",
+        f"**{_cell(f'{_FIRST[rows.weight]}: {rows.headline}')}**",
         "",
-        f"A: {_cell(_side(found.a))}",
+        f"A: {_cell(_side(rows.a))}",
         "",
-        f"B: {_cell(_side(found.b))}",
+        f"B: {_cell(_side(rows.b))}",
         "",
         "| weight | matter | subject | phase | A | B | why |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for weight in _TITLES:
-        for row in found.rows:
+        for row in rows.rows:
             if row.weight is weight:
                 cells = (weight.value, row.matter, row.subject, row.phase, row.before, row.after, row.why)
                 lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
-    lines += ["", f"The same: {_same(found)}"]
+    lines += ["", f"The same: {_same(rows)}"]
     return "".join(f"{runner_safe(line)}\n" for line in lines)
 
 
 def _side(side: DiffSide) -> str:
-    told = f"run {side.run_id}, verdict {side.verdict}, {side.started_at} to {side.ended_at}, sha256 {side.digest}"
-    return plain(told, SENTENCE_CHARS)
+    summary = f"run {side.run_id}, verdict {side.verdict}, {side.started_at} to {side.ended_at}, sha256 {side.digest}"
+    return plain(summary, SENTENCE_CHARS)
 
 
 def _row(row: DiffRow) -> Iterator[str]:
@@ -70,8 +70,8 @@ def _row(row: DiffRow) -> Iterator[str]:
     yield f"  {plain(f'{row.before}{changed}{why}', SENTENCE_CHARS * 2)}"
 
 
-def _same(found: Difference) -> str:
-    count = sum(row.weight is Weight.SAME for row in found.rows)
+def _same(rows: Difference) -> str:
+    count = sum(row.weight is Weight.SAME for row in rows.rows)
     return f"{count} row{'' if count == 1 else 's'}, in the JSON"
 
 

@@ -65,7 +65,7 @@ def markdown_cell(text: str, cap: int) -> str:
 
     ``cap`` is of the text, before it is escaped. Start no line with it.
     """
-    return _MARKDOWN.sub(lambda found: f"&#{ord(found[0])};", plain(text, cap))
+    return _MARKDOWN.sub(lambda rows: f"&#{ord(rows[0])};", plain(text, cap))
 
 
 def markdown_code(text: str, cap: int) -> str:
@@ -74,8 +74,8 @@ def markdown_code(text: str, cap: int) -> str:
     return f"`{inner}`" if inner else "–"
 
 
-def _visible(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _visible(rows: re.Match[str]) -> str:
+    code = ord(rows[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{{{code:x}}}"  # noqa: PLR2004  # \xNN has two digits
 
 

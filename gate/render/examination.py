@@ -18,32 +18,32 @@ _WORDS: Final = {
 }
 
 
-def examination_text(made: Examination) -> str:
+def examination_text(result: Examination) -> str:
     """The whole answer: verdict, unknown claims, checks."""
-    verdict = made.verdict
+    verdict = result.verdict
     blocks = "blocks" if verdict.blocks else "does not block"
     lines = [
         plain(f"{verdict.word.value.upper()}: {verdict.headline}", _CHARS),
         "",
-        f"profile:      {plain(made.profile, _CHARS)}",
+        f"profile:      {plain(result.profile, _CHARS)}",
         f"verdict:      {verdict.word.value} (exit code {verdict.exit_code}, {blocks})",
         "",
-        *_unknown(made),
+        *_unknown(result),
         "",
         "checks:",
     ]
-    for row in made.findings:
+    for row in result.findings:
         lines += _check(row)
     return runner_safe("\n".join(lines)) + "\n"
 
 
-def _unknown(made: Examination) -> Iterator[str]:
-    if not made.unknown:
+def _unknown(result: Examination) -> Iterator[str]:
+    if not result.unknown:
         yield "unknown with these settings: nothing"
         return
-    yield f"unknown with these settings, {len(made.unknown)} claims of a pass:"
+    yield f"unknown with these settings, {len(result.unknown)} claims of a pass:"
     groups: dict[tuple[str, ...], list[UnknownClaim]] = {}
-    for claim in made.unknown:
+    for claim in result.unknown:
         groups.setdefault(claim.checks, []).append(claim)
     for checks, claims in groups.items():
         yield f"  - {plain('; '.join(map(_claim, claims)), _CHARS)}"

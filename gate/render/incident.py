@@ -8,8 +8,8 @@ from gate.render.view import Row, exact, size
 
 def disks(evidence: Evidence) -> tuple[Row, ...]:
     """Disk use, a row a place."""
-    seen = evidence.incident.disks if evidence.incident else ()
-    return tuple(Row(name=disk.place, text=disk_text(disk)) for disk in seen)
+    observation = evidence.incident.disks if evidence.incident else ()
+    return tuple(Row(name=disk.place, text=disk_text(disk)) for disk in observation)
 
 
 def disk_text(disk: DiskSeen) -> str:
@@ -31,11 +31,11 @@ def events(evidence: Evidence) -> tuple[EventsSeen, ...]:
     return evidence.incident.events if evidence.incident else ()
 
 
-def events_head(seen: EventsSeen) -> str:
+def events_head(observation: EventsSeen) -> str:
     """How many events there are, and what of them could not be asked for."""
-    more = ", and older ones that were left out" if seen.cut else ""
-    error = f"; unknown: {seen.error}" if seen.error else ""
-    return f"{len(seen.events)}{more}{error}"
+    more = ", and older ones that were left out" if observation.cut else ""
+    error = f"; unknown: {observation.error}" if observation.error else ""
+    return f"{len(observation.events)}{more}{error}"
 
 
 def event_text(event: KubeEvent) -> str:
@@ -46,8 +46,8 @@ def event_text(event: KubeEvent) -> str:
 
 def previous(evidence: Evidence) -> tuple[Row, ...]:
     """What containers logged before their last restart, a row a container."""
-    seen = evidence.incident.previous_logs if evidence.incident else ()
-    return tuple(Row(name=log.place, text=_previous(log)) for log in seen)
+    observation = evidence.incident.previous_logs if evidence.incident else ()
+    return tuple(Row(name=log.place, text=_previous(log)) for log in observation)
 
 
 def previous_codes(evidence: Evidence) -> str:

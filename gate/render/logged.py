@@ -19,7 +19,7 @@ class ReplicaRow:
 def server_log(evidence: Evidence) -> str:
     """Whether the log can be relied on, and how much it says."""
     log = evidence.server_log
-    said = {
+    text = {
         Truth.PRESENT: "read, both canaries in it",
         Truth.ABSENT: "there is none",
         Truth.UNKNOWN: "unknown: it can't be relied on"
@@ -32,7 +32,7 @@ def server_log(evidence: Evidence) -> str:
     again = f"; the server started {log.restarts} × in it" if log.restarts else ""
     cut = ", cut at its cap" if log.cut else ""
     counted = f"{_events(log.event_count)}{cut}{alone}{_unread(log.unread_lines)}"
-    return f"{said}; {counted}{again}; {clock(log.skew)}{_replicas(evidence)}"
+    return f"{text}; {counted}{again}; {clock(log.skew)}{_replicas(evidence)}"
 
 
 def _unread(lines: int) -> str:
@@ -41,7 +41,7 @@ def _unread(lines: int) -> str:
 
 def replicas(evidence: Evidence) -> tuple[ReplicaRow, ...]:
     """Every replica of the Attic server that was seen, by name, with what is known of its own log in each phase."""
-    phases = [{row.pod: row for row in seen.replicas} for seen in (evidence.pre, evidence.post)]
+    phases = [{row.pod: row for row in observation.replicas} for observation in (evidence.pre, evidence.post)]
     rows = ((pod, *(_replica(phase.get(pod)) for phase in phases)) for pod in sorted({*phases[0], *phases[1]}))
     return tuple(ReplicaRow(pod=pod, pre=pre, post=post) for pod, pre, post in rows)
 
@@ -55,14 +55,14 @@ def _replica(row: ReplicaLog | None) -> str:
 
 def _replicas(evidence: Evidence) -> str:
     """How many replicas' own logs are known to be read; nothing where there are none, or only one."""
-    told: list[str] = []
-    for phase, seen in (("before", evidence.pre), ("after", evidence.post)):
-        known = sum(row.logged is Truth.PRESENT for row in seen.replicas)
-        if len(seen.replicas) > 1:
-            told.append(f"{known} of {len(seen.replicas)} {phase}")
-        elif seen.replicas_error:
-            told.append(f"unknown {phase}")
-    return f"; replicas whose own log is known to be read: {', '.join(told)}" if told else ""
+    summary: list[str] = []
+    for phase, observation in (("before", evidence.pre), ("after", evidence.post)):
+        known = sum(row.logged is Truth.PRESENT for row in observation.replicas)
+        if len(observation.replicas) > 1:
+            summary.append(f"{known} of {len(observation.replicas)} {phase}")
+        elif observation.replicas_error:
+            summary.append(f"unknown {phase}")
+    return f"; replicas whose own log is known to be read: {', '.join(summary)}" if summary else ""
 
 
 def store_log(evidence: Evidence) -> str:
@@ -86,21 +86,21 @@ def clock(skew: Skew | None) -> str:
 def near(evidence: Evidence, store_path: str) -> str:
     """What the server logged when this path failed, which says nothing of why; empty for a path that did not fail."""
     log = evidence.server_log
-    found = [each for each in log.near if each.store_path == store_path]
-    if not found:
+    rows = [each for each in log.near if each.store_path == store_path]
+    if not rows:
         return ""
     codes: dict[str, None] = {}
-    for each in found:
+    for each in rows:
         codes.update(dict.fromkeys(_name(log.events[number]) for number in each.events if number < len(log.events)))
-    told = "; ".join(f"{_events(each.count)} at its {each.what}" for each in found)
+    summary = "; ".join(f"{_events(each.count)} at its {each.what}" for each in rows)
     names = f": {', '.join(codes)}" if codes else ""
-    return f"server log at that time, a correlation and never a cause: {told}{names}"
+    return f"server log at that time, a correlation and never a cause: {summary}{names}"
 
 
 def beside(evidence: Evidence, findings: Sequence[Finding]) -> tuple[str, ...]:
     """`near` for the subject of each finding, said once for those in a row that have the same."""
-    said = [near(evidence, finding.subject) for finding in findings]
-    return tuple("" if text == before else text for text, before in zip(said, ["", *said], strict=False))
+    words = [near(evidence, finding.subject) for finding in findings]
+    return tuple("" if text == before else text for text, before in zip(words, ["", *words], strict=False))
 
 
 def _name(event: ServerEvent) -> str:

@@ -212,10 +212,11 @@ def _disks(evidence: Evidence) -> _Section:
 
 def _events(evidence: Evidence) -> _Section:
     rows: list[str] = []
-    for seen in incident.events(evidence):
-        rows.append(_row(_say(seen.role), _name(seen.place), _say(incident.events_head(seen))))
+    for observation in incident.events(evidence):
+        rows.append(_row(_say(observation.role), _name(observation.place), _say(incident.events_head(observation))))
         rows += [
-            _row(_say(seen.role), _name(event.involved), _say(incident.event_text(event))) for event in seen.events
+            _row(_say(observation.role), _name(event.involved), _say(incident.event_text(event)))
+            for event in observation.events
         ]
     return _folded("Events of the cluster", _table("role", "object", "event"), rows)
 

@@ -87,7 +87,7 @@ def _row(name: str, text: str) -> str:
 def _bucket(name: str, cause: BucketCause) -> Iterator[str]:
     yield f"bucket {plain(name, _CELL_CHARS)}: {cause.state.value}"
     rows = [("source", [f"#{row.sample.number}" for row in cause.samples])]
-    rows += [(source, [said(row.sample) for row in cause.samples]) for source, said in _SOURCES]
+    rows += [(source, [text(row.sample) for row in cause.samples]) for source, text in _SOURCES]
     for place in dict.fromkeys(place.place for row in cause.samples for place in row.places):
         rows.append((f"data at {place}", [_mark(row, place, lambda mark: mark.data) for row in cause.samples]))
         rows.append((f"metadata at {place}", [_mark(row, place, lambda mark: mark.meta) for row in cause.samples]))
@@ -109,26 +109,26 @@ _SOURCES: Final[tuple[tuple[str, Callable[[BucketSample], str]], ...]] = (
 
 
 def _mark(row: RcaSample, place: str, of: Callable[[MarkerSeen], Truth]) -> str:
-    marks = [mark for seen in row.places if seen.place == place for mark in seen.markers]
+    marks = [mark for observation in row.places if observation.place == place for mark in observation.markers]
     return of(marks[0]).value if len(marks) == 1 else Truth.UNKNOWN.value
 
 
 def _notes(samples: Sequence[RcaSample]) -> dict[str, str]:
     """Each note once, with the numbers of its samples."""
-    found: dict[str, list[int]] = {}
+    rows: dict[str, list[int]] = {}
     for row in samples:
         for note in row.sample.notes:
-            found.setdefault(note, []).append(row.sample.number)
-    return {note: ", ".join(f"#{number}" for number in numbers) for note, numbers in found.items()}
+            rows.setdefault(note, []).append(row.sample.number)
+    return {note: ", ".join(f"#{number}" for number in numbers) for note, numbers in rows.items()}
 
 
 def _volumes(samples: Sequence[RcaSample]) -> Iterator[str]:
     """The drives by the names that they have of themselves: another one in another sample is another drive."""
-    found: dict[str, dict[str, None]] = {}
+    rows: dict[str, dict[str, None]] = {}
     places: list[PlaceSeen] = [place for row in samples for place in row.places if place.volume]
     for place in places:
-        found.setdefault(place.place, {})[str(place.volume)] = None
-    for name, volumes in found.items():
+        rows.setdefault(place.place, {})[str(place.volume)] = None
+    for name, volumes in rows.items():
         yield f"  drive at {plain(name, _CELL_CHARS)}: {plain(', '.join(volumes), _CELL_CHARS)}"
 
 
@@ -159,12 +159,12 @@ def _runbook(state: BucketState) -> Iterator[str]:
 
 
 def _samples(ready: Readiness) -> str:
-    told = [
+    summary = [
         f"#{row.number} {row.state.value} (list {row.listed.value}, head {row.head.value}, get {row.get.value}, "
         f"marker {row.marker.value})"
         for row in ready.samples
     ]
-    return f"{len(ready.samples)} of {ready.samples_requested}: {'; '.join(told) or 'none'}"
+    return f"{len(ready.samples)} of {ready.samples_requested}: {'; '.join(summary) or 'none'}"
 
 
 def _state(row: StateObject) -> Iterator[str]:

@@ -244,23 +244,23 @@ def _family(evidence: Evidence, family: str) -> tuple[str, Tone] | None:
 
 
 def _state_tile(evidence: Evidence) -> Tile:
-    found = _family(evidence, "state")
-    if found is None or found[0] == "state-not-here":
+    rows = _family(evidence, "state")
+    if rows is None or rows[0] == "state-not-here":
         return Tile(figure="–", text="no OpenTofu state here", tone="plain")
-    word = found[0].removeprefix("state-").replace("-", " ")
-    return Tile(figure=f"state {word}", text=evidence.policy.state_key, tone=found[1])
+    word = rows[0].removeprefix("state-").replace("-", " ")
+    return Tile(figure=f"state {word}", text=evidence.policy.state_key, tone=rows[1])
 
 
 def _servers_tile(evidence: Evidence) -> Tile:
-    found = _family(evidence, "epoch")
-    if found is None or found[0] == "epoch-not-here":
+    rows = _family(evidence, "epoch")
+    if rows is None or rows[0] == "epoch-not-here":
         return Tile(figure="–", text="servers: not observed", tone="plain")
     figure, text = {
         "epoch-same": ("no restart", "the same processes throughout"),
         "epoch-changed": ("restarted", "a server restarted during the run"),
         "epoch-replicas-changed": ("scaled", "replicas came or went, none restarted"),
-    }.get(found[0], ("unknown", "a restart could not be ruled out"))
-    return Tile(figure=figure, text=text, tone=found[1])
+    }.get(rows[0], ("unknown", "a restart could not be ruled out"))
+    return Tile(figure=figure, text=text, tone=rows[1])
 
 
 # --- story ------------------------------------------------------------------------------------------------------------
@@ -339,23 +339,23 @@ def _canaries(evidence: Evidence) -> Iterator[Moment]:
 
 def _loss(evidence: Evidence) -> Iterator[Moment]:
     """The first sample that lacks a bucket after others had it."""
-    found: list[tuple[str, BucketSample]] = []
+    rows: list[tuple[str, BucketSample]] = []
     for phase in (evidence.during.buckets, evidence.post.buckets):
         for name, bucket in phase.items():
             before = evidence.pre.buckets.get(name)
             had = before is not None and before.state is BucketState.INDEXED
             lost = next((sample for sample in bucket.samples if sample_tone(sample.state) == "bad"), None)
-            if had and lost and name not in {row[0] for row in found}:
-                found.append((name, lost))
-    if not found:
+            if had and lost and name not in {row[0] for row in rows}:
+                rows.append((name, lost))
+    if not rows:
         return
-    first = min((sample for _, sample in found), key=lambda sample: sample.at)
-    asked = (("ListBuckets", first.shown_lines), ("HeadBucket", first.head), ("GET", first.get))
+    first = min((sample for _, sample in rows), key=lambda sample: sample.at)
+    asked = (("ListBuckets", first.listed), ("HeadBucket", first.head), ("GET", first.get))
     sources = [name for name, truth in asked if truth is Truth.ABSENT]
-    disk = "; the markers stay on disk" if all(row.marker is Truth.PRESENT for _, row in found) else ""
-    states = sorted({f"bucket-{sample.state.value}" for _, sample in found})
+    disk = "; the markers stay on disk" if all(row.marker is Truth.PRESENT for _, row in rows) else ""
+    states = sorted({f"bucket-{sample.state.value}" for _, sample in rows})
     subject = _names(sources) or "The store"
-    text = f"{subject} no longer {'have' if len(sources) > 1 else 'has'} {_names(name for name, _ in found)}{disk}."
+    text = f"{subject} no longer {'have' if len(sources) > 1 else 'has'} {_names(name for name, _ in rows)}{disk}."
     yield Moment(at=first.at, tone="bad", text=text, codes=tuple(states), root=evidence.verdict.cause in INDEX_CODES)
 
 
@@ -377,9 +377,9 @@ def _pushes(evidence: Evidence) -> Iterator[Moment]:
             tone: Tone = "bad" if _has(evidence, "push-path-failed") else "unsure"
             yield Moment(at=at, tone=tone, text=text, codes=codes, root=evidence.verdict.cause in codes)
         elif attempt.fatal or attempt.exit != 0:
-            said = f": {attempt.fatal.code}" if attempt.fatal else ""
+            words = f": {attempt.fatal.code}" if attempt.fatal else ""
             codes = tuple(code for code in ("push-auth", "push-unattributed", "push-timed-out") if _has(evidence, code))
-            text = f"The push of {number} {what} fails{said}."
+            text = f"The push of {number} {what} fails{words}."
             yield Moment(at=at, tone="unsure", text=text, codes=codes, root=evidence.verdict.cause in codes)
         else:
             yield Moment(at=at, tone="plain", text=f"The client reports {number} {what}: {claims(attempt.counts)}.")
@@ -424,11 +424,11 @@ def _bodies(evidence: Evidence) -> Iterator[Moment]:
 
 def _ends(evidence: Evidence) -> Iterator[Moment]:
     for family in ("state", "epoch"):
-        found = _family(evidence, family)
-        if found is not None and found[1] in ("bad", "unsure"):
-            text = headline(evidence, evidence.findings, found[0]) if found[0] in BY_CODE else found[0]
+        rows = _family(evidence, family)
+        if rows is not None and rows[1] in ("bad", "unsure"):
+            text = headline(evidence, evidence.findings, rows[0]) if rows[0] in BY_CODE else rows[0]
             at = _stage_time(evidence, "post")
-            yield Moment(at=at, tone=found[1], text=text, codes=(found[0],), root=evidence.verdict.cause == found[0])
+            yield Moment(at=at, tone=rows[1], text=text, codes=(rows[0],), root=evidence.verdict.cause == rows[0])
 
 
 def _stage_time(evidence: Evidence, name: str, *, ended: bool = False) -> str:

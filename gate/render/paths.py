@@ -134,8 +134,8 @@ def _group(evidence: Evidence, rows: Sequence[tuple[PushPath, Body | None]]) -> 
     listed = [_row(each, read) for each, read in rows]
     error = f" ({path.error.code})" if path.error else ""
     outcome = BODY_WORDS.get(code, code) if body else "not to be served by this cache, or never reached"
-    beside = logged.near(evidence, path.store_path)
-    details = [path.error.message if path.error else "", body_read(body) if body and code != WHOLE else "", beside]
+    neighbors = logged.near(evidence, path.store_path)
+    details = [path.error.message if path.error else "", body_read(body) if body and code != WHOLE else "", neighbors]
     return PathGroup(
         lot=_lot(path, body),
         publication=label(path.label),

@@ -140,8 +140,8 @@ def _publications(evidence: Evidence) -> Iterator[str]:
 
 
 def _buckets(evidence: Evidence) -> Iterator[str]:
-    found = view.buckets(evidence)
-    rows = [(plain(row.name, NAME_CHARS), row.pre, row.during, row.post) for row in found]
+    matches = view.buckets(evidence)
+    rows = [(plain(row.name, NAME_CHARS), row.pre, row.during, row.post) for row in matches]
     if rows:
         yield ""
         yield from _table(("bucket", "pre", "during", "post"), rows)
@@ -157,8 +157,8 @@ def _epochs(evidence: Evidence) -> Iterator[str]:
         yield ""
     for row in rows:
         role, place, before, after = (plain(text, NAME_CHARS) for text in (row.role, row.place, row.before, row.after))
-        told = before if row.comparison == "same" else f"{before} before; {after} after"
-        yield f"epoch of {role} {place}: {row.comparison} ({told})"
+        summary = before if row.comparison == "same" else f"{before} before; {after} after"
+        yield f"epoch of {role} {place}: {row.comparison} ({summary})"
 
 
 def _incident(evidence: Evidence) -> Iterator[str]:
@@ -171,11 +171,11 @@ def _incident(evidence: Evidence) -> Iterator[str]:
     codes = incident.previous_codes(evidence)
     if codes:
         yield f"  storage errors before the restart: {plain(codes, SENTENCE_CHARS)}"
-    for seen in incident.events(evidence):
-        head = plain(incident.events_head(seen), SENTENCE_CHARS)
-        whose = f"{plain(seen.role, NAME_CHARS)} {plain(seen.place, NAME_CHARS)}"
+    for observation in incident.events(evidence):
+        head = plain(incident.events_head(observation), SENTENCE_CHARS)
+        whose = f"{plain(observation.role, NAME_CHARS)} {plain(observation.place, NAME_CHARS)}"
         yield from ("", f"events of the {whose}, the newest last: {head}")
-        for event in seen.events[-limits.LISTED_SUBJECTS :]:
+        for event in observation.events[-limits.LISTED_SUBJECTS :]:
             yield f"  {plain(incident.event_text(event), SENTENCE_CHARS)}"
 
 
@@ -188,11 +188,11 @@ def _findings(evidence: Evidence, status: Status, title: str) -> Iterator[str]:
         listed = group.findings[: limits.LISTED_SUBJECTS]
         common = f": {plain(group.common, SENTENCE_CHARS)}" if group.common else ""
         yield f"  {plain(group.code, NAME_CHARS)} ({len(group.findings)}){common}"
-        for finding, said in zip(listed, logged.beside(evidence, listed), strict=True):
+        for finding, text in zip(listed, logged.beside(evidence, listed), strict=True):
             where = f"{plain(finding.subject, NAME_CHARS)} [{plain(finding.phase, NAME_CHARS)}]"
             yield f"    - {where}{'' if common else ': ' + plain(finding.summary, SENTENCE_CHARS)}"
-            if said:
-                yield f"      ({plain(said, SENTENCE_CHARS)})"
+            if text:
+                yield f"      ({plain(text, SENTENCE_CHARS)})"
         if len(listed) < len(group.findings):
             yield f"    - and {len(group.findings) - len(listed)} more, in evidence.json under findings"
         if group.because:

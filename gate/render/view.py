@@ -131,30 +131,30 @@ def effect(evidence: Evidence) -> str:
     return f"{words.get(evidence.quarantine.effect, 'it does not count')}: {evidence.quarantine.why}"
 
 
-def counts(found: Counts) -> str:
+def counts(rows: Counts) -> str:
     """How many paths got which claim."""
     return (
-        f"{found.attempted} attempted: {found.uploaded} uploaded, {found.deduplicated} deduplicated, "
-        f"{found.already_cached} already cached, {found.in_upstream} in upstream, {found.failed} failed, "
-        f"{found.unaccounted} unaccounted"
+        f"{rows.attempted} attempted: {rows.uploaded} uploaded, {rows.deduplicated} deduplicated, "
+        f"{rows.already_cached} already cached, {rows.in_upstream} in upstream, {rows.failed} failed, "
+        f"{rows.unaccounted} unaccounted"
     )
 
 
 def proved(evidence: Evidence) -> str:
     """How many bodies were read back whole, of those expected."""
-    found = evidence.coverage
+    rows = evidence.coverage
     rest = "".join(
         f"; {number} {what}"
         for number, what in (
-            (found.fresh_paths, "written fresh"),
-            (found.skipped_paths, "skipped"),
-            (found.upstream_paths, "left to upstream"),
+            (rows.fresh_paths, "written fresh"),
+            (rows.skipped_paths, "skipped"),
+            (rows.upstream_paths, "left to upstream"),
         )
         if number
     )
     return (
-        f"{found.proved_paths} of {found.expected_paths} proved "
-        f"({size(found.proved_bytes)} of {size(found.expected_bytes)}){rest}"
+        f"{rows.proved_paths} of {rows.expected_paths} proved "
+        f"({size(rows.proved_bytes)} of {size(rows.expected_bytes)}){rest}"
     )
 
 
@@ -186,36 +186,36 @@ def controls(evidence: Evidence) -> str:
 def state(evidence: Evidence) -> str:
     """The OpenTofu state object before and after."""
     before, after = evidence.pre.state, evidence.post.state
-    seen = before or after
-    if seen is None:
+    observation = before or after
+    if observation is None:
         return "not looked at"
-    said = [f"{found.truth}, lock {found.locked}" if found else "not looked at" for found in (before, after)]
+    text = [f"{rows.truth}, lock {rows.locked}" if rows else "not looked at" for rows in (before, after)]
     etags = ""
     if before and after and before.etag and after.etag:
         etags = "; same ETag" if before.etag == after.etag else "; another ETag"
-    told = [found.contents for found in (before, after) if found and found.contents]
-    if told:
-        words = (f"content {each.content}" if each.serial is None else f"serial {each.serial}" for each in told)
+    summary = [rows.contents for rows in (before, after) if rows and rows.contents]
+    if summary:
+        words = (f"content {each.content}" if each.serial is None else f"serial {each.serial}" for each in summary)
         etags += f"; {', then '.join(words)}"
-    return f"{seen.bucket}/{seen.key}: {said[0]} before; {said[1]} after{etags}"
+    return f"{observation.bucket}/{observation.key}: {text[0]} before; {text[1]} after{etags}"
 
 
 def record(evidence: Evidence) -> str:
     """Whether the journal is whole."""
     journal = evidence.journal
-    said = [_number(journal.records, "record"), "complete" if journal.complete else "NOT complete"]
+    text = [_number(journal.records, "record"), "complete" if journal.complete else "NOT complete"]
     if journal.torn:
-        said.append("torn tail")
+        text.append("torn tail")
     if journal.cancelled is not None:
-        said.append(f"cancelled: {journal.cancelled}")
+        text.append(f"cancelled: {journal.cancelled}")
     if journal.stopped is not None:
-        said.append(f"stopped: {journal.stopped.reason}")
+        text.append(f"stopped: {journal.stopped.reason}")
     if journal.finalized:
-        said.append("sealed by a person, not by the run")
+        text.append("sealed by a person, not by the run")
     if journal.missing_captures:
-        said.append(f"captures missing: {', '.join(journal.missing_captures)}")
-    said.extend(f"trouble: {trouble}" for trouble in journal.troubles)
-    return "; ".join(said)
+        text.append(f"captures missing: {', '.join(journal.missing_captures)}")
+    text.extend(f"trouble: {trouble}" for trouble in journal.troubles)
+    return "; ".join(text)
 
 
 def buckets(evidence: Evidence) -> tuple[BucketRow, ...]:
@@ -223,17 +223,17 @@ def buckets(evidence: Evidence) -> tuple[BucketRow, ...]:
     phases = (evidence.pre.buckets, evidence.during.buckets, evidence.post.buckets)
     rows: list[BucketRow] = []
     for name in sorted({name for phase in phases for name in phase}):
-        seen = [phase.get(name) for phase in phases]
-        pre, during, post = (_bucket_state(bucket) for bucket in seen)
-        lost = any(bucket.index_lost_seen for bucket in seen if bucket)
+        observation = [phase.get(name) for phase in phases]
+        pre, during, post = (_bucket_state(bucket) for bucket in observation)
+        lost = any(bucket.index_lost_seen for bucket in observation if bucket)
         rows.append(BucketRow(name=name, pre=pre, during=during, post=post, lost=lost))
     return tuple(rows)
 
 
 def paces(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     """For each phase with samples how promptly the store answered, and for the bodies the longest wait."""
-    seen = (("pre", evidence.pre.pace), ("during", evidence.during.pace), ("post", evidence.post.pace))
-    rows = [(f"store {phase}", pace_in_words(pace)) for phase, pace in seen if pace is not None]
+    observation = (("pre", evidence.pre.pace), ("during", evidence.during.pace), ("post", evidence.post.pace))
+    rows = [(f"store {phase}", pace_in_words(pace)) for phase, pace in observation if pace is not None]
     wait = longest_wait(evidence.bodies)
     return (*rows, *([("bodies", f"the longest wait: {wait.text} of {wait.store_path}")] if wait else []))
 
@@ -242,14 +242,17 @@ def samples(evidence: Evidence, name: str) -> tuple[SampleRow, ...]:
     """All samples of one bucket, in the order of the phases."""
     phases = (("pre", evidence.pre.buckets), ("during", evidence.during.buckets), ("post", evidence.post.buckets))
     return tuple(
-        SampleRow(phase=phase, sample=sample) for phase, seen in phases if name in seen for sample in seen[name].samples
+        SampleRow(phase=phase, sample=sample)
+        for phase, observation in phases
+        if name in observation
+        for sample in observation[name].samples
     )
 
 
 def epochs(evidence: Evidence) -> tuple[EpochRow, ...]:
     """Every server seen before or after, by role and place."""
-    before = {(seen.role, seen.place): seen for seen in evidence.pre.workloads}
-    after = {(seen.role, seen.place): seen for seen in evidence.post.workloads}
+    before = {(observation.role, observation.place): observation for observation in evidence.pre.workloads}
+    after = {(observation.role, observation.place): observation for observation in evidence.post.workloads}
     return tuple(
         EpochRow(
             role=role,
@@ -264,12 +267,12 @@ def epochs(evidence: Evidence) -> tuple[EpochRow, ...]:
 
 def groups(evidence: Evidence, status: Status) -> tuple[Group, ...]:
     """The findings of one status by code, remedy and cause: those that lead first, then in the document's order."""
-    found: dict[tuple[str, str, str], list[Finding]] = {}
+    matches: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in evidence.findings:
         if finding.status is status:
-            found.setdefault((finding.code, finding.remedy, finding.because), []).append(finding)
+            matches.setdefault((finding.code, finding.remedy, finding.because), []).append(finding)
     lead = {code: number for number, code in enumerate(evidence.verdict.codes)}
-    listed = sorted(found.items(), key=lambda item: lead.get(item[0][0], len(lead)))
+    listed = sorted(matches.items(), key=lambda item: lead.get(item[0][0], len(lead)))
     return tuple(
         Group(code=code, status=status, remedy=remedy, because=because, common=_common(rows), findings=tuple(rows))
         for (code, remedy, because), rows in listed
@@ -317,8 +320,8 @@ def exact(count: int) -> str:
 
 
 def _common(findings: list[Finding]) -> str:
-    said = {finding.summary for finding in findings}
-    return findings[0].summary if len(findings) > 1 and len(said) == 1 else ""
+    text = {finding.summary for finding in findings}
+    return findings[0].summary if len(findings) > 1 and len(text) == 1 else ""
 
 
 def _narinfo(read: Read) -> str:
@@ -341,19 +344,23 @@ def _bucket_state(bucket: Bucket | None) -> str:
     return bucket.state.value if bucket else "not sampled"
 
 
-def _workload(seen: Workload | None) -> str:
-    if seen is None:
+def _workload(observation: Workload | None) -> str:
+    if observation is None:
         return "not looked at"
-    if seen.truth is not Truth.PRESENT:
-        return f"{seen.truth}{': ' + seen.error if seen.error else ''}"
-    return f"{seen.identity}, since {seen.started or 'unknown'}"
+    if observation.truth is not Truth.PRESENT:
+        return f"{observation.truth}{': ' + observation.error if observation.error else ''}"
+    return f"{observation.identity}, since {observation.started or 'unknown'}"
 
 
 def _epoch(before: Workload | None, after: Workload | None) -> str:
-    told = [seen for seen in (before, after) if seen and seen.truth is Truth.PRESENT and seen.identity is not None]
-    if len(told) < 2:  # noqa: PLR2004  # before and after
+    summary = [
+        observation
+        for observation in (before, after)
+        if observation and observation.truth is Truth.PRESENT and observation.identity is not None
+    ]
+    if len(summary) < 2:  # noqa: PLR2004  # before and after
         return "unknown"
-    one, other = ((seen.identity, seen.started) for seen in told)
+    one, other = ((observation.identity, observation.started) for observation in summary)
     return "same" if one == other else "changed"
 
 

@@ -19,25 +19,25 @@ _WORDS = {"lost": "are nowhere", "elsewhere": "only another source may have", "u
 
 def check_closure(facts: Facts) -> Iterator[Finding]:
     """One row for each publication that was begun, and one for each reference that nobody else can have."""
-    for number, seen in enumerate(facts.references):
-        for place, gap in enumerate(seen.gaps):
+    for number, observation in enumerate(facts.references):
+        for place, gap in enumerate(observation.gaps):
             if gap.state == "lost":
-                told = f"{seen.cache} does not have it, and {gap.referrer} needs it: {gap.note}"
-                yield finding("closure-gap", gap.store_path, told, evidence=(f"/references/{number}/gaps/{place}",))
-        code = "closure-incomplete" if seen.gaps else "closure-complete"
-        yield finding(code, seen.label.value, _summary(seen), evidence=(f"/references/{number}",))
+                summary = f"{observation.cache} does not have it, and {gap.referrer} needs it: {gap.note}"
+                yield finding("closure-gap", gap.store_path, summary, evidence=(f"/references/{number}/gaps/{place}",))
+        code = "closure-incomplete" if observation.gaps else "closure-complete"
+        yield finding(code, observation.label.value, _summary(observation), evidence=(f"/references/{number}",))
 
 
-def _summary(seen: References) -> str:
-    if not seen.outside:
+def _summary(observation: References) -> str:
+    if not observation.outside:
         return "every reference is a path of the push set itself"
-    counts = Counter[str](gap.state for gap in seen.gaps)
-    told = [f"{counts[state]} {words}" for state, words in _WORDS.items() if counts[state]]
-    first = next((gap for gap in seen.gaps if gap.state != "lost"), None)
+    counts = Counter[str](gap.state for gap in observation.gaps)
+    summary = [f"{counts[state]} {words}" for state, words in _WORDS.items() if counts[state]]
+    first = next((gap for gap in observation.gaps if gap.state != "lost"), None)
     more = f"; {first.store_path}: {first.note}" if first else ""
     return (
-        f"of {seen.outside} references out of the push set {seen.served} are in {seen.cache}, {seen.upstream} are left "
-        f"to an upstream{''.join(f', {part}' for part in told)}{more}"
+        f"of {observation.outside} references out of the push set {observation.served} are in {observation.cache}, "
+        f"{observation.upstream} are left to an upstream{''.join(f', {part}' for part in summary)}{more}"
     )
 
 
@@ -72,18 +72,18 @@ def _all(facts: Facts, reads: Reads, ours: Collection[Key], whole: Collection[Ke
         body for body in facts.bodies if body.label is Label.CANARY and (body.label, body.store_path) not in reads
     ]
     profile = [body for body in facts.bodies if body.label is Label.PROFILE]
-    wanted = min(limits.NIX_READ_PATHS, sum(1 for body in profile if body.nar_size <= limits.NIX_READ_BYTES))
-    seen = sum(1 for label, _ in reads if label is Label.PROFILE)
-    came = sum(1 for label, _ in whole if label is Label.PROFILE)
-    if unread or seen < wanted or not whole or (wanted and not came):
-        told = f"Nix read {came} of {wanted} paths of the profile whole, {len(whole)} in all"
-        return finding("reader-short", BUILDERS, told, evidence=WHERE)
+    expected = min(limits.NIX_READ_PATHS, sum(1 for body in profile if body.nar_size <= limits.NIX_READ_BYTES))
+    count = sum(1 for label, _ in reads if label is Label.PROFILE)
+    arrivals = sum(1 for label, _ in whole if label is Label.PROFILE)
+    if unread or count < expected or not whole or (expected and not arrivals):
+        summary = f"Nix read {arrivals} of {expected} paths of the profile whole, {len(whole)} in all"
+        return finding("reader-short", BUILDERS, summary, evidence=WHERE)
     alone = sum(1 for key, rows in reads.items() if key not in ours and rows[-1].outcome == "whole")
     note = f"; {alone} paths that only Nix could read" if alone else ""
     denied = {rows[-1].cache for rows in reads.values() if rows[-1].outcome == "denied"} - {facts.policy.attic_cache}
     note += "".join(f"; it has no right to read {cache}, which builders do not use" for cache in sorted(denied))
-    told = f"Nix, with this machine's own settings, read {len(whole)} paths whole, {came} of the profile{note}"
-    return finding("reader-agrees", BUILDERS, told, evidence=WHERE)
+    summary = f"Nix, with this machine's own settings, read {len(whole)} paths whole, {arrivals} of the profile{note}"
+    return finding("reader-agrees", BUILDERS, summary, evidence=WHERE)
 
 
 def _judged(body: Body, rows: Sequence[NixRead]) -> Finding | None:
@@ -91,11 +91,11 @@ def _judged(body: Body, rows: Sequence[NixRead]) -> Finding | None:
     path, last = body.store_path, rows[-1]
     if any(row.outcome == "wrong" for row in rows) or all(row.outcome == "cut" for row in rows):
         bad = next(row for row in rows if row.outcome in _BROKEN)
-        told = f"Nix, at attempt {bad.attempt}, did not get the bytes of its narinfo ({bad.words}); the gate did"
-        return _row("reader-differs", path, told, Status.FAIL)
+        summary = f"Nix, at attempt {bad.attempt}, did not get the bytes of its narinfo ({bad.words}); the gate did"
+        return _row("reader-differs", path, summary, Status.FAIL)
     if any(row.nar_hash not in (None, body.nar_hash) for row in rows):
-        told = f"the narinfo says {last.nar_hash} to Nix: expected {body.nar_hash}"
-        return _row("reader-differs", path, told, Status.INCONCLUSIVE)
+        summary = f"the narinfo says {last.nar_hash} to Nix: expected {body.nar_hash}"
+        return _row("reader-differs", path, summary, Status.INCONCLUSIVE)
     if all(row.outcome == "whole" for row in rows):
         return None
     if last.outcome == "whole":
@@ -106,8 +106,8 @@ def _judged(body: Body, rows: Sequence[NixRead]) -> Finding | None:
     return _row("reader-unread", path, f"Nix could not read it ({last.outcome}): {last.words}")
 
 
-def _row(code: str, path: str, told: str, status: Status | None = None) -> Finding:
-    return finding(code, path, told, status=status, evidence=WHERE)
+def _row(code: str, path: str, summary: str, status: Status | None = None) -> Finding:
+    return finding(code, path, summary, status=status, evidence=WHERE)
 
 
 def _is_probe_cache_login(facts: Facts, row: Finding, reads: Reads) -> bool:
@@ -129,11 +129,11 @@ def check_bodies(facts: Facts) -> Iterator[Finding]:
 def _body_summary(body: Body, code: str) -> str:
     if code == NON_REPRODUCIBLE:
         return _two_builds(body)
-    told = []
+    summary = []
     for words, group in groupby(body.reads, key=_told):
         count = len(list(group))
-        told.append(words if count == 1 else f"{count} times {words}")
-    return f"claimed {body.claim.value}, {body.nar_size} bytes expected; {', then '.join(told) or 'it was not read'}"
+        summary.append(words if count == 1 else f"{count} times {words}")
+    return f"claimed {body.claim.value}, {body.nar_size} bytes expected; {', then '.join(summary) or 'it was not read'}"
 
 
 def _two_builds(body: Body) -> str:

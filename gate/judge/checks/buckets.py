@@ -16,27 +16,27 @@ STORE = "store"
 def check_buckets(facts: Facts) -> Iterator[Finding]:
     """Judge every watched bucket in every phase, and how promptly the store answered."""
     for name in facts.policy.buckets:
-        for phase, seen in ((Phase.PRE, facts.pre), (Phase.POST, facts.post)):
+        for phase, observation in ((Phase.PRE, facts.pre), (Phase.POST, facts.post)):
             before = facts.pre.buckets[name] if phase is Phase.POST else None
-            yield _row(facts, name, phase, seen.buckets[name], before)
+            yield _row(facts, name, phase, observation.buckets[name], before)
         yield _during(facts, name)
     for phase, pace in ((Phase.PRE, facts.pre.pace), (Phase.DURING, facts.during.pace), (Phase.POST, facts.post.pace)):
         if pace is not None:
             yield from _stalls(facts, phase, pace)
-    for phase, seen in ((Phase.PRE, facts.pre), (Phase.POST, facts.post)):
-        for number, row in enumerate(seen.slow):
-            told = f"an answer of the store ({row.source}) took {row.millis} ms and had come at {row.at}"
+    for phase, observation in ((Phase.PRE, facts.pre), (Phase.POST, facts.post)):
+        for number, row in enumerate(observation.slow):
+            summary = f"an answer of the store ({row.source}) took {row.millis} ms and had come at {row.at}"
             yield finding(
-                "store-slow", row.source, told, phase=phase, evidence=(pointer(phase.value, "slow", str(number)),)
+                "store-slow", row.source, summary, phase=phase, evidence=(pointer(phase.value, "slow", str(number)),)
             )
 
 
 def _row(facts: Facts, name: str, phase: Phase, bucket: Bucket, before: Bucket | None) -> Finding:
-    told = "; ".join((*bucket.doubts, samples_in_words(bucket)))
+    summary = "; ".join((*bucket.doubts, samples_in_words(bucket)))
     return finding(
         f"bucket-{bucket.state.value}",
         name,
-        f"{bucket.state.value}: {told} ({len(bucket.samples)} of {facts.policy.samples} samples)",
+        f"{bucket.state.value}: {summary} ({len(bucket.samples)} of {facts.policy.samples} samples)",
         phase=phase,
         status=bucket_status(bucket, before),
         evidence=(pointer(phase.value, "buckets", name),),
@@ -67,9 +67,11 @@ def _during(facts: Facts, name: str) -> Finding:
 
 def _stalls(facts: Facts, phase: Phase, pace: SamplePace) -> Iterator[Finding]:
     """A store that did not answer in time, but for a short time between whole samples of a push; and a slow answer."""
-    seen = {Phase.PRE: facts.pre.buckets, Phase.POST: facts.post.buckets, Phase.DURING: facts.during.buckets}[phase]
+    observation = {Phase.PRE: facts.pre.buckets, Phase.POST: facts.post.buckets, Phase.DURING: facts.during.buckets}[
+        phase
+    ]
     where = (pointer(phase.value, "pace"),)
-    unbridged = any(bucket.state is not BucketState.INDEXED for bucket in seen.values())
+    unbridged = any(bucket.state is not BucketState.INDEXED for bucket in observation.values())
     if pace.stalled and unbridged:
         numbers = ", ".join(f"#{number}" for number in pace.stalled)
         summary = f"a source gave no answer in time in {numbers}; {pace_in_words(pace)}"
@@ -99,16 +101,18 @@ def bucket_status(bucket: Bucket, before: Bucket | None = None) -> Status:
 
 def samples_in_words(bucket: Bucket) -> str:
     """The samples in words, equal ones in a row once."""
-    told = []
+    summary = []
     for words, group in groupby(bucket.samples, key=sample_in_words):
         numbers = [sample.number for sample in group]
         which = f"#{numbers[0]}" if len(numbers) == 1 else f"#{numbers[0]}-{numbers[-1]}"
-        told.append(f"{which} {words}")
-    return "; ".join(told) or "no sample"
+        summary.append(f"{which} {words}")
+    return "; ".join(summary) or "no sample"
 
 
 def sample_in_words(sample: BucketSample) -> str:
     """What the sources of one sample say; the store's own readiness where it says that it is not ready."""
-    told = f"list {sample.listed.value}, head {sample.head.value}, get {sample.get.value}, marker {sample.marker.value}"
-    told += ", not ready" if sample.ready is Truth.ABSENT else ""
-    return told + (f" ({'; '.join(sample.notes)})" if sample.notes else "")
+    summary = (
+        f"list {sample.listed.value}, head {sample.head.value}, get {sample.get.value}, marker {sample.marker.value}"
+    )
+    summary += ", not ready" if sample.ready is Truth.ABSENT else ""
+    return summary + (f" ({'; '.join(sample.notes)})" if sample.notes else "")

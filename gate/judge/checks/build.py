@@ -26,12 +26,12 @@ def check_build(facts: Facts) -> Iterator[Finding]:
 
 
 def _outcome(build: Build, blocking: int) -> tuple[str, str]:
-    told = how_ended(build)
+    summary = how_ended(build)
     ledger = build.ledger
     if ledger is not None and ledger.aborted:
-        return "build-aborted", f"nix aborted ({told})"
+        return "build-aborted", f"nix aborted ({summary})"
     if not _is_green(build):
-        return "build-failed", f"nix build of {build.installable} gave {len(build.outputs)} outputs ({told})"
+        return "build-failed", f"nix build of {build.installable} gave {len(build.outputs)} outputs ({summary})"
     if ledger is None or ledger.events == 0:
         return "build-log-unread", "the build's log has no event that could be read"
     if build.cache_among_substituters is not Truth.PRESENT:
@@ -40,7 +40,7 @@ def _outcome(build: Build, blocking: int) -> tuple[str, str]:
             "build-substituter-disabled",
             f"the cache under test among the substituters: {build.cache_among_substituters.value} (they are: {asked})",
         )
-    ending = f"{ledger.unread_lines} lines not read ({told})"
+    ending = f"{ledger.unread_lines} lines not read ({summary})"
     if blocking:
         return (
             "build-green-in-doubt",
@@ -154,13 +154,13 @@ def _place(facts: Facts, number: int, cache: CacheFacts) -> Iterator[Finding]:
 
     (attic b7c9056 client/src/command/use.rs, ``cache_config.substituter_endpoint``)
     """
-    told = cache.substituter_endpoint
+    summary = cache.substituter_endpoint
     read = f"{facts.policy.attic_server.rstrip('/')}/{cache.name}"
-    if told and not same_cache(told, read):
+    if summary and not same_cache(summary, read):
         yield finding(
             "cache-served-elsewhere",
             cache.name,
-            f"the run read at {shown(read)}, builders are sent to {shown(told)}",
+            f"the run read at {shown(read)}, builders are sent to {shown(summary)}",
             evidence=(f"/subject/caches/{number}/substituter_endpoint",),
         )
 
@@ -175,5 +175,7 @@ def _key(facts: Facts) -> Finding:
     where = ("/build/trusted_public_keys", "/subject/caches")
     if trusts(trusted, key):
         return finding("cache-key-trusted", subject, f"Nix on this machine trusts {shown(key)}", evidence=where)
-    told = f"the cache signs by {shown(key)}, which is not what any of this machine's {len(trusted)} trusted keys says"
-    return finding("cache-key-untrusted", subject, told, evidence=where)
+    summary = (
+        f"the cache signs by {shown(key)}, which is not what any of this machine's {len(trusted)} trusted keys says"
+    )
+    return finding("cache-key-untrusted", subject, summary, evidence=where)

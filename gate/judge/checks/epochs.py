@@ -22,16 +22,16 @@ def check_epochs(facts: Facts) -> Iterator[Finding]:
 def _row(facts: Facts, role: str) -> Finding:
     pre = [row for row in facts.pre.workloads if row.role == role]
     post = [row for row in facts.post.workloads if row.role == role]
-    told = f"{role}: before {_told(pre)}; after {_told(post)}"
+    summary = f"{role}: before {_told(pre)}; after {_told(post)}"
     code = _code(role, pre, post)
     wrong = _misnamed(facts, role) if code in ("epoch-same", "epoch-replicas-changed") else None
     if wrong is not None:
-        code, told = wrong[0], f"{wrong[1]}; {told}"
+        code, summary = wrong[0], f"{wrong[1]}; {summary}"
     status = None
     if code == "epoch-changed":
         status = Status.FAIL if _wrong_before(facts) else Status.INCONCLUSIVE
     where = ("/pre/workloads", "/post/workloads")
-    return finding(code, role, told, phase=Phase.POST, status=status, evidence=where)
+    return finding(code, role, summary, phase=Phase.POST, status=status, evidence=where)
 
 
 def _code(role: str, pre: Sequence[Workload], post: Sequence[Workload]) -> str:
@@ -91,11 +91,11 @@ def _scaled(pre: Sequence[Workload], post: Sequence[Workload]) -> bool:
     stayed = before.keys() & after.keys()
     went = before.keys() - after.keys()
     stopped = went & {row.place for row in post}
-    came = {row.place for row in post} - {row.place for row in pre}
+    arrivals = {row.place for row in post} - {row.place for row in pre}
     kinds = {(row.image, row.owner) for row in pre if row.place in before}
     new = {(row.image, row.owner) for row in post if row.place in after}
     same = all(before[place] == after[place] for place in stayed)
-    return bool(stayed) and same and not stopped and not (went and came) and new <= kinds
+    return bool(stayed) and same and not stopped and not (went and arrivals) and new <= kinds
 
 
 def _wrong_before(facts: Facts) -> bool:

@@ -24,13 +24,13 @@ def check_incident(facts: Facts) -> Iterator[Finding]:
         return
     for number, disk in enumerate(incident.disks):
         yield from _disk(disk, f"/incident/disks/{number}")
-    for number, seen in enumerate(incident.events):
-        yield _events(seen, f"/incident/events/{number}")
+    for number, observation in enumerate(incident.events):
+        yield _events(observation, f"/incident/events/{number}")
     for number, log in enumerate(incident.previous_logs):
         yield _previous(log, f"/incident/previous_logs/{number}")
     if incident.previous_codes:
-        told = ", ".join(f"{count} × {code}" for code, count in sorted(incident.previous_codes.items()))
-        summary = f"before their last restart containers logged {told}"
+        text = ", ".join(f"{count} × {code}" for code, count in sorted(incident.previous_codes.items()))
+        summary = f"before their last restart containers logged {text}"
         yield finding("incident-storage-error", _PREVIOUS, summary, evidence=("/incident/previous_codes",))
     if incident.previous_unread:
         lines, are = ("a line", "is") if incident.previous_unread == 1 else (f"{incident.previous_unread} lines", "are")
@@ -44,8 +44,8 @@ def check_disks(facts: Facts) -> Iterator[Finding]:
     A full one is doubt whatever the index says; little room is a note. So is a look that failed: what was written and
     read back whole had its room.
     """
-    for phase, seen in ((Phase.PRE, facts.pre), (Phase.DURING, facts.during), (Phase.POST, facts.post)):
-        for number, disk in enumerate(seen.disks):
+    for phase, observation in ((Phase.PRE, facts.pre), (Phase.DURING, facts.during), (Phase.POST, facts.post)):
+        for number, disk in enumerate(observation.disks):
             code, summary = _use(disk, facts.policy.max_bytes)
             where = (pointer(phase.value, "disks", number),)
             yield finding(code, disk.place, summary, phase=phase, evidence=where)
@@ -53,15 +53,15 @@ def check_disks(facts: Facts) -> Iterator[Finding]:
 
 def full_disks(facts: Facts, needed: int = 0) -> tuple[DiskSeen, ...]:
     """The drives that had no room for a write of ``needed`` bytes at some look of the run, each once."""
-    disks = (disk for seen in (facts.pre, facts.during, facts.post) for disk in seen.disks)
+    disks = (disk for observation in (facts.pre, facts.during, facts.post) for disk in observation.disks)
     return tuple({disk.place: disk for disk in disks if lacks_room(disk, needed)}.values())
 
 
 def disk_words(disk: DiskSeen) -> str:
     """How much of a drive is taken."""
-    told = [f"{used_percent(room)} % of its {what} taken" for what, room in _rooms(disk) if room is not None]
+    summary = [f"{used_percent(room)} % of its {what} taken" for what, room in _rooms(disk) if room is not None]
     free = [] if disk.space is None else [f"{disk.space.free:,} bytes free"]
-    return f"{disk.place}: {', '.join([*told, *free]) or 'nothing is known of its room'}"
+    return f"{disk.place}: {', '.join([*summary, *free]) or 'nothing is known of its room'}"
 
 
 def _use(disk: DiskSeen, most: int) -> tuple[str, str]:
@@ -77,8 +77,8 @@ def _use(disk: DiskSeen, most: int) -> tuple[str, str]:
 
 
 def _disk(disk: DiskSeen, where: str) -> Iterator[Finding]:
-    told = [f"{used_percent(room)} % of its {what} taken" for what, room in _rooms(disk) if room is not None]
-    summary = f"{disk.place}: {', '.join(told) or 'nothing told'}"
+    text = [f"{used_percent(room)} % of its {what} taken" for what, room in _rooms(disk) if room is not None]
+    summary = f"{disk.place}: {', '.join(text) or 'nothing told'}"
     if is_full(disk.space) or is_full(disk.inodes):
         yield finding("disk-full", disk.place, summary, evidence=(where,))
     elif disk.space is not None and not disk.error:
@@ -91,14 +91,14 @@ def _rooms(disk: DiskSeen) -> tuple[tuple[str, DiskRoom | None], ...]:
     return ("bytes", disk.space), ("inodes", disk.inodes)
 
 
-def _events(seen: EventsSeen, where: str) -> Finding:
-    subject = f"events of the {seen.role}"
-    if seen.error:
-        return finding("incident-unobservable", subject, f"{seen.place}: {seen.error}", evidence=(where,))
-    warnings = Counter(event.reason for event in seen.events if event.type == "Warning")
-    told = ", ".join(f"{count} × {reason}" for reason, count in sorted(warnings.items()))
-    more = ", and there are older ones" if seen.cut else ""
-    summary = f"{seen.place}: {len(seen.events)} events{more}; warnings: {told or 'none'}"
+def _events(observation: EventsSeen, where: str) -> Finding:
+    subject = f"events of the {observation.role}"
+    if observation.error:
+        return finding("incident-unobservable", subject, f"{observation.place}: {observation.error}", evidence=(where,))
+    warnings = Counter(event.reason for event in observation.events if event.type == "Warning")
+    text = ", ".join(f"{count} × {reason}" for reason, count in sorted(warnings.items()))
+    more = ", and there are older ones" if observation.cut else ""
+    summary = f"{observation.place}: {len(observation.events)} events{more}; warnings: {text or 'none'}"
     return finding("incident-seen", subject, summary, evidence=(where,))
 
 

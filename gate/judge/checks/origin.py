@@ -38,11 +38,13 @@ def _bodies(facts: Facts) -> Finding:
     differing = [path for path, (here, there) in codes.items() if here != there and path not in unread]
     if differing:
         path = differing[0]
-        told = f"{len(differing)} of {len(read)} paths: {path} is {codes[path][0]}, and at the origin {codes[path][1]}"
-        return finding("origin-differs", BODIES, told, evidence=("/bodies",))
+        summary = (
+            f"{len(differing)} of {len(read)} paths: {path} is {codes[path][0]}, and at the origin {codes[path][1]}"
+        )
+        return finding("origin-differs", BODIES, summary, evidence=("/bodies",))
     if unread or lacking:
-        told = f"{unread[0]} is {codes[unread[0]][1]} at the origin" if unread else lacking
-        return finding("origin-unread", BODIES, told, evidence=("/bodies",))
+        summary = f"{unread[0]} is {codes[unread[0]][1]} at the origin" if unread else lacking
+        return finding("origin-unread", BODIES, summary, evidence=("/bodies",))
     whole = sum(there == WHOLE for _, there in codes.values())
     return finding("origin-same", BODIES, f"{len(read)} paths were read at the origin too, {whole} of them whole")
 
@@ -67,19 +69,19 @@ def _code(body: Body, *, at_origin: bool) -> str:
 def _buckets(facts: Facts) -> Finding:
     samples = [
         (name, sample)
-        for seen in (facts.pre.buckets, facts.during.buckets, facts.post.buckets)
-        for name, bucket in seen.items()
+        for observation in (facts.pre.buckets, facts.during.buckets, facts.post.buckets)
+        for name, bucket in observation.items()
         for sample in bucket.samples
     ]
     where = ("/pre/buckets", "/during/buckets", "/post/buckets")
     unread = ""
     for name, sample in samples:
         there = sample.origin
-        told = f"{name} in the sample of {sample.at}: {'; '.join(sample.notes) or 'the origin was not asked'}"
+        summary = f"{name} in the sample of {sample.at}: {'; '.join(sample.notes) or 'the origin was not asked'}"
         if there is None or there is BucketState.UNOBSERVABLE:
-            unread = unread or told
+            unread = unread or summary
         elif there is not sample.endpoint:
-            return finding("origin-differs", BUCKETS, told, evidence=where)
+            return finding("origin-differs", BUCKETS, summary, evidence=where)
     if unread:
         return finding("origin-unread", BUCKETS, unread, evidence=where)
     return finding("origin-same", BUCKETS, f"{len(samples)} looks at buckets gave the same at the origin")

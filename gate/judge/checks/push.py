@@ -54,44 +54,44 @@ def _lacking(facts: Facts) -> int:
 
 
 def _attempt(attempt: PushAttempt) -> tuple[str, str]:
-    told = how_ended(attempt)
+    summary = how_ended(attempt)
     if not attempt.started:
         return "push-not-run", f"the {attempt.label.value} was not published"
     if attempt.ended_by == "loss":
-        return "push-ended-at-loss", f"a bucket was lost while the {attempt.label.value} was pushed ({told})"
+        return "push-ended-at-loss", f"a bucket was lost while the {attempt.label.value} was pushed ({summary})"
     if attempt.ended_by == "deadline":
-        return "push-timed-out", f"the push of the {attempt.label.value} did not end in time ({told})"
+        return "push-timed-out", f"the push of the {attempt.label.value} did not end in time ({summary})"
     if _refused_token(attempt):
-        return "push-auth", f"the push token was refused: {attempt.fatal.code if attempt.fatal else ''} ({told})"
+        return "push-auth", f"the push token was refused: {attempt.fatal.code if attempt.fatal else ''} ({summary})"
     if attempt.foreign or attempt.contradicted:
         return (
             "push-foreign-lines",
-            f"{len(attempt.foreign)} lines of other paths, {len(attempt.contradicted)} contradicted ({told})",
+            f"{len(attempt.foreign)} lines of other paths, {len(attempt.contradicted)} contradicted ({summary})",
         )
-    return _ending(attempt, told)
+    return _ending(attempt, summary)
 
 
-def _ending(attempt: PushAttempt, told: str) -> tuple[str, str]:
+def _ending(attempt: PushAttempt, summary: str) -> tuple[str, str]:
     counts = attempt.counts
     ended_well = attempt.exit == 0 and attempt.ended_by is None  # a client may end by 0 when it is told to end
     if not ended_well and counts.failed == 0:
-        return "push-unattributed", f"the client failed and named no path ({told})"
+        return "push-unattributed", f"the client failed and named no path ({summary})"
     if not ended_well:
-        return "push-failed", _counted(attempt, told)
+        return "push-failed", _counted(attempt, summary)
     if counts.failed or counts.unaccounted:
-        return "push-counts-differ", _counted(attempt, told)
+        return "push-counts-differ", _counted(attempt, summary)
     if attempt.vacuous or counts.attempted == counts.in_upstream:
-        return "push-wrote-nothing", f"the client had nothing to do ({told})"
+        return "push-wrote-nothing", f"the client had nothing to do ({summary})"
     if attempt.cut or attempt.missing_asked is not Truth.PRESENT:
         return (
             "push-counts-differ",
             f"the log is cut ({attempt.cut}) or the cache was not asked ({attempt.missing_asked.value})",
         )
     if attempt.announced is None or not _counts_match(attempt):
-        return "push-counts-differ", _counted(attempt, told)
+        return "push-counts-differ", _counted(attempt, summary)
     if attempt.label is not Label.PROFILE and counts.uploaded == 0:
-        return "push-wrote-nothing", f"no path of the {attempt.label.value} was uploaded ({told})"
-    return "push-clean", _counted(attempt, told)
+        return "push-wrote-nothing", f"no path of the {attempt.label.value} was uploaded ({summary})"
+    return "push-clean", _counted(attempt, summary)
 
 
 def _refused_token(attempt: PushAttempt) -> bool:
@@ -99,24 +99,24 @@ def _refused_token(attempt: PushAttempt) -> bool:
 
 
 def _counts_match(attempt: PushAttempt) -> bool:
-    said, counts = attempt.announced, attempt.counts
-    return said is not None and (said.pushing, said.already_cached, said.in_upstream) == (
+    text, counts = attempt.announced, attempt.counts
+    return text is not None and (text.pushing, text.already_cached, text.in_upstream) == (
         counts.uploaded + counts.deduplicated + counts.failed,
         counts.already_cached,
         counts.in_upstream,
     )
 
 
-def _counted(attempt: PushAttempt, told: str) -> str:
-    said, counts = attempt.announced, attempt.counts
+def _counted(attempt: PushAttempt, summary: str) -> str:
+    text, counts = attempt.announced, attempt.counts
     announced = (
-        f"{said.pushing} pushing, {said.already_cached} cached, {said.in_upstream} upstream" if said else "nothing"
+        f"{text.pushing} pushing, {text.already_cached} cached, {text.in_upstream} upstream" if text else "nothing"
     )
     return (
         f"the client announced {announced}; the account has "
         f"{counts.uploaded} uploaded, {counts.deduplicated} deduplicated, "
         f"{counts.already_cached} already cached, {counts.in_upstream} in upstream, {counts.failed} failed, "
-        f"{counts.unaccounted} unaccounted of {counts.attempted} ({told})"
+        f"{counts.unaccounted} unaccounted of {counts.attempted} ({summary})"
     )
 
 
@@ -125,16 +125,16 @@ def _path(facts: Facts, number: int, path: PushPath) -> Finding:
     if path.claim is Claim.FAILED:
         error = path.error
         if error is not None and error.code == CONTRADICTED:
-            told = "the client said that it succeeded, and a later error's text names it as failed"
-            return finding("push-path-contradicted", path.store_path, f"{told}: {error.message}", evidence=where)
+            text = "the client said that it succeeded, and a later error's text names it as failed"
+            return finding("push-path-contradicted", path.store_path, f"{text}: {error.message}", evidence=where)
         code = "push-path-failed" if error is not None and error.code in _SERVER_FAILED else "push-path-refused"
-        told = f"{error.code}: {error.message}" if error else "no error text"
+        text = f"{error.code}: {error.message}" if error else "no error text"
         full = full_disks(facts, path.nar_size) if code == "push-path-failed" else ()
         status = Status.INCONCLUSIVE if full else None
         if code == "push-path-failed" and not full:
             status = Status.FAIL
-        told += f"; the drive at {disk_words(full[0])}" if full else ""
-        return finding(code, path.store_path, f"failed with {told}", status=status, evidence=where)
+        text += f"; the drive at {disk_words(full[0])}" if full else ""
+        return finding(code, path.store_path, f"failed with {text}", status=status, evidence=where)
     if path.claim is Claim.UNACCOUNTED:
         return finding("push-unaccounted", path.store_path, "the client gave no result for it", evidence=where)
     if path.label is not Label.PROFILE and path.claimed_before is Truth.PRESENT:
@@ -149,18 +149,18 @@ def _path(facts: Facts, number: int, path: PushPath) -> Finding:
 
 def _representative(facts: Facts) -> Finding:
     fresh, twin = facts.coverage.fresh_profile, facts.coverage.fresh_twin
-    wanted = max(facts.policy.min_fresh, 1)
-    good = fresh >= wanted or twin >= wanted
+    expected = max(facts.policy.min_fresh, 1)
+    good = fresh >= expected or twin >= expected
     if facts.parts and facts.policy.representative:
-        good = twin >= wanted  # only names with the run's nonce show that nobody wrote them before
-    told = f"{fresh} fresh paths of the profile and {twin} of its twin are shown to be written, expected {wanted}"
+        good = twin >= expected  # only names with the run's nonce show that nobody wrote them before
+    summary = f"{fresh} fresh paths of the profile and {twin} of its twin are shown to be written, expected {expected}"
     nothing = sum(map(is_wholly_deduplicated, facts.push.paths))
-    told += f"; the server had all chunks of {nothing} uploaded paths before" if nothing else ""
+    summary += f"; the server had all chunks of {nothing} uploaded paths before" if nothing else ""
     profile = [path for path in facts.push.paths if path.label is Label.PROFILE]
     if profile and not facts.parts and not _is_within_bounds(facts.policy, profile):
-        good, told = False, f"{told}; the {len(profile)} paths of the profile are not within the policy's bounds"
+        good, summary = False, f"{summary}; the {len(profile)} paths of the profile are not within the policy's bounds"
     return finding(
-        "push-representative" if good else "push-not-representative", REPRESENTATIVE, told, evidence=("/coverage",)
+        "push-representative" if good else "push-not-representative", REPRESENTATIVE, summary, evidence=("/coverage",)
     )
 
 
@@ -176,23 +176,23 @@ _HOUR = 3600
 def check_uploads(facts: Facts) -> Iterator[Finding]:
     """One row for each bucket whose uploads were looked at; none where nobody looked."""
     pushed = any(attempt.started for attempt in facts.push.attempts)
-    for number, seen in enumerate(facts.uploads):
-        code, summary = _told(seen, pushed=pushed)
-        yield finding(code, seen.bucket, summary, phase=Phase.POST, evidence=(f"/uploads/{number}",))
+    for number, observation in enumerate(facts.uploads):
+        code, summary = _told(observation, pushed=pushed)
+        yield finding(code, observation.bucket, summary, phase=Phase.POST, evidence=(f"/uploads/{number}",))
 
 
-def _told(seen: Uploads, *, pushed: bool) -> tuple[str, str]:
-    if seen.truth is not Truth.PRESENT:
-        return "upload-unlisted", f"open uploads could not be listed: {seen.note}"
-    more = ", and the store has more than were looked at" if seen.more else ""
-    if seen.left_open and pushed:
-        first = seen.left_open[0]
+def _told(observation: Uploads, *, pushed: bool) -> tuple[str, str]:
+    if observation.truth is not Truth.PRESENT:
+        return "upload-unlisted", f"open uploads could not be listed: {observation.note}"
+    more = ", and the store has more than were looked at" if observation.more else ""
+    if observation.left_open and pushed:
+        first = observation.left_open[0]
         return "upload-left-open", (
-            f"{len(seen.left_open)} multipart uploads of this run are still open after it, the first of {first.key} "
-            f"since {first.initiated}{more}"
+            f"{len(observation.left_open)} multipart uploads of this run are still open after it, "
+            f"the first of {first.key} since {first.initiated}{more}"
         )
-    count = len(seen.left_open) + seen.others
+    count = len(observation.left_open) + observation.others
     if count:
-        age = f", the oldest for {seen.oldest_seconds / _HOUR:.1f} hours" if seen.others else ""
+        age = f", the oldest for {observation.oldest_seconds / _HOUR:.1f} hours" if observation.others else ""
         return "upload-older", f"{count} multipart uploads are open that are not of this run{age}{more}"
     return "upload-none", f"the store lists no open multipart upload{more}"

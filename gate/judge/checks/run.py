@@ -60,19 +60,19 @@ def check_run(facts: Facts) -> Iterator[Finding]:
     if facts.capture:
         yield finding(CAPTURED, RUN, "a capture looks, and publishes nothing", evidence=("/capture",))
     if not journal.complete or journal.torn:
-        told = "a torn tail" if journal.torn else "no complete record"
-        yield finding("run-incomplete", RUN, f"the journal has {journal.records} records and {told}", evidence=where)
+        summary = "a torn tail" if journal.torn else "no complete record"
+        yield finding("run-incomplete", RUN, f"the journal has {journal.records} records and {summary}", evidence=where)
     elif not (skipped or journal.troubles or journal.stopped or journal.finalized or journal.cancelled):
         yield finding("run-complete", RUN, f"{journal.records} records, {len(facts.stages)} stages", evidence=where)
 
 
 def _course(facts: Facts) -> Iterator[Finding]:
     journal = facts.journal
-    for told in journal.disorder:
-        yield finding("run-disordered", RUN, told, evidence=("/journal/disorder",))
+    for summary in journal.disorder:
+        yield finding("run-disordered", RUN, summary, evidence=("/journal/disorder",))
     if journal.clock_jump_millis > limits.CLOCK_JUMP_SECONDS * 1000:
-        told = f"the clock moved by {journal.clock_jump_millis} ms, at most {limits.CLOCK_JUMP_SECONDS:.0f} s may be"
-        yield finding("run-clock-jumped", RUN, told, evidence=("/journal/clock_jump_millis",))
+        summary = f"the clock moved by {journal.clock_jump_millis} ms, at most {limits.CLOCK_JUMP_SECONDS:.0f} s may be"
+        yield finding("run-clock-jumped", RUN, summary, evidence=("/journal/clock_jump_millis",))
 
 
 NO_TOKEN: Final = "no-token-denied"
@@ -120,23 +120,23 @@ def check_machine(facts: Facts) -> Iterator[Finding]:
 
 def _settings(facts: Facts) -> Finding:
     """What Nix itself says that it is set to, held to what the policy states."""
-    seen, policy = facts.machine.nix_config, facts.policy
+    config, policy = facts.machine.nix_config, facts.policy
     where = ("/machine/nix_config",)
-    if seen is None or seen.error is not None or not seen.settings:
-        told = (seen.error if seen else None) or "Nix was not asked for its settings"
-        return finding("tool-settings-unknown", NIX, told, evidence=where)
-    weak = unapproved_settings(seen, policy.nix_settings)
+    if config is None or config.error is not None or not config.settings:
+        summary = (config.error if config else None) or "Nix was not asked for its settings"
+        return finding("tool-settings-unknown", NIX, summary, evidence=where)
+    weak = unapproved_settings(config, policy.nix_settings)
     if weak:
         return finding("tool-settings-weak", NIX, f"not stated in gate.toml: {'; '.join(weak)}", evidence=where)
     places = {f"{policy.attic_server.rstrip('/')}/{name}" for name in policy.caches}
     places |= {cache.substituter_endpoint for cache in facts.subject.caches if cache.substituter_endpoint}
-    further = further_substituters(seen, (*sorted(places), *policy.nix_substituters))
+    further = further_substituters(config, (*sorted(places), *policy.nix_substituters))
     if further:
-        told = f"not among the policy's: {', '.join(shown(url) for url in further)}"
-        return finding("tool-substituter-unstated", NIX, told, evidence=where)
+        summary = f"not among the policy's: {', '.join(shown(url) for url in further)}"
+        return finding("tool-substituter-unstated", NIX, summary, evidence=where)
     stated = f"; stated: {', '.join(policy.nix_settings)}" if policy.nix_settings else ""
-    told = f"{len(seen.settings)} effective settings of Nix weaken nothing{stated}"
-    return finding("tool-settings-known", NIX, told, evidence=where)
+    summary = f"{len(config.settings)} effective settings of Nix weaken nothing{stated}"
+    return finding("tool-settings-known", NIX, summary, evidence=where)
 
 
 def _programs(facts: Facts) -> Finding:
@@ -145,12 +145,12 @@ def _programs(facts: Facts) -> Finding:
     unknown += [tool.name for tool in tools if tool.sha256 is None]
     where = ("/machine/tools",)
     if unknown:
-        told = f"not identified by path and sha256: {', '.join(dict.fromkeys(unknown))}"
-        return finding("tool-unidentified", TOOLS, told, evidence=where)
-    told = ", ".join(sorted({str(tool.path) for tool in tools}))
+        summary = f"not identified by path and sha256: {', '.join(dict.fromkeys(unknown))}"
+        return finding("tool-unidentified", TOOLS, summary, evidence=where)
+    summary = ", ".join(sorted({str(tool.path) for tool in tools}))
     if facts.machine.passed_over:
-        told = f"{told}; passed over: {'; '.join(facts.machine.passed_over)}"
+        summary = f"{summary}; passed over: {'; '.join(facts.machine.passed_over)}"
     named = [f"{each.path} by {each.variable}" for each in facts.machine.authorities if each.variable != "openssl"]
     if named:
-        told = f"{told}; certificate authorities of {', '.join(named)}"
-    return finding("tool-identified", TOOLS, told, evidence=where)
+        summary = f"{summary}; certificate authorities of {', '.join(named)}"
+    return finding("tool-identified", TOOLS, summary, evidence=where)

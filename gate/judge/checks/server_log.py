@@ -41,8 +41,8 @@ def check_server_log(facts: Facts) -> Iterator[Finding]:
     absent = any(canary is None or canary.logged is Truth.ABSENT for canary in canaries)
     if facts.server_log.unread_lines and not (absent or silent or facts.server_log.cut):
         return  # what is not understood may be the canaries
-    seen = any(canary is not None and canary.logged is not Truth.UNKNOWN for canary in canaries)
-    code = "log-canary-missing" if seen else "log-unobservable"
+    is_answered = any(canary is not None and canary.logged is not Truth.UNKNOWN for canary in canaries)
+    code = "log-canary-missing" if is_answered else "log-unobservable"
     summary = f"canaries in the captured log: before {logged[0]}, after {logged[1]}; cut: {facts.server_log.cut}"
     if silent:
         summary += f"; not in the log of the replica that answered it: {', '.join(silent)}"
@@ -67,8 +67,8 @@ def _unread(facts: Facts) -> Iterator[Finding]:
 
 
 def _rows(facts: Facts) -> Iterator[tuple[Phase, ReplicaLog]]:
-    for phase, seen in ((Phase.PRE, facts.pre), (Phase.POST, facts.post)):
-        for row in seen.replicas:
+    for phase, observation in ((Phase.PRE, facts.pre), (Phase.POST, facts.post)):
+        for row in observation.replicas:
             yield phase, row
 
 
@@ -79,13 +79,13 @@ def _replicas(facts: Facts) -> Iterator[Finding]:
     for phase, row in _rows(facts):
         by_pod.setdefault(row.pod, []).append((phase, row))
     for pod, rows in sorted(by_pod.items()):
-        told = "; ".join(f"{phase.value}: {_of_replica(row)}" for phase, row in rows)
+        summary = "; ".join(f"{phase.value}: {_of_replica(row)}" for phase, row in rows)
         known = all(row.logged is Truth.PRESENT for _, row in rows)
         code = "log-replica-read" if known else "log-replica-unknown"
-        yield finding(code, f"replica {pod}", told, evidence=where)
-    for name, seen in (("pre", facts.pre), ("post", facts.post)):
-        if seen.replicas_error:
-            yield finding("log-replica-unknown", f"replicas {name}", seen.replicas_error, evidence=where)
+        yield finding(code, f"replica {pod}", summary, evidence=where)
+    for name, observation in (("pre", facts.pre), ("post", facts.post)):
+        if observation.replicas_error:
+            yield finding("log-replica-unknown", f"replicas {name}", observation.replicas_error, evidence=where)
 
 
 def _of_replica(row: ReplicaLog) -> str:
@@ -145,11 +145,11 @@ def _skewed(facts: Facts) -> Iterator[Finding]:
     for phase, row in _rows(facts):
         own = Skew(low_millis=row.skew[0], high_millis=row.skew[1]) if row.skew else None
         if own is not None and _least_millis(own) > limits.LOG_SKEW_SECONDS * 1000:
-            told = f"{own.low_millis / 1000:+.1f} to {own.high_millis / 1000:+.1f} s off ours"
+            summary = f"{own.low_millis / 1000:+.1f} to {own.high_millis / 1000:+.1f} s off ours"
             yield finding(
                 "log-clock-skew",
                 "server-log",
-                f"the clock of the replica {row.pod} is {told}: expected at most {limits.LOG_SKEW_SECONDS} s",
+                f"the clock of the replica {row.pod} is {summary}: expected at most {limits.LOG_SKEW_SECONDS} s",
                 evidence=(f"/{phase.value}/replicas",),
             )
 

@@ -35,14 +35,16 @@ def check_parts(facts: Facts) -> Iterator[Finding]:
     if not is_split(facts):
         return
     for number, part in enumerate(facts.parts):
-        code, told = _part(facts, part)
-        yield finding(code, part.part, told, evidence=(pointer("parts", number),))
+        code, summary = _part(facts, part)
+        yield finding(code, part.part, summary, evidence=(pointer("parts", number),))
     wrong = list(_plan(facts))
     if wrong:
         yield finding("part-plan-unbound", PLAN, "; ".join(wrong), evidence=("/push",))
     else:
-        told = f"canaries and twin are named by this run's nonce, {len(_of(facts, Label.PROFILE))} paths of the profile"
-        yield finding("part-plan-bound", PLAN, told, evidence=("/push",))
+        summary = (
+            f"canaries and twin are named by this run's nonce, {len(_of(facts, Label.PROFILE))} paths of the profile"
+        )
+        yield finding("part-plan-bound", PLAN, summary, evidence=("/push",))
 
 
 def _part(facts: Facts, part: PartFacts) -> tuple[str, str]:

@@ -19,10 +19,10 @@ def check_state(facts: Facts) -> Iterator[Finding]:
     if ABSENT_SOURCE in facts.policy.absent:
         yield finding("state-not-here", subject, "the policy lists the state as absent", phase=Phase.POST)
         return
-    seen = [state for state in (facts.pre.state, facts.post.state) if state is not None]
-    if any(f"{state.bucket}/{state.key}" != subject for state in seen):
-        told = f"the state that was looked at is {', '.join(f'{state.bucket}/{state.key}' for state in seen)}"
-        yield finding("state-unobservable", subject, told, phase=Phase.POST, evidence=where)
+    observation = [state for state in (facts.pre.state, facts.post.state) if state is not None]
+    if any(f"{state.bucket}/{state.key}" != subject for state in observation):
+        text = f"the state that was looked at is {', '.join(f'{state.bucket}/{state.key}' for state in observation)}"
+        yield finding("state-unobservable", subject, text, phase=Phase.POST, evidence=where)
         return
     code, status, summary = _compare(facts.pre.state, facts.post.state, read=facts.policy.state_contents)
     yield finding(code, subject, summary, phase=Phase.POST, status=status, evidence=where)
@@ -30,29 +30,29 @@ def check_state(facts: Facts) -> Iterator[Finding]:
 
 def _compare(pre: State | None, post: State | None, *, read: bool) -> tuple[str, Status | None, str]:
     if pre is None or post is None:
-        seen = "before" if pre else "after" if post else "never"
-        return "state-unobservable", None, f"the state was looked at {seen} only"
-    told = f"before {_told(pre)}; after {_told(post)}"
+        phase = "before" if pre else "after" if post else "never"
+        return "state-unobservable", None, f"the state was looked at {phase} only"
+    summary = f"before {_told(pre)}; after {_told(post)}"
     failure = _failure(pre, post)
     if failure is not None:
-        return failure, Status.FAIL if failure == "state-damaged" else None, told
+        return failure, Status.FAIL if failure == "state-damaged" else None, summary
     if Truth.UNKNOWN in (pre.truth, post.truth):
-        return "state-unobservable", None, told
+        return "state-unobservable", None, summary
     if pre.truth is Truth.ABSENT:
-        return "state-absent", None, told
+        return "state-absent", None, summary
     if read:
         doubt = _doubt(pre.contents or _NOTHING, post.contents or _NOTHING)
         if doubt is not None:
-            return doubt, Status.INCONCLUSIVE, told
+            return doubt, Status.INCONCLUSIVE, summary
     if pre.etag is None or post.etag is None:
-        return "state-unobservable", None, f"without an ETag it can't be determined from another: {told}"
+        return "state-unobservable", None, f"without an ETag it can't be determined from another: {summary}"
     moved = read and _moved(pre.contents or _NOTHING, post.contents or _NOTHING)
     if not moved and _marks(pre) != _marks(post):
-        return "state-changed", None, told
+        return "state-changed", None, summary
     locks = (pre.locked, post.locked)
     if Truth.UNKNOWN in locks:
-        return "state-unobservable", None, f"the lock object could not be read: {told}"
-    return _unlocked(locks, moved=moved), None, told
+        return "state-unobservable", None, f"the lock object could not be read: {summary}"
+    return _unlocked(locks, moved=moved), None, summary
 
 
 def _unlocked(locks: tuple[Truth, Truth], *, moved: bool) -> str:
@@ -103,14 +103,14 @@ def _told(state: State) -> str:
     return ", ".join(parts) + (f" ({state.note})" if state.note else "")
 
 
-def _content(told: StateTold | None) -> Iterator[str]:
-    if told is None:
+def _content(summary: StateTold | None) -> Iterator[str]:
+    if summary is None:
         return
-    if told.content != _STATE:
-        yield f"content {told.content}: {told.note}"
-    if told.serial is None and told.lineage is None and not told.encrypted:
+    if summary.content != _STATE:
+        yield f"content {summary.content}: {summary.note}"
+    if summary.serial is None and summary.lineage is None and not summary.encrypted:
         return
-    yield f"serial {told.serial}"
-    yield f"lineage {told.lineage[:12]} (hashed)" if told.lineage else "lineage hidden"
-    if told.encrypted:
+    yield f"serial {summary.serial}"
+    yield f"lineage {summary.lineage[:12]} (hashed)" if summary.lineage else "lineage hidden"
+    if summary.encrypted:
         yield "encrypted"

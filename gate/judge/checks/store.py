@@ -30,14 +30,14 @@ def canary_is_due(facts: Facts) -> bool:
 
 def _identity(store: Store) -> Finding:
     wrong = [
-        f"{said.name}: {said.changed} ({', '.join(said.values)})" for said in store.self_descriptions if said.changed
+        f"{text.name}: {text.changed} ({', '.join(text.values)})" for text in store.self_descriptions if text.changed
     ]
     if wrong:
         return finding("store-identity-differs", IDENTITY, "; ".join(wrong), evidence=("/store/self_descriptions",))
-    names = ", ".join(said.name for said in store.self_descriptions) or "nothing"
+    names = ", ".join(text.name for text in store.self_descriptions) or "nothing"
     peers = f"; its name led to {', '.join(store.peers)}" if store.peers else ""
-    told = f"over {store.samples} samples the endpoint said the same of itself ({names}){peers}"
-    return finding("store-identity-same", IDENTITY, told, evidence=("/store/self_descriptions",))
+    summary = f"over {store.samples} samples the endpoint said the same of itself ({names}){peers}"
+    return finding("store-identity-same", IDENTITY, summary, evidence=("/store/self_descriptions",))
 
 
 def _canary(canary: StoredCanary | None) -> Finding:
@@ -45,8 +45,8 @@ def _canary(canary: StoredCanary | None) -> Finding:
         return finding("store-canary-unlocated", CANARY, "the canary's object was not looked for")
     code = _code(canary)
     disks = f"on disk {canary.on_disk.value} ({canary.disks} places)"
-    told = f"{canary.place or 'no object is known'}: in the bucket {canary.in_bucket.value}, {disks}"
-    return finding(code, CANARY, f"{told}{f'; {canary.note}' if canary.note else ''}", evidence=("/store/canary",))
+    summary = f"{canary.place or 'no object is known'}: in the bucket {canary.in_bucket.value}, {disks}"
+    return finding(code, CANARY, f"{summary}{f'; {canary.note}' if canary.note else ''}", evidence=("/store/canary",))
 
 
 def _code(canary: StoredCanary) -> str:
@@ -75,10 +75,10 @@ def check_store_log(facts: Facts) -> Iterator[Finding]:
     if log is not None and log.troubles:
         troubles = troubles_of(log)
         coded = Counter(event.code or event.level for event in troubles)
-        told = ", ".join(f"{count} × {code}" for code, count in sorted(coded.items()))
+        text = ", ".join(f"{count} × {code}" for code, count in sorted(coded.items()))
         first = troubles[0]
         summary = (
-            f"the store logged {told} in the window, the first at {first.at or 'an unknown time'}: {first.message}"
+            f"the store logged {text} in the window, the first at {first.at or 'an unknown time'}: {first.message}"
         )
         yield finding("log-storage-error", SUBJECT, summary, evidence=("/store_log/events",))
     if log is not None and log.unread_lines:
@@ -108,26 +108,26 @@ _CODES = {"scan-io": "disk-scan-io", "other-file-system": "volume-split"}
 def check_volumes(facts: Facts) -> Iterator[Finding]:
     """One row for each place whose volume is not one of the policy's, or not the one that it was before."""
     before = _volumes(facts.pre)
-    for phase, seen in ((Phase.PRE, before), (Phase.POST, _volumes(facts.post))):
-        for place, volume in seen.items():
-            wanted = facts.policy.volumes
-            if wanted and volume not in wanted:
-                yield _row(place, phase, f"the volume is {volume or 'unknown'}, expected {', '.join(wanted)}")
+    for phase, observation in ((Phase.PRE, before), (Phase.POST, _volumes(facts.post))):
+        for place, volume in observation.items():
+            expected = facts.policy.volumes
+            if expected and volume not in expected:
+                yield _row(place, phase, f"the volume is {volume or 'unknown'}, expected {', '.join(expected)}")
             elif phase is Phase.POST and place in before and before[place] != volume:
                 yield _row(place, phase, f"the volume was {before[place] or 'unknown'}, and is {volume or 'unknown'}")
 
 
 def check_drives(facts: Facts) -> Iterator[Finding]:
     """One row for each drive that kept its markers from being told, and each phase; none for drives that did not."""
-    for phase, seen in ((Phase.PRE, facts.pre), (Phase.DURING, facts.during), (Phase.POST, facts.post)):
-        for number, drive in enumerate(seen.drives):
+    for phase, observation in ((Phase.PRE, facts.pre), (Phase.DURING, facts.during), (Phase.POST, facts.post)):
+        for number, drive in enumerate(observation.drives):
             where = pointer(phase.value, "drives", number)
-            told = f"{drive.error} (in {drive.samples} of the samples)"
-            yield finding(_CODES[drive.what], drive.place, told, phase=phase, evidence=(where,))
+            summary = f"{drive.error} (in {drive.samples} of the samples)"
+            yield finding(_CODES[drive.what], drive.place, summary, phase=phase, evidence=(where,))
 
 
-def _row(place: str, phase: Phase, told: str) -> Finding:
-    return finding("volume-foreign", place, told, phase=phase, evidence=(pointer(phase.value, "buckets"),))
+def _row(place: str, phase: Phase, summary: str) -> Finding:
+    return finding("volume-foreign", place, summary, phase=phase, evidence=(pointer(phase.value, "buckets"),))
 
 
 def _volumes(facts: PhaseFacts) -> Mapping[str, str | None]:
