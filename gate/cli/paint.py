@@ -31,20 +31,20 @@ def wants_color(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 def painted(text: str) -> str:
-    """The text with the verdict's word and the marks of samples in color; it has no escapes of its own."""
+    """The text with the verdict's word and the marks of samples in color."""
     return "\n".join(_painted(line) for line in text.split("\n"))
 
 
 def fitted(text: str, width: int) -> str:
-    """The text with longer lines wrapped at blanks, each under the text of its own line."""
+    """The text with longer lines wrapped at blanks, continued under the text of their line."""
     if width < _LEAST:
         return text
     return "\n".join(part for line in text.split("\n") for part in _fitted(line, width))
 
 
 def _painted(line: str) -> str:
-    line = _WORD.sub(lambda found: f"{_TONES[_WORDS[found[1]]]}{found[1]}{_RESET}", line)
-    return _MARK.sub(lambda found: "".join(_run(found[0])), line)
+    line = _WORD.sub(lambda match: f"{_TONES[_WORDS[match[1]]]}{match[1]}{_RESET}", line)
+    return _MARK.sub(lambda match: "".join(_run(match[0])), line)
 
 
 def _run(marks: str) -> Iterator[str]:

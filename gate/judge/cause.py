@@ -45,7 +45,7 @@ _NO_PASS: Final = "take this run for a pass: trusted writes stay as they were"
 
 
 def with_causes(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The findings, where each that follows from another names that one's code and has no remedy of its own.
+    """The findings, where each that follows from another names that code and has no remedy.
 
     A finding follows only from one that is as bad, and that comes before it in the order of causes, so nothing ever
     follows from itself.

@@ -100,7 +100,7 @@ def report(evidence: Evidence) -> str:
 
 
 def _anchored(evidence: Evidence) -> list[tuple[str, view.Group]]:
-    """The groups of what fails or is unknown, each with an anchor of its own; the first of a code has the code's."""
+    """The groups of what fails or is unknown, each with a unique anchor: the code, and a number from the second on."""
     anchors: Counter[str] = Counter()
     rows: list[tuple[str, view.Group]] = []
     for status in (Status.FAIL, Status.INCONCLUSIVE):
@@ -112,7 +112,7 @@ def _anchored(evidence: Evidence) -> list[tuple[str, view.Group]]:
 
 
 def _prose(text: str) -> tuple[tuple[str, bool], ...]:
-    """A text in pieces, each with whether it is code: what stands between backticks, in a sentence of ours alone."""
+    """A text in pieces, each with whether it is code. Only the registry's sentences have code, between backticks."""
     if text not in _sentences():
         return ((text, False),)
     return tuple((part, number % 2 == 1) for number, part in enumerate(text.split("`")))

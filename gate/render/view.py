@@ -75,7 +75,7 @@ class Group:
 def advice(evidence: Evidence) -> str:
     """The first line of every summary: the verdict's word, then the judge's sentence on what to do and what not."""
     if evidence.capture and evidence.verdict.word is VerdictWord.INCONCLUSIVE:
-        return evidence.verdict.headline  # a capture has a word of its own
+        return evidence.verdict.headline  # a capture has another word
     return f"{evidence.verdict.word.upper()}: {evidence.verdict.headline}"
 
 

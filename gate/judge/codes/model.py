@@ -20,7 +20,7 @@ class Rank(IntEnum):
     """The order in which the codes of a run lead its headline: the lowest is the cause that a person is shown first.
 
     What ended the run comes before what it could not observe any more, the store before what lies in it, and that
-    before what the run lacked of its own. A ``CONSEQUENCE`` only ever follows from something that another finding of
+    before what the run itself lacked. A ``CONSEQUENCE`` only ever follows from something that another finding of
     the same run says, such as a push that was not made because the evidence before it was not clean.
     """
 
