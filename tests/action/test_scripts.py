@@ -73,10 +73,10 @@ def test_the_input_wins(tmp_path: Path, bin_folder: Path) -> None:
     assert find(tmp_path, bin_folder, GATE_ACTION_PYTHON=str(mine))[1]["python"] == str(mine)
 
 
-@pytest.mark.parametrize("given", ["/nowhere/python", "bash", "-c"])
-def test_an_input_that_is_no_python_ends_the_action(given: str, tmp_path: Path, bin_folder: Path) -> None:
+@pytest.mark.parametrize("value", ["/nowhere/python", "bash", "-c"])
+def test_an_input_that_is_no_python_ends_the_action(value: str, tmp_path: Path, bin_folder: Path) -> None:
     real_python(bin_folder, "python3")
-    code, told, said = find(tmp_path, bin_folder, GATE_ACTION_PYTHON=given)
+    code, told, said = find(tmp_path, bin_folder, GATE_ACTION_PYTHON=value)
     assert (code, said) == (2, "python: the input python names no Python of 3.11 to 3.14\n")
     assert "python" not in told
 
@@ -98,8 +98,8 @@ def test_no_python_of_the_checkout_is_run(entry: str, tmp_path: Path, bin_folder
     assert "is of the checkout, or relative: passed over" in said
 
 
-@pytest.mark.parametrize("given", ["./python3", "tools/python3", "{workspace}/python3", "linked"])
-def test_the_input_names_no_python_of_the_checkout(given: str, tmp_path: Path, bin_folder: Path) -> None:
+@pytest.mark.parametrize("value", ["./python3", "tools/python3", "{workspace}/python3", "linked"])
+def test_the_input_names_no_python_of_the_checkout(value: str, tmp_path: Path, bin_folder: Path) -> None:
     workspace = tmp_path / "workspace"
     (workspace / "tools").mkdir(parents=True)
     for folder in (workspace, workspace / "tools"):
@@ -108,7 +108,7 @@ def test_the_input_names_no_python_of_the_checkout(given: str, tmp_path: Path, b
     found = shutil.which("readlink")
     assert found
     (bin_folder / "readlink").symlink_to(found)
-    named = given.format(workspace=workspace)
+    named = value.format(workspace=workspace)
     code, told, said = find(
         tmp_path, bin_folder, cwd=str(workspace), GATE_ACTION_PYTHON=named, GITHUB_WORKSPACE=str(workspace)
     )

@@ -276,12 +276,12 @@ def test_ats_20_a_length_that_lies(lengths: list[int], word: VerdictWord, code: 
 
 
 @pytest.mark.row("ATS-20")
-@pytest.mark.parametrize("kept", [len(ZSTD) - 1, len(ZSTD) - 5, len(ZSTD) // 2])
-def test_ats_20_a_body_that_ends_before_its_length_is_short(kept: int) -> None:
+@pytest.mark.parametrize("size", [len(ZSTD) - 1, len(ZSTD) - 5, len(ZSTD) // 2])
+def test_ats_20_a_body_that_ends_before_its_length_is_short(size: int) -> None:
     """Of the very same answer with a byte less the NAR is not whole, and that is the failure class."""
 
     def handler(request: Request) -> None:
-        request.raw(f"HTTP/1.1 200 OK\r\nContent-Length: {len(ZSTD)}\r\n\r\n".encode() + ZSTD[:kept], close=True)
+        request.raw(f"HTTP/1.1 200 OK\r\nContent-Length: {len(ZSTD)}\r\n\r\n".encode() + ZSTD[:size], close=True)
 
     judged(serve(handler), VerdictWord.QUARANTINE, "body-short", asked=3)
 

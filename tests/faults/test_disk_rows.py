@@ -60,7 +60,7 @@ def unix_socket(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         pytest.param(link, "is a link", marks=pytest.mark.row("DISK-06")),
         pytest.param(shadow, "is a link", marks=pytest.mark.row("DISK-06")),
@@ -71,11 +71,11 @@ def unix_socket(path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("marker", ["tofu-state", ".rustfs.sys/buckets/tofu-state/.metadata.bin"])
-def test_a_marker_that_is_none(make: Callable[[Path], None], told: str, marker: str, tmp_path: Path) -> None:
+def test_a_marker_that_is_none(make: Callable[[Path], None], message: str, marker: str, tmp_path: Path) -> None:
     place = drive(tmp_path)
     (tmp_path / marker).rmdir()
     make(tmp_path / marker)
-    expect(rca(Script(), place), UNSEEN, VerdictWord.INCONCLUSIVE, told)
+    expect(rca(Script(), place), UNSEEN, VerdictWord.INCONCLUSIVE, message)
 
 
 @pytest.mark.row("DISK-07")

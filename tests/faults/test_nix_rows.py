@@ -167,11 +167,11 @@ def test_a_nonce_that_was_used_before_stops_the_run(lacked: tuple[records.PathFa
 
 
 @pytest.mark.parametrize(
-    "said", [told(*runs.CANARIES), answer(500), answer(None, error="timeout"), answer(body="<html>")]
+    "reply", [told(*runs.CANARIES), answer(500), answer(None, error="timeout"), answer(body="<html>")]
 )
-def test_a_fresh_nonce_and_an_unknown_one_refuse_nothing(said: records.HttpAnswer) -> None:
+def test_a_fresh_nonce_and_an_unknown_one_refuse_nothing(reply: records.HttpAnswer) -> None:
     paths = [path.store_path for path in runs.CANARIES]
-    assert expect(site_of(said, []), Label.CANARY, paths, paths).served == tuple(paths)
+    assert expect(site_of(reply, []), Label.CANARY, paths, paths).served == tuple(paths)
 
 
 @pytest.mark.row("NIX-04", "TRU-05")
@@ -368,10 +368,10 @@ def building(store: NixStore, folder: Path, written: list[records.Record], insta
 
 
 @pytest.mark.row("NIX-10")
-@pytest.mark.parametrize("said", ["../x", "/etc/passwd", f"{OUTPUT}\n{OUTPUT}", ""])
-def test_a_fresh_file_that_is_no_store_path_refuses_the_run(said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("reply", ["../x", "/etc/passwd", f"{OUTPUT}\n{OUTPUT}", ""])
+def test_a_fresh_file_that_is_no_store_path_refuses_the_run(reply: str, tmp_path: Path) -> None:
     written: list[records.Record] = []
-    store = shim(tmp_path, f"*eval*--raw*) printf '%s' '{said}';;\n*) exit 1;;")
+    store = shim(tmp_path, f"*eval*--raw*) printf '%s' '{reply}';;\n*) exit 1;;")
     with pytest.raises(StoppedError, match=r"gave no store path: .*; nothing was published"):
         build_profile(building(store, tmp_path, written, installable=""), WORLD)
     assert written == []

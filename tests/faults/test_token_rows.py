@@ -117,9 +117,9 @@ def test_a_leak_is_found_in_every_form(tmp_path: Path) -> None:
 
 
 @pytest.mark.row("JWT-10")
-@pytest.mark.parametrize("wanted", [{"audience": "attic"}, {"issuer": "https://issuer.example"}], ids=["aud", "iss"])
-def test_a_server_that_wants_more_claims_denies_and_that_is_told(wanted: dict[str, str], tmp_path: Path) -> None:
-    seen = Checked(tmp_path, demanding(**wanted), GATE_SIGNING_SECRET=SECRET)
+@pytest.mark.parametrize("expected", [{"audience": "attic"}, {"issuer": "https://issuer.example"}], ids=["aud", "iss"])
+def test_a_server_that_wants_more_claims_denies_and_that_is_told(expected: dict[str, str], tmp_path: Path) -> None:
+    seen = Checked(tmp_path, demanding(**expected), GATE_SIGNING_SECRET=SECRET)
     (row,) = seen.said["paths"]
     assert (seen.code, row["status"], row["code"], row["http_status"]) == (3, "inconclusive", "body-unread", 401)
     assert "401 Unauthorized" in seen.said["cache"]["note"]

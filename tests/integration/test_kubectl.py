@@ -172,7 +172,7 @@ def test_disk_18_no_shell(api: KubeApi, kubectl: Kubectl, drive: Path, *, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("verb", "said"),
+    ("verb", "reply"),
     [
         ("get deployments", "cannot get resource"),
         ("list pods", "cannot list resource"),
@@ -180,11 +180,11 @@ def test_disk_18_no_shell(api: KubeApi, kubectl: Kubectl, drive: Path, *, tmp_pa
         ("create pods/exec", "cannot create resource"),
     ],
 )
-def test_rbac_refusals(api: KubeApi, kubectl: Kubectl, drive: Path, *, busybox: str, verb: str, said: str) -> None:
+def test_rbac_refusals(api: KubeApi, kubectl: Kubectl, drive: Path, *, busybox: str, verb: str, reply: str) -> None:
     api.add("deployment", "rustfs", 1, "rustfs", path=busybox)
     api.forbidden.add(verb)
     (seen,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
-    assert said in (seen.error or "") or "forbidden" in (seen.error or "").lower()
+    assert reply in (seen.error or "") or "forbidden" in (seen.error or "").lower()
     assert rows_of(seen) == UNSEEN
     assert api.commands == []
 

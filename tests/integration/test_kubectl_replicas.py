@@ -92,20 +92,20 @@ def test_without_the_right_nothing_comes_to_a_pod_and_the_reason_is_told(api: Ku
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "message"),
     [
         (200, "it answered with success, expected Attic's 500"),
         (400, "the server rejected our request for an unknown reason"),
         (None, "error trying to reach service: dial tcp"),
     ],
 )
-def test_another_answer_is_not_attics(api: KubeApi, kubectl: Kubectl, status: int | None, told: str) -> None:
+def test_another_answer_is_not_attics(api: KubeApi, kubectl: Kubectl, status: int | None, message: str) -> None:
     first, second = api.add("deployment", "attic", 2, "attic", ports=PORTS)
     first.serves = None if status is None else attic(api, first.name, status=status)
     second.containers["attic"] = {"restartCount": 0, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
     one, two = send(kubectl)
     assert (one.route, two.route) == (None, None)
-    assert told in one.error
+    assert message in one.error
     assert two.error == "attic is waiting (CrashLoopBackOff)"
     assert len(api.proxied) == 1
 

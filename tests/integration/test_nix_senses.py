@@ -201,12 +201,12 @@ def test_settings_of_newer_nix_are_asked_by_their_new_name(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "version"),
+    ("reply", "version"),
     [("nix (Nix) 2.34.8", "2.34.8"), ("nix (Lix, like Nix) 2.91.1", "2.91.1"), ("nix (Nix) 2.19pre_ab", "2.19pre_ab")],
 )
-def test_versions_of_all_kinds_of_nix(tmp_path: Path, said: str, version: str) -> None:
+def test_versions_of_all_kinds_of_nix(tmp_path: Path, reply: str, version: str) -> None:
     nix = tmp_path / "nix"
-    nix.write_text(f"#!/bin/sh\necho '{said}'\n")
+    nix.write_text(f"#!/bin/sh\necho '{reply}'\n")
     nix.chmod(0o700)
     assert store_with(environment(), folder=tmp_path).version() == version
 

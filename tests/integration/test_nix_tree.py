@@ -69,15 +69,15 @@ def test_what_is_no_git_tree_of_this_machine_is_not_asked(store: NixStore, tmp_p
 
 
 @pytest.mark.row("NIX-12")
-@pytest.mark.parametrize(("change", "sha", "told"), [(True, None, "no commit has"), (False, "f" * 40, "expected")])
+@pytest.mark.parametrize(("change", "sha", "message"), [(True, None, "no commit has"), (False, "f" * 40, "expected")])
 def test_a_run_of_another_tree_stops_before_anything_is_built(
-    store: NixStore, repo: Path, change: bool, sha: str | None, told: str
+    store: NixStore, repo: Path, change: bool, sha: str | None, message: str
 ) -> None:
     if change:
         (repo / "flake.lock").write_text(LOCK + "\n", encoding="utf-8")
     site: Any = SimpleNamespace(nix=store, policy=SimpleNamespace(installable=f"{repo}#x", push_set="closure"))
     world: Any = SimpleNamespace(environ={"GITHUB_SHA": sha} if sha else {})
-    with pytest.raises(StoppedError, match=told) as stop:
+    with pytest.raises(StoppedError, match=message) as stop:
         build_profile(site, world)
     assert (stop.value.exit_code, stop.value.code) == (3, "build-other-tree")
     assert str(stop.value).endswith("nothing was published")

@@ -128,7 +128,7 @@ def test_a_twin_without_room_is_told(store: NixStore, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "trouble"),
+    ("reply", "trouble"),
     [
         ("[]", "nix eval gave 0 paths of the twin: expected 1"),
         ('["/nix/store"]', "is not a store path"),
@@ -136,9 +136,9 @@ def test_a_twin_without_room_is_told(store: NixStore, name: str) -> None:
         ("no JSON", "The twin's paths is not JSON"),
     ],
 )
-def test_an_answer_in_another_form_is_told(tmp_path: Path, name: str, said: str, trouble: str) -> None:
+def test_an_answer_in_another_form_is_told(tmp_path: Path, name: str, reply: str, trouble: str) -> None:
     nix = tmp_path / "nix"
-    nix.write_text(f"#!/bin/sh\necho '{said}'\n")
+    nix.write_text(f"#!/bin/sh\necho '{reply}'\n")
     nix.chmod(0o700)
     with pytest.raises(InconclusiveError, match=trouble):
         store_with(tmp_path).add_twin(name, ONE)

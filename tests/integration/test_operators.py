@@ -160,7 +160,7 @@ def test_without_rights_or_a_server_nothing_is_known(store: Store, keeper: Keepe
 
 
 @pytest.mark.parametrize(
-    ("argv", "environ", "told"),
+    ("argv", "environ", "message"),
     [
         ([RCA], {"GATE_S3_ACCESS_KEY_ID": ""}, "GATE_S3_ACCESS_KEY_ID is not set"),
         ([RCA, "--s3-endpoint", "http://store.example:9000"], {}, "plain-http-hosts"),
@@ -172,7 +172,7 @@ def test_without_rights_or_a_server_nothing_is_known(store: Store, keeper: Keepe
     ],
 )
 def test_what_is_wrong_is_refused_in_one_sentence(
-    store: Store, argv: list[str], environ: dict[str, str], told: str, tmp_path: Path
+    store: Store, argv: list[str], environ: dict[str, str], message: str, tmp_path: Path
 ) -> None:
     env = {"PATH": os.environ["PATH"], "GATE_S3_ACCESS_KEY_ID": "k" * 8, "GATE_S3_SECRET_ACCESS_KEY": "s" * 8}
     endpoint = [] if "--s3-endpoint" in argv else ["--s3-endpoint", store.endpoint]
@@ -186,7 +186,7 @@ def test_what_is_wrong_is_refused_in_one_sentence(
         timeout=60,
         check=False,
     )
-    assert (done.returncode, done.stdout, told in done.stderr) == (2, "", True), done.stderr
+    assert (done.returncode, done.stdout, message in done.stderr) == (2, "", True), done.stderr
     assert done.stderr.count("\n") == 1
     assert "pw" not in done.stderr
     assert json.loads(into.read_text())["verdict"]["word"] == "refused"

@@ -129,7 +129,7 @@ def test_the_canaries_are_found_where_they_are(lab: Lab, api: KubeApi, path: str
 
 @pytest.mark.row("JWT-02", "JWT-03")
 @pytest.mark.parametrize(
-    ("place", "code", "told"),
+    ("place", "code", "message"),
     [
         (PLACE.replace("attic?", "atticd?"), 3, 'secrets \\"atticd\\" not found'),
         (PLACE.replace("nix-cache", "elsewhere"), 3, "not found"),
@@ -141,11 +141,11 @@ def test_the_canaries_are_found_where_they_are(lab: Lab, api: KubeApi, path: str
     ids=["no secret", "namespace", "no key", "empty", "no base64", "words"],
 )
 def test_a_secret_that_is_not_there_or_is_none(
-    place: str, code: int, told: str, *, lab: Lab, api: KubeApi, path: str, tmp_path: Path
+    place: str, code: int, message: str, *, lab: Lab, api: KubeApi, path: str, tmp_path: Path
 ) -> None:
     seen = Checked(lab, api, path, folder=tmp_path, place=place)
     assert (seen.code, seen.leaks()) == (code, [])
-    assert told.replace('\\"', '"') in seen.said["error"]
+    assert message.replace('\\"', '"') in seen.said["error"]
     assert [line for line in api.requests if "/secrets/" in line], "it was asked for"
 
 
@@ -167,18 +167,18 @@ def test_rbac_refuses(lab: Lab, api: KubeApi, path: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("env", "told"),
+    ("env", "message"),
     [
         ({"GATE_KUBE_CONTEXT": ""}, "expected kube-context and kube-server"),
         ({"GATE_KUBE_SERVER": "https://elsewhere.example"}, "expected kube-server"),
     ],
 )
 def test_another_cluster_is_not_asked(
-    env: dict[str, str], told: str, *, lab: Lab, api: KubeApi, path: str, tmp_path: Path
+    env: dict[str, str], message: str, *, lab: Lab, api: KubeApi, path: str, tmp_path: Path
 ) -> None:
     seen = Checked(lab, api, path, folder=tmp_path, **env)
     assert (seen.code, seen.leaks(), api.requests) == (2, [], [])
-    assert told in seen.said["error"]
+    assert message in seen.said["error"]
 
 
 def test_a_kubectl_that_is_not_there(lab: Lab, api: KubeApi, path: str, tmp_path: Path) -> None:

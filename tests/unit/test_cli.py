@@ -106,7 +106,7 @@ def test_missing_settings_and_tools_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "message"),
     [
         (["--samples", "1"], "--samples is 1"),
         (["--samples", "9999"], "--samples is 9999"),
@@ -117,15 +117,15 @@ def test_missing_settings_and_tools_are_named(tmp_path: Path) -> None:
         (["--hosts", "*.example.org"], "*.example.org"),
     ],
 )
-def test_bad_values_are_refused_in_one_sentence(argv: list[str], told: str, tmp_path: Path) -> None:
+def test_bad_values_are_refused_in_one_sentence(argv: list[str], message: str, tmp_path: Path) -> None:
     done = probe(tmp_path, *argv, GATE_ATTIC_BIN="true")
     assert done.returncode == 2, done.stderr
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "message"),
     [
         (["nope"], 'Unknown command "nope"'),
         (["probe"], 'Command "probe" needs --profile and --output, each with a value.'),
@@ -139,14 +139,14 @@ def test_bad_values_are_refused_in_one_sentence(argv: list[str], told: str, tmp_
     ],
 )
 def test_wrong_usage_is_told_in_one_line_with_the_help_to_read(
-    argv: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(argv) == 2
     out, err = capsys.readouterr()
     command = " ".join(["publication-gate", *argv[: argv[0] not in ("nope", "--verison", "-x")]])
     assert out == ""
     assert err.startswith("publication-gate: ")
-    assert told in err
+    assert message in err
     assert err.endswith(f" See `{command} --help`.\n")
     assert err.count("\n") == 1
 
@@ -162,7 +162,7 @@ def test_the_help_shows_defaults_and_no_empty_ones(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[probe]\ntypo = true\n", "unknown key 'typo'"),
         ("[prob]\n", "unknown table [prob]"),
@@ -173,11 +173,11 @@ def test_the_help_shows_defaults_and_no_empty_ones(capsys: pytest.CaptureFixture
         ("[profiles.synthetic]\ncap = 1\n", "unknown key 'cap'"),
     ],
 )
-def test_a_typo_in_gate_toml_is_refused(text: str, told: str, tmp_path: Path) -> None:
+def test_a_typo_in_gate_toml_is_refused(text: str, message: str, tmp_path: Path) -> None:
     config = tmp_path / "gate.toml"
     config.write_text(text)
     done = probe(tmp_path, "--config", str(config), GATE_ATTIC_BIN="true")
-    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
 
 
 def test_json_comes_on_failure_too(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def of_names(*names: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (b"", "it is too short for a zip"),
         (b"not a zip at all, and longer than the end of one", "does not end in the end of a zip"),
@@ -284,14 +284,14 @@ def of_names(*names: str) -> bytes:
     ],
 )
 def test_a_zip_without_evidence_is_none_and_not_forged(
-    data: bytes, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: bytes, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle = tmp_path / "evidence.zip"
     bundle.write_bytes(data)
     assert main(["verify", str(bundle)]) == 3
     out = capsys.readouterr().out
     assert out.startswith(f"NOT EVIDENCE: {bundle} is ")
-    assert told in out
+    assert message in out
     assert main(["show", str(bundle)]) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["evidence.zip"]
 

@@ -104,10 +104,10 @@ def test_pieces_are_the_whole() -> None:
         assert b"".join(pieces(data)) == data
 
 
-@pytest.mark.parametrize("said", ["a\nb", "x" * 2000])
-def test_an_errors_sentence_is_one_short_line(said: str) -> None:
+@pytest.mark.parametrize("reply", ["a\nb", "x" * 2000])
+def test_an_errors_sentence_is_one_short_line(reply: str) -> None:
     def parser() -> None:
-        raise ForeignTextError(said)
+        raise ForeignTextError(reply)
 
     with pytest.raises(AssertionError):
         tried(parser)

@@ -95,7 +95,7 @@ def test_a_host_entry_of_another_form_is_refused(entry: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "expected"),
     [
         ("https://h/p?X-Amz-Signature=s", "https://h/p"),
         ("https://u:secret@h:1/p#f", "https://h:1/p"),
@@ -105,8 +105,8 @@ def test_a_host_entry_of_another_form_is_refused(entry: str) -> None:
         ("https://a@b@h/", "https://h/"),
     ],
 )
-def test_no_query_and_no_user_stands_in_a_record(url: str, shown: str) -> None:
-    assert plain_url(url) == shown
+def test_no_query_and_no_user_stands_in_a_record(url: str, expected: str) -> None:
+    assert plain_url(url) == expected
 
 
 def test_nothing_is_sent_to_a_host_that_is_not_listed() -> None:
@@ -255,18 +255,18 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("status", "size", "seen"),
+    ("status", "size", "observed"),
     [
         (200, CAP, (200, None, CAP, False)),
         (200, CAP + 1, (None, "too-large", CAP, True)),
         (502, CAP + 1, (502, None, CAP, True)),
     ],
 )
-def test_bodies_are_capped(status: int, size: int, seen: tuple[int | None, str | None, int, bool]) -> None:
+def test_bodies_are_capped(status: int, size: int, observed: tuple[int | None, str | None, int, bool]) -> None:
     head = f"HTTP/1.1 {status} X\r\nContent-Length: {size}\r\n\r\n".encode()
     with raw_server(head + b"x" * size) as server:
         answer, body = get(server)
-    assert (answer.status, answer.error, len(body), answer.body_cut) == seen
+    assert (answer.status, answer.error, len(body), answer.body_cut) == observed
     assert answer.body == "x" * CAP
 
 

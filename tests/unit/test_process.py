@@ -478,8 +478,8 @@ def test_memory_stays_the_same_however_much_a_child_prints() -> None:
     assert large[1] - small[1] < 8 * 1024  # KiB
 
 
-@pytest.mark.parametrize("way", ["setpriv", "python"])
-def test_a_child_dies_with_the_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+@pytest.mark.parametrize("method", ["setpriv", "python"])
+def test_a_child_dies_with_the_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     script = (
         "import sys\n"
         "from gate.clock import SystemClock\n"
@@ -488,7 +488,7 @@ def test_a_child_dies_with_the_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "    deadline_seconds=60, cancel=CancelToken(), clock=SystemClock())\n"
     )
     path = "/usr/bin:/bin"
-    if way == "python":
+    if method == "python":
         path = str(tmp_path / "bin")
         (tmp_path / "bin").mkdir()
         for name in ("sh", "mv", "sleep"):
@@ -569,10 +569,10 @@ def test_output_keeps_the_streams_apart() -> None:
     assert (ended.exit, ended.ended_by, ended.capture, out, err) == (2, None, None, b"out\n", b"err\n")
 
 
-@pytest.mark.parametrize(("size", "ended_by", "kept"), [(1000, None, 1000), (1001, "limit", 1000)])
-def test_output_is_capped(size: int, ended_by: str | None, kept: int) -> None:
+@pytest.mark.parametrize(("size", "ended_by", "length"), [(1000, None, 1000), (1001, "limit", 1000)])
+def test_output_is_capped(size: int, ended_by: str | None, length: int) -> None:
     ended, out, _err = asked(f"head -c {size} /dev/zero; sleep 0.2")
-    assert (ended.ended_by, len(out)) == (ended_by, kept)
+    assert (ended.ended_by, len(out)) == (ended_by, length)
 
 
 def test_much_on_stderr_does_not_end_a_query() -> None:

@@ -51,7 +51,7 @@ def test_the_precedence_is_that_of_a_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("value", "message"),
     [
         ({"needed": ("s3_endpoint",)}, "GATE_S3_ENDPOINT is not set: give --s3-endpoint or gate.toml"),
         ({"needed": ("s3_access_key_id",)}, "give it, or its file by GATE_S3_ACCESS_KEY_ID_FILE"),
@@ -64,9 +64,9 @@ def test_the_precedence_is_that_of_a_run() -> None:
         ({"toml": {"state": {"state-ha-statement": "two\nlines"}}}, "expected one line of text"),
     ],
 )
-def test_what_is_wrong_is_refused(given: Any, told: str) -> None:
-    with pytest.raises(RefusedError, match=told.replace("[", "\\[")):
-        named(**given)
+def test_what_is_wrong_is_refused(value: Any, message: str) -> None:
+    with pytest.raises(RefusedError, match=message.replace("[", "\\[")):
+        named(**value)
 
 
 def test_a_command_that_names_no_buckets_is_not_asked_for_them() -> None:

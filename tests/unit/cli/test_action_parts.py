@@ -152,7 +152,7 @@ def test_a_judging_job_that_was_refused_leaves_no_refusal_either(
 
 
 @pytest.mark.parametrize(
-    ("mode", "more", "told"),
+    ("mode", "more", "message"),
     [
         ("capture", {}, "phase is"),
         ("capture", {"PHASE": "before"}, "phase is"),
@@ -167,7 +167,7 @@ def test_a_judging_job_that_was_refused_leaves_no_refusal_either(
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(
-    work: Path, monkeypatch: pytest.MonkeyPatch, mode: str, more: dict[str, str], told: str
+    work: Path, monkeypatch: pytest.MonkeyPatch, mode: str, more: dict[str, str], message: str
 ) -> None:
     monkeypatch.setenv("GATE_ACTION_MODE", mode)
     for name, value in more.items():
@@ -175,7 +175,7 @@ def test_inputs_that_do_not_fit_are_refused(
     assert action_run() == 0
     said = what_was_told(work)
     assert said is not None
-    assert (said.word, told in said.error) == (VerdictWord.REFUSED, True)
+    assert (said.word, message in said.error) == (VerdictWord.REFUSED, True)
     assert not (work / "evidence").exists()
 
 

@@ -241,7 +241,7 @@ def test_stdin_takes_hashes_and_paths_each_once(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "message"),
     [
         ([], "no path is named"),
         (["--store-hash", "nope"], "is not the hash of a store path"),
@@ -255,10 +255,12 @@ def test_stdin_takes_hashes_and_paths_each_once(tmp_path: Path, monkeypatch: pyt
         (["--store-hash", HASH, "--server", "http://attic.example", "--cache", "m", "--jobs", "0"], "--jobs is 0"),
     ],
 )
-def test_bad_input_is_refused_in_one_sentence(argv: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_is_refused_in_one_sentence(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["attic-nar-integrity-check", *argv]) == 2
     out = capsys.readouterr()
-    assert told in out.err
+    assert message in out.err
     assert out.out == ""
 
 

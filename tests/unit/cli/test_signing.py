@@ -76,7 +76,7 @@ def test_a_token_is_minted_by_the_secrets_own_algorithm(
 
 @pytest.mark.row("JWT-03")
 @pytest.mark.parametrize(
-    ("text", "mode", "told"),
+    ("text", "mode", "message"),
     [
         (HS_SECRET, 0o640, "is open to others (mode 0640"),
         (HS_SECRET, 0o604, "is open to others (mode 0604"),
@@ -86,10 +86,10 @@ def test_a_token_is_minted_by_the_secrets_own_algorithm(
         ("x" * (limits.SIGNING_SECRET_BYTES + 1), 0o600, "has more than 65536 bytes"),
     ],
 )
-def test_a_file_that_is_not_private_or_holds_no_secret(text: str, mode: int, told: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_private_or_holds_no_secret(text: str, mode: int, message: str, tmp_path: Path) -> None:
     with pytest.raises(RefusedError) as raised:
         private_file(str(private(tmp_path, text, mode)))
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert HS_SECRET[:9] not in str(raised.value)
 
 

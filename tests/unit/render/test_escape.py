@@ -20,7 +20,7 @@ any_text = (
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("deadnix-check", "deadnix-check"),
         ("", ""),
@@ -37,8 +37,8 @@ any_text = (
         ("\U000e0041", "\\u{e0041}"),
     ],
 )
-def test_plain_shows_what_was_hidden(text: str, shown: str) -> None:
-    assert plain(text, 200) == shown
+def test_plain_shows_what_was_hidden(text: str, expected: str) -> None:
+    assert plain(text, 200) == expected
 
 
 def test_every_control_format_surrogate_and_separator_of_unicode_is_shown() -> None:
@@ -53,7 +53,7 @@ def test_every_control_format_surrogate_and_separator_of_unicode_is_shown() -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "cap", "shown"),
+    ("text", "cap", "expected"),
     [
         ("abcd", 4, "abcd"),
         ("abcde", 4, "abc…"),
@@ -65,8 +65,8 @@ def test_every_control_format_surrogate_and_separator_of_unicode_is_shown() -> N
         ("ab", 1, "…"),
     ],
 )
-def test_plain_cuts_at_the_cap_and_never_inside_an_escape(text: str, cap: int, shown: str) -> None:
-    assert plain(text, cap) == shown
+def test_plain_cuts_at_the_cap_and_never_inside_an_escape(text: str, cap: int, expected: str) -> None:
+    assert plain(text, cap) == expected
 
 
 @given(any_text, st.integers(1, 60))

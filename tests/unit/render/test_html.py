@@ -255,7 +255,7 @@ def test_replicas_and_the_stores_log_have_tables_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "shown"),
+    ("count", "expected"),
     [
         (0, "0 B"),
         (1023, "1023 B"),
@@ -265,8 +265,8 @@ def test_replicas_and_the_stores_log_have_tables_of_their_own() -> None:
         (5000 * 1024**4, "5000.0 TiB"),
     ],
 )
-def test_sizes(count: int, shown: str) -> None:
-    assert view.size(count) == shown
+def test_sizes(count: int, expected: str) -> None:
+    assert view.size(count) == expected
     assert view.exact(3_330_176) == "3,330,176 B"
 
 
