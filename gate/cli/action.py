@@ -2,7 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from cyclopts import Parameter
 
 from gate.cli.outcome import Outcome
 from gate.cli.probe import PHASES, ObservingPart
-from gate.cli.terminal import complain, records
+from gate.cli.terminal import complain, progress_stream, records
 from gate.errors import GateError, RefusedError
 from gate.github.context import CAPTURE, PUBLISH, Parts, Request
 
@@ -97,7 +98,8 @@ def action_run() -> int:
 
     try:
         _mask(os.environ)
-        outcome = _run(os.environ)
+        with _folded(os.environ):
+            outcome = _run(os.environ)
     except GateError as error:
         outcome = Outcome.of_error(error)
         complain(str(error))
@@ -154,6 +156,20 @@ def _mask(environ: Mapping[str, str]) -> None:
     values = [environ.get(name, "") for name in (*names, *FORGE_TOKENS)]
     values += [read_secret_file(environ[f"{name}_FILE"]) for name in names if environ.get(f"{name}_FILE")]
     records("".join(f"{line}\n" for line in masks(values)))
+
+
+@contextmanager
+def _folded(environ: Mapping[str, str]) -> Iterator[None]:
+    """Fold the progress lines in the runner's log, so that the result is what one sees; both are on stderr."""
+    if environ.get("GITHUB_ACTIONS") != "true":
+        yield
+        return
+    progress = progress_stream()
+    print("::group::Progress", file=progress, flush=True)
+    try:
+        yield
+    finally:
+        print("::endgroup::", file=progress, flush=True)
 
 
 def _run(environ: Mapping[str, str]) -> Outcome:

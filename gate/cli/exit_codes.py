@@ -44,7 +44,12 @@ COMMANDS: Final[Mapping[str, CommandEnds]] = {
     "show": _row(
         "`show DIR`, `show ZIP`", "shown, whatever its verdict", "not genuine, or no evidence", "never sealed"
     ),
-    "explain": _row("`explain CODE`", "known, or listed", "not known"),
+    "explain": _row(
+        "`explain CODE`",
+        "known, or listed",
+        "not known; or a folder that is not genuine",
+        "a folder that was never sealed",
+    ),
     "schema": _row("`schema`", "printed"),
     "capture": _row(
         "`capture`",

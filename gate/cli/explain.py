@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -19,7 +20,12 @@ _NEAR = 3  # codes that a mistyped one may mean
 
 
 def explain(
-    code: Annotated[str | None, Parameter(help="A reason code of a finding, or of a decision of require.")] = None,
+    code: Annotated[
+        str | None,
+        Parameter(
+            help="A reason code of a finding or of a decision of require; or an evidence folder or zip, for its."
+        ),
+    ] = None,
     *,
     list_all: Annotated[bool, Parameter(name="--list", help="List every code by family; the same as no code.")] = False,
     search: Annotated[str | None, Parameter(help="List the codes with this word in their text.")] = None,
@@ -33,7 +39,10 @@ def explain(
             raise RefusedError("explain takes one of CODE, --list and --search: give one of them")
         if search is not None:
             return search_codes(search)
-        return list_codes(tuple(ROWS.values())) if code is None else explain_code(code)
+        if code is None:
+            return list_codes(tuple(ROWS.values()))
+        path = Path(code)
+        return explain_evidence(path) if path.exists() and code.lower() not in ROWS else explain_code(code)
 
     return report(make, format=format, json_into=json_into)
 
@@ -50,6 +59,22 @@ def explain_code(code: str) -> Outcome:
         )
     text = f"{row.code} ({', '.join(_statuses(row))})\n  why: {row.why}\n  what to do: {row.remedy}\n"
     return Outcome(exit_code=0, text=text, data=_json(row))
+
+
+def explain_evidence(path: Path) -> Outcome:
+    """Why a run has its verdict: its headline, and each code that decided, the cause first; it verifies first."""
+    from gate.cli.verify import verified
+    from gate.render.escape import plain, runner_safe
+    from gate.render.view import SENTENCE_CHARS
+
+    verdict = verified(path)[0].verdict
+    codes = [explain_code(code) for code in verdict.codes]
+    headline = plain(f"{verdict.word.value.upper()}: {verdict.headline}", SENTENCE_CHARS)
+    return Outcome(
+        exit_code=0,
+        text=runner_safe("\n".join([headline, *(outcome.text.rstrip() for outcome in codes)])) + "\n",
+        data={"word": verdict.word.value, "headline": verdict.headline, "codes": [outcome.data for outcome in codes]},
+    )
 
 
 def search_codes(word: str) -> Outcome:

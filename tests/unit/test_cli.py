@@ -326,6 +326,19 @@ def test_explain_lists_and_searches_the_codes(tmp_path: Path, capsys: pytest.Cap
     assert main(["explain", "body-empty", "--list"]) == 2
 
 
+def test_explain_says_why_a_run_has_its_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    at = folder(tmp_path / "run", runs.healthy())
+    assert main(["explain", str(at)]) == 3
+    assert main(["finalize", str(at)]) == 3
+    capsys.readouterr()
+    assert main(["explain", str(at)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("INCONCLUSIVE: ")
+    assert lines[1] == "run-finalized (inconclusive)"
+    (at / "push-profile.log").write_bytes(b"")
+    assert main(["explain", str(at)]) == 2
+
+
 def test_explain_is_blind_to_case(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "BODY_EMPTY"]) == 0
     assert capsys.readouterr().out.startswith("body-empty (fail)\n")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,18 @@ import pytest
 import yaml
 
 from gate.cli.main import app, main
+from gate.judge.admission import conclude, relies
 from gate.judge.codes.doctor import DOCTOR
 from gate.judge.codes.registry import CODES
+from gate.judge.standing_quarantine import fold_standing, past_of
 from gate.judge.verdict import judge
 from gate.lab.place import CLAIM, Mint
+from gate.model.gating import Guard, ProbeRun, QuarantinePolicy, TreeEntry
 from gate.model.parsed import UnitLocator
 from gate.parse.locator import parse_server_locator
 from gate.parse.service_manager import UNIT_PROPERTIES
-from gate.seal import seal
+from gate.render.answer import answer_text
+from gate.seal import assemble, seal
 from gate.settings import PROFILES, SETTINGS, resolve
 from tests.helpers import runs
 from tests.unit.test_seal import folder
@@ -95,6 +100,7 @@ EXAMPLES = (
     ("docs/operations.md", "text", "PASS: ", "tests/unit/test_operations_doc.py"),
     ("docs/required-check.md", "toml", "[cache]", "tests/unit/test_templates.py"),
     ("docs/required-check.md", "", "/gate.toml", "tests/unit/test_codeowners.py"),
+    ("docs/required-check.md", "text", "Blocked: ", "below; tests/unit/test_require.py"),
     ("docs/runners.md", "nix", "{", "tests/integration/test_flake.py"),
     ("docs/split-rights.md", "console", "publication-gate capture", "tests/integration/test_split.py, against the lab"),
 )
@@ -348,6 +354,39 @@ def test_a_pass_begins_as_the_document_shows() -> None:
     facts = runs.healthy().facts()
     _, verdict = judge(replace(facts, policy=replace(facts.policy, profile="synthetic")))
     assert example("docs/getting-started.md", "text", "PASS: ") == f"PASS: {verdict.headline}\n"
+
+
+def test_what_a_blocked_author_reads() -> None:
+    policy = QuarantinePolicy(
+        configured=True,
+        held=True,
+        incident="2026-05-06, bucket index lost",
+        since="2026-05-06T00:00:00Z",
+        passes=5,
+        days=7,
+        history_days=30,
+        statements=(),
+        break_glass=None,
+    )
+    evidence = assemble(runs.healthy().facts(), ())
+    past = past_of(evidence, "0" * 64)
+    now = datetime(2026, 11, 24, 6, tzinfo=UTC)
+    subject = {"cache": evidence.subject.cache, "endpoint": evidence.subject.endpoint}
+    answer = replace(
+        conclude({"medium-check": ()}, fold_standing([past], policy, [], **subject, now=now)),
+        reliance=relies(
+            TreeEntry(path=".github/workflows/ci.yml", mode="100644", blob="1"),
+            (Guard(path=".github/workflows/**", pattern="require-cache-push"),),
+            b"\n" * 13 + b'          require-cache-push: "true"\n',
+        ),
+        owners=("@acme/cache-operators",),
+        newest_run=ProbeRun(
+            label="100.1",
+            state="pass, 2 h ago",
+            url="https://github.com/acme/widgets/actions/runs/100/attempts/1",
+        ),
+    )
+    assert answer_text(answer) == example("docs/required-check.md", "text", "Blocked: ")
 
 
 def test_the_step_of_the_action_is_the_one_of_the_template_that_is_run() -> None:

@@ -286,6 +286,19 @@ def test_each_secret_is_masked_once_before_its_use_and_printed_nowhere_else(
     assert not [secret for secret in ("from-a-file", gh.TOKEN, "of-another-step") if secret in rest]
 
 
+def test_the_progress_is_folded_in_a_runners_log_alone(
+    steps: Callable[..., dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps(GITHUB_ACTIONS="true")
+    assert capsys.readouterr().err == "::group::Progress\n::endgroup::\n"
+    steps(GITHUB_ACTIONS="true", GITHUB_EVENT_PATH="")
+    err = capsys.readouterr().err
+    assert err.startswith("::group::Progress\n::endgroup::\npublication-gate: GITHUB_EVENT_PATH is not set")
+    monkeypatch.delenv("GITHUB_ACTIONS")
+    steps()
+    assert "::group::" not in capsys.readouterr().err
+
+
 def test_nothing_is_masked_where_no_runner_reads(
     steps: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
