@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / "docs" / "example-summary.md").read_text(encoding="utf-8")
 EXIT_CODES_PAGE = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
-FIRST_LINES = 15
+FIRST_LINES = 9
 MAY_BE_LEFT_OUT = {"commit", "by", "flags", "sources said absent"}
 
 
@@ -54,6 +54,13 @@ def test_it_has_the_renderers_rows_and_headings() -> None:
 
 def test_the_readme_has_its_first_lines() -> None:
     assert block(README) == shown()[:FIRST_LINES]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_readme_shows_the_report_in_both_themes(theme: str) -> None:
+    name = f"docs/pictures/incident-{theme}.png"
+    assert f'"{name}"' in README
+    assert (ROOT / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_it_is_the_incident_of_the_lab() -> None:
