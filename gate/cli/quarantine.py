@@ -268,14 +268,13 @@ def _suspects(paths: Sequence[Path], since: str | None, until: str | None) -> Ou
     left_out = {path: why for path, evidence in evidences if (why := left_out_of_suspects(evidence)) is not None}
     suspicious = {path: suspects_of(evidence, window) for path, evidence in evidences if path not in left_out}
     store_paths = sorted({store_path for rows in suspicious.values() for store_path in rows})
-    clean = [path for path, rows in suspicious.items() if not rows]
-    sentence = f"{_count(len(store_paths), 'path')} from {_count(len(paths), 'folder')}"
-    if clean:
-        sentence += f"; none in {', '.join(map(str, clean))}: nothing of theirs was published in a bad window"
-    for why in dict.fromkeys(left_out.values()):
-        folders = [str(path) for path, each in left_out.items() if each == why]
-        sentence += f"; {len(folders)} left out ({why}): {', '.join(folders)}"
-    complain(sentence)
+    published = sum(bool(rows) for rows in suspicious.values())
+    counted = f"{published} published in a bad window, {len(suspicious) - published} did not"
+    complain(
+        f"{_count(len(store_paths), 'path')} from {_count(len(paths), 'folder')}: {counted}, {len(left_out)} left out"
+    )
+    for path, why in left_out.items():
+        complain(f"left out: {path} ({why})")
     return Outcome(
         exit_code=0 if suspicious else InconclusiveError.exit_code,
         text="".join(f"{store_path}\n" for store_path in store_paths),

@@ -126,10 +126,11 @@ def test_suspects_are_one_a_line(config: Path, capsys: pytest.CaptureFixture[str
     assert main(["suspects", str(worse), str(good)]) == 0
     out, err = capsys.readouterr()
     assert out.split("\n") == [*sorted(row.store_path for row in runs.SOURCES), ""]
-    told = "nothing of theirs was published in a bad window"
-    assert err == f"publication-gate: {len(runs.SOURCES)} paths from 2 folders; none in {good}: {told}\n"
+    told = f"{len(runs.SOURCES)} paths from 2 folders: 1 published in a bad window, 1 did not, 0 left out"
+    assert err == f"publication-gate: {told}\n"
     assert main(["suspects", str(good)]) == 0
-    assert capsys.readouterr() == ("", f"publication-gate: 0 paths from 1 folder; none in {good}: {told}\n")
+    told = "0 paths from 1 folder: 0 published in a bad window, 1 did not, 0 left out"
+    assert capsys.readouterr() == ("", f"publication-gate: {told}\n")
     assert main(["suspects", str(good), "--since", (NOW - 4 * DAY).isoformat()]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(runs.SOURCES)
     assert main(["suspects", str(good), "--since", "yesterday"]) == 2
@@ -140,8 +141,14 @@ def test_folders_that_do_not_count_are_no_all_clear(config: Path, capsys: pytest
     into = config.parent / "s.json"
     assert main(["suspects", str(lab), "--json-into", str(into)]) == 3
     why = "lab evidence never counts"
-    said = f"publication-gate: 0 paths from 1 folder; 1 left out ({why}): {lab}\n"
-    assert capsys.readouterr() == ("", said)
+    out, err = capsys.readouterr()
+    assert (out, err.splitlines()) == (
+        "",
+        [
+            "publication-gate: 0 paths from 1 folder: 0 published in a bad window, 0 did not, 1 left out",
+            f"publication-gate: left out: {lab} ({why})",
+        ],
+    )
     left_out = [{"evidence": str(lab), "why": why}]
     assert json.loads(into.read_text()) | {"schema": ""} == {
         "schema": "",
