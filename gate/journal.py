@@ -117,9 +117,9 @@ class Journal:
     def _append(self, line: bytes) -> None:
         file = self._file if self._file is not None else -1
         try:
-            left = memoryview(line)
-            while left:
-                left = left[os.write(file, left) :]
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(file, rest) :]
             os.fsync(file)
         except OSError as error:
             self._broken = f"the journal can't be written ({error.strerror}): free the disk and run again"

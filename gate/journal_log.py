@@ -33,9 +33,9 @@ def read_journal_log(directory: Path) -> JournalLog:
 def _lines(path: Path) -> Iterator[bytes]:
     try:
         with _open(path) as stream:
-            left = limits.JOURNAL_BYTES
-            while line := stream.readline(min(left, limits.RECORD_BYTES)):
-                left -= len(line)
+            remaining = limits.JOURNAL_BYTES
+            while line := stream.readline(min(remaining, limits.RECORD_BYTES)):
+                remaining -= len(line)
                 yield line
     except OSError as error:
         raise RefusedError(
@@ -62,16 +62,16 @@ def names(directory: Path) -> list[str]:
 
 def captures_of(directory: Path) -> Captures:
     """The capture files of a folder, each a function that streams its bytes."""
-    found = [name for name in names(directory) if _CAPTURE_NAME.fullmatch(name)]
-    return {name: partial(stream, directory / name) for name in found}
+    captures = [name for name in names(directory) if _CAPTURE_NAME.fullmatch(name)]
+    return {name: partial(stream, directory / name) for name in captures}
 
 
 def stream(path: Path) -> Iterator[bytes]:
     """The bytes of a file in blocks, at most `limits.CAPTURE_BYTES` of them."""
-    left = limits.CAPTURE_BYTES
+    remaining = limits.CAPTURE_BYTES
     with _open(path) as source:
-        while left > 0 and (block := source.read(min(left, limits.READ_CHUNK_BYTES))):
-            left -= len(block)
+        while remaining > 0 and (block := source.read(min(remaining, limits.READ_CHUNK_BYTES))):
+            remaining -= len(block)
             yield block
 
 

@@ -77,9 +77,9 @@ def seal_in_memory(directory: Path) -> tuple[Evidence, bytes, Mapping[str, bytes
 def assemble(facts: Facts, manifest: tuple[ManifestEntry, ...]) -> Evidence:
     """Judge the facts and put the document together."""
     findings, verdict = judge(facts)
-    known = {name: getattr(facts, name) for name in facts.__dataclass_fields__}
+    fields = {name: getattr(facts, name) for name in facts.__dataclass_fields__}
     return Evidence(
-        **known,
+        **fields,
         schema=SCHEMA,
         judge_revision=JUDGE_REVISION,
         findings=findings,
@@ -151,8 +151,8 @@ def verify(directory: Path) -> tuple[Evidence, str]:
 def _check_folder(directory: Path, evidence: Evidence, present: list[str]) -> None:
     listed = {row.name: row for row in evidence.manifest}
     for name in sorted({*listed, EVIDENCE} ^ set(present)):
-        told = "is listed in the manifest and missing" if name in listed else "is not listed in the manifest"
-        raise ForeignTextError(f"{ascii(name)[:100]} {told}")
+        problem = "is listed in the manifest and missing" if name in listed else "is not listed in the manifest"
+        raise ForeignTextError(f"{ascii(name)[:100]} {problem}")
     for name, row in listed.items():
         now = _entry(directory, name, row.kind)
         if (now.bytes, now.sha256) != (row.bytes, row.sha256):
@@ -160,10 +160,10 @@ def _check_folder(directory: Path, evidence: Evidence, present: list[str]) -> No
 
 
 def _difference(stored: Evidence, again: bytes) -> str:
-    made = read_evidence(again)
-    for name in made.__dataclass_fields__:
-        if getattr(stored, name) != getattr(made, name):
+    rebuilt = read_evidence(again)
+    for name in rebuilt.__dataclass_fields__:
+        if getattr(stored, name) != getattr(rebuilt, name):
             if name == "verdict":
-                return f"its verdict says {stored.verdict.word}, its records give {made.verdict.word}"
+                return f"its verdict says {stored.verdict.word}, its records give {rebuilt.verdict.word}"
             return f"its {name} is not what its journal and captures give"
     return "its bytes are not what this version writes for it (RFC 8785 form): another version may have written it"

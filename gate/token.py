@@ -143,7 +143,9 @@ def _facts(claims: dict[str, Any]) -> TokenFacts:
     if not caches:
         raise RefusedError(f"The token is no token of Attic: expected a JWT with the claim {CLAIM}.")
     names = sorted(caches)
-    grants = tuple(tuple(sorted(right for right, given in _mapping(caches[name]).items() if given)) for name in names)
+    grants = tuple(
+        tuple(sorted(right for right, granted in _mapping(caches[name]).items() if granted)) for name in names
+    )
     rights = {right for granted in grants for right in granted}
     expires = _moment(claims.get("exp"))
     return TokenFacts(caches=tuple(names), rights=tuple(sorted(rights)), expires=expires, grants=grants)
@@ -181,18 +183,18 @@ def _rsa(pem: bytes) -> "RSAPrivateKey | None":
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415  # the same
 
     try:
-        found = load_pem_private_key(pem, password=None)
+        key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return None
-    return found if isinstance(found, RSAPrivateKey) else None
+    return key if isinstance(key, RSAPrivateKey) else None
 
 
-def _mapping(given: object) -> dict[str, Any]:
-    return given if isinstance(given, dict) else {}
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
-def _moment(given: object) -> datetime | None:
+def _moment(value: object) -> datetime | None:
     try:
-        return datetime.fromtimestamp(given, tz=UTC) if isinstance(given, int | float) else None
+        return datetime.fromtimestamp(value, tz=UTC) if isinstance(value, int | float) else None
     except (OverflowError, OSError, ValueError):
         return None

@@ -58,15 +58,15 @@ class Fetched:
 def find_program(name: Literal["attic", "atticd"], environ: Mapping[str, str]) -> Program:
     """The real program where there is one, else its stand-in; raises `RefusedError` when a named one is not there."""
     variable = f"GATE_LAB_{name.upper()}"
-    named = environ.get(variable)
-    if named:
-        found = shutil.which(named, path=environ.get("PATH", os.defpath))
-        if not found:
-            raise RefusedError(f"{variable} is {named!r}: expected a program that can be run")
-        return Program((os.path.abspath(found),), real=True)  # noqa: PTH100  must not follow links: wrappers go by name
-    found = shutil.which(name, path=environ.get("PATH", os.defpath))
-    if found:
-        return Program((os.path.abspath(found),), real=True)  # noqa: PTH100  the same
+    setting = environ.get(variable)
+    if setting:
+        program = shutil.which(setting, path=environ.get("PATH", os.defpath))
+        if not program:
+            raise RefusedError(f"{variable} is {setting!r}: expected a program that can be run")
+        return Program((os.path.abspath(program),), real=True)  # noqa: PTH100  must not follow links: wrappers go by name
+    program = shutil.which(name, path=environ.get("PATH", os.defpath))
+    if program:
+        return Program((os.path.abspath(program),), real=True)  # noqa: PTH100  the same
     module = "gate.lab.attic.client" if name == "attic" else "gate.lab.attic.server"
     return Program((sys.executable, "-P", "-m", module), real=False)
 
@@ -190,14 +190,14 @@ class Attic:
             connection.close()
 
     def _make_cache(self, cache: str) -> None:
-        wanted = {
+        config = {
             "keypair": "Generate",
             "is_public": False,
             "store_dir": "/nix/store",
             "priority": PRIORITY,
             "upstream_cache_key_names": [UPSTREAM_KEY],
         }
-        status, body = self._call("POST", f"/_api/v1/cache-config/{cache}", json.dumps(wanted))
+        status, body = self._call("POST", f"/_api/v1/cache-config/{cache}", json.dumps(config))
         if status != 200:  # noqa: PLR2004  HTTP's OK
             raise InconclusiveError(
                 f"the lab's Attic answered {status} to making cache {cache}, expected 200: {body[:200]!r}"

@@ -129,12 +129,12 @@ class Server:
 
 def start_anywhere(make: Callable[[int], Server], host: str) -> Server:
     """Start a server on a free port, on another one when somebody else was quicker; ``make`` gets the port."""
-    for left in reversed(range(PORT_ATTEMPTS)):
+    for attempts_left in reversed(range(PORT_ATTEMPTS)):
         server = make(free_port(host))
         try:
             server.start()
         except InconclusiveError:
-            if not left:
+            if not attempts_left:
                 raise
         else:
             return server

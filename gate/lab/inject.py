@@ -160,14 +160,14 @@ class IndexLostDuringPush(IndexLost):
 
     def proof(self, evidence: Evidence) -> str:
         """The output deduplicated and dependencies failed, as in the incident."""
-        told = super().proof(evidence)
+        proof = super().proof(evidence)
         claims = [path.claim for path in evidence.push.paths if path.label is Label.PROFILE]
         failed, deduplicated = claims.count(Claim.FAILED), claims.count(Claim.DEDUPLICATED)
         if not failed or not deduplicated:
             raise VoidDrillError(
                 f"of {len(claims)} paths {failed} failed and {deduplicated} deduplicated: the incident has some of both"
             )
-        return f"{told}; {failed} of {len(claims)} paths failed and {deduplicated} deduplicated"
+        return f"{proof}; {failed} of {len(claims)} paths failed and {deduplicated} deduplicated"
 
 
 class PushEndedAtLoss(IndexLost):
@@ -314,14 +314,14 @@ class ListStalledBefore(Fault):
     def proof(self, evidence: Evidence) -> str:
         """That the list was held back, and that all other sources of that sample were well."""
         self._proxy.stop()
-        told = super().proof(evidence)
+        proof = super().proof(evidence)
         rows = [row for bucket in evidence.pre.buckets.values() for row in bucket.samples]
-        held = [row for row in rows if row.number == STALLED_SAMPLE]
-        if not held or any({row.head, row.get} != {Truth.PRESENT} for row in held):
+        delayed = [row for row in rows if row.number == STALLED_SAMPLE]
+        if not delayed or any({row.head, row.get} != {Truth.PRESENT} for row in delayed):
             raise VoidDrillError(
                 f"another source of sample {STALLED_SAMPLE} was not well either: expected the list alone to hang"
             )
-        return told
+        return proof
 
 
 class RestartInWindow(Fault):
@@ -398,10 +398,10 @@ class PushAuthExpired(Fault):
 
     def proof(self, evidence: Evidence) -> str:
         """The server refused it."""
-        told = [attempt.fatal.code for attempt in evidence.push.attempts if attempt.fatal]
-        if "Unauthorized" not in told:
+        errors = [attempt.fatal.code for attempt in evidence.push.attempts if attempt.fatal]
+        if "Unauthorized" not in errors:
             raise VoidDrillError("no push was refused as Unauthorized, though the push token is expired")
-        return f"the server refused {told.count('Unauthorized')} push with a token that had ended before"
+        return f"the server refused {errors.count('Unauthorized')} push with a token that had ended before"
 
 
 class CancelledRun(Fault):

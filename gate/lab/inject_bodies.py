@@ -11,7 +11,7 @@ from typing import Final
 from gate.errors import InconclusiveError
 from gate.lab.attic_stack import MAIN, Fetched
 from gate.lab.inject import Fault, VoidDrillError
-from gate.lab.s3 import Chunk, Stored, stored_paths
+from gate.lab.s3 import ChunkObject, Stored, stored_paths
 from gate.lab.stack import CHECKS
 from gate.model.document import Evidence
 
@@ -44,24 +44,24 @@ class BrokenBody(Fault):
         """The lab's own reading of a body."""
         return self.stack.attic.fetch(f"/{MAIN}/nar/{path.hash}.nar")
 
-    def delete(self, chunk: Chunk) -> None:
+    def delete(self, chunk: ChunkObject) -> None:
         """Remove an object."""
         self.stack.store.objects.delete(chunk.bucket, chunk.key)
 
-    def put(self, chunk: Chunk, body: bytes) -> None:
+    def put(self, chunk: ChunkObject, body: bytes) -> None:
         """Write other bytes in an object's place."""
         self.stack.store.objects.put(chunk.bucket, chunk.key, body)
 
-    def get(self, chunk: Chunk) -> bytes:
+    def get(self, chunk: ChunkObject) -> bytes:
         """An object's bytes."""
         return self.stack.store.objects.get(chunk.bucket, chunk.key)
 
-    def compare(self, path: Stored, fault: Callable[[], None], wanted: Callable[[Fetched, Fetched], bool]) -> str:
+    def compare(self, path: Stored, fault: Callable[[], None], is_expected: Callable[[Fetched, Fetched], bool]) -> str:
         """Read, break, read again; the two readings must differ as the fault says."""
         before = self.read(path)
         fault()
         after = self.read(path)
-        if not wanted(before, after):
+        if not is_expected(before, after):
             raise VoidDrillError(
                 f"{path.store_path} was broken, and its body still reads as {after} (before: {before})"
             )
@@ -117,14 +117,14 @@ class ChunkBitflip(BrokenBody):
         chunk = path.chunks[1]
         good = self.get(chunk)
         flipped = bytes([good[0] ^ 1]) + good[1:]
-        told = self.compare(
+        difference = self.compare(
             path,
             lambda: self.put(chunk, flipped),
             lambda before, after: after.status == OK and not after.cut and after.bytes == before.bytes,
         )
         if self.get(chunk) != flipped:
             raise VoidDrillError("the flipped chunk did not stay in S3")
-        return f"{told}, one bit of chunk {chunk.key} flipped"
+        return f"{difference}, one bit of chunk {chunk.key} flipped"
 
 
 class ForeignBody(BrokenBody):
@@ -149,8 +149,8 @@ class ForeignBody(BrokenBody):
         answer = self.read(victim)
         if answer.status not in {OK, REDIRECT}:
             raise VoidDrillError(f"{victim.store_path} answers {answer.status}: expected its foreign body to be served")
-        told = f"crc32 {zlib.crc32(foreign):08x} for {zlib.crc32(mine):08x}"
-        return f"{victim.store_path} is served the NAR of {other.store_path} ({told})"
+        checksums = f"crc32 {zlib.crc32(foreign):08x} for {zlib.crc32(mine):08x}"
+        return f"{victim.store_path} is served the NAR of {other.store_path} ({checksums})"
 
 
 class MaskedFallback(Fault):

@@ -37,7 +37,7 @@ class StateWritten(Fault):
         after = json.loads(new)
         if SENSITIVE.encode() not in old or SENSITIVE.encode() not in new:
             raise VoidDrillError("the state has no sensitive output, so nothing shows that none of it gets out")
-        if not self.wanted(before, after):
+        if not self.is_expected(before, after):
             raise VoidDrillError("the state that was written did not stay in S3")
         same = "the same lineage" if before["lineage"] == after["lineage"] else "another lineage"
         self.acted = f"the state had serial {before['serial']}, and after the publication {after['serial']} and {same}"
@@ -46,7 +46,7 @@ class StateWritten(Fault):
         """The state in the place of this one."""
         raise NotImplementedError
 
-    def wanted(self, before: dict[str, Any], after: dict[str, Any]) -> bool:
+    def is_expected(self, before: dict[str, Any], after: dict[str, Any]) -> bool:
         """Whether what S3 gives back is the fault."""
         raise NotImplementedError
 
@@ -58,7 +58,7 @@ class StateLineageChanged(StateWritten):
         """A new lineage."""
         return {**state, "lineage": str(uuid.uuid4()), "serial": state["serial"] + 1}
 
-    def wanted(self, before: dict[str, Any], after: dict[str, Any]) -> bool:
+    def is_expected(self, before: dict[str, Any], after: dict[str, Any]) -> bool:
         """The lineages differ."""
         return bool(before["lineage"] != after["lineage"])
 
@@ -70,7 +70,7 @@ class StateSerialMoved(StateWritten):
         """The next serial, with other content."""
         return {**state, "serial": state["serial"] + 1, "resources": []}
 
-    def wanted(self, before: dict[str, Any], after: dict[str, Any]) -> bool:
+    def is_expected(self, before: dict[str, Any], after: dict[str, Any]) -> bool:
         """One write later, of the same lineage."""
         return bool(before["lineage"] == after["lineage"] and before["serial"] + 1 == after["serial"])
 
@@ -105,8 +105,8 @@ class ChunksOutliveNars(Fault):
         with closing(sqlite3.connect(self.stack.attic.database, timeout=BUSY_SECONDS)) as connection, connection:
             connection.execute("DELETE FROM object")
             connection.execute("DELETE FROM chunkref")
-            gone = connection.execute("DELETE FROM nar").rowcount
-        self.acted = f"{gone} NARs were deleted from the database, their chunks were not"
+            deleted = connection.execute("DELETE FROM nar").rowcount
+        self.acted = f"{deleted} NARs were deleted from the database, their chunks were not"
 
     def proof(self, evidence: Evidence) -> str:
         """The client said of large paths that the server had all of them."""
@@ -130,11 +130,11 @@ class TwinFindsTheLoss(IndexLost):
 
     def proof(self, evidence: Evidence) -> str:
         """The twin's paths failed, and the profile was not pushed after it."""
-        told = super().proof(evidence)
+        proof = super().proof(evidence)
         claims = [path.claim for path in evidence.push.paths if path.label is Label.TWIN]
         started = [attempt.label.value for attempt in evidence.push.attempts if attempt.started]
         if Claim.FAILED not in claims or Label.PROFILE.value in started:
             raise VoidDrillError(
                 f"of {len(claims)} paths {claims.count(Claim.FAILED)} of the twin failed, and {started} were pushed"
             )
-        return f"{told}; {claims.count(Claim.FAILED)} of {len(claims)} paths of the twin failed"
+        return f"{proof}; {claims.count(Claim.FAILED)} of {len(claims)} paths of the twin failed"

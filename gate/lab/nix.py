@@ -26,7 +26,7 @@ SINGLE_USER: Final = (
 )
 
 
-STATED: Final = ("sandbox = false",)  # what of that a run must be told of
+DECLARED_SETTINGS: Final = ("sandbox = false",)  # those of them that gate.toml has to declare
 
 
 def require_nix(environ: Mapping[str, str]) -> None:

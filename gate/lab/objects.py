@@ -22,7 +22,7 @@ class Objects:
     region: str
     access_key_id: Secret
     secret_access_key: Secret
-    _made: Any = field(default=None, init=False, repr=False)
+    _boto_client: Any = field(default=None, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
@@ -32,11 +32,11 @@ class Objects:
 
     def _client(self) -> Any:  # noqa: ANN401  boto3's clients are made at run time
         with self._lock:
-            if self._made is None:
+            if self._boto_client is None:
                 import boto3
                 from botocore.config import Config
 
-                self._made = boto3.session.Session().client(
+                self._boto_client = boto3.session.Session().client(
                     "s3",
                     endpoint_url=self.endpoint,
                     region_name=self.region,
@@ -53,7 +53,7 @@ class Objects:
                         response_checksum_validation="when_required",
                     ),
                 )
-            return self._made
+            return self._boto_client
 
     def _call(self, what: str, call: Callable[[Any], _T]) -> _T:
         from botocore.exceptions import BotoCoreError, ClientError

@@ -139,7 +139,7 @@ def enter(environ: Mapping[str, str], nix: Path = NIX) -> Place:
         return Place(store="salted", why="mount namespaces are Linux's")
     if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208  a count of a kernel folder
         return Place(store="salted", why="this process has several threads already")
-    if not _made(nix):
+    if not _make_folder(nix):
         return Place(store="salted", why=f"there is no {nix}, and it can't be made")
     flags = CLONE_NEWNS if os.geteuid() == 0 else CLONE_NEWNS | CLONE_NEWUSER
     for attempt in dict.fromkeys((flags, CLONE_NEWNS | CLONE_NEWUSER)):
@@ -153,10 +153,10 @@ def enter(environ: Mapping[str, str], nix: Path = NIX) -> Place:
 def _inside(environ: Mapping[str, str], nix: Path) -> str | None:
     """The first program that the lab needs and that shadowing ``/nix`` would hide."""
     search = environ.get("PATH", os.defpath)
-    found = {name: shutil.which(name, path=search) for name in TOOLS}
-    found |= {name: environ.get(name) for name in NAMED_TOOLS}
-    found |= {"/bin/sh": "/bin/sh", "python": sys.executable, "gate": __file__}
-    for name, path in found.items():
+    programs = {name: shutil.which(name, path=search) for name in TOOLS}
+    programs |= {name: environ.get(name) for name in NAMED_TOOLS}
+    programs |= {"/bin/sh": "/bin/sh", "python": sys.executable, "gate": __file__}
+    for name, path in programs.items():
         if path and _resolved(path).is_relative_to(nix):
             return name
     return None
@@ -169,7 +169,7 @@ def _resolved(path: str) -> Path:
         return Path(path)
 
 
-def _made(nix: Path) -> bool:
+def _make_folder(nix: Path) -> bool:
     try:
         nix.mkdir(mode=0o755, exist_ok=True)
     except OSError:

@@ -125,13 +125,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if bare:
             return
-        left = int(length) if length is not None else None
+        remaining = int(length) if length is not None else None
         while piece := answer.read1(PIECE_BYTES):
-            self.wfile.write(piece if left is not None else b"%x\r\n%s\r\n" % (len(piece), piece))
-            left = left - len(piece) if left is not None else None
-        if left is None:
+            self.wfile.write(piece if remaining is not None else b"%x\r\n%s\r\n" % (len(piece), piece))
+            remaining = remaining - len(piece) if remaining is not None else None
+        if remaining is None:
             self.wfile.write(b"0\r\n\r\n")
-        elif left:
+        elif remaining:
             self.close_connection = True
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:

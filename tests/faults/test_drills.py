@@ -154,7 +154,7 @@ def test_a_missing_nix_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_drill_of_a_closure_is_refused_for_a_profile_without_one(tmp_path: Path) -> None:
     exit_code, _, stderr = lab(tmp_path, "--fault", "body-empty", "--profile", "synthetic")
     assert exit_code == 2
-    assert "profile 'synthetic' is not made of one: expected one of small-check, medium-check" in stderr
+    assert "needs a profile with a closure: expected one of small-check, medium-check, got 'synthetic'" in stderr
 
 
 def test_a_lost_lab_leaves_no_server(tmp_path: Path) -> None:

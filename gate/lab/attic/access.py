@@ -138,9 +138,9 @@ def _grants(caches: Mapping[str, Mapping[str, Any]]) -> dict[str, Permission]:
     """
     grants = {}
     for pattern, rights in caches.items():
-        known = {RIGHTS[key]: value for key, value in rights.items() if key in RIGHTS}
-        numbers = all(type(value) is int and value in (0, 1) for value in known.values())
+        permissions = {RIGHTS[key]: value for key, value in rights.items() if key in RIGHTS}
+        numbers = all(type(value) is int and value in (0, 1) for value in permissions.values())
         if not (numbers and is_cache_pattern(pattern)):
             raise ValueError(f"the rights on {pattern!r} are not of the form that Attic reads")
-        grants[pattern] = Permission(**{name: bool(value) for name, value in known.items()})
+        grants[pattern] = Permission(**{name: bool(value) for name, value in permissions.items()})
     return grants

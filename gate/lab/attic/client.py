@@ -121,7 +121,7 @@ class ApiError(ClientError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     """A whole answer."""
 
     status: int
@@ -134,7 +134,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _ApiRequest:
     """A request as it will be sent; the headers hold the token."""
 
     method: str
@@ -187,7 +187,7 @@ class ApiClient:
         headers: dict[str, str] | None = None,
         body: Iterable[bytes] | None = None,
         json_body: dict[str, Any] | None = None,
-    ) -> Answer:
+    ) -> ApiAnswer:
         """Send one request and read the whole answer."""
         sent = {"User-Agent": USER_AGENT, **(headers or {})}
         if self._token is not None:
@@ -198,7 +198,7 @@ class ApiClient:
             payload = json.dumps(json_body, separators=(",", ":")).encode()
         if body is not None:
             sent["Transfer-Encoding"] = "chunked"
-        question = _Question(method, urljoin(self.endpoint, path), sent, payload)
+        question = _ApiRequest(method, urljoin(self.endpoint, path), sent, payload)
         parts = urlsplit(question.url)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
@@ -209,7 +209,7 @@ class ApiClient:
             connection.close()
 
     @staticmethod
-    def _checked(answer: Answer) -> Answer:
+    def _checked(answer: ApiAnswer) -> ApiAnswer:
         """Return an answer that is a success, or raise what it says."""
         if answer.is_success():
             return answer
@@ -221,7 +221,7 @@ class ApiClient:
             message = f"HTTP {answer.status} {answer.reason}: {text}"
         raise ApiError(message)
 
-    def _json(self, answer: Answer) -> dict[str, Any]:
+    def _json(self, answer: ApiAnswer) -> dict[str, Any]:
         """Return the JSON object of a success."""
         try:
             value = json.loads(self._checked(answer).body)
@@ -244,19 +244,19 @@ def _connect(connection: HTTPConnection, url: str) -> None:
         raise ClientError(message, "client error (Connect)", "tcp connect error", cause) from error
 
 
-def _exchange(connection: HTTPConnection, question: _Question) -> Answer:
+def _exchange(connection: HTTPConnection, question: _ApiRequest) -> ApiAnswer:
     """Send a request on an open connection; an answer that comes before the body is out still counts."""
     try:
         _send(connection, question)
         response = connection.getresponse()
-        return Answer(response.status, response.reason, response.read())
+        return ApiAnswer(response.status, response.reason, response.read())
     except (HTTPException, OSError) as error:
         message = f"error sending request for url ({question.url})"
         cause = "connection closed before message completed"
         raise ClientError(message, "client error (SendRequest)", cause) from error
 
 
-def _send(connection: HTTPConnection, question: _Question) -> None:
+def _send(connection: HTTPConnection, question: _ApiRequest) -> None:
     """Send a request; a peer that stops reading may have answered already, so that is no failure yet."""
     path = urlsplit(question.url).path
     try:
@@ -313,13 +313,13 @@ def closure(roots: Sequence[str]) -> list[str]:
 
 def query(paths: Sequence[str]) -> list[PathInfo]:
     """Return what the store knows about paths."""
-    found = []
+    infos = []
     for at in range(0, len(paths), ARGUMENTS):
         command = ["nix", "--extra-experimental-features", "nix-command", "path-info", "--json"]
         answer = json.loads(_run([*command, *paths[at : at + ARGUMENTS]]))
         rows = answer if isinstance(answer, list) else [{"path": path, **row} for path, row in answer.items()]
-        found += [_path_info(row) for row in rows]
-    return found
+        infos += [_path_info(row) for row in rows]
+    return infos
 
 
 def dump(path: str) -> Iterator[bytes]:
@@ -371,7 +371,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class PushTarget:
     """Where to push to."""
 
     api: ApiClient
@@ -396,7 +396,7 @@ def records(line: str) -> None:
         sys.stderr.flush()
 
 
-def push(target: Target, paths: Sequence[str], options: Options) -> None:
+def push(target: PushTarget, paths: Sequence[str], options: Options) -> None:
     """Push paths named on the command line."""
     if not paths:
         records("🤷 Nothing specified.")
@@ -412,23 +412,23 @@ def push(target: Target, paths: Sequence[str], options: Options) -> None:
     _upload_all(target, planned.missing, options.jobs)
 
 
-def push_stdin(target: Target, options: Options) -> None:
+def push_stdin(target: PushTarget, options: Options) -> None:
     """Push paths read from standard input, without a header (recording ``stdin-uploaded``)."""
     roots = [follow(line) for line in sys.stdin.read().splitlines() if line]
     if roots:
         _upload_all(target, plan(target, roots, options).missing, options.jobs)
 
 
-def plan(target: Target, roots: Sequence[str], options: Options) -> Plan:
+def plan(target: PushTarget, roots: Sequence[str], options: Options) -> Plan:
     """Find out what to upload: the closure, without upstream paths, without what the server has."""
     paths = closure(roots) if options.whole_closure else list(dict.fromkeys(roots))
     infos = query(paths)
-    wanted = [info for info in infos if not (options.skip_upstream and _is_upstream(info, target.upstream_keys))]
+    candidates = [info for info in infos if not (options.skip_upstream and _is_upstream(info, target.upstream_keys))]
     missing: set[str] = set()
-    if wanted:
-        missing = target.api.missing_paths(target.cache, [info.store_path_hash() for info in wanted])
-    chosen = tuple(info for info in wanted if info.store_path_hash() in missing)
-    return Plan(chosen, len(infos), len(wanted) - len(chosen), len(infos) - len(wanted))
+    if candidates:
+        missing = target.api.missing_paths(target.cache, [info.store_path_hash() for info in candidates])
+    chosen = tuple(info for info in candidates if info.store_path_hash() in missing)
+    return Plan(chosen, len(infos), len(candidates) - len(chosen), len(infos) - len(candidates))
 
 
 def human_bytes(count: int) -> str:
@@ -448,7 +448,7 @@ def _is_upstream(info: PathInfo, keys: frozenset[str]) -> bool:
     return any(name in keys for name, colon, _ in (sig.partition(":") for sig in info.sigs) if colon)
 
 
-def _upload_all(target: Target, infos: Sequence[PathInfo], jobs: int) -> None:
+def _upload_all(target: PushTarget, infos: Sequence[PathInfo], jobs: int) -> None:
     """Upload in parallel, to the end, then raise the first failure in the plan's order."""
     with ThreadPoolExecutor(jobs) as pool:
         failures = [failure for failure in pool.map(lambda info: _upload(target, info), infos) if failure is not None]
@@ -456,7 +456,7 @@ def _upload_all(target: Target, infos: Sequence[PathInfo], jobs: int) -> None:
         raise failures[0]
 
 
-def _upload(target: Target, info: PathInfo) -> ClientError | None:
+def _upload(target: PushTarget, info: PathInfo) -> ClientError | None:
     """Upload one path and say how it went."""
     started = time.monotonic()
     try:
@@ -517,7 +517,7 @@ def run_push(arguments: argparse.Namespace) -> None:
     api = ApiClient(server.endpoint, server.read_token())
     settings = api.cache_config(cache)
     api.endpoint = settings.get("api_endpoint") or api.endpoint
-    target = Target(api, name, cache, frozenset(settings.get("upstream_cache_key_names") or ()))
+    target = PushTarget(api, name, cache, frozenset(settings.get("upstream_cache_key_names") or ()))
     options = Options(arguments.jobs, not arguments.no_closure, not arguments.ignore_upstream_cache_filter)
     if arguments.stdin:
         push_stdin(target, options)
@@ -543,11 +543,11 @@ def run_login(arguments: argparse.Namespace) -> None:
     """Write a server into the client's file; the token may also come as ``ATTIC_LOGIN_TOKEN``, out of argv."""
     path = config_path()
     config = load(path)
-    known = config.servers.get(arguments.name)
-    records(f'✍️ {"Configuring" if known is None else "Overwriting"} server "{arguments.name}"')
+    former = config.servers.get(arguments.name)
+    records(f'✍️ {"Configuring" if former is None else "Overwriting"} server "{arguments.name}"')
     token = arguments.token or os.environ.get("ATTIC_LOGIN_TOKEN")
-    if token is None and known is not None:
-        entry = ServerEntry(arguments.endpoint, known.token, known.token_file)
+    if token is None and former is not None:
+        entry = ServerEntry(arguments.endpoint, former.token, former.token_file)
     else:
         entry = ServerEntry(arguments.endpoint, token)
     servers = {**config.servers, arguments.name: entry}

@@ -160,11 +160,11 @@ def _zstd_level(compression: Mapping[str, Any]) -> int:
 
 def _token_key(signing: Mapping[str, Any]) -> TokenKey:
     """Return what tokens are checked with: by the secret in the file, else by that in the environment."""
-    stated = {kind: str(signing[name]) for kind, name in SECRETS.items() if signing.get(name)}
-    found = stated or {kind: os.environ[name] for kind, name in SECRET_VARIABLES.items() if os.environ.get(name)}
-    if len(found) != 1:
+    configured = {kind: str(signing[name]) for kind, name in SECRETS.items() if signing.get(name)}
+    secrets = configured or {kind: os.environ[name] for kind, name in SECRET_VARIABLES.items() if os.environ.get(name)}
+    if len(secrets) != 1:
         raise ConfigError(f"expected one of the settings [jwt.signing] {' and '.join(SECRETS.values())}")
-    ((kind, text),) = found.items()
+    ((kind, text),) = secrets.items()
     raw = base64.b64decode(text, validate=True)
     if kind == "HS256":
         return TokenKey("HS256", raw)

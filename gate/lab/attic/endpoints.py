@@ -11,10 +11,10 @@ from gate.lab.attic.access import Permission, is_cache_name, is_store_path_hash
 from gate.lab.attic.chunks import ChunkError, ChunkStore
 from gate.lab.attic.config import ServerConfig
 from gate.lab.attic.errors import RejectedError, ServerError, StorageError
-from gate.lab.attic.replies import Reply, Request, json_reply, text_reply
-from gate.lab.attic.store import Cache, Located, Store
+from gate.lab.attic.replies import ApiRequest, Reply, json_reply, text_reply
+from gate.lab.attic.store import CacheRow, Database, Located
 from gate.lab.attic.tracelog import TraceLog
-from gate.lab.attic.uploads import Uploads, parse_nar_info
+from gate.lab.attic.uploads import NarReceiver, parse_nar_info
 
 INFO_HEADER: Final = "x-attic-nar-info"
 PREAMBLE_HEADER: Final = "x-attic-nar-info-preamble-size"
@@ -35,9 +35,9 @@ class Endpoints:
         """Open the database; S3 is first asked by the first upload."""
         self._config = config
         self._log = log
-        self._store = Store(config.database, create=config.create_database)
+        self._store = Database(config.database, create=config.create_database)
         self._chunks = ChunkStore(config.bucket)
-        self._uploads = Uploads(self._store, self._chunks, config)
+        self._uploads = NarReceiver(self._store, self._chunks, config)
         self._routes: tuple[tuple[str, re.Pattern[str], Callable[..., Reply]], ...] = (
             ("GET", re.compile(r"/"), lambda _: text_reply(HTTPStatus.OK, PLACEHOLDER, "text/html; charset=utf-8")),
             ("GET", re.compile(r"/_api/v1/cache-config/([^/]+)"), self.get_cache_config),
@@ -51,7 +51,7 @@ class Endpoints:
             ("GET", re.compile(r"/([^/]+)/([^/]+)"), self.get_store_path_info),
         )
 
-    def answer(self, request: Request, path: str) -> Reply:
+    def answer(self, request: ApiRequest, path: str) -> Reply:
         """Find the route of ``path`` (decoded, without the query) and run it."""
         allowed = self._config.allowed_hosts
         if allowed and request.headers.get("host") not in allowed:
@@ -68,7 +68,7 @@ class Endpoints:
 
     # --- caches -------------------------------------------------------------------------------------------------
 
-    def get_cache_config(self, request: Request, name: str) -> Reply:
+    def get_cache_config(self, request: ApiRequest, name: str) -> Reply:
         """Tell a cache's settings and where its server is (recording ``cache-config``)."""
         cache, _ = self._allowed(request, name, "pull")
         scheme = "https" if request.headers.get("x-forwarded-proto") == "https" else "http"
@@ -86,45 +86,45 @@ class Endpoints:
             }
         )
 
-    def create_cache(self, request: Request, name: str) -> Reply:
+    def create_cache(self, request: ApiRequest, name: str) -> Reply:
         """Make a cache with a fresh signing key, or the one given."""
         checked = _cache_name(name)
-        wanted = _json_object(request, CACHE_FIELDS)
+        fields = _json_object(request, CACHE_FIELDS)
         request.caller.permission(checked).require("create_cache")
-        cache = Cache(
+        cache = CacheRow(
             id=0,
             name=name,
-            keypair=_keypair(wanted["keypair"], name),
-            is_public=bool(wanted["is_public"]),
-            store_dir=wanted["store_dir"],
-            priority=wanted["priority"],
-            upstream_cache_key_names=tuple(wanted["upstream_cache_key_names"]),
+            keypair=_keypair(fields["keypair"], name),
+            is_public=bool(fields["is_public"]),
+            store_dir=fields["store_dir"],
+            priority=fields["priority"],
+            upstream_cache_key_names=tuple(fields["upstream_cache_key_names"]),
             retention_period=None,
         )
         if not self._store.create_cache(cache):
             raise ServerError("CacheAlreadyExists")
         return Reply(HTTPStatus.OK)
 
-    def configure_cache(self, request: Request, name: str) -> Reply:
+    def configure_cache(self, request: ApiRequest, name: str) -> Reply:
         """Change the settings that are given and not null."""
         checked = _cache_name(name)
-        wanted = {key: value for key, value in _json_object(request).items() if value is not None}
+        fields = {key: value for key, value in _json_object(request).items() if value is not None}
         cache, permission = self._allowed(request, checked, "configure_cache")
-        changes: dict[str, Any] = {key: wanted[key] for key in CACHE_COLUMNS if key in wanted}
-        if "keypair" in wanted:
-            changes["keypair"] = _keypair(wanted["keypair"], name)
-        if "upstream_cache_key_names" in wanted:
-            changes["upstream_cache_key_names"] = json.dumps(wanted["upstream_cache_key_names"])
-        if "retention_period" in wanted:
+        changes: dict[str, Any] = {key: fields[key] for key in CACHE_COLUMNS if key in fields}
+        if "keypair" in fields:
+            changes["keypair"] = _keypair(fields["keypair"], name)
+        if "upstream_cache_key_names" in fields:
+            changes["upstream_cache_key_names"] = json.dumps(fields["upstream_cache_key_names"])
+        if "retention_period" in fields:
             permission.require("configure_cache_retention")
-            period = wanted["retention_period"]
+            period = fields["retention_period"]
             changes["retention_period"] = None if period == "Global" else period["Period"]
         if not changes:
             raise ServerError("RequestError", "No modifiable fields were set.")
         self._store.configure_cache(cache.id, changes)
         return Reply(HTTPStatus.OK)
 
-    def get_nix_cache_info(self, request: Request, name: str) -> Reply:
+    def get_nix_cache_info(self, request: ApiRequest, name: str) -> Reply:
         """Answer what Nix asks first."""
         cache, _ = self._allowed(request, name, "pull")
         text = f"WantMassQuery: 1\nStoreDir: {cache.store_dir}\nPriority: {cache.priority}\n"
@@ -132,17 +132,17 @@ class Endpoints:
 
     # --- pushing ------------------------------------------------------------------------------------------------
 
-    def get_missing_paths(self, request: Request) -> Reply:
+    def get_missing_paths(self, request: ApiRequest) -> Reply:
         """Tell which hashes have no row in the cache; this looks at rows only and needs the push right."""
-        wanted = _json_object(request, ("cache", "store_path_hashes"))
-        hashes = wanted["store_path_hashes"]
-        if not is_cache_name(wanted["cache"]) or not all(is_store_path_hash(text) for text in hashes):
+        question = _json_object(request, ("cache", "store_path_hashes"))
+        hashes = question["store_path_hashes"]
+        if not is_cache_name(question["cache"]) or not all(is_store_path_hash(text) for text in hashes):
             raise _unfit("invalid store path hash or cache name")
-        cache, _ = self._allowed(request, wanted["cache"], "push")
-        known = self._store.known_hashes(cache.name, set(hashes))
-        return json_reply({"missing_paths": [text for text in dict.fromkeys(hashes) if text not in known]})
+        cache, _ = self._allowed(request, question["cache"], "push")
+        present = self._store.known_hashes(cache.name, set(hashes))
+        return json_reply({"missing_paths": [text for text in dict.fromkeys(hashes) if text not in present]})
 
-    def upload_path(self, request: Request) -> Reply:
+    def upload_path(self, request: ApiRequest) -> Reply:
         """Take in one path; its description comes in a header, or ahead of the NAR."""
         text, nar = _split_upload(request, self._config.nar_info_bytes)
         name, new = parse_nar_info(text)
@@ -156,24 +156,24 @@ class Endpoints:
 
     # --- fetching -----------------------------------------------------------------------------------------------
 
-    def get_store_path_info(self, request: Request, name: str, file: str) -> Reply:
+    def get_store_path_info(self, request: ApiRequest, name: str, file: str) -> Reply:
         """Answer a narinfo from the database alone."""
-        found = self._find(request, name, file, "narinfo", "get_store_path_info")
-        return _visible(text_reply(HTTPStatus.OK, replies.render(found), "text/x-nix-narinfo"), found.cache)
+        located = self._find(request, name, file, "narinfo", "get_store_path_info")
+        return _visible(text_reply(HTTPStatus.OK, replies.render(located), "text/x-nix-narinfo"), located.cache)
 
-    def get_nar(self, request: Request, name: str, file: str) -> Reply:
+    def get_nar(self, request: ApiRequest, name: str, file: str) -> Reply:
         """Send a client to S3 for a NAR of one chunk; join the chunks of any other into the answer."""
-        found = self._find(request, name, file, "nar", "get_nar")
-        files = self._store.remote_files(found.nar_id)
+        located = self._find(request, name, file, "nar", "get_nar")
+        files = self._store.remote_files(located.nar_id)
         whole = [file for file in files if file is not None]
-        if len(whole) < len(files) or len(files) != found.num_chunks:
+        if len(whole) < len(files) or len(files) != located.num_chunks:
             raise ServerError("IncompleteNar")
-        self._store.touch_object(found.id)
+        self._store.touch_object(located.id)
         if len(whole) == 1:
             place = (("location", self._chunks.presigned(whole[0])),)
-            return _visible(Reply(HTTPStatus.TEMPORARY_REDIRECT, place), found.cache)
+            return _visible(Reply(HTTPStatus.TEMPORARY_REDIRECT, place), located.cache)
         head = (("content-type", "application/x-nix-nar"),)
-        return _visible(Reply(HTTPStatus.OK, head, stream=self._joined(whole)), found.cache)
+        return _visible(Reply(HTTPStatus.OK, head, stream=self._joined(whole)), located.cache)
 
     def _joined(self, remote_files: list[str]) -> Iterator[bytes]:
         """Yield the chunks' bytes in order; the status is long out when S3 fails, so that is logged and raised."""
@@ -186,7 +186,7 @@ class Endpoints:
 
     # --- shared steps -------------------------------------------------------------------------------------------
 
-    def _allowed(self, request: Request, name: str, right: str) -> tuple[Cache, Permission]:
+    def _allowed(self, request: ApiRequest, name: str, right: str) -> tuple[CacheRow, Permission]:
         """Return the cache and the caller's rights on it, or raise what a caller without them may learn."""
         cache = self._store.cache(_cache_name(name))
         permission = request.caller.permission(name).with_public(public=cache is not None and cache.is_public)
@@ -195,7 +195,7 @@ class Endpoints:
         permission.require(right)
         return cache, permission
 
-    def _find(self, request: Request, name: str, file: str, suffix: str, handler: str) -> Located:
+    def _find(self, request: ApiRequest, name: str, file: str, suffix: str, handler: str) -> Located:
         """Return the path that ``HASH.suffix`` names; the row is sought before the right is checked, as in Attic."""
         checked = _cache_name(name)
         store_path_hash, dot, rest = file.partition(".")
@@ -204,13 +204,13 @@ class Endpoints:
         if not is_store_path_hash(store_path_hash):
             self._log.common_error(self._trace(handler, request))
             raise ServerError("InvalidStorePathHash")
-        found = self._store.find_object(checked, store_path_hash)
-        if found is None:
+        located = self._store.find_object(checked, store_path_hash)
+        if located is None:
             raise ServerError("NoSuchObject")
-        request.caller.permission(name).with_public(public=found.cache.is_public).require("pull")
-        return found
+        request.caller.permission(name).with_public(public=located.cache.is_public).require("pull")
+        return located
 
-    def _trace(self, handler: str, request: Request) -> str:
+    def _trace(self, handler: str, request: ApiRequest) -> str:
         """Return the span trace of an error met while this request was handled."""
         return self._log.request_trace(handler, request.method, request.target, request.task)
 
@@ -224,18 +224,18 @@ def _cache_name(name: str) -> str:
 
 def _not_allowed(verbs: list[str]) -> Reply:
     """Answer a request whose address is known for other verbs only."""
-    known = ["GET,HEAD" if verb == "GET" else verb for verb in dict.fromkeys(verbs)]
-    return Reply(HTTPStatus.METHOD_NOT_ALLOWED, (("allow", ",".join(known)),))
+    methods = ["GET,HEAD" if verb == "GET" else verb for verb in dict.fromkeys(verbs)]
+    return Reply(HTTPStatus.METHOD_NOT_ALLOWED, (("allow", ",".join(methods)),))
 
 
-def _keypair(wanted: object, cache: str) -> str:
+def _keypair(choice: object, cache: str) -> str:
     """Return a fresh key for ``"Generate"``, or the one given as ``{"Keypair": "NAME:BASE64"}``."""
-    if isinstance(wanted, Mapping):
-        return str(wanted["Keypair"])
+    if isinstance(choice, Mapping):
+        return str(choice["Keypair"])
     return replies.new_keypair(cache)
 
 
-def _json_object(request: Request, needed: tuple[str, ...] = ()) -> dict[str, Any]:
+def _json_object(request: ApiRequest, needed: tuple[str, ...] = ()) -> dict[str, Any]:
     """Read a body that is a JSON object and says that it is one (axum 0.8 ``src/json.rs``)."""
     if not JSON_TYPE.fullmatch(request.headers.get("content-type", "")):
         text = "Expected request with `Content-Type: application/json`"
@@ -262,7 +262,7 @@ def _unfit(why: str) -> RejectedError:
     return RejectedError(HTTPStatus.UNPROCESSABLE_ENTITY, text)
 
 
-def _split_upload(request: Request, limit: int) -> tuple[bytes, bytes]:
+def _split_upload(request: ApiRequest, limit: int) -> tuple[bytes, bytes]:
     """Return the description of the path and the NAR; ``limit`` is in bytes."""
     size = request.headers.get(PREAMBLE_HEADER)
     if size is None:
@@ -279,7 +279,7 @@ def _split_upload(request: Request, limit: int) -> tuple[bytes, bytes]:
     return request.body[: int(size)], request.body[int(size) :]
 
 
-def _visible(reply: Reply, cache: Cache) -> Reply:
+def _visible(reply: Reply, cache: CacheRow) -> Reply:
     """Add the header that marks answers from a public cache."""
     if not cache.is_public:
         return reply

@@ -37,12 +37,12 @@ def public_key(keypair: str) -> str:
     return f"{name}:{base64.b64encode(base64.b64decode(encoded)[SEED_BYTES:]).decode()}"
 
 
-def fingerprint(found: Located) -> str:
+def fingerprint(located: Located) -> str:
     """Return what is signed: ``1;PATH;sha256:NIX32;SIZE;REFERENCES`` with full reference paths."""
-    store_dir = found.store_path.rpartition("/")[0]
-    digest = bytes.fromhex(found.nar_hash.removeprefix("sha256:"))
-    references = ",".join(f"{store_dir}/{name}" for name in found.references)
-    return f"1;{found.store_path};sha256:{nix32(digest)};{found.nar_size};{references}"
+    store_dir = located.store_path.rpartition("/")[0]
+    digest = bytes.fromhex(located.nar_hash.removeprefix("sha256:"))
+    references = ",".join(f"{store_dir}/{name}" for name in located.references)
+    return f"1;{located.store_path};sha256:{nix32(digest)};{located.nar_size};{references}"
 
 
 def sign(keypair: str, text: str) -> str:
@@ -52,28 +52,28 @@ def sign(keypair: str, text: str) -> str:
     return f"{name}:{base64.b64encode(key.sign(text.encode())).decode()}"
 
 
-def render(found: Located) -> str:
+def render(located: Located) -> str:
     """Return the narinfo: the recorded fields in the recorded order, never a FileHash or FileSize."""
     lines = [
-        f"StorePath: {found.store_path}",
-        f"URL: nar/{found.store_path_hash}.nar",
-        f"Compression: {found.compression}",
-        f"NarHash: {found.nar_hash}",
-        f"NarSize: {found.nar_size}",
-        f"References: {' '.join(found.references)}",
+        f"StorePath: {located.store_path}",
+        f"URL: nar/{located.store_path_hash}.nar",
+        f"Compression: {located.compression}",
+        f"NarHash: {located.nar_hash}",
+        f"NarSize: {located.nar_size}",
+        f"References: {' '.join(located.references)}",
     ]
-    if found.system is not None:
-        lines.append(f"System: {found.system}")
-    if found.deriver is not None:
-        lines.append(f"Deriver: {found.deriver}")
-    lines.append(f"Sig: {sign(found.cache.keypair, fingerprint(found))}")
-    if found.ca is not None:
-        lines.append(f"CA: {found.ca}")
+    if located.system is not None:
+        lines.append(f"System: {located.system}")
+    if located.deriver is not None:
+        lines.append(f"Deriver: {located.deriver}")
+    lines.append(f"Sig: {sign(located.cache.keypair, fingerprint(located))}")
+    if located.ca is not None:
+        lines.append(f"CA: {located.ca}")
     return "\n".join(lines) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ApiRequest:
     """A request with its whole body."""
 
     method: str

@@ -22,7 +22,7 @@ from gate.lab.attic.chunks import ChunkError
 from gate.lab.attic.config import ServerConfig, load
 from gate.lab.attic.endpoints import Endpoints
 from gate.lab.attic.errors import RejectedError, ServerError
-from gate.lab.attic.replies import Reply, Request, text_reply
+from gate.lab.attic.replies import ApiRequest, Reply, text_reply
 from gate.lab.attic.tracelog import TraceLog
 
 UPLOAD_BYTES: Final = 64 * 1024 * 1024  # the largest body taken in; it is held in memory, the real server streams
@@ -98,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bytes) -> Reply:
         """Hand the request to its route."""
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(
+        request = ApiRequest(
             method=self.command,
             target=self.path,
             headers=headers,

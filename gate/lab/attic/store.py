@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 
 @dataclass(frozen=True, slots=True)
-class Cache:
+class CacheRow:
     """One binary cache."""
 
     id: int
@@ -51,7 +51,7 @@ class Located(NewObject):
     nar_id: int
     compression: str
     num_chunks: int
-    cache: Cache
+    cache: CacheRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class NewChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class ChunkRow:
     """A chunk that is stored."""
 
     id: int
@@ -138,7 +138,7 @@ INSERT INTO nar (state, nar_hash, nar_size, compression, num_chunks, created_at)
 """
 
 
-class Store:
+class Database:
     """One connection, shared by all request threads; every call is one transaction."""
 
     def __init__(self, path: Path, *, create: bool) -> None:
@@ -155,12 +155,12 @@ class Store:
 
     # --- caches -------------------------------------------------------------------------------------------------
 
-    def cache(self, name: str) -> Cache | None:
+    def cache(self, name: str) -> CacheRow | None:
         """Return a cache by name."""
         row = self._one("SELECT * FROM cache WHERE name = ? AND deleted_at IS NULL LIMIT 1", name)
         return None if row is None else _cache(row)
 
-    def create_cache(self, cache: Cache) -> bool:
+    def create_cache(self, cache: CacheRow) -> bool:
         """Add a cache (its ``id`` is ignored); ``False`` if the name is taken."""
         with self._transaction() as connection:
             cursor = connection.execute(
@@ -220,7 +220,7 @@ class Store:
         row = self._one(FIND_WHOLE_NAR, nar_hash)
         return None if row is None else Nar(row["id"], row["nar_size"])
 
-    def valid_chunk(self, chunk_hash: str, compression: str) -> Chunk | None:
+    def valid_chunk(self, chunk_hash: str, compression: str) -> ChunkRow | None:
         """Return a stored chunk of this hash from any NAR."""
         row = self._one(
             "SELECT id, chunk_size, file_size, remote_file FROM chunk"
@@ -228,7 +228,7 @@ class Store:
             chunk_hash,
             compression,
         )
-        return None if row is None else Chunk(row["id"], row["chunk_size"], row["file_size"], row["remote_file"])
+        return None if row is None else ChunkRow(row["id"], row["chunk_size"], row["file_size"], row["remote_file"])
 
     def add_chunk(self, chunk: NewChunk) -> int:
         """Add a pending chunk; return its id."""
@@ -301,9 +301,9 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _cache(row: sqlite3.Row) -> Cache:
+def _cache(row: sqlite3.Row) -> CacheRow:
     """Read a row of ``cache``."""
-    return Cache(
+    return CacheRow(
         id=row["id"],
         name=row["name"],
         keypair=row["keypair"],
@@ -315,7 +315,7 @@ def _cache(row: sqlite3.Row) -> Cache:
     )
 
 
-def _located(row: sqlite3.Row, cache: Cache) -> Located:
+def _located(row: sqlite3.Row, cache: CacheRow) -> Located:
     """Read a row of :data:`FIND_OBJECT`."""
     return Located(
         store_path_hash=row["store_path_hash"],

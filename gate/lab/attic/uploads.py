@@ -18,7 +18,7 @@ from gate.lab.attic.access import is_store_path_hash
 from gate.lab.attic.chunks import ChunkError, ChunkStore
 from gate.lab.attic.config import ServerConfig
 from gate.lab.attic.errors import ServerError, StorageError
-from gate.lab.attic.store import Cache, NewChunk, NewObject, Store
+from gate.lab.attic.store import CacheRow, Database, NewChunk, NewObject
 
 CONCURRENT_CHUNK_UPLOADS: Final = 10  # attic b7c9056 server/src/api/v1/upload_path.rs
 COMPRESSION: Final = "zstd"
@@ -36,17 +36,17 @@ class _Stored:
     deduplicated: bool
 
 
-class Uploads:
+class NarReceiver:
     """Takes in NARs from any number of request threads."""
 
-    def __init__(self, store: Store, chunks: ChunkStore, config: ServerConfig) -> None:
+    def __init__(self, store: Database, chunks: ChunkStore, config: ServerConfig) -> None:
         """Write rows to ``store`` and objects to ``chunks``."""
         self._store = store
         self._chunks = chunks
         self._config = config
         self._pool = ThreadPoolExecutor(CONCURRENT_CHUNK_UPLOADS, thread_name_prefix="chunk")
 
-    def upload(self, cache: Cache, new: NewObject, nar: bytes, user: str | None) -> dict[str, Any]:
+    def upload(self, cache: CacheRow, new: NewObject, nar: bytes, user: str | None) -> dict[str, Any]:
         """Take in one path; return the JSON for the client. S3 failures are raised as :class:`StorageError`."""
         existing = self._store.whole_nar(new.nar_hash)
         if existing is not None:
@@ -60,7 +60,7 @@ class Uploads:
             return self._unchunked(cache, new, nar, user)
         return self._chunked(cache, new, nar, user)
 
-    def _unchunked(self, cache: Cache, new: NewObject, nar: bytes, user: str | None) -> dict[str, Any]:
+    def _unchunked(self, cache: CacheRow, new: NewObject, nar: bytes, user: str | None) -> dict[str, Any]:
         """Store a small NAR as one chunk, in the request's own task; what follows the NAR is not looked at."""
         nar = nar[: new.nar_size]
         if not _is(nar, new, new.nar_size):
@@ -73,7 +73,7 @@ class Uploads:
         self._store.finish_nar(nar_id, [chunk.id], cache.id, new, user)
         return {"kind": "Uploaded", "file_size": chunk.file_size, "frac_deduplicated": None}
 
-    def _chunked(self, cache: Cache, new: NewObject, nar: bytes, user: str | None) -> dict[str, Any]:
+    def _chunked(self, cache: CacheRow, new: NewObject, nar: bytes, user: str | None) -> dict[str, Any]:
         """Store a NAR as many chunks, each in a task of its own; chunks of a failed NAR stay usable.
 
         What follows the NAR is not looked at.
@@ -90,19 +90,19 @@ class Uploads:
             self._store.drop_nar(nar_id)
             raise StorageError(str(error), spawned=True) from error
         self._store.finish_nar(nar_id, [chunk.id for chunk in chunks], cache.id, new, user)
-        known = sum(chunk.chunk_size for chunk in chunks if chunk.deduplicated)
+        deduplicated = sum(chunk.chunk_size for chunk in chunks if chunk.deduplicated)
         return {
             "kind": "Uploaded",
             "file_size": sum(chunk.file_size for chunk in chunks),
-            "frac_deduplicated": known / new.nar_size,
+            "frac_deduplicated": deduplicated / new.nar_size,
         }
 
     def _store_chunk(self, data: bytes) -> _Stored:
         """Compress and store one chunk unless the database knows its hash; a failed one leaves no row."""
         chunk_hash = _sha256(data)
-        known = self._store.valid_chunk(chunk_hash, COMPRESSION)
-        if known is not None:
-            return _Stored(known.id, known.chunk_size, known.file_size, deduplicated=True)
+        chunk = self._store.valid_chunk(chunk_hash, COMPRESSION)
+        if chunk is not None:
+            return _Stored(chunk.id, chunk.chunk_size, chunk.file_size, deduplicated=True)
         key = f"{uuid.uuid4()}.chunk"
         remote, remote_id = self._chunks.remote_file(key), self._chunks.remote_file_id(key)
         chunk_id = self._store.add_chunk(NewChunk(chunk_hash, len(data), COMPRESSION, remote, remote_id))

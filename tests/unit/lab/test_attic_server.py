@@ -21,10 +21,10 @@ from gate.lab.attic.chunks import ChunkStore
 from gate.lab.attic.config import load
 from gate.lab.attic.endpoints import JSON_BYTES, Endpoints
 from gate.lab.attic.errors import RejectedError, ServerError
-from gate.lab.attic.replies import Reply, Request
-from gate.lab.attic.store import Cache, NewObject, Store
+from gate.lab.attic.replies import ApiRequest, Reply
+from gate.lab.attic.store import CacheRow, Database, NewObject
 from gate.lab.attic.tracelog import TraceLog
-from gate.lab.attic.uploads import Uploads
+from gate.lab.attic.uploads import NarReceiver
 from gate.parse.server_log import parse_server_log
 
 SECRET = b"a secret of the lab, 32 bytes or more"
@@ -57,7 +57,7 @@ NEW_CACHE = {
     "priority": 41,
     "upstream_cache_key_names": [],
 }
-CACHE_ROW = Cache(
+CACHE_ROW = CacheRow(
     id=1,
     name="main",
     keypair="main:key",
@@ -93,7 +93,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
         method: str, path: str, body: object = b"", headers: Mapping[str, str] = JSON, who: Caller = EVERYTHING
     ) -> Reply:
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
-        request = Request(method=method, target=path, headers=headers, body=text, caller=who, task=1)
+        request = ApiRequest(method=method, target=path, headers=headers, body=text, caller=who, task=1)
         return endpoints.answer(request, path)
 
     assert one("POST", "/_api/v1/cache-config/main", NEW_CACHE).status is HTTPStatus.OK
@@ -237,9 +237,9 @@ class Bucket(ChunkStore):
 @pytest.mark.parametrize("size", [2_000, 200_000])  # of one chunk, and of several
 def test_what_follows_a_nar_is_looked_at_only_when_its_hash_is_known(tmp_path: Path, size: int) -> None:
     (tmp_path / "server.toml").write_text(SETTINGS.format(folder=tmp_path))
-    store, bucket, nar = Store(tmp_path / "server.db", create=True), Bucket(), random.Random(size).randbytes(size)
+    store, bucket, nar = Database(tmp_path / "server.db", create=True), Bucket(), random.Random(size).randbytes(size)
     assert store.create_cache(CACHE_ROW)
-    uploads = Uploads(store, bucket, load(tmp_path / "server.toml"))
+    uploads = NarReceiver(store, bucket, load(tmp_path / "server.toml"))
     new = replace(NEW, nar_hash=f"sha256:{sha256(nar).hexdigest()}", nar_size=size)
     assert uploads.upload(CACHE_ROW, new, nar + b"tail", None)["kind"] == "Uploaded"
     assert sorted(bucket.held) == sorted(nar[at : at + 65536] for at in range(0, size, 65536))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gate.errors import InconclusiveError
-from gate.lab.s3 import Chunk, Stored, stored_paths
+from gate.lab.s3 import ChunkObject, Stored, stored_paths
 
 A = "/nix/store/00000000000000000000000000000001-source"
 B = "/nix/store/00000000000000000000000000000002-source"
@@ -44,8 +44,8 @@ def database(tmp_path: Path) -> Path:
 
 
 def test_chunks_come_in_order_and_by_cache(database: Path) -> None:
-    x, y = (Chunk(bucket="attic", key=key, shared=False) for key in "xy")
-    z = Chunk(bucket="attic", key="z", shared=True)
+    x, y = (ChunkObject(bucket="attic", key=key, shared=False) for key in "xy")
+    z = ChunkObject(bucket="attic", key="z", shared=True)
     assert stored_paths(database, "main") == (
         Stored(store_path=A, nar=1, nar_size=100, chunks=(x, y, x)),
         Stored(store_path=B, nar=2, nar_size=200, chunks=(z,)),
