@@ -1,4 +1,4 @@
-# Everything a person or CI does here. `make` alone lists it.
+# Everything a person or CI does here. `make` without a target lists it.
 #   PYTHON=python3.12 make setup    another interpreter
 #   WORKERS=4 make test             more test processes
 SHELL := /bin/bash
@@ -46,7 +46,7 @@ crash: setup ## a run killed at 200 points, and every state that it goes through
 	@$(WITH_NIX) CRASH_STATES=0 CRASH_KILLS=200 $(BIN)/pytest tests/faults/test_crash_points.py -q
 
 .PHONY: liars
-liars: setup ## every lie of every party, told to a healthy run (LIARS="s3 attic-body-empty": those alone)
+liars: setup ## every lie of every party, in a healthy run (LIARS="s3 attic-body-empty" selects some)
 	@$(WITH_NIX) $(BIN)/python -m tests.liars $(LIARS)
 
 .PHONY: bench
@@ -74,7 +74,7 @@ test-rest: setup ## all other tests: units, recorded cases, real servers, faults
 	@$(WITH_NIX) $(PYTEST) tests $(COVERING:%=--ignore=%)
 
 .PHONY: fuzz
-fuzz: setup ## fuzz each parser (FUZZ_SECONDS=60 each; TARGETS="push_log nar": those alone)
+fuzz: setup ## fuzz each parser (FUZZ_SECONDS=60 each; TARGETS="push_log nar" selects some)
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' $(BIN)/python -m fuzz $(TARGETS)
 
 .PHONY: fuzz-short

@@ -43,7 +43,7 @@ class InconclusiveError(GateError):
 
 
 class NoNameError(InconclusiveError):
-    """A cluster gave a name that Kubernetes does not allow: whatever answers there is none, and may want to be run."""
+    """The API gave a name that Kubernetes does not allow: it is not a Kubernetes API, and the name may be an option."""
 
 
 class UnsealedError(InconclusiveError):

@@ -97,7 +97,7 @@ class Journal:
             ) from None
 
     def write(self, record: Record) -> Entry:
-        """Append one record, durably, and return the entry as it stands in the journal."""
+        """Append one record, durably, and return the entry as the journal has it."""
         with self._lock:
             if self._broken:
                 raise InconclusiveError(self._broken)

@@ -1,6 +1,6 @@
 """Fold, judge, render, manifest: a journal becomes sealed evidence. Verifying is sealing again in memory and comparing.
 
-Nothing stored is believed: findings and verdict are made anew from the journal and the captures each time.
+It believes nothing that is stored: it derives findings and verdict from the journal and the captures each time.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def seal(directory: Path) -> Evidence:
 def finalize(directory: Path) -> Evidence:
     """Seal what a dead run left; a run that still writes is refused, and what the run itself sealed is left as it is.
 
-    The evidence says that a person sealed it: the run did not come to the end at which it would have told its verdict.
+    The evidence says that a person sealed it: the run did not reach its end, where it would have given its verdict.
     """
     release = hold(directory)
     try:
@@ -58,7 +58,7 @@ def finalize(directory: Path) -> Evidence:
 
 
 def seal_in_memory(directory: Path) -> tuple[Evidence, bytes, Mapping[str, bytes]]:
-    """The evidence of a folder, its canonical bytes and its renderings, from the journal and captures alone."""
+    """The evidence of a folder, its canonical bytes and its renderings, from nothing but the journal and the captures."""
     journal_log = read_journal_log(directory)
     captures = captures_of(directory)
     facts = fold_any(journal_log, captures)
@@ -120,7 +120,7 @@ def _render(evidence: Evidence) -> Mapping[str, bytes]:
 def verify(directory: Path) -> tuple[Evidence, str]:
     """The evidence of a sealed folder and its digest, when every byte is what sealing again gives.
 
-    Needs no network. Raises `NotEvidenceError` for a folder that is none of a run, `UnsealedError` for one without
+    Needs no network. Raises `NotEvidenceError` for a folder that is not a run's, `UnsealedError` for one without
     ``evidence.json``, `RefusedError` for what can't be read, and `ForgedError` with the first difference otherwise.
     """
     present = names(directory)

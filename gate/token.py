@@ -103,9 +103,9 @@ def read_claims(token: Secret) -> TokenFacts:
 def _verify(token: Secret, key: _Key, *, cache: str, now: datetime) -> TokenFacts:
     claims = _signed_claims(token, key)
     if claims is None:
-        raise RefusedError(f"The token is not signed by this secret with {key.algorithm}: expected a token of its own.")
+        raise RefusedError(f"The token is not signed by this secret with {key.algorithm}: expected one that it signed.")
     if claims.get(CLAIM) != {"caches": {cache: {"r": 1}}} or set(claims) != {"sub", *_TIMES, CLAIM}:
-        raise RefusedError("The token has other claims than the right to read the one cache: expected that alone.")
+        raise RefusedError("The token has other claims than the right to read the one cache: expected only that right.")
     nbf, exp = (claims[name] if type(claims[name]) is int else None for name in ("nbf", "exp"))
     at = now.timestamp()
     if nbf is None or exp is None or not nbf <= at < exp <= at + limits.TOKEN_SECONDS_MAX:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the sdist and the wheel, with SHA256SUMS beside them, into the folder that is named (dist, unless said).
+# Builds the sdist, the wheel and SHA256SUMS into the folder of the first argument (default: dist).
 # The same tree gives the same bytes: every time stamp is the commit's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

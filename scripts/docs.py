@@ -105,7 +105,7 @@ def reason_codes() -> str:
         "# Reason codes",
         NOTE,
         "",
-        "`fail` is for the failure class alone: index or published truth that is wrong. Our own trouble, and other",
+        "`fail` is only for the failure class: an index or a published body that is wrong. Our own trouble, and other",
         "people's work, is `inconclusive`. Any `fail` gives **quarantine**, else any `inconclusive` gives",
         "**inconclusive**; a **pass** needs every required claim positively observed.",
         "",
@@ -181,7 +181,7 @@ def permissions_table() -> list[str]:
 
 
 def _rights(path: Path) -> list[tuple[str, str, str]]:
-    """The rights of a workflow's jobs: the job's name, the permission, and the comment beside it."""
+    """The rights of a workflow's jobs: the job's name, the permission, and the comment on its line."""
     name, rows = "", []
     for line in _read(str(path.relative_to(ROOT))).partition("\njobs:\n")[2].split("\n"):
         name = line.removeprefix("    name: ") if line.startswith("    name: ") else name

@@ -20,7 +20,7 @@ check() {
       bad=1
     fi
   done
-  # What users install is what was tested: each line of the smaller locks stands in the larger ones.
+  # What users install is what was tested: each line of the smaller locks is in the larger ones too.
   for file in requirements/runtime.txt requirements/lab.txt; do
     if grep -E '^[A-Za-z0-9]' "$file" | cut -d' ' -f1 | grep -vxFf <(grep -E '^[A-Za-z0-9]' requirements/dev.txt | cut -d' ' -f1); then
       printf '%s\n' "lock: $file and requirements/dev.txt differ; run: make lock" >&2

@@ -33,7 +33,7 @@ make_venv() {
     "$python" -m venv --clear "$venv"
     return
   fi
-  # Debian and Ubuntu split ensurepip off into a package of their own.
+  # Debian and Ubuntu split ensurepip off into another package.
   local package
   package="$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
   if ! command -v apt-get >/dev/null; then

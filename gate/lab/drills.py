@@ -18,7 +18,7 @@ class Drill:
     """A row of the table. ``codes`` are findings that must come, with their status; ``overrides`` are settings.
 
     ``commanded``: the S3 server must be the lab's own, since the fault takes hold of its index, disk or process.
-    ``proxied``: a reverse proxy stands before Attic.
+    ``proxied``: a reverse proxy is in front of Attic.
     """
 
     name: str
@@ -223,7 +223,7 @@ DRILLS: tuple[Drill, ...] = (
     ),
     Drill(
         name="list-stalled-before",
-        title="ListBuckets alone answers nothing for 11 s before the publication: nothing is published",
+        title="only ListBuckets answers nothing for 11 s before the publication: nothing is published",
         word=VerdictWord.INCONCLUSIVE,
         codes=(
             ("store-stalled", _INCONCLUSIVE),

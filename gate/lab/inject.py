@@ -45,7 +45,7 @@ class Fault(Quiet):
         """What is done before the run begins."""
 
     def settings(self) -> Mapping[str, Any]:
-        """What the run is told besides: arguments of `Stack.settings_for`."""
+        """Further settings of the run: arguments of `Stack.settings_for`."""
         return {}
 
     def publish_before(self) -> None:
@@ -285,10 +285,10 @@ class StoreStalledDuringPush(StoreStalled):
 
 
 class ListStalledBefore(Fault):
-    """ListBuckets alone is not answered for a while before the publication; all else is answered at once, and well."""
+    """Only ListBuckets is not answered for a while before the publication; everything else is answered at once, correctly."""
 
     def prepare(self) -> None:
-        """Put a proxy before the S3 server, for the gate alone."""
+        """Put a proxy in front of the S3 server, for the gate only."""
         self._hold_next = False
         self._proxy = Proxy(hold=self._hold, keeps_host=True)
         host, port = self.stack.store.objects.address.split(":")
@@ -319,7 +319,7 @@ class ListStalledBefore(Fault):
         delayed = [row for row in rows if row.number == STALLED_SAMPLE]
         if not delayed or any({row.head, row.get} != {Truth.PRESENT} for row in delayed):
             raise VoidDrillError(
-                f"another source of sample {STALLED_SAMPLE} was not well either: expected the list alone to hang"
+                f"another source of sample {STALLED_SAMPLE} was not healthy either: expected only the list to hang"
             )
         return proof
 

@@ -30,14 +30,14 @@ class BrokenBody(Fault):
             self.acted = self.break_one(paths)
 
     def break_one(self, paths: tuple[Stored, ...]) -> str:
-        """Break a path and give the proof; raises `VoidDrillError` when there is none to break."""
+        """Break a path and return the proof; raises `VoidDrillError` when no path can be broken."""
         raise NotImplementedError
 
     def chunked(self, paths: tuple[Stored, ...]) -> Stored:
         """The smallest path of several chunks."""
         several = [path for path in paths if len(path.chunks) >= MANY_CHUNKS]
         if not several:
-            raise VoidDrillError(f"no path of {MANY_CHUNKS} chunks or more was published: there is none to break")
+            raise VoidDrillError(f"no path of {MANY_CHUNKS} chunks or more was published: nothing can be broken")
         return min(several, key=lambda path: path.nar_size)
 
     def read(self, path: Stored) -> Fetched:
@@ -139,7 +139,7 @@ class ForeignBody(BrokenBody):
         victim, other = next(_strangers(single), (None, None))
         if victim is None or other is None:
             raise VoidDrillError(
-                "no two one-chunk paths with NARs of different sizes were published: there is none to exchange"
+                "no two one-chunk paths with NARs of different sizes were published: nothing can be exchanged"
             )
         mine, foreign = self.get(victim.chunks[0]), self.get(other.chunks[0])
         self.put(victim.chunks[0], foreign)
@@ -156,7 +156,7 @@ class ForeignBody(BrokenBody):
 class MaskedFallback(Fault):
     """The tool that the check runs is in the cache with an empty body, and not in the local store.
 
-    Nix asks for it, gets no NAR, and builds it: the build is green by ``--fallback`` alone.
+    Nix asks for it, gets no NAR, and builds it: the build is green only because of ``--fallback``.
     """
 
     def prepare(self) -> None:

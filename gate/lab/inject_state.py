@@ -52,7 +52,7 @@ class StateWritten(Fault):
 
 
 class StateLineageChanged(StateWritten):
-    """Another state lies where the state was, of a lineage of its own."""
+    """Another state, with another lineage, takes the state's place."""
 
     def write(self, state: dict[str, Any]) -> dict[str, Any]:
         """A new lineage."""

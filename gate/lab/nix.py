@@ -43,7 +43,7 @@ def nix_config(*lines: str) -> str:
 
 @dataclass(frozen=True)
 class Nix:
-    """Nix with an environment; each call raises `InconclusiveError` with Nix's own words when it fails."""
+    """Nix with an environment; each call raises `InconclusiveError` with Nix's error text when it fails."""
 
     environ: Mapping[str, str]
     cancel: CancelToken

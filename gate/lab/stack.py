@@ -34,7 +34,7 @@ NO_PROXY: Final = "127.0.0.0/8,127.0.0.1,127.0.0.2,localhost"
 
 
 class Stack:
-    """Everything that a probe needs, on loopback, in a folder of its own that is gone afterwards.
+    """Everything that a probe needs, on loopback, in a temporary folder.
 
     ``environ`` is the process's own environment (PATH, ``GATE_LAB_*``); ``proxied`` puts a reverse proxy before Attic.
     Use it as a context manager: entering raises `RefusedError` when Nix or rclone is missing and `InconclusiveError`

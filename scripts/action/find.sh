@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The action's first step: a folder of its own, and a Python of 3.11 or later to make the environment with.
+# The action's first step: a new folder, and a Python 3.11 or later for the environment.
 # Order: the input, PATH, uv; the outputs say when setup-python is to fetch one, which only a hosted runner is given.
 set -euo pipefail
 
 say() { printf '%s\n' "python: $*" >&2; }
 
-# A line end in a value would be an output of its own.
+# A line end in a value would begin another output.
 put() {
   if [[ $2 == *[$'\n\r']* ]]; then
     say "$1 has a line end in it: give one line"

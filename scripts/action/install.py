@@ -99,7 +99,7 @@ def install(home: Path, python: Path, environ: Mapping[str, str]) -> str:
 
 
 def has_pip() -> bool:
-    """Whether this Python has a pip of its own: `pip --python` came with 22.3, which every Python 3.11 has passed."""
+    """Whether this Python has its own pip: `pip --python` came with 22.3, which every Python 3.11 has passed."""
     return not subprocess.run(
         [sys.executable, "-I", "-m", "pip", "--version"], capture_output=True, check=False
     ).returncode

@@ -1,4 +1,4 @@
-"""Keep one issue about the scheduled probe: opened when it fails, told of each change, never a second one.
+"""Keep one issue about the scheduled probe: open it when the probe fails, comment on each change, never open a second.
 
     python3 -I issue.py
 
@@ -28,7 +28,7 @@ RESULTS = ("success", "failure", "cancelled", "skipped")
 ADVICE = {
     "pass": "It passes again. That lifts no quarantine: publish and look at a representative profile, then close this.",
     "refused": "Nothing was built or published: the settings, a tool or the confirm phrase must be put right.",
-    "inconclusive": "Nothing may be told of the cache: look at the run, and start it again when its cause is gone.",
+    "inconclusive": "Nothing is known about the cache: look at the run, and start it again when the cause is fixed.",
     "quarantine": "Do not publish, and restart nothing before `publication-gate capture`: the evidence would be lost.",
 }
 LAST = re.compile(r"(?m)^Last verdict: \*\*([a-z]+)\*\*$")

@@ -15,7 +15,7 @@ from gate.lab.attic.errors import ServerError
 
 # attic b7c9056 attic/src/nix_store/mod.rs
 STORE_PATH_HASH: Final = re.compile(r"[0123456789abcdfghijklmnpqrsvwxyz]{32}")
-# attic b7c9056 attic/src/cache.rs; a pattern stands in tokens only, and "*" is its one wildcard
+# attic b7c9056 attic/src/cache.rs; only tokens have patterns, and "*" is the one wildcard
 CACHE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-+_]{0,49}")
 CACHE_PATTERN: Final = re.compile(r"[A-Za-z0-9*][A-Za-z0-9\-+_*]{0,49}")
 
@@ -31,7 +31,7 @@ def is_cache_name(text: object) -> bool:
 
 
 def is_cache_pattern(text: object) -> bool:
-    """Tell whether ``text`` may name caches in a token: a name, in which ``*`` stands for any characters."""
+    """Return whether ``text`` may name caches in a token: a name, in which ``*`` matches any characters."""
     return isinstance(text, str) and CACHE_PATTERN.fullmatch(text) is not None
 
 

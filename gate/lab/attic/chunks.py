@@ -118,7 +118,7 @@ def _call(operation: Callable[[], Any]) -> Any:  # noqa: ANN401  botocore has no
 
 
 def _service_error(answer: Mapping[str, Any], operation: str) -> str:
-    """Word an answer of S3: only GetObject's NoSuchKey has a type of its own, the rest is "unhandled"."""
+    """Word an answer of S3: only GetObject's NoSuchKey has its own type, the rest is "unhandled"."""
     detail = answer.get("Error", {})
     code, message = detail.get("Code", ""), detail.get("Message")
     if code == "NoSuchKey" and operation == "GetObject":

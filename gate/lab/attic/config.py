@@ -86,7 +86,7 @@ class ServerConfig:
 
 
 def load(path: Path) -> ServerConfig:
-    """Read a server file; :class:`ConfigError` names the setting that stands in the way."""
+    """Read a server file; :class:`ConfigError` names the setting that is wrong."""
     with path.open("rb") as file:
         table = tomllib.load(file)
     unknown = sorted(set(table) - KNOWN_KEYS)

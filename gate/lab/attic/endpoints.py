@@ -157,7 +157,7 @@ class Endpoints:
     # --- fetching -----------------------------------------------------------------------------------------------
 
     def get_store_path_info(self, request: ApiRequest, name: str, file: str) -> Reply:
-        """Answer a narinfo from the database alone."""
+        """Answer a narinfo from the database only."""
         located = self._find(request, name, file, "narinfo", "get_store_path_info")
         return _visible(text_reply(HTTPStatus.OK, replies.render(located), "text/x-nix-narinfo"), located.cache)
 

@@ -1,8 +1,8 @@
 """What the server answers when it does not do as asked (attic b7c9056 ``server/src/error.rs``).
 
 Every error of Attic's is JSON, ``{"code":404,"error":"NoSuchObject","message":"..."}``. Storage errors reach the client
-as ``InternalServerError``; what really happened stands only in the server's log. What axum refuses before Attic sees
-it, a body that is no JSON or a cache's name that is none, is plain text.
+as ``InternalServerError``; only the server's log has the cause. What axum refuses before Attic sees
+it, a body that is not JSON or an invalid cache name, is plain text.
 """
 
 import json

@@ -74,7 +74,7 @@ class NarReceiver:
         return {"kind": "Uploaded", "file_size": chunk.file_size, "frac_deduplicated": None}
 
     def _chunked(self, cache: CacheRow, new: NewObject, nar: bytes, user: str | None) -> dict[str, Any]:
-        """Store a NAR as many chunks, each in a task of its own; chunks of a failed NAR stay usable.
+        """Store a NAR as many chunks, each in its own task; chunks of a failed NAR stay usable.
 
         What follows the NAR is not looked at.
         """
