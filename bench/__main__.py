@@ -52,8 +52,8 @@ def readings(at: Place) -> Iterator[str]:
             for who, run in runs.items():
                 costs[who].append(run())
         nix = middle(costs["nix store verify"])
-        for who, found in costs.items():
-            cost = middle(found)
+        for who, runs in costs.items():
+            cost = middle(runs)
             yield (
                 f"| {name} | {who} | {cost.wall:.2f} | {nix.wall / cost.wall:.2f} | {cost.cpu:.2f} | {cost.mib:.0f} |"
             )
@@ -88,14 +88,14 @@ def _nix_version() -> str:
 
 
 def main() -> None:
-    kept: list[str] = []
+    table: list[str] = []
     for line in table():
         print(line, flush=True)
-        kept.append(line)
+        table.append(line)
     text = README.read_text("utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    README.write_text(f"{head}{BEGIN}\n" + "\n".join(kept) + f"\n\n{END}{tail}", "utf-8")
+    README.write_text(f"{head}{BEGIN}\n" + "\n".join(table) + f"\n\n{END}{tail}", "utf-8")
 
 
 if __name__ == "__main__":

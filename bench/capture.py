@@ -63,18 +63,18 @@ def measured(stack: Stack, api: KubeApi, work: Path) -> Iterator[str]:
     in_cluster = stack.settings_for("synthetic", **places(api, stack))
     for name, settings in (("file://", on_this), ("kubectl://", in_cluster)):
         for spacing, rounds in ((0.0, ROUNDS), (SPACING, 1)):
-            wanted = replace(settings, samples=SAMPLES, sample_spacing=spacing)
+            case = replace(settings, samples=SAMPLES, sample_spacing=spacing)
             began = processor()
-            taken = [take(wanted, environ, work / f"{name[:4]}-{spacing}-{number}") for number in range(rounds)]
+            captures = [take(case, environ, work / f"{name[:4]}-{spacing}-{number}") for number in range(rounds)]
             spent = (processor() - began) / rounds
-            pre, post, deeper = (figures(taken, stage) for stage in ("pre", "post", "incident"))
+            pre, post, deeper = (figures(captures, stage) for stage in ("pre", "post", "incident"))
             yield f"| {name} | {spacing:g} s | {pre} | {post} | {deeper} | {spent:.2f} |"
 
 
-def figures(taken: list[Evidence], stage: str) -> str:
+def figures(captures: list[Evidence], stage: str) -> str:
     """The best and the middle one: on a busy machine they lie far apart."""
-    found = [seconds(each, stage) for each in taken]
-    return f"{min(found):.2f} / {median(found):.2f}"
+    durations = [seconds(each, stage) for each in captures]
+    return f"{min(durations):.2f} / {median(durations):.2f}"
 
 
 def processor() -> float:
@@ -90,8 +90,8 @@ def take(settings: Settings, environ: dict[str, str], folder: Path) -> Evidence:
 
 
 def main() -> None:
-    kept = ["| markers, epochs and log by | between samples | pre, s | post, s | incident, s | processor, s |"]
-    kept.append("|---|---:|---:|---:|---:|---:|")
+    table = ["| markers, epochs and log by | between samples | pre, s | post, s | incident, s | processor, s |"]
+    table.append("|---|---:|---:|---:|---:|---:|")
     enter(os.environ)
     with (
         tempfile.TemporaryDirectory() as work,
@@ -100,12 +100,12 @@ def main() -> None:
     ):
         for line in measured(stack, api, Path(work)):
             print(line, flush=True)
-            kept.append(line)
+            table.append(line)
     text = README.read_text("utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
     if "--keep" in sys.argv:
-        README.write_text(f"{head}{BEGIN}\n" + "\n".join(kept) + f"\n\n{END}{tail}", "utf-8")
+        README.write_text(f"{head}{BEGIN}\n" + "\n".join(table) + f"\n\n{END}{tail}", "utf-8")
 
 
 if __name__ == "__main__":

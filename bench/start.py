@@ -20,8 +20,8 @@ def starts() -> Iterator[str]:
     """The one line of the measurement."""
     base = best(("-c", "pass"))
     costs = {" ".join(words): best(("-m", "gate", *words)) for words in COMMANDS}
-    shown = ", ".join(f"`{name}` {cost - base:.2f} s ({cost / base:.0f} ×)" for name, cost in costs.items())
-    yield f"A start beyond `python -c pass` ({base:.3f} s), at most {BUDGET_SECONDS:g} s: {shown}."
+    starts = ", ".join(f"`{name}` {cost - base:.2f} s ({cost / base:.0f} ×)" for name, cost in costs.items())
+    yield f"A start beyond `python -c pass` ({base:.3f} s), at most {BUDGET_SECONDS:g} s: {starts}."
 
 
 if __name__ == "__main__":

@@ -83,13 +83,15 @@ def fuzz(name: str, seconds: float, runs: int) -> str:
             timeout=seconds + _GRACE_SECONDS,
             check=False,
         )
-    said = (work / "log").read_text("utf-8", "replace")
-    figures = dict(line.removeprefix("stat::").split(":", 1) for line in said.split("\n") if line.startswith("stat::"))
+    output = (work / "log").read_text("utf-8", "replace")
+    figures = dict(
+        line.removeprefix("stat::").split(":", 1) for line in output.split("\n") if line.startswith("stat::")
+    )
     inputs = figures.get("number_of_executed_units", "?").strip()
     took = time.monotonic() - began
     print(f"{name:14} {'ok' if done.returncode == 0 else 'BROKEN':6} {inputs:>9} inputs  {took:5.1f} s", flush=True)
     if done.returncode != 0:
-        print(said[-3000:], file=sys.stderr, flush=True)
+        print(output[-3000:], file=sys.stderr, flush=True)
     return name if done.returncode != 0 else ""
 
 

@@ -43,11 +43,11 @@ def _inflated(codec: str, body: bytes, most: int) -> bytes | None:
         return body
     if codec == "br":
         return _brotli(body, most)
-    made = b""
+    plain = b""
     while body:
         reader = _READERS[codec]()
-        made += reader.decompress(body, most + 1 - len(made))
-        if not reader.eof or len(made) > most:
+        plain += reader.decompress(body, most + 1 - len(plain))
+        if not reader.eof or len(plain) > most:
             return None
         body = reader.unused_data
         if codec == "xz":  # its streams may be followed by zeros in fours
@@ -55,7 +55,7 @@ def _inflated(codec: str, body: bytes, most: int) -> bytes | None:
             if zeros % 4:
                 return None
             body = body[zeros:]
-    return made
+    return plain
 
 
 class _Reader(Protocol):
@@ -92,13 +92,13 @@ class _Zstd:
         self._rest = b""
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        made = b""
+        plain = b""
         for at in range(0, len(data), 64):  # which can't give much more than 2 MiB at once
-            made += self._frame.decompress(data[at : at + 64])
-            if self._frame.eof or len(made) > max_length:
+            plain += self._frame.decompress(data[at : at + 64])
+            if self._frame.eof or len(plain) > max_length:
                 self._rest = data[at + 64 :]
                 break
-        return made
+        return plain
 
     @property
     def eof(self) -> bool:
@@ -111,11 +111,11 @@ class _Zstd:
 
 def _brotli(body: bytes, most: int) -> bytes | None:
     stream = brotli.Decompressor()
-    made = piece = stream.process(body, output_buffer_limit=1 << 16)
-    while piece and len(made) <= most:
+    plain = piece = stream.process(body, output_buffer_limit=1 << 16)
+    while piece and len(plain) <= most:
         piece = stream.process(b"", output_buffer_limit=1 << 16)
-        made += piece
-    return bytes(made) if stream.is_finished() else None
+        plain += piece
+    return bytes(plain) if stream.is_finished() else None
 
 
 _READERS: Final[dict[str, Callable[[], _Reader]]] = {

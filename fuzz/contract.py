@@ -10,17 +10,17 @@ T = TypeVar("T")
 _SENTENCE_CHARS: Final = 1500
 
 
-def tried(parse: Callable[P, T], *given: P.args, **named: P.kwargs) -> T | None:
+def tried(parse: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T | None:
     """What a parser gives, or None when it says that the text is foreign; anything else that it raises gets out.
 
     What it says must be one short printable line: it goes to terminals and into evidence.
     """
     try:
-        return parse(*given, **named)
+        return parse(*arguments, **options)
     except ForeignTextError as error:
-        said = str(error)
-        assert said.isprintable(), "an error's sentence has control characters"
-        assert len(said) <= _SENTENCE_CHARS, f"an error's sentence has {len(said)} characters"
+        sentence = str(error)
+        assert sentence.isprintable(), "an error's sentence has control characters"
+        assert len(sentence) <= _SENTENCE_CHARS, f"an error's sentence has {len(sentence)} characters"
         return None
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RECORDINGS: Final = ROOT / "fixtures" / "recordings"
-FOUND: Final = ROOT / "fuzz" / "found"
+KEPT_INPUTS: Final = ROOT / "fuzz" / "found"
 _SEED_BYTES: Final = 64 * 1024
 
 
@@ -47,10 +47,10 @@ def recordings(pattern: str) -> list[bytes]:
 
 def bodies(pattern: str) -> list[bytes]:
     """The bodies of recorded HTTP answers, behind their heads."""
-    return [said.partition(b"\r\n\r\n")[2] or said.partition(b"\n\n")[2] for said in recordings(pattern)]
+    return [answer.partition(b"\r\n\r\n")[2] or answer.partition(b"\n\n")[2] for answer in recordings(pattern)]
 
 
 def seeds_of(name: str) -> list[bytes]:
     """The seeds of a target, and what fuzzing found before, each once."""
-    found = [file.read_bytes() for file in sorted((FOUND / name).glob("*"))]
-    return list(dict.fromkeys([*load(name).seeds(), *found]))
+    inputs = [file.read_bytes() for file in sorted((KEPT_INPUTS / name).glob("*"))]
+    return list(dict.fromkeys([*load(name).seeds(), *inputs]))

@@ -58,7 +58,7 @@ def finalize(directory: Path) -> Evidence:
 
 
 def seal_in_memory(directory: Path) -> tuple[Evidence, bytes, Mapping[str, bytes]]:
-    """The evidence of a folder, its canonical bytes and its renderings, from nothing but the journal and the captures."""
+    """The evidence of a folder, its canonical bytes and its renderings, from only the journal and the captures."""
     journal_log = read_journal_log(directory)
     captures = captures_of(directory)
     facts = fold_any(journal_log, captures)

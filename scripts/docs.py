@@ -34,17 +34,17 @@ def documents() -> Mapping[str, str]:
         },
         "docs/exit-codes.md": {"exit-codes": exit_codes_table(), "commands": exit_codes.table()},
     }
-    made = {
+    texts = {
         "docs/settings.md": settings(),
         "docs/reason-codes.md": reason_codes(),
         "docs/trust.md": trust(),
         "action.yml": action,
     }
     for path, tables in parts.items():
-        made[path] = _read(path)
+        texts[path] = _read(path)
         for name, lines in tables.items():
-            made[path] = with_part(made[path], name, lines)
-    return made
+            texts[path] = with_part(texts[path], name, lines)
+    return texts
 
 
 def trust() -> str:
@@ -144,8 +144,13 @@ def action_inputs() -> list[str]:
     lines = []
     for row in SETTINGS:
         if row.action_input:
-            said = (row.meaning + _form(row)).replace("'", "''")
-            lines += [f"  {row.action_input}:", f"    description: '{said}'", "    required: false", "    default: ''"]
+            meaning = (row.meaning + _form(row)).replace("'", "''")
+            lines += [
+                f"  {row.action_input}:",
+                f"    description: '{meaning}'",
+                "    required: false",
+                "    default: ''",
+            ]
     return lines
 
 
@@ -156,10 +161,10 @@ def action_variables() -> list[str]:
 
 def inputs_table(action: str) -> list[str]:
     """The table of all inputs of `action.yml`."""
-    known = {row.action_input: row for row in SETTINGS if row.action_input}
+    by_input = {row.action_input: row for row in SETTINGS if row.action_input}
     lines = ["| input | default | meaning |", "|---|---|---|"]
     for name, row in yaml.safe_load(action)["inputs"].items():
-        default = _default(known[name].default) if name in known else _code(row["default"])
+        default = _default(by_input[name].default) if name in by_input else _code(row["default"])
         lines.append(f"| `{name}` | {default} | {_cell(row['description'])} |")
     return lines
 
@@ -211,13 +216,13 @@ def _what(text: str) -> str:
 
 def exit_codes_table() -> list[str]:
     """Word, exit code and whether it blocks."""
-    told = {
+    meanings = {
         VerdictWord.PASS: "every claim that a pass needs was positively seen",
         VerdictWord.REFUSED: "wrong settings, tools, caps or confirm phrase; nothing of the profile was published",
         VerdictWord.INCONCLUSIVE: "something that a pass needs could not be determined, or the run was cut short",
         VerdictWord.QUARANTINE: "the index or a published body is wrong",
     }
-    rows = [f"| {word.value}: {told[word]} | {EXIT_CODES[word]} | {_blocks(word)} |" for word in told]
+    rows = [f"| {word.value}: {meanings[word]} | {EXIT_CODES[word]} | {_blocks(word)} |" for word in meanings]
     return ["| verdict | exit code | blocks |", "|---|---|---|", *rows]
 
 

@@ -30,8 +30,8 @@ def main() -> None:
     if not evidence:
         sys.exit("the run gave no summary: see what `make demo` says")
     lines = [*summary.splitlines(), f"evidence: {SHOWN_FOLDER}"]
-    for path, shown in (("docs/example-summary.md", lines), ("README.md", lines[:FIRST_LINES])):
-        block = "\n".join(("```text", *shown, "```", ""))
+    for path, excerpt in (("docs/example-summary.md", lines), ("README.md", lines[:FIRST_LINES])):
+        block = "\n".join(("```text", *excerpt, "```", ""))
         document = (ROOT / path).read_text(encoding="utf-8")
         if not MARKS.search(document):
             sys.exit(f"{path} has no marks <!-- summary:begin --> and <!-- summary:end -->: put them back")

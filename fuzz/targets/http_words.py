@@ -10,26 +10,26 @@ from gate.parse.http_cache import from_a_cache, kept_lines, network_before
 
 def check(data: bytes) -> None:
     """Any text in the place of a host, an address and each header."""
-    given = text(data)
-    for why in (odd_host(given), odd_address(given)):
+    value = text(data)
+    for why in (odd_host(value), odd_address(value)):
         assert why is None or why.isprintable()
-    if odd_address(given) is None:
-        address = ip_address(given.partition("%")[0])
+    if odd_address(value) is None:
+        address = ip_address(value.partition("%")[0])
         assert not address.is_link_local, "where clouds keep credentials"
         assert not address.is_multicast
-    if odd_host(given) is None and given.replace(".", "").isdigit() and given.isascii():
-        assert str(ip_address(given)) == given, "a number that not every program reads as the same address"
-    place = cache_place(given)
-    assert same_cache(given, given) is (place is not None)
-    if place is not None and not set(given) & set("?#"):
-        assert cache_place(f"{given}/") == place, "a slash at the end makes another place of it"
+    if odd_host(value) is None and value.replace(".", "").isdigit() and value.isascii():
+        assert str(ip_address(value)) == value, "a number that not every program reads as the same address"
+    place = cache_place(value)
+    assert same_cache(value, value) is (place is not None)
+    if place is not None and not set(value) & set("?#"):
+        assert cache_place(f"{value}/") == place, "a slash at the end makes another place of it"
     for name in ("age", "x-cache", "x-cache-hits", "cache-status", "x-varnish", "warning", "server-timing"):
-        lines = kept_lines([(name, given)])
-        said = from_a_cache(lines)
-        assert said is None or said == lines[0]
-        assert said is None or network_before(lines) or name == "server-timing"
-        assert said is None or from_a_cache(("x-cache: MISS", *lines)) is not None
-    assert not kept_lines([("x-other", given)])
+        lines = kept_lines([(name, value)])
+        cache_line = from_a_cache(lines)
+        assert cache_line is None or cache_line == lines[0]
+        assert cache_line is None or network_before(lines) or name == "server-timing"
+        assert cache_line is None or from_a_cache(("x-cache: MISS", *lines)) is not None
+    assert not kept_lines([("x-other", value)])
 
 
 def seeds() -> list[bytes]:

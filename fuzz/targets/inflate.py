@@ -34,30 +34,30 @@ def check(data: bytes) -> None:
 def _all(codec: str, fed: list[bytes]) -> bytes | None:
     """What came out, or None where it is corrupt, does not end, or is more than `_MOST`."""
     reader = inflater(codec)
-    made = bytearray()
+    plain = bytearray()
     try:
         for piece in fed:
             for part in reader.feed(piece):
                 assert len(part) <= _PIECE, "a piece is too large"
-                made += part
-                if len(made) > _MOST:
+                plain += part
+                if len(plain) > _MOST:
                     return None
     except InflateError as error:
         assert str(error).isprintable()
         return None
-    return bytes(made) if reader.ended() else None
+    return bytes(plain) if reader.ended() else None
 
 
 def seeds() -> list[bytes]:
     """Bodies of every codec, of several frames where it has such, and texts to be compressed."""
     texts = [b"", b"hello " * 50, bytes(range(256)) * 8, bytes(300_000)]
-    given = []
+    inputs = []
     for number, codec in enumerate(CODECS):
-        given += [bytes([number]) + compressed(codec, each) for each in texts]
-        given += [bytes([number]) + compressed(codec, texts[1]) + compressed(codec, texts[2])]
-        given += [bytes([number + 0x80 - 0x80 % len(CODECS) + len(CODECS)]) + each[:1000] for each in texts]
+        inputs += [bytes([number]) + compressed(codec, each) for each in texts]
+        inputs += [bytes([number]) + compressed(codec, texts[1]) + compressed(codec, texts[2])]
+        inputs += [bytes([number + 0x80 - 0x80 % len(CODECS) + len(CODECS)]) + each[:1000] for each in texts]
     xz = compressed("xz", texts[1])
-    return [*given, *(bytes([CODECS.index("xz")]) + xz + bytes(zeros) + xz for zeros in (3, 4))]
+    return [*inputs, *(bytes([CODECS.index("xz")]) + xz + bytes(zeros) + xz for zeros in (3, 4))]
 
 
 TARGET = Target(

@@ -47,10 +47,10 @@ def check(data: bytes) -> None:
     assert tried(parse_review, data) in (None, True, False)
     for version in (tried(parse_client_version, data), tried(parse_server_version, data), response_date(data)):
         assert version is None or (version.isascii() and version.isprintable())
-    said = complaint(data)
-    assert said.isascii()
-    assert said.isprintable()
-    assert len(said) <= COMPLAINT_CHARS
+    sentence = complaint(data)
+    assert sentence.isascii()
+    assert sentence.isprintable()
+    assert len(sentence) <= COMPLAINT_CHARS
 
 
 def _check_pod(pod: PodSeen) -> None:
@@ -110,7 +110,7 @@ def seeds() -> list[bytes]:
         "count": 2,
         "lastTimestamp": "2026-11-24T00:00:00Z",
     }
-    made = [
+    documents = [
         pod,
         {"kind": "PodList", "metadata": {}, "items": [pod]},
         {"kind": "StatefulSet", "metadata": metadata, "spec": {"selector": selector}},
@@ -123,7 +123,7 @@ def seeds() -> list[bytes]:
     ]
     trouble = b'E1124 klog\nError from server (Forbidden): pods "x" is forbidden\nAuthorization: Bearer eyJhbGciOi.x\n'
     headers = b"I1124 round_trippers.go] Response Headers:\nI1124     Date: Tue, 24 Nov 2026 00:00:00 GMT\n"
-    return [*(json.dumps(each).encode() for each in made), trouble, headers]
+    return [*(json.dumps(each).encode() for each in documents), trouble, headers]
 
 
 TARGET = Target(

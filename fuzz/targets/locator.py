@@ -10,8 +10,8 @@ _PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._+
 
 def check(data: bytes) -> None:
     """Any text."""
-    given = text(data)
-    place = tried(parse_locator, given)
+    locator = text(data)
+    place = tried(parse_locator, locator)
     if place is not None:
         assert set(place.path or "") <= _PLAIN, place.path
         assert not {".", ".."} & set((place.path or "").split("/")), place.path
@@ -20,7 +20,7 @@ def check(data: bytes) -> None:
     if isinstance(place, KubectlLocator):
         assert not place.name.startswith("-"), place.name
         assert set(place.namespace + place.name + (place.container or "")) <= _PLAIN - set("/:@=")
-    server = tried(parse_server_locator, given)
+    server = tried(parse_server_locator, locator)
     if isinstance(server, FileLocator | KubectlLocator):
         assert server == place
     elif isinstance(server, UnitLocator):
@@ -28,10 +28,10 @@ def check(data: bytes) -> None:
         assert not set(server.unit) & set("/ \n=")
     elif isinstance(server, DockerLocator):
         assert set(server.name) <= _PLAIN - set("/:@=+~,")
-    secret = tried(parse_secret_locator, given)
+    secret = tried(parse_secret_locator, locator)
     if secret is not None:
         assert parse_secret_locator(written(secret)) == secret
-        assert written(secret) == given, "a secret's place has two forms"
+        assert written(secret) == locator, "a secret's place has two forms"
     if isinstance(secret, SecretLocator):
         assert place is None, "a secret is taken for a workload"
         assert set(secret.key) <= _PLAIN - set("/:@=+~,"), secret.key
@@ -44,7 +44,7 @@ def written(place: FileLocator | KubectlLocator | SecretLocator) -> str:
     if isinstance(place, SecretLocator):
         return f"kubectl://{place.namespace}/secret/{place.name}?key={place.key}"
     options = {"container": place.container, "path": place.path, "by": place.by if place.by == "log" else None}
-    query = "&".join(f"{name}={said}" for name, said in options.items() if said is not None)
+    query = "&".join(f"{name}={option}" for name, option in options.items() if option is not None)
     return f"kubectl://{place.namespace}/{place.workload}/{place.name}" + (f"?{query}" if query else "")
 
 

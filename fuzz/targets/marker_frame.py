@@ -18,23 +18,23 @@ def check(data: bytes) -> None:
     if not data:
         return
     word = b"gate-disk" if data[0] & 0x80 else b"gate-markers"
-    said = data[1:] if data[0] & 1 else framed(data[1:], word)
-    for frame in (tried(parse_frame, said, _NONCE), tried(newest_frame, said)):
+    answer = data[1:] if data[0] & 1 else framed(data[1:], word)
+    for frame in (tried(parse_frame, answer, _NONCE), tried(newest_frame, answer)):
         _check_frame(frame)
-    disk = tried(parse_disk_frame, said, _NONCE, "file:///data")
+    disk = tried(parse_disk_frame, answer, _NONCE, "file:///data")
     for room in (disk.space, disk.inodes) if disk else ():
         assert room is None or min(room.total, room.used, room.free) >= 0
     assert disk is None or disk.error is None or disk.error.isprintable()
     if data[0] & 1 or b" START " in data:
         return
-    whole = tried(parse_frame, said, _NONCE)
-    assert whole is None or tried(parse_frame, _BANNER + said + _BANNER, _NONCE) == whole
-    assert tried(parse_frame, said, "nonce-2") is None or b"nonce-2" in data, "a frame of another nonce"
-    for lost in (0, len(said) // 2, len(said) - 1):
-        cut = said[:lost] + said[lost + 1 :]
+    whole = tried(parse_frame, answer, _NONCE)
+    assert whole is None or tried(parse_frame, _BANNER + answer + _BANNER, _NONCE) == whole
+    assert tried(parse_frame, answer, "nonce-2") is None or b"nonce-2" in data, "a frame of another nonce"
+    for lost in (0, len(answer) // 2, len(answer) - 1):
+        cut = answer[:lost] + answer[lost + 1 :]
         assert tried(parse_frame, cut, _NONCE) is None, "a frame that lost a byte"
         assert tried(parse_disk_frame, cut, _NONCE, "file:///data") is None, "a frame that lost a byte"
-    assert tried(parse_frame, said + said, _NONCE) is None, "two answers are one"
+    assert tried(parse_frame, answer + answer, _NONCE) is None, "two answers are one"
 
 
 def _check_frame(frame: MarkerFrame | None) -> None:
@@ -50,8 +50,8 @@ def _check_frame(frame: MarkerFrame | None) -> None:
 def framed(content: bytes, word: bytes = b"gate-markers") -> bytes:
     """The content as the answer of a script, as it would be if the script had said so."""
     content = content if content.endswith(b"\0") else content + b"\0"
-    said = b"COUNT %d SHA256 %b" % (content.count(b"\0"), sha256(content).hexdigest().encode())
-    return b"%b START %b\n%b%b END %b\n" % (word, _NONCE.encode(), content, said, _NONCE.encode())
+    trailer = b"COUNT %d SHA256 %b" % (content.count(b"\0"), sha256(content).hexdigest().encode())
+    return b"%b START %b\n%b%b END %b\n" % (word, _NONCE.encode(), content, trailer, _NONCE.encode())
 
 
 def seeds() -> list[bytes]:

@@ -95,13 +95,13 @@ def _string(data: bytes, at: int) -> tuple[bytes, int]:
 
 def _expect(data: bytes, at: int, *words: bytes) -> int:
     for word in words:
-        found, at = _string(data, at)
-        _is(found, word, at)
+        word_read, at = _string(data, at)
+        _is(word_read, word, at)
     return at
 
 
-def _is(found: bytes, wanted: bytes, at: int) -> int:
-    if found != wanted:
+def _is(word_read: bytes, expected: bytes, at: int) -> int:
+    if word_read != expected:
         raise ValueError
     return at
 
@@ -110,11 +110,11 @@ def seeds() -> list[bytes]:
     """Small NARs of each kind of file, in each codec, as they are and to be compressed."""
     folder = Folder({"a": File(b"x" * 9, executable=True), "b": Link("a"), "c": Folder({"d": File(b"")})})
     nars = [nar(tree) for tree in (File(b""), File(b"hello"), Link("/nowhere"), folder)]
-    given = []
+    inputs = []
     for number, codec in enumerate(CODECS):
-        given += [bytes([number, 0]) + compressed(codec, each) for each in nars]
-        given += [bytes([number + 0x80 - 0x80 % len(CODECS), 0]) + each for each in nars]
-    return [*given, *(bytes([0, 0x80 + wrong]) + nars[1] for wrong in range(3))]
+        inputs += [bytes([number, 0]) + compressed(codec, each) for each in nars]
+        inputs += [bytes([number + 0x80 - 0x80 % len(CODECS), 0]) + each for each in nars]
+    return [*inputs, *(bytes([0, 0x80 + wrong]) + nars[1] for wrong in range(3))]
 
 
 TARGET = Target(check, seeds, parsers=("nar",), words=(b"nix-archive-1", b"\1\0\0\0\0\0\0\0(", b"contents"))

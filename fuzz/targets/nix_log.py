@@ -27,9 +27,9 @@ def check(data: bytes) -> None:
 
 
 def _check_paths(ledger: BuildLedger) -> None:
-    told = [path.store_path for path in ledger.paths]
-    assert len(set(told)) == len(told), "a path is told twice"
-    for path in told:
+    paths = [path.store_path for path in ledger.paths]
+    assert len(set(paths)) == len(paths), "a path is listed twice"
+    for path in paths:
         folder, _, name = path.rpartition("/")  # the store may be elsewhere, so its folder is anything
         assert folder.startswith("/"), path
         assert 33 < len(name) <= 32 + 1 + 211 + len(".drv"), path

@@ -11,16 +11,16 @@ _HEAD = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when ret
 
 def check(data: bytes) -> None:
     """Any bytes, bare and under a head line."""
-    for given in (data, _HEAD + data):
-        rows = tried(parse_tcp_sockets, given)
+    for table in (data, _HEAD + data):
+        rows = tried(parse_tcp_sockets, table)
         if rows is None:
             continue
-        assert len(rows) == given.removesuffix(b"\n").count(b"\n"), "a row was lost"
+        assert len(rows) == table.removesuffix(b"\n").count(b"\n"), "a row was lost"
         for row in rows:
             assert str(ip_address(row.address)) == row.address
             assert 0 <= row.port < 2**16
             assert 0 <= row.peer_port < 2**16
-            assert str(row.inode).encode() in given
+            assert str(row.inode).encode() in table
 
 
 def seeds() -> list[bytes]:

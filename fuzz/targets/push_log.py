@@ -23,8 +23,8 @@ def check(data: bytes) -> None:
     which, log = data[0], data[1:]
     finder = ResultNames()
     finder.feed(log)
-    named = finder.finish()
-    plan = [path for number, path in enumerate((*named, *_FIXED)) if not which >> (number % 8) & 1]
+    names = finder.finish()
+    plan = [path for number, path in enumerate((*names, *_FIXED)) if not which >> (number % 8) & 1]
     plan = [path for path in dict.fromkeys(plan) if path.startswith("/nix/store/")]
     report = parse_push_log(log, plan)
     _check_report(report, log, plan)
@@ -37,11 +37,11 @@ def check(data: bytes) -> None:
 
 
 def _check_report(report: PushReport, log: bytes, plan: list[str]) -> None:
-    told = [line.store_path for line in report.lines]
-    assert set(told) <= set(plan), "a path out of the plan is claimed"
-    assert len(set(told)) == len(told), "a path is told twice"
+    claimed = [line.store_path for line in report.lines]
+    assert set(claimed) <= set(plan), "a path out of the plan is claimed"
+    assert len(set(claimed)) == len(claimed), "a path is claimed twice"
     assert set(report.contradicted) <= set(plan)
-    assert set(report.doubted) <= set(plan) - set(told)
+    assert set(report.doubted) <= set(plan) - set(claimed)
     assert not set(report.foreign) & set(plan)
     assert len(report.foreign) <= limits.FOREIGN_PATHS
     for foreign in report.foreign:
@@ -54,7 +54,7 @@ def _check_report(report: PushReport, log: bytes, plan: list[str]) -> None:
         assert failed or line.error is None
         assert not (line.store_path in report.contradicted and not failed), "a contradicted path succeeds"
         assert line.error is None or len(line.error.message) <= limits.ERROR_TEXT_CHARS
-        assert failed or any(_TICK.strip() in each and name in each for each in lines), "a success that nobody told"
+        assert failed or any(_TICK.strip() in each and name in each for each in lines), "a success that no line claims"
         cross = any(each.startswith(_CROSS + name + b": ") for each in lines)
         assert failed or not cross, "a success for a path that failed"
 

@@ -1,4 +1,4 @@
-"""`gate.parse.s3`: an error, a page or a cut answer is never a list; names and keys are each told once."""
+"""`gate.parse.s3`: an error, a page or a cut answer is never a list; each name and each key comes once."""
 
 from fuzz.contract import tried
 from fuzz.target import Target, bodies
@@ -11,7 +11,7 @@ def check(data: bytes) -> None:
     buckets, objects = tried(parse_listing, data), tried(parse_objects, data)
     versioning, fault = tried(parse_versioning, data), tried(parse_fault, data)
     uploads = tried(parse_uploads, data)
-    kinds = [said is not None for said in (buckets, objects, versioning, fault, uploads)]
+    kinds = [parsed is not None for parsed in (buckets, objects, versioning, fault, uploads)]
     assert sum(kinds) <= 1, "one answer is two things"
     if buckets is not None:
         assert len(set(buckets.names)) == len(buckets.names)

@@ -51,13 +51,13 @@ def seeds() -> list[bytes]:
     )
     framed = [b"\n".join(head + line for line in log.split(b"\n")[:20]) for log in plain for head in heads]
     fields = b'"fields":{"message":"Storage error: service error: NoSuchBucket"}'
-    said = b'{"timestamp":"2026-11-24T00:00:00Z","level":"ERROR","target":"attic_server::error",%b}\n' % fields
+    line = b'{"timestamp":"2026-11-24T00:00:00Z","level":"ERROR","target":"attic_server::error",%b}\n' % fields
     return [
         *plain,
         *framed,
         *recordings("wrapped/*.log"),
         *recordings("rustfs-log/*"),
-        said,
+        line,
         b"nonce deadbeefdeadbeef\n",
     ]
 

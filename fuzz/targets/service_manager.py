@@ -32,7 +32,7 @@ def check(data: bytes) -> None:
 
 def seeds() -> list[bytes]:
     """One of each form."""
-    shown = (
+    properties = (
         "MainPID=77\nNRestarts=0\nExecStart={ path=/usr/bin/atticd ; argv[]=/usr/bin/atticd ; }\nLoadState=loaded\n"
         "ActiveState=active\nSubState=running\nInvocationID=0639ff4e3ad04a2b9b7bdb5e54d4a2ad\n"
     )
@@ -47,7 +47,7 @@ def seeds() -> list[bytes]:
         "HostConfig": {"LogConfig": {"Type": "json-file"}},
     }
     return [
-        shown.encode(),
+        properties.encode(),
         json.dumps(entry).encode() + b"\n" + json.dumps(dropped).encode() + b"\n",
         json.dumps({**entry, "MESSAGE": [104, 105]}).encode(),
         json.dumps(container).encode(),

@@ -22,23 +22,23 @@ def _key() -> tuple[str, bytes]:
 
 def check(data: bytes) -> None:
     """Any text in the place of a signature, of a key, and of the facts."""
-    given = text(data)
+    line = text(data)
     key, real = _key()
-    if verify(_FACTS, given, [key]):
-        name, _, coded = given.partition(":")
+    if verify(_FACTS, line, [key]):
+        name, _, coded = line.partition(":")
         assert name == "main-1", "a signature of another key's name"
         assert b64decode(coded) == real, "a signature that the key never made"
     signature = f"main-1:{b64encode(real).decode()}"
     assert verify(_FACTS, signature, [key])
     assert data == _FACTS or not verify(data, signature, [key]), "a signature over other facts"
-    made = tried(public_key, given)
-    if made is not None:
-        name, raw = made
-        assert key_name(given) == name
+    parsed = tried(public_key, line)
+    if parsed is not None:
+        name, raw = parsed
+        assert key_name(line) == name
         assert len(raw) == 32
-        assert f"{name}:{b64encode(raw).decode()}" == given, "a key has two forms"
-        assert given == key or not verify(_FACTS, signature, [given]), "a key that did not sign"
-    parts = given.split(";")
+        assert f"{name}:{b64encode(raw).decode()}" == line, "a key has two forms"
+        assert line == key or not verify(_FACTS, signature, [line]), "a key that did not sign"
+    parts = line.split(";")
     printed = tried(fingerprint, parts[0], parts[-1], len(data), parts[1:-1])
     if printed is not None:
         assert printed.startswith(b"1;/nix/store/"), printed

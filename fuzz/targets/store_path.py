@@ -19,10 +19,10 @@ _PATH = "/nix/store/8iv5j0f2difw6wg9vwj9r2raacb08fkv-deadnix-0.1+x_y?z=.tar.gz"
 
 def check(data: bytes) -> None:
     """Any text, and any digest."""
-    given = text(data)
-    path = tried(store_path, given)
+    value = text(data)
+    path = tried(store_path, value)
     if path is not None:
-        assert path == given
+        assert path == value
         name = base_name(path)
         assert from_base_name(name) == path
         assert path.isascii(), path
@@ -31,16 +31,16 @@ def check(data: bytes) -> None:
         assert store_hash(hash_part(path)) == name[:32]
         assert tried(store_path, path + "\n") is None
         assert tried(store_path, path + "/x") is None
-    named = tried(from_base_name, given)
-    assert named is None or store_path(named) == named
-    hashed = tried(store_hash, given)
+    from_name = tried(from_base_name, value)
+    assert from_name is None or store_path(from_name) == from_name
+    hashed = tried(store_hash, value)
     assert hashed is None or len(from_nix32(hashed)) == 20
     assert from_nix32(to_nix32(data)) == data
-    digest = tried(from_nix32, given)
-    assert digest is None or to_nix32(digest) == given
-    sha = tried(sha256_nix32, given)
+    digest = tried(from_nix32, value)
+    assert digest is None or to_nix32(digest) == value
+    sha = tried(sha256_nix32, value)
     assert sha is None or sha256_nix32(sha) == sha
-    raw = base64_bytes(given, 32)
+    raw = base64_bytes(value, 32)
     assert raw is None or len(raw) == 32
 
 

@@ -21,7 +21,7 @@ def check(data: bytes) -> None:
         assert error.__context__ is None, "an error that quotes the text comes along"
         return
     assert len(data) <= _CAP
-    pairs = json.loads(data, object_pairs_hook=_once)
+    pairs = json.loads(data, object_pairs_hook=_without_repeats)
     assert pairs == value, "another reader reads something else"
     assert _depth(value) <= JSON_DEPTH
     again = json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
@@ -30,10 +30,10 @@ def check(data: bytes) -> None:
         tried(shape, value, "The text")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    assert len(made) == len(pairs), "a key stands twice"
-    return made
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    assert len(mapping) == len(pairs), "a key is repeated"
+    return mapping
 
 
 def _depth(value: object) -> int:

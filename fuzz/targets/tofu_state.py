@@ -1,4 +1,4 @@
-"""`gate.parse.tofu_state`: a state is told by version, serial and hashed lineage, and no word of it stands anywhere."""
+"""`gate.parse.tofu_state`: a state is described by version, serial and hashed lineage, and no word of it is quoted."""
 
 import json
 
@@ -15,12 +15,12 @@ def check(data: bytes) -> None:
     try:
         facts = parse_state(data)
     except ForeignTextError as error:
-        said = str(error)
-        assert said.isprintable()
+        sentence = str(error)
+        assert sentence.isprintable()
         for field in _FIELDS:
-            said = said.replace(field, "")
+            sentence = sentence.replace(field, "")
         words = {word for word in text(data).split('"') if len(word) > 12}
-        assert not [word for word in words if word in said], "the error quotes the state"
+        assert not [word for word in words if word in sentence], "the error quotes the state"
         return
     assert facts.version == (None if facts.encrypted else STATE_VERSION)
     assert facts.encrypted or facts.serial is not None
@@ -32,8 +32,8 @@ def seeds() -> list[bytes]:
     """A state, an encrypted one of each kind, and what is none."""
     plain = {"version": 4, "terraform_version": "1.8.0", "serial": 42, "lineage": "canary-lineage", "outputs": {}}
     sealed = {"meta": {"key_provider": "x"}, "encrypted_data": "AAAA", "encryption_version": "v0"}
-    given = [plain, sealed, {**sealed, "serial": 7, "lineage": "canary-lineage"}, {**plain, "version": 3}, []]
-    return [*(json.dumps(each).encode() for each in given), json.dumps(plain).encode()[:-9]]
+    states = [plain, sealed, {**sealed, "serial": 7, "lineage": "canary-lineage"}, {**plain, "version": 3}, []]
+    return [*(json.dumps(each).encode() for each in states), json.dumps(plain).encode()[:-9]]
 
 
 TARGET = Target(

@@ -285,7 +285,7 @@ class StoreStalledDuringPush(StoreStalled):
 
 
 class ListStalledBefore(Fault):
-    """Only ListBuckets is not answered for a while before the publication; everything else is answered at once, correctly."""
+    """Before the publication ListBuckets gets no answer for a while; everything else is answered at once."""
 
     def prepare(self) -> None:
         """Put a proxy in front of the S3 server, for the gate only."""

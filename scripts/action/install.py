@@ -69,12 +69,12 @@ def clean_path(environ: Mapping[str, str]) -> str:
     """PATH without relative entries and what leads into the workspace: a pull request writes what is there."""
     entries = environ.get("PATH", os.defpath).split(os.pathsep)
     workspace = Path(environ.get("GITHUB_WORKSPACE") or ROOT / "none").resolve()
-    kept = [
+    folders = [
         entry
         for entry in entries
-        if Path(entry).is_absolute() and workspace not in {*(found := Path(entry).resolve()).parents, found}
+        if Path(entry).is_absolute() and workspace not in {*(folder := Path(entry).resolve()).parents, folder}
     ]
-    return os.pathsep.join(kept) or os.defpath
+    return os.pathsep.join(folders) or os.defpath
 
 
 def site_packages(home: Path) -> Path:
@@ -120,8 +120,8 @@ def ran(command: list[str], home: Path, environ: Mapping[str, str]) -> bool:
         sys.path.insert(0, str(ROOT))
         from gate.render.escape import plain, runner_safe  # noqa: PLC0415  # now only it can be found
 
-        said = done.stdout.decode("utf-8", "backslashreplace").strip().split("\n")[-SAID_LINES:]
-        sys.stderr.write(runner_safe("\n".join(plain(line, 500) for line in said)) + "\n")
+        lines = done.stdout.decode("utf-8", "backslashreplace").strip().split("\n")[-SAID_LINES:]
+        sys.stderr.write(runner_safe("\n".join(plain(line, 500) for line in lines)) + "\n")
         sys.stderr.write(f"environment: {Path(command[0]).name} ended with {done.returncode}: see its words above\n")
     return not done.returncode
 

@@ -57,8 +57,8 @@ def main(environ: Mapping[str, str]) -> int:
         if verdict == "pass":
             records("the probe passes and no issue is open: nothing to do")
             return 0
-        made = api.ask("POST", "", {"title": TITLE, "body": text, "labels": [LABEL]})
-        records(f"issue {int(made['number'])} opened: {verdict}")
+        issue = api.ask("POST", "", {"title": TITLE, "body": text, "labels": [LABEL]})
+        records(f"issue {int(issue['number'])} opened: {verdict}")
         return 0
     last = LAST.search(body)
     if verdict == "pass" and last is not None and last[1] == "pass":
@@ -91,7 +91,7 @@ def run_address(environ: Mapping[str, str]) -> str:
 class _Stay(HTTPRedirectHandler):
     """Follows no redirect by itself: the token would go along."""
 
-    def redirect_request(self, *_given: object) -> None:
+    def redirect_request(self, *_arguments: object) -> None:
         return None
 
 
@@ -113,7 +113,7 @@ class Api:
             raise TroubleError(message)
         self._root = f"{root.rstrip('/')}/repos/{environ.get('GITHUB_REPOSITORY', '')}/issues"
 
-    def ask(self, method: str, path: str, given: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401  # JSON
+    def ask(self, method: str, path: str, fields: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401  # JSON
         """The answer to one request."""
         headers = {
             "Authorization": f"Bearer {self._token}",
@@ -121,8 +121,8 @@ class Api:
             "X-GitHub-Api-Version": "2022-11-28",
             "User-Agent": "publication-gate",
         }
-        asked = f"{method} issues{path.partition('?')[0]}"
-        data = None if given is None else json.dumps(given).encode()
+        request = f"{method} issues{path.partition('?')[0]}"
+        data = None if fields is None else json.dumps(fields).encode()
         url = self._root + path
         try:
             try:
@@ -134,9 +134,9 @@ class Api:
                 return _answer(there, data, headers, method)
         except HTTPError as error:
             with error:
-                message = f"GitHub answers {error.code} to {asked}: has the job issues: write?"
+                message = f"GitHub answers {error.code} to {request}: has the job issues: write?"
         except (OSError, HTTPException, ValueError) as error:
-            message = f"GitHub could not be asked for {asked} ({type(error).__name__}): see the run itself"
+            message = f"GitHub could not be asked for {request} ({type(error).__name__}): see the run itself"
         raise TroubleError(message)
 
 
@@ -157,7 +157,7 @@ def _answer(url: str, data: bytes | None, headers: Mapping[str, str], method: st
 
 def ours(api: Api) -> Iterator[tuple[int, str]]:
     """Number and text of each open issue of ours, the oldest first."""
-    found = []
+    issues = []
     for page in range(1, PAGES + 1):
         query = {"state": "open", "labels": LABEL, "per_page": PAGE, "page": page}
         rows = api.ask("GET", f"?{urlencode(query)}")
@@ -167,10 +167,10 @@ def ours(api: Api) -> Iterator[tuple[int, str]]:
         for row in rows:
             body = row.get("body") or ""
             if "pull_request" not in row and MARK in body.splitlines():
-                found.append((int(row["number"]), body))
+                issues.append((int(row["number"]), body))
         if len(rows) < PAGE:
             break
-    yield from sorted(found)
+    yield from sorted(issues)
 
 
 def records(text: str) -> None:

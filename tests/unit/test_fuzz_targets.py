@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fuzz.contract import pieces, tried
-from fuzz.target import FOUND, load, names, seeds_of
+from fuzz.target import KEPT_INPUTS, load, names, seeds_of
 from gate import parse
 from gate.errors import ForeignTextError
 from gate.model.basics import Claim
@@ -52,7 +52,7 @@ def test_every_parser_has_a_target() -> None:
 
 
 def test_what_was_found_is_kept_under_a_targets_name() -> None:
-    assert {folder.name for folder in FOUND.iterdir()} <= set(names())
+    assert {folder.name for folder in KEPT_INPUTS.iterdir()} <= set(names())
 
 
 def claims_everything(real: Callable[..., Any]) -> Callable[..., Any]:
