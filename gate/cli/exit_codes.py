@@ -120,7 +120,7 @@ COMMANDS: Final[Mapping[str, CommandEnds]] = {
         "wrong times, a folder that is not genuine or no evidence",
         "no folder counted: all were left out, so the empty list is no all-clear; or one was never sealed",
     ),
-    "history": _row("`history DIR…`", "listed", "a folder is not genuine or no evidence", "a folder was never sealed"),
+    "history": _row("`history DIR…`", "listed", "a folder is not genuine: it is left out", "a folder was never sealed"),
     "lab": _row(
         "`lab`, `lab --fault NAME`",
         "the run passed (with `all`: every drill ended as expected; with `--list-faults`: listed)",

@@ -253,8 +253,10 @@ app.command(
     "\n\nstderr says how many came from how many folders, and which were left out. 3: no folder counted.",
 )
 app.command(
-    "gate.cli.quarantine:history",
+    "gate.cli.history:history",
     name="history",
     help_epilogue=footer("history"),
-    help="Print a table of runs in order of time, each verified and judged again.",
+    help="Print runs in order of time, each verified and judged again: a strip, a table, or one page (--html)."
+    "\n\nA folder that is no evidence itself stands for what is in it. What was verified on this machine before, to "
+    "the last byte, is not verified again (--no-cache: it is).",
 )

@@ -90,15 +90,6 @@ def suspects(
     return report(lambda: _suspects(folders, since, until), format=format, json_into=json_into)
 
 
-def history(
-    *folders: FoldersOrZips,
-    format: AsFormat = "text",
-    json_into: JsonInto = None,
-) -> int:
-    """A table of runs in order of time, each verified and judged again."""
-    return report(lambda: _history(folders), format=format, json_into=json_into)
-
-
 def _status(
     folders: Sequence[Path], statement_paths: Sequence[Path], config: Path | None, *, from_artifacts: bool
 ) -> Outcome:
@@ -115,9 +106,9 @@ def _status(
     toml = read_config(config)
     policy = read_quarantine(toml, now)
     cache, endpoint = subject_of(toml, os.environ)
-    statements = _statements((*(Path(name) for name in policy.statements), *statement_paths))
+    statements = read_statements((*(Path(name) for name in policy.statements), *statement_paths))
     if from_artifacts:
-        past, now = _from_artifacts(toml, policy)
+        past, now = repository_runs(toml, policy)
     else:
         past = _from_folders(folders)
     return _outcome(fold_standing(past, policy, statements, cache=cache, endpoint=endpoint, now=now))
@@ -130,7 +121,7 @@ def _from_folders(folders: Sequence[Path]) -> list[Past]:
     return [past_of(*verified(folder)) for folder in folders]
 
 
-def _from_artifacts(toml: Mapping[str, Any], policy: QuarantinePolicy) -> tuple[list[Past], datetime]:
+def repository_runs(toml: Mapping[str, Any], policy: QuarantinePolicy) -> tuple[list[Past], datetime]:
     """The repository's own history, and the time by the forge."""
     from gate.cli.require import github_of, read_token
     from gate.github.evidence import Finder
@@ -151,7 +142,8 @@ def _from_artifacts(toml: Mapping[str, Any], policy: QuarantinePolicy) -> tuple[
         return attempts.past(since), github.now()
 
 
-def _statements(paths: Sequence[Path]) -> list[Statement]:
+def read_statements(paths: Sequence[Path]) -> list[Statement]:
+    """The statements in these files. Raises `RefusedError` for one that is none."""
     from gate import limits
     from gate.evidence.codec import read_statement
     from gate.journal_log import read_whole
@@ -290,45 +282,3 @@ def _suspects(paths: Sequence[Path], since: str | None, until: str | None) -> Ou
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _history(folders: Sequence[Path]) -> Outcome:
-    from gate.judge.standing_quarantine import in_order
-
-    if not folders:
-        raise RefusedError("history needs a folder: give evidence folders")
-    past = in_order(_from_folders(folders))
-    lines = [f"{'ended':<25} {'run':<24} {'profile':<14} {'verdict':<13} {'counts':<8} codes"]
-    lines += [
-        f"{row.ended_at:<25} {row.label:<24} {row.profile or '-':<14} {row.word.value:<13} {_counts(row):<8} "
-        f"{', '.join(row.codes)}".rstrip()
-        for row in past
-    ]
-    return Outcome(
-        exit_code=0,
-        text="\n".join(lines) + "\n",
-        data={
-            "schema": RESULT_SCHEMA,
-            "runs": [
-                {
-                    "run": row.label,
-                    "profile": row.profile,
-                    "kind": row.kind.value,
-                    "verdict": row.word.value,
-                    "codes": list(row.codes),
-                    "started_at": row.started_at,
-                    "ended_at": row.ended_at,
-                    "evidence_digest": row.digest,
-                    "counts": _counts(row),
-                }
-                for row in past
-            ],
-            "error": None,
-        },
-    )
-
-
-def _counts(row: Past) -> str:
-    if row.kind.value == "lab":
-        return "lab"
-    return "against" if row.against else "toward" if row.toward else "neutral"

@@ -16,7 +16,7 @@ SECONDS = 600
 
 
 def inspect(pages: Mapping[str, str], folder: Path) -> list[dict[str, Any]]:
-    """What a reader meets in each page: a row for each page and each of light, dark, phone and phone-dark.
+    """What a reader meets in each page: a row for each page and each of light, dark and phone.
 
     The pictures are kept in build/pictures.
     """

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from gate.judge.standing_quarantine import past_of
 from gate.model import records
-from gate.model.basics import Kind, Phase, Truth
+from gate.model.basics import Kind, Phase, Truth, VerdictWord
 from gate.model.document import Evidence
 from gate.render import html
+from gate.render.history import Listed, history_page
 from gate.seal import assemble
 from tests.helpers import runs
 from tests.page import browser
@@ -39,6 +41,19 @@ def silent(record: records.BucketSampled) -> records.BucketSampled:
 def empty(record: records.BodyRead) -> records.BodyRead:
     nar = record.nar
     return replace(record, nar=replace(nar, nar_bytes=0, wire_bytes=0, clean_end=False, curl=18) if nar else None)
+
+
+def runs_of_forty_days() -> list[Listed]:
+    """A run a day of each profile, one in five of them bad, and a restart of the store every ten days."""
+    rows = []
+    past = past_of(of(HEALTHY), "0" * 64)
+    for number in range(80):
+        ended = f"2026-{10 + number // 60}-{1 + number // 2 % 30:02d}T10:00:00.000Z"
+        word = VerdictWord.QUARANTINE if number % 5 == 0 else VerdictWord.PASS
+        profile = ("small-check", "medium-check")[number % 2]
+        made = replace(past, ended_at=ended, word=word, profile=profile, stores=(f"store-{number // 20}",))
+        rows.append(Listed(past=made, link=f"run-{number}"))
+    return rows
 
 
 def lab(evidence: Evidence) -> Evidence:
@@ -76,13 +91,14 @@ STATES: dict[str, Evidence] = {
     "hostile": everywhere(samples.quarantined(), "<script>alert(1)</script>\"'`\u202e" + "W" * 400),
     "thousand": large(1000),
 }
-CONFIGS = ("light", "dark", "phone", "phone-dark")
-ROWS = [(name, config) for name in STATES for config in CONFIGS]
+CONFIGS = ("light", "dark", "phone")
+ROWS = [(name, config) for name in (*STATES, "history") for config in CONFIGS]
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], dict[str, Any]]:
     pages = {name: html.report(evidence) for name, evidence in STATES.items()}
+    pages["history"] = history_page(runs_of_forty_days(), ["x is no evidence folder"], None)
     found = browser.inspect(pages, tmp_path_factory.mktemp("pages"))
     return {(row["name"], row["config"]): row for row in found}
 

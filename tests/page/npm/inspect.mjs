@@ -12,7 +12,6 @@ const CONFIGS = [
   { name: "light", theme: "light", width: 1280, height: 800 },
   { name: "dark", theme: "dark", width: 1280, height: 800 },
   { name: "phone", theme: "light", width: 390, height: 844 },
-  { name: "phone-dark", theme: "dark", width: 390, height: 844 },
 ];
 
 const browser = await puppeteer.launch({
@@ -43,9 +42,9 @@ async function inspect(name, file, config) {
   await page.goto(pathToFileURL(file).href);
   const first = await page.evaluate(() => ({
     word: document.querySelector("h1").textContent,
-    causeBottom: document.querySelector(".cause").getBoundingClientRect().bottom,
-    adviceTop: document.querySelector(".do").getBoundingClientRect().top,
-    pathsTop: document.querySelector("#paths").getBoundingClientRect().top,
+    causeBottom: document.querySelector(".cause")?.getBoundingClientRect().bottom,
+    adviceTop: document.querySelector(".do")?.getBoundingClientRect().top,
+    pathsTop: document.querySelector("#paths")?.getBoundingClientRect().top,
     overflow: document.documentElement.scrollWidth - window.innerWidth,
     broken: [...document.querySelectorAll('a[href^="#"]')].map((link) => decodeURIComponent(link.hash.slice(1))).filter((id) => !document.getElementById(id)),
     doubled: [...document.querySelectorAll("[id]")].map((each) => each.id).filter((id, at, all) => all.indexOf(id) !== at),

@@ -10,9 +10,11 @@ import pytest
 import stamina
 from pytest_httpserver import HTTPServer
 
+from gate.cli import verify
 from gate.cli.main import main
 from gate.model import records
 from gate.model.basics import Kind, Phase
+from gate.model.document import Evidence
 from tests.helpers import github_world as gh
 from tests.helpers import runs
 from tests.helpers.github_world import World
@@ -39,6 +41,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "gate.toml"
     path.write_text(TOML)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return path
 
 
@@ -167,12 +170,78 @@ def test_the_history_is_in_order_of_time(config: Path, capsys: pytest.CaptureFix
     folders = [run_folder(tmp, "b", DAY), run_folder(tmp, "a", 2 * DAY, bad(runs.healthy()))]
     lab = run_folder(tmp, "c", 3 * DAY, runs.healthy().with_policy(kind=Kind.LAB))
     assert main(["history", *map(str, folders), str(lab), "--json-into", str(tmp / "h.json")]) == 0
-    assert [line.split()[1:5] for line in capsys.readouterr().out.splitlines()[1:]] == [
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "✓✗✓  3 runs in 2.0 days: 2 pass, 1 quarantine"
+    assert lines[1] == (
+        "since the last run that counts against a release (a): 1 run, 1 of them count toward one, 1.0 days"
+    )
+    table = lines[lines.index("") + 2 :]
+    assert [line.split()[1:5] for line in table] == [
         ["c", "medium-check", "pass", "lab"],
         ["a", "medium-check", "quarantine", "against"],
         ["b", "medium-check", "pass", "toward"],
     ]
     assert [row["run"] for row in json.loads((tmp / "h.json").read_text())["runs"]] == ["c", "a", "b"]
+
+
+def test_a_parent_folder_stands_for_its_folders_and_what_is_not_genuine_is_left_out_by_name(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = config.parent / "runs"
+    place.mkdir()
+    run_folder(place, "a", DAY)
+    forged = run_folder(place, "b", 2 * DAY)
+    (forged / "evidence.json").write_bytes((forged / "evidence.json").read_bytes() + b" ")
+    (place / "empty").mkdir()
+    assert main(["history", str(place), "--no-cache"]) != 0
+    out = capsys.readouterr().out
+    assert out.startswith("✓  1 run in 0.0 days: 1 pass\n")
+    assert {line.split()[2].rpartition("/")[2].rstrip(":") for line in out.splitlines() if "left out" in line} == {
+        "b",
+        "empty",
+    }
+
+
+def test_what_was_verified_here_is_not_verified_again_unless_a_byte_differs(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A kept answer is for these very bytes: a folder that was forged since is found out all the same."""
+    folder = run_folder(config.parent, "a", DAY)
+    assert main(["history", str(folder)]) == 0
+    first = capsys.readouterr().out
+    (kept,) = (config.parent / "cache" / "publication-gate" / "history").glob("*.json")
+    verifications: list[Path] = []
+    real = verify.verified
+
+    def recorded(path: Path) -> tuple[Evidence, str]:
+        verifications.append(path)
+        return real(path)
+
+    monkeypatch.setattr(verify, "verified", recorded)
+    assert main(["history", str(folder)]) == 0
+    assert (capsys.readouterr().out, verifications) == (first, [])
+    assert main(["history", str(folder), "--no-cache"]) == 0
+    assert verifications == [folder]
+    kept.write_bytes(b"{}")
+    assert main(["history", str(folder)]) == 0
+    assert verifications == [folder, folder]
+    journal = folder / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b"medium-check", b"medium-chec\x6c", 1))
+    capsys.readouterr()
+    assert main(["history", str(folder)]) != 0
+    assert "left out" in capsys.readouterr().out
+
+
+def test_the_page_has_every_run_with_a_link_and_the_conditions_of_a_release(config: Path) -> None:
+    tmp = config.parent
+    folders = [run_folder(tmp, "b", DAY), run_folder(tmp, "a", 2 * DAY, bad(runs.healthy()))]
+    page = tmp / "history.html"
+    assert main(["history", *map(str, folders), "--html", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert 'href="a/report.html"' in text
+    assert 'href="b/report.html"' in text
+    assert "Held in quarantine" in text
+    assert main(["history", *map(str, folders), "--html", str(page)]) == 2
 
 
 def test_the_history_may_be_the_repositorys_own_artifacts(
@@ -191,6 +260,7 @@ def test_the_history_may_be_the_repositorys_own_artifacts(
         world.add_artifact(row, gh.zipped(folder))
     with stamina.set_testing(True, attempts=1):
         code, said = status("--from-artifacts", into=config.parent / "s.json")
+        assert main(["history", "--from-artifacts"]) == 0
     assert code == 4
     conditions = said["conditions"]
     assert isinstance(conditions, list)
@@ -199,6 +269,7 @@ def test_the_history_may_be_the_repositorys_own_artifacts(
     monkeypatch.delenv("GITHUB_TOKEN")
     monkeypatch.delenv("GH_TOKEN", raising=False)
     assert main(["quarantine", "status", "--from-artifacts"]) == 2
+    assert main(["history", "--from-artifacts"]) == 2
 
 
 def test_require_from_the_command_line(
