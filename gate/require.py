@@ -149,7 +149,7 @@ def stand(
 
 
 def read_toml(github: GitHub, path: str, commit: str) -> dict[str, Any]:
-    """``gate.toml`` as it stands in a commit; raises `RefusedError` where there is none, or where it is no TOML."""
+    """``gate.toml`` of a commit; raises `RefusedError` where the commit has none, or where it is not TOML."""
     data = file_at(github, path, commit, _CONFIG_BYTES)
     if data is None:
         raise RefusedError(
@@ -162,7 +162,7 @@ def read_toml(github: GitHub, path: str, commit: str) -> dict[str, Any]:
 
 
 def _why(ask: Ask, github: GitHub, change: Change, default: str, policy: RequirePolicy) -> Reliance | None:
-    """Why a change relies on trusted publication, by the default branch's guards and by those of its own base.
+    """Why a change relies on trusted publication, by the guards of the default branch and of its base.
 
     A check is bound to a commit, not to a pull request: one to a branch with an empty policy must not turn the commit
     green for all others.

@@ -135,14 +135,15 @@ def action_finish(folder: Annotated[Path, Parameter(help="The evidence folder th
     records("".join(line + "\n" for line in outputs.annotations(ending)))
     outputs.append(runner.summary, outputs.step_summary(ending).encode())
     values = outputs.output_values(ending, artifact_name(os.environ, runner), run_url=runner.url, refusal=refusal)
-    # Last: what a step wrote here stands even when the step is killed (actions/runner ActionRunner.cs:282).
+    # Last: what a step wrote here counts even when the step is killed (actions/runner ActionRunner.cs:282).
     outputs.append(runner.output, outputs.output_file(values, f"gate_{secrets.token_hex(16)}"))
     return 0
 
 
 def _mask(environ: Mapping[str, str]) -> None:
-    """Have the runner mask each secret before anything uses it: one from a file or a step's output is none of its own.
+    """Have the runner mask each secret before anything uses it.
 
+    The runner does not know one that comes from a file or from a step's output.
     This is the one place that prints a secret, as the runner's command, which it takes out of the log.
     """
     if environ.get("GITHUB_ACTIONS") != "true":  # anywhere else it would stay in the log

@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def usage_error(error: CycloptsError, words: Sequence[str]) -> str:
-    """What is wrong with a command line: a mistyped option is told with its neighbor, and all that lacks at once."""
+    """What is wrong with a command line: a mistyped option with its neighbor, and all missing options at once."""
     from difflib import get_close_matches
 
     if isinstance(error, UnknownCommandError) and words and words[0].startswith("-"):
@@ -192,7 +192,7 @@ app.command(
     help="Join the parts of a split run into one evidence folder and judge it; needs no secret and no network.",
 )
 
-# The operators' own, with the flags of their runbook. Their help stands here, or listing it would import them.
+# The operators' own, with the flags of their runbook. Their help is here, or listing it would import them.
 _S3_KEYS = (
     "Keys come from GATE_S3_ACCESS_KEY_ID and GATE_S3_SECRET_ACCESS_KEY, or from files that those with _FILE name."
 )

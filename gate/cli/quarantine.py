@@ -32,7 +32,7 @@ def status(
         bool, Parameter(help="Take the history from the repository's own artifacts (GITHUB_TOKEN, GITHUB_REPOSITORY).")
     ] = False,
     statement: Annotated[
-        tuple[Path, ...], Parameter(help="A signed-off statement, beside those that gate.toml names.", negative=())
+        tuple[Path, ...], Parameter(help="A signed-off statement, besides those that gate.toml names.", negative=())
     ] = (),
     config: Config = None,
     format: AsFormat = "text",
@@ -175,7 +175,7 @@ def _outcome(standing: Standing) -> Outcome:
 
 
 def _headlines(standing: Standing) -> list[str]:
-    """The decision in one line; a broken glass stands before it, and can't be missed."""
+    """The decision in one line, after a break-glass warning that can't be missed."""
     from gate.render.escape import plain
     from gate.render.view import SENTENCE_CHARS
 

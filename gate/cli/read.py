@@ -22,7 +22,7 @@ Kind = Literal["push-log", "nix-log", "server-log", "narinfo", "nar"]
 _STDIN = "-"
 _SPOOL_BYTES = 4 * 1024 * 1024  # of a piped push log that is held in memory; it is read twice
 _VALUE_CHARS = 512
-_ROWS = 1000  # lines of text about paths or events; all stand in the JSON
+_ROWS = 1000  # lines of text about paths or events; the JSON has all of them
 
 
 class _Parser(Protocol):
@@ -57,7 +57,7 @@ def read(
 
 @contextmanager
 def _opened(file: str, *, twice: bool) -> Iterator[BinaryIO]:
-    """The bytes. What can be read only once is kept in a file of its own where it is needed twice."""
+    """The file's bytes; a stream that can be read only once is kept in a temporary file where it is needed twice."""
     try:
         with nullcontext(sys.stdin.buffer) if file == _STDIN else Path(file).open("rb") as stream:
             if not twice or stream.seekable():
@@ -141,7 +141,7 @@ def _push_log(stream: BinaryIO, exit_code: int | None) -> dict[str, Any]:
 
 
 def _ending(log: "PushReport", exit_code: int) -> list[str]:
-    """The reason codes that the log and the exit code alone give; a run knows more (`gate.judge.checks.push`)."""
+    """The reason codes that follow from the log and the exit code; a run knows more (`gate.judge.checks.push`)."""
     failed = sum(line.claim == "failed" for line in log.lines)
     results = len(log.lines)
     codes = []

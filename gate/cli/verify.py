@@ -25,7 +25,7 @@ class _LeakError(RefusedError):
     """Evidence holds what looks like a credential."""
 
 
-# What stands before the sentence of an error, and the exit code of `verify`; the first that fits counts.
+# The word before the sentence of an error, and the exit code of `verify`; the first that fits counts.
 _ENDS: Final[tuple[tuple[type[Exception], str, int], ...]] = (
     (ForgedError, "NOT GENUINE", ForgedError.exit_code),
     (NotEvidenceError, "NOT EVIDENCE", InconclusiveError.exit_code),
@@ -39,7 +39,7 @@ _ENDS: Final[tuple[tuple[type[Exception], str, int], ...]] = (
 def verified(path: Path) -> tuple["Evidence", str]:
     """The evidence and its digest of a sealed folder, or of an artifact's zip as it was downloaded.
 
-    Raises as `gate.seal.verify` does, and `NotEvidenceError` for a zip that is none of ours.
+    Raises as `gate.seal.verify` does, and `NotEvidenceError` for a zip without evidence.
     """
     from gate.seal import verify
 

@@ -1,8 +1,8 @@
-"""Asking GitHub's REST interface: reads alone, each within a cap and a deadline, repeated where that may help.
+"""Reads GitHub's REST interface, each answer within a cap and a deadline; it never changes anything.
 
-A read is repeated after a broken connection, a 5xx or a 429; nothing that changes anything is ever asked. The token
+A read is repeated after a broken connection, a 5xx or a 429. The token
 goes to the interface's own host and to no other. The environment names neither a proxy nor certificate authorities: an
-earlier step of a job could lead the token, and the answers, to a server of its own with them.
+earlier step of a job could use them to lead the token, and the answers, to another server.
 """
 
 import ssl
@@ -52,7 +52,7 @@ class GitHub:
     """One repository by the REST interface at ``api_url`` (``GITHUB_API_URL``; GHES has its own).
 
     Every method raises `InconclusiveError` when the answer could not be had in time, and `ForeignTextError` for one of
-    another form. Plain http is taken for a loopback host alone.
+    another form. Plain http is accepted only for a loopback host.
     """
 
     def __init__(self, repository: str, token: Secret, *, api_url: str, clock: Clock) -> None:
@@ -160,7 +160,7 @@ class GitHub:
         """One answer, or the one that it redirects to.
 
         A repository that was renamed answers with a redirect within the interface, which keeps the token. No other
-        place gets it, and such a place may answer for an artifact alone, which is compared with its digest.
+        place gets it, and another place may answer only for an artifact, which is compared with its digest.
         """
         status, location, data = self._exchange(url, query, headers, cap)
         for _ in range(_REDIRECTS):

@@ -89,7 +89,7 @@ def repository_of(parsed: object) -> tuple[int, str, str]:
 
 
 def branch_of(parsed: object) -> str:
-    """The commit that a branch stands at."""
+    """The commit at the tip of a branch."""
     return commit_of(as_object(parsed, "A branch").get("commit"))
 
 

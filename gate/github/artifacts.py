@@ -42,7 +42,7 @@ def attempt_of(github: GitHub, run_id: int, attempt: int) -> Run:
     run = api_models.run_of(github.json(f"/actions/runs/{run_id}/attempts/{attempt}"))
     if (run.id, run.attempt) != (run_id, attempt):
         raise InconclusiveError(
-            f"GitHub gives run {run.label} for {run_id}.{attempt}: nothing can be told of that attempt"
+            f"GitHub gives run {run.label} for {run_id}.{attempt}: what that attempt did can't be determined"
         )
     return run
 
@@ -73,12 +73,12 @@ def download(github: GitHub, artifact: Artifact) -> bytes:
 
 
 def branch_commit(github: GitHub, branch: str) -> str:
-    """Where a branch stands: asked as a branch, since a tag may have the same name."""
+    """The commit at a branch's tip: asked as a branch, since a tag may have the same name."""
     return api_models.branch_of(github.json(f"/branches/{quote(branch, safe='')}"))
 
 
 def file_at(github: GitHub, path: str, commit: str, cap: int) -> bytes | None:
-    """A file of a commit; None where there is none."""
+    """A file of a commit; None where the commit does not have it."""
     return github.raw(f"/contents/{quote(path)}", {"ref": commit}, cap=cap)
 
 

@@ -74,7 +74,7 @@ class Conclusion:
 def conclude(folder: Path, *, has_begun: bool, state: StepState | None, step: str, clock: Clock) -> Conclusion:
     """The end of a run whose probe step ended as ``step`` (success, failure, cancelled, skipped or nothing).
 
-    Seals what a dead run left. A pass is taken only when the step ended well and told of the very same evidence.
+    Seals what a dead run left. A pass counts only when the step succeeded and reported the very same evidence.
     """
     if state is not None and state.digest is None and not (has_begun and folder.is_dir()):
         word = VerdictWord.REFUSED if state.word is VerdictWord.REFUSED else VerdictWord.INCONCLUSIVE
@@ -109,9 +109,9 @@ def conclude(folder: Path, *, has_begun: bool, state: StepState | None, step: st
 
 
 def conclude_answer(answer: Answer | None, *, step: str) -> Conclusion:
-    """The end of mode require, whose run step ended as ``step``: there is no evidence, so its own word is all.
+    """The end of mode require, whose run step ended as ``step``: there is no evidence, so its answer is all there is.
 
-    A pass is taken only when the step ended well and told of it in order.
+    A pass counts only when the step succeeded and reported it in the expected form.
     """
     if answer is None:
         return Conclusion(
@@ -129,7 +129,7 @@ def conclude_answer(answer: Answer | None, *, step: str) -> Conclusion:
 def _fold(sealed: Conclusion, state: StepState | None, step: str) -> Conclusion:
     if sealed.word is not VerdictWord.PASS or (state is not None and state.digest == sealed.digest and step == SUCCESS):
         return sealed
-    why = f"the probe's step ended as {step or 'nothing'}" if step != SUCCESS else "the run told of other evidence"
+    why = f"the probe's step ended as {step or 'nothing'}" if step != SUCCESS else "the run reported other evidence"
     return Conclusion(
         word=VerdictWord.INCONCLUSIVE,
         headline=f"{why}, so the pass that was sealed is not taken: run the probe again",

@@ -54,7 +54,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What the modes of a split run are told: a capture's phase, the folders of the parts before, their digests.
+    """The inputs of the modes of a split run: a capture's phase, the folders of the earlier parts, their digests.
 
     ``seconds`` and ``until``, a file, say how long the phase during lasts.
     """
@@ -89,7 +89,7 @@ def read_runner(environ: Mapping[str, str]) -> Runner:
 
 
 def run_url(environ: Mapping[str, str], repository: str, run: str) -> str:
-    """The page of a run, such as ``5/attempts/2``; empty where it could not stand in a link without being escaped."""
+    """The page of a run, such as ``5/attempts/2``; empty where a link would need it escaped."""
     server = environ.get("GITHUB_SERVER_URL", "").strip().rstrip("/") or "https://github.com"
     url = f"{server}/{repository}/actions/runs/{run}"
     return url if repository and run and _URL.fullmatch(url) else ""
@@ -111,14 +111,14 @@ def read_mode(environ: Mapping[str, str]) -> str:
 
 
 def read_question(environ: Mapping[str, str]) -> Question:
-    """The inputs of mode require; raises `RefusedError` for a switch that is none."""
+    """The inputs of mode require; raises `RefusedError` for a switch that is neither true nor false."""
     push_follows = _switch(environ, "PUSH_FOLLOWS")
     config = _needed(environ, "CONFIG") if environ.get(PREFIX + "CONFIG") else "gate.toml"
     return Question(push_follows=push_follows, config=config)
 
 
 def read_request(environ: Mapping[str, str]) -> Request:
-    """The inputs of mode probe; raises `RefusedError` for a switch or a number that is none."""
+    """The inputs of mode probe; raises `RefusedError` for a malformed switch or number."""
     _switch(environ, "UPLOAD_ARTIFACT")
     days = environ.get(PREFIX + "RETENTION_DAYS", "")
     if not _DAYS.fullmatch(days):
@@ -136,7 +136,7 @@ def read_request(environ: Mapping[str, str]) -> Request:
 
 
 def read_parts(environ: Mapping[str, str]) -> Parts:
-    """The inputs of a split run's modes; raises `RefusedError` for what is none of theirs."""
+    """The inputs of a split run's modes; raises `RefusedError` for a value of another form."""
     phase = environ.get(PREFIX + "PHASE", "")
     seconds = environ.get(PREFIX + "SECONDS", "")
     if seconds and not _SECONDS.fullmatch(seconds):

@@ -90,7 +90,7 @@ class Attempts:
         return {}
 
     def foreign(self) -> Iterator[Reason]:
-        """Why the runs that were left out are none of the trusted workflow."""
+        """Why the runs that were left out are not of the trusted workflow."""
         for run in newest_first(self._runs):
             yield from foreign(run, self.place)
 
@@ -109,7 +109,7 @@ class Attempts:
         return newest_first(run for run in runs if not foreign(run, self.place))
 
     def govern(self, profiles: Sequence[str], subject: tuple[str, str]) -> dict[str, Governing | tuple[Reason, ...]]:
-        """For each profile the evidence of its newest attempt that counts, or why there is none to believe.
+        """For each profile the evidence of its newest attempt that counts, or why no evidence is believed.
 
         No attempt that may have looked later than that evidence is passed over: a failure class that another profile
         saw in the same cache (``subject`` is its name and endpoint) blocks too.

@@ -74,7 +74,7 @@ def output_values(
 
 
 def output_file(values: Mapping[str, str], delimiter: str) -> bytes:
-    """The lines of ``GITHUB_OUTPUT``. ``delimiter`` is random: a value that held it could set outputs of its own.
+    """The lines of ``GITHUB_OUTPUT``. ``delimiter`` is random: a value that held it could set other outputs.
 
     Raises `RefusedError` for a value that does hold it.
     """
@@ -85,7 +85,7 @@ def output_file(values: Mapping[str, str], delimiter: str) -> bytes:
             )
     return "".join(f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in values.items()).encode(
         "utf-8",
-        "surrogateescape",  # a path may hold what is no UTF-8
+        "surrogateescape",  # a path may hold bytes that are not UTF-8
     )
 
 
@@ -128,7 +128,7 @@ def masks(secrets: Iterable[str]) -> Iterator[str]:
     """The commands by which the runner leaves these values out of every log from then on, each once.
 
     A value of several lines is masked line by line too: a log is read by lines. Pieces of under `limits.MASKED_CHARS`
-    characters are none of a secret's: every log would be full of stars.
+    characters are not masked: every log would be full of stars.
     """
     pieces: dict[str, None] = {}
     for secret in secrets:
@@ -140,7 +140,7 @@ def masks(secrets: Iterable[str]) -> Iterator[str]:
 
 
 def append(path: Path, data: bytes) -> None:
-    """Append to a file of the runner's; raises `RefusedError` when that can't be, and for what is no regular file.
+    """Append to a file of the runner's; raises `RefusedError` where it can't be written or is not a regular file.
 
     A link could lead into the evidence, and a pipe that nobody reads would be waited for.
     """

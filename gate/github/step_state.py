@@ -84,7 +84,7 @@ def _fields(data: bytes) -> tuple[object, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class StepState:
-    """How the probe ended by its own account: ``digest`` is None when there is no evidence, ``error`` says why."""
+    """How the probe ended, as its step reported it; without evidence ``digest`` is None and ``error`` says why."""
 
     word: VerdictWord
     digest: str | None
@@ -104,7 +104,7 @@ def say_ended(work: Path, result: Mapping[str, Any]) -> None:
 
 
 def was_begun(work: Path) -> bool:
-    """Whether the probe step came as far as making the evidence folder."""
+    """Whether the probe step got as far as making the evidence folder."""
     return (work / BEGUN).is_file()
 
 

@@ -24,7 +24,7 @@ _PLAIN_FILES: Final = ("100644", "100755")
 def guarded_changes(
     before: Iterable[TreeEntry], after: Iterable[TreeEntry], guards: Sequence[Guard]
 ) -> tuple[tuple[TreeEntry, tuple[Guard, ...]], ...]:
-    """The paths that the head adds or changes and some guard names, with those guards; removed ones are none."""
+    """The guarded paths that the head adds or changes, each with its guards; removed paths do not count."""
     unchanged = {(entry.path, entry.mode, entry.blob) for entry in before}
     matchers = [(guard, path_pattern(guard.path)) for guard in guards]
     changes = []
@@ -37,7 +37,7 @@ def guarded_changes(
 
 
 def must_be_read(entry: TreeEntry, guards: Sequence[Guard]) -> bool:
-    """Whether the file's text decides: else its being there does."""
+    """Whether the file's text decides; else it is enough that the file is there."""
     return entry.mode in _PLAIN_FILES and all(guard.pattern is not None for guard in guards)
 
 
@@ -97,7 +97,7 @@ def reason(code: str, detail: str, title: str = "") -> Reason:
 
 
 def word_of(reasons: Iterable[Reason]) -> VerdictWord:
-    """The worst word of some reasons; none of them is a pass here."""
+    """The worst word of some reasons; a pass without any."""
     return min((BY_DECISION[row.code].word for row in reasons), key=_WORST.index, default=VerdictWord.PASS)
 
 
@@ -147,8 +147,8 @@ def governed(
 ) -> Mapping[str, Evidence | tuple[Reason, ...]]:
     """What this attempt settles, for those of the profiles that it governs: its evidence, or why it blocks.
 
-    One of which no step ever ran settles nothing. An attempt that is not over or was refused, or whose evidence is
-    missing, damaged or another run's, settles every profile, since its own is not known.
+    An attempt of which no step ever ran settles nothing. One that is not over or was refused, or whose evidence is
+    missing, damaged or another run's, settles every profile, since nothing says which one it was of.
     """
     run = looked.run
     if run.status != "completed":
@@ -205,7 +205,7 @@ def objections(demand: Demand, place: TrustedPlace, run: Run, evidence: Evidence
 
 
 def other_run(place: TrustedPlace, run: Run, evidence: Evidence) -> list[Reason]:
-    """What of the evidence's own identity is not that of the run which it was found with."""
+    """The reasons where the evidence names another run than the one whose artifact it is."""
     who = evidence.run
     ref = f"refs/heads/{place.default_branch}"
     identity = {
@@ -332,7 +332,7 @@ def _times(demand: Demand, run: Run, evidence: Evidence, now: datetime) -> list[
 
 
 def outside_run(run: Run, evidence: Evidence) -> tuple[Reason, ...]:
-    """Whether a time of the evidence is none of its run's, by the forge's clock."""
+    """The reason where a time of the evidence is outside of its run, by the forge's clock; else nothing."""
     began, over = parse_time(evidence.started_at), parse_time(evidence.ended_at)
     opened, closed = parse_time(run.started_at), parse_time(run.updated_at)
     if began is None or over is None or opened is None or closed is None:
@@ -369,7 +369,7 @@ def _differing(demand: Demand, policy: Policy) -> Iterator[tuple[str, str]]:
 
 
 def weaker(row: Setting, got: Any, expected: Any) -> str:  # noqa: ANN401  # values of any setting's type
-    """In what the value of a run is less than what is expected, by the setting's own rule; empty: in nothing."""
+    """How the value of a run is weaker than expected, by the setting's rule; empty where it is not."""
     match row.compared:
         case "same":
             good = _plain(got) == _plain(expected)
@@ -428,7 +428,7 @@ def _verdict(run: Run, evidence: Evidence) -> tuple[Reason, ...]:
     word = evidence.verdict.word
     if word is VerdictWord.PASS and run.conclusion == SUCCESS:
         return ()
-    if word is VerdictWord.PASS:  # a step of it did not take the pass that was sealed, or never came to that
+    if word is VerdictWord.PASS:  # a later step of the run failed, or did not accept the sealed pass
         detail = f"run {run.label} ended in {run.conclusion}, so the pass that it left is not taken"
         return (reason("require-inconclusive", detail),)
     if word is VerdictWord.QUARANTINE:

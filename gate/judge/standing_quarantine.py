@@ -52,7 +52,7 @@ def past_of(evidence: Evidence, digest: str) -> Past:
 
 
 def past_of_run(evidence: Evidence, digest: str, run: Run, *, wrong: bool) -> Past:
-    """The same, dated by the forge: a run's own clock may be set. Evidence with something ``wrong`` counts against."""
+    """The same, dated by the forge, since a runner's clock may be set. Evidence that is ``wrong`` counts against."""
     past = past_of(evidence, digest)
     return replace(
         past,
@@ -315,7 +315,7 @@ Window = tuple[datetime, datetime]
 
 
 def in_window(since: str | None, until: str | None) -> Window | None:
-    """A window of time; None when neither end is given. Raises `RefusedError` for what is no time."""
+    """A window of time; None when neither end is given. Raises `RefusedError` for a malformed time."""
     if since is None and until is None:
         return None
     ends = []
@@ -332,7 +332,7 @@ def in_window(since: str | None, until: str | None) -> Window | None:
 def suspects_of(evidence: Evidence, window: Window | None = None) -> tuple[str, ...]:
     """Paths of a run that the cache under test may claim to have without having them.
 
-    A run that did not pass is a bad window of its own; with a window every run that overlaps it counts. A body that was
+    A run that did not pass is itself a bad window; with a window every run that overlaps it counts. A body that was
     read back whole counts too: it was read before the store was looked at again.
     """
     bad = evidence.verdict.word in (VerdictWord.QUARANTINE, VerdictWord.INCONCLUSIVE)

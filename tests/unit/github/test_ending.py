@@ -67,7 +67,7 @@ def test_a_pass_is_not_taken_from_a_step_that_did_not_end_well(step: str, sealed
 
 def test_a_pass_is_not_taken_when_the_run_told_of_other_evidence(sealed: Path) -> None:
     ending = end(sealed, told_of(sealed, digest="0" * 64))
-    assert (ending.word, ending.note) == (VerdictWord.INCONCLUSIVE, "the run told of other evidence")
+    assert (ending.word, ending.note) == (VerdictWord.INCONCLUSIVE, "the run reported other evidence")
 
 
 @pytest.mark.parametrize("told", [None, StepState(word=VerdictWord.INCONCLUSIVE, digest=None, error="no space left")])
