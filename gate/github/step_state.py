@@ -13,6 +13,7 @@ from gate.github.artifact_zip import read_bundle
 from gate.github.context import BEGUN, RESULT
 from gate.journal import make_folder, write_file
 from gate.journal_log import read_whole
+from gate.judge.admission import word_of
 from gate.judge.codes.decisions import BY_DECISION
 from gate.model.basics import EXIT_CODES, VerdictWord
 from gate.model.gating import Answer
@@ -127,7 +128,8 @@ def what_was_told(work: Path) -> StepState | None:
 def what_was_answered(work: Path) -> Answer | None:
     """The run step's own answer in mode require; None when it left none, or none in order.
 
-    Not in order is what has another form or an unknown code, and what blocks by one of its fields but not by another.
+    Not in order is what has another form or an unknown code, and what blocks by one of its fields or reasons but not by
+    another.
     An error has its sentence as headline and no reason, and never says pass.
     """
     try:
@@ -146,7 +148,10 @@ def what_was_answered(work: Path) -> Answer | None:
         answer = adapter(Answer).validate_json(json.dumps(fields), strict=True)
     except (GateError, KeyError, TypeError, ValueError, AttributeError):
         return None
-    return answer if all(row.code in BY_DECISION for row in answer.reasons) else None
+    if not all(row.code in BY_DECISION for row in answer.reasons):
+        return None
+    passes = bool(answer.reasons) and word_of(answer.reasons) is VerdictWord.PASS
+    return answer if passes or word is not VerdictWord.PASS else None
 
 
 def _result(work: Path) -> Any:  # noqa: ANN401  # whatever JSON the run step left
