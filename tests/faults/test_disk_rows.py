@@ -26,7 +26,7 @@ from gate.model.records import BucketSampled, PlaceSeen
 from gate.observe.disk_markers import look
 from gate.observe.kube_markers import look_at
 from gate.observe.scratch import Door
-from tests.helpers.bucket_verdicts import Found, expect, judged, rca
+from tests.helpers.bucket_verdicts import BucketVerdicts, expect, judged, rca
 from tests.helpers.scripted_s3 import BUCKETS, XML, Script, answering, drive, error, listing, sample, samples, store
 
 UNSEEN = BucketState.UNOBSERVABLE
@@ -147,11 +147,11 @@ def every_call(log: Path) -> Iterator[tuple[str, int]]:
             yield name, counts[name]
 
 
-def with_place(seen: Sequence[BucketSampled], place: PlaceSeen) -> Found:
+def with_place(seen: Sequence[BucketSampled], place: PlaceSeen) -> BucketVerdicts:
     return judged([replace(each, places=(place,)) for each in seen])
 
 
-def scan_io(found: Found) -> set[str]:
+def scan_io(found: BucketVerdicts) -> set[str]:
     """The drives of which the run says that the disk itself failed."""
     rows = [row for row in found.findings if row.code == "disk-scan-io"]
     assert {row.status.value for row in rows} <= {"inconclusive"}
@@ -341,7 +341,7 @@ def deep(top: Path, depth: int) -> Iterator[None]:
         os.close(here)
 
 
-def split(found: Found) -> set[str]:
+def split(found: BucketVerdicts) -> set[str]:
     """The drives of which the run says that a folder is on another file system."""
     return {row.subject for row in found.findings if row.code == "volume-split" and row.status.value == "inconclusive"}
 
@@ -444,7 +444,7 @@ def test_a_tree_without_end_is_not_walked(tmp_path: Path, monkeypatch: pytest.Mo
         expect(found, BucketState.INDEXED, VerdictWord.PASS, bucket=bucket)
 
 
-def change(place: Path, door: Door, *steps: Callable[[], Any]) -> Found:
+def change(place: Path, door: Door, *steps: Callable[[], Any]) -> BucketVerdicts:
     """One sample, then one after each step."""
     seen = [sample(door, [f"file://{place}"])]
     for number, step in enumerate(steps, 2):

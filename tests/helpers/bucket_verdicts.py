@@ -16,7 +16,7 @@ Samples = Sequence[BucketSampled]
 
 
 @dataclass(frozen=True)
-class Found:
+class BucketVerdicts:
     """The answer of ``rustfs-bucket-index-rca``, and the findings and the verdict of a run, on the same samples."""
 
     rca: Rca
@@ -37,11 +37,13 @@ class Found:
         return row.code
 
 
-def judged(seen: Samples) -> Found:
+def judged(samples: Samples) -> BucketVerdicts:
     """Both readings. The samples are taken before the publication of a run that is healthy but for them."""
-    rca = judge_rca(seen, BUCKETS, endpoint="http://s3", samples_requested=len(seen), spacing_millis=0, scratch=None)
-    assert {sample.phase for sample in seen} == {Phase.PRE}
-    rest = list(seen)
+    rca = judge_rca(
+        samples, BUCKETS, endpoint="http://s3", samples_requested=len(samples), spacing_millis=0, scratch=None
+    )
+    assert {sample.phase for sample in samples} == {Phase.PRE}
+    rest = list(samples)
     run = runs.healthy().with_policy(samples=2)
 
     def change(record: BucketSampled) -> BucketSampled:
@@ -53,20 +55,22 @@ def judged(seen: Samples) -> Found:
         return replace(of, number=record.number, began_at="", ended_at=f"{took.total_seconds()}")
 
     findings, verdict = run.change(BucketSampled, change).judged()
-    return Found(rca=rca, findings=findings, run=verdict)
+    return BucketVerdicts(rca=rca, findings=findings, run=verdict)
 
 
-def rca(script: Script, place: str, seconds: float = 60) -> Found:
+def rca(script: Script, place: str, seconds: float = 60) -> BucketVerdicts:
     """Two samples of the scripted server and of a drive, judged."""
     with store(script, seconds=seconds) as (_server, door):
         return judged(samples(door, [place]))
 
 
-def expect(found: Found, state: BucketState, word: VerdictWord, note: str = "", bucket: str = "tofu-state") -> None:
+def expect(
+    verdicts: BucketVerdicts, state: BucketState, word: VerdictWord, note: str = "", bucket: str = "tofu-state"
+) -> None:
     """The state, the reason code, and the verdict and exit code of both; ``note`` is in each sample's notes."""
-    assert found.buckets[bucket].state is state
-    assert found.code(bucket) == f"bucket-{state.value}"
-    for verdict in (found.verdict, found.run):
+    assert verdicts.buckets[bucket].state is state
+    assert verdicts.code(bucket) == f"bucket-{state.value}"
+    for verdict in (verdicts.verdict, verdicts.run):
         assert (verdict.word, verdict.exit_code) == (word, EXIT_CODES[word])
-    rows = [sample.sample for sample in found.buckets[bucket].samples]
+    rows = [sample.sample for sample in verdicts.buckets[bucket].samples]
     assert all(not note or any(note in text for text in row.notes) for row in rows), [row.notes for row in rows]

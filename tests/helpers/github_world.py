@@ -75,7 +75,7 @@ def evidence_folder(at: Path, run: runs.Run, start: datetime) -> Path:
     """A run as a sealed folder whose journal begins at ``start``, one record a second."""
     make_folder(at)
     if "server.log" in run.files:
-        data = _TAPE_TIME.sub(lambda found: _moved(found[1], start), run.files["server.log"])
+        data = _TAPE_TIME.sub(lambda match: _moved(match[1], start), run.files["server.log"])
         run = run.with_file("server.log", data)
     lines, prev = [], "0" * 64
     for entry in runs.entries(run.records, chained=False):
@@ -124,7 +124,7 @@ def of_run(journal_log: runs.Run, run: Mapping[str, Any], **changes: object) -> 
     """A run whose identity is that of a run of GitHub."""
 
     def edit(record: records.RunStarted) -> records.RunStarted:
-        known: dict[str, Any] = {
+        answers: dict[str, Any] = {
             "run_id": f"{run['id']}.{run['run_attempt']}-aa",
             "tool_version": "0.1.0",
             "repository": REPOSITORY,
@@ -136,7 +136,7 @@ def of_run(journal_log: runs.Run, run: Mapping[str, Any], **changes: object) -> 
             "workflow_run": str(run["id"]),
             "workflow_attempt": str(run["run_attempt"]),
         }
-        return replace(record, run=replace(record.run, **{**known, **changes}))
+        return replace(record, run=replace(record.run, **{**answers, **changes}))
 
     return journal_log.change(records.RunStarted, edit)
 

@@ -120,7 +120,7 @@ class KubeApi:
         self._server.server_close()
 
     def kubeconfig(self, folder: Path, **user: Any) -> Path:
-        made = folder / "kubeconfig"
+        path = folder / "kubeconfig"
         config = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -129,8 +129,8 @@ class KubeApi:
             "clusters": [{"name": "lab", "cluster": {"server": self.url}}],
             "users": [{"name": "gate", "user": user or {"token": "kube-token-canary"}}],
         }
-        made.write_text(json.dumps(config))
-        return made
+        path.write_text(json.dumps(config))
+        return path
 
     def add(self, workload: str, name: str, pods: int = 1, container: str = "main", **changes: Any) -> list[Pod]:
         """A deployment or stateful set with its pods."""
@@ -163,8 +163,8 @@ class KubeApi:
         """An event of the cluster about one object of it."""
         now = datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         of = {"kind": kind, "namespace": NAMESPACE, "name": name}
-        made = {"involvedObject": of, "type": "Warning", "reason": reason, "message": message, "count": 1}
-        self.events.append({**made, "firstTimestamp": now, "lastTimestamp": now, **more})
+        event = {"involvedObject": of, "type": "Warning", "reason": reason, "message": message, "count": 1}
+        self.events.append({**event, "firstTimestamp": now, "lastTimestamp": now, **more})
 
     def log(self, pod: str, text: str, container: str = "main", *, previous: bool = False, ago: float = 0) -> None:
         """Lines that a container writes now, by the node's own clock."""
@@ -200,10 +200,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._status(self.api.broken[0], "InternalError", self.api.broken[1])
             return
         review = json.loads(body)
-        asked = review["spec"]["resourceAttributes"]
-        resource = "/".join(filter(None, (asked["resource"], asked.get("subresource"))))
-        allowed = asked["namespace"] == NAMESPACE and f"{asked['verb']} {resource}" not in self.api.forbidden
-        self.api.reviews.append((asked["group"], asked["verb"], resource, asked.get("name", "")))
+        attributes = review["spec"]["resourceAttributes"]
+        resource = "/".join(filter(None, (attributes["resource"], attributes.get("subresource"))))
+        allowed = attributes["namespace"] == NAMESPACE and f"{attributes['verb']} {resource}" not in self.api.forbidden
+        self.api.reviews.append((attributes["group"], attributes["verb"], resource, attributes.get("name", "")))
         self._json(201, {**review, "status": {"allowed": allowed, **self.api.review_extra}})
 
     def _body(self) -> bytes:
@@ -235,18 +235,18 @@ class _Handler(BaseHTTPRequestHandler):
         if f"{verb} {resource}" not in self.api.forbidden:
             return False
         which = f'{resource} "{name}"' if name else resource
-        told = f'{which} is forbidden: User "gate" cannot {verb} resource "{resource}"'
-        self._status(403, "Forbidden", told)
+        message = f'{which} is forbidden: User "gate" cannot {verb} resource "{resource}"'
+        self._status(403, "Forbidden", message)
         return True
 
     def _workload(self, namespace: str, resource: str, name: str) -> None:
         if self._refused("get", resource, name):
             return
-        found = self.api.workloads.get((resource, name)) if namespace == NAMESPACE else None
-        if found is None:
+        workload = self.api.workloads.get((resource, name)) if namespace == NAMESPACE else None
+        if workload is None:
             self._status(404, "NotFound", f'{resource}.apps "{name}" not found')
         else:
-            self._json(200, found)
+            self._json(200, workload)
 
     def _core(self, namespace: str, rest: list[str], query: dict[str, list[str]]) -> None:
         if not rest:  # kubectl asks for the namespace when a pod of it is not found
@@ -281,10 +281,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _proxy(self, pod: Pod, port: int, path: str) -> None:
         """As the API server does it: the caller's own credential goes no further."""
-        self.api.proxied.append({name.lower(): said for name, said in self.headers.items() if name != "Authorization"})
+        self.api.proxied.append(
+            {name.lower(): value for name, value in self.headers.items() if name != "Authorization"}
+        )
         if pod.serves is None:
-            told = f"error trying to reach service: dial tcp {pod.address or '10.0.0.1'}:{port}: connect: refused"
-            self._status(503, "ServiceUnavailable", told)
+            message = f"error trying to reach service: dial tcp {pod.address or '10.0.0.1'}:{port}: connect: refused"
+            self._status(503, "ServiceUnavailable", message)
         else:
             self._answer(*pod.serves(port, path))
 
@@ -296,12 +298,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._status(404, "NotFound", f'secrets "{name}" not found')
         else:
             metadata = {"name": name, "namespace": namespace}
-            made = {"kind": "Secret", "apiVersion": "v1", "metadata": metadata, "type": "Opaque", "data": data}
-            self._json(200, made)
+            secret = {"kind": "Secret", "apiVersion": "v1", "metadata": metadata, "type": "Opaque", "data": data}
+            self._json(200, secret)
 
     def _events(self, query: dict[str, list[str]]) -> list[dict[str, Any]]:
-        wanted = dict(part.split("=", 1) for part in query["fieldSelector"][0].split(","))
-        kind, name = wanted["involvedObject.kind"], wanted["involvedObject.name"]
+        fields = dict(part.split("=", 1) for part in query["fieldSelector"][0].split(","))
+        kind, name = fields["involvedObject.kind"], fields["involvedObject.name"]
         return [event for event in self.api.events if _about(event) == (kind, name)]
 
     def _pods(self, query: dict[str, list[str]]) -> list[dict[str, Any]]:
@@ -344,9 +346,9 @@ class _Handler(BaseHTTPRequestHandler):
         if file is None:
             return
         with self.api.lock:
-            known = self.api.logs.setdefault((pod, container, False), [])
+            lines = self.api.logs.setdefault((pod, container, False), [])
             now = datetime.now(tz=UTC) + self.api.skew
-            known.extend((now, line) for line in file.read_bytes().split(b"\n")[:-1][len(known) :])
+            lines.extend((now, line) for line in file.read_bytes().split(b"\n")[:-1][len(lines) :])
 
     def _exec(self, pod: Pod, query: dict[str, list[str]]) -> None:
         if self.headers.get("Upgrade", "").lower() != "websocket":
@@ -366,15 +368,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._run(pod, command)
 
     def _run(self, pod: Pod, command: list[str]) -> None:
-        asked = self.api.exec
-        if asked.before:
-            asked.before()
-        out, err, status = asked.stdout, b"", asked.end
+        exec_calls = self.api.exec
+        if exec_calls.before:
+            exec_calls.before()
+        out, err, status = exec_calls.stdout, b"", exec_calls.end
         if out is None and status is None:
             out, err, status = _execute(pod, command)
-        out = asked.banner + (out or b"")
-        if asked.cut_stdout is not None:
-            out, status = out[: asked.cut_stdout], None
+        out = exec_calls.banner + (out or b"")
+        if exec_calls.cut_stdout is not None:
+            out, status = out[: exec_calls.cut_stdout], None
         for start in range(0, len(out), 30_000):
             self._frame(1, out[start : start + 30_000])
         if err:
@@ -413,8 +415,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message}
         self._json(code, {**body, "code": code})
 
-    def _json(self, code: int, made: object) -> None:
-        self._answer(code, "application/json", json.dumps(made).encode())
+    def _json(self, code: int, document: object) -> None:
+        self._answer(code, "application/json", json.dumps(document).encode())
 
     def _answer(self, code: int, kind: str, body: bytes) -> None:
         self.send_response(code)
@@ -441,11 +443,11 @@ def exit_status(code: int) -> dict[str, Any]:
 
 def no_program(name: str) -> dict[str, Any]:
     """The Status of containerd for a program that the image does not have."""
-    told = (
+    message = (
         f'failed to exec in container: failed to start exec "0": OCI runtime exec failed: exec failed: unable to start '
         f'container process: exec: "{name}": executable file not found in $PATH'
     )
-    return {"metadata": {}, "status": "Failure", "reason": "InternalError", "message": told, "code": 500}
+    return {"metadata": {}, "status": "Failure", "reason": "InternalError", "message": message, "code": 500}
 
 
 def _execute(pod: Pod, command: list[str]) -> tuple[bytes, bytes, dict[str, Any] | None]:

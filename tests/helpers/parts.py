@@ -99,35 +99,36 @@ class Split:
         return replace(self, parts={**self.parts, name: self.parts[name].with_record(*rows)})
 
     def with_run(self, name: PartName, **changes: object) -> "Split":
-        def edit(started: records.RunStarted, begun: PartBegun) -> tuple[records.RunStarted, PartBegun]:
-            return replace(started, run=replace(started.run, **changes)), begun  # type: ignore[arg-type]  # test
+        def edit(started: records.RunStarted, part_begun: PartBegun) -> tuple[records.RunStarted, PartBegun]:
+            return replace(started, run=replace(started.run, **changes)), part_begun  # type: ignore[arg-type]  # test
 
         return replace(self, heads={**self.heads, name: edit})
 
     def with_policy(self, name: PartName, **changes: object) -> "Split":
-        def edit(started: records.RunStarted, begun: PartBegun) -> tuple[records.RunStarted, PartBegun]:
-            return replace(started, policy=replace(started.policy, **changes)), begun  # type: ignore[arg-type]  # test
+        def edit(started: records.RunStarted, part_begun: PartBegun) -> tuple[records.RunStarted, PartBegun]:
+            return replace(started, policy=replace(started.policy, **changes)), part_begun  # type: ignore[arg-type]  # test
 
         return replace(self, heads={**self.heads, name: edit})
 
     def with_previous(self, name: PartName, *previous: Previous) -> "Split":
         return replace(
-            self, heads={**self.heads, name: lambda started, begun: (started, replace(begun, previous=previous))}
+            self,
+            heads={**self.heads, name: lambda started, part_begun: (started, replace(part_begun, previous=previous))},
         )
 
-    def made(self, chosen: Settings | None = None) -> "dict[PartName, Made]":
+    def build(self, chosen: Settings | None = None) -> "dict[PartName, PartFiles]":
         """The bytes of all parts, each given the ones before it."""
-        done: dict[PartName, Made] = {}
+        done: dict[PartName, PartFiles] = {}
         for name in ORDER:
             previous = tuple(Previous(part=part, digest=done[part].digest) for part in sorted(GIVEN[name]))
             head = heads(name, previous, chosen)
             if name in self.heads:
                 head = self.heads[name](*head)
             part = self.parts[name]
-            made = chained(
+            lines = chained(
                 (*head, *part.records), self.starts[name], step=self.steps.get(name, 2 if name == "during" else 1)
             )
-            files = {JOURNAL: b"".join(line for _, line in made), **part.files}
+            files = {JOURNAL: b"".join(line for _, line in lines), **part.files}
             rows = [
                 ManifestEntry(
                     name=file,
@@ -138,23 +139,23 @@ class Split:
                 for file, data in files.items()
             ]
             document = part_bytes(
-                part_document(JournalLog(entries=tuple(entry for entry, _ in made), torn=False), rows)
+                part_document(JournalLog(entries=tuple(entry for entry, _ in lines), torn=False), rows)
             )
-            done[name] = Made(document=document, files=files)
+            done[name] = PartFiles(document=document, files=files)
         return done
 
     def joined(self, chosen: Settings | None = None) -> tuple[list[Record], dict[str, bytes]]:
         """The records and the files of the joined folder."""
-        made = self.made(chosen)
+        parts = self.build(chosen)
         start = records.RunStarted(run=identity(world(), {}), policy=(chosen or settings()).policy, tools=Tools())
         rows: list[Record] = [start]
         rows += [
             PartJoined(part=name, digest=part.digest, job_digest=part.digest, document=part.document.decode())
-            for name, part in made.items()
+            for name, part in parts.items()
         ]
         files = {
             journal_name(name) if file == JOURNAL else file: data
-            for name, part in made.items()
+            for name, part in parts.items()
             for file, data in part.files.items()
         }
         return [*rows, records.RunComplete()], files
@@ -167,17 +168,17 @@ class Split:
 
     def write(self, at: Path, chosen: Settings | None = None) -> "Folders":
         """The folders of all parts below ``at``, sealed."""
-        made = self.made(chosen)
-        for name, part in made.items():
+        parts = self.build(chosen)
+        for name, part in parts.items():
             make_folder(at / name)
             for file, data in {**part.files, PART: part.document}.items():
                 (at / name / file).write_bytes(data)
-        digests: dict[str, str] = {name: part.digest for name, part in made.items()}
+        digests: dict[str, str] = {name: part.digest for name, part in parts.items()}
         return Folders(at=at, digests=digests, settings=chosen or settings())
 
 
 @dataclass(frozen=True)
-class Made:
+class PartFiles:
     """The bytes of one part."""
 
     document: bytes
@@ -199,13 +200,18 @@ class Folders:
     def join(
         self,
         *names: str,
-        told: Mapping[str, str] | None = None,
+        digests: Mapping[str, str] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> tuple[Evidence, tuple[str, ...]]:
         """The joined run of these parts, or of all, into the folder ``run``."""
         folders = [self.at / name for name in names or ORDER]
-        digests = self.digests if told is None else told
-        return join(self.settings, folders, digests, self.at / "run", world("other", environ))
+        return join(
+            self.settings,
+            folders,
+            self.digests if digests is None else digests,
+            self.at / "run",
+            world("other", environ),
+        )
 
 
 def heads(
@@ -222,16 +228,16 @@ def entries(rows: Sequence[Record], start: int, *, step: int) -> list[Entry]:
 
 def chained(rows: Sequence[Record], start: int, *, step: int) -> list[tuple[Entry, bytes]]:
     """Entries and their lines, ``step`` seconds apart."""
-    made: list[tuple[Entry, bytes]] = []
+    lines: list[tuple[Entry, bytes]] = []
     prev = "0" * 64
     for seq, record in enumerate(rows):
         seconds = start + seq * step
         at = f"2026-11-24T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.000Z"
         entry = Entry(seq=seq, at=at, mono_millis=seq * step * 1000, prev=prev, record=runs.stamped(record, at))
         line = entry_line(entry)
-        made.append((entry, line))
+        lines.append((entry, line))
         prev = sha256(line).hexdigest()
-    return made
+    return lines
 
 
 def healthy() -> Split:
@@ -241,7 +247,7 @@ def healthy() -> Split:
 
 def _pre() -> Part:
     controls = [runs.control(name) for name in runs.CONTROLS if name != "bit-flip-caught"]
-    stood = LogStood(offset=0, before=sha256(b"").hexdigest())
+    log_position = LogStood(offset=0, before=sha256(b"").hexdigest())
     caches = (runs.cache_config("main"), runs.cache_config("probe"))
     marks = [records.StageMark(name="identify", state=state) for state in ("started", "ended")]
     rows = (
@@ -249,7 +255,7 @@ def _pre() -> Part:
         *runs.phase_records(Phase.PRE, runs.PRE_NONCE),
         *caches,
         *controls,
-        stood,
+        log_position,
         records.RunComplete(),
     )
     return Part(rows)
@@ -280,8 +286,10 @@ def _publish() -> Part:
         runs.child("build", "build.log"),
     ]
     for label, paths in SETS.items():
-        made = runs.publication(label, paths)
-        rows += [record for record in made if not isinstance(record, records.BucketSampled | records.CanaryObject)]
+        publication = runs.publication(label, paths)
+        rows += [
+            record for record in publication if not isinstance(record, records.BucketSampled | records.CanaryObject)
+        ]
     rows += [runs.nix_read(Label.CANARY, facts) for facts in SETS[Label.CANARY]]
     rows += [runs.nix_read(Label.PROFILE, facts) for facts in SETS[Label.PROFILE][:10]]
     closed = (runs.closed(name, data) for name, data in files.items())
@@ -327,20 +335,20 @@ def without(split: Split, label: Label) -> Split:
 
 def replace_set(split: Split, label: Label, paths: tuple[records.PathFacts, ...]) -> Split:
     """A split run in which one publication is of other paths."""
-    made = runs.publication(label, paths)
-    reads = [record for record in made if isinstance(record, records.BodyRead)]
+    publication = runs.publication(label, paths)
+    reads = [record for record in publication if isinstance(record, records.BodyRead)]
 
     def plan(record: records.PushSetKnown) -> records.PushSetKnown:
-        return made[0] if record.label is label and isinstance(made[0], records.PushSetKnown) else record
+        return publication[0] if record.label is label and isinstance(publication[0], records.PushSetKnown) else record
 
-    def asked(record: records.MissingAsked) -> records.MissingAsked:
-        return made[1] if record.label is label and isinstance(made[1], records.MissingAsked) else record
+    def all_missing(record: records.MissingAsked) -> records.MissingAsked:
+        return publication[1] if record.label is label and isinstance(publication[1], records.MissingAsked) else record
 
     def read(record: records.BodyRead) -> records.BodyRead | None:
         return None if record.label is label else record
 
     split = split.change("publish", records.PushSetKnown, plan).change("post", records.PushSetKnown, plan)
-    split = split.change("publish", records.MissingAsked, asked)
+    split = split.change("publish", records.MissingAsked, all_missing)
     split = split.change("publish", records.BodyRead, read).change("post", records.BodyRead, read)
     log = runs.push_log(paths)
     name = f"push-{label.value}.log"

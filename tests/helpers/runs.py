@@ -63,7 +63,7 @@ TWINS = tuple(path_facts(f"publication-gate-twin-aa-{number}") for number in ran
 
 
 def policy(**changes: object) -> Policy:
-    made = Policy(
+    default = Policy(
         profile="medium-check",
         kind=Kind.PRODUCTION,
         push_set="build-closure",
@@ -89,7 +89,7 @@ def policy(**changes: object) -> Policy:
         read_spacing=0.1,
         jobs=4,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # test
+    return replace(default, **changes)  # type: ignore[arg-type]  # test
 
 
 def identity() -> Identity:
@@ -141,13 +141,13 @@ def sample(phase: Phase, number: int) -> records.BucketSampled:
     )
 
 
-def lost(seen: records.BucketSampled, bucket: str = "attic") -> records.BucketSampled:
+def lost(sampled: records.BucketSampled, bucket: str = "attic") -> records.BucketSampled:
     """The same sample with a bucket out of the index while its markers stay."""
     return replace(
-        seen,
-        listing=(answer(body=seen.listing[0].body.replace(f"<Bucket><Name>{bucket}</Name></Bucket>", "")),),
-        heads={**seen.heads, bucket: answer(404)},
-        gets={**seen.gets, bucket: answer(404, NO_SUCH_BUCKET)},
+        sampled,
+        listing=(answer(body=sampled.listing[0].body.replace(f"<Bucket><Name>{bucket}</Name></Bucket>", "")),),
+        heads={**sampled.heads, bucket: answer(404)},
+        gets={**sampled.gets, bucket: answer(404, NO_SUCH_BUCKET)},
     )
 
 
@@ -202,7 +202,7 @@ def good_nar(facts: records.PathFacts) -> NarRead:
 
 
 def body_read(label: Label, facts: records.PathFacts, **changes: object) -> records.BodyRead:
-    made = records.BodyRead(
+    read = records.BodyRead(
         label=label,
         cache="main" if label is Label.PROFILE else "probe",
         store_path=facts.store_path,
@@ -210,11 +210,11 @@ def body_read(label: Label, facts: records.PathFacts, **changes: object) -> reco
         narinfo=answer(body=narinfo(facts)),
         nar=good_nar(facts),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # test
+    return replace(read, **changes)  # type: ignore[arg-type]  # test
 
 
 def nix_read(label: Label, facts: records.PathFacts, **changes: object) -> NixRead:
-    made = NixRead(
+    read = NixRead(
         label=label,
         cache="main" if label is Label.PROFILE else "probe",
         store_path=facts.store_path,
@@ -223,7 +223,7 @@ def nix_read(label: Label, facts: records.PathFacts, **changes: object) -> NixRe
         nar_hash=facts.nar_hash,
         millis=9,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # test
+    return replace(read, **changes)  # type: ignore[arg-type]  # test
 
 
 def push_log(paths: Sequence[records.PathFacts], *, announced: int | None = None) -> bytes:
@@ -234,7 +234,7 @@ def push_log(paths: Sequence[records.PathFacts], *, announced: int | None = None
 
 
 def canary_object(**changes: object) -> records.CanaryObject:
-    made = records.CanaryObject(
+    located = records.CanaryObject(
         cache="probe",
         store_path=CANARIES[0].store_path,
         hop="http://127.0.0.1:9/attic/0a1b.chunk",
@@ -243,7 +243,7 @@ def canary_object(**changes: object) -> records.CanaryObject:
         head=answer(),
         places=(records.ObjectPlace(place="file:///data", truth=Truth.PRESENT),),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # test
+    return replace(located, **changes)  # type: ignore[arg-type]  # test
 
 
 def publication(label: Label, paths: tuple[records.PathFacts, ...]) -> list[Record]:
@@ -261,8 +261,8 @@ def publication(label: Label, paths: tuple[records.PathFacts, ...]) -> list[Reco
 
 
 def child(name: str, capture: str, **changes: object) -> records.ChildEnded:
-    made = records.ChildEnded(name=name, argv=("attic",), exit=0, signal=None, capture=capture, millis=5)
-    return replace(made, **changes)  # type: ignore[arg-type]  # test
+    ended = records.ChildEnded(name=name, argv=("attic",), exit=0, signal=None, capture=capture, millis=5)
+    return replace(ended, **changes)  # type: ignore[arg-type]  # test
 
 
 def cache_config(cache: str) -> records.CacheConfigSeen:
@@ -351,14 +351,14 @@ def captures(files: dict[str, bytes]) -> Captures:
 
 
 def entries(rows: Sequence[Record], *, chained: bool = True) -> list[Entry]:
-    made: list[Entry] = []
+    chain: list[Entry] = []
     prev = "0" * 64
     for seq, record in enumerate(rows):
         at = f"2026-11-24T00:{seq // 60:02}:{seq % 60:02}.000Z"
         entry = Entry(seq=seq, at=at, mono_millis=seq * 1000, prev=prev, record=stamped(record, at))
-        made.append(entry)
+        chain.append(entry)
         prev = sha256(entry_line(entry)).hexdigest() if chained else prev
-    return made
+    return chain
 
 
 def stamped(record: Record, at: str) -> Record:
@@ -373,14 +373,14 @@ def cached() -> Run:
     """The same run where the cache knew the whole profile before, so that its twin was published: it passes too."""
     run = healthy()
     log = f"✅ All done! ({len(SOURCES)} already cached, 0 in upstream)\n".encode()
-    known = answer(body='{"missing_paths":[]}')
+    nothing_missing = answer(body='{"missing_paths":[]}')
     files = {**run.files, "push-profile.log": log, "push-twin.log": push_log(TWINS)}
     rows: list[Record] = []
     for record in run.records:
         if isinstance(record, records.PushSetKnown) and record.label is Label.PROFILE:
             rows += publication(Label.TWIN, TWINS)
         if isinstance(record, records.MissingAsked) and record.label is Label.PROFILE:
-            rows.append(replace(record, answer=known))
+            rows.append(replace(record, answer=nothing_missing))
         elif isinstance(record, records.CaptureClosed) and record.name == "push-profile.log":
             rows += [closed("push-twin.log", files["push-twin.log"]), closed("push-profile.log", log)]
         else:

@@ -12,7 +12,7 @@ from gate.lab.attic_stack import BUCKET, MAIN, PROBE
 from gate.lab.s3 import stored_paths
 from gate.model.basics import VerdictWord
 from tests.liars.lie import Liar, Lie, Party
-from tests.liars.proxy import Answer, Asked, Forward, Front
+from tests.liars.proxy import Answer, Forward, Front, Request
 from tests.liars.s3 import NOT_MINE, liar
 
 if TYPE_CHECKING:
@@ -49,48 +49,50 @@ class AtticLiar(Liar):
     def stage(self, name: str) -> None:
         self.stage_name = name
 
-    def _rule(self, asked: Asked, forward: Forward) -> Answer | None:
-        answer = self.lie(asked, forward)
+    def _rule(self, request: Request, forward: Forward) -> Answer | None:
+        answer = self.lie(request, forward)
         if answer is NOT_MINE:
             return forward()
         self.count += 1
         return answer
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
         """The false answer; `NOT_MINE` passes the question on."""
         raise NotImplementedError
 
 
-def is_nix(asked: Asked) -> bool:
+def is_nix(request: Request) -> bool:
     """Whether Nix asks (its ``filetransfer.cc``: ``curl/<version> Nix/<version>``)."""
-    return "Nix/" in asked.headers.get("user-agent", "")
+    return "Nix/" in request.headers.get("user-agent", "")
 
 
-def is_body(asked: Asked) -> bool:
-    return bool(NAR.fullmatch(asked.place))
+def is_body(request: Request) -> bool:
+    return bool(NAR.fullmatch(request.place))
 
 
-def is_narinfo(asked: Asked) -> bool:
-    return asked.method in ("GET", "HEAD") and bool(NARINFO.fullmatch(asked.place))
+def is_narinfo(request: Request) -> bool:
+    return request.method in ("GET", "HEAD") and bool(NARINFO.fullmatch(request.place))
 
 
-AnswerRule = Callable[[Any, Asked, Forward], Answer | None]
+AnswerRule = Callable[[Any, Request, Forward], Answer | None]
 
 
-def on_body(change: Callable[[Answer], Answer | None], *, when: Callable[[Asked], bool] = lambda _: True) -> AnswerRule:
+def on_body(
+    change: Callable[[Answer], Answer | None], *, when: Callable[[Request], bool] = lambda _: True
+) -> AnswerRule:
     """A change of what comes for a NAR: of the redirect to S3, or of the body that Attic puts together."""
 
-    def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
-        return change(forward()) if is_body(asked) and when(asked) else NOT_MINE
+    def answer(self: AtticLiar, request: Request, forward: Forward) -> Answer | None:
+        return change(forward()) if is_body(request) and when(request) else NOT_MINE
 
     return answer
 
 
 def on_narinfo(
-    change: Callable[[Answer], Answer | None], *, when: Callable[[Asked], bool] = lambda _: True
+    change: Callable[[Answer], Answer | None], *, when: Callable[[Request], bool] = lambda _: True
 ) -> AnswerRule:
-    def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
-        if not (is_narinfo(asked) and when(asked)):
+    def answer(self: AtticLiar, request: Request, forward: Forward) -> Answer | None:
+        if not (is_narinfo(request) and when(request)):
             return NOT_MINE
         real = forward()
         changed = change(real) if real.status == 200 else real
@@ -102,8 +104,8 @@ def on_narinfo(
 
 
 def on_upload(change: Callable[[Forward], Answer | None]) -> AnswerRule:
-    def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
-        return change(forward) if asked.method == "PUT" and asked.place == UPLOAD else NOT_MINE
+    def answer(self: AtticLiar, request: Request, forward: Forward) -> Answer | None:
+        return change(forward) if request.method == "PUT" and request.place == UPLOAD else NOT_MINE
 
     return answer
 
@@ -127,21 +129,21 @@ def flip(real: Answer) -> Answer:
     return replace(real, body=real.body[:-9] + bytes([real.body[-9] ^ 1]) + real.body[-8:])
 
 
-def missing_none(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
-    return json_answer({"missing_paths": []}) if asked.place == MISSING and forward().status == 200 else NOT_MINE
+def missing_none(self: AtticLiar, request: Request, forward: Forward) -> Answer | None:
+    return json_answer({"missing_paths": []}) if request.place == MISSING and forward().status == 200 else NOT_MINE
 
 
-def missing_page(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
+def missing_page(self: AtticLiar, request: Request, forward: Forward) -> Answer | None:
     return (
         Answer(200, (("Content-Type", "text/html"),), PAGE)
-        if asked.place == MISSING and forward().status == 200
+        if request.place == MISSING and forward().status == 200
         else NOT_MINE
     )
 
 
 def config_with(**changes: Any) -> AnswerRule:
-    def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
-        if not asked.place.startswith(CONFIG):
+    def answer(self: AtticLiar, request: Request, forward: Forward) -> Answer | None:
+        if not request.place.startswith(CONFIG):
             return NOT_MINE
         real = forward()
         if real.status != 200:
@@ -152,18 +154,18 @@ def config_with(**changes: Any) -> AnswerRule:
 
 
 def to_nix(status: int) -> AnswerRule:
-    def answer(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
-        return Answer(status) if is_nix(asked) and (is_body(asked) or is_narinfo(asked)) else NOT_MINE
+    def answer(self: AtticLiar, request: Request, forward: Forward) -> Answer | None:
+        return Answer(status) if is_nix(request) and (is_body(request) or is_narinfo(request)) else NOT_MINE
 
     return answer
 
 
-def everyone_may_read(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
-    if "authorization" in asked.headers or not asked.place.endswith("/nix-cache-info"):
+def everyone_may_read(self: AtticLiar, request: Request, forward: Forward) -> Answer | None:
+    if "authorization" in request.headers or not request.place.endswith("/nix-cache-info"):
         return NOT_MINE
     front = self.front
     token = self.stack.attic.mint.read((MAIN, PROBE)).reveal()
-    return front.forward(replace(asked, headers={**asked.headers, "authorization": f"bearer {token}"}))
+    return front.forward(replace(request, headers={**request.headers, "authorization": f"bearer {token}"}))
 
 
 class Memory(AtticLiar):
@@ -178,22 +180,22 @@ class Memory(AtticLiar):
         """A body, from S3 where Attic redirects there: a cache follows."""
         front = self.front
         token = self.stack.attic.mint.read((MAIN, PROBE)).reveal()
-        answer = front.forward(Asked("GET", place, {"host": front.address, "authorization": f"bearer {token}"}, None))
+        answer = front.forward(Request("GET", place, {"host": front.address, "authorization": f"bearer {token}"}, None))
         location = next((value for name, value in answer.headers if name.lower() == "location"), None)
         if location is not None:
             server = Front()
             host, _, path = location.removeprefix("http://").partition("/")
             server.target = (host.split(":")[0], int(host.split(":")[1]))
-            answer = server.forward(Asked("GET", f"/{path}", {"host": host}, None))
+            answer = server.forward(Request("GET", f"/{path}", {"host": host}, None))
             server.stop()
         return answer
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
-        if not is_body(asked):
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
+        if not is_body(request):
             return NOT_MINE
-        if asked.place not in self.kept:
-            self.kept[asked.place] = self._fill(asked.place)
-        answer = self.kept[asked.place]
+        if request.place not in self.kept:
+            self.kept[request.place] = self._fill(request.place)
+        answer = self.kept[request.place]
         return replace(answer, headers=(("Content-Type", "application/x-nix-nar"), *self.headers))
 
 
@@ -218,7 +220,7 @@ class Deleted(Memory):
         headers = {"host": front.address, "authorization": f"bearer {token}"}
         for cache in (MAIN, PROBE):
             for path in stored_paths(self.stack.attic.database, cache):
-                info = front.forward(Asked("GET", f"/{cache}/{path.hash}.narinfo", headers, None))
+                info = front.forward(Request("GET", f"/{cache}/{path.hash}.narinfo", headers, None))
                 for url in re.findall(rb"(?m)^URL: (.*)$", info.body):
                     body = f"/{cache}/{url.decode()}"
                     if body not in self.kept:
@@ -309,15 +311,15 @@ class LogHeads(Liar):
         return {"server_log": f"file://{self.copy}"}
 
     def _follow(self) -> None:
-        position, spoken = self.source.stat().st_size, False
+        position, answered = self.source.stat().st_size, False
         while not self.over.wait(0.05):
             data = self.source.read_bytes()
             end = data.rfind(b"\n") + 1
             fresh, position = data[position:end], max(position, end)
             for text in fresh.decode(errors="replace").splitlines():
                 self._write(text)
-                if self.error and not spoken and "ERROR" in text:
-                    spoken = True
+                if self.error and not answered and "ERROR" in text:
+                    answered = True
                     now = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())
                     self._write(f"{now} ERROR attic_server::error: InternalServerError: Storage error: NoSuchBucket")
 
@@ -376,15 +378,15 @@ class BodyOfAnother(AtticLiar):
 
     last: Answer | None = None
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
-        if not is_body(asked) or asked.method != "GET":
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
+        if not is_body(request) or request.method != "GET":
             return NOT_MINE
         before, self.last = self.last, forward()
         return before if before is not None else NOT_MINE
 
 
-def redirect_to_itself(self: AtticLiar, asked: Asked, forward: Forward) -> Answer | None:
-    return Answer(307, (("Location", asked.path),)) if is_body(asked) else NOT_MINE
+def redirect_to_itself(self: AtticLiar, request: Request, forward: Forward) -> Answer | None:
+    return Answer(307, (("Location", request.path),)) if is_body(request) else NOT_MINE
 
 
 class OnceLate(AtticLiar):
@@ -393,8 +395,8 @@ class OnceLate(AtticLiar):
     seconds = 7.0
     is_late = staticmethod(is_body)
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
-        if self.count or is_nix(asked) or self.stage_name != "read:profile" or not self.is_late(asked):
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
+        if self.count or is_nix(request) or self.stage_name != "read:profile" or not self.is_late(request):
             return NOT_MINE
         self.count += 1
         time.sleep(self.seconds)
@@ -516,7 +518,7 @@ LIES: tuple[Lie, ...] = (
     _attic(
         "body-empty-without-identity",
         "bodies are empty for who accepts other encodings than identity",
-        on_body(lambda _: EMPTY, when=lambda asked: asked.headers.get("accept-encoding", "") != "identity"),
+        on_body(lambda _: EMPTY, when=lambda request: request.headers.get("accept-encoding", "") != "identity"),
         claims=("bodies", "builders"),
     ),
     _attic(
@@ -735,15 +737,15 @@ LIES: tuple[Lie, ...] = (
     _cdn(
         "config-age",
         "the cache's description bears an Age",
-        lambda self, asked, forward: (
-            forward().with_header("Age", "600") if asked.place.startswith(CONFIG) else NOT_MINE
+        lambda self, request, forward: (
+            forward().with_header("Age", "600") if request.place.startswith(CONFIG) else NOT_MINE
         ),
         claims=("cache",),
     ),
     _cdn(
         "missing-age",
         "get-missing-paths bears an Age",
-        lambda self, asked, forward: forward().with_header("Age", "600") if asked.place == MISSING else NOT_MINE,
+        lambda self, request, forward: forward().with_header("Age", "600") if request.place == MISSING else NOT_MINE,
         claims=("written",),
     ),
 )

@@ -51,7 +51,7 @@ def _section(claim: Claim) -> Iterator[str]:
     yield f"- **Findings:** {families}"
     yield f"- **Who vouches:** {'; '.join(claim.vouchers)}."
     yield f"- **Two that are independent:** {claim.pair}"
-    yield f"- **What a single liar could still do:** {_left(lies)}"
+    yield f"- **What a single liar could still do:** {_open_lies(lies)}"
     yield ""
     yield "| party | lie | what comes of it |"
     yield "|---|---|---|"
@@ -59,7 +59,7 @@ def _section(claim: Claim) -> Iterator[str]:
         yield f"| {lie.party.value} | {lie.text} (`{lie.name}`) | {_outcome(lie)} |"
 
 
-def _left(lies: list[Lie]) -> str:
+def _open_lies(lies: list[Lie]) -> str:
     names = dict.fromkeys(lie.unseen for lie in lies if lie.unseen)
     return " ".join(SPOT_BY_NAME[name].sentence for name in names) or "nothing that was thought of and tried."
 

@@ -12,7 +12,7 @@ from pytest_httpserver import HTTPServer
 from gate.model.basics import VerdictWord
 from tests.helpers import github_world as gh
 from tests.liars.lie import Hearer, Lie, Party
-from tests.unit import test_require as asked
+from tests.unit import test_require as attacks
 from tests.unit.test_require import HOUR, Scene
 
 
@@ -53,13 +53,13 @@ class ForgeLiar(Hearer):
 
 def hides_the_newest(scene: Scene) -> None:
     """A newer run saw the failure class, and the list of runs lacks it."""
-    scene.probe(101, HOUR, journal_log=asked.bad_tape())
+    scene.probe(101, HOUR, journal_log=attacks.bad_tape())
     scene.world.runs.pop()
 
 
 def calls_it_a_success(scene: Scene) -> None:
     """A run that GitHub itself ended in failure is listed as a success, with the evidence of a failure."""
-    scene.probe(101, HOUR, journal_log=asked.bad_tape(), row={"conclusion": "success"})
+    scene.probe(101, HOUR, journal_log=attacks.bad_tape(), row={"conclusion": "success"})
 
 
 def says_it_is_running(scene: Scene) -> None:
@@ -106,23 +106,23 @@ def older(scene: Scene) -> None:
 
 
 LIES: tuple[Lie, ...] = (
-    _lie("digest", "the bytes of an artifact are not those of its digest", asked.attack_digest),
-    _lie("listed-elsewhere", "an artifact is listed for another run", asked.attack_listed_for_another_run),
-    _lie("forged-verdict", "an artifact's stored verdict is not that of its records", asked.attack_forged_verdict),
-    _lie("extra-file", "an artifact has a file too many", asked.attack_extra_file),
-    _lie("copied", "an old pass is the artifact of a new run", asked.attack_copied),
+    _lie("digest", "the bytes of an artifact are not those of its digest", attacks.attack_digest),
+    _lie("listed-elsewhere", "an artifact is listed for another run", attacks.attack_listed_for_another_run),
+    _lie("forged-verdict", "an artifact's stored verdict is not that of its records", attacks.attack_forged_verdict),
+    _lie("extra-file", "an artifact has a file too many", attacks.attack_extra_file),
+    _lie("copied", "an old pass is the artifact of a new run", attacks.attack_copied),
     _lie("swapped", "the newest run's artifact is an older one's, digest and all", swaps_the_artifact),
-    _lie("other-attempt", "the evidence is of another attempt", asked.attack_other_attempt),
-    _lie("other-commit", "the evidence is of another commit", asked.attack_other_commit),
-    _lie("nobodys", "the evidence has no identity at all", asked.attack_nobodys),
-    _lie("lab", "the evidence is the lab's", asked.attack_lab),
+    _lie("other-attempt", "the evidence is of another attempt", attacks.attack_other_attempt),
+    _lie("other-commit", "the evidence is of another commit", attacks.attack_other_commit),
+    _lie("nobodys", "the evidence has no identity at all", attacks.attack_nobodys),
+    _lie("lab", "the evidence is the lab's", attacks.attack_lab),
     _lie("old", "an old pass is shown for a new change", older),
-    _lie("future", "the evidence is of tomorrow", asked.attack_future),
+    _lie("future", "the evidence is of tomorrow", attacks.attack_future),
     _lie("dated-later", "a run of two days ago is dated an hour ago", dates_it_later),
-    _lie("doubled", "one attempt has two evidences", asked.attack_doubled),
-    _lie("traversal", "a member of an artifact leaves its folder", asked.attack_traversal),
-    _lie("weaker", "the evidence was judged by weaker bounds", asked.attack_weaker),
-    _lie("tag", "a tag bears the name of the default branch", asked.attack_tag),
+    _lie("doubled", "one attempt has two evidences", attacks.attack_doubled),
+    _lie("traversal", "a member of an artifact leaves its folder", attacks.attack_traversal),
+    _lie("weaker", "the evidence was judged by weaker bounds", attacks.attack_weaker),
+    _lie("tag", "a tag bears the name of the default branch", attacks.attack_tag),
     _lie("success", "a run with the evidence of a failure is called a success", calls_it_a_success),
     _lie("running", "the newest run is not over", says_it_is_running),
     _lie("no-runs", "no run is listed", lists_none),

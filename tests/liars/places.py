@@ -13,7 +13,7 @@ from tests.helpers.kube_api import NAMESPACE, Exec, KubeApi, running
 from tests.helpers.kubectl_tool import real_kubectl
 from tests.liars.attic import AtticLiar
 from tests.liars.lie import Liar, Lie, Party
-from tests.liars.proxy import Answer, Asked, Forward
+from tests.liars.proxy import Answer, Forward, Request
 from tests.liars.s3 import NOT_MINE, S3Liar
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class OtherStore(S3Liar):
                 self.stack.store.lose(STATE_BUCKET)
             self._turn()
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
         self.count += hasattr(self, "turned")
         return NOT_MINE
 
@@ -76,17 +76,17 @@ class OtherStoreAfter(OtherStore):
 class OtherStoreDenies(OtherStoreAfter):
     """The other store denies HeadObject, as one does whose key lacks s3:GetObject."""
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
-        if hasattr(self, "turned") and asked.method == "HEAD" and asked.place.endswith(".chunk"):
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
+        if hasattr(self, "turned") and request.method == "HEAD" and request.place.endswith(".chunk"):
             return Answer(403)
-        return super().lie(asked, forward)
+        return super().lie(request, forward)
 
 
 class WrongServer(AtticLiar):
     """The cache's name leads to a server of another kind when bodies are read."""
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
-        if not self.stage_name.startswith("read:") or asked.method != "GET":
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
+        if not self.stage_name.startswith("read:") or request.method != "GET":
             return NOT_MINE
         return Answer(404, (("Content-Type", "text/html"),), b"<h1>Not Found</h1>")
 
@@ -94,7 +94,7 @@ class WrongServer(AtticLiar):
 class LeadsToStoreItself(S3Liar):
     """The store's name leads to a captive portal while the profile is pushed."""
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
         if self.stage_name != "push:profile":
             return NOT_MINE
         return Answer(200, (("Content-Type", "text/html"),), b"<html>Sign in</html>")

@@ -1,4 +1,4 @@
-"""A reverse proxy that passes on what it is asked, and lies where its lie says so.
+"""A reverse proxy that passes on what it receives, and lies where its lie says so.
 
 It keeps the Host header as it came, since S3 signatures cover it. Bodies are held in memory: the lab's are small.
 """
@@ -16,7 +16,7 @@ HOP_BY_HOP: Final = frozenset({"connection", "keep-alive", "transfer-encoding", 
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """A request: ``headers`` by their lower-case names."""
 
     method: str
@@ -50,16 +50,16 @@ class Answer:
 
 
 Forward = Callable[[], Answer]
-Rule = Callable[[Asked, Forward], Answer | None]  # None: hang up without a word
+Rule = Callable[[Request, Forward], Answer | None]  # None: hang up without a word
 
 
 @dataclass
 class Front:
-    """Listens on loopback before ``target``. ``rule`` gives the answer to each request; ``asked`` keeps them all."""
+    """Listens on loopback before ``target``. ``rule`` gives the answer to each request; ``requests`` keeps them all."""
 
     rule: Rule | None = None
     target: tuple[str, int] | None = None
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     host: str = HOST
 
     def __post_init__(self) -> None:
@@ -87,22 +87,22 @@ class Front:
             self._server.shutdown()
         self._server.server_close()
 
-    def forward(self, asked: Asked) -> Answer:
+    def forward(self, request: Request) -> Answer:
         """What the server behind answers; 502 where it does not."""
         assert self.target is not None
         upstream = http.client.HTTPConnection(*self.target, timeout=SECONDS)
         try:
-            headers = {name: value for name, value in asked.headers.items() if name not in HOP_BY_HOP}
-            upstream.request(asked.method, asked.path, body=asked.body, headers=headers)
+            headers = {name: value for name, value in request.headers.items() if name not in HOP_BY_HOP}
+            upstream.request(request.method, request.path, body=request.body, headers=headers)
             answer = upstream.getresponse()
             length = answer.getheader("Content-Length")
             try:
                 body = answer.read()
             except http.client.IncompleteRead as error:
                 body = error.partial
-            kept = tuple(pair for pair in answer.getheaders() if pair[0].lower() not in HOP_BY_HOP)
+            passed_on = tuple(pair for pair in answer.getheaders() if pair[0].lower() not in HOP_BY_HOP)
             cut = length is not None and int(length) != len(body)
-            return Answer(answer.status, kept, body, int(length) if length is not None and cut else None)
+            return Answer(answer.status, passed_on, body, int(length) if length is not None and cut else None)
         except (OSError, http.client.HTTPException):
             return Answer(502)
         finally:
@@ -128,10 +128,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        asked = Asked(self.command, self.path, headers, self._body())
+        request = Request(self.command, self.path, headers, self._body())
         front = self.server.front
-        front.asked.append(asked)
-        answer = front.rule(asked, lambda: front.forward(asked)) if front.rule else front.forward(asked)
+        front.requests.append(request)
+        answer = front.rule(request, lambda: front.forward(request)) if front.rule else front.forward(request)
         if answer is None:
             self.close_connection = True
             return

@@ -12,7 +12,7 @@ from gate.lab.attic_stack import BUCKET
 from gate.lab.stack import STATE_BUCKET, STATE_KEY
 from gate.model.basics import Label, Phase, VerdictWord
 from tests.liars.lie import Liar, Lie, Party
-from tests.liars.proxy import Answer, Asked, Forward, Front
+from tests.liars.proxy import Answer, Forward, Front, Request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,16 +25,16 @@ NO_BUCKET = (
 )
 
 
-def is_list(asked: Asked) -> bool:
-    return asked.method == "GET" and asked.place == "/" and "list-type" not in asked.path
+def is_list(request: Request) -> bool:
+    return request.method == "GET" and request.place == "/" and "list-type" not in request.path
 
 
-def is_bucket(asked: Asked, bucket: str) -> bool:
-    return asked.place.strip("/") == bucket
+def is_bucket(request: Request, bucket: str) -> bool:
+    return request.place.strip("/") == bucket
 
 
-def is_state(asked: Asked) -> bool:
-    return asked.place == f"/{STATE_BUCKET}/{STATE_KEY}"
+def is_state(request: Request) -> bool:
+    return request.place == f"/{STATE_BUCKET}/{STATE_KEY}"
 
 
 class S3Liar(Liar):
@@ -64,14 +64,14 @@ class S3Liar(Liar):
     def sample(self, phase: Phase, number: int) -> None:
         self.phase = phase
 
-    def _rule(self, asked: Asked, forward: Forward) -> Answer | None:
-        answer = self.lie(asked, forward)
+    def _rule(self, request: Request, forward: Forward) -> Answer | None:
+        answer = self.lie(request, forward)
         if answer is NOT_MINE:
             return forward()
         self.count += 1
         return answer
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
         """The false answer; `NOT_MINE` passes the question on."""
         raise NotImplementedError
 
@@ -79,7 +79,7 @@ class S3Liar(Liar):
 NOT_MINE = Answer(0)
 
 
-def liar(base: type[Liar], name: str, answer: Callable[[Any, Asked, Forward], Answer | None]) -> type[Liar]:
+def liar(base: type[Liar], name: str, answer: Callable[[Any, Request, Forward], Answer | None]) -> type[Liar]:
     """A class of liars whose one method is ``answer``."""
     return type(name, (base,), {"lie": answer})
 
@@ -89,43 +89,43 @@ def without_bucket(answer: Answer, bucket: str) -> Answer:
     return replace(answer, body=row.sub(b"", answer.body))
 
 
-def list_lacks(bucket: str) -> Callable[[Any, Asked, Forward], Answer | None]:
-    return lambda self, asked, forward: without_bucket(forward(), bucket) if is_list(asked) else NOT_MINE
+def list_lacks(bucket: str) -> Callable[[Any, Request, Forward], Answer | None]:
+    return lambda self, request, forward: without_bucket(forward(), bucket) if is_list(request) else NOT_MINE
 
 
-def head_404(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
-    return Answer(404) if asked.method == "HEAD" and is_bucket(asked, STATE_BUCKET) else NOT_MINE
+def head_404(self: S3Liar, request: Request, forward: Forward) -> Answer | None:
+    return Answer(404) if request.method == "HEAD" and is_bucket(request, STATE_BUCKET) else NOT_MINE
 
 
-def get_no_bucket(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
-    mine = asked.method == "GET" and is_bucket(asked, BUCKET)
+def get_no_bucket(self: S3Liar, request: Request, forward: Forward) -> Answer | None:
+    mine = request.method == "GET" and is_bucket(request, BUCKET)
     return Answer(404, (("Content-Type", "application/xml"),), NO_BUCKET) if mine else NOT_MINE
 
 
-def get_empty(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
-    return Answer(200) if asked.method == "GET" and is_bucket(asked, BUCKET) else NOT_MINE
+def get_empty(self: S3Liar, request: Request, forward: Forward) -> Answer | None:
+    return Answer(200) if request.method == "GET" and is_bucket(request, BUCKET) else NOT_MINE
 
 
-def list_page(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+def list_page(self: S3Liar, request: Request, forward: Forward) -> Answer | None:
     page = b"<html><body>Sign in</body></html>"
-    return Answer(200, (("Content-Type", "text/html"),), page) if is_list(asked) else NOT_MINE
+    return Answer(200, (("Content-Type", "text/html"),), page) if is_list(request) else NOT_MINE
 
 
-def list_cut(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
-    if not is_list(asked):
+def list_cut(self: S3Liar, request: Request, forward: Forward) -> Answer | None:
+    if not is_list(request):
         return NOT_MINE
     answer = forward()
     return replace(answer, body=answer.body[: len(answer.body) // 2])
 
 
-def list_denied(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+def list_denied(self: S3Liar, request: Request, forward: Forward) -> Answer | None:
     fault = NO_BUCKET.replace(b"NoSuchBucket", b"AccessDenied")
-    return Answer(403, (("Content-Type", "application/xml"),), fault) if is_list(asked) else NOT_MINE
+    return Answer(403, (("Content-Type", "application/xml"),), fault) if is_list(request) else NOT_MINE
 
 
-def with_headers(*headers: tuple[str, str]) -> Callable[[Any, Asked, Forward], Answer | None]:
-    def answer(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
-        if asked.place.startswith(("/health", "/minio")):
+def with_headers(*headers: tuple[str, str]) -> Callable[[Any, Request, Forward], Answer | None]:
+    def answer(self: S3Liar, request: Request, forward: Forward) -> Answer | None:
+        if request.place.startswith(("/health", "/minio")):
             return NOT_MINE
         real = forward()
         return replace(real, headers=(*real.headers, *headers))
@@ -133,33 +133,33 @@ def with_headers(*headers: tuple[str, str]) -> Callable[[Any, Asked, Forward], A
     return answer
 
 
-def state_gone_after(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
-    return Answer(404) if is_state(asked) and self.stage_name == "post" else NOT_MINE
+def state_gone_after(self: S3Liar, request: Request, forward: Forward) -> Answer | None:
+    return Answer(404) if is_state(request) and self.stage_name == "post" else NOT_MINE
 
 
-def state_from_cache(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
-    return forward().with_header("Age", "86400") if is_state(asked) else NOT_MINE
+def state_from_cache(self: S3Liar, request: Request, forward: Forward) -> Answer | None:
+    return forward().with_header("Age", "86400") if is_state(request) else NOT_MINE
 
 
-def not_ready(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
-    mine = asked.place == "/health/ready"
+def not_ready(self: S3Liar, request: Request, forward: Forward) -> Answer | None:
+    mine = request.place == "/health/ready"
     return Answer(503, (("Content-Type", "application/json"),), b'{"ready":false}') if mine else NOT_MINE
 
 
-def canary_404(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
-    key = asked.place.removeprefix(f"/{BUCKET}/")
-    mine = asked.method == "HEAD" and key not in ("", asked.place)
+def canary_404(self: S3Liar, request: Request, forward: Forward) -> Answer | None:
+    key = request.place.removeprefix(f"/{BUCKET}/")
+    mine = request.method == "HEAD" and key not in ("", request.place)
     return Answer(404) if mine else NOT_MINE
 
 
-def other_server_after(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+def other_server_after(self: S3Liar, request: Request, forward: Forward) -> Answer | None:
     mine = self.stage_name == "post"
     return forward().without_header("Server").with_header("Server", "another/1.0") if mine else NOT_MINE
 
 
-def region_renamed(self: S3Liar, asked: Asked, forward: Forward) -> Answer | None:
+def region_renamed(self: S3Liar, request: Request, forward: Forward) -> Answer | None:
     """A server that names another region each time: the gate signs again once, and no more."""
-    if not is_list(asked):
+    if not is_list(request):
         return NOT_MINE
     fault = (
         b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>wrong region</Message><Region>eu-"
@@ -175,28 +175,28 @@ class StateZeros(S3Liar):
     def settings(self) -> Mapping[str, Any]:
         return {**super().settings(), "state_contents": True}
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
-        if not is_state(asked) or asked.method != "GET":
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
+        if not is_state(request) or request.method != "GET":
             return NOT_MINE
         real = forward()
         return replace(real, body=bytes(len(real.body)))
 
 
-class Once(S3Liar):
+class HangOnce(S3Liar):
     """Hangs once: the first time that its moment comes."""
 
     seconds = 11.0
     phase_of = Phase.PRE
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
-        if self.count or self.phase is not self.phase_of or not is_list(asked):
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
+        if self.count or self.phase is not self.phase_of or not is_list(request):
             return NOT_MINE
         self.count += 1
         time.sleep(self.seconds)
         return forward()
 
 
-class OnceInPush(Once):
+class HangOnceInPush(HangOnce):
     """Hangs once while a push runs, for longer than a push may be unwatched."""
 
     phase_of = Phase.DURING
@@ -208,26 +208,26 @@ class LossBehindList(S3Liar):
     seconds = 11.0
     until: float | None = None
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
         now = time.monotonic()
-        if self.until is None and self.phase is Phase.PRE and is_list(asked):
+        if self.until is None and self.phase is Phase.PRE and is_list(request):
             self.until = now + self.seconds
             time.sleep(self.seconds)
             return forward()
-        if self.until is None or now > self.until or not is_bucket(asked, BUCKET):
+        if self.until is None or now > self.until or not is_bucket(request, BUCKET):
             return NOT_MINE
-        body = b"" if asked.method == "HEAD" else NO_BUCKET
+        body = b"" if request.method == "HEAD" else NO_BUCKET
         return Answer(404, (("Content-Type", "application/xml"),), body)
 
 
 class ReadyHangs(S3Liar):
     """One question for readiness hangs before the publication."""
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
-        if self.count or self.phase is not Phase.PRE or asked.place != "/health/ready":
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
+        if self.count or self.phase is not Phase.PRE or request.place != "/health/ready":
             return NOT_MINE
         self.count += 1
-        time.sleep(Once.seconds)
+        time.sleep(HangOnce.seconds)
         return forward()
 
 
@@ -236,7 +236,7 @@ class FrozenDate(S3Liar):
 
     date = ""
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
         answer = forward()
         self.date = self.date or next((text for name, text in answer.headers if name.lower() == "date"), "")
         fresh = answer.without_header("Date", "x-amz-request-id").with_header("Date", self.date)
@@ -246,7 +246,7 @@ class FrozenDate(S3Liar):
 class RefusedInPush(S3Liar):
     """Hangs up on everything that is asked while the first push runs."""
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
         return None if self.stage_name == "push:canary" else NOT_MINE
 
 
@@ -261,10 +261,10 @@ class Replay(S3Liar):
         if label is Label.PROFILE:
             self.stack.store.lose(STATE_BUCKET)
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
-        parts = urlsplit(asked.path)
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
+        parts = urlsplit(request.path)
         names = "&".join(sorted(pair.partition("=")[0] for pair in parts.query.split("&")))
-        key = (asked.method, f"{parts.path}?{names}")
+        key = (request.method, f"{parts.path}?{names}")
         if key in self.kept:
             return self.kept[key]
         self.kept[key] = forward()
@@ -274,16 +274,16 @@ class Replay(S3Liar):
 class ReplayInWords(Replay):
     """The same, with the headers of an HTTP cache."""
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
-        answer = super().lie(asked, forward)
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
+        answer = super().lie(request, forward)
         return answer if answer is None or answer is NOT_MINE else answer.with_header("Age", "30")
 
 
 class ReplaySilent(Replay):
     """The same without a date and without an id of the request: nothing shows that an answer came before."""
 
-    def lie(self, asked: Asked, forward: Forward) -> Answer | None:
-        answer = super().lie(asked, forward)
+    def lie(self, request: Request, forward: Forward) -> Answer | None:
+        answer = super().lie(request, forward)
         real = forward() if answer is NOT_MINE else answer
         bare = None if real is None else real.without_header("Date", "X-Amz-Request-Id", "X-Request-Id", "X-Amz-Id-2")
         if answer is NOT_MINE:
@@ -327,8 +327,8 @@ LIES: tuple[Lie, ...] = (
     _lie("not-ready", "the store says that it is not ready", not_ready, quick=True),
     _lie("state-gone-after", "the state's object is absent after the publication", state_gone_after, claims=("state",)),
     _lie("state-cached", "the state's HEAD is a day old", state_from_cache, claims=("state",)),
-    _lie("hang-in-pre", "ListBuckets takes 11 s before the publication", Once),
-    _lie("hang-in-push", "ListBuckets takes 11 s while a push runs", OnceInPush),
+    _lie("hang-in-pre", "ListBuckets takes 11 s before the publication", HangOnce),
+    _lie("hang-in-push", "ListBuckets takes 11 s while a push runs", HangOnceInPush),
     _lie(
         "loss-behind-list",
         "ListBuckets takes 11 s, the bucket is denied meanwhile, and then all is well",

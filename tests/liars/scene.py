@@ -29,8 +29,8 @@ def tell(lie: Lie, environ: Mapping[str, str]) -> Outcome:
     try:
         if isinstance(liar, Hearer):
             assert liar.truth(_new(folder / "truth")) is VerdictWord.PASS, "the same without the lie is no pass"
-            heard, codes = liar.decide(_new(folder / "lie"))
-            word = heard.value
+            verdict, codes = liar.decide(_new(folder / "lie"))
+            word = verdict.value
         else:
             word, codes = _in_the_lab(lie, liar, folder, environ)
     except (GateError, OSError, AssertionError) as caught:

@@ -66,5 +66,5 @@ def outcome(word: str, count: int = 1, error: str = "") -> Outcome:
 
 @pytest.mark.parametrize("lie", QUICK, ids=lambda lie: lie.name)
 def test_a_quick_lie_gives_no_false_pass(lie: Lie) -> None:
-    ((_, found),) = outcomes([lie], workers=1)
-    assert problem(lie, found) == ""
+    ((_, outcome),) = outcomes([lie], workers=1)
+    assert problem(lie, outcome) == ""

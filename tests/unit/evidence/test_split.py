@@ -64,7 +64,7 @@ def test_a_part_that_was_not_given_the_one_before_is_reordered(name: PartName, p
 
 
 def test_a_part_that_names_one_twice_is_reordered() -> None:
-    twice = (Previous(part="pre", digest=healthy().made()["pre"].digest),) * 2
+    twice = (Previous(part="pre", digest=healthy().build()["pre"].digest),) * 2
     assert rows(healthy().with_previous("during", *twice).judged()) == {("part-reordered", "during")}
 
 

@@ -197,7 +197,7 @@ def test_a_part_that_was_sealed_anew_after_a_change_is_not_what_its_job_told(tmp
 def test_a_part_without_a_digest_from_its_job_is_unbound(tmp_path: Path) -> None:
     folders = healthy().write(tmp_path)
     told = {name: digest for name, digest in folders.digests.items() if name != "pre"}
-    evidence, refused = folders.join(told=told)
+    evidence, refused = folders.join(digests=told)
     assert (rows(evidence), refused) == ({("part-unbound", "pre")}, ())
     assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
 
@@ -244,7 +244,7 @@ def test_a_post_that_was_made_before_the_publish_part_is_reordered(tmp_path: Pat
     other = healthy().with_record("publish", records.Trouble(stage="x", message="y")).write(tmp_path / "other")
     shutil.rmtree(tmp_path / "publish")
     shutil.copytree(tmp_path / "other" / "publish", tmp_path / "publish")
-    evidence, _ = folders.join(told={**folders.digests, "publish": other.digests["publish"]})
+    evidence, _ = folders.join(digests={**folders.digests, "publish": other.digests["publish"]})
     assert ("part-reordered", "post") in rows(evidence)
 
 
@@ -268,9 +268,9 @@ def test_a_judging_job_holds_no_secret_and_leaves_what_is_there_alone(tmp_path: 
     with pytest.raises(RefusedError, match="GATE_READ_TOKEN"):
         held.join()
     with pytest.raises(RefusedError, match="PART=SHA256"):
-        folders.join(told={"pre": "abc"})
+        folders.join(digests={"pre": "abc"})
     with pytest.raises(RefusedError, match="PART=SHA256"):
-        folders.join(told={"prae": "0" * 64})
+        folders.join(digests={"prae": "0" * 64})
     with pytest.raises(RefusedError, match="no part was given"):
         join(folders.settings, (), {}, tmp_path / "run", parts.world())
     assert not (tmp_path / "run").exists()
