@@ -7,6 +7,8 @@ from cyclopts import Parameter
 
 Format = Literal["text", "json", "markdown", "github"]
 
+Exchange = Literal["junit", "sarif"]
+
 AsFormat = Annotated[Format, Parameter(help="Form of the result on stdout.", show_default=True)]
 JsonInto = Annotated[Path | None, Parameter(help="Write the result as JSON into this file too, on failure as well.")]
 Config = Annotated[Path | None, Parameter(help="gate.toml (default: the one here, where there is one).")]

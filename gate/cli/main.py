@@ -8,13 +8,13 @@ Commands import what they need when they run, so that ``--help`` stays quick.
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownCommandError
+from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter, UnknownCommandError
 
 from gate import __version__
 from gate.cli.exit_codes import footer
-from gate.cli.flags import COMMON, AsFormat, Folder, FolderOrZip, FoldersOrZips, JsonInto
+from gate.cli.flags import COMMON, AsFormat, Exchange, Folder, FolderOrZip, FoldersOrZips, Format, JsonInto
 from gate.cli.outcome import report
 from gate.cli.terminal import complain, records
 from gate.errors import GateError, InconclusiveError, RefusedError, place_of
@@ -32,6 +32,14 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # `main` has the one catcher
 )
+
+# The commands by what a person wants, in this order.
+_ASK = Group("Ask the cache", sort_key=1)
+_INCIDENT = Group("In an incident", sort_key=2)
+_READ = Group("Read evidence", sort_key=3)
+_GATE = Group("Gate a change", sort_key=4)
+_SPLIT = Group("Split run", sort_key=5)
+_SHELL = Group("Shell", sort_key=6)
 
 for _step in ("action-run", "action-finish"):  # of action.yml; not for people
     app.command(f"gate.cli.action:{_step.replace('-', '_')}", name=_step, show=False)
@@ -80,7 +88,7 @@ def usage_error(error: CycloptsError, words: Sequence[str]) -> str:
     return str(error).replace("Unknown option: ", "Unknown option ")
 
 
-@app.command(help_epilogue=footer("finalize"))
+@app.command(help_epilogue=footer("finalize"), group=_READ)
 def finalize(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto = None) -> int:
     """Seal what a dead run left: always a valid document, never a pass for what was not seen."""
     from gate.cli.probe import finalize_folder
@@ -88,7 +96,7 @@ def finalize(folder: Folder, *, format: AsFormat = "text", json_into: JsonInto =
     return report(lambda: finalize_folder(folder), format=format, json_into=json_into)
 
 
-@app.command(help_epilogue=footer("verify"))
+@app.command(help_epilogue=footer("verify"), group=_READ)
 def verify(*folders: FoldersOrZips, format: AsFormat = "text", json_into: JsonInto = None) -> int:
     """Recompute digest, journal chain, findings and verdict of folders or of artifacts' zips.
 
@@ -99,21 +107,47 @@ def verify(*folders: FoldersOrZips, format: AsFormat = "text", json_into: JsonIn
     return report(lambda: verify_folders(folders), format=format, json_into=json_into)
 
 
-@app.command(help_epilogue=footer("show"))
+@app.command(help_epilogue=footer("show"), group=_READ)
 def show(
     folder: FolderOrZip,
     *,
     full: Annotated[bool, Parameter(help="Everything, instead of what fits on a screen.", negative=())] = False,
-    format: AsFormat = "text",
+    format: Annotated[Format | Exchange, Parameter(help="Form of the result on stdout.", show_default=True)] = "text",
     json_into: JsonInto = None,
 ) -> int:
-    """Print the summary of a sealed folder, or of an artifact's zip, for a person; it verifies first."""
-    from gate.cli.verify import show_folder
+    """Print the summary of a sealed folder, or of an artifact's zip, for a person; it verifies first.
 
+    `junit` and `sarif` are its findings for tools that read those forms.
+    """
+    from gate.cli.verify import exchanged, show_folder
+
+    if format == "junit" or format == "sarif":  # noqa: PLR1714  # a type checker narrows by this form only
+        return report(lambda: exchanged(folder, format), format="markdown", json_into=json_into)
     return report(lambda: show_folder(folder, full=full), format=format, json_into=json_into)
 
 
-@app.command(help_epilogue=footer("schema"))
+@app.command(name="open", help_epilogue=footer("open"), group=_READ)
+def open_report(folder: Folder) -> int:
+    """Open the report of a sealed folder in the browser; it verifies first."""
+    import webbrowser
+
+    from gate.cli.verify import verified
+
+    verified(folder)
+    page = folder.resolve() / "report.html"
+    if not webbrowser.open(page.as_uri()):
+        records(f"{page}\n")
+    return 0
+
+
+@app.command(help_epilogue=footer("completion"), group=_SHELL)
+def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="The shell.")]) -> int:
+    """Print the completion script of a shell: `source <(publication-gate completion bash)`."""
+    records(app.generate_completion(prog_name="publication-gate", shell=shell))
+    return 0
+
+
+@app.command(help_epilogue=footer("schema"), group=_READ)
 def schema() -> int:
     """Print the JSON Schema of evidence.json."""
     import json
@@ -124,7 +158,7 @@ def schema() -> int:
     return 0
 
 
-@app.command(help_epilogue=footer("lab"))
+@app.command(help_epilogue=footer("lab"), group=_ASK)
 def lab(
     *,
     output: Annotated[
@@ -154,6 +188,7 @@ app.command(
     "gate.cli.look:doctor",
     name="doctor",
     help_epilogue=footer("doctor"),
+    group=_ASK,
     help="Say, before a run, what of its evidence would be unknown with these settings; it only reads."
     "\n\nIt builds, pushes and writes nothing; the Attic server's log gets one line, the canary that a run sends too. "
     "0: all that a pass needs can be observed. 3: something would be unknown. 4: the failure class is seen now.",
@@ -163,18 +198,21 @@ app.command(
     "gate.cli.probe:probe",
     name="probe",
     help_epilogue=footer("probe"),
+    group=_ASK,
     help="Publish one bounded profile and prove, by reading back, that every published byte can be served.",
 )
 app.command(
     "gate.cli.probe:capture",
     name="capture",
     help_epilogue=footer("capture"),
+    group=_INCIDENT,
     help="Take the evidence of everything, read-only, before anybody restarts anything; it is never a pass.",
 )
 app.command(
     "gate.cli.explain:explain",
     name="explain",
     help_epilogue=footer("explain"),
+    group=_READ,
     help="Say what a reason code means, which status it has and why, and what to do; without a code, list them.",
 )
 
@@ -183,12 +221,14 @@ app.command(
     "gate.cli.probe:publish",
     name="publish",
     help_epilogue=footer("publish"),
+    group=_SPLIT,
     help="Build and push as one part of a split run, with the push token and no other secret.",
 )
 app.command(
     "gate.cli.probe:judge",
     name="judge",
     help_epilogue=footer("judge"),
+    group=_SPLIT,
     help="Join the parts of a split run into one evidence folder and judge it; needs no secret and no network.",
 )
 
@@ -200,6 +240,7 @@ app.command(
     "gate.cli.operators:rustfs_bucket_index_rca",
     name="rustfs-bucket-index-rca",
     help_epilogue=footer("rustfs-bucket-index-rca"),
+    group=_INCIDENT,
     help="Say why a bucket is or is not in the store's index: list, head, get and disk markers, several times over."
     f"\n\n{_S3_KEYS}",
 )
@@ -207,6 +248,7 @@ app.command(
     "gate.cli.operators:tofu_state_ha_readiness",
     name="tofu-state-ha-readiness",
     help_epilogue=footer("tofu-state-ha-readiness"),
+    group=_INCIDENT,
     help="Read the OpenTofu state and say how far it may be relied on: ha, interim, broken or unknown."
     f"\n\n{_S3_KEYS} The state's values are never shown or kept. That a store is HA is an operator's statement: "
     "state-ha-statement in [state] of gate.toml.",
@@ -215,12 +257,14 @@ app.command(
     "gate.cli.integrity:attic_nar_integrity_check",
     name="attic-nar-integrity-check",
     help_epilogue=footer("attic-nar-integrity-check"),
+    group=_INCIDENT,
     help="Read published paths to the last byte: is every byte there? 0 whole, 3 could not be determined, 4 not whole.",
 )
 app.command(
     "gate.cli.read:read",
     name="read",
     help_epilogue=footer("read"),
+    group=_READ,
     help="Show what the gate sees in a push log, a build log, a server log, a narinfo or a NAR.",
 )
 
@@ -228,6 +272,7 @@ app.command(
     "gate.cli.look:diff",
     name="diff",
     help_epilogue=footer("diff"),
+    group=_INCIDENT,
     help="Compare two captures, or two runs: 0 no significant difference, 3 undetermined, 4 the second is worse.",
 )
 
@@ -236,6 +281,7 @@ app.command(
     "gate.cli.require:require",
     name="require",
     help_epilogue=footer("require"),
+    group=_GATE,
     help="Say whether this change may rely on trusted publication now: 0 only on a fresh trusted pass, or no need."
     "\n\nReads the runner's event, and asks GitHub with GITHUB_TOKEN (contents: read, actions: read). "
     "Checks out nothing.",
@@ -243,12 +289,14 @@ app.command(
 app.command(
     "gate.cli.quarantine:quarantine",
     name="quarantine",
+    group=_GATE,
     help="The standing decision: `status` prints each condition of a release, `attest` writes a signed-off statement.",
 )
 app.command(
     "gate.cli.quarantine:suspects",
     name="suspects",
     help_epilogue=footer("suspects"),
+    group=_GATE,
     help="List store paths published in a bad window, one a line, for `attic-nar-integrity-check --stdin`."
     "\n\nstderr says how many came from how many folders, and which were left out. 3: no folder counted.",
 )
@@ -256,6 +304,7 @@ app.command(
     "gate.cli.history:history",
     name="history",
     help_epilogue=footer("history"),
+    group=_READ,
     help="Print runs in order of time, each verified and judged again: a strip, a table, or one page (--html)."
     "\n\nA folder that is no evidence itself stands for what is in it. What was verified on this machine before, to "
     "the last byte, is not verified again (--no-cache: it is).",

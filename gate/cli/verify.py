@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from gate.cli.flags import Exchange
 from gate.cli.outcome import RESULT_SCHEMA, Outcome
 from gate.errors import (
     ForgedError,
@@ -131,6 +132,15 @@ def _refuse_secrets(folder: Path, names: Sequence[str]) -> None:
             raise _LeakError(
                 f"{folder} holds what looks like {leak} in {name}: rotate it, and delete every copy of this evidence"
             )
+
+
+def exchanged(path: Path, form: Exchange) -> Outcome:
+    """The findings of a genuine folder or zip in a form that other tools read; exit code 0 whatever its verdict."""
+    from gate.render import exchange
+
+    evidence, _ = verified(path)
+    document = exchange.junit(evidence) if form == "junit" else exchange.sarif(evidence)
+    return Outcome(exit_code=0, text=document, markdown=document)
 
 
 def show_folder(path: Path, *, full: bool = False) -> Outcome:

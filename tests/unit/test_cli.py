@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import webbrowser
 import zipfile
 from pathlib import Path
 
@@ -459,3 +460,40 @@ def test_what_drops_a_claim_comes_from_gate_toml_alone(variable: str, tmp_path: 
     name = variable.removeprefix("GATE_").lower().replace("_", "-")
     assert probe(tmp_path, f"--{name}", "state", GATE_ATTIC_BIN="true").returncode == 2
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("shell", "check"), [("bash", ["bash", "-n"]), ("zsh", []), ("fish", [])])
+def test_completion_is_a_script_of_the_shell_and_knows_every_command(
+    shell: str, check: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for name in ("probe", "capture", "rustfs-bucket-index-rca", "history", "--bucket"):
+        assert name in script
+    if check:
+        assert subprocess.run(check, input=script, text=True, check=False).returncode == 0
+
+
+def test_open_verifies_and_says_where_the_report_is_when_there_is_no_browser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = folder(tmp_path / "run", runs.healthy())
+    seal(at)
+    addresses: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", addresses.append)
+    assert main(["open", str(at)]) == 0
+    assert capsys.readouterr().out == f"{at.resolve() / 'report.html'}\n"
+    assert addresses == [(at.resolve() / "report.html").as_uri()]
+    (at / "report.html").write_text("forged")
+    assert main(["open", str(at)]) != 0
+    assert len(addresses) == 1
+
+
+@pytest.mark.parametrize("form", ["junit", "sarif"])
+def test_show_gives_the_findings_in_the_forms_of_other_tools(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = folder(tmp_path / "run", runs.healthy())
+    seal(at)
+    assert main(["show", str(at), "--format", form]) == 0
+    assert "run-complete" in capsys.readouterr().out or form == "sarif"
