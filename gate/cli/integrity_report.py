@@ -100,8 +100,8 @@ def _told(row: Named) -> str:
     """What came, in words that the operators use: libcurl's code 18 is their own."""
     parts = [f"HTTP {row.http_status}" if row.http_status else "no answer"]
     if row.curl is not None:
-        said = f" ({row.curl_message})" if row.curl_message else ""
-        parts += [f"{row.wire_bytes} bytes came, {row.nar_bytes} of the NAR", f"curl {row.curl}{said}"]
+        text = f" ({row.curl_message})" if row.curl_message else ""
+        parts += [f"{row.wire_bytes} bytes came, {row.nar_bytes} of the NAR", f"curl {row.curl}{text}"]
     if row.error:
         parts.append(row.error)
     return "; ".join([*parts, f"{row.millis / 1000:.3f} s", f"yardstick {row.yardstick}"])

@@ -61,7 +61,7 @@ def _one(output: Path, fault: str | None, profile: str | None, outside: "Outside
 
     overrides = {"finish_push": True} if finish_push else {}
     result = run_lab(fault=fault, profile=profile, output=output, outside=outside, overrides=overrides)
-    told = Outcome.of_evidence(result.evidence, output)
+    words = Outcome.of_evidence(result.evidence, output)
     lines = [
         f"drill: {result.drill.name} ({result.drill.title})",
         f"expected: {result.drill.word.value}; got: {result.evidence.verdict.word.value}",
@@ -71,12 +71,12 @@ def _one(output: Path, fault: str | None, profile: str | None, outside: "Outside
         f"store: {result.place.store} ({result.place.why}); programs: {result.programs}",
     ]
     text = "\n".join(lines)
-    markdown = f"{told.markdown or ''}\n{text}\n"
+    markdown = f"{words.markdown or ''}\n{text}\n"
     return Outcome(
         exit_code=result.exit_code,
-        text=f"{told.text}\n{text}\n",
+        text=f"{words.text}\n{text}\n",
         markdown=markdown,
-        data={**told.data, "lab": result.summary()},
+        data={**words.data, "lab": result.summary()},
     )
 
 

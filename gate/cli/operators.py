@@ -70,9 +70,9 @@ def read_site(names: Sequence[str], flags: Mapping[str, Any], config: Path | Non
     """The named settings, with those of the store. Raises `RefusedError` for what is wrong or missing."""
     toml = read_config(config)
     given = {name: flag for name, flag in flags.items() if flag is not None}
-    wanted = (*STORE, *names)
+    expected = (*STORE, *names)
     values = resolve_named(
-        wanted, needed=_NEEDED, toml=toml, environ=os.environ, flags=given, read_file=read_secret_file
+        expected, needed=_NEEDED, toml=toml, environ=os.environ, flags=given, read_file=read_secret_file
     )
     configured = resolve_named(
         ("s3_endpoint",), needed=(), toml=toml, environ=os.environ, flags={}, read_file=read_secret_file
@@ -307,12 +307,12 @@ def _scratch(
 
 def _data(rca: Rca) -> dict[str, Any]:
     """The JSON: ``samples`` hold the classed sample and its places side by side."""
-    said = as_json(Rca, rca)
+    text = as_json(Rca, rca)
     buckets = {
         name: {**cause, "samples": [{**row["sample"], "places": row["places"]} for row in cause["samples"]]}
-        for name, cause in said.pop("buckets").items()
+        for name, cause in text.pop("buckets").items()
     }
-    return {"schema": RESULT_SCHEMA, **said, "buckets": buckets, "verdict": verdict_json(rca.verdict), "error": None}
+    return {"schema": RESULT_SCHEMA, **text, "buckets": buckets, "verdict": verdict_json(rca.verdict), "error": None}
 
 
 def tofu_state_ha_readiness(

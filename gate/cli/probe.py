@@ -248,14 +248,14 @@ def run_part(split: Split, *, output: Path, config: Path | None, flags: object) 
 
 def digests_given(digests: Sequence[str]) -> dict[str, str]:
     """``PART=SHA256`` as pairs; raises `RefusedError` for another form, and for a part that is named twice."""
-    told: dict[str, str] = {}
+    words: dict[str, str] = {}
     for text in digests:
         name, found, digest = text.partition("=")
-        if not found or name in told:
+        if not found or name in words:
             raise RefusedError(f"--digest {ascii(text)[:100]}: expected PART=SHA256, once for each part")
         if digest:  # an output of a job that did not come so far is empty: then nothing was told
-            told[name] = digest
-    return told
+            words[name] = digest
+    return words
 
 
 def parts_given(folders: Sequence[Path], digests: Sequence[str]) -> "tuple[Given, ...]":
@@ -263,8 +263,8 @@ def parts_given(folders: Sequence[Path], digests: Sequence[str]) -> "tuple[Given
     from gate.probe import Given
     from gate.probe.split_folders import claimed_part
 
-    told = digests_given(digests)
-    return tuple(Given(folder=folder, job_digest=told.get(claimed_part(folder) or "")) for folder in folders)
+    text = digests_given(digests)
+    return tuple(Given(folder=folder, job_digest=text.get(claimed_part(folder) or "")) for folder in folders)
 
 
 def part_outcome(part: "SealedPart") -> Outcome:
@@ -276,10 +276,10 @@ def part_outcome(part: "SealedPart") -> Outcome:
     ended = [record.reason for record in part.journal_log.of(Cancelled)]
     skipped = [record.note for record in part.journal_log.of(StageMark) if (record.name, record.state) == _SKIPPED]
     code = 3 if stopped or ended or skipped or not document.complete else 0
-    told = "".join(f"{line}\n" for line in (*stopped, *ended, *skipped))
+    words = "".join(f"{line}\n" for line in (*stopped, *ended, *skipped))
     text = f"part {document.part} of run {document.run.run_id}: {document.records} records, sealed in {part.folder}\n"
     text += (
-        f"digest {part.digest}\n{told}This is a part of a run, and no verdict: `publication-gate judge` joins them.\n"
+        f"digest {part.digest}\n{words}This is a part of a run, and no verdict: `publication-gate judge` joins them.\n"
     )
     return Outcome(
         exit_code=code,
@@ -367,7 +367,7 @@ def finalize_folder(folder: Path) -> Outcome:
     if made.exit_code != 0:
         return made
     code = InconclusiveError.exit_code
-    told = "a person sealed this or looked at what the run had sealed, so it ends in 3: only the run itself ends in 0"
+    text = "a person sealed this or looked at what the run had sealed, so it ends in 3: only the run itself ends in 0"
     verdict = {"word": VerdictWord.INCONCLUSIVE.value, "outcome": "fail", "exit_code": code, "blocks": True}
-    data = {**made.data, "verdict": verdict, "error": told} if "verdict" in made.data else {**made.data, "error": told}
-    return replace(made, exit_code=code, text=f"{made.text}{told}\n", data=data)
+    data = {**made.data, "verdict": verdict, "error": text} if "verdict" in made.data else {**made.data, "error": text}
+    return replace(made, exit_code=code, text=f"{made.text}{text}\n", data=data)

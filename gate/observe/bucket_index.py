@@ -105,7 +105,7 @@ def begin_sample(sources: Sources, *, phase: Phase, number: int) -> Pending:
     def collect() -> BucketSampled:
         answers = index.answers(left, silent)
         looks = [asked.by(left(), partial(dark, place)) for place, asked in places.items()]
-        said = {path: asked.by(left(), partial(silent, f"{root}{path}")) for path, asked in words.items()}
+        text = {path: asked.by(left(), partial(silent, f"{root}{path}")) for path, asked in words.items()}
         return BucketSampled(
             phase=phase,
             number=number,
@@ -115,8 +115,8 @@ def begin_sample(sources: Sources, *, phase: Phase, number: int) -> Pending:
             heads=answers.heads,
             gets=answers.gets,
             places=tuple(row for look in looks for row in look),
-            ready=said[_READY],
-            writable=said[_WRITABLE],
+            ready=text[_READY],
+            writable=text[_WRITABLE],
             origin=None if origin is None else origin.answers(left, silent),
         )
 
@@ -132,13 +132,15 @@ class _Index:
         self._heads = {bucket: _Question(f"head {bucket}", partial(s3.head_bucket, bucket)) for bucket in buckets}
         self._gets = {bucket: _Question(f"get {bucket}", partial(s3.get_bucket, bucket)) for bucket in buckets}
 
-    def answers(self, left: Callable[[], float], silent: Callable[[str], HttpAnswer]) -> OriginSampled:
+    def answers(self, remaining: Callable[[], float], silent: Callable[[str], HttpAnswer]) -> OriginSampled:
         """The answers, each waited for as long as there is time ``left``; ``silent`` is one that did not come."""
         root = self._root
         return OriginSampled(
-            listing=self._listing.by(left(), lambda: (silent(f"{root}/"),)),
-            heads={name: asked.by(left(), partial(silent, f"{root}/{name}")) for name, asked in self._heads.items()},
-            gets={name: asked.by(left(), partial(silent, f"{root}/{name}")) for name, asked in self._gets.items()},
+            listing=self._listing.by(remaining(), lambda: (silent(f"{root}/"),)),
+            heads={
+                name: asked.by(remaining(), partial(silent, f"{root}/{name}")) for name, asked in self._heads.items()
+            },
+            gets={name: asked.by(remaining(), partial(silent, f"{root}/{name}")) for name, asked in self._gets.items()},
         )
 
 

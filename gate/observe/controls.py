@@ -109,8 +109,8 @@ def _denied(answer: HttpAnswer) -> Truth:
 
 
 def _error_name(answer: HttpAnswer) -> str | None:
-    said = parse_attic_error(answer.body.encode())
-    return None if said is None else said[1]
+    text = parse_attic_error(answer.body.encode())
+    return None if text is None else text[1]
 
 
 def _tried(name: str, expected: str, answer: HttpAnswer, fired: Truth) -> ControlTried:

@@ -92,8 +92,8 @@ def look_through(
     markers = tuple(_marker(see, drive, bucket) for bucket in buckets)
     trouble = _trouble_of(see(drive / _SYSTEM), drive / _SYSTEM)
     if trouble:  # it was unmounted, or failed, meanwhile: what was seen before was there
-        seen = tuple(_without_absence(marker, trouble) for marker in markers)
-        return PlaceSeen(place=place, markers=seen, error=trouble)
+        observation = tuple(_without_absence(marker, trouble) for marker in markers)
+        return PlaceSeen(place=place, markers=observation, error=trouble)
     try:
         return PlaceSeen(place=place, markers=markers, volume=volume())
     except OSError as error:
@@ -105,7 +105,7 @@ def _marker(see: See, drive: Path, bucket: str) -> MarkerSeen:
     if bucket in ("", ".", "..") or "/" in bucket or "\0" in bucket:
         return MarkerSeen(bucket=bucket, data=Truth.UNKNOWN, meta=Truth.UNKNOWN, error="no name of a bucket")
     data, meta = see(drive / bucket), see(drive / _SYSTEM / "buckets" / bucket / ".metadata.bin")
-    errors = [seen.error for seen in (data, meta) if seen.error]
+    errors = [observation.error for observation in (data, meta) if observation.error]
     return MarkerSeen(bucket=bucket, data=data.truth, meta=meta.truth, error="; ".join(errors) or None)
 
 
@@ -113,10 +113,14 @@ def _on_one_file_system(see: See, drive: Path, device: str | None) -> See:
     """The same look, but a directory on another file system than the drive is unknown, where the drive's is told."""
 
     def looking(path: Path) -> Seen:
-        seen = see(path)
-        if device is None or seen.truth is not Truth.PRESENT or seen.device == device:
-            return seen
-        why = f"{path} {OTHER_FILE_SYSTEM} {drive}" if seen.device else f"{path}: its file system can't be determined"
+        observation = see(path)
+        if device is None or observation.truth is not Truth.PRESENT or observation.device == device:
+            return observation
+        why = (
+            f"{path} {OTHER_FILE_SYSTEM} {drive}"
+            if observation.device
+            else f"{path}: its file system can't be determined"
+        )
         return Seen(truth=Truth.UNKNOWN, error=why)
 
     return looking
@@ -139,8 +143,8 @@ def _kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def _trouble_of(seen: Seen, directory: Path) -> str | None:
-    return seen.error if seen.truth is not Truth.ABSENT else f"{directory} is not there"
+def _trouble_of(observation: Seen, directory: Path) -> str | None:
+    return observation.error if observation.truth is not Truth.ABSENT else f"{directory} is not there"
 
 
 def _without_absence(marker: MarkerSeen, why: str) -> MarkerSeen:
@@ -173,11 +177,11 @@ def volume_of(content: bytes) -> str | None:
     Format: rustfs ``crates/ecstore/src/disk/format.rs``, ``FormatV3``.
     """
     try:
-        said = loads(content, cap=limits.ANSWER_BODY_BYTES)
+        text = loads(content, cap=limits.ANSWER_BODY_BYTES)
     except ForeignTextError:
         return None
-    if not isinstance(said, dict):
+    if not isinstance(text, dict):
         return None
-    drive = said["xl"].get("this") if isinstance(said.get("xl"), dict) else None
-    names = [name for name in (said.get("id"), drive) if isinstance(name, str) and name]
+    drive = text["xl"].get("this") if isinstance(text.get("xl"), dict) else None
+    names = [name for name in (text.get("id"), drive) if isinstance(name, str) and name]
     return "/".join(names)[: limits.ERROR_TEXT_CHARS] or None

@@ -63,14 +63,14 @@ def _here(place: str, path: str, seconds: float) -> DiskSeen:
 
 def _statvfs(place: str, path: str) -> DiskSeen:
     try:
-        told = os.statvfs(path)
+        text = os.statvfs(path)
     except OSError as error:
         return DiskSeen(place=place, error=f"{path}: {error.strerror}")
-    unit = told.f_frsize
+    unit = text.f_frsize
     return disk_seen(
         place,
-        DiskRoom(total=told.f_blocks * unit, used=(told.f_blocks - told.f_bfree) * unit, free=told.f_bavail * unit),
-        DiskRoom(total=told.f_files, used=told.f_files - told.f_ffree, free=told.f_favail),
+        DiskRoom(total=text.f_blocks * unit, used=(text.f_blocks - text.f_bfree) * unit, free=text.f_bavail * unit),
+        DiskRoom(total=text.f_files, used=text.f_files - text.f_ffree, free=text.f_favail),
     )
 
 
@@ -83,8 +83,8 @@ def _in_pod(kubectl: Kubectl, locator: KubectlLocator, pod: PodSeen, seconds: fl
         if container.started is None:
             return DiskSeen(place=place, error=f"{container.name} of pod {pod.name} {container.trouble}")
         cap = limits.MARKER_FRAME_BYTES
-        said = kubectl.exec(locator.namespace, pod.name, container.name, command, cap=cap, seconds=seconds)
-        return parse_disk_frame(said, nonce, place)
+        text = kubectl.exec(locator.namespace, pod.name, container.name, command, cap=cap, seconds=seconds)
+        return parse_disk_frame(text, nonce, place)
     except (InconclusiveError, ForeignTextError) as error:
         return DiskSeen(place=place, error=str(error))
 

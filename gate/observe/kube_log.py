@@ -130,18 +130,18 @@ class KubeLogWindow:
             clock.sleep(limits.LOG_POLL_SECONDS)
         capture.write(text)
         late = [f"{nonce} is not in the log of any replica after {seconds:g} s" for nonce in missing]
-        said = dict.fromkeys([*notes, *(note for part in parts for note in part.notes), *late])
-        return (*said, *([capture.trouble] if capture.trouble else []))
+        words = dict.fromkeys([*notes, *(note for part in parts for note in part.notes), *late])
+        return (*words, *([capture.trouble] if capture.trouble else []))
 
     def _containers(self, since: float | None = None) -> list[tuple[PodSeen, ContainerSeen]]:
         """Each replica's containers: the one that the locator names, or all."""
         pods = self._kubectl.pods(self._place, since=since)
-        wanted = self._place.container
-        found = [(pod, each) for pod in pods for each in pod.containers if wanted in (None, each.name)]
+        expected = self._place.container
+        found = [(pod, each) for pod in pods for each in pod.containers if expected in (None, each.name)]
         if not found or {pod.name for pod in pods} != {pod.name for pod, _ in found}:
             where = f"{self._place.workload} {self._place.namespace}/{self._place.name}"
             raise InconclusiveError(
-                f"{where} has {len(pods)} pods, and not each of them has the container {wanted or 'wanted'}: "
+                f"{where} has {len(pods)} pods, and not each of them has the container {expected or 'that is named'}: "
                 "expected at least one pod, and container= with a name that all have"
             )
         return found

@@ -59,9 +59,9 @@ def look_at(
             return (unknown_place(place, buckets, str(error)),)
         if not pods:
             return (unknown_place(place, buckets, f"{locator.workload} {locator.name} has no pod"),)
-        left = max(until - kubectl.clock.monotonic(), limits.POLL_SECONDS)
+        remaining = max(until - kubectl.clock.monotonic(), limits.POLL_SECONDS)
         looks = [
-            early[pod] if pod in early else threads.submit(_look_in, kubectl, locator, pod, buckets, left)
+            early[pod] if pod in early else threads.submit(_look_in, kubectl, locator, pod, buckets, remaining)
             for pod in pods
         ]
         return tuple(look.result() for look in looks)
@@ -70,7 +70,7 @@ def look_at(
 def pod_place(locator: KubectlLocator, pod: PodSeen, container: str | None) -> str:
     """The locator of one pod of a workload."""
     options = {"container": container, "path": locator.path, "by": "log" if locator.by == "log" else None}
-    query = "&".join(f"{name}={said}" for name, said in options.items() if said is not None)
+    query = "&".join(f"{name}={text}" for name, text in options.items() if text is not None)
     return f"kubectl://{locator.namespace}/pod/{pod.name}" + (f"?{query}" if query else "")
 
 
@@ -87,13 +87,13 @@ def _look_in(
         frame = _said_in_log(kubectl, target) if locator.by == "log" else _asked(kubectl, target, drive, buckets)
     except (InconclusiveError, ForeignTextError) as error:
         return unknown_place(place, buckets, str(error))
-    left = list(frame.looks)
+    remaining = list(frame.looks)
 
     def see(path: Path) -> Seen:
-        found = next((looked for looked in left if looked.path == str(path)), None)
+        found = next((looked for looked in remaining if looked.path == str(path)), None)
         if found is None:
             return Seen(truth=Truth.UNKNOWN, error=f"the marker script says nothing of {path}")
-        left.remove(found)
+        remaining.remove(found)
         return _seen(found)
 
     return look_through(see, place, drive, buckets, volume=lambda: _volume(frame, drive))

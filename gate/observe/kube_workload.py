@@ -63,13 +63,13 @@ def _replica(role: Role, phase: Phase, locator: KubectlLocator, pod: PodSeen) ->
     if not container.image_id:
         why = f"{container.name} runs, and the cluster does not say which image"
         return WorkloadSeen(phase=phase, role=role, place=place, truth=Truth.UNKNOWN, error=why, owner=owner)
-    told = f"uid {pod.uid}, started {container.started}, restarts {container.restarts}, image {container.image_id}"
+    text = f"uid {pod.uid}, started {container.started}, restarts {container.restarts}, image {container.image_id}"
     return WorkloadSeen(
         phase=phase,
         role=role,
         place=place,
         truth=Truth.PRESENT,
-        identity=f"{told}, node {pod.node}",
+        identity=f"{text}, node {pod.node}",
         started=container.started,
         image=container.image_id,
         owner=owner,
@@ -162,14 +162,14 @@ def _distrust(context: KubeContext, pinned: str, server: str, plugins: Sequence[
     return None
 
 
-def _other_authority(kubectl: Kubectl, context: KubeContext, wanted: str) -> str | None:
+def _other_authority(kubectl: Kubectl, context: KubeContext, expected: str) -> str | None:
     try:
         found = sha256(b64decode(kubectl.authority(), validate=True)).hexdigest()
     except Base64Error:
         found = "unreadable"
-    if found == wanted.lower():
+    if found == expected.lower():
         return None
-    return f"context {shown(context.name)} trusts the certificate authority {found}: expected kube-authority {wanted}"
+    return f"context {shown(context.name)} trusts the certificate authority {found}: expected kube-authority {expected}"
 
 
 def _loopback(server: str) -> bool:

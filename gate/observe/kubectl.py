@@ -98,9 +98,9 @@ class Kubectl:
         earlier question will do where that was asked ``since`` this moment of the clock.
         """
         key = (place.namespace, place.workload, place.name)
-        asked, told = self._told.get(key, (None, ()))
+        asked, text = self._told.get(key, (None, ()))
         if since is not None and asked is not None and asked >= since:
-            return told
+            return text
         now = self.clock.monotonic()
         found = (self._pod(place, seconds),) if place.workload == "pod" else self._selected_pods(place, seconds)
         self._told[key] = (now, found)
@@ -175,7 +175,7 @@ class Kubectl:
         """One key of a Kubernetes secret. kubectl's answer holds them all; the others are dropped, and none is told."""
         what = f"the secret {place.namespace}/{place.name}"
         path = f"/api/v1/namespaces/{place.namespace}/secrets/{place.name}"
-        return _read(what, lambda said: parse_secret(said, place.key), self._get(path, what, limits.KUBE_SECONDS))
+        return _read(what, lambda text: parse_secret(text, place.key), self._get(path, what, limits.KUBE_SECONDS))
 
     def events(
         self, namespace: str, kind: str, name: str, *, seconds: float = limits.KUBE_SECONDS
@@ -204,7 +204,7 @@ class Kubectl:
             ("config", "view", "--output=json"), cap=limits.KUBE_JSON_BYTES, seconds=limits.KUBE_SECONDS, pinned=False
         )
         data = self._whole(what, limits.KUBE_JSON_BYTES, limits.KUBE_SECONDS, ended=ended, out=out, err=err)
-        return _read(what, lambda said: parse_kubeconfig(said, self.context), data)
+        return _read(what, lambda text: parse_kubeconfig(text, self.context), data)
 
     def authority(self) -> bytes:
         """The certificate authority of the context in use, in base64 as the kubeconfig has it; empty for none."""
@@ -266,9 +266,9 @@ class Kubectl:
         return out
 
 
-def container_of(pod: PodSeen, wanted: str | None) -> ContainerSeen:
+def container_of(pod: PodSeen, expected: str | None) -> ContainerSeen:
     """The container meant by a locator: the one it names, else the pod's only or default one; `InconclusiveError`."""
-    name = wanted or pod.default_container
+    name = expected or pod.default_container
     found = [each for each in pod.containers if name in (None, each.name)]
     if len(found) != 1:
         names = ", ".join(each.name for each in pod.containers)

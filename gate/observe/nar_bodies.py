@@ -253,8 +253,8 @@ class _Multi:
 
     def _wait(self) -> None:
         """Wait until something can move, at most `limits.POLL_SECONDS`."""
-        wanted = self._multi.timeout()
-        seconds = limits.POLL_SECONDS if wanted < 0 else min(wanted / 1000, limits.POLL_SECONDS)
+        expected = self._multi.timeout()
+        seconds = limits.POLL_SECONDS if expected < 0 else min(expected / 1000, limits.POLL_SECONDS)
         began = self._clock.monotonic()
         self._multi.select(seconds)
         waited = self._clock.monotonic() - began

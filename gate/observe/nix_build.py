@@ -42,12 +42,12 @@ def tree_of(store: NixStore, installable: str) -> Tree | None:
     if not _LOCAL.fullmatch(flake):
         return None
     argv = (store.program("nix"), *FEATURES, "flake", "metadata", "--json", "--no-write-lock-file", flake)
-    said = store.ask(argv, name="nix-flake", cap=limits.NIX_JSON_BYTES, seconds=limits.EVALUATE_SECONDS)
+    words = store.ask(argv, name="nix-flake", cap=limits.NIX_JSON_BYTES, seconds=limits.EVALUATE_SECONDS)
     try:
-        told = as_object(loads(said, cap=limits.NIX_JSON_BYTES), "nix flake metadata")
+        text = as_object(loads(words, cap=limits.NIX_JSON_BYTES), "nix flake metadata")
     except ForeignTextError as error:
         raise InconclusiveError(str(error)) from None
-    url, revision = told.get("resolvedUrl"), told.get("revision")
+    url, revision = text.get("resolvedUrl"), text.get("revision")
     if not isinstance(url, str) or (revision is not None and not isinstance(revision, str)):
         raise InconclusiveError(f"nix flake metadata of {shown(flake)} names no URL: expected resolvedUrl and revision")
     if not url.startswith("git+file:"):
@@ -67,8 +67,8 @@ def evaluate(
     evaluated or is not exactly one derivation.
     """
     argv = (store.program("nix"), *FEATURES, "path-info", "--derivation", *installable)
-    said = store.ask(argv, name="nix-evaluate", cap=limits.ANSWER_BODY_BYTES, seconds=seconds, cwd=cwd)
-    lines = [decode(line) for line in said.split(b"\n") if line]
+    text = store.ask(argv, name="nix-evaluate", cap=limits.ANSWER_BODY_BYTES, seconds=seconds, cwd=cwd)
+    lines = [decode(line) for line in text.split(b"\n") if line]
     if len(lines) != 1 or not lines[0].endswith(DERIVATION):
         what = shlex.join(installable)
         raise InconclusiveError(f"{shown(what)} evaluates to {shown(lines)}: expected one derivation.")
@@ -129,10 +129,10 @@ def _results(store: NixStore, installable: Sequence[str], cwd: Path | None) -> t
     nothing = ("--max-jobs", "0", "--option", "substitute", "false", "--option", "builders", "")
     argv = (store.program("nix"), *FEATURES, "build", "--json", "--no-link", *nothing, *installable)
     try:
-        said = store.ask(
+        text = store.ask(
             argv, name="nix-build-outputs", cap=limits.NIX_JSON_BYTES, seconds=limits.EVALUATE_SECONDS, cwd=cwd
         )
-        results = parse_build(said)
+        results = parse_build(text)
     except InconclusiveError:
         return (), None
     except ForeignTextError as error:

@@ -78,13 +78,13 @@ class _Reader:
 
     def _one_by_one(self, hashes: Mapping[str, str]) -> tuple[NixRead, ...]:
         rows: list[NixRead] = []
-        left = self._reading.paths
+        remaining = self._reading.paths
         for attempt in (1, 2):
             with ThreadPoolExecutor(limits.NIX_READ_JOBS) as threads:
-                read = list(threads.map(lambda path: self._read((path,), attempt), left))  # noqa: B023  # ends here
+                read = list(threads.map(lambda path: self._read((path,), attempt), remaining))  # noqa: B023  # ends here
             rows += [replace(row, nar_hash=hashes.get(row.store_path)) for row in read]
-            left = tuple(row.store_path for row in read if row.outcome != "whole")
-            if not left or (attempt == 1 and self._store.cancel.wait(limits.READ_SPACING_SECONDS)):
+            remaining = tuple(row.store_path for row in read if row.outcome != "whole")
+            if not remaining or (attempt == 1 and self._store.cancel.wait(limits.READ_SPACING_SECONDS)):
                 break
         return tuple(rows)
 

@@ -80,10 +80,10 @@ class NixStore:
 
     def version(self) -> str:
         """The version alone, such as ``2.8.0``."""
-        said = self.ask((self.program("nix"), "--version"), name="nix-version", cap=limits.ANSWER_BODY_BYTES)
-        match = _VERSION.fullmatch(decode(said))
+        text = self.ask((self.program("nix"), "--version"), name="nix-version", cap=limits.ANSWER_BODY_BYTES)
+        match = _VERSION.fullmatch(decode(text))
         if match is None:
-            raise InconclusiveError(f"nix --version said {shown(decode(said))}: expected nix (Nix) <version>.")
+            raise InconclusiveError(f"nix --version said {shown(decode(text))}: expected nix (Nix) <version>.")
         return match[1]
 
     def settings(self) -> NixSettings:
@@ -122,8 +122,8 @@ class NixStore:
         facts: list[PathFacts] = []
         for batch in _batches(asked):
             argv = (self.program("nix"), *FEATURES, "path-info", "--offline", "--json", *batch)
-            said = self.ask(argv, name="nix-path-info", cap=limits.NIX_JSON_BYTES)
-            found = _parsed(parse_path_info, said)
+            text = self.ask(argv, name="nix-path-info", cap=limits.NIX_JSON_BYTES)
+            found = _parsed(parse_path_info, text)
             if [fact.store_path for fact in found] != batch:
                 raise InconclusiveError(
                     f"nix path-info told of {len(found)} paths, expected exactly the {len(batch)} that were asked for."
@@ -146,10 +146,10 @@ class NixStore:
         """
         asked = sorted({_parsed(store_path, root) for root in roots})
         argv = (self.program("nix"), *FEATURES, "path-info", "--offline", "--json", "--recursive", *asked)
-        said = self.ask(argv, name="nix-path-info-closure", cap=limits.CLOSURE_JSON_BYTES)
-        facts = tuple(fact for fact in _parsed(parse_path_info, said) if not fact.store_path.endswith(DERIVATION))
-        told = {fact.store_path for fact in facts}
-        if missing := [path for path in asked if path not in told]:
+        words = self.ask(argv, name="nix-path-info-closure", cap=limits.CLOSURE_JSON_BYTES)
+        facts = tuple(fact for fact in _parsed(parse_path_info, words) if not fact.store_path.endswith(DERIVATION))
+        text = {fact.store_path for fact in facts}
+        if missing := [path for path in asked if path not in text]:
             raise InconclusiveError(f"nix path-info did not tell of {shown(missing[0])}: expected all that was asked.")
         return facts
 
@@ -192,7 +192,7 @@ class NixStore:
         references are its text's context, and an empty substring has the context of the whole
         (https://nix.dev/manual/nix/2.34/language/string-context), so none of the size goes into naming them.
         """
-        made: list[str] = []
+        result: list[str] = []
         try:
             for numbers in _twin_batches(files):
                 with tempfile.TemporaryDirectory(prefix="publication-gate-", dir=self.env.get("TMPDIR")) as folder:
@@ -200,21 +200,21 @@ class NixStore:
                         text = _random_text(files[number].content_size, random_bytes)
                         (Path(folder) / str(number)).write_bytes(text)
                     expression = Path(folder) / "twin.nix"
-                    expression.write_text(_twin_expression(name, files, numbers, made), encoding="ascii")
-                    made += self._evaluate_twin(expression, len(numbers))
+                    expression.write_text(_twin_expression(name, files, numbers, result), encoding="ascii")
+                    result += self._evaluate_twin(expression, len(numbers))
         except OSError as error:
             raise InconclusiveError(
                 f"The twin {name} can't be written ({error.strerror}): expected room in TMPDIR."
             ) from None
-        return tuple(made)
+        return tuple(result)
 
     def _evaluate_twin(self, expression: Path, count: int) -> tuple[str, ...]:
         argv = (self.program("nix"), *FEATURES, "eval", "--offline", "--json", "--file", str(expression))
-        said = self.ask(argv, name="nix-eval-twin", cap=limits.NIX_JSON_BYTES, seconds=limits.EVALUATE_SECONDS)
-        told = _parsed(_texts, said)
-        if len(told) != count:
-            raise InconclusiveError(f"nix eval gave {len(told)} paths of the twin: expected {count}.")
-        return tuple(_parsed(store_path, path) for path in told)
+        words = self.ask(argv, name="nix-eval-twin", cap=limits.NIX_JSON_BYTES, seconds=limits.EVALUATE_SECONDS)
+        text = _parsed(_texts, words)
+        if len(text) != count:
+            raise InconclusiveError(f"nix eval gave {len(text)} paths of the twin: expected {count}.")
+        return tuple(_parsed(store_path, path) for path in text)
 
     def ask(
         self,
@@ -251,8 +251,8 @@ class NixStore:
 
     def _paths(self, argv: Sequence[str], *, name: str) -> tuple[str, ...]:
         """A query's answer as store paths, one a line, each once, sorted."""
-        said = self.ask(argv, name=name, cap=limits.NIX_JSON_BYTES)
-        return tuple(sorted({_parsed(store_path, decode(line)) for line in said.split(b"\n") if line}))
+        text = self.ask(argv, name=name, cap=limits.NIX_JSON_BYTES)
+        return tuple(sorted({_parsed(store_path, decode(line)) for line in text.split(b"\n") if line}))
 
 
 def _without_secrets(text: str) -> str:
@@ -313,9 +313,9 @@ def _twin_batches(files: "Sequence[TwinFile]") -> Iterator[range]:
         yield range(first, len(files))
 
 
-def _texts(said: bytes) -> tuple[str, ...]:
+def _texts(text: bytes) -> tuple[str, ...]:
     what = "The twin's paths"
-    return as_texts(loads(said, cap=limits.NIX_JSON_BYTES, what=what), what)
+    return as_texts(loads(text, cap=limits.NIX_JSON_BYTES, what=what), what)
 
 
 def _random_text(size: int, random_bytes: Callable[[int], bytes]) -> bytes:
@@ -323,7 +323,7 @@ def _random_text(size: int, random_bytes: Callable[[int], bytes]) -> bytes:
     return b64encode(random_bytes(-(-size // 4) * 3))[:size]
 
 
-def _twin_expression(name: str, files: "Sequence[TwinFile]", numbers: range, made: Sequence[str]) -> str:
+def _twin_expression(name: str, files: "Sequence[TwinFile]", numbers: range, result: Sequence[str]) -> str:
     """A Nix expression that is the list of these files' paths; those before them are in ``made``."""
     earlier = {reference for number in numbers for reference in files[number].references} - set(numbers)
     lines = [
@@ -331,7 +331,7 @@ def _twin_expression(name: str, files: "Sequence[TwinFile]", numbers: range, mad
         "  file = number: name: references: builtins.toFile name (context references + text number);",
         '  context = references: builtins.substring 0 0 (builtins.concatStringsSep "" references);',
         '  text = number: builtins.readFile (./. + "/${number}");',
-        *(f'  p{number} = builtins.storePath "{made[number]}";' for number in sorted(earlier)),
+        *(f'  p{number} = builtins.storePath "{result[number]}";' for number in sorted(earlier)),
     ]
     for number in numbers:
         references = " ".join(f"p{reference}" for reference in files[number].references)

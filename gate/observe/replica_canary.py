@@ -154,7 +154,7 @@ def _by_address(http: Http, url: str, endpoint: str) -> str | None:
     answer, body = http.ask("GET", url, headers=host, cap=limits.ANSWER_BODY_BYTES, keep_body=True)
     if answer.status is None:
         return f"no whole answer ({answer.error})"
-    said = parse_attic_error(body)
-    if answer.status != _SERVER_ERROR or said is None:
+    text = parse_attic_error(body)
+    if answer.status != _SERVER_ERROR or text is None:
         return f"HTTP {answer.status}, and not Attic's word for a malformed hash"
     return None

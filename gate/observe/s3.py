@@ -135,16 +135,16 @@ class S3:
     ) -> tuple[HttpAnswer, ...]:
         pages: list[HttpAnswer] = []
         asked = query
-        seen = {""}
+        tokens = {""}
         while True:
             answer, body = self._ask("GET", bucket, query=asked, cap=limits.S3_BODY_BYTES, keep_body=True)
             token = _token(answer, body, next_token)
             if token is None:
                 return (*pages, answer)
-            if token in seen or len(pages) + 1 >= limits.LIST_PAGES:
-                return (*pages, replace(answer, status=None, error="token" if token in seen else "too-large"))
+            if token in tokens or len(pages) + 1 >= limits.LIST_PAGES:
+                return (*pages, replace(answer, status=None, error="token" if token in tokens else "too-large"))
             pages.append(answer)
-            seen.add(token)
+            tokens.add(token)
             asked = f"continuation-token={quote(token, safe=_UNRESERVED)}" + (f"&{query}" if query else "")
 
     def _ask(

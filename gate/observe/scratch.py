@@ -119,8 +119,8 @@ class _Run:
         self.observation = replace(self.observation, put=put)
         if self._stopped() or put.status != _OK:
             return
-        got, came = s3.get_object(self.observation.bucket, KEY, cap=2 * CONTENT_BYTES)
-        same = (Truth.PRESENT if came == content else Truth.ABSENT) if got.status == _OK else Truth.UNKNOWN
+        got, arrivals = s3.get_object(self.observation.bucket, KEY, cap=2 * CONTENT_BYTES)
+        same = (Truth.PRESENT if arrivals == content else Truth.ABSENT) if got.status == _OK else Truth.UNKNOWN
         self.observation = replace(self.observation, got=got, same=same)
         if not self._stopped():
             self.observation = replace(self.observation, deleted=s3.delete_object(self.observation.bucket, KEY))
@@ -150,10 +150,10 @@ class _Run:
 
     def _stays_gone(self, quiet: float) -> bool:
         """Whether nothing that was asked for can bring the bucket back, ``quiet`` seconds after it was last there."""
-        made = _answered(self.observation.created)
+        result = _answered(self.observation.created)
         removed = any(removal.status in _REMOVED for removal in self.observation.removals)
         written = not self.holding or _surely_undone(self.observation.put) or _answered(self.observation.put)
-        return ((made or removed) and written) or quiet >= limits.SWEEP_SETTLE_SECONDS
+        return ((result or removed) and written) or quiet >= limits.SWEEP_SETTLE_SECONDS
 
     def _delete_object(self) -> None:
         answer = self.sweeper.s3.delete_object(self.observation.bucket, KEY)

@@ -102,7 +102,7 @@ def look(s3: S3, bucket: str, key: str, *, phase: Phase, contents: bool = False)
         lock = s3.head_object(bucket, key + LOCK_SUFFIX)
         return StateSeen(phase=phase, bucket=bucket, key=key, head=s3.head_object(bucket, key), lock=lock)
     read = read_state(s3, bucket, key)
-    told = StateContents(
+    text = StateContents(
         get=read.get,
         again=read.again,
         size=read.size,
@@ -111,4 +111,4 @@ def look(s3: S3, bucket: str, key: str, *, phase: Phase, contents: bool = False)
         problem=read.problem,
         fault=read.fault,
     )
-    return StateSeen(phase=phase, bucket=bucket, key=key, head=read.head, lock=read.lock, contents=told)
+    return StateSeen(phase=phase, bucket=bucket, key=key, head=read.head, lock=read.lock, contents=text)

@@ -84,8 +84,8 @@ def _another(
     elif served and not joined:
         note = f"{who} listens on port {port}, and the workload's process had no connection in the last minute"
     else:
-        told = ", ".join(map(str, sorted(ports)))
-        note = f"{who} listens on port {port}, the workload's process on {told}: is a proxy of this machine before it?"
+        text = ", ".join(map(str, sorted(ports)))
+        note = f"{who} listens on port {port}, the workload's process on {text}: is a proxy of this machine before it?"
         return Listening(truth=Truth.UNKNOWN, listener=listener, note=note)
     return Listening(truth=Truth.ABSENT, listener=listener, note=note)
 

@@ -124,5 +124,5 @@ def _timing_was_asked(member: str) -> bool:
     name, _, rest = member.partition(";")
     if "cache" not in name.lower():
         return True
-    said = re.search(r'desc="?([^";]*)', rest, re.IGNORECASE)
-    return _ASKED.fullmatch(said[1].strip() if said else name.strip()) is not None
+    text = re.search(r'desc="?([^";]*)', rest, re.IGNORECASE)
+    return _ASKED.fullmatch(text[1].strip() if text else name.strip()) is not None

@@ -68,12 +68,12 @@ def parse_workload(data: bytes) -> Selected:
     labels = _object(selector.get("matchLabels", {}), "matchLabels")
     terms = [f"{_text(key, _KEY)}={_text(value, _VALUE)}" for key, value in labels.items()]
     for term in _list(selector.get("matchExpressions", []), "matchExpressions"):
-        said = _object(term, "a matchExpression")
-        form = _OPERATORS.get(str(said.get("operator")))
+        text = _object(term, "a matchExpression")
+        form = _OPERATORS.get(str(text.get("operator")))
         if form is None:
-            raise ForeignTextError(f"a selector has the operator {shown(said.get('operator'))}: expected In, NotIn, …")
-        values = ",".join(_text(value, _VALUE) for value in _list(said.get("values", []), "values"))
-        terms.append(form.format(_text(said.get("key"), _KEY), values))
+            raise ForeignTextError(f"a selector has the operator {shown(text.get('operator'))}: expected In, NotIn, …")
+        values = ",".join(_text(value, _VALUE) for value in _list(text.get("values", []), "values"))
+        terms.append(form.format(_text(text.get("key"), _KEY), values))
     if not terms:
         raise ForeignTextError("the workload's selector is empty: expected labels")
     return Selected(uid=_text(_metadata(made).get("uid"), _PLAIN), selector=",".join(terms))
@@ -358,8 +358,8 @@ def parse_review(data: bytes) -> bool:
 def parse_client_version(data: bytes) -> str:
     """The version of kubectl itself, such as ``v1.35.2``; `ForeignTextError` for anything else."""
     what = "kubectl's version"
-    said = as_object(loads(data, cap=limits.ANSWER_BODY_BYTES, what=what), what)
-    return _version(as_object(said.get("clientVersion"), f"{what}'s clientVersion"), what)
+    text = as_object(loads(data, cap=limits.ANSWER_BODY_BYTES, what=what), what)
+    return _version(as_object(text.get("clientVersion"), f"{what}'s clientVersion"), what)
 
 
 def parse_server_version(data: bytes) -> str:
@@ -377,8 +377,8 @@ def response_date(stderr: bytes) -> str | None:
     return found[-1].decode("ascii") if found else None
 
 
-def _version(said: dict[str, object], what: str) -> str:
-    version = as_text(said.get("gitVersion"), f"{what}'s gitVersion")
+def _version(text: dict[str, object], what: str) -> str:
+    version = as_text(text.get("gitVersion"), f"{what}'s gitVersion")
     if not _VERSION.fullmatch(version):
         raise ForeignTextError(f"{what} is {shown(version)}: expected v<major>.<minor>.<patch>.")
     return version

@@ -66,14 +66,14 @@ class NarShape:
                     self._advance(had)
 
     def _compare(self, piece: bytes | memoryview, at: int) -> int:
-        came = bytes(piece[at : at + len(self._must)])
-        if not self._must.startswith(came):
+        arrivals = bytes(piece[at : at + len(self._must)])
+        if not self._must.startswith(arrivals):
             self.broken = True
-        elif len(came) == len(self._must):
+        elif len(arrivals) == len(self._must):
             self._advance(b"")
         else:
-            self._must = self._must[len(came) :]
-        return at + len(came)
+            self._must = self._must[len(arrivals) :]
+        return at + len(arrivals)
 
     def _next(self, step: int | bytes) -> None:
         self._want, self._must = (step, b"") if isinstance(step, int) else (0, step)

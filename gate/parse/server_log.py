@@ -233,11 +233,11 @@ class ServerLogParser:
     def _understand(self, line: Bare, *, cut: bool) -> bool:
         """Whether the line is one of the log's, without any more head; then it counts."""
         origin, text = line
-        told = _json_event(text) if text.startswith("{") else _panic(text) or _plain_event(text)
-        if told is not None:
-            if told.level not in KEPT_LEVELS and (cut or _ERROR_WITHIN.search(text)):
+        words = _json_event(text) if text.startswith("{") else _panic(text) or _plain_event(text)
+        if words is not None:
+            if words.level not in KEPT_LEVELS and (cut or _ERROR_WITHIN.search(text)):
                 return False
-            self._begin(told, origin)
+            self._begin(words, origin)
         elif _PRINTS.fullmatch(text):
             if cut or _ERROR_WITHIN.search(text):
                 return False
@@ -254,17 +254,17 @@ class ServerLogParser:
         self._heard.update([origin] if origin is not None and len(self._heard) < limits.LOG_ORIGINS else [])
         return True
 
-    def _begin(self, told: _Told, origin: str | None) -> None:
+    def _begin(self, text: _Told, origin: str | None) -> None:
         self.seen += 1
         self._open.pop(origin, None)
-        if told.of_main_thread and told.at is not None and len(self.main_times) < self._keep:
-            self.main_times.append(told.at)
-        if told.level not in KEPT_LEVELS:
+        if text.of_main_thread and text.at is not None and len(self.main_times) < self._keep:
+            self.main_times.append(text.at)
+        if text.level not in KEPT_LEVELS:
             return
         if len(self._kept) < self._keep:
             if len(self._open) >= limits.LOG_ORIGINS:
                 self._open.clear()
-            opened = _Open(event=told, origin=origin, place=told.source, request=told.request)
+            opened = _Open(event=text, origin=origin, place=text.source, request=text.request)
             self._open[origin] = opened
             self._kept.append(opened)
         else:
@@ -272,13 +272,13 @@ class ServerLogParser:
 
 
 def _log_event(kept: _Open) -> LogEvent:
-    told = kept.event
+    text = kept.event
     return LogEvent(
-        at=told.at,
-        level=told.level,
-        target=told.target,
-        code=_code(told.message) if told.target != PANIC else PANIC,
-        message=told.message[: limits.ERROR_TEXT_CHARS],
+        at=text.at,
+        level=text.level,
+        target=text.target,
+        code=_code(text.message) if text.target != PANIC else PANIC,
+        message=text.message[: limits.ERROR_TEXT_CHARS],
         source=kept.place,
         request=kept.request,
         origin=kept.origin,

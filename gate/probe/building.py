@@ -108,9 +108,9 @@ def _installable(context: RunContext, world: World) -> tuple[str, ...]:
     text = f"{SYNTHETIC} {world.nonce}"
     name = f"{SYNTHETIC}-{world.nonce}"
     argv = (context.nix.program("nix"), *FEATURES, "eval", "--raw", "--expr", f'builtins.toFile "{name}" "{text}"')
-    said = context.nix.ask(argv, name="nix-eval", cap=limits.ANSWER_BODY_BYTES, seconds=limits.EVALUATE_SECONDS)
+    words = context.nix.ask(argv, name="nix-eval", cap=limits.ANSWER_BODY_BYTES, seconds=limits.EVALUATE_SECONDS)
     try:
-        return (store_path(said.decode("ascii", "replace").strip()),)
+        return (store_path(words.decode("ascii", "replace").strip()),)
     except ForeignTextError as error:
         message = f"nix eval of a builtins.toFile gave no store path: {str(error).rstrip('.')}; nothing was published"
         raise StoppedError("build-unclear", message) from None

@@ -88,10 +88,10 @@ def visit_cluster(context: RunContext, world: World) -> Visit:
         context.sources = replace(context.sources, kubectl=None)
     clock = ClockSeen(of="cluster", before=before, after=rfc3339(world.clock.now()), date=date)
     rights = tuple(_right(kubectl, right, sources, error) for right, sources in rights_needed(context.policy).items())
-    seen = ClusterSeen(
+    observation = ClusterSeen(
         client=client, client_error=client_error, distrust=trouble, server=server, error=error, rights=rights
     )
-    return Visit(cluster=seen, clock=clock)
+    return Visit(cluster=observation, clock=clock)
 
 
 def rights_needed(policy: Policy) -> Mapping[_Right, tuple[str, ...]]:
@@ -210,10 +210,10 @@ def visit(settings: Settings, world: World) -> Examined:
     """Look once at everything. Raises `RefusedError` for settings that can't be used, `CancelledError` by a signal."""
     once = replace(settings, policy=replace(settings.policy, samples=1))
     with closing(RunContext(once, _NOWHERE, world, _Unwritten(world.clock))) as context:
-        seen = _visit(context, world)
+        observation = _visit(context, world)
     if world.cancel.cancelled:
         raise CancelledError(f"{world.cancel.reason or 'cancelled'}: nothing can be said of what was not looked at")
-    return seen
+    return observation
 
 
 def _visit(context: RunContext, world: World) -> Examined:

@@ -99,15 +99,15 @@ def refuse_impossible_names(settings: Settings, world: World) -> None:
 
 def _workloads(policy: Policy) -> Iterator[KubectlLocator]:
     """The workloads of all places, each once."""
-    seen: dict[tuple[str, str, str], KubectlLocator] = {}
+    observation: dict[tuple[str, str, str], KubectlLocator] = {}
     for text in places_of(policy):
         try:
             place = parse_locator(text) if text else None
         except ForeignTextError:
             continue
         if isinstance(place, KubectlLocator):
-            seen.setdefault((place.namespace, place.workload, place.name), place)
-    yield from seen.values()
+            observation.setdefault((place.namespace, place.workload, place.name), place)
+    yield from observation.values()
 
 
 def start(context: RunContext, world: World, *, capture: bool = False, part: PartBegun | None = None) -> None:
@@ -160,9 +160,11 @@ def identify_caches(context: RunContext) -> None:
     client/src/command/push.rs:156), so it must be one of ours.
     """
     for cache in context.policy.caches:
-        seen = context.attic.cache_config(cache, context.read_tokens[cache] or context.settings.secrets.push_token)
-        context.write(seen)
-        config = _config(cache, seen)
+        observation = context.attic.cache_config(
+            cache, context.read_tokens[cache] or context.settings.secrets.push_token
+        )
+        context.write(observation)
+        config = _config(cache, observation)
         if config is not None:
             _check_endpoints(context, cache, config)
             context.public_keys[cache] = config.public_key
@@ -171,10 +173,10 @@ def identify_caches(context: RunContext) -> None:
                 context.substituter_urls[cache] = config.substituter_endpoint
 
 
-def _config(cache: str, seen: CacheConfigSeen) -> CacheConfig | None:
-    answer = seen.answer
-    said = parse_attic_error(answer.body.encode())
-    if answer.status == _NOT_FOUND and said is not None and said[1] == "NoSuchCache":
+def _config(cache: str, observation: CacheConfigSeen) -> CacheConfig | None:
+    answer = observation.answer
+    text = parse_attic_error(answer.body.encode())
+    if answer.status == _NOT_FOUND and text is not None and text[1] == "NoSuchCache":
         message = f"the server has no cache {cache}: check attic-cache and probe-cache; nothing was published"
         raise StoppedError("cache-missing", message)
     if answer.status != _OK:

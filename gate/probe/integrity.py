@@ -42,12 +42,12 @@ class Local:
 def look_locally(nix: NixStore, names: Iterable[str], roots: Sequence[str]) -> Local:
     """What the local Nix database says of paths and closures. A Nix that can't be asked is a note, and no yardstick."""
     try:
-        told = _whole_closure(nix, roots)
-        valid = _valid(nix, names if told else (*names, *roots))
-        known = [root for root in roots if told or root in valid]
-        closure = tuple(told) if told else nix.closure(known) if known else ()
-        unknown = (valid | set(closure)) - set(told)
-        facts = {hash_of(fact.store_path): fact for fact in (*told.values(), *nix.path_facts(unknown))}
+        text = _whole_closure(nix, roots)
+        valid = _valid(nix, names if text else (*names, *roots))
+        known = [root for root in roots if text or root in valid]
+        closure = tuple(text) if text else nix.closure(known) if known else ()
+        unknown = (valid | set(closure)) - set(text)
+        facts = {hash_of(fact.store_path): fact for fact in (*text.values(), *nix.path_facts(unknown))}
     except CancelledError:
         raise
     except InconclusiveError as error:
@@ -83,8 +83,8 @@ def _valid(nix: NixStore, names: Iterable[str]) -> set[str]:
     asked = sorted(name for name in full if _is_store_path(name))
     for at in range(0, len(asked), _AT_A_TIME):
         argv = (nix.program("nix-store"), "--check-validity", "--print-invalid", *asked[at : at + _AT_A_TIME])
-        said = nix.ask(argv, name="nix-store-check-validity", cap=limits.NIX_JSON_BYTES)
-        full -= set(said.decode("utf-8", "replace").split("\n"))
+        text = nix.ask(argv, name="nix-store-check-validity", cap=limits.NIX_JSON_BYTES)
+        full -= set(text.decode("utf-8", "replace").split("\n"))
     return full & set(asked)
 
 
@@ -123,11 +123,11 @@ class Cache:
 def ask_cache_config(http: Http, server: str, cache: str, token: Secret | None) -> tuple[CacheConfig | None, str]:
     """What Attic says of the cache, or None and why not. Raises `RefusedError` when the server has no such cache."""
     answer = AtticApi(http, server).cache_config(cache, token).answer
-    said = parse_attic_error(answer.body.encode())
-    if answer.status == _NOT_FOUND and said is not None and said[1] == "NoSuchCache":
+    text = parse_attic_error(answer.body.encode())
+    if answer.status == _NOT_FOUND and text is not None and text[1] == "NoSuchCache":
         raise RefusedError(f"the server has no cache {cache}: give the name of one by --cache")
     if answer.status != _OK or answer.body_cut:
-        why = answer.error or f"HTTP {answer.status}{f' {said[1]}' if said else ''}"
+        why = answer.error or f"HTTP {answer.status}{f' {text[1]}' if text else ''}"
         return None, f"the cache's configuration was not given: {why}"
     try:
         return parse_cache_config(answer.body.encode()), ""
@@ -157,8 +157,8 @@ def _asked(path: str, local: Local, upstreams: tuple[Sequence[str], Sequence[str
     fact = local.facts.get(hash_of(path))
     if fact is None or path not in (fact.store_path, fact.store_path[:HASH_END]):
         return Asked(store_path=path)
-    left = upstreams is not None and is_upstream(fact, *upstreams)
-    return Asked(store_path=fact.store_path, local=fact, upstream=left)
+    is_left = upstreams is not None and is_upstream(fact, *upstreams)
+    return Asked(store_path=fact.store_path, local=fact, upstream=is_left)
 
 
 def check_paths(
@@ -179,24 +179,24 @@ def check_paths(
     until = clock.monotonic() + deadline_seconds
     waiting = {hash_of(one.store_path): one for one in (*asked, *(Asked(store_path=root) for root in walk))}
     following = {hash_of(root) for root in walk}
-    seen = set(waiting)
+    hashes = set(waiting)
     while waiting:
         batch = [waiting.pop(name) for name in list(waiting)[: cache.batch]]
         for row in _read(batch, cache, jobs=jobs, seconds=until - clock.monotonic(), cancel=cancel, clock=clock):
             if hash_of(row.store_path) in following:
-                fresh = {hash_of(path): path for path in row.references if hash_of(path) not in seen}
-                seen.update(fresh)
+                fresh = {hash_of(path): path for path in row.references if hash_of(path) not in hashes}
+                hashes.update(fresh)
                 following.update(fresh)
                 waiting.update({name: Asked(store_path=path) for name, path in fresh.items()})
             yield row
-        if len(seen) > limits.NAMED_PATHS:
+        if len(hashes) > limits.NAMED_PATHS:
             raise InconclusiveError(f"the closure has more than {limits.NAMED_PATHS} paths: check a part of it")
 
 
 def _read(
     batch: Sequence[Asked], cache: Cache, *, jobs: int, seconds: float, cancel: CancelToken, clock: Clock
 ) -> Iterator[Named]:
-    left = {one.store_path: one for one in batch}
+    remaining = {one.store_path: one for one in batch}
     targets = [
         Target(
             label=Label.PROFILE,  # the reader's word for what is no canary and no twin
@@ -209,6 +209,6 @@ def _read(
     ]
     access = Access(cache_url=cache.url, token=cache.token(), hosts=cache.hosts)
     for read in read_bodies(targets, access=access, jobs=jobs, deadline_seconds=seconds, cancel=cancel, clock=clock):
-        yield judge_read(left.pop(read.store_path), read, public_key=cache.public_key, attic=cache.attic)
-    for one in left.values():
+        yield judge_read(remaining.pop(read.store_path), read, public_key=cache.public_key, attic=cache.attic)
+    for one in remaining.values():
         yield not_read(one)

@@ -193,8 +193,8 @@ def _publish_twin(context: RunContext, world: World) -> bool:
 
 
 def _make_twin(context: RunContext, world: World) -> bool:
-    made = stage(context, world, "expect:twin", lambda: twin(context, world))
-    return made is not None and _publish_one(context, world, made)
+    result = stage(context, world, "expect:twin", lambda: twin(context, world))
+    return result is not None and _publish_one(context, world, result)
 
 
 def _publish_one(context: RunContext, world: World, what: Publication) -> bool:

@@ -182,8 +182,10 @@ def _watching(context: RunContext, world: World) -> Iterator[tuple[threading.Eve
     lost, begun, over = threading.Event(), threading.Event(), threading.Event()
 
     def notice(sample: BucketSampled) -> None:
-        seen = of_origin(sample)
-        rows = (read_sample(seen, name, seconds=context.policy.sample_deadline) for name in context.policy.buckets)
+        observation = of_origin(sample)
+        rows = (
+            read_sample(observation, name, seconds=context.policy.sample_deadline) for name in context.policy.buckets
+        )
         if any(row.state in WRONG_STATES for row in rows):
             lost.set()
 

@@ -101,13 +101,13 @@ def look_for_references(context: RunContext, world: World, what: Publication) ->
     """Look for what a publication needs beside itself; what does not come back as served is looked for again."""
     token = context.read_tokens[what.cache]
     until = world.clock.monotonic() + min(limits.REFERENCE_SECONDS, context.seconds_left())
-    left = list(what.references)
+    remaining = list(what.references)
     for attempt in range(1, context.policy.read_attempts + 1):
-        if not left or (attempt > 1 and world.cancel.wait(context.policy.read_spacing)):
+        if not remaining or (attempt > 1 and world.cancel.wait(context.policy.read_spacing)):
             return
         good: set[str] = set()
         for look in look_at_references(
-            left,
+            remaining,
             lambda path: context.attic.narinfo(what.cache, token, path),
             label=what.label,
             cache=what.cache,
@@ -117,7 +117,7 @@ def look_for_references(context: RunContext, world: World, what: Publication) ->
             context.write(look)
             if is_served(look.store_path, look.narinfo):
                 good.add(look.store_path)
-        left = [path for path in left if path not in good]
+        remaining = [path for path in remaining if path not in good]
 
 
 def look_for_canary(context: RunContext, world: World) -> None:
@@ -139,7 +139,7 @@ def look_for_canary(context: RunContext, world: World) -> None:
         and not world.cancel.cancelled
     ]
     pushes = [e.at for e in context.entries if isinstance(e.record, StageMark) and e.record.name == _CANARY_PUSH]
-    seen = find_canary(
+    observation = find_canary(
         reads,
         context.policy.buckets,
         context.policy.markers,
@@ -148,8 +148,8 @@ def look_for_canary(context: RunContext, world: World) -> None:
         listing=context.s3.list_objects,
         kubectl=context.kubectl,
     )
-    if seen is not None:
-        context.write(seen)
+    if observation is not None:
+        context.write(observation)
 
 
 def read_once_more(context: RunContext, world: World) -> None:
@@ -195,15 +195,17 @@ def _read_path(
     after_post: bool,
     at_origin: bool = False,
 ) -> bool:
-    left = list(paths)
+    remaining = list(paths)
     good = True
     for attempt in range(1, context.policy.read_attempts + 1):
-        if not left:
+        if not remaining:
             break
         if attempt > 1 and world.cancel.wait(context.policy.read_spacing):
             return False
-        left = _attempt(context, world, what, left, attempt=attempt, after_post=after_post, at_origin=at_origin)
-        good = good and not left
+        remaining = _attempt(
+            context, world, what, remaining, attempt=attempt, after_post=after_post, at_origin=at_origin
+        )
+        good = good and not remaining
     return good
 
 

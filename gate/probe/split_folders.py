@@ -49,9 +49,9 @@ def claimed_part(directory: Path) -> PartName | None:
 
 def seal_part(directory: Path) -> SealedPart:
     """Write ``part.json``. Raises `ForeignTextError` where the journal is no part's."""
-    made = _remade(directory)
-    write_file(directory / PART, part_bytes(made.document))
-    return made
+    result = _remade(directory)
+    write_file(directory / PART, part_bytes(result.document))
+    return result
 
 
 def finalize_part(directory: Path) -> SealedPart:
@@ -66,7 +66,7 @@ def finalize_part(directory: Path) -> SealedPart:
         release()
 
 
-def verify_part(directory: Path, told: str | None = None) -> SealedPart:
+def verify_part(directory: Path, text: str | None = None) -> SealedPart:
     """A sealed part, when every byte is what its own records give, and its digest what its job ``told``.
 
     Raises `UnsealedError` without a ``part.json``, `ForgedError` with the first difference otherwise.
@@ -76,19 +76,21 @@ def verify_part(directory: Path, told: str | None = None) -> SealedPart:
         raise UnsealedError(f"{directory} was never sealed as a part: run `publication-gate finalize {directory}`")
     stored = read_whole(directory / PART, limits.PART_BYTES)
     digest = sha256(stored).hexdigest()
-    if told is not None and told != digest:
-        raise ForgedError(f"{directory} is not genuine: its digest is {digest}, its own job told {told[:64]}")
+    if text is not None and text != digest:
+        raise ForgedError(f"{directory} is not genuine: its digest is {digest}, its own job told {text[:64]}")
     try:
         document = read_part(stored)
-        made = _remade(directory)
+        result = _remade(directory)
     except ForeignTextError as error:
         raise ForgedError(f"{directory} is not genuine: {error}") from None
     listed = {row.name for row in document.manifest}
     strange = sorted({*listed, PART} ^ set(present))
-    if strange or part_bytes(made.document) != stored:
-        what = f"{ascii(strange[0])[:100]} is there or listed, and not both" if strange else _differing(document, made)
+    if strange or part_bytes(result.document) != stored:
+        what = (
+            f"{ascii(strange[0])[:100]} is there or listed, and not both" if strange else _differing(document, result)
+        )
         raise ForgedError(f"{directory} is not genuine: {what}")
-    return made
+    return result
 
 
 def _remade(directory: Path) -> SealedPart:
@@ -110,9 +112,9 @@ def _manifest(directory: Path) -> Sequence[ManifestEntry]:
     return rows
 
 
-def _differing(stored: PartDocument, made: SealedPart) -> str:
+def _differing(stored: PartDocument, result: SealedPart) -> str:
     for name in stored.__dataclass_fields__:
-        if getattr(stored, name) != getattr(made.document, name):
+        if getattr(stored, name) != getattr(result.document, name):
             return f"its {name} is not what its journal and captures give"
     return "part.json is not in RFC 8785 form"
 
@@ -133,7 +135,7 @@ class _Read:
 
 
 def join(
-    settings: Settings, folders: Sequence[Path], told: Mapping[str, str], directory: Path, world: World
+    settings: Settings, folders: Sequence[Path], text: Mapping[str, str], directory: Path, world: World
 ) -> tuple[Evidence, tuple[str, ...]]:
     """Join the parts into the new folder ``directory`` and seal it; a sentence for each folder that was refused.
 
@@ -141,10 +143,10 @@ def join(
     `RefusedError` before anything is written when a secret is held, no folder was given, or ``directory`` exists.
     """
     _refuse_secrets(settings)
-    _refuse_odd_digests(told)
+    _refuse_odd_digests(text)
     if not folders:
         raise RefusedError("no part was given: give the folders of the parts pre, publish, during and post")
-    read = _read_all(folders, told)
+    read = _read_all(folders, text)
     start = RunStarted(run=_identity(read.accepted, world), policy=settings.policy, tools=settings.tools)
     for part in list(read.accepted):
         wrong = list(run_differences(start.run, part.document.run))
@@ -153,12 +155,12 @@ def join(
         if wrong:
             read.accepted.remove(part)
             read.rejected.append(_rejected(part, FOREIGN, "; ".join(wrong)))
-    _write(directory, world, start, read, told)
+    _write(directory, world, start, read, text)
     refused = tuple(f"{row.code}: {row.reason}" for row in read.rejected if row.code != DOUBLED)
     return seal(directory), refused
 
 
-def _read_all(folders: Sequence[Path], told: Mapping[str, str]) -> _Read:
+def _read_all(folders: Sequence[Path], text: Mapping[str, str]) -> _Read:
     """Every folder as a part, or why it is none."""
     found: list[SealedPart] = []
     rejected: list[PartRejected] = []
@@ -181,9 +183,9 @@ def _read_all(folders: Sequence[Path], told: Mapping[str, str]) -> _Read:
         if kinds.count(kind) > 1:
             found.remove(part)
             rejected.append(_rejected(part, DOUBLED, f"{kinds.count(kind)} parts {kind} were given"))
-        elif told.get(kind, part.digest) != part.digest:
+        elif text.get(kind, part.digest) != part.digest:
             found.remove(part)
-            reason = f"its digest is {part.digest}, its own job told {told[kind]}"
+            reason = f"its digest is {part.digest}, its own job told {text[kind]}"
             rejected.append(_rejected(part, TAMPERED, reason))
     return _Read(accepted=found, rejected=rejected, troubles=troubles)
 
@@ -201,7 +203,7 @@ def _identity(taken: Sequence[SealedPart], world: World) -> Identity:
     return identity(replace(world, nonce=nonce), publishing.versions if publishing is not None else {})
 
 
-def _write(directory: Path, world: World, start: RunStarted, read: _Read, told: Mapping[str, str]) -> None:
+def _write(directory: Path, world: World, start: RunStarted, read: _Read, text: Mapping[str, str]) -> None:
     """The joined folder: each part's files first, then the journal that names them."""
     make_folder(directory)
     for part in read.accepted:
@@ -218,7 +220,7 @@ def _write(directory: Path, world: World, start: RunStarted, read: _Read, told: 
                 PartJoined(
                     part=part.document.part,
                     digest=part.digest,
-                    job_digest=told.get(part.document.part),
+                    job_digest=text.get(part.document.part),
                     document=part_bytes(part.document).decode(),
                 )
             )
@@ -255,8 +257,8 @@ def _refuse_secrets(settings: Settings) -> None:
         raise RefusedError(f"the judging job was given {', '.join(held)}, expected no secret at all: nothing was done")
 
 
-def _refuse_odd_digests(told: Mapping[str, str]) -> None:
-    for name, digest in told.items():
+def _refuse_odd_digests(text: Mapping[str, str]) -> None:
+    for name, digest in text.items():
         if name not in PARTS or not _DIGEST.fullmatch(digest):
             known = ", ".join(PARTS)
             raise RefusedError(

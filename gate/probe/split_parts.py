@@ -67,9 +67,9 @@ def refuse_rights(settings: Settings, world: World, part: PartName) -> None:
     if part == PUBLISH and world.environ.get(_CLUSTER):
         wrong.append(_CLUSTER)
     if wrong:
-        wanted = "the push token alone" if part == PUBLISH else "no push token"
+        expected = "the push token alone" if part == PUBLISH else "no push token"
         raise RefusedError(
-            f"the job of the part {part} was given {', '.join(wrong)}, expected {wanted}: nothing was done"
+            f"the job of the part {part} was given {', '.join(wrong)}, expected {expected}: nothing was done"
         )
 
 
@@ -157,7 +157,7 @@ def take_post(settings: Settings, directory: Path, world: World, given: Sequence
 
 
 def _given(
-    settings: Settings, world: World, given: Sequence[Given], wanted: Sequence[str]
+    settings: Settings, world: World, given: Sequence[Given], expected: Sequence[str]
 ) -> tuple[World, dict[str, SealedPart]]:
     """The wanted parts, each of this run, and the world with the run's own nonce; raises `RefusedError`.
 
@@ -173,9 +173,9 @@ def _given(
             continue
         if part.document.part in found:
             raise RefusedError(f"two parts {part.document.part} were given: give the one of this run; nothing was done")
-        if part.document.part in wanted:
+        if part.document.part in expected:
             found[part.document.part] = part
-    missing = [name for name in wanted if name not in found]
+    missing = [name for name in expected if name not in found]
     if missing:
         message = f"the part {missing[0]} was not given: give its folder by --after; nothing was done"
         raise errors[0] if errors else RefusedError(message)
@@ -356,8 +356,8 @@ def _take_over(context: RunContext, plan: PushSetKnown, known: ReferencesKnown |
 
 def _asked_for(plan: PushSetKnown, upstream: Sequence[str], known: ReferencesKnown) -> tuple[PathFacts, ...]:
     """What the publishing job says of the plan's references: of those alone, and of no more than are looked for."""
-    wanted = outside(plan.paths, upstream)
-    facts = {path.store_path: path for path in known.paths if path.store_path in wanted}
+    expected = outside(plan.paths, upstream)
+    facts = {path.store_path: path for path in known.paths if path.store_path in expected}
     return tuple(facts[store_path(name)] for name in sorted(facts)[: limits.REFERENCES])
 
 

@@ -45,11 +45,11 @@ def find_programs(settings: Settings, world: World, *, shut: Iterable[Path] = ()
     `RefusedError` for a relative path, for a program that is in such a folder alone, and for a credential plugin there.
     """
     search = SearchPath(world.environ, shut=(*shut, *_flakes(settings)))
-    wanted = {name: name for name in NIX_PROGRAMS} | {"attic": settings.tools.attic_bin}
+    expected = {name: name for name in NIX_PROGRAMS} | {"attic": settings.tools.attic_bin}
     if uses_cluster(settings.policy):
-        wanted["kubectl"] = settings.tools.kubectl_bin
-    wanted |= {name: name for name in systemd_programs(settings.policy)}
-    found = {name: search.find(program) for name, program in wanted.items()}
+        expected["kubectl"] = settings.tools.kubectl_bin
+    expected |= {name: name for name in systemd_programs(settings.policy)}
+    found = {name: search.find(program) for name, program in expected.items()}
     inside = [plugin for plugin in settings.tools.kube_plugins if search.leads_inside(Path(plugin))]
     if inside:
         message = f"the credential plugin {shown(inside[0])} is in the checkout or the evidence: install it outside"

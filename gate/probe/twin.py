@@ -72,17 +72,17 @@ def plan_twin(paths: Iterable[PathFacts], *, max_paths: int, max_bytes: int) -> 
     return tuple(_within(files, max_bytes))
 
 
-def differences(plan: Sequence[TwinFile], made: Sequence[str], facts: Mapping[str, PathFacts]) -> tuple[str, ...]:
+def differences(plan: Sequence[TwinFile], result: Sequence[str], facts: Mapping[str, PathFacts]) -> tuple[str, ...]:
     """How the paths that were made, in the plan's order, are not what was planned; a sentence each."""
-    told = []
-    for number, (file, path) in enumerate(zip(plan, made, strict=True)):
+    text = []
+    for number, (file, path) in enumerate(zip(plan, result, strict=True)):
         found = facts[path]
-        wanted = tuple(sorted(made[reference] for reference in file.references))
+        expected = tuple(sorted(result[reference] for reference in file.references))
         if found.nar_size != file.nar_size:
-            told.append(f"path {number} of the twin has a NAR of {found.nar_size} bytes, expected {file.nar_size}")
-        if tuple(sorted(found.references)) != wanted:
-            told.append(f"path {number} of the twin has {len(found.references)} references, expected {len(wanted)}")
-    return tuple(told)
+            text.append(f"path {number} of the twin has a NAR of {found.nar_size} bytes, expected {file.nar_size}")
+        if tuple(sorted(found.references)) != expected:
+            text.append(f"path {number} of the twin has {len(found.references)} references, expected {len(expected)}")
+    return tuple(text)
 
 
 def _order(graph: Mapping[str, Sequence[str]]) -> list[str]:
@@ -148,8 +148,8 @@ def due_after(context: RunContext) -> bool:
         log = (context.directory / capture_name(Label.PROFILE)).read_bytes()
     except OSError:
         return False  # then the run is not representative, and says so
-    seen = PushSources(push_set=_push_set(context), missing_asked=None, ended=pushed, log=(log,), cut=False)
-    return twin_due_after(context.policy, fold_push((seen,)).paths)
+    observation = PushSources(push_set=_push_set(context), missing_asked=None, ended=pushed, log=(log,), cut=False)
+    return twin_due_after(context.policy, fold_push((observation,)).paths)
 
 
 def twin(context: RunContext, world: World) -> Publication:
@@ -164,11 +164,11 @@ def twin(context: RunContext, world: World) -> Publication:
     if not plan:
         raise InconclusiveError(f"The caps of {policy.profile} leave no room for a twin: raise max-bytes in gate.toml.")
     paths = context.nix.add_twin(f"{NAME}-{world.nonce}", plan)
-    made = expect(context, Label.TWIN, paths, paths)
-    wrong = differences(plan, paths, made.facts)
+    result = expect(context, Label.TWIN, paths, paths)
+    wrong = differences(plan, paths, result.facts)
     if wrong:
         raise InconclusiveError(f"The twin is not as planned: {wrong[0]}, and {len(wrong) - 1} more such.")
-    return made
+    return result
 
 
 def _push_set(context: RunContext) -> PushSetKnown:

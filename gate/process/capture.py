@@ -74,19 +74,19 @@ class Capture:
         )
 
     def _store(self, shown: bytes) -> bytes:
-        left = memoryview(shown)
-        while left and not self.cut:
+        remaining = memoryview(shown)
+        while remaining and not self.cut:
             if self._bytes >= self._room:
                 self._fail(f"more than {self._room} bytes")
                 break
             try:
-                wrote = os.write(self._file, left[: self._room - self._bytes])
+                wrote = os.write(self._file, remaining[: self._room - self._bytes])
             except OSError as error:
                 self._fail(f"{error.strerror} after {self._bytes} bytes")
                 break
-            self._digest.update(left[:wrote])
+            self._digest.update(remaining[:wrote])
             self._bytes += wrote
-            left = left[wrote:]
+            remaining = remaining[wrote:]
         return shown
 
     def _fail(self, why: str) -> None:

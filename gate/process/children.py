@@ -52,8 +52,8 @@ class CancelToken:
     def wait(self, seconds: float) -> bool:
         """Wait for so long, or until the end is asked for; the answer says whether it was."""
         until = time.monotonic() + seconds
-        while not self._reasons and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, limits.POLL_SECONDS))
+        while not self._reasons and (remaining := until - time.monotonic()) > 0:
+            time.sleep(min(remaining, limits.POLL_SECONDS))
         return self.cancelled
 
 

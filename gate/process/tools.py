@@ -148,11 +148,11 @@ def digest_of(path: str) -> str | None:
 
 def _folders_on_the_way(path: Path) -> Iterator[Path]:
     """Each real folder that the kernel looks into for an absolute path, from the root on, and where the path ends."""
-    left = list(reversed(path.parts[1:]))
+    remaining = list(reversed(path.parts[1:]))
     here, links = Path(os.sep), 0
-    while left and links <= _LINKS:
+    while remaining and links <= _LINKS:
         yield here
-        part = left.pop()
+        part = remaining.pop()
         step = here.parent if part == os.pardir else here / part
         try:
             target = step.readlink()
@@ -161,7 +161,7 @@ def _folders_on_the_way(path: Path) -> Iterator[Path]:
             continue
         links += 1
         here = Path(os.sep) if target.is_absolute() else here
-        left += [each for each in reversed(target.parts) if each != os.sep]
+        remaining += [each for each in reversed(target.parts) if each != os.sep]
     yield here
 
 

@@ -94,9 +94,9 @@ class Table:
             raise self.wrong(key, given, "a time in UTC such as 2026-05-06T00:00:00Z")
         return given
 
-    def wrong(self, key: str, given: object, wanted: str) -> RefusedError:
+    def wrong(self, key: str, given: object, expected: str) -> RefusedError:
         """The error for a value that is not what it has to be."""
-        return RefusedError(f"gate.toml [{self.name}] {key} is {ascii(given)[:80]}: expected {wanted}")
+        return RefusedError(f"gate.toml [{self.name}] {key} is {ascii(given)[:80]}: expected {expected}")
 
 
 def is_moment(text: str) -> bool:
