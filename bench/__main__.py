@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.measure import Cost, cost_of, middle
+from bench.page import pages
 from bench.place import Place, place
 from bench.push import speeds
 from bench.start import starts
@@ -81,6 +82,8 @@ def table() -> Iterator[str]:
     )
     yield ""
     yield from starts()
+    yield ""
+    yield from pages()
 
 
 def _nix_version() -> str:

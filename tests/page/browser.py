@@ -40,9 +40,18 @@ def inspect(pages: Mapping[str, str], folder: Path) -> list[dict[str, Any]]:
     return results
 
 
+def measure(page: Path) -> dict[str, float]:
+    """How long Chromium takes to load a page, and to filter its paths with every group open, in milliseconds."""
+    argv = [_found("node"), str(_driver() / "measure.mjs"), _found("chromium"), str(page)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr[-4000:]
+    times: dict[str, float] = json.loads(done.stdout)
+    return times
+
+
 def _driver() -> Path:
     """The folder of the driver with its packages. Fetched once, by the npm client as it is set up here."""
-    lock = b"".join((HERE / name).read_bytes() for name in ("package-lock.json", "inspect.mjs"))
+    lock = b"".join((HERE / name).read_bytes() for name in ("package-lock.json", "inspect.mjs", "measure.mjs"))
     there = BUILD / "tools" / f"page-{sha256(lock).hexdigest()[:16]}"
     if not there.exists():
         there.parent.mkdir(parents=True, exist_ok=True)
