@@ -95,7 +95,8 @@ def actions(facts: Facts, findings: Sequence[Finding], word: VerdictWord, code: 
         return ()
     if word is VerdictWord.QUARANTINE:
         stop = Action(text=f"Stop everything that pushes to {policy.attic_cache}.")
-        return (stop, _CAPTURE, *_own_actions(facts, findings, row))
+        take = () if facts.capture else (_CAPTURE,)  # a capture is that evidence
+        return (stop, *take, *_own_actions(facts, findings, row))
     remedies = dict.fromkeys(
         finding.remedy for finding in findings if finding.code == code and finding.status is Status.INCONCLUSIVE
     )

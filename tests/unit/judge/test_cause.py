@@ -212,6 +212,12 @@ def test_a_quarantine_says_what_to_do_in_order_and_never_to_probe_again() -> Non
     assert not any("probe" in action.text for action in verdict.actions)
 
 
+def test_a_capture_does_not_ask_for_another_one() -> None:
+    rows = [row("bucket-index-lost", "attic")]
+    made = actions(replace(FACTS, capture=True), rows, VerdictWord.QUARANTINE, "bucket-index-lost")
+    assert not any("publication-gate capture" in action.command for action in made)
+
+
 def test_a_lost_state_bucket_keeps_tofu_away() -> None:
     rows = [row("bucket-index-lost", "tofu-state", phase=Phase.POST)]
     made = actions(FACTS, rows, VerdictWord.QUARANTINE, "bucket-index-lost")
