@@ -50,6 +50,7 @@ COMMANDS: Final[Mapping[str, CommandEnds]] = {
         "not known; or a folder that is not genuine",
         "a folder that was never sealed",
     ),
+    "init": _row("`init`", "written, or printed by --dry-run; whatever doctor says then", "the file is there already"),
     "open": _row("`open DIR`", "opened, whatever its verdict", "not genuine, or no evidence", "never sealed"),
     "completion": _row("`completion SHELL`", "printed"),
     "schema": _row("`schema`", "printed"),

@@ -60,12 +60,12 @@ def _run(a: Path, b: Path) -> Outcome:
     )
 
 
-_STRICTEST = "medium-check"  # it alone needs a cache push; where it can pass, all can
+STRICTEST = "medium-check"  # it alone needs a cache push; where it can pass, all can
 
 
 def doctor(
     *,
-    profile: Annotated[str, Parameter(help="The profile whose run is to be prepared.", show_default=True)] = _STRICTEST,
+    profile: Annotated[str, Parameter(help="The profile whose run is to be prepared.", show_default=True)] = STRICTEST,
     config: Config = None,
     flags: Annotated[Flags | None, Parameter(name="*")] = None,
     format: AsFormat = "text",
@@ -73,10 +73,11 @@ def doctor(
     json_into: JsonInto = None,
 ) -> int:
     """Look once at all that a run would look at, and say what of its evidence would be unknown with these settings."""
-    return report(lambda: _run_doctor(profile, config, flags), format="json" if json else format, json_into=json_into)
+    return report(lambda: run_doctor(profile, config, flags), format="json" if json else format, json_into=json_into)
 
 
-def _run_doctor(profile: str, config: Path | None, flags: object) -> Outcome:
+def run_doctor(profile: str, config: Path | None, flags: object) -> Outcome:
+    """One visit, and the answer."""
     from gate.judge.doctor import examine
     from gate.model.doctor import Examination
     from gate.probe import World

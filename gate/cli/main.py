@@ -185,6 +185,13 @@ def lab(
 
 
 app.command(
+    "gate.cli.init:init",
+    name="init",
+    help_epilogue=footer("init"),
+    group=_ASK,
+    help="Write a commented gate.toml from flags and from what this machine knows; then doctor says what is unknown.",
+)
+app.command(
     "gate.cli.look:doctor",
     name="doctor",
     help_epilogue=footer("doctor"),

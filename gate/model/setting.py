@@ -26,6 +26,14 @@ _TYPES: Final[dict[Any, Type]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Guess:
+    """A value for a setting, and where it comes from, such as a flag or the attic client's configuration."""
+
+    text: str | tuple[str, ...]
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Setting:
     """One setting.
 

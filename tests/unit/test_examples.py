@@ -74,6 +74,7 @@ EXAMPLES = (
         ("docs/getting-started.md", "console", f"publication-gate {start}", NEWCOMER)
         for start in ("explain", "doctor", "probe --profile synthetic", "probe --profile small-check")
     ),
+    ("docs/getting-started.md", "console", "publication-gate init", "below"),
     ("docs/getting-started.md", "console", "echo /evidence/", NEWCOMER),
     ("docs/getting-started.md", "toml", "[cache]", f"below; {NEWCOMER}"),
     ("docs/getting-started.md", "text", "PASS: ", "below"),
@@ -336,6 +337,17 @@ def test_the_commands_ask_systemd_for_what_the_gate_asks_it_for() -> None:
 def test_each_exported_file_is_one_of_a_secret() -> None:
     text = example("docs/getting-started.md", "console", "export GATE_")
     assert {f"{name}_FILE" for name in SECRETS} == set(re.findall(r"(GATE_[A-Z0-9_]+)=", text))
+
+
+def test_the_draft_of_settings_is_the_file_that_the_document_shows_further_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (line,) = commands(example("docs/getting-started.md", "console", "publication-gate init"))
+    assert main(shlex.split(line)[1:]) == 0
+    drafted = tomllib.loads(capsys.readouterr().out)
+    keys = (("cache", "attic-server"), ("cache", "attic-cache"), ("cache", "probe-cache"), ("store", "s3-endpoint"))
+    for table, key in keys:
+        assert drafted[table][key] == SITE_TOML[table][key]
 
 
 @pytest.mark.nix
