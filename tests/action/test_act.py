@@ -18,7 +18,7 @@ from tests.action.seen import MARKS, downloaded, raw, read
 from tests.unit.render.runner_parser import is_command, without_ignorable
 
 pytestmark = MARKS
-ANNOTATION = re.compile(r"::(error|warning|notice) title=[^:,\r\n]+::[^\r\n]+")
+ANNOTATION = re.compile(r"::(error|warning|notice) (file=[^:,\r\n]+,line=[0-9]+,)?title=[^:,\r\n]+::[^\r\n]+")
 ENDS = {
     "right": ("success", "pass", "0"),
     "wrong": ("failure", "refused", "2"),
@@ -27,21 +27,21 @@ ENDS = {
     "taken": ("failure", "refused", "2"),
 }
 REFUSED_AND_UPLOADED = ("wrong", "taken")  # not of mode require, and not where no upload is wanted
-# Run, exit code of act, the action's own, the word that its summary begins with, a line that some step printed.
+# Run, exit code of act, the action's own, what its summary begins with, a line that some step printed.
 SHIPPED = {
-    "called": (0, 0, "PASS", "PASS: All "),
-    "mistyped": (1, 2, "REFUSED", "the confirm phrase for profile medium-check is"),
-    "first": (0, 0, "PASS", "PASS: All "),
-    "dispatched": (1, 3, "INCONCLUSIVE", "push:canary"),
-    "lost": (1, 4, "QUARANTINE", "bucket-index-lost"),
-    "sick": (1, 4, "QUARANTINE", "issue: issue 1 opened: quarantine"),
-    "scheduled": (0, 0, "PASS", "issue: issue 1 updated: pass"),
-    "early": (1, 3, "INCONCLUSIVE", "require-no-run"),
-    "refused": (1, 3, "INCONCLUSIVE", "require-refused"),
-    "allowed": (0, 0, "PASS", "require-accepted"),
-    "blocked": (1, 4, "QUARANTINE", "require-quarantine"),
-    "pushed": (0, 0, "PASS", "require-accepted"),
-    "stale": (1, 4, "QUARANTINE", "require-quarantine"),
+    "called": (0, 0, "PASS: ", "PASS: All "),
+    "mistyped": (1, 2, "REFUSED: ", "the confirm phrase for profile medium-check is"),
+    "first": (0, 0, "PASS: ", "PASS: All "),
+    "dispatched": (1, 3, "INCONCLUSIVE: ", "push:canary"),
+    "lost": (1, 4, "QUARANTINE: ", "bucket-index-lost"),
+    "sick": (1, 4, "QUARANTINE: ", "issue: issue 1 opened: quarantine"),
+    "scheduled": (0, 0, "PASS: ", "issue: issue 1 updated: pass"),
+    "early": (1, 3, "Blocked: there is no probe that counts", "require-no-run"),
+    "refused": (1, 3, "Blocked: the newest probe was refused", "require-refused"),
+    "allowed": (0, 0, "Passed: this change may rely on", "require-accepted"),
+    "blocked": (1, 4, "Blocked: probe run ", "require-quarantine"),
+    "pushed": (0, 0, "Passed: this change may rely on", "require-accepted"),
+    "stale": (1, 4, "Blocked: probe run ", "require-quarantine"),
 }
 
 
@@ -149,12 +149,12 @@ def test_every_workflow_to_copy_is_one_that_is_run(out: Path) -> None:
 
 @pytest.mark.parametrize("run", SHIPPED)
 def test_a_workflow_as_it_is_shipped_ends_as_it_must(run: str, out: Path) -> None:
-    code, own, word, words = SHIPPED[run]
+    code, own, start, words = SHIPPED[run]
     assert read(out / f"{run}.json")["exit"] == code, log(out, run)
     assert words in raw(out, run)
     assert f"verdict: exit code {own}\n" in raw(out, run)
     summary = (out / f"{run}.raw.none.md").read_text(encoding="utf-8").split("\n")
-    assert summary[1].startswith(f"> **{word}: ")
+    assert summary[1].startswith(f"> **{start}")
 
 
 @pytest.mark.parametrize(("run", "times"), [("pushed", 1), ("stale", 0)])

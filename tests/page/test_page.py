@@ -60,7 +60,8 @@ def lab(evidence: Evidence) -> Evidence:
     return replace(evidence, policy=replace(evidence.policy, kind=Kind.LAB))
 
 
-pytestmark = pytest.mark.timeout(browser.SECONDS)  # the first test opens every page four times
+# The first test opens every page three times; one worker has them all, so that no page is opened twice.
+pytestmark = [pytest.mark.timeout(browser.SECONDS), pytest.mark.xdist_group("page")]
 SAMPLED, READ = records.BucketSampled, records.BodyRead
 HEALTHY = runs.healthy()
 STATES: dict[str, Evidence] = {
