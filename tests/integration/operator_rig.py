@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,9 +46,10 @@ class Keeper:
                     (self._store.data / name).mkdir(exist_ok=True)
                     self._meta(name).mkdir(parents=True, exist_ok=True)
             for name in mine - there:
-                (self._store.data / name).rmdir()
-                self._meta(name).rmdir()
-                self._meta(name).parent.rmdir()
+                with suppress(OSError):  # a bucket that was just given another's place has something in it
+                    (self._store.data / name).rmdir()
+                    self._meta(name).rmdir()
+                    self._meta(name).parent.rmdir()
             mine &= there
 
     def _meta(self, name: str) -> Path:

@@ -20,14 +20,12 @@ const browser = await puppeteer.launch({
   args: ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"],
 });
 const results = [];
-const jobs = JSON.parse(readFileSync(list, "utf8")).flatMap(({ name, file }) => CONFIGS.map((config) => [name, file, config]));
-await Promise.all([1, 2].map(worker));
+// One page at a time: Chromium paints only the page in front, and a picture of another one waits for ever.
+for (const { name, file } of JSON.parse(readFileSync(list, "utf8"))) {
+  for (const config of CONFIGS) results.push(await inspect(name, file, config));
+}
 await browser.close();
 process.stdout.write(JSON.stringify(results));
-
-async function worker() {
-  for (let job = jobs.shift(); job; job = jobs.shift()) results.push(await inspect(...job));
-}
 
 async function inspect(name, file, config) {
   const page = await browser.newPage();
