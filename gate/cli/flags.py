@@ -20,6 +20,9 @@ Folder = Annotated[Path, Parameter(help="The evidence folder.")]
 Folders = Annotated[Path, Parameter(help="Evidence folders.")]
 FolderOrZip = Annotated[Path, Parameter(help="The evidence folder, or the artifact's zip as it was downloaded.")]
 FoldersOrZips = Annotated[Path, Parameter(help="Evidence folders, or artifacts' zips as they were downloaded.")]
+FromArtifacts = Annotated[
+    bool, Parameter(help="Take the history from the repository's own artifacts (GITHUB_TOKEN, GITHUB_REPOSITORY).")
+]
 OutputFolder = Annotated[Path, Parameter(help="A new folder for the evidence; one that exists is refused, untouched.")]
 Digests = Annotated[
     tuple[str, ...],

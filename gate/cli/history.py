@@ -1,7 +1,6 @@
 """``history``: runs in order of time, each verified and judged again; what was verified here once is kept by digest."""
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from gate.cli.flags import AsFormat, Config, JsonInto
+from gate.cli.flags import AsFormat, Config, FromArtifacts, JsonInto
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
+from gate.cli.terminal import progress_stream
 from gate.errors import GateError, RefusedError
 from gate.model.gating import Past
 
@@ -25,14 +25,12 @@ if TYPE_CHECKING:
 Histories = Annotated[
     Path, Parameter(help="Evidence folders, artifacts' zips as they were downloaded, or folders that hold some.")
 ]
-_SHORT = 200  # a count of what is read is said after each so many folders
+_EVERY = 200  # folders after which their count is said
 
 
 def history(
     *folders: Histories,
-    from_artifacts: Annotated[
-        bool, Parameter(help="Take the history from the repository's own artifacts (GITHUB_TOKEN, GITHUB_REPOSITORY).")
-    ] = False,
+    from_artifacts: FromArtifacts = False,
     every: Annotated[bool, Parameter(name="--all", help="Every run, instead of the newest 30.", negative=())] = False,
     html: Annotated[Path | None, Parameter(help="Write the history as one page into this new file.")] = None,
     no_cache: Annotated[
@@ -77,7 +75,7 @@ def _history(
     if html is not None:
         _write_new(html, history_page([_relative(row, html) for row in rows], left_out, _standing(runs, config)))
     return Outcome(
-        exit_code=max((error.exit_code for error in failures.values()), default=0) if rows or failures else 0,
+        exit_code=min((error.exit_code for error in failures.values()), default=0),  # as of verify: 2, then 3
         text=history_text(rows, left_out, every=every),
         data={
             "schema": RESULT_SCHEMA,
@@ -104,11 +102,12 @@ def _history(
 def _spread(paths: Sequence[Path]) -> Iterator[Path]:
     """The given evidence, and that in each folder which is none itself, by name."""
     for path in paths:
-        if path.is_dir() and not (path / "evidence.json").exists() and not (path / "journal.jsonl").exists():
+        try:
             inside = sorted(each for each in path.iterdir() if each.is_dir() or each.suffix == ".zip")
-            yield from inside or [path]
-        else:
-            yield path
+            own = {each.name for each in path.iterdir()} & {"evidence.json", "journal.jsonl"}
+        except OSError:  # no folder, or none that may be listed: what reads it says which
+            inside, own = [], set()
+        yield from [path] if own or not inside else inside
 
 
 def _of_folders(
@@ -119,8 +118,8 @@ def _of_folders(
     places: dict[str, str] = {}
     failures: dict[Path, GateError] = {}
     for number, path in enumerate(paths, 1):
-        if len(paths) > 1 and (number % _SHORT == 0 or number in (1, len(paths))):
-            sys.stderr.write(f"verifying {number} of {len(paths)}\n")
+        if len(paths) > 1 and (number % _EVERY == 0 or number in (1, len(paths))):
+            progress_stream().write(f"verifying {number} of {len(paths)}\n")
         try:
             past = _verified(path, kept)
         except GateError as error:
@@ -185,9 +184,10 @@ def _program_digest() -> "_Hash":
 
 
 def _place() -> Path:
-    """Where what was verified is kept: https://specifications.freedesktop.org/basedir-spec/latest/."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "publication-gate" / "history"
+    """Where what was verified is kept."""
+    from gate.process import user_folder
+
+    return user_folder(os.environ, "XDG_CACHE_HOME", ".cache") / "publication-gate" / "history"
 
 
 def _of_the_repository(config: Path | None) -> list[Past]:

@@ -39,8 +39,8 @@ def init(
 ) -> int:
     """Write a commented gate.toml from flags and from what this machine knows; asks for the rest on a terminal.
 
-    Looked at: the attic client's configuration, Nix's substituters, systemd's units, docker's containers. Nothing is
-    asked of a server. At the end `doctor` says what is still unknown.
+    Looked at: the attic client's configuration, Nix's substituters, systemd's units, docker's containers. When the file
+    is written, `doctor` reads from the servers that it names, and says what is still unknown.
     """
     flags: dict[str, str | tuple[str, ...]] = {
         "attic_server": server,
@@ -56,7 +56,7 @@ def init(
 def _init(flags: Mapping[str, str | tuple[str, ...]], output: Path, *, dry_run: bool) -> Outcome:
     from gate.model.setting import Guess
     from gate.observe.site import guess_site
-    from gate.settings.draft import NEEDED, draft
+    from gate.settings.table import NEEDED, draft
 
     if not dry_run and os.path.lexists(output):
         raise RefusedError(f"{output} is there already and is left untouched: give --output a new name, or --dry-run")
@@ -83,8 +83,7 @@ def _init(flags: Mapping[str, str | tuple[str, ...]], output: Path, *, dry_run: 
 def _question(guesses: "dict[str, Guess]") -> None:
     """Ask for what is needed; an empty answer keeps what was guessed, or leaves the setting open."""
     from gate.model.setting import Guess
-    from gate.settings.draft import NEEDED
-    from gate.settings.table import BY_NAME
+    from gate.settings.table import BY_NAME, NEEDED
 
     for name in NEEDED:
         row, guess = BY_NAME[name], guesses.get(name)
@@ -110,8 +109,9 @@ def _examined(config: Path) -> str:
 
 def _attic_config() -> str | None:
     """The attic client's configuration (attic client/src/config.rs: XDG's folder, ``attic/config.toml``)."""
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    path = (Path(base) if base.startswith("/") else Path.home() / ".config") / "attic" / "config.toml"
+    from gate.process import user_folder
+
+    path = user_folder(os.environ, "XDG_CONFIG_HOME", ".config") / "attic" / "config.toml"
     try:
         with path.open("rb") as stream:
             return stream.read(_BYTES).decode()

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from gate.cli.exit_codes import footer
-from gate.cli.flags import COMMON, AsFormat, Config, FoldersOrZips, JsonInto
+from gate.cli.flags import COMMON, AsFormat, Config, FoldersOrZips, FromArtifacts, JsonInto
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.errors import InconclusiveError, RefusedError
 from gate.model.gating import Past, QuarantinePolicy, Standing, Statement, StatementKind
@@ -28,9 +28,7 @@ quarantine = App(
 @quarantine.command(help_epilogue=footer("quarantine status"))
 def status(
     *folders: Annotated[Path, Parameter(help="Evidence folders or artifacts' zips: the history, in any order.")],
-    from_artifacts: Annotated[
-        bool, Parameter(help="Take the history from the repository's own artifacts (GITHUB_TOKEN, GITHUB_REPOSITORY).")
-    ] = False,
+    from_artifacts: FromArtifacts = False,
     statement: Annotated[
         tuple[Path, ...], Parameter(help="A signed-off statement, besides those that gate.toml names.", negative=())
     ] = (),

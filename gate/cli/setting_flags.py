@@ -1,4 +1,4 @@
-"""The settings as flags of a command line."""
+"""The settings as flags of a command line: apart from `flags`, since only commands that take settings pay for them."""
 
 from dataclasses import field, make_dataclass
 from typing import Annotated, Any, Literal

@@ -251,7 +251,7 @@ def cache_facts(record: records.CacheConfigSeen) -> CacheFacts:
     """A cache by its own description, or the reason why the description could not be read."""
     answer = record.answer
     note = answer.error or f"HTTP {answer.status}"
-    if answer.status == _OK and answer.error is None and not answer.body_cut:
+    if answer.ok:
         try:
             config = parse_cache_config(answer.body.encode())
         except ForeignTextError as error:

@@ -8,6 +8,7 @@ from typing import Final
 from gate.judge.checks.run import BIT_FLIP
 from gate.judge.codes.model import ANY_CAUSE, INDEX_CODES, Code, Rank
 from gate.judge.codes.registry import BY_CODE
+from gate.judge.finding import NO_ANSWER
 from gate.model.basics import Phase, Status, VerdictWord
 from gate.model.document import Action, Facts, Finding
 
@@ -17,12 +18,6 @@ _WHEN: Final = {
     Phase.PRE.value: "before anything was pushed",
     Phase.DURING.value: "while the push ran",
     Phase.POST.value: "after the push",
-}
-# Why a source did not answer, by the words of `gate.net` in a sample's notes.
-_NO_ANSWER: Final = {
-    "connect": "no connection",
-    "timeout": "no answer in time",
-    "tls": "its certificate can't be trusted",
 }
 _BAD: Final = (Status.FAIL, Status.INCONCLUSIVE)
 
@@ -190,8 +185,8 @@ def _unobserved(facts: Facts) -> str:
         for sample in bucket.samples
         for note in sample.notes
     }
-    words = {_NO_ANSWER[note] for note in notes if note in _NO_ANSWER}
-    return f": {words.pop()} from the S3 server" if len(words) == 1 else ""
+    words = {NO_ANSWER.get(note, note) for note in notes}
+    return f": {words.pop()}" if len(words) == 1 and words <= set(NO_ANSWER.values()) else ""
 
 
 def _cancelled(facts: Facts) -> str:

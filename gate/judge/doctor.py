@@ -21,7 +21,7 @@ from gate.judge.checks.state import check_state
 from gate.judge.checks.store import SUBJECT as STORE_LOG
 from gate.judge.checks.store import check_store_log
 from gate.judge.codes.doctor import DOCTOR_BY_CODE
-from gate.judge.finding import RUN, finding
+from gate.judge.finding import NO_ANSWER, RUN, finding
 from gate.judge.verdict import Claim, decide, required_claims, worst
 from gate.model.basics import Label, Phase, Status, Truth
 from gate.model.doctor import ClockSeen, Examination, Examined, RightSeen, TokenSeen, UnknownClaim
@@ -41,12 +41,6 @@ _NIX: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\b.*")
 # Cargo's package and version, as clap prints them (attic b7c9056 client/src/cli.rs, client/Cargo.toml).
 _ATTIC: Final = re.compile(r"attic(?:-client)? 0\.1\.[0-9]{1,4}\b.*")
 _RIGHTS: Final = {"read": frozenset("r"), "push": frozenset("rw")}
-_NO_ANSWER: Final = {
-    "connect": "no connection",
-    "tls": "its certificate can't be trusted",
-    "timeout": "no answer in time",
-    "refused-host": "not asked: the settings don't allow this host, or not by plain http",
-}
 # Faults of HTTP 403 that are no lack of a right: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _NOT_RIGHTS: Final = {
     "InvalidAccessKeyId": "the store does not know this key",
@@ -266,7 +260,7 @@ def _state(observation: Examined) -> Finding:
 
 def _words(answer: HttpAnswer) -> str:
     if answer.error is not None:
-        return _NO_ANSWER.get(answer.error, f"no whole answer ({answer.error})")
+        return NO_ANSWER.get(answer.error, f"no whole answer ({answer.error})")
     fault, text = parse_fault(answer.body.encode()), parse_attic_error(answer.body.encode())
     name = fault.code if fault else text[1] if text else ""
     return f"HTTP {answer.status} {name}".rstrip()
@@ -439,14 +433,20 @@ def examine(observation: Examined) -> Examination:
 
 def _with_causes(observation: Examined, rows: Sequence[Finding]) -> tuple[Finding, ...]:
     """The checks, where one that could not be made names the check that prevented it, and has no remedy."""
-    bad = {row.code for row in rows if row.status not in _GOOD}
+    bad = [row for row in rows if row.status not in _GOOD]
     answered = {"substituter": observation.nix.among is not None, "trusted-key": observation.nix.trusted is not None}
     result: list[Finding] = []
     for row in rows:
-        needs = [code for code in DOCTOR_BY_CODE[row.code].needs if code in bad]
-        follows = needs and row.status is Status.INCONCLUSIVE and not answered.get(row.code, False)
-        result.append(replace(row, because=needs[0], remedy="") if follows else row)
+        causes = [need for need in DOCTOR_BY_CODE[row.code].needs if any(_prevents(each, row, need) for each in bad)]
+        follows = causes and row.status is Status.INCONCLUSIVE and not answered.get(row.code, False)
+        result.append(replace(row, because=causes[0], remedy="") if follows else row)
     return tuple(result)
+
+
+def _prevents(row: Finding, other: Finding, need: str) -> bool:
+    """Whether a check that is not good is the one that another needs: of the same bucket where both are of buckets."""
+    same_kind = DOCTOR_BY_CODE[need].subject == DOCTOR_BY_CODE[other.code].subject != ""
+    return row.code == need and (not same_kind or row.subject == other.subject)
 
 
 def _unknown(observation: Examined, rows: Sequence[Finding]) -> Iterator[UnknownClaim]:

@@ -1,6 +1,7 @@
 """The one way to make a finding: the registry gives the remedy and says which statuses a code may have."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from gate.judge.codes.registry import BY_CODE
 from gate.model.basics import Phase, Status
@@ -8,6 +9,13 @@ from gate.model.document import Build, Finding
 from gate.model.facts import PushAttempt
 
 RUN = "run"
+# Why no answer came, by the words of `HttpAnswer.error`, for a person.
+NO_ANSWER: Final = {
+    "connect": "no connection",
+    "tls": "its certificate can't be trusted",
+    "timeout": "no answer in time",
+    "refused-host": "not asked: the settings don't allow this host, or not by plain http",
+}
 
 
 def finding(

@@ -73,9 +73,9 @@ def required_claims(facts: Facts) -> tuple[Claim, ...]:
 
 def missing_claims(facts: Facts, findings: Sequence[Finding]) -> Iterator[Finding]:
     """A row for each required claim on which no check gave any row; a row that says no needs no second one."""
-    result = {(BY_CODE[row.code].family, row.subject, row.phase) for row in findings}
+    answered = {(BY_CODE[row.code].family, row.subject, row.phase) for row in findings}
     for claim in required_claims(facts):
-        if claim not in result:
+        if claim not in answered:
             family, subject, phase = claim
             yield finding("run-claim-missing", f"{family}: {subject}", f"no row for {family} of {subject} ({phase})")
 

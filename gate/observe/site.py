@@ -51,7 +51,7 @@ def _attic_server(config: str | None) -> str:
     name = toml.get("default-server", next(iter(servers)) if len(servers) == 1 else None)
     row = servers.get(name) if isinstance(name, str) else None
     endpoint = row.get("endpoint") if isinstance(row, dict) else None
-    return endpoint.rstrip("/") if isinstance(endpoint, str) else ""
+    return endpoint.rstrip("/") if isinstance(endpoint, str) and "@" not in endpoint else ""  # user info is a secret
 
 
 def _substituters(text: str | None) -> list[Any]:
@@ -60,7 +60,8 @@ def _substituters(text: str | None) -> list[Any]:
     except (ValueError, KeyError, TypeError):
         return []
     rows = listed if isinstance(listed, list) else []
-    return [urlsplit(url) for url in rows if isinstance(url, str) and url.startswith(("http://", "https://"))]
+    urls = [url for url in rows if isinstance(url, str) and url.startswith(("http://", "https://"))]
+    return [urlsplit(url) for url in urls if "@" not in url]  # user info is a secret
 
 
 def _processes(ask: Ask) -> Iterator[tuple[str, Guess]]:

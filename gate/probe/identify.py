@@ -164,7 +164,7 @@ def identify_caches(context: RunContext) -> None:
             cache, context.read_tokens[cache] or context.settings.secrets.push_token
         )
         context.write(observation)
-        config = _config(cache, observation)
+        config = described(cache, observation)
         if config is not None:
             _check_endpoints(context, cache, config)
             context.public_keys[cache] = config.public_key
@@ -173,13 +173,14 @@ def identify_caches(context: RunContext) -> None:
                 context.substituter_urls[cache] = config.substituter_endpoint
 
 
-def _config(cache: str, observation: CacheConfigSeen) -> CacheConfig | None:
+def described(cache: str, observation: CacheConfigSeen) -> CacheConfig | None:
+    """The cache by its own whole description, else None; raises `StoppedError` when the server has no such cache."""
     answer = observation.answer
     text = parse_attic_error(answer.body.encode())
     if answer.status == _NOT_FOUND and text is not None and text[1] == "NoSuchCache":
         message = f"the server has no cache {cache}: check attic-cache and probe-cache; nothing was published"
         raise StoppedError("cache-missing", message)
-    if answer.status != _OK:
+    if not answer.ok:
         return None
     try:
         return parse_cache_config(answer.body.encode())

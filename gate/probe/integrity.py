@@ -126,7 +126,7 @@ def ask_cache_config(http: Http, server: str, cache: str, token: Secret | None) 
     text = parse_attic_error(answer.body.encode())
     if answer.status == _NOT_FOUND and text is not None and text[1] == "NoSuchCache":
         raise RefusedError(f"the server has no cache {cache}: give the name of one by --cache")
-    if answer.status != _OK or answer.body_cut:
+    if not answer.ok:
         why = answer.error or f"HTTP {answer.status}{f' {text[1]}' if text else ''}"
         return None, f"the cache's configuration was not given: {why}"
     try:

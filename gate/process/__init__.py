@@ -2,7 +2,7 @@
 
 from gate.process.capture import Capture
 from gate.process.children import CancelToken, EndedBy, output, run
-from gate.process.environment import keep_memory_private, scrubbed_environment
+from gate.process.environment import keep_memory_private, scrubbed_environment, user_folder
 from gate.process.redact import Redactor
 from gate.process.tools import SearchPath
 
@@ -16,4 +16,5 @@ __all__ = [
     "output",
     "run",
     "scrubbed_environment",
+    "user_folder",
 ]

@@ -23,6 +23,15 @@ _KEPT: Final = (
 _NEVER: Final = re.compile(r"LD_.*|DYLD_.*|PYTHON.*|BASH_.*|ENV|IFS|GITHUB_.*|ACTIONS_.*|RUNNER_.*|GATE_.*")
 
 
+def user_folder(environ: Mapping[str, str], variable: str, fallback: str) -> Path:
+    """A folder of the user's own: https://specifications.freedesktop.org/basedir-spec/latest/, which lets no relative.
+
+    ``fallback`` is its place below the home folder, where the variable does not name one.
+    """
+    base = environ.get(variable, "")
+    return Path(base) if base.startswith("/") else Path.home() / fallback
+
+
 def scrubbed_environment(source: Mapping[str, str], *, keep: Iterable[str] = ()) -> dict[str, str]:
     """The part of an environment that a child may see: a fixed allow-list and the names in ``keep``.
 

@@ -1,22 +1,16 @@
 """A history of runs for a person: a strip and a table for the terminal, and one page."""
 
-from base64 import b64encode
 from collections.abc import Sequence
-from functools import cache
-from hashlib import sha256
-from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import quote
 
 from gate.model.basics import Kind, VerdictWord, value
 from gate.model.gating import Past, Standing
 from gate.model.time import parse_time
 from gate.render.escape import plain, runner_safe
+from gate.render.html import stylesheet, template
 from gate.render.overview import MARKS, WORD_TONES, Tone, clock, day
 from gate.render.view import NAME_CHARS, SENTENCE_CHARS
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 SHOWN: Final = 30  # runs of the table in a terminal, the newest
 _DAYS: Final = 60  # days of the page's calendar, the newest that have runs
@@ -76,7 +70,7 @@ def history_text(rows: Sequence[Listed], left_out: Sequence[str], *, every: bool
 def summary(rows: Sequence[Listed]) -> list[str]:
     """The runs as marks, how many of each word, and what came since the last one that counts against a release."""
     pasts = [row.past for row in rows]
-    marks = "".join(_mark(past) for past in pasts[-_DAYS:])
+    marks = "".join(MARKS[WORD_TONES[past.word]] for past in pasts[-_DAYS:])
     words = [(word, sum(past.word is word for past in pasts)) for word in VerdictWord]
     numbers = ", ".join(f"{number} {word.value}" for word, number in words if number)
     lines = [f"{marks}  {_number(len(pasts), 'run')} in {_span(pasts)}: {numbers}"]
@@ -85,7 +79,7 @@ def summary(rows: Sequence[Listed]) -> list[str]:
         since = pasts[bad[-1] + 1 :]
         toward = sum(past.toward for past in since)
         lines.append(
-            f"since the last run that counts against a release ({pasts[bad[-1]].label}): "
+            f"since the last run that counts against a release ({plain(pasts[bad[-1]].label, NAME_CHARS)}): "
             f"{_number(len(since), 'run')}, {toward} of them count toward one, {_span([pasts[bad[-1]], *since])}"
         )
     return lines
@@ -93,10 +87,10 @@ def summary(rows: Sequence[Listed]) -> list[str]:
 
 def history_page(rows: Sequence[Listed], left_out: Sequence[str], standing: Standing | None) -> str:
     """One page without script: the calendar, the conditions of a release, and every run with a link to its report."""
-    css = _resource("report.css")
-    page = _template().render(
+    css, css_hash = stylesheet()
+    page = template("history.html.j2").render(
         css=css,
-        css_hash=b64encode(sha256(css.encode()).digest()).decode(),
+        css_hash=css_hash,
         summary=summary(rows),
         calendar=calendar(rows),
         standing=standing,
@@ -144,10 +138,6 @@ def calendar(rows: Sequence[Listed]) -> Calendar:
     return Calendar(days=tuple(days), bands=tuple(bands), rows=cells)
 
 
-def _mark(past: Past) -> str:
-    return MARKS[WORD_TONES[past.word]]
-
-
 def _row(past: Past) -> str:
     profile, word = past.profile or "-", past.word.value
     text = f"{past.ended_at:<25} {past.label:<24} {profile:<14} {word:<13} {counts(past):<8} {', '.join(past.codes)}"
@@ -163,22 +153,3 @@ def _span(pasts: Sequence[Past]) -> str:
     times = [time for past in pasts if (time := parse_time(past.ended_at)) is not None]
     seconds = (max(times) - min(times)).total_seconds() if times else 0
     return f"{seconds / 86400:.1f} days"
-
-
-def _resource(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415  # heavy, and not needed for --help
-    from markupsafe import Markup  # noqa: PLC0415  # the same
-
-    def finish(printed: object) -> object:
-        return printed if isinstance(printed, Markup | int) else plain(str(printed), NAME_CHARS * 4)
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=finish, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals["style"] = Markup  # for report.css alone, which is ours
-    return environment.from_string(_resource("history.html.j2"))

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 _TRUTHS: Final = {Truth.PRESENT: "✓", Truth.ABSENT: "✗", Truth.UNKNOWN: "?"}
 # A square of the verdict's color for the browser's tab: the light theme's tones of report.css.
 _ICONS: Final = {"good": "12703b", "bad": "b3201b", "unsure": "8a5300", "plain": "3f4a59"}
-
-
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}")  # GitHub's own limits of both names
 _RUN: Final = re.compile(r"[0-9]{1,20}")
 
@@ -53,7 +51,8 @@ def report(evidence: Evidence) -> str:
     groups = path_groups(evidence)
     anchored = _anchored(evidence)
     tone = overview.WORD_TONES[evidence.verdict.word]
-    page = _template().render(
+    css, css_hash = stylesheet()
+    page = template("report.html.j2").render(
         evidence=evidence,
         view=view,
         incident=incident,
@@ -93,8 +92,8 @@ def report(evidence: Evidence) -> str:
         manifest=[entry for entry in evidence.manifest if entry.kind != "rendering"],
         file_link=lambda name: f"./{quote(name.encode(errors='replace'))}",
         icon=_icon(tone),
-        css=_css(),
-        css_hash=b64encode(sha256(_css().encode()).digest()).decode(),
+        css=css,
+        css_hash=css_hash,
     )
     return runner_safe(page)
 
@@ -161,17 +160,15 @@ def _events(events: tuple[ServerEvent, ...]) -> tuple[EventRow, ...]:
     )
 
 
-@cache
-def _css() -> str:
-    return _resource("report.css")
-
-
-def _resource(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+def stylesheet() -> tuple[str, str]:
+    """The one style sheet of the pages, and its sha256 in base64, by which a page's policy lets it in."""
+    css = _resource("report.css")
+    return css, b64encode(sha256(css.encode()).digest()).decode()
 
 
 @cache
-def _template() -> "Template":
+def template(name: str) -> "Template":
+    """A page's template, which escapes whatever it prints, and shows what is hidden in it (`escape.plain`)."""
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415  # heavy, and not needed for --help
     from markupsafe import Markup  # noqa: PLC0415  # the same
 
@@ -187,4 +184,8 @@ def _template() -> "Template":
         keep_trailing_newline=True,
     )
     environment.globals["style"] = Markup  # for report.css alone, which is ours
-    return environment.from_string(_resource("report.html.j2"))
+    return environment.from_string(_resource(name))
+
+
+def _resource(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from gate.render.overview import Strip, clock, strips
 _MOST: Final = 40  # samples with a column of their own; beyond it equal ones in a row share one
 _PHASES: Final = ("before", "while pushing", "after")
 _SOURCES: Final = ("ListBuckets", "HeadBucket", "GET", "marker on disk", "store says ready")
-_NEVER: Final = {"store says ready": "this store answers no readiness route: not judged"}
+_NEVER: Final = {"store says ready": "the store never said whether it is ready: not judged"}
 
 
 @value

@@ -29,7 +29,7 @@ _ANSWERS: Final = {
     VerdictWord.REFUSED: "Not decided.",
 }
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_TONES: Final[dict[Status, Tone]] = {
+STATUS_TONES: Final[dict[Status, Tone]] = {
     Status.PASS: "good",
     Status.FAIL: "bad",
     Status.INCONCLUSIVE: "unsure",
@@ -142,45 +142,45 @@ def strips(evidence: Evidence) -> tuple[Strip, ...]:
     """Every watched bucket, by name."""
     phases = (evidence.pre.buckets, evidence.during.buckets, evidence.post.buckets)
     names = sorted({name for phase in phases for name in phase})
-    return tuple(_strip(name, *(_samples(phase.get(name)) for phase in phases)) for name in names)
+    return tuple(
+        _strip(name, [phase[name].samples if name in phase else () for phase in phases], _fails(evidence, name))
+        for name in names
+    )
 
 
-def _samples(bucket: object) -> tuple[BucketSample, ...]:
-    samples: tuple[BucketSample, ...] = getattr(bucket, "samples", ())
-    return samples
+def _fails(evidence: Evidence, bucket: str) -> bool:
+    """Whether a finding on the bucket's index fails."""
+    rows = (row for row in evidence.findings if row.status is Status.FAIL and row.subject == bucket)
+    return any(row.code.startswith("bucket-") for row in rows)
 
 
-def _strip(
-    name: str, before: Sequence[BucketSample], pushing: Sequence[BucketSample], after: Sequence[BucketSample]
-) -> Strip:
-    tones = [tuple(sample_tone(sample.state) for sample in phase) for phase in (before, pushing, after)]
+def _strip(name: str, phases: Sequence[Sequence[BucketSample]], fails: bool) -> Strip:  # noqa: FBT001  # one call
+    tones = [tuple(sample_tone(sample.state) for sample in phase) for phase in phases]
     every = [tone for phase in tones for tone in phase]
-    tone: Tone = "bad" if "bad" in every else "unsure" if "unsure" in every or not every else "good"
+    tone: Tone = "bad" if fails else "good" if set(every) == {"good"} else "unsure"
     return Strip(
         bucket=name,
         before=tones[0],
         pushing=tones[1],
         after=tones[2],
-        sentence=_strip_sentence((before, pushing, after), every),
+        sentence=_strip_sentence(phases, every, fails=fails),
         tone=tone,
     )
 
 
-def _strip_sentence(phases: Sequence[Sequence[BucketSample]], every: Sequence[Tone]) -> str:
+def _strip_sentence(phases: Sequence[Sequence[BucketSample]], every: Sequence[Tone], *, fails: bool) -> str:
     samples = [sample for phase in phases for sample in phase]
+    if not samples:
+        return "not sampled"
     first = next((number for number, tone in enumerate(every) if tone == "bad"), None)
-    if first is None:
-        unknown = every.count("unsure")
-        if not every:
-            return "not sampled"
-        return f"unknown in {unknown} of {len(every)} samples" if unknown else "in the index throughout"
-    when = (
-        "before the run"
-        if first == 0
-        else f"lost at {clock(samples[first].at)} "
-        + ("before the push", "while pushing", "after the push")[_phase_of(phases, first)]
-    )
-    lost = f"{samples[first].state.value} {when}" if first == 0 else when
+    if first is None or not fails:
+        others = [sample.state for sample, tone in zip(samples, every, strict=True) if tone != "good"]
+        states = ", ".join(sorted({state.value for state in others}))
+        return f"{states} in {len(others)} of {len(every)} samples" if others else "in the index throughout"
+    phase = _phase_of(phases, first)
+    when = ("before the push", "while pushing", "after the push")[phase]
+    gone_before = first == phase == 0  # nothing shows that it was there
+    lost = f"{samples[0].state.value} before the run" if gone_before else f"lost at {clock(samples[first].at)} {when}"
     back = "; came back" if every[-1] == "good" else "; not back after" if every[-1] == "bad" else "; unknown since"
     on_disk = all(sample.marker is Truth.PRESENT for sample, tone in zip(samples, every, strict=True) if tone == "bad")
     return f"{lost}{back}{'; its data is still on disk' if on_disk else ''}"
@@ -214,7 +214,8 @@ def _paths_tiles(evidence: Evidence) -> Iterator[Tile]:
     if not counts.attempted:
         yield Tile(figure="–", text="nothing was published", tone="plain")
     elif counts.failed:
-        yield Tile(figure=f"{counts.failed} of {counts.attempted}", text="paths failed to publish", tone="bad")
+        tone: Tone = "bad" if _has(evidence, "push-path-failed", Status.FAIL) else "unsure"
+        yield Tile(figure=f"{counts.failed} of {counts.attempted}", text="paths failed to publish", tone=tone)
     else:
         done = counts.attempted - counts.unaccounted
         yield Tile(
@@ -240,12 +241,14 @@ def _family(evidence: Evidence, family: str) -> tuple[str, Tone] | None:
     order = (Status.FAIL, Status.INCONCLUSIVE, Status.PASS, Status.NOT_APPLICABLE)
     rows = [row for row in evidence.findings if row.code.partition("-")[0] == family]
     row = min(rows, key=lambda row: order.index(row.status), default=None)
-    return (row.code, _TONES[row.status]) if row else None
+    return (row.code, STATUS_TONES[row.status]) if row else None
 
 
 def _state_tile(evidence: Evidence) -> Tile:
     rows = _family(evidence, "state")
-    if rows is None or rows[0] == "state-not-here":
+    if rows is None:
+        return Tile(figure="–", text="OpenTofu state: not observed", tone="plain")
+    if rows[0] == "state-not-here":
         return Tile(figure="–", text="no OpenTofu state here", tone="plain")
     word = rows[0].removeprefix("state-").replace("-", " ")
     return Tile(figure=f"state {word}", text=evidence.policy.state_key, tone=rows[1])
@@ -313,7 +316,8 @@ def _before(evidence: Evidence) -> Iterator[Moment]:
         states = {bucket.state for bucket in evidence.pre.buckets.values() if bucket.state is not BucketState.INDEXED}
         codes = tuple(sorted(f"bucket-{state.value}" for state in states))
         text = f"Before anything is pushed, {names}: {', '.join(sorted(state.value for state in states))}."
-        yield Moment(at=at, tone="bad", text=text, codes=codes, root=evidence.verdict.cause in codes)
+        tone: Tone = "bad" if any(_has(evidence, code, Status.FAIL) for code in codes) else "unsure"
+        yield Moment(at=at, tone=tone, text=text, codes=codes, root=evidence.verdict.cause in codes)
     else:
         cause = evidence.verdict.cause
         root = cause.startswith(("bucket-", "store-"))
@@ -334,7 +338,8 @@ def _canaries(evidence: Evidence) -> Iterator[Moment]:
         yield Moment(at=at, tone="good", text=text)
     else:
         text = f"{len(bodies)} canaries pushed to {attempts[0].cache}; {whole} read back whole."
-        yield Moment(at=at, tone="bad" if first else "unsure", text=text)
+        fails = any(class_status(code) is Status.FAIL for code in first)
+        yield Moment(at=at, tone="bad" if fails else "unsure", text=text)
 
 
 def _loss(evidence: Evidence) -> Iterator[Moment]:
@@ -374,7 +379,7 @@ def _pushes(evidence: Evidence) -> Iterator[Moment]:
             codes = tuple(
                 code for code in ("push-path-failed", "push-path-refused", "push-auth") if _has(evidence, code)
             )
-            tone: Tone = "bad" if _has(evidence, "push-path-failed") else "unsure"
+            tone: Tone = "bad" if _has(evidence, "push-path-failed", Status.FAIL) else "unsure"
             yield Moment(at=at, tone=tone, text=text, codes=codes, root=evidence.verdict.cause in codes)
         elif attempt.fatal or attempt.exit != 0:
             words = f": {attempt.fatal.code}" if attempt.fatal else ""
@@ -385,8 +390,8 @@ def _pushes(evidence: Evidence) -> Iterator[Moment]:
             yield Moment(at=at, tone="plain", text=f"The client reports {number} {what}: {claims(attempt.counts)}.")
 
 
-def _has(evidence: Evidence, code: str) -> bool:
-    return any(row.code == code for row in evidence.findings)
+def _has(evidence: Evidence, code: str, status: Status | None = None) -> bool:
+    return any(row.code == code and status in (None, row.status) for row in evidence.findings)
 
 
 def claims(counts: Counts) -> str:
@@ -416,7 +421,7 @@ def _bodies(evidence: Evidence) -> Iterator[Moment]:
         shown_lines += 1
         if shown_lines > 2:  # noqa: PLR2004  # the story has eight lines at most
             break
-        tone = _TONES[class_status(code)]
+        tone = STATUS_TONES[class_status(code)]
         paths = "path" if number == 1 else "paths"
         text = f"{number} {paths} that the client reported as {claim.replace('-', ' ')}: {BODY_WORDS.get(code, code)}."
         yield Moment(at=at, tone=tone, text=text, codes=(code,), root=evidence.verdict.cause == code)

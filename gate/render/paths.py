@@ -22,6 +22,12 @@ LOTS: Final[dict[Lot, str]] = {
     "whole": "whole",
     "left": "left to an upstream",
 }
+_LOT_OF: Final[dict[Status, Lot]] = {
+    Status.PASS: "whole",
+    Status.FAIL: "lost",
+    Status.INCONCLUSIVE: "unknown",
+    Status.NOT_APPLICABLE: "unknown",
+}
 _CHUNK: Final = 100  # rows that a browser lays out at a time (`content-visibility` of report.css)
 _COLUMNS: Final = 100  # cells in a row of the map
 _PITCH: Final = 10  # units from one cell to the next
@@ -124,8 +130,7 @@ def _lot(path: PushPath, body: Body | None) -> Lot:
         return "failed"
     if body is None:
         return "left" if path.claim is Claim.IN_UPSTREAM else "unknown"
-    status = body_status(body)
-    return {Status.PASS: "whole", Status.FAIL: "lost"}.get(status, "unknown")  # type: ignore[return-value]  # three lots
+    return _LOT_OF[body_status(body)]
 
 
 def _group(evidence: Evidence, rows: Sequence[tuple[PushPath, Body | None]]) -> PathGroup:

@@ -10,6 +10,7 @@ from itertools import groupby
 from gate import limits
 from gate.evidence.bodies import WHOLE
 from gate.judge.body_class import body_class
+from gate.judge.codes.registry import is_neutral
 from gate.model.basics import Status, VerdictWord
 from gate.model.document import Evidence
 from gate.render import incident, logged, overview, view
@@ -94,11 +95,10 @@ def _figures(evidence: Evidence) -> Iterator[tuple[str, str]]:
         )
         whole = f"{classes[WHOLE]} of {len(evidence.bodies)} whole"
         yield "read back", f"{whole}: {rest}" if rest else f"{whole}, byte for byte"
-    buckets, *_, state, servers = tiles = overview.tiles(evidence)
+    *_, state, servers = overview.tiles(evidence)
     yield "state", f"{state.figure.removeprefix('state ')}: {state.text}"
     yield "servers", f"{servers.figure}: {servers.text}"
-    wrong = any(tile.tone == "bad" for tile in tiles)
-    if evidence.verdict.word is VerdictWord.INCONCLUSIVE and not wrong and buckets.tone == "good":
+    if evidence.verdict.word is VerdictWord.INCONCLUSIVE and is_neutral(evidence.verdict.codes):
         yield "the cache", "nothing wrong was observed of it"
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from gate.judge.body_class import class_status
-from gate.model.basics import Status, value
+from gate.model.basics import value
 from gate.model.document import Evidence, Stage
 from gate.model.time import parse_time
-from gate.render.overview import Tone, clock, sample_tone
+from gate.render.overview import STATUS_TONES, Tone, clock, sample_tone
 
 LEFT: Final = 130  # units of the drawing that the names of the lanes take
 WIDTH: Final = 1140
@@ -124,7 +124,7 @@ def _lanes(evidence: Evidence, axis: _Axis) -> Iterator[Lane]:
         yield Lane(name=bucket, shape="dot", y=number * LANE, marks=tuple(_binned(dots, axis)))
         number += 1
     reads = [
-        (at, _tone(class_status(read.code)), f"{clock(read.at)} {read.code}")
+        (at, STATUS_TONES[class_status(read.code)], f"{clock(read.at)} {read.code}")
         for body in evidence.bodies
         for read in body.reads
         if (at := _millis(read.at)) is not None
@@ -170,10 +170,6 @@ def _columns(times: Sequence[int], axis: _Axis) -> Iterator[Mark]:
         x = LEFT + place * _AXIS // _BINS
         events = "event" if count == 1 else "events"
         yield Mark(x=x, width=max(_AXIS // _BINS, _LEAST), height=height, tone="bad", title=f"{count} {events}")
-
-
-def _tone(status: Status) -> Tone:
-    return {Status.PASS: "good", Status.FAIL: "bad"}.get(status, "unsure")  # type: ignore[return-value]  # three tones
 
 
 def _millis(at: str | None) -> int | None:

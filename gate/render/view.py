@@ -10,7 +10,7 @@ from gate.evidence.buckets import pace_in_words
 from gate.judge.body_class import body_class
 from gate.model.basics import Kind, Label, Status, Truth, VerdictWord, value
 from gate.model.bodies import Body, Read
-from gate.model.document import Bucket, BucketSample, Evidence, Finding, Workload
+from gate.model.document import Bucket, Evidence, Finding, Workload
 from gate.model.facts import Counts, PushAttempt
 from gate.render import logged
 
@@ -36,14 +36,6 @@ class BucketRow:
     during: str
     post: str
     lost: bool
-
-
-@value
-class SampleRow:
-    """One sample of one bucket, with its phase."""
-
-    phase: str
-    sample: BucketSample
 
 
 @value
@@ -236,17 +228,6 @@ def paces(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     rows = [(f"store {phase}", pace_in_words(pace)) for phase, pace in observation if pace is not None]
     wait = longest_wait(evidence.bodies)
     return (*rows, *([("bodies", f"the longest wait: {wait.text} of {wait.store_path}")] if wait else []))
-
-
-def samples(evidence: Evidence, name: str) -> tuple[SampleRow, ...]:
-    """All samples of one bucket, in the order of the phases."""
-    phases = (("pre", evidence.pre.buckets), ("during", evidence.during.buckets), ("post", evidence.post.buckets))
-    return tuple(
-        SampleRow(phase=phase, sample=sample)
-        for phase, observation in phases
-        if name in observation
-        for sample in observation[name].samples
-    )
 
 
 def epochs(evidence: Evidence) -> tuple[EpochRow, ...]:

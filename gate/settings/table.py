@@ -1,13 +1,15 @@
-"""All settings, as the fields of `Policy`, `Secrets` and `Tools` declare them, and the values that a run requires."""
+"""All settings, as the fields of `Policy`, `Secrets` and `Tools` declare them; what a run requires; a first file."""
 
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any, Final, Literal
 
 from gate.errors import RefusedError
 from gate.model.policy import POLICY_SETTINGS, SECRET_SETTINGS, TOOL_SETTINGS, Policy, Secrets, Tools
-from gate.model.setting import PROFILES, Setting
+from gate.model.setting import PROFILES, Guess, Setting
 
 SETTINGS: Final[tuple[Setting, ...]] = tuple(
     row for row in (*POLICY_SETTINGS, *SECRET_SETTINGS, *TOOL_SETTINGS) if row.table not in ("", PROFILES)
@@ -32,6 +34,8 @@ Act = Literal["any", "run", "capture", "pre", "during", "publish", "post"]
 _SUBJECT = ("attic_server", "attic_cache", "s3_endpoint")
 _STORE_KEYS = ("s3_access_key_id", "s3_secret_access_key")
 _SOURCES = ("store-workload", "cache-workload", "server-log")
+# What a run of any site needs in its gate.toml, but for the sources that [sources] absent lists; in the order asked.
+NEEDED: Final = (*_SUBJECT, "markers", *(source.replace("-", "_") for source in _SOURCES), "state_key")
 
 
 def refuse_incomplete(settings: Settings, act: Act) -> None:
@@ -100,3 +104,41 @@ def refuse_credentials(installable: str, source: str) -> None:
     _, question, query = installable.partition("#")[0].partition("?")
     if question and any(option.partition("=")[0] not in _OPTIONS for option in query.split("&")):
         raise RefusedError(f"{source} has a query option other than {', '.join(sorted(_OPTIONS))}: {_INSTEAD}")
+
+
+_WIDTH: Final = 110
+_HEAD: Final = """\
+# Settings of publication-gate for this site. Every key is listed with its meaning; one that is commented out has the
+# default that is shown. Secrets never stand here: they come from the environment (docs/settings.md).
+# Next: fill in what says NEEDED, then run `publication-gate doctor` until nothing is unknown.
+"""
+
+
+def draft(guesses: Mapping[str, Guess]) -> str:
+    """The file, with the guesses filled in. A needed setting without one is commented out and says NEEDED."""
+    tables: dict[str, list[Setting]] = {}
+    for row in SETTINGS:
+        if row.table and row.table != PROFILES and row.type != "secret":
+            tables.setdefault(row.table, []).append(row)
+    blocks = ["\n".join(_table(name, rows, guesses)) for name, rows in tables.items()]
+    return "\n\n".join((_HEAD.rstrip(), *blocks)) + "\n"
+
+
+def _table(name: str, rows: list[Setting], guesses: Mapping[str, Guess]) -> Iterator[str]:
+    yield f"[{name}]"
+    for row in rows:
+        yield from (f"# {line}" for line in wrap(row.meaning, _WIDTH))
+        guess = guesses.get(row.name)
+        if guess is not None:
+            yield f"{row.toml_key} = {_literal(guess.text)}  # from {guess.origin}"
+        elif row.name in NEEDED:
+            yield f"# {row.toml_key} = {_literal([] if row.type == 'list' else '')}  # NEEDED"
+        else:
+            yield f"# {row.toml_key} = {_literal(row.default)}"
+
+
+def _literal(content: Any) -> str:  # noqa: ANN401  # one value of any setting's type
+    """A value as TOML: its strings are JSON's, but for DEL (https://toml.io/en/v1.0.0#string)."""
+    if isinstance(content, tuple | list):
+        return f"[{', '.join(map(_literal, content))}]"
+    return json.dumps(content, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -98,15 +98,15 @@ class Split:
     def with_record(self, name: PartName, *rows: Record) -> "Split":
         return replace(self, parts={**self.parts, name: self.parts[name].with_record(*rows)})
 
-    def with_run(self, name: PartName, **changes: object) -> "Split":
+    def with_run(self, name: PartName, **changes: Any) -> "Split":
         def edit(started: records.RunStarted, part_begun: PartBegun) -> tuple[records.RunStarted, PartBegun]:
-            return replace(started, run=replace(started.run, **changes)), part_begun  # type: ignore[arg-type]  # test
+            return replace(started, run=replace(started.run, **changes)), part_begun
 
         return replace(self, heads={**self.heads, name: edit})
 
-    def with_policy(self, name: PartName, **changes: object) -> "Split":
+    def with_policy(self, name: PartName, **changes: Any) -> "Split":
         def edit(started: records.RunStarted, part_begun: PartBegun) -> tuple[records.RunStarted, PartBegun]:
-            return replace(started, policy=replace(started.policy, **changes)), part_begun  # type: ignore[arg-type]  # test
+            return replace(started, policy=replace(started.policy, **changes)), part_begun
 
         return replace(self, heads={**self.heads, name: edit})
 

@@ -40,8 +40,8 @@ NO_SUCH_BUCKET = "<Error><Code>NoSuchBucket</Code><Message>The specified bucket 
 OBJECTS = "<ListBucketResult><Name>b</Name></ListBucketResult>"
 
 
-def answer(status: int | None = 200, body: str = "", **more: object) -> records.HttpAnswer:
-    return records.HttpAnswer(url="http://127.0.0.1:9/x", status=status, body=body, **more)  # type: ignore[arg-type]  # test
+def answer(status: int | None = 200, body: str = "", **more: Any) -> records.HttpAnswer:
+    return records.HttpAnswer(url="http://127.0.0.1:9/x", status=status, body=body, **more)
 
 
 def path_facts(name: str, size: int = 200) -> records.PathFacts:
@@ -62,7 +62,7 @@ SOURCES = tuple(path_facts(f"source-{number}") for number in range(11))
 TWINS = tuple(path_facts(f"publication-gate-twin-aa-{number}") for number in range(1, 12))
 
 
-def policy(**changes: object) -> Policy:
+def policy(**changes: Any) -> Policy:
     default = Policy(
         profile="medium-check",
         kind=Kind.PRODUCTION,
@@ -89,7 +89,7 @@ def policy(**changes: object) -> Policy:
         read_spacing=0.1,
         jobs=4,
     )
-    return replace(default, **changes)  # type: ignore[arg-type]  # test
+    return replace(default, **changes)
 
 
 def identity() -> Identity:
@@ -201,7 +201,7 @@ def good_nar(facts: records.PathFacts) -> NarRead:
     )
 
 
-def body_read(label: Label, facts: records.PathFacts, **changes: object) -> records.BodyRead:
+def body_read(label: Label, facts: records.PathFacts, **changes: Any) -> records.BodyRead:
     read = records.BodyRead(
         label=label,
         cache="main" if label is Label.PROFILE else "probe",
@@ -210,10 +210,10 @@ def body_read(label: Label, facts: records.PathFacts, **changes: object) -> reco
         narinfo=answer(body=narinfo(facts)),
         nar=good_nar(facts),
     )
-    return replace(read, **changes)  # type: ignore[arg-type]  # test
+    return replace(read, **changes)
 
 
-def nix_read(label: Label, facts: records.PathFacts, **changes: object) -> NixRead:
+def nix_read(label: Label, facts: records.PathFacts, **changes: Any) -> NixRead:
     read = NixRead(
         label=label,
         cache="main" if label is Label.PROFILE else "probe",
@@ -223,7 +223,7 @@ def nix_read(label: Label, facts: records.PathFacts, **changes: object) -> NixRe
         nar_hash=facts.nar_hash,
         millis=9,
     )
-    return replace(read, **changes)  # type: ignore[arg-type]  # test
+    return replace(read, **changes)
 
 
 def push_log(paths: Sequence[records.PathFacts], *, announced: int | None = None) -> bytes:
@@ -233,7 +233,7 @@ def push_log(paths: Sequence[records.PathFacts], *, announced: int | None = None
     return (head + "".join(f"✅ {name} (8.31 KiB/s)\n" for name in names)).encode()
 
 
-def canary_object(**changes: object) -> records.CanaryObject:
+def canary_object(**changes: Any) -> records.CanaryObject:
     located = records.CanaryObject(
         cache="probe",
         store_path=CANARIES[0].store_path,
@@ -243,7 +243,7 @@ def canary_object(**changes: object) -> records.CanaryObject:
         head=answer(),
         places=(records.ObjectPlace(place="file:///data", truth=Truth.PRESENT),),
     )
-    return replace(located, **changes)  # type: ignore[arg-type]  # test
+    return replace(located, **changes)
 
 
 def publication(label: Label, paths: tuple[records.PathFacts, ...]) -> list[Record]:
@@ -260,9 +260,9 @@ def publication(label: Label, paths: tuple[records.PathFacts, ...]) -> list[Reco
     ]
 
 
-def child(name: str, capture: str, **changes: object) -> records.ChildEnded:
+def child(name: str, capture: str, **changes: Any) -> records.ChildEnded:
     ended = records.ChildEnded(name=name, argv=("attic",), exit=0, signal=None, capture=capture, millis=5)
-    return replace(ended, **changes)  # type: ignore[arg-type]  # test
+    return replace(ended, **changes)
 
 
 def cache_config(cache: str) -> records.CacheConfigSeen:
@@ -319,7 +319,7 @@ class Run:
     def with_record(self, record: Record) -> "Run":
         return Run((*self.records[:-1], record, self.records[-1]), self.files)
 
-    def with_policy(self, **changes: object) -> "Run":
+    def with_policy(self, **changes: Any) -> "Run":
         return self.change(records.RunStarted, lambda record: replace(record, policy=policy(**changes)))
 
     def cut_after(self, count: int) -> "Run":

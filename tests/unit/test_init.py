@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from gate.cli.main import main
 from gate.model.setting import Guess
 from gate.observe.site import guess_site
-from gate.settings.draft import NEEDED, draft
-from gate.settings.table import BY_NAME, SETTINGS
+from gate.settings.table import BY_NAME, NEEDED, SETTINGS, draft
 
 ATTIC = 'default-server = "prod"\n[servers.prod]\nendpoint = "https://attic.example.org/"\ntoken = "secret-token"\n'
 
@@ -60,6 +59,7 @@ def test_a_single_substituter_of_attics_form_is_the_cache_where_no_client_is_set
         ("no TOML =", nix()),
         ("servers = 1", nix()),
         ("[servers.a]\nendpoint = 1", nix()),
+        ('[servers.a]\nendpoint = "https://user:secret@a.example.org"', nix("https://user:secret@a.example.org/main")),
         ('[servers.a]\nendpoint = "https://a"\n[servers.b]\nendpoint = "https://b"', nix()),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_dry_run_prints_the_file_and_writes_nothing(empty: Path, capsys: pytes
 def test_a_file_is_written_once_and_doctor_says_what_lacks(empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "--server", "https://attic.example.org", "--cache", "main"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("gate.toml: written; still needed: probe-cache, s3-endpoint, markers, ")
+    assert out.startswith("gate.toml: written; still needed: s3-endpoint, markers, ")
     assert "doctor: " in out
     written = (empty / "gate.toml").read_bytes()
     assert main(["init", "--cache", "other"]) == 2
@@ -153,13 +153,12 @@ def test_questions_are_asked_on_a_terminal_and_an_empty_answer_keeps_what_was_gu
         def isatty(self) -> bool:
             return True
 
-    answers = ["", "main", "probe", "https://s3.example.org", "file:///a file:///b"]
+    answers = ["", "main", "https://s3.example.org", "file:///a file:///b"]
     monkeypatch.setattr("sys.stdin", Terminal("\n".join([*answers, ""])))
     assert main(["init", "--server", "https://attic.example.org"]) == 0
     assert values(tomllib.loads((empty / "gate.toml").read_text())) == {
         "attic-server": "https://attic.example.org",
         "attic-cache": "main",
-        "probe-cache": "probe",
         "s3-endpoint": "https://s3.example.org",
         "markers": ["file:///a", "file:///b"],
     }

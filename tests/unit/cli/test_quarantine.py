@@ -202,6 +202,17 @@ def test_a_parent_folder_stands_for_its_folders_and_what_is_not_genuine_is_left_
     }
 
 
+def test_a_forged_folder_outweighs_one_that_was_never_sealed(config: Path) -> None:
+    """As of verify: 2, then 3."""
+    unsealed = run_folder(config.parent, "a", DAY)
+    (unsealed / "evidence.json").unlink()
+    forged = run_folder(config.parent, "b", DAY)
+    (forged / "evidence.json").write_bytes((forged / "evidence.json").read_bytes() + b" ")
+    assert main(["history", str(unsealed)]) == main(["verify", str(unsealed)]) == 3
+    both = [str(unsealed), str(forged)]
+    assert main(["history", *both]) == main(["verify", *both]) == 2
+
+
 def test_what_was_verified_here_is_not_verified_again_unless_a_byte_differs(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

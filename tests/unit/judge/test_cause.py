@@ -184,8 +184,15 @@ def test_the_reason_is_said_where_all_sources_give_the_same_one() -> None:
 
     rows = [row("bucket-unobservable", "attic")]
     said = headline(silent("connect"), rows, "bucket-unobservable")
-    assert said == "The S3 index of attic could not be observed: no connection from the S3 server."
-    assert headline(silent("cut"), rows, "bucket-unobservable") == "The S3 index of attic could not be observed."
+    assert said == "The S3 index of attic could not be observed: no connection."
+    unexplained = "The S3 index of attic could not be observed."
+    assert headline(silent("cut"), rows, "bucket-unobservable") == unexplained
+    facts = silent("connect")
+    bucket = facts.pre.buckets["attic"]
+    mixed = replace(bucket.samples[0], notes=("list: connect", "get: HTTP 403"))
+    buckets = {**facts.pre.buckets, "attic": replace(bucket, samples=(mixed,))}
+    other = replace(facts, pre=replace(facts.pre, buckets=buckets))
+    assert headline(other, rows, "bucket-unobservable") == unexplained, "one source says something else"
 
 
 def test_a_cancelled_run_says_where_it_was_and_by_what() -> None:

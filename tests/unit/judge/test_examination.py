@@ -653,6 +653,39 @@ def test_a_check_that_could_not_be_made_names_the_one_that_prevented_it_and_advi
     assert {claim.remedy for claim in made.unknown} == {DOCTOR_BY_CODE["s3-reachable"].remedy}
 
 
+def test_a_bucket_that_could_not_be_asked_for_says_nothing_of_another_one() -> None:
+    """Only attic is denied; tofu-state is nowhere by every source, and keeps its own remedy."""
+
+    def edit(sample: records.BucketSampled) -> records.BucketSampled:
+        denied = replace(sample, heads={**sample.heads, "attic": DENIED}, gets={**sample.gets, "attic": DENIED})
+        return without_markers(runs.lost(denied, "tofu-state"))
+
+    made = examine(examined(**with_sample(edit)))
+    assert check(made, "bucket:attic").because == "bucket-head"
+    assert told(made, "bucket:tofu-state").startswith("missing: ")
+    assert (check(made, "bucket:tofu-state").because, check(made, "bucket:tofu-state").remedy) == (
+        "",
+        DOCTOR_BY_CODE["bucket"].remedy,
+    )
+
+
+def without_markers(sample: records.BucketSampled) -> records.BucketSampled:
+    """The same, where no drive has a marker of tofu-state."""
+    return replace(
+        sample,
+        places=tuple(
+            replace(
+                place,
+                markers=tuple(
+                    replace(mark, data=Truth.ABSENT, meta=Truth.ABSENT) if mark.bucket == "tofu-state" else mark
+                    for mark in place.markers
+                ),
+            )
+            for place in sample.places
+        ),
+    )
+
+
 def test_what_nix_itself_answered_follows_from_nothing() -> None:
     made = examine(examined(missing_tools=("nix",), nix=NixSeen(among=False, trusted=None, error="no nix")))
     assert (check(made, "substituter").because, check(made, "trusted-key").because) == ("", "nix")

@@ -62,10 +62,35 @@ def test_a_strip_says_that_a_bucket_came_back_or_is_unknown_since() -> None:
         pre=replace(PASSED.pre, buckets={"attic": replace(good, samples=unknown)}),
         during=samples.stopped().during,
     )
-    assert strip(silent).sentence == "unknown in 2 of 4 samples"
+    assert strip(silent).sentence == "unobservable in 2 of 4 samples"
     none = replace(good, samples=())
     phases = replace(PASSED.pre, buckets={"attic": none})
     assert strip(replace(PASSED, pre=phases, post=phases, during=samples.stopped().during)).sentence == "not sampled"
+
+
+def test_what_no_finding_fails_is_never_shown_as_lost() -> None:
+    """A wrong name in the settings, and a push that was refused for our own trouble, are no failure of the cache."""
+    bucket = PASSED.pre.buckets["attic"]
+    nowhere = tuple(replace(row, state=BucketState.MISSING) for row in bucket.samples)
+    buckets = {**PASSED.pre.buckets, "attic": replace(bucket, samples=nowhere)}
+    doubt = replace(parts.finding("bucket-missing", Status.INCONCLUSIVE, "attic", "s", ""), phase="pre")
+    made = replace(PASSED, pre=replace(PASSED.pre, buckets=buckets), findings=(doubt,))
+    assert (strip(made).tone, strip(made).sentence) == ("unsure", "missing in 2 of 6 samples")
+    assert overview.tiles(made)[0].tone == "unsure"
+    assert overview.story(made)[0].tone == "unsure"
+    fails = replace(made, findings=(replace(doubt, status=Status.FAIL),))
+    assert (strip(fails).tone, overview.tiles(fails)[0].tone) == ("bad", "bad")
+    refused = samples.quarantined()
+    rows = tuple(row for row in refused.findings if row.code != "push-path-failed")
+    assert overview.tiles(refused)[1].tone == "bad"
+    assert overview.tiles(replace(refused, findings=rows))[1].tone == "unsure"
+
+
+def test_a_state_that_nobody_looked_at_is_not_an_absent_one() -> None:
+    tile = overview.tiles(replace(PASSED, findings=()))[3]
+    assert (tile.figure, tile.text) == ("–", "OpenTofu state: not observed")
+    stated = parts.finding("state-not-here", Status.NOT_APPLICABLE, "s", "s", "")
+    assert overview.tiles(replace(PASSED, findings=(stated,)))[3].text == "no OpenTofu state here"
 
 
 def test_the_tiles_of_a_pass_are_good_and_those_of_a_loss_bad() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gate.model.basics import Claim
 from gate.model.document import Evidence
 from gate.render import html
-from gate.render.paths import PathGroup, PathRow, path_groups, path_map
+from gate.render.paths import LOTS, Lot, PathGroup, PathRow, path_groups, path_map
 from tests.unit.render import parts, samples
 
 
@@ -45,12 +45,12 @@ def test_rows_are_in_chunks_that_a_browser_lays_out_one_by_one() -> None:
     assert [len(chunk) for chunk in group.chunks] == [100, 100, 50]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["lost", "failed", "unknown", "whole", "left"]), st.integers(1, 250))))
-def test_the_map_has_a_cell_for_each_path(rows: list[tuple[str, int]]) -> None:
+@given(st.lists(st.tuples(st.sampled_from(list(LOTS)), st.integers(1, 250))))
+def test_the_map_has_a_cell_for_each_path(rows: list[tuple[Lot, int]]) -> None:
     row = PathRow(name="n", hash="h", nar_size=1, reads=1)
     groups = [
         PathGroup(
-            lot=lot,  # type: ignore[arg-type]  # one of the five
+            lot=lot,
             publication="p",
             claim="c",
             outcome="o",
