@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from gate.errors import RefusedError
+from gate.render.escape import is_linkable
 
 REQUIRE: Final = "require"
 MODES: Final = ("probe", REQUIRE)
@@ -26,7 +27,6 @@ _SECONDS: Final = re.compile("[0-9]{1,6}")
 # What an artifact's name may not hold is the complement of a much larger set (toolkit artifact path-and-artifact-name-
 # validation.ts); these are safe in a URL and on a shell's line too.
 _NOT_IN_NAMES: Final = re.compile("[^A-Za-z0-9._-]+")
-_URL: Final = re.compile(r"https?://[A-Za-z0-9.:/_-]{1,400}")
 _NAME_PART: Final = 80
 
 
@@ -92,7 +92,7 @@ def run_url(environ: Mapping[str, str], repository: str, run: str) -> str:
     """The page of a run, such as ``5/attempts/2``; empty where a link would need it escaped."""
     server = environ.get("GITHUB_SERVER_URL", "").strip().rstrip("/") or "https://github.com"
     url = f"{server}/{repository}/actions/runs/{run}"
-    return url if repository and run and _URL.fullmatch(url) else ""
+    return url if repository and run and is_linkable(url) else ""
 
 
 def read_work(environ: Mapping[str, str]) -> Path:

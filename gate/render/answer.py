@@ -6,7 +6,7 @@ from typing import Final
 from gate.judge.codes.decisions import BY_DECISION
 from gate.model.basics import VerdictWord
 from gate.model.gating import Answer, Reason
-from gate.render.escape import markdown_cell, markdown_code, plain, runner_safe
+from gate.render.escape import is_linkable, markdown_cell, markdown_code, plain, runner_safe
 from gate.render.view import NAME_CHARS, SENTENCE_CHARS
 
 _LOUD: Final = "!" * 100
@@ -47,7 +47,7 @@ def answer_markdown(answer: Answer) -> str:
     if run is not None:
         label = markdown_cell(f"run {run.label}", NAME_CHARS)
         state = markdown_cell(run.state, NAME_CHARS)
-        lines.append(f"- **newest probe**: {f'[{label}]({run.url})' if run.url else label} ({state})")
+        lines.append(f"- **newest probe**: {f'[{label}]({run.url})' if is_linkable(run.url) else label} ({state})")
     lines += [
         f"- {markdown_code(row.code, NAME_CHARS)}: {markdown_cell(row.detail, SENTENCE_CHARS)}"
         for row in answer.reasons

@@ -33,6 +33,7 @@ _LEGACY_BRACKET: Final = re.compile(r"(#[^ -~]*#[^ -~]*)\[")
 # What GitHub's Markdown reads as structure, link, math, emoji or HTML. A numeric reference is never structure
 # (CommonMark 0.31, section 2.5), and a table is parted at the raw pipes alone.
 _MARKDOWN: Final = re.compile(r"[\\`*_\[\]#!|<>&~@$]|:(?=\S)|(?<=[Ww]{3})\.")
+_LINKABLE: Final = re.compile(r"https?://[A-Za-z0-9.:/_-]{1,400}")
 # In a code span only its own end counts, and in a table the pipe.
 _CODE: Final = re.compile("[`|]")
 
@@ -72,6 +73,11 @@ def markdown_code(text: str, cap: int) -> str:
     """`plain` text as a code span: for names, paths and codes, in which nothing is markup but the span's own end."""
     inner = _CODE.sub(_visible, plain(text, cap)).strip(" ")
     return f"`{inner}`" if inner else "–"
+
+
+def is_linkable(url: str) -> bool:
+    """Whether an address may be a link as it is: by http, of characters that are no markup anywhere."""
+    return _LINKABLE.fullmatch(url) is not None
 
 
 def _visible(rows: re.Match[str]) -> str:
