@@ -1,6 +1,6 @@
 """The house stays in order: no import cycle, short files, and names and texts that a stranger understands.
 
-The tables of what is left are exact: a figure that rises is a step back, and one that has fallen is to be lowered here.
+The tables allow what is left of each: no figure may rise above its table.
 """
 
 import re
@@ -74,16 +74,13 @@ TEXT_FILES = sorted(
 TEXTS = {path: " ".join(path.read_text(encoding="utf-8").split()) for path in TEXT_FILES}
 
 
-def changed(today: dict[str, int], table: dict[str, int], name: str) -> list[str]:
-    """One sentence for each figure of a table that is not today's."""
-    sentences = []
-    for key in sorted(today.keys() | table.keys()):
-        now, before = today.get(key, 0), table.get(key, 0)
-        if now > before:
-            sentences.append(f"{key}: {now}, and {name} allows {before}: choose another name or text")
-        elif now < before:
-            sentences.append(f"{key}: {now}, and {name} still allows {before}: lower the figure to {now}")
-    return sentences
+def risen(today: dict[str, int], table: dict[str, int], name: str) -> list[str]:
+    """One sentence for each figure that is higher than its table allows."""
+    return [
+        f"{key}: {figure}, and {name} allows {table.get(key, 0)}: choose another name or text"
+        for key, figure in sorted(today.items())
+        if figure > table.get(key, 0)
+    ]
 
 
 def matches(patterns: tuple[str, ...], texts: dict[Path, str]) -> list[str]:
@@ -141,7 +138,7 @@ def test_banned_names_only_become_fewer() -> None:
     today = {
         room: sum(len(banned_definitions(module)) for module in modules) for room, modules in by_room(MODULES).items()
     }
-    assert changed(today, BANNED_NAMES_LEFT, "BANNED_NAMES_LEFT") == []
+    assert risen(today, BANNED_NAMES_LEFT, "BANNED_NAMES_LEFT") == []
 
 
 @pytest.mark.parametrize(
@@ -181,7 +178,7 @@ def test_banned_names_are_single_words() -> None:
 
 
 def test_class_names_in_two_modules_only_become_fewer(package: Callable[..., tuple[Module, ...]]) -> None:
-    assert len(duplicate_classes(MODULES)) == DUPLICATE_CLASSES_LEFT, duplicate_classes(MODULES)
+    assert len(duplicate_classes(MODULES)) <= DUPLICATE_CLASSES_LEFT, duplicate_classes(MODULES)
     assert duplicate_classes(package(a="class X: ...", b="class X: ...\nclass Y: ...")) == {"X": ["gate.a", "gate.b"]}
 
 
@@ -191,7 +188,7 @@ def test_banned_texts_are_gone() -> None:
 
 def test_other_banned_texts_only_become_fewer() -> None:
     today = {pattern: len(matches((pattern,), TEXTS)) for pattern in BANNED_TEXTS_LEFT}
-    assert changed(today, BANNED_TEXTS_LEFT, "BANNED_TEXTS_LEFT") == []
+    assert risen(today, BANNED_TEXTS_LEFT, "BANNED_TEXTS_LEFT") == []
 
 
 @pytest.mark.parametrize(
@@ -201,11 +198,9 @@ def test_a_banned_text_is_caught(text: str) -> None:
     assert len(matches(BANNED_TEXTS, {Path("a.md"): text})) == 1
 
 
-def test_a_figure_that_changes_is_named_either_way() -> None:
-    assert changed({"a": 1, "b": 1, "d": 0}, {"b": 2, "c": 1}, "TABLE") == [
+def test_a_figure_that_rises_is_named() -> None:
+    assert risen({"a": 1, "b": 1, "c": 2, "d": 0}, {"b": 2, "c": 2, "e": 1}, "TABLE") == [
         "a: 1, and TABLE allows 0: choose another name or text",
-        "b: 1, and TABLE still allows 2: lower the figure to 1",
-        "c: 0, and TABLE still allows 1: lower the figure to 0",
     ]
 
 
