@@ -43,7 +43,12 @@ def history(
     """Print a table of runs in order of time, each verified and judged again."""
     return report(
         lambda: _history(
-            folders, config, from_artifacts=from_artifacts, every=every, html=html, kept=None if no_cache else _place()
+            folders,
+            config,
+            from_artifacts=from_artifacts,
+            every=every,
+            html=html,
+            cache_folder=None if no_cache else _place(),
         ),
         format=format,
         json_into=json_into,
@@ -57,7 +62,7 @@ def _history(
     from_artifacts: bool,
     every: bool,
     html: Path | None,
-    kept: Path | None,
+    cache_folder: Path | None,
 ) -> Outcome:
     from gate.judge.standing_quarantine import in_order
     from gate.render.history import Listed, counts, history_page, history_text
@@ -69,7 +74,7 @@ def _history(
     if from_artifacts:
         runs = _of_the_repository(config)
     else:
-        runs, places, failures = _of_folders([*_spread(paths)], kept)
+        runs, places, failures = _of_folders([*_spread(paths)], cache_folder)
     rows = [Listed(past=past, link=places.get(past.digest or "", "")) for past in in_order(runs)]
     left_out = [str(error) for error in failures.values()]
     if html is not None:
@@ -111,7 +116,7 @@ def _spread(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _of_folders(
-    paths: Sequence[Path], kept: Path | None
+    paths: Sequence[Path], cache_folder: Path | None
 ) -> tuple[list[Past], Mapping[str, str], Mapping[Path, GateError]]:
     """The runs, the folder of each by its digest, and what could not be verified, by its path."""
     runs: list[Past] = []
@@ -121,7 +126,7 @@ def _of_folders(
         if len(paths) > 1 and (number % _EVERY == 0 or number in (1, len(paths))):
             progress_stream().write(f"verifying {number} of {len(paths)}\n")
         try:
-            past = _verified(path, kept)
+            past = _verified(path, cache_folder)
         except GateError as error:
             failures[path] = error
             continue
@@ -131,13 +136,13 @@ def _of_folders(
     return runs, places, failures
 
 
-def _verified(path: Path, kept: Path | None) -> Past:
+def _verified(path: Path, cache_folder: Path | None) -> Past:
     """The run of one folder or zip; one whose every byte was verified here before, by this version, is not again."""
     from gate.cli.verify import verified
     from gate.evidence.codec import adapter, canonical
     from gate.judge.standing_quarantine import past_of
 
-    place = kept / f"{_fingerprint(path)}.json" if kept is not None else None
+    place = cache_folder / f"{_fingerprint(path)}.json" if cache_folder is not None else None
     if place is not None and place.exists():
         try:
             return adapter(Past).validate_json(place.read_bytes(), strict=True)

@@ -17,7 +17,7 @@ from gate.cli.outcome import Outcome, report
 from gate.cli.terminal import Lines
 from gate.clock import Clock
 from gate.errors import ForeignTextError, RefusedError
-from gate.judge.integrity import Named
+from gate.judge.integrity import PathReading
 from gate.model.basics import Status
 from gate.parse.text import is_cache_name
 from gate.settings import BY_NAME
@@ -70,7 +70,7 @@ class Reads:
             self._lines.note(self._sum())
             self._lines.__exit__(kind, error, at)
 
-    def read(self, row: Named) -> None:
+    def read(self, row: PathReading) -> None:
         """A read ended."""
         self._done += 1
         self._total = max(self._total, self._done)
@@ -174,14 +174,14 @@ def attic_nar_integrity_check(
     return report(make, format=format, json_into=json_into)
 
 
-def read_names(given: Sequence[str], read_more: Callable[[int], bytes] | None) -> tuple[str, ...]:
+def read_names(arguments: Sequence[str], read_more: Callable[[int], bytes] | None) -> tuple[str, ...]:
     """Store paths, or ``/nix/store/<hash>``, each once, in order. Raises `RefusedError` for anything else."""
     from gate.judge.integrity import named_path
 
     cap = limits.NAMED_PATHS * _LINE_BYTES
     more = read_more(cap + 1) if read_more else b""
     lines = [line.strip() for line in more.decode("utf-8", "backslashreplace").split("\n")]
-    texts = [*given, *(line for line in lines if line)]
+    texts = [*arguments, *(line for line in lines if line)]
     if len(more) > cap or len(texts) > limits.NAMED_PATHS:
         raise RefusedError(f"more than {limits.NAMED_PATHS} paths are named: check them in parts")
     try:
@@ -225,9 +225,9 @@ class _Where:
         self._settings = settings
         self._secret: Secret | None = settings["signing_secret"] if self.attic and not minting else None
         self._token = _token(token_file, settings["read_token"] if self.attic and not minting else None)
-        named = settings["signing_secret_from"]
-        needed = self.attic and self._token is None and self._secret is None and named
-        self._place: FileLocator | SecretLocator | None = checked_place(named) if needed else None
+        signing_place = settings["signing_secret_from"]
+        needed = self.attic and self._token is None and self._secret is None and signing_place
+        self._place: FileLocator | SecretLocator | None = checked_place(signing_place) if needed else None
         if self.attic and not (self.server and is_cache_name(self.name)):
             raise RefusedError("no cache is named: give --server and --cache, [cache] in gate.toml, or --cache-url")
         try:
@@ -275,9 +275,9 @@ class _Where:
         return hosts, tuple(dict.fromkeys(plain))
 
 
-def _token(file: Path | None, given: "Secret | None") -> "Secret | None":
+def _token(file: Path | None, secret: "Secret | None") -> "Secret | None":
     if file is None:
-        return given
+        return secret
     from gate.cli.probe import read_secret_file
     from gate.model.basics import Secret
 
@@ -308,24 +308,24 @@ def _run(names: Sequence[str], roots: Sequence[str], where: _Where, *, local: bo
     keep_memory_private()
     clock = SystemClock()
     cancel = CancelToken()
-    with cancelling(cancel), ThreadPoolExecutor(max_workers=1) as beside:
+    with cancelling(cancel), ThreadPoolExecutor(max_workers=1) as executor:
         where.fetch_secret(clock, cancel)
-        seen = Local(facts={}, unknown=tuple(roots), note="the local store was not to be asked")
+        local_store = Local(facts={}, unknown=tuple(roots), note="the local store was not to be asked")
         nix = NixStore(env=nix_environment(os.environ), cancel=cancel, clock=clock)
-        looking = beside.submit(look_locally, nix, names, roots) if local else None
+        looking = executor.submit(look_locally, nix, names, roots) if local else None
         from gate.cli.integrity_report import outcome
         from gate.observe.curl_transfer import load
         from gate.probe.integrity import check_paths, plan_reads  # these take as long to load as Nix to answer
 
         load()
         cache, upstreams, note = _cache(where, clock, cancel)
-        seen = looking.result() if looking else seen
-        asked = plan_reads(names, seen, upstreams, where.upstream_keys)
-        with Reads(sys.stderr, clock, len({*(one.store_path for one in asked), *seen.unknown})) as progress:
+        local_store = looking.result() if looking else local_store
+        reads = plan_reads(names, local_store, upstreams, where.upstream_keys)
+        with Reads(sys.stderr, clock, len({*(one.store_path for one in reads), *local_store.unknown})) as progress:
             rows = []
             for row in check_paths(
-                asked,
-                walk=seen.unknown,
+                reads,
+                walk=local_store.unknown,
                 cache=cache,
                 jobs=where.jobs,
                 deadline_seconds=where.deadline,
@@ -334,7 +334,7 @@ def _run(names: Sequence[str], roots: Sequence[str], where: _Where, *, local: bo
             ):
                 rows.append(row)
                 progress.read(row)
-    return outcome(rows, cache=cache, token=where.credential, key_note=note, local_note=seen.note)
+    return outcome(rows, cache=cache, token=where.credential, key_note=note, local_note=local_store.note)
 
 
 def _cache(where: _Where, clock: "Clock", cancel: "CancelToken") -> "tuple[Cache, tuple[str, ...], str]":

@@ -6,7 +6,7 @@ from typing import Any
 
 from gate.cli.outcome import RESULT_SCHEMA, Outcome
 from gate.judge.codes.registry import BY_CODE
-from gate.judge.integrity import IN_UPSTREAM, Named
+from gate.judge.integrity import IN_UPSTREAM, PathReading
 from gate.model.basics import EXIT_CODES, Status, VerdictWord
 from gate.probe.integrity import Cache, hash_of
 from gate.render.escape import markdown_cell, markdown_code, plain, runner_safe
@@ -23,7 +23,7 @@ _ADVICE = {
 }
 
 
-def outcome(rows: Sequence[Named], *, cache: Cache, token: str, key_note: str, local_note: str | None) -> Outcome:
+def outcome(rows: Sequence[PathReading], *, cache: Cache, token: str, key_note: str, local_note: str | None) -> Outcome:
     """The verdict over all rows: pass needs at least one path that came whole, and none that did not."""
     counts = Counter(row.status for row in rows)
     word = _word(counts)
@@ -35,11 +35,11 @@ def outcome(rows: Sequence[Named], *, cache: Cache, token: str, key_note: str, l
         + (f"; no local Nix: {local_note}" if local_note else ""),
     ]
     head = f"{word.value.upper()}: {_sum(counts, len(rows))}. {_ADVICE[word]}"
-    shown = [row for row in ordered if row.status is not Status.PASS or len(ordered) <= _FEW]
+    printed_rows = [row for row in ordered if row.status is not Status.PASS or len(ordered) <= _FEW]
     return Outcome(
         exit_code=EXIT_CODES[word],
-        text=_text(head, shown, facts),
-        markdown=_markdown(head, shown, facts),
+        text=_text(head, printed_rows, facts),
+        markdown=_markdown(head, printed_rows, facts),
         data={
             "schema": RESULT_SCHEMA,
             "verdict": {
@@ -78,7 +78,7 @@ _WORDS = (
 )
 
 
-def _row(row: Named) -> dict[str, Any]:
+def _row(row: PathReading) -> dict[str, Any]:
     return {
         "store_path": row.store_path,
         "store_hash": hash_of(row.store_path),
@@ -96,7 +96,7 @@ def _row(row: Named) -> dict[str, Any]:
     }
 
 
-def _told(row: Named) -> str:
+def _reading(row: PathReading) -> str:
     """What came, in words that the operators use: libcurl's code 18 is their own."""
     parts = [f"HTTP {row.http_status}" if row.http_status else "no answer"]
     if row.curl is not None:
@@ -107,7 +107,7 @@ def _told(row: Named) -> str:
     return "; ".join([*parts, f"{row.millis / 1000:.3f} s", f"yardstick {row.yardstick}"])
 
 
-def _why(row: Named) -> str:
+def _why(row: PathReading) -> str:
     if row.code == IN_UPSTREAM:
         return "an upstream of this cache has signed it, and the cache does not have it"
     if row.code == "body-not-published":
@@ -115,12 +115,12 @@ def _why(row: Named) -> str:
     return BY_CODE[row.code].why
 
 
-def _text(head: str, rows: Sequence[Named], facts: Sequence[str]) -> str:
+def _text(head: str, rows: Sequence[PathReading], facts: Sequence[str]) -> str:
     lines = [head]
     for row in rows[:_ROWS]:
         lines += [
             f"{row.status.value:<14} {row.code:<22} {plain(row.store_path, _PATH_CHARS)}",
-            f"    {plain(_told(row), _TEXT_CHARS)}",
+            f"    {plain(_reading(row), _TEXT_CHARS)}",
         ]
         if row.status is not Status.PASS:
             lines.append(f"    {_why(row)}")
@@ -128,13 +128,13 @@ def _text(head: str, rows: Sequence[Named], facts: Sequence[str]) -> str:
     return runner_safe("\n".join([*lines, *(plain(fact, 2 * _TEXT_CHARS) for fact in facts)])) + "\n"
 
 
-def _markdown(head: str, rows: Sequence[Named], facts: Sequence[str]) -> str:
+def _markdown(head: str, rows: Sequence[PathReading], facts: Sequence[str]) -> str:
     lines = [f"**{markdown_cell(head, 4 * _TEXT_CHARS)}**", ""]
     if rows:
         lines += ["| status | code | path | what came |", "|---|---|---|---|"]
     lines += [
         f"| {row.status.value} | `{row.code}` | {markdown_code(row.store_path, _PATH_CHARS)}"
-        f" | {markdown_cell(_told(row), _TEXT_CHARS)} |"
+        f" | {markdown_cell(_reading(row), _TEXT_CHARS)} |"
         for row in rows[:_ROWS]
     ]
     lines += ["", f"and {len(rows) - _ROWS} more paths"] if len(rows) > _ROWS else []

@@ -10,7 +10,7 @@ from gate.cli.flags import AsFormat, Config, JsonInto
 from gate.cli.operators import as_json, verdict_json
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.cli.probe import read_config, read_secret_file
-from gate.cli.setting_flags import Flags, given
+from gate.cli.setting_flags import Flags, set_flags
 from gate.cli.terminal import Lines, cancelling, progress_stream
 from gate.clock import SystemClock
 from gate.errors import RefusedError, UnsealedError
@@ -47,14 +47,14 @@ def _run(a: Path, b: Path) -> Outcome:
         (one, first), (two, second) = verify(a), verify(b)
     except UnsealedError as error:
         raise RefusedError(str(error)) from None
-    found = compare(one, two, digests=(first, second))
+    difference_of_runs = compare(one, two, digests=(first, second))
     return Outcome(
-        exit_code=found.exit_code,
-        text=difference.text(found),
-        markdown=difference.markdown(found),
+        exit_code=difference_of_runs.exit_code,
+        text=difference.text(difference_of_runs),
+        markdown=difference.markdown(difference_of_runs),
         data={
             "schema": RESULT_SCHEMA,
-            "difference": adapter(Difference).dump_python(found, mode="json"),
+            "difference": adapter(Difference).dump_python(difference_of_runs, mode="json"),
             "error": None,
         },
     )
@@ -87,16 +87,16 @@ def run_doctor(profile: str, config: Path | None, flags: object) -> Outcome:
     from gate.render.operators import fenced
 
     settings = resolve(
-        profile, toml=read_config(config), environ=os.environ, flags=given(flags), read_file=read_secret_file
+        profile, toml=read_config(config), environ=os.environ, flags=set_flags(flags), read_file=read_secret_file
     )
     clock, cancel = SystemClock(), CancelToken()
     with cancelling(cancel), Lines(progress_stream(), clock) as progress:
-        made = examine(visit(settings, World(environ=os.environ, cancel=cancel, progress=progress, clock=clock)))
-    text = examination_text(made)
+        examination = examine(visit(settings, World(environ=os.environ, cancel=cancel, progress=progress, clock=clock)))
+    text = examination_text(examination)
     data = {
         "schema": RESULT_SCHEMA,
-        **as_json(Examination, made),
-        "verdict": verdict_json(made.verdict),
+        **as_json(Examination, examination),
+        "verdict": verdict_json(examination.verdict),
         "error": None,
     }
-    return Outcome(exit_code=made.verdict.exit_code, text=text, markdown=fenced(text), data=data)
+    return Outcome(exit_code=examination.verdict.exit_code, text=text, markdown=fenced(text), data=data)

@@ -69,10 +69,10 @@ class StoreTarget:
 def read_site(names: Sequence[str], flags: Mapping[str, Any], config: Path | None) -> StoreTarget:
     """The named settings, with those of the store. Raises `RefusedError` for what is wrong or missing."""
     toml = read_config(config)
-    given = {name: flag for name, flag in flags.items() if flag is not None}
+    set_flags = {name: flag for name, flag in flags.items() if flag is not None}
     expected = (*STORE, *names)
     values = resolve_named(
-        expected, needed=_NEEDED, toml=toml, environ=os.environ, flags=given, read_file=read_secret_file
+        expected, needed=_NEEDED, toml=toml, environ=os.environ, flags=set_flags, read_file=read_secret_file
     )
     configured = resolve_named(
         ("s3_endpoint",), needed=(), toml=toml, environ=os.environ, flags={}, read_file=read_secret_file
@@ -165,7 +165,7 @@ def take_samples(
     from gate.observe.bucket_index import SampleSeries, Sources, begin_sample
 
     kubectl = kubectl_of(site, clock=clock, cancel=cancel)
-    taken: list[BucketSampled] = []
+    samples: list[BucketSampled] = []
     count = site.values["samples"]
     with open_door(
         site, clock=clock, cancel=cancel, seconds=site.values["sample_deadline"], connections=limits.SAMPLE_CONNECTIONS
@@ -179,18 +179,18 @@ def take_samples(
             kubectl=kubectl,
             seconds=site.values["sample_deadline"],
         )
-        series = SampleSeries(lambda number: begin_sample(sources, phase=Phase.PRE, number=number), taken.append)
+        series = SampleSeries(lambda number: begin_sample(sources, phase=Phase.PRE, number=number), samples.append)
         for number in series.take(range(1, count + 1), site.values["sample_spacing"], cancel):
             progress.stage(f"sample {number} of {count}")
-    whole = sorted(taken, key=lambda sample: sample.number)
+    whole = sorted(samples, key=lambda sample: sample.number)
     return tuple(whole[:-1] if cancel.cancelled else whole)  # the last one was cut short by the signal
 
 
-def as_json(of: Any, made: object) -> dict[str, Any]:  # noqa: ANN401  # any class of the model
+def as_json(of: Any, item: object) -> dict[str, Any]:  # noqa: ANN401  # any class of the model
     """A value of the model as JSON."""
     from gate.evidence.codec import adapter
 
-    dumped: dict[str, Any] = adapter(of).dump_python(made, mode="json")
+    dumped: dict[str, Any] = adapter(of).dump_python(item, mode="json")
     return dumped
 
 
@@ -251,7 +251,7 @@ def _run(flags: dict[str, Any], config: Path | None, *, scratch: bool, strict: b
         open_door(site, clock=clock, cancel=cancel) as door,
     ):
         samples = take_samples(site, buckets, clock=clock, cancel=cancel, progress=progress)
-        seen = (
+        scratch_observation = (
             _scratch(site, door, samples, buckets, strict=strict, clock=clock, cancel=cancel, progress=progress)
             if scratch
             else None
@@ -263,7 +263,7 @@ def _run(flags: dict[str, Any], config: Path | None, *, scratch: bool, strict: b
         samples_requested=site.values["samples"],
         spacing_millis=site.spacing_millis,
         seconds=site.values["sample_deadline"],
-        scratch=seen,
+        scratch=scratch_observation,
     )
     text = rca_text(rca)
     return Outcome(exit_code=rca.verdict.exit_code, text=text, markdown=fenced(text), data=_data(rca))

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from gate import limits
 from gate.cli.flags import AsFormat, Config, Confirm, Digests, JsonInto, OutputFolder
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
-from gate.cli.setting_flags import Flags, given
+from gate.cli.setting_flags import Flags, set_flags
 from gate.cli.terminal import Lines, cancelling, progress_stream
 from gate.clock import SystemClock
 from gate.errors import ForgedError, InconclusiveError, RefusedError
@@ -22,7 +22,7 @@ from gate.settings import check_config, check_confirm, find_profile, resolve
 
 if TYPE_CHECKING:
     from gate.model.document import Evidence
-    from gate.probe import Given, SealedPart, World
+    from gate.probe import PartFolder, SealedPart, World
     from gate.settings import Settings
 
 
@@ -51,9 +51,9 @@ def read_config(config: Path | None) -> dict[str, Any]:
 
 def _refuse_others_file(path: Path) -> None:
     """Refuse a file that somebody else may have written; root takes the runner's, for a job container runs as root."""
-    found, me = path.lstat(), os.geteuid()
-    if found.st_mode & stat.S_IWOTH or (me not in (0, found.st_uid) and found.st_uid != 0):
-        who = f"mode {stat.S_IMODE(found.st_mode):04o}, owner {found.st_uid}"
+    status, me = path.lstat(), os.geteuid()
+    if status.st_mode & stat.S_IWOTH or (me not in (0, status.st_uid) and status.st_uid != 0):
+        who = f"mode {stat.S_IMODE(status.st_mode):04o}, owner {status.st_uid}"
         raise RefusedError(
             f"{path} may have been written by somebody else ({who}): expected a file of user {me}, not open to all"
         )
@@ -125,7 +125,7 @@ def run_probe(*, profile: str, confirm: str, output: Path, config: Path | None, 
 def _missing_too(profile: str, toml: Mapping[str, Any], flags: object) -> str:
     """What else a run lacks, so that one attempt tells all of it; empty where that is nothing."""
     try:
-        resolve(profile, toml=toml, environ=os.environ, flags=given(flags), read_file=read_secret_file, act="run")
+        resolve(profile, toml=toml, environ=os.environ, flags=set_flags(flags), read_file=read_secret_file, act="run")
     except RefusedError as error:
         return f". Besides, {error}"
     return ""
@@ -151,7 +151,9 @@ def _recorded(
     from gate.process import CancelToken, keep_memory_private
 
     keep_memory_private()
-    settings = resolve(profile, toml=toml, environ=os.environ, flags=given(flags), read_file=read_secret_file, act=None)
+    settings = resolve(
+        profile, toml=toml, environ=os.environ, flags=set_flags(flags), read_file=read_secret_file, act=None
+    )
     clock = SystemClock()
     cancel = CancelToken()
     with cancelling(cancel), Lines(progress_stream(), clock) as progress:
@@ -204,8 +206,8 @@ def run_publish(
     from gate.probe import publish_part
 
     check_confirm(find_profile(profile, read_config(config)), confirm)
-    known = parts_given(after, digest)
-    return _recorded_part(lambda settings, world: publish_part(settings, output, world, known), profile, config, flags)
+    parts = parts_given(after, digest)
+    return _recorded_part(lambda settings, world: publish_part(settings, output, world, parts), profile, config, flags)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,8 +233,8 @@ def run_part(split: Split, *, output: Path, config: Path | None, flags: object) 
         raise RefusedError(
             "--seconds belongs to --phase during, which needs it: how long the buckets are watched; so does --until"
         )
-    known = parts_given(split.after, split.digest)
-    if phase == PRE and known:
+    parts = parts_given(split.after, split.digest)
+    if phase == PRE and parts:
         raise RefusedError("--phase pre comes first: it takes no --after")
 
     def over() -> bool:
@@ -240,8 +242,8 @@ def run_part(split: Split, *, output: Path, config: Path | None, flags: object) 
 
     takes: dict[str, Callable[[Settings, World], SealedPart]] = {
         "pre": lambda settings, world: take_pre(settings, output, world),
-        "during": lambda settings, world: take_during(settings, output, world, known, seconds=seconds or 0, over=over),
-        "post": lambda settings, world: take_post(settings, output, world, known),
+        "during": lambda settings, world: take_during(settings, output, world, parts, seconds=seconds or 0, over=over),
+        "post": lambda settings, world: take_post(settings, output, world, parts),
     }
     return _recorded_part(takes[phase], profile, config, flags)
 
@@ -250,21 +252,21 @@ def digests_given(digests: Sequence[str]) -> dict[str, str]:
     """``PART=SHA256`` as pairs; raises `RefusedError` for another form, and for a part that is named twice."""
     words: dict[str, str] = {}
     for text in digests:
-        name, found, digest = text.partition("=")
-        if not found or name in words:
+        name, equals, digest = text.partition("=")
+        if not equals or name in words:
             raise RefusedError(f"--digest {ascii(text)[:100]}: expected PART=SHA256, once for each part")
         if digest:  # an output of a job that did not come so far is empty: then nothing was told
             words[name] = digest
     return words
 
 
-def parts_given(folders: Sequence[Path], digests: Sequence[str]) -> "tuple[Given, ...]":
+def parts_given(folders: Sequence[Path], digests: Sequence[str]) -> "tuple[PartFolder, ...]":
     """The folders of parts, each with the digest that was told of the part which it says to be."""
-    from gate.probe import Given
+    from gate.probe import PartFolder
     from gate.probe.split_folders import claimed_part
 
     text = digests_given(digests)
-    return tuple(Given(folder=folder, job_digest=text.get(claimed_part(folder) or "")) for folder in folders)
+    return tuple(PartFolder(folder=folder, job_digest=text.get(claimed_part(folder) or "")) for folder in folders)
 
 
 def part_outcome(part: "SealedPart") -> Outcome:
@@ -304,7 +306,12 @@ def _recorded_part(
 
     keep_memory_private()
     settings = resolve(
-        profile, toml=read_config(config), environ=os.environ, flags=given(flags), read_file=read_secret_file, act=None
+        profile,
+        toml=read_config(config),
+        environ=os.environ,
+        flags=set_flags(flags),
+        read_file=read_secret_file,
+        act=None,
     )
     clock = SystemClock()
     cancel = CancelToken()
@@ -343,7 +350,7 @@ def run_judge(
     from gate.process import CancelToken
 
     settings = resolve(
-        profile, toml=read_config(config), environ=os.environ, flags=given(flags), read_file=read_secret_file
+        profile, toml=read_config(config), environ=os.environ, flags=set_flags(flags), read_file=read_secret_file
     )
     world = World(environ=os.environ, cancel=CancelToken(), progress=Quiet(), clock=SystemClock())
     evidence, refused = join(settings, folders, digests_given(digests), output, world)
@@ -361,13 +368,17 @@ def finalize_folder(folder: Path) -> Outcome:
     from gate.seal import finalize
 
     if is_part_folder(folder):
-        made = part_outcome(finalize_part(folder))
+        outcome = part_outcome(finalize_part(folder))
     else:
-        made = Outcome.of_evidence(finalize(folder), folder)
-    if made.exit_code != 0:
-        return made
+        outcome = Outcome.of_evidence(finalize(folder), folder)
+    if outcome.exit_code != 0:
+        return outcome
     code = InconclusiveError.exit_code
     text = "a person sealed this or looked at what the run had sealed, so it ends in 3: only the run itself ends in 0"
     verdict = {"word": VerdictWord.INCONCLUSIVE.value, "outcome": "fail", "exit_code": code, "blocks": True}
-    data = {**made.data, "verdict": verdict, "error": text} if "verdict" in made.data else {**made.data, "error": text}
-    return replace(made, exit_code=code, text=f"{made.text}{text}\n", data=data)
+    data = (
+        {**outcome.data, "verdict": verdict, "error": text}
+        if "verdict" in outcome.data
+        else {**outcome.data, "error": text}
+    )
+    return replace(outcome, exit_code=code, text=f"{outcome.text}{text}\n", data=data)

@@ -13,7 +13,7 @@ from gate.errors import ForeignTextError, InconclusiveError, RefusedError
 from gate.model.basics import Secret
 from gate.model.parsed import FileLocator, SecretLocator
 from gate.parse.locator import parse_secret_locator
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 if TYPE_CHECKING:
     from gate.clock import Clock
@@ -69,7 +69,7 @@ def private_file(path: str) -> Secret:
     if not why and ("\ufffd" in text or not text):
         why = "is empty or no UTF-8 text"
     if why:
-        raise RefusedError(f"the secret file {shown(path)} {why}: expected a regular file for its owner alone (0600)")
+        raise RefusedError(f"the secret file {excerpt(path)} {why}: expected a regular file for its owner alone (0600)")
     return Secret(text)
 
 
@@ -91,11 +91,11 @@ def _read(path: str) -> tuple[bytes, str]:
     return data, why
 
 
-def _not_private(seen: os.stat_result) -> str:
-    if not stat.S_ISREG(seen.st_mode):
+def _not_private(status: os.stat_result) -> str:
+    if not stat.S_ISREG(status.st_mode):
         return "is no regular file"
-    if seen.st_mode & _OTHERS or seen.st_uid not in (os.geteuid(), 0):
-        return f"is open to others (mode {stat.S_IMODE(seen.st_mode):04o}, owner {seen.st_uid})"
+    if status.st_mode & _OTHERS or status.st_uid not in (os.geteuid(), 0):
+        return f"is open to others (mode {stat.S_IMODE(status.st_mode):04o}, owner {status.st_uid})"
     return ""
 
 

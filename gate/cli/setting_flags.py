@@ -38,7 +38,7 @@ Flags: Any = make_dataclass(
 )
 
 
-def given(flags: object) -> dict[str, Any]:
+def set_flags(flags: object) -> dict[str, Any]:
     """The flags that were given, by the names of their settings."""
     values = {row.name: getattr(flags, row.name, None) for row in SETTINGS if row.flag}
     return {name: value for name, value in values.items() if value is not None}

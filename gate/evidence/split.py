@@ -20,7 +20,18 @@ from gate.model.document import PART_SCHEMA, Facts, ManifestEntry, PartDocument
 from gate.model.machine import NixConfigSeen, NixRead, ToolsFound
 from gate.model.policy import Identity, Policy
 from gate.model.records import BucketSampled, Entry, RunComplete, RunStarted
-from gate.model.split import DURING, PARTS, POST, PRE, PUBLISH, LogStood, PartBegun, PartFacts, PartJoined, PartRejected
+from gate.model.split import (
+    DURING,
+    PARTS,
+    POST,
+    PRE,
+    PUBLISH,
+    LogPosition,
+    PartBegun,
+    PartFacts,
+    PartJoined,
+    PartRejected,
+)
 from gate.model.time import epoch_millis
 
 JOURNAL: Final = "journal.jsonl"
@@ -61,7 +72,7 @@ _PUBLISHING: Final = (
     records.CaptureClosed,
 )
 _ALLOWED: Final[Mapping[str, tuple[type, ...]]] = {
-    PRE: (*PHASED, records.CacheConfigSeen, records.ControlTried, records.CaptureClosed, LogStood),
+    PRE: (*PHASED, records.CacheConfigSeen, records.ControlTried, records.CaptureClosed, LogPosition),
     DURING: (records.BucketSampled,),
     POST: (
         *PHASED,

@@ -25,7 +25,7 @@ from gate.parse.s3 import parse_owner
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_NAMED: Final = re.compile(r"((?:x-[a-z0-9-]+-)?deployment-id): (.+)")
+_DEPLOYMENT_ID: Final = re.compile(r"((?:x-[a-z0-9-]+-)?deployment-id): (.+)")
 _REQUEST_ID: Final = re.compile(r"([a-z-]*request-id|x-amz-id-2): (.+)")
 _NONE: Final = "none"
 
@@ -91,7 +91,9 @@ def _deployments(
 ) -> Iterator[SelfDescription]:
     """The deployment by the endpoint's headers, and by ``format.json`` on the drives, where both can be had."""
     lines = [line for _, answer in answers for line in answer.headers]
-    by_header = tuple(dict.fromkeys(match[2] for line in lines if (match := _NAMED.fullmatch(line)) is not None))
+    by_header = tuple(
+        dict.fromkeys(match[2] for line in lines if (match := _DEPLOYMENT_ID.fullmatch(line)) is not None)
+    )
     on_disk = {
         place.volume.partition("/")[0] for sample in samples for place in sample.places if place.volume is not None
     }

@@ -13,7 +13,7 @@ from gate.model.records import StateTold
 
 _OK: Final = 200
 _NOT_FOUND: Final = 404
-_GONE: Final = ("NoSuchKey", "NoSuchBucket")
+_ABSENCE_CODES: Final = ("NoSuchKey", "NoSuchBucket")
 
 
 def fold_state(record: records.StateSeen) -> State:
@@ -59,7 +59,7 @@ def _presence(answer: records.HttpAnswer) -> Truth:
 def _contents(head: records.HttpAnswer, record: records.StateContents) -> StateTold:
     answer = record.get
     problem = answer.error or f"HTTP {answer.status}{f' {record.fault}' if record.fault else ''}"
-    if answer.error is None and answer.status == _NOT_FOUND and record.fault in _GONE:
+    if answer.error is None and answer.status == _NOT_FOUND and record.fault in _ABSENCE_CODES:
         return StateTold(content="gone", note=problem)
     if answer.error is not None or answer.status != _OK or record.content == "unread":
         return StateTold(content="unread", note=_unread_note(record, problem))

@@ -21,7 +21,7 @@ SPLIT: Final = (CAPTURE, PUBLISH, JUDGE)  # the parts of a run that is split bet
 PREFIX: Final = "GATE_ACTION_"
 RESULT: Final = "result.json"
 FORGE_TOKENS: Final = ("GATE_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")  # the first that is set counts
-BEGUN: Final = "begun"
+START_MARKER: Final = "begun"
 _DAYS: Final = re.compile("[0-9]{1,3}")
 _SECONDS: Final = re.compile("[0-9]{1,6}")
 # What an artifact's name may not hold is the complement of a much larger set (toolkit artifact path-and-artifact-name-

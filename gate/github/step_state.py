@@ -10,7 +10,7 @@ from gate import limits
 from gate.errors import ForeignTextError, ForgedError, GateError, RefusedError
 from gate.evidence.codec import adapter
 from gate.github.artifact_zip import read_bundle
-from gate.github.context import BEGUN, RESULT
+from gate.github.context import RESULT, START_MARKER
 from gate.journal import make_folder, write_file
 from gate.journal_log import read_whole
 from gate.judge.admission import word_of
@@ -96,7 +96,7 @@ def say_begun(work: Path, evidence: Path) -> None:
     """Leave word that the evidence folder will be this run's own; raises `RefusedError` when the name is taken."""
     if evidence.exists() or evidence.is_symlink():
         raise RefusedError(f"the evidence folder {evidence} exists and is left untouched: give evidence-dir a new one")
-    write_file(work / BEGUN, b"")
+    write_file(work / START_MARKER, b"")
 
 
 def say_ended(work: Path, result: Mapping[str, Any]) -> None:
@@ -106,7 +106,7 @@ def say_ended(work: Path, result: Mapping[str, Any]) -> None:
 
 def was_begun(work: Path) -> bool:
     """Whether the probe step got as far as making the evidence folder."""
-    return (work / BEGUN).is_file()
+    return (work / START_MARKER).is_file()
 
 
 def what_was_told(work: Path) -> StepState | None:

@@ -16,7 +16,7 @@ from gate.model.policy import POLICY_SETTINGS, Policy
 from gate.model.setting import Setting
 from gate.model.time import parse_time, rfc3339
 from gate.parse.addresses import plain_place
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 _PLAIN_FILES: Final = ("100644", "100755")
 
@@ -379,11 +379,11 @@ def weaker(row: Setting, got: Any, expected: Any) -> str:  # noqa: ANN401  # val
             good = got >= expected
         case "all-of":
             lacking = sorted(set(expected) - set(got))
-            return f"without {', '.join(map(shown, lacking))}" if lacking else ""
+            return f"without {', '.join(map(excerpt, lacking))}" if lacking else ""
         case "none-beyond" if isinstance(got, tuple):
             beyond = sorted(set(got) - set(expected))
             expectation = f"(expected {_in_words(expected)})"
-            return f"with {', '.join(map(shown, beyond))} {expectation}" if beyond else ""
+            return f"with {', '.join(map(excerpt, beyond))} {expectation}" if beyond else ""
         case "none-beyond":
             good = got <= expected
         case _:
@@ -412,7 +412,7 @@ def _in_words(setting: object) -> str:
     if isinstance(setting, int | float):
         return f"{setting:g}"
     text = ", ".join(setting) if isinstance(setting, tuple) else str(setting)
-    return shown(text) if text else "none"
+    return excerpt(text) if text else "none"
 
 
 def _version(text: str) -> tuple[int, ...] | None:

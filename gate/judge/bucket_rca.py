@@ -168,7 +168,7 @@ def judge_rca(
     )
     causes = {name: _cause(name, bucket, ordered) for name, bucket in folded.items()}
     result = judge_scratch(scratch) if scratch else None
-    left = leftovers(ordered, scratch.bucket if scratch else None)
+    remnants = leftovers(ordered, scratch.bucket if scratch else None)
     status = worst([*(cause.status for cause in causes.values()), *([result.status] if result else [])])
     return Rca(
         endpoint=endpoint,
@@ -176,7 +176,7 @@ def judge_rca(
         samples_taken=len(samples),
         buckets=causes,
         scratch=result,
-        leftovers=left,
+        leftovers=remnants,
         pace=fold_pace(ordered, folded),
         verdict=decide(status, _headline(status, causes, result)),
     )

@@ -13,7 +13,7 @@ from gate.model.basics import Phase, Status, VerdictWord
 from gate.model.document import Action, Facts, Finding
 
 HEADLINE_CHARS: Final = 120  # one line of a page, a terminal and a pull request's check
-_NAMED: Final = 2  # subjects that a headline names
+_HEADLINE_SUBJECTS: Final = 2  # subjects that a headline names
 _WHEN: Final = {
     Phase.PRE.value: "before anything was pushed",
     Phase.DURING.value: "while the push ran",
@@ -155,7 +155,7 @@ def _own_actions(facts: Facts, findings: Sequence[Finding], row: Code) -> Iterat
     yield Action(text=sentence(row.remedy))
     if row.rank is Rank.BODY:
         broken = [finding.subject for finding in findings if finding.code == row.code and finding.status is Status.FAIL]
-        paths = [path for path in broken if path.startswith("/nix/store/")][:_NAMED]
+        paths = [path for path in broken if path.startswith("/nix/store/")][:_HEADLINE_SUBJECTS]
         if paths:
             flags = " ".join(f"--store-hash {shlex.quote(path)}" for path in paths)
             yield Action(
@@ -166,7 +166,7 @@ def _own_actions(facts: Facts, findings: Sequence[Finding], row: Code) -> Iterat
 
 def _listed(subjects: Sequence[str]) -> str:
     names = [subject.rpartition("/")[2] if subject.startswith("/nix/store/") else subject for subject in subjects]
-    if len(names) > _NAMED:
+    if len(names) > _HEADLINE_SUBJECTS:
         return f"{names[0]} and {len(names) - 1} more"
     return " and ".join(names)
 

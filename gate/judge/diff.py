@@ -24,7 +24,7 @@ def epoch_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
     for role in _ROLES:
         if all(f"{role}-workload" in of.policy.absent for of in (a, b)):
             continue
-        before, after = _seen(a, role), _seen(b, role)
+        before, after = _last_workloads(a, role), _last_workloads(b, role)
         scaled = role == "cache" and _scaled(before, after)
         for place in sorted({*before, *after}):
             yield _row(role, place, before.get(place), after.get(place), scaled=scaled)
@@ -32,7 +32,7 @@ def epoch_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
             yield row("epoch", role, (NOT_LOOKED_AT, NOT_LOOKED_AT), Weight.UNSURE, "not known on a side")
 
 
-def _seen(of: Evidence, role: str) -> dict[str, Workload]:
+def _last_workloads(of: Evidence, role: str) -> dict[str, Workload]:
     """By place, as the run saw them last."""
     workloads = of.post.workloads or of.pre.workloads
     return {observation.place: observation for observation in workloads if observation.role == role}
@@ -139,7 +139,7 @@ def event_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
             continue
         subject = f"of the {role}"
         if one is None or two is None or one.error or two.error:
-            yield row("event", subject, (_asked(one), _asked(two)), Weight.UNSURE, "not known on a side")
+            yield row("event", subject, (_events_text(one), _events_text(two)), Weight.UNSURE, "not known on a side")
         yield from _event_changes(subject, _counts(one), _counts(two))
 
 
@@ -147,7 +147,7 @@ def _events(incident: Incident, role: str) -> EventsSeen | None:
     return next((observation for observation in incident.events if observation.role == role), None)
 
 
-def _asked(observation: EventsSeen | None) -> str:
+def _events_text(observation: EventsSeen | None) -> str:
     return NOT_LOOKED_AT if observation is None else observation.error or f"{len(observation.events)} events"
 
 
@@ -184,9 +184,9 @@ def log_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
     """How often the logs of server and store have each code, and the logs of containers that ended."""
     if not all("server-log" in of.policy.absent for of in (a, b)):
         summary = (a.server_log.truth.value, b.server_log.truth.value)
-        known = summary == (Truth.PRESENT.value,) * 2
-        why = "" if known else "not known on a side: no errors seen is not no errors"
-        yield row("log", "server log", summary, Weight.SAME if known else Weight.UNSURE, why)
+        both_present = summary == (Truth.PRESENT.value,) * 2
+        why = "" if both_present else "not known on a side: no errors seen is not no errors"
+        yield row("log", "server log", summary, Weight.SAME if both_present else Weight.UNSURE, why)
         one, two = (Counter(event.code for event in of.server_log.events if event.code) for of in (a, b))
         storage = {event.code for event in b.server_log.events if speaks_of_storage(event)}
         yield from _codes("server log", one, two, storage)
@@ -199,9 +199,9 @@ def log_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
 
 def _store_log(a: StoreLog | None, b: StoreLog | None) -> Iterator[DiffRow]:
     summary = tuple(log.truth.value if log else NOT_LOOKED_AT for log in (a, b))
-    known = summary == (Truth.PRESENT.value,) * 2
-    why = "" if known else "not known on a side: no trouble told is not no trouble"
-    yield row("log", "store log", (summary[0], summary[1]), Weight.SAME if known else Weight.UNSURE, why)
+    both_present = summary == (Truth.PRESENT.value,) * 2
+    why = "" if both_present else "not known on a side: no trouble told is not no trouble"
+    yield row("log", "store log", (summary[0], summary[1]), Weight.SAME if both_present else Weight.UNSURE, why)
     one, two = (Counter(event.code for event in (log.events if log else ()) if event.code) for log in (a, b))
     yield from _codes("store log", one, two, {event.code for event in troubles_of(b)} if b else set())
 
@@ -259,18 +259,18 @@ def setting_rows(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
             continue
         why = "the two do not speak of the same thing" if setting.subject else ""
         weight = Weight.UNSURE if setting.subject else Weight.NOTE
-        yield row("setting", setting.toml_key, (_said(before), _said(after)), weight, why)
+        yield row("setting", setting.toml_key, (_result_text(before), _result_text(after)), weight, why)
     yield row("setting", "all others", (f"{same}",) * 2, Weight.SAME)
 
 
-def _said(result: object) -> str:
+def _result_text(result: object) -> str:
     return ", ".join(map(str, result)) or "none" if isinstance(result, tuple) else str(result) or "none"
 
 
 _ORDER: Final = tuple(Weight)
 _EXIT: Final = {Weight.SAME: 0, Weight.NOTE: 0, Weight.UNSURE: 3, Weight.WORSE: 4}
 _BAD: Final = {VerdictWord.PASS: 0, VerdictWord.REFUSED: 1, VerdictWord.INCONCLUSIVE: 1, VerdictWord.QUARANTINE: 2}
-_NAMED: Final = 3  # subjects that the headline names
+_HEADLINE_SUBJECTS: Final = 3  # subjects that the headline names
 
 
 def compare(a: Evidence, b: Evidence, *, digests: tuple[str, str]) -> Difference:
@@ -330,11 +330,11 @@ def _verdict(a: Evidence, b: Evidence) -> Iterator[DiffRow]:
 
 def _headline(weight: Weight, rows: tuple[DiffRow, ...], b: Evidence) -> str:
     heavy = [each for each in rows if each.weight is weight]
-    named = ", ".join(dict.fromkeys(f"{each.matter} {each.subject}" for each in heavy[:_NAMED]))
-    more = f" and {len(heavy) - _NAMED} more" if len(heavy) > _NAMED else ""
+    subjects = ", ".join(dict.fromkeys(f"{each.matter} {each.subject}" for each in heavy[:_HEADLINE_SUBJECTS]))
+    more = f" and {len(heavy) - _HEADLINE_SUBJECTS} more" if len(heavy) > _HEADLINE_SUBJECTS else ""
     if weight is Weight.WORSE:
-        return f"B is worse than A: {named}{more}. Don't push, don't restart."
+        return f"B is worse than A: {subjects}{more}. Don't push, don't restart."
     if weight is Weight.UNSURE:
-        return f"It can't be said that nothing was lost between A and B: {named}{more}."
+        return f"It can't be said that nothing was lost between A and B: {subjects}{more}."
     changed = sum(each.weight is Weight.NOTE for each in rows)
     return f"No significant difference ({changed} notes); B's own verdict is {b.verdict.word.value}, whatever A's was."

@@ -34,11 +34,11 @@ _DEPTH: Final = (
     BucketState.MISSING,
 )
 _SOURCES: Final[tuple[tuple[str, Callable[[BucketSample], Truth]], ...]] = (
-    ("list", lambda seen: seen.listed),
-    ("head", lambda seen: seen.head),
-    ("get", lambda seen: seen.get),
-    ("marker", lambda seen: seen.marker),
-    ("ready", lambda seen: seen.ready),
+    ("list", lambda row: row.listed),
+    ("head", lambda row: row.head),
+    ("get", lambda row: row.get),
+    ("marker", lambda row: row.marker),
+    ("ready", lambda row: row.ready),
 )
 _OPTIONAL: Final = "ready"  # a store without that route says nothing, and no class but not-ready needs it
 _STATE: Final = "state"
@@ -105,9 +105,9 @@ def _depth(bucket: Bucket) -> int:
 def _sources(name: str, before: Bucket | None, after: Bucket | None, phase: str) -> Iterator[DiffRow]:
     for source, of in _SOURCES:
         one, two = (_over(bucket, of) for bucket in (before, after))
-        known = not {Truth.UNKNOWN.value, NOT_LOOKED_AT} & {*one, *two}
+        both_known = not {Truth.UNKNOWN.value, NOT_LOOKED_AT} & {*one, *two}
         weight, why = Weight.SAME if one == two else Weight.NOTE, "the class of the bucket weighs it"
-        if not known:
+        if not both_known:
             weight = Weight.NOTE if source == _OPTIONAL else Weight.UNSURE
             why = "a store may not have this route" if source == _OPTIONAL else "not known on a side"
         summary = "" if weight is Weight.SAME else why
@@ -138,11 +138,11 @@ def _places(bucket: Bucket | None) -> dict[str, PlaceSeen]:
 
 def _marker(subject: str, before: PlaceSeen | None, after: PlaceSeen | None, phase: str) -> DiffRow:
     one, two = (_mark(place) for place in (before, after))
-    gone = (
+    is_lost = (
         one is not None and two is not None and any(_went(*pair) for pair in zip(_pair(one), _pair(two), strict=True))
     )
     weight, why = Weight.SAME, ""
-    if gone:
+    if is_lost:
         weight, why = Weight.WORSE, "a marker that was on this drive in A is not there in B"
     elif one is None or two is None or Truth.UNKNOWN in (*_pair(one), *_pair(two)):
         weight, why = Weight.UNSURE, "not known on a side"

@@ -31,7 +31,7 @@ from gate.model.records import HttpAnswer, PlaceSeen
 from gate.model.time import parse_http_date
 from gate.parse.attic_json import parse_attic_error, parse_missing_paths
 from gate.parse.s3 import parse_fault
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 _OK: Final = 200
 _NOT_FOUND: Final = 404
@@ -108,7 +108,7 @@ def _tools(observation: Examined) -> Iterator[Finding]:
     if "attic" in observation.missing_tools:
         yield _bad("attic", "the attic client is not on PATH")
     else:
-        yield _check("attic", f"it says {shown(attic)}", good=_ATTIC.fullmatch(attic) is not None)
+        yield _check("attic", f"it says {excerpt(attic)}", good=_ATTIC.fullmatch(attic) is not None)
     cluster = observation.cluster
     if cluster is None:
         yield _unused("kubectl", _NO_CLUSTER)
@@ -120,8 +120,8 @@ def _tools(observation: Examined) -> Iterator[Finding]:
         if name == "substituter" and nix.trouble:
             yield _bad(name, f"{summary}; {nix.trouble}")
         else:
-            known = f"; Nix reads {nix.known_path} there" if name == "substituter" and nix.known_path else ""
-            yield _check(name, f"{summary}{known}", good=good is True)
+            probe_path = f"; Nix reads {nix.known_path} there" if name == "substituter" and nix.known_path else ""
+            yield _check(name, f"{summary}{probe_path}", good=good is True)
     if observation.facts.policy.installable:
         yield _check("flake", observation.tree or "it has no changes that no commit has", good=observation.tree is None)
     else:
@@ -168,7 +168,9 @@ def _token(observation: Examined, token: TokenSeen, now: datetime) -> Finding:
     if token.error is not None:
         return _bad(name, token.error)
     rights = ", ".join(token.rights) or "none"
-    summary = f"{token.origin}; by its own words {rights} on {', '.join(map(shown, token.caches))}; {_life(token, now)}"
+    summary = (
+        f"{token.origin}; by its own words {rights} on {', '.join(map(excerpt, token.caches))}; {_life(token, now)}"
+    )
     minted = token.origin == "minted"  # one each, all alike; this one is the cache's under test
     caches = () if minted else observation.facts.policy.caches
     lacking = [cache for cache in caches if not _RIGHTS[token.use] <= _granted(token, cache)]
@@ -196,8 +198,8 @@ def _over(token: TokenSeen, now: datetime) -> bool:
 def _life(token: TokenSeen, now: datetime) -> str:
     if token.expires is None:
         return "it names no end"
-    left = round((datetime.fromisoformat(token.expires) - now).total_seconds())
-    return f"EXPIRED {-left} s ago, at {token.expires}" if _over(token, now) else f"expires in {left} s"
+    remaining = round((datetime.fromisoformat(token.expires) - now).total_seconds())
+    return f"EXPIRED {-remaining} s ago, at {token.expires}" if _over(token, now) else f"expires in {remaining} s"
 
 
 def _push_right(name: str, answer: HttpAnswer | None) -> Finding:
@@ -390,7 +392,7 @@ def _clock(clock: ClockSeen, *, in_use: bool) -> Finding:
         return _unused(name, "no Date was told, so there is nothing to compare" if in_use else _NO_CLUSTER)
     there = parse_http_date(clock.date)
     if there is None:
-        return _bad(name, f"its Date is {shown(clock.date)}")
+        return _bad(name, f"its Date is {excerpt(clock.date)}")
     # A Date is cut to its second, and was written at some moment between our two looks.
     least = (there - datetime.fromisoformat(clock.after)).total_seconds()
     most = (there - datetime.fromisoformat(clock.before)).total_seconds() + 1
@@ -417,7 +419,7 @@ _RUN: Final = (
     *("nix", "attic", "kubectl", "cluster-trust", "cluster-reachable"),
     *("clock-cache", "clock-store", "clock-cluster"),
 )
-_NAMED: Final = 5  # checks that the first line names
+_FIRST_LINE_CHECKS: Final = 5  # checks that the first line names
 
 
 def examine(observation: Examined) -> Examination:
@@ -520,7 +522,9 @@ def _verdict(rows: Sequence[Finding]) -> Decision:
             status, "All that a pass needs can be observed with these settings. Nothing was published or proven."
         )
     names = [check_name(row) for row in rows if row.status is status and not row.because]
-    first = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    first = ", ".join(names[:_FIRST_LINE_CHECKS]) + (
+        f" and {len(names) - _FIRST_LINE_CHECKS} more" if len(names) > _FIRST_LINE_CHECKS else ""
+    )
     if status is Status.FAIL:
         return decide(
             status,

@@ -20,7 +20,7 @@ _NO_PATH_HAS = -1  # bytes
 
 
 @value
-class Asked:
+class ReadRequest:
     """One path to check. ``store_path`` is in full, or ``/nix/store/<hash>`` where the hash alone was named.
 
     ``local`` are the facts of the local Nix database, None where the path is not valid there. ``upstream``: the local
@@ -33,7 +33,7 @@ class Asked:
 
 
 @value
-class Named:
+class PathReading:
     """What became of one path. ``wire_bytes`` came of the NAR's body, ``nar_bytes`` out of its decompressor.
 
     ``curl`` is libcurl's result code for the body (18: partial file), None when no body was asked for; ``error`` is
@@ -56,18 +56,18 @@ class Named:
     references: tuple[str, ...] = ()
 
 
-def judge_read(asked: Asked, read: BodyRead, *, public_key: str | None, attic: bool) -> Named:
+def judge_read(request: ReadRequest, read: BodyRead, *, public_key: str | None, attic: bool) -> PathReading:
     """The class of a read.
 
     Without a key a cache that is not Attic's is held against the local store alone. A path that the cache says it does
     not have was never claimed to be published, so it is inconclusive; an upstream's path is then not applicable.
     """
-    claimed = None if asked.local else _claimed(asked.store_path, read)
-    trust = attic or public_key is not None or asked.local is None
+    claimed = None if request.local else _claimed(request.store_path, read)
+    trust = attic or public_key is not None or request.local is None
     expected = Expected(
         label=read.label,
         cache=read.cache,
-        facts=asked.local or claimed or _unknown(asked.store_path),
+        facts=request.local or claimed or _unknown(request.store_path),
         claim=Claim.UNACCOUNTED,
         public_key=public_key,
         attic=attic,
@@ -76,14 +76,14 @@ def judge_read(asked: Asked, read: BodyRead, *, public_key: str | None, attic: b
     body = fold_body(expected, [("", read)])
     code, signed = body_class(body), body.reads[0].signed
     status = class_status(code)
-    if code == NOT_PUBLISHED and asked.upstream:
+    if code == NOT_PUBLISHED and request.upstream:
         code, status = IN_UPSTREAM, Status.NOT_APPLICABLE
     nar = read.nar
-    return Named(
-        store_path=claimed.store_path if claimed else asked.store_path,
+    return PathReading(
+        store_path=claimed.store_path if claimed else request.store_path,
         status=status,
         code=code,
-        yardstick=_yardstick(asked, claimed, signed),
+        yardstick=_yardstick(request, claimed, signed),
         signed=signed if trust else None,
         http_status=nar.status if nar else read.narinfo.status,
         curl=nar.curl if nar else None,
@@ -92,17 +92,17 @@ def judge_read(asked: Asked, read: BodyRead, *, public_key: str | None, attic: b
         wire_bytes=nar.wire_bytes if nar else 0,
         nar_bytes=nar.nar_bytes if nar else 0,
         millis=read.narinfo.millis + (nar.millis if nar else 0),
-        references=expected.facts.references if asked.local or signed is Truth.PRESENT else (),
+        references=expected.facts.references if request.local or signed is Truth.PRESENT else (),
     )
 
 
-def not_read(asked: Asked) -> Named:
+def not_read(request: ReadRequest) -> PathReading:
     """A path that was to be read and was not, because the check was ended."""
-    return Named(
-        store_path=asked.store_path,
+    return PathReading(
+        store_path=request.store_path,
         status=Status.INCONCLUSIVE,
         code="body-unread",
-        yardstick="local-nix" if asked.local else "none",
+        yardstick="local-nix" if request.local else "none",
         signed=Truth.UNKNOWN,
         http_status=None,
         curl=None,
@@ -114,8 +114,8 @@ def not_read(asked: Asked) -> Named:
     )
 
 
-def _yardstick(asked: Asked, claimed: PathFacts | None, signed: Truth) -> Yardstick:
-    if asked.local is not None:
+def _yardstick(request: ReadRequest, claimed: PathFacts | None, signed: Truth) -> Yardstick:
+    if request.local is not None:
         return "local-nix"
     return "signed-narinfo" if claimed and signed is Truth.PRESENT else "none"
 

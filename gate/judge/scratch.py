@@ -12,7 +12,7 @@ from gate.model.records import BucketSampled, HttpAnswer, PlaceSeen
 from gate.parse.s3 import parse_fault, parse_listing
 
 _OK = 200
-_GONE = (200, 204)
+_DELETED = (200, 204)
 _NOT_FOUND = 404
 _LOST = ("NoSuchBucket", "NoSuchKey")
 
@@ -52,7 +52,7 @@ def judge_scratch(observation: ScratchSeen) -> ScratchResult:
 
 def _steps(observation: ScratchSeen) -> Iterator[Step]:
     yield _written("make", observation.created)
-    yield _found(observation)
+    yield _index_step(observation)
     if observation.strict:
         yield _marked(observation.places)
     yield _written("put", observation.put)
@@ -62,13 +62,13 @@ def _steps(observation: ScratchSeen) -> Iterator[Step]:
 
 def _written(name: str, answer: HttpAnswer | None) -> Step:
     """A write went well by its documented status without a body; a page of HTML with status 200 is none of S3's."""
-    if answer is not None and answer.status in _GONE and not answer.body:
+    if answer is not None and answer.status in _DELETED and not answer.body:
         return Step(name=name, status=Status.PASS, detail=f"HTTP {answer.status}")
     lost = name != "make" and _fault(answer) == "NoSuchBucket"
-    return Step(name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, detail=_told(answer))
+    return Step(name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, detail=_answer_text(answer))
 
 
-def _found(observation: ScratchSeen) -> Step:
+def _index_step(observation: ScratchSeen) -> Step:
     name = "find in the index"
     if observation.sample is None:
         return Step(name=name, status=Status.INCONCLUSIVE, detail="not reached")
@@ -112,7 +112,7 @@ def _read(observation: ScratchSeen) -> Step:
             name=name, status=Status.FAIL if ours else Status.INCONCLUSIVE, detail="HTTP 200, other bytes than were put"
         )
     lost = _written("put", observation.put).status is Status.PASS and _fault(observation.got) in _LOST
-    return Step(name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, detail=_told(observation.got))
+    return Step(name=name, status=Status.FAIL if lost else Status.INCONCLUSIVE, detail=_answer_text(observation.got))
 
 
 def _removed(observation: ScratchSeen) -> tuple[bool, Step]:
@@ -123,17 +123,20 @@ def _removed(observation: ScratchSeen) -> tuple[bool, Step]:
     last = observation.removals[-1]
     row = read_sample(observation.after, observation.bucket) if observation.after else None
     there = row is None or row.listed is not Truth.ABSENT or row.head is not Truth.ABSENT
-    summary = _told(last) + (f"; then list {row.listed.value}, head {row.head.value}" if row else "")
+    summary = _answer_text(last) + (f"; then list {row.listed.value}, head {row.head.value}" if row else "")
     marks = [mark for place in observation.places_after for mark in place.markers]
     if any(Truth.PRESENT in (mark.data, mark.meta) for mark in marks):
         summary += "; a drive still has a marker of it"
-    gone = any(removal.status in _GONE for removal in observation.removals) and last.status in (*_GONE, _NOT_FOUND)
-    if gone and not there:
+    is_deleted = any(removal.status in _DELETED for removal in observation.removals) and last.status in (
+        *_DELETED,
+        _NOT_FOUND,
+    )
+    if is_deleted and not there:
         return True, Step(name=name, status=Status.PASS, detail=summary)
     return False, Step(name=name, status=Status.INCONCLUSIVE, detail=summary)
 
 
-def _told(answer: HttpAnswer | None) -> str:
+def _answer_text(answer: HttpAnswer | None) -> str:
     if answer is None:
         return "not reached"
     if answer.error:

@@ -135,8 +135,8 @@ def _served(sample: BucketSample, *, may_list: bool, marked: bool) -> bool:
 
     HEAD and GET of the bucket suffice for a state; every source that may be asked must have answered.
     """
-    known = [sample.head, sample.get, *([sample.listed] if may_list else []), *([sample.marker] if marked else [])]
-    return set(known) == {Truth.PRESENT} and sample.ready is not Truth.ABSENT and not sample.unanswered
+    answers = [sample.head, sample.get, *([sample.listed] if may_list else []), *([sample.marker] if marked else [])]
+    return set(answers) == {Truth.PRESENT} and sample.ready is not Truth.ABSENT and not sample.unanswered
 
 
 def _object(read: StateRead, bucket: _Grade, good: Level, now: str, *, traced: bool) -> StateObject:
@@ -237,8 +237,8 @@ def _age(answer: HttpAnswer, now: str) -> int | None:
     changed = parse_http_date(answer.last_modified)
     if answer.status != _OK or changed is None:
         return None
-    asked = parse_http_date(answer.date) or datetime.fromisoformat(now)
-    return round((asked - changed).total_seconds())
+    answer_time = parse_http_date(answer.date) or datetime.fromisoformat(now)
+    return round((answer_time - changed).total_seconds())
 
 
 def _versioning(answer: HttpAnswer) -> Literal["enabled", "suspended", "off", "unknown"]:

@@ -121,8 +121,8 @@ def _neutral(facts: Facts, findings: Sequence[Finding], verdict: Verdict) -> str
 
 
 def _published(facts: Facts) -> bool:
-    begun = [stage for stage in facts.stages if stage.state != "skipped" and stage.name.startswith("push:")]
-    return bool(begun or facts.push.paths or [attempt for attempt in facts.push.attempts if attempt.started])
+    pushes = [stage for stage in facts.stages if stage.state != "skipped" and stage.name.startswith("push:")]
+    return bool(pushes or facts.push.paths or [attempt for attempt in facts.push.attempts if attempt.started])
 
 
 def _doubtful(facts: Facts, doubts: Sequence[Finding]) -> bool:
@@ -142,7 +142,7 @@ _OF_THE_END: Final = frozenset(
 )
 
 
-_NAMED: Final = 4  # findings that a capture's first line names
+_FIRST_LINE_FINDINGS: Final = 4  # findings that a capture's first line names
 
 
 def judge(facts: Facts) -> tuple[tuple[Finding, ...], Verdict]:
@@ -213,6 +213,6 @@ def _captured(facts: Facts, findings: Sequence[Finding], cause: str) -> str:
         for row in sorted(findings, key=lambda row: row.status is not Status.FAIL)
         if row.status in (Status.FAIL, Status.INCONCLUSIVE) and row.code != CAPTURED
     )
-    more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
-    text = f"{', '.join(list(wrong)[:_NAMED])}{more}" if wrong else "nothing wrong was seen"
+    more = f" and {len(wrong) - _FIRST_LINE_FINDINGS} more" if len(wrong) > _FIRST_LINE_FINDINGS else ""
+    text = f"{', '.join(list(wrong)[:_FIRST_LINE_FINDINGS])}{more}" if wrong else "nothing wrong was seen"
     return " ".join(part for part in (f"CAPTURED: {', '.join(observation)}: {text}.", cause) if part)

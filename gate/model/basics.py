@@ -16,7 +16,7 @@ def _hash(self: object) -> int:
     return hash(tuple(self.__dict__.values()))  # in the order of the fields, as __init__ sets them
 
 
-def _shown(self: object) -> str:
+def _repr(self: object) -> str:
     fields = ", ".join(f"{name}={content!r}" for name, content in self.__dict__.items())
     return f"{self.__class__.__qualname__}({fields})"
 
@@ -29,10 +29,10 @@ def value(cls: type[_T]) -> type[_T]:
     (https://docs.pydantic.dev/latest/concepts/dataclasses/); the model itself imports no pydantic. What compares,
     hashes and shows a value is shared by all of them: to have it generated for each takes 50 ms of every start.
     """
-    made: Any = dataclass(frozen=True, kw_only=True, repr=False, eq=False)(cls)
-    made.__eq__, made.__hash__, made.__repr__ = _equal, _hash, _shown
-    made.__pydantic_config__ = {"extra": "forbid"}
-    return made  # type: ignore[no-any-return]  # dataclass() of an Any-typed class is Any
+    frozen: Any = dataclass(frozen=True, kw_only=True, repr=False, eq=False)(cls)
+    frozen.__eq__, frozen.__hash__, frozen.__repr__ = _equal, _hash, _repr
+    frozen.__pydantic_config__ = {"extra": "forbid"}
+    return frozen  # type: ignore[no-any-return]  # dataclass() of an Any-typed class is Any
 
 
 class Truth(StrEnum):

@@ -60,7 +60,7 @@ class KubeContext:
 
 
 @value
-class Looked:
+class MarkerEntry:
     """What the marker script saw at one path; ``text`` is the error where ``kind`` is ``error``.
 
     ``device`` is the number of a directory's file system (``st_dev``), empty where the container has no ``stat``.
@@ -76,5 +76,5 @@ class Looked:
 class MarkerFrame:
     """One whole answer of the marker script, in its own order. ``format`` is the drive's format.json, raw."""
 
-    looks: tuple[Looked, ...]
+    looks: tuple[MarkerEntry, ...]
     format: bytes | None

@@ -9,7 +9,7 @@ from gate.model.captures import DiskLook, DiskSeen, EventsSeen, PreviousLogSeen,
 from gate.model.machine import NixConfigSeen, NixRead, ToolsFound
 from gate.model.parsed import OpenUpload, StateFacts
 from gate.model.policy import Identity, Policy, Tools
-from gate.model.split import LogStood, PartBegun, PartJoined, PartRejected
+from gate.model.split import LogPosition, PartBegun, PartJoined, PartRejected
 
 
 @value
@@ -545,7 +545,7 @@ Record = (
     | DiskLook
     | EventsSeen
     | PreviousLogSeen
-    | LogStood
+    | LogPosition
     | PartBegun
     | PartJoined
     | PartRejected

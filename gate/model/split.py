@@ -14,7 +14,12 @@ DURING: Final = "during"
 POST: Final = "post"
 PARTS: Final[tuple[PartName, ...]] = (PRE, PUBLISH, DURING, POST)
 # Which parts each must have been given, by its own account.
-GIVEN: Final[Mapping[str, tuple[PartName, ...]]] = {PRE: (), PUBLISH: (PRE,), DURING: (PRE,), POST: (PRE, PUBLISH)}
+PREDECESSORS: Final[Mapping[str, tuple[PartName, ...]]] = {
+    PRE: (),
+    PUBLISH: (PRE,),
+    DURING: (PRE,),
+    POST: (PRE, PUBLISH),
+}
 
 
 @value
@@ -53,7 +58,7 @@ class ContainerStood:
 
 
 @value
-class LogStood:
+class LogPosition:
     """Where a log stood in ``pre``, for the job that reads on in ``post``: the Attic server's, or the store's.
 
     A file's log by its size in bytes (``offset``) and the sha256 of its last bytes (``before``), a workload's by the

@@ -31,7 +31,7 @@ class Patience(threading.local):
         self.until = inf
 
     @property
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Seconds, never less than one thousandth: zero would mean *do not wait at all* to a socket."""
         return max(self.until - self._clock.monotonic(), 0.001)
 
@@ -62,7 +62,7 @@ class BoundedStream(httpcore.NetworkStream):
             if self._patience.over:
                 raise httpcore.ReadTimeout
             try:
-                return self._inner.read(max_bytes, min(self._patience.left, limits.CANCEL_SECONDS))
+                return self._inner.read(max_bytes, min(self._patience.remaining, limits.CANCEL_SECONDS))
             except httpcore.ReadTimeout:
                 continue
 
@@ -71,7 +71,7 @@ class BoundedStream(httpcore.NetworkStream):
         for at in range(0, len(buffer), _WRITE_BYTES):
             if self._patience.over:
                 raise httpcore.WriteTimeout
-            self._inner.write(buffer[at : at + _WRITE_BYTES], self._patience.left)
+            self._inner.write(buffer[at : at + _WRITE_BYTES], self._patience.remaining)
 
     def close(self) -> None:
         """End the connection."""
@@ -84,7 +84,7 @@ class BoundedStream(httpcore.NetworkStream):
         timeout: float | None = None,  # noqa: ARG002  # the patience is the bound
     ) -> httpcore.NetworkStream:
         """The same connection, with TLS from here on."""
-        most = min(self._patience.left, limits.CONNECT_SECONDS)
+        most = min(self._patience.remaining, limits.CONNECT_SECONDS)
         try:
             return BoundedStream(self._inner.start_tls(ssl_context, server_hostname, most), self._patience)
         except httpcore.ConnectError as error:
@@ -115,11 +115,11 @@ class BoundedBackend(httpcore.NetworkBackend):
         if self._socket is not None:
             if not os.access(self._socket, os.W_OK):  # httpcore 1.0.9 leaves its socket open where connecting fails
                 raise httpcore.ConnectError(f"{self._socket} can't be written to")
-            most = min(self._patience.left, limits.CONNECT_SECONDS)
+            most = min(self._patience.remaining, limits.CONNECT_SECONDS)
             return BoundedStream(self._inner.connect_unix_socket(self._socket, most), self._patience)
         failed: Exception = httpcore.ConnectError("no address")
         for address in _addresses(host.strip("[]"), port):
-            most = min(self._patience.left, limits.CONNECT_SECONDS)
+            most = min(self._patience.remaining, limits.CONNECT_SECONDS)
             try:
                 stream = self._inner.connect_tcp(address, port, most, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -132,10 +132,10 @@ class BoundedBackend(httpcore.NetworkBackend):
 def _addresses(host: str, port: int) -> list[str]:
     """The addresses of a host, in the resolver's order; all of them are checked before one is used."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(str(error)) from error
-    addresses = list(dict.fromkeys(str(row[4][0]) for row in found))
+    addresses = list(dict.fromkeys(str(row[4][0]) for row in rows))
     if any(odd_address(address) for address in addresses):
         raise AddressError("refused-address")
     return addresses

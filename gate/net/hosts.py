@@ -7,7 +7,7 @@ from typing import Final
 from gate.errors import RefusedError
 from gate.model.basics import value
 from gate.parse.addresses import odd_host
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 _HOST: Final = r"[a-z0-9_](?:[a-z0-9._-]{0,253})|\[[0-9a-f:.]{2,45}\]"
 # Only what every reader of URLs takes apart in one way: no user, no fragment, no backslash, no blanks, ASCII alone.
@@ -67,9 +67,9 @@ class HostList:
 def _entry(entry: str, scheme: str) -> tuple[str, int]:
     match = _ENTRY.fullmatch(entry)
     if match is None:
-        raise RefusedError(f"The host {shown(entry)} can't be read: expected host or host:port, without a scheme.")
+        raise RefusedError(f"The host {excerpt(entry)} can't be read: expected host or host:port, without a scheme.")
     if why := odd_host(match["host"]):
-        raise RefusedError(f"The host {shown(entry)} {why}: expected a name, or the plain address of one server.")
+        raise RefusedError(f"The host {excerpt(entry)} {why}: expected a name, or the plain address of one server.")
     return match["host"].lower(), int(match["port"] or _PORTS[scheme])
 
 

@@ -72,9 +72,9 @@ class Http:
     def close(self) -> None:
         """End all connections; the next `ask` makes new ones."""
         with self._lock:
-            made, self._made = self._made, None
-        if made:
-            made[0].close()
+            pools, self._made = self._made, None
+        if pools:
+            pools[0].close()
 
     def ask(
         self,
@@ -185,10 +185,10 @@ class _Exchange:
         """Keep status and headers: of a header that comes twice the first, but of those of a cache each line."""
         self._status = status
         for name, text in headers:
-            shown = text.decode("utf-8", "backslashreplace")[: limits.ERROR_TEXT_CHARS]
-            known = name.decode("ascii", "replace").lower()
-            self._headers.setdefault(known, shown)
-            self._lines.append((known, shown))
+            content = text.decode("utf-8", "backslashreplace")[: limits.ERROR_TEXT_CHARS]
+            header = name.decode("ascii", "replace").lower()
+            self._headers.setdefault(header, content)
+            self._lines.append((header, content))
         coding = self._headers.get("content-encoding", "").strip().lower()
         if coding not in ("", "identity") and self.method != "HEAD":  # there it may be what an object is stored as
             self.error = "encoded"
@@ -264,8 +264,8 @@ def _peer(stream: "httpcore.NetworkStream | None") -> str | None:
 
 def _secrets_of(headers: Mapping[str, str | Secret]) -> list[Secret]:
     """Secret headers whole, and without the word before (``Bearer …``)."""
-    found = [text for text in headers.values() if isinstance(text, Secret)]
-    return [*found, *(Secret(text.reveal().rpartition(" ")[2]) for text in found)]
+    secrets = [text for text in headers.values() if isinstance(text, Secret)]
+    return [*secrets, *(Secret(text.reveal().rpartition(" ")[2]) for text in secrets)]
 
 
 def _tls(ca_file: str | None) -> ssl.SSLContext:

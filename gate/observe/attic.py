@@ -19,7 +19,7 @@ from gate.model.basics import Label, Secret
 from gate.model.records import CacheConfigSeen, ChildEnded, HttpAnswer, MissingAsked
 from gate.net import Http
 from gate.parse.store_path import hash_part, store_path
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 from gate.process import CancelToken, Capture, run
 
 MISSING_PATHS: Final = "_api/v1/get-missing-paths"
@@ -194,7 +194,7 @@ def _write(file: Path, text: str) -> None:
 def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
-        raise InconclusiveError(f"The folder {shown(str(folder))} of the push can't be removed: remove it by hand.")
+        raise InconclusiveError(f"The folder {excerpt(str(folder))} of the push can't be removed: remove it by hand.")
 
 
 def _nix_user_files(env: Mapping[str, str]) -> str:

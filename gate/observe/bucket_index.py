@@ -91,7 +91,7 @@ def begin_sample(sources: Sources, *, phase: Phase, number: int) -> Pending:
     places = {place: _Question(f"look {place}", partial(_look, sources, place)) for place in sources.places}
     words = {path: _Question(f"get {path}", partial(_ask, sources, path)) for path in (_READY, _WRITABLE)}
 
-    def left() -> float:
+    def remaining() -> float:
         """The exchanges keep the deadline themselves; looking up a name and a list of many pages are bounded here."""
         return began + sources.seconds + limits.SAMPLE_SLACK_SECONDS / 2 - clock.monotonic()
 
@@ -103,9 +103,12 @@ def begin_sample(sources: Sources, *, phase: Phase, number: int) -> Pending:
         return (unknown_place(place, sources.buckets, f"the disk {NO_ANSWER} {sources.seconds:g} s"),)
 
     def collect() -> BucketSampled:
-        answers = index.answers(left, silent)
-        looks = [asked.by(left(), partial(dark, place)) for place, asked in places.items()]
-        text = {path: asked.by(left(), partial(silent, f"{root}{path}")) for path, asked in words.items()}
+        answers = index.answers(remaining, silent)
+        looks = [pending_answer.by(remaining(), partial(dark, place)) for place, pending_answer in places.items()]
+        text = {
+            path: pending_answer.by(remaining(), partial(silent, f"{root}{path}"))
+            for path, pending_answer in words.items()
+        }
         return BucketSampled(
             phase=phase,
             number=number,
@@ -117,7 +120,7 @@ def begin_sample(sources: Sources, *, phase: Phase, number: int) -> Pending:
             places=tuple(row for look in looks for row in look),
             ready=text[_READY],
             writable=text[_WRITABLE],
-            origin=None if origin is None else origin.answers(left, silent),
+            origin=None if origin is None else origin.answers(remaining, silent),
         )
 
     return collect
@@ -138,9 +141,12 @@ class _Index:
         return OriginSampled(
             listing=self._listing.by(remaining(), lambda: (silent(f"{root}/"),)),
             heads={
-                name: asked.by(remaining(), partial(silent, f"{root}/{name}")) for name, asked in self._heads.items()
+                name: pending.by(remaining(), partial(silent, f"{root}/{name}"))
+                for name, pending in self._heads.items()
             },
-            gets={name: asked.by(remaining(), partial(silent, f"{root}/{name}")) for name, asked in self._gets.items()},
+            gets={
+                name: pending.by(remaining(), partial(silent, f"{root}/{name}")) for name, pending in self._gets.items()
+            },
         )
 
 
@@ -181,8 +187,8 @@ class SampleSeries:
 
     def finish(self) -> None:
         """Wait until every sample is over, which each is by its deadline. Raises what ``keep`` raised."""
-        begun, self._begun = self._begun, []
-        for question in begun:
+        pending, self._begun = self._begun, []
+        for question in pending:
             question.by(limits.ANSWER_SECONDS, lambda: False)
 
     def take(self, numbers: range, seconds: float, cancel: CancelToken) -> Iterator[int]:

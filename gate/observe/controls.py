@@ -12,7 +12,7 @@ from gate.clock import Clock
 from gate.model.basics import Secret, Truth
 from gate.model.records import ControlTried, HttpAnswer
 from gate.observe.attic import AtticApi
-from gate.observe.nar_bodies import Access, Target, read_bodies
+from gate.observe.nar_bodies import Access, NarTarget, read_bodies
 from gate.parse.attic_json import parse_attic_error
 from gate.parse.http_cache import from_a_cache
 from gate.parse.nar import NarMeter
@@ -57,7 +57,7 @@ def absent_path_is_404(attic: AtticApi, cache: str, read_token: Secret | None) -
 
 
 def bit_flip_caught(
-    target: Target,
+    target: NarTarget,
     *,
     sha256: str,
     access: Access,

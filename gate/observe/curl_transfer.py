@@ -61,16 +61,16 @@ def authorities(ca_file: str | None) -> bytes:
     """
     import certifi  # noqa: PLC0415  # needed only where something is asked
 
-    found = []
+    bundles = []
     for file in (ssl.get_default_verify_paths().cafile, certifi.where()):
         with suppress(OSError, UnicodeDecodeError):
-            found.append(Path(file or "").read_text("utf-8"))
+            bundles.append(Path(file or "").read_text("utf-8"))
     if ca_file is not None:
         try:
-            found.append(Path(ca_file).read_text("utf-8"))
+            bundles.append(Path(ca_file).read_text("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise RefusedError(f"The CA file {ca_file} can't be read ({error}): expected PEM certificates.") from None
-    return "\n".join(found).encode()
+    return "\n".join(bundles).encode()
 
 
 class CurlHop:
@@ -178,28 +178,28 @@ class CurlHop:
     @property
     def headers(self) -> dict[str, str]:
         """The headers of the last answer; those of a 1xx before it do not count."""
-        found: dict[str, str] = {}
+        fields: dict[str, str] = {}
         for line in self._lines:
             name, colon, content = line.partition(b":")
             key = _KEPT_HEADERS.get(name.lower())
             if key is not None and colon:
-                found[key] = content.strip()[:_HEADER_BYTES].decode("utf-8", "backslashreplace")
+                fields[key] = content.strip()[:_HEADER_BYTES].decode("utf-8", "backslashreplace")
             elif line[:5] == _STATUS_LINE:
-                found.clear()
-        return found
+                fields.clear()
+        return fields
 
     @property
     def kept_lines(self) -> tuple[str, ...]:
         """The header lines of the last answer that say whose answer it is, as ``name: value``."""
-        found: list[tuple[str, str]] = []
+        lines: list[tuple[str, str]] = []
         for line in self._lines:
             if line[:5] == _STATUS_LINE:
-                found.clear()
+                lines.clear()
             name, colon, content = line.partition(b":")
             if colon:
                 text = content.strip()[:_HEADER_BYTES].decode("utf-8", "backslashreplace")
-                found.append((name.decode("ascii", "replace").lower(), text))
-        return kept_lines(found)
+                lines.append((name.decode("ascii", "replace").lower(), text))
+        return kept_lines(lines)
 
     @property
     def peer(self) -> str | None:

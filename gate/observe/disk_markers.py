@@ -32,7 +32,7 @@ _FAILING: Final = frozenset({errno.EIO, errno.ESTALE, errno.EUCLEAN, errno.EREMO
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class DirectoryLook:
     """Whether there is a directory, by lstat, and on which file system where that is told; else why it is unknown."""
 
     truth: Truth
@@ -40,7 +40,7 @@ class Seen:
     device: str | None = None
 
 
-See = Callable[[Path], Seen]
+LookAtDirectory = Callable[[Path], DirectoryLook]
 
 
 def look(place: str, buckets: Sequence[str], *, seconds: float = limits.MARKER_SECONDS) -> PlaceSeen:
@@ -54,13 +54,15 @@ def look(place: str, buckets: Sequence[str], *, seconds: float = limits.MARKER_S
         return unknown_place(place, buckets, str(error))
     if not isinstance(locator, FileLocator):
         return unknown_place(place, buckets, "this place is in a cluster: expected file:///path")
-    found: list[PlaceSeen] = []
+    observations: list[PlaceSeen] = []
     thread = threading.Thread(
-        target=lambda: found.append(_look(place, Path(locator.path), buckets)), name=f"look at {place}", daemon=True
+        target=lambda: observations.append(_look(place, Path(locator.path), buckets)),
+        name=f"look at {place}",
+        daemon=True,
     )
     thread.start()
     thread.join(seconds)
-    return found[0] if found else unknown_place(place, buckets, f"the disk {NO_ANSWER} {seconds:g} s")
+    return observations[0] if observations else unknown_place(place, buckets, f"the disk {NO_ANSWER} {seconds:g} s")
 
 
 def _look(place: str, drive: Path, buckets: Sequence[str]) -> PlaceSeen:
@@ -73,7 +75,7 @@ def format_file(drive: Path) -> Path:
 
 
 def look_through(
-    see: See, place: str, drive: Path, buckets: Sequence[str], *, volume: Callable[[], str | None]
+    see: LookAtDirectory, place: str, drive: Path, buckets: Sequence[str], *, volume: Callable[[], str | None]
 ) -> PlaceSeen:
     """The markers at a place as ``see`` shows them, wherever the drive is.
 
@@ -101,7 +103,7 @@ def look_through(
         return PlaceSeen(place=place, markers=tuple(_with_error(marker, why) for marker in markers))
 
 
-def _marker(see: See, drive: Path, bucket: str) -> MarkerSeen:
+def _marker(see: LookAtDirectory, drive: Path, bucket: str) -> MarkerSeen:
     if bucket in ("", ".", "..") or "/" in bucket or "\0" in bucket:
         return MarkerSeen(bucket=bucket, data=Truth.UNKNOWN, meta=Truth.UNKNOWN, error="no name of a bucket")
     data, meta = see(drive / bucket), see(drive / _SYSTEM / "buckets" / bucket / ".metadata.bin")
@@ -109,10 +111,10 @@ def _marker(see: See, drive: Path, bucket: str) -> MarkerSeen:
     return MarkerSeen(bucket=bucket, data=data.truth, meta=meta.truth, error="; ".join(errors) or None)
 
 
-def _on_one_file_system(see: See, drive: Path, device: str | None) -> See:
+def _on_one_file_system(see: LookAtDirectory, drive: Path, device: str | None) -> LookAtDirectory:
     """The same look, but a directory on another file system than the drive is unknown, where the drive's is told."""
 
-    def looking(path: Path) -> Seen:
+    def looking(path: Path) -> DirectoryLook:
         observation = see(path)
         if device is None or observation.truth is not Truth.PRESENT or observation.device == device:
             return observation
@@ -121,21 +123,21 @@ def _on_one_file_system(see: See, drive: Path, device: str | None) -> See:
             if observation.device
             else f"{path}: its file system can't be determined"
         )
-        return Seen(truth=Truth.UNKNOWN, error=why)
+        return DirectoryLook(truth=Truth.UNKNOWN, error=why)
 
     return looking
 
 
-def _directory(path: Path) -> Seen:
+def _directory(path: Path) -> DirectoryLook:
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
-        return Seen(truth=Truth.ABSENT)
+        return DirectoryLook(truth=Truth.ABSENT)
     except OSError as error:  # EIO, EACCES, ENOTDIR, ESTALE, …
-        return Seen(truth=Truth.UNKNOWN, error=f"{path}: {error.strerror}")
-    if stat.S_ISDIR(found.st_mode):
-        return Seen(truth=Truth.PRESENT, device=str(found.st_dev))
-    return Seen(truth=Truth.UNKNOWN, error=f"{path} is {_kind(found.st_mode)}: expected a directory")
+        return DirectoryLook(truth=Truth.UNKNOWN, error=f"{path}: {error.strerror}")
+    if stat.S_ISDIR(status.st_mode):
+        return DirectoryLook(truth=Truth.PRESENT, device=str(status.st_dev))
+    return DirectoryLook(truth=Truth.UNKNOWN, error=f"{path} is {_kind(status.st_mode)}: expected a directory")
 
 
 def _kind(mode: int) -> str:
@@ -143,7 +145,7 @@ def _kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def _trouble_of(observation: Seen, directory: Path) -> str | None:
+def _trouble_of(observation: DirectoryLook, directory: Path) -> str | None:
     return observation.error if observation.truth is not Truth.ABSENT else f"{directory} is not there"
 
 

@@ -52,13 +52,17 @@ def look_at_disk(
 
 def _here(place: str, path: str, seconds: float) -> DiskSeen:
     """Asked in a thread of its own, because a call on a stalled disk can't be ended."""
-    found: list[DiskSeen] = []
+    observations: list[DiskSeen] = []
     thread = threading.Thread(
-        target=lambda: found.append(_statvfs(place, path)), name=f"disk use of {place}", daemon=True
+        target=lambda: observations.append(_statvfs(place, path)), name=f"disk use of {place}", daemon=True
     )
     thread.start()
     thread.join(seconds)
-    return found[0] if found else DiskSeen(place=place, error=f"the disk did not answer within {seconds:g} s")
+    return (
+        observations[0]
+        if observations
+        else DiskSeen(place=place, error=f"the disk did not answer within {seconds:g} s")
+    )
 
 
 def _statvfs(place: str, path: str) -> DiskSeen:

@@ -18,7 +18,7 @@ from gate.errors import ForeignTextError, InconclusiveError
 from gate.model.basics import Phase, Truth
 from gate.model.parsed import ContainerState, DockerLocator
 from gate.model.records import WorkloadSeen
-from gate.model.split import ContainerStood, LogStood
+from gate.model.split import ContainerStood, LogPosition
 from gate.net import Http
 from gate.observe.kube_log import behind_line
 from gate.parse.server_log import find_nonces, kubectl_time
@@ -118,14 +118,14 @@ def look_at_container(
 class DockerLogWindow:
     """What a container logs from now on. Nothing is raised: `capture` says what is missing."""
 
-    def __init__(self, place: DockerLocator, docker: Docker, stood: LogStood | None = None) -> None:
+    def __init__(self, place: DockerLocator, docker: Docker, start: LogPosition | None = None) -> None:
         self._place = place
         self._docker = docker
         self._trouble = ""
         self._mark: ContainerStood | None = None
-        if stood is not None:
-            self._mark = next(iter(stood.containers), None)
-            self._trouble = stood.trouble or ("" if self._mark else "it was not told where the log stood before")
+        if start is not None:
+            self._mark = next(iter(start.containers), None)
+            self._trouble = start.trouble or ("" if self._mark else "it was not told where the log stood before")
             return
         try:
             state = docker.container(place)
@@ -144,9 +144,9 @@ class DockerLogWindow:
             trouble="",
         )
 
-    def stood(self) -> LogStood:
+    def position(self) -> LogPosition:
         """The time and the digest of the last line when the window was opened; no text of a log."""
-        return LogStood(
+        return LogPosition(
             offset=None, before="", containers=(self._mark,) if self._mark is not None else (), trouble=self._trouble
         )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gate import limits
 from gate.clock import Clock
-from gate.model.split import ContainerStood, LogStood
+from gate.model.split import ContainerStood, LogPosition
 from gate.process import Capture
 
 
@@ -23,7 +23,7 @@ class FolderLogWindow:
     Files are known by their inodes, for a rotation renames them.
     """
 
-    def __init__(self, folder: Path, stood: LogStood | None = None) -> None:
+    def __init__(self, folder: Path, start: LogPosition | None = None) -> None:
         self._folder = folder
         self._files: dict[int, int] = {}  # an open file by its inode
         self._read_to: dict[int, int] = {}
@@ -34,10 +34,10 @@ class FolderLogWindow:
             self._open_new(from_end=True)
         except OSError as error:
             self._trouble = f"the folder of logs {folder} can't be read: {error.strerror}"
-        if stood is not None:
-            self._go_back_to(stood)
+        if start is not None:
+            self._go_back_to(start)
 
-    def stood(self) -> LogStood:
+    def position(self) -> LogPosition:
         """How large each file was when the window was opened, and the digest of its last bytes then."""
         rows = tuple(
             ContainerStood(
@@ -52,7 +52,7 @@ class FolderLogWindow:
             )
             for inode in sorted(self._files)
         )
-        return LogStood(offset=None, before="", containers=rows, trouble=self._trouble)
+        return LogPosition(offset=None, before="", containers=rows, trouble=self._trouble)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -136,12 +136,12 @@ class FolderLogWindow:
         size = min(self._read_to[inode], limits.LINE_BYTES)
         return sha256(os.pread(self._files[inode], size, self._read_to[inode] - size)).hexdigest()
 
-    def _go_back_to(self, stood: LogStood) -> None:
+    def _go_back_to(self, start: LogPosition) -> None:
         """Begin where each file stood in the other process; files that came since are read from their beginning."""
-        self._trouble = self._trouble or stood.trouble
-        known = {int(row.uid): row for row in stood.containers if row.uid.isdigit()}
+        self._trouble = self._trouble or start.trouble
+        rows = {int(row.uid): row for row in start.containers if row.uid.isdigit()}
         self._read_to = dict.fromkeys(self._files, 0)
-        for inode, row in known.items():
+        for inode, row in rows.items():
             if inode not in self._files:
                 self._lost[f"a log of {self._folder} is gone: lines of the window may be lost"] = None
                 continue

@@ -22,14 +22,14 @@ _KINDS: Final = {"deployment": "Deployment", "statefulset": "StatefulSet", "pod"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Past:
+class WorkloadPast:
     """What could be had of a workload's past: its events, and how large the logs of ended containers are."""
 
     events: EventsSeen
     logs: tuple[PreviousLogSeen, ...]
 
 
-def look_at_past(role: Role, place: str, *, kubectl: Kubectl | None, capture: Capture) -> Past | None:
+def look_at_past(role: Role, place: str, *, kubectl: Kubectl | None, capture: Capture) -> WorkloadPast | None:
     """Events of a workload and the logs of its ended containers, which are written to the capture.
 
     None for a place that is no workload of a cluster: it has neither. Nothing is raised: what can't be determined is
@@ -43,37 +43,37 @@ def look_at_past(role: Role, place: str, *, kubectl: Kubectl | None, capture: Ca
         return None
     if kubectl is None:
         why = "this place is in a cluster, and kubectl is not used here"
-        return Past(events=EventsSeen(role=role, place=place, error=why), logs=())
+        return WorkloadPast(events=EventsSeen(role=role, place=place, error=why), logs=())
     pods: Sequence[PodSeen] = ()
     troubles: list[str] = []
     try:
         pods = kubectl.pods(locator)
     except InconclusiveError as error:
         troubles.append(str(error))
-    asked = _events(kubectl, locator.namespace, _objects(locator, pods))
-    errors = "; ".join(dict.fromkeys((*troubles, *asked.errors)))[: limits.ERROR_TEXT_CHARS]
-    events = EventsSeen(role=role, place=place, events=asked.events, cut=asked.cut, error=errors or None)
+    event_list = _events(kubectl, locator.namespace, _objects(locator, pods))
+    errors = "; ".join(dict.fromkeys((*troubles, *event_list.errors)))[: limits.ERROR_TEXT_CHARS]
+    events = EventsSeen(role=role, place=place, events=event_list.events, cut=event_list.cut, error=errors or None)
     logs = [
         _previous(role, kubectl, locator.namespace, (pod, each), capture)
         for pod in pods
         for each in pod.containers
         if each.restarts > 0
     ]
-    return Past(events=events, logs=tuple(logs))
+    return WorkloadPast(events=events, logs=tuple(logs))
 
 
 def _objects(locator: KubectlLocator, pods: Iterable[PodSeen]) -> tuple[tuple[str, str], ...]:
     """Kind and name of the workload, of its pods, and of the replica sets that own those."""
-    found = {(_KINDS[locator.workload], locator.name): None}
+    objects = {(_KINDS[locator.workload], locator.name): None}
     for pod in pods:
-        found[("Pod", pod.name)] = None
+        objects[("Pod", pod.name)] = None
         if pod.owner is not None and pod.owner[0] == "ReplicaSet":
-            found[(pod.owner[0], pod.owner[1])] = None
-    return tuple(found)
+            objects[(pod.owner[0], pod.owner[1])] = None
+    return tuple(objects)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Asked:
+class _EventPages:
     """The events of some objects, and what of them could not be had."""
 
     events: tuple[KubeEvent, ...]
@@ -81,7 +81,7 @@ class _Asked:
     errors: tuple[str, ...]
 
 
-def _events(kubectl: Kubectl, namespace: str, objects: Sequence[tuple[str, str]]) -> _Asked:
+def _events(kubectl: Kubectl, namespace: str, objects: Sequence[tuple[str, str]]) -> _EventPages:
     def ask(kind: str, name: str) -> tuple[tuple[KubeEvent, ...], bool, str]:
         try:
             return (*kubectl.events(namespace, kind, name), "")
@@ -90,10 +90,10 @@ def _events(kubectl: Kubectl, namespace: str, objects: Sequence[tuple[str, str]]
 
     with ThreadPoolExecutor(limits.READ_JOBS) as threads:
         answers = list(threads.map(lambda of: ask(*of), objects))
-    found = sorted((event for events, _, _ in answers for event in events), key=lambda event: event.last or "")
-    return _Asked(
-        events=tuple(found[-limits.KUBE_EVENTS :]),
-        cut=len(found) > limits.KUBE_EVENTS or any(more for _, more, _ in answers),
+    occurrences = sorted((event for events, _, _ in answers for event in events), key=lambda event: event.last or "")
+    return _EventPages(
+        events=tuple(occurrences[-limits.KUBE_EVENTS :]),
+        cut=len(occurrences) > limits.KUBE_EVENTS or any(more for _, more, _ in answers),
         errors=tuple(error for _, _, error in answers if error),
     )
 

@@ -15,7 +15,7 @@ from gate.clock import Clock
 from gate.errors import InconclusiveError
 from gate.model.kube import ContainerSeen, PodSeen
 from gate.model.parsed import KubectlLocator
-from gate.model.split import ContainerStood, LogStood
+from gate.model.split import ContainerStood, LogPosition
 from gate.observe.kubectl import Kubectl
 from gate.parse.server_log import find_nonces, kubectl_time
 from gate.process import Capture
@@ -54,14 +54,14 @@ class KubeLogWindow:
     """
 
     def __init__(
-        self, locator: KubectlLocator, kubectl: Kubectl, stood: LogStood | None = None, *, since: float | None = None
+        self, locator: KubectlLocator, kubectl: Kubectl, start: LogPosition | None = None, *, since: float | None = None
     ) -> None:
         self._place = locator
         self._kubectl = kubectl
         self._trouble = ""
         self._marks: dict[tuple[str, str], _Mark] = {}
-        if stood is not None:
-            self._go_back_to(stood)
+        if start is not None:
+            self._go_back_to(start)
             return
         try:
             containers = self._containers(since)
@@ -72,9 +72,9 @@ class KubeLogWindow:
             marks = threads.map(lambda each: self._mark(*each), containers)
             self._marks = {(pod.name, each.name): mark for (pod, each), mark in zip(containers, marks, strict=True)}
 
-    def stood(self) -> LogStood:
+    def position(self) -> LogPosition:
         """The time and the digest of each container's last line when the window was opened; no text of a log."""
-        return LogStood(
+        return LogPosition(
             offset=None,
             before="",
             containers=tuple(
@@ -92,13 +92,13 @@ class KubeLogWindow:
             trouble=self._trouble,
         )
 
-    def _go_back_to(self, stood: LogStood) -> None:
-        self._trouble = stood.trouble or ("" if stood.containers else "it was not told where the logs stood before")
+    def _go_back_to(self, start: LogPosition) -> None:
+        self._trouble = start.trouble or ("" if start.containers else "it was not told where the logs stood before")
         self._marks = {
             (row.pod, row.container): _Mark(
                 uid=row.uid, restarts=row.restarts, at=row.at, line=row.line, trouble=row.trouble
             )
-            for row in stood.containers
+            for row in start.containers
         }
 
     def close(self) -> None:
@@ -137,14 +137,14 @@ class KubeLogWindow:
         """Each replica's containers: the one that the locator names, or all."""
         pods = self._kubectl.pods(self._place, since=since)
         expected = self._place.container
-        found = [(pod, each) for pod in pods for each in pod.containers if expected in (None, each.name)]
-        if not found or {pod.name for pod in pods} != {pod.name for pod, _ in found}:
+        containers = [(pod, each) for pod in pods for each in pod.containers if expected in (None, each.name)]
+        if not containers or {pod.name for pod in pods} != {pod.name for pod, _ in containers}:
             where = f"{self._place.workload} {self._place.namespace}/{self._place.name}"
             raise InconclusiveError(
                 f"{where} has {len(pods)} pods, and not each of them has the container {expected or 'that is named'}: "
                 "expected at least one pod, and container= with a name that all have"
             )
-        return found
+        return containers
 
     def _mark(self, pod: PodSeen, container: ContainerSeen) -> _Mark:
         line, trouble = b"", ""
@@ -161,9 +161,9 @@ class KubeLogWindow:
         with ThreadPoolExecutor(limits.READ_JOBS) as threads:
             parts = list(threads.map(lambda each: self._part(*each), containers))
         now = {(pod.name, each.name): pod.uid for pod, each in containers}
-        gone = [key for key, mark in self._marks.items() if now.get(key) != mark.uid]
+        lost = [key for key, mark in self._marks.items() if now.get(key) != mark.uid]
         return parts, [
-            f"pod {pod} is gone: what {container} logged there in the window is lost" for pod, container in gone
+            f"pod {pod} is gone: what {container} logged there in the window is lost" for pod, container in lost
         ]
 
     def _part(self, pod: PodSeen, container: ContainerSeen) -> _Part:

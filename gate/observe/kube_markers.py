@@ -17,10 +17,10 @@ from typing import Final
 from gate import limits
 from gate.errors import ForeignTextError, InconclusiveError
 from gate.model.basics import Truth
-from gate.model.kube import Looked, MarkerFrame, PodSeen
+from gate.model.kube import MarkerEntry, MarkerFrame, PodSeen
 from gate.model.parsed import FileLocator, KubectlLocator
 from gate.model.records import PlaceSeen
-from gate.observe.disk_markers import Seen, format_file, look, look_through, unknown_place, volume_of
+from gate.observe.disk_markers import DirectoryLook, format_file, look, look_through, unknown_place, volume_of
 from gate.observe.kubectl import Kubectl, container_of
 from gate.parse.exec_frames import newest_frame, parse_frame
 from gate.parse.host_files import is_io_error
@@ -51,8 +51,8 @@ def look_at(
     with ThreadPoolExecutor(limits.READ_JOBS) as threads:
         # Looked into at once are the pods as they were last time; that look counts where the list made beside it has
         # the very same pod, with the same start of the container. Every other pod is looked into after the list.
-        known = kubectl.known_pods(locator)
-        early = {pod: threads.submit(_look_in, kubectl, locator, pod, buckets, seconds) for pod in known}
+        earlier_pods = kubectl.known_pods(locator)
+        early = {pod: threads.submit(_look_in, kubectl, locator, pod, buckets, seconds) for pod in earlier_pods}
         try:
             pods = kubectl.pods(locator, seconds=seconds)
         except InconclusiveError as error:
@@ -83,18 +83,18 @@ def _look_in(
         container = container_of(pod, locator.container)
         if container.started is None:
             return unknown_place(place, buckets, f"{container.name} of pod {pod.name} {container.trouble}")
-        target = _Target(namespace=locator.namespace, pod=pod.name, container=container.name, seconds=seconds)
-        frame = _said_in_log(kubectl, target) if locator.by == "log" else _asked(kubectl, target, drive, buckets)
+        target = _MarkerTarget(namespace=locator.namespace, pod=pod.name, container=container.name, seconds=seconds)
+        frame = _logged_frame(kubectl, target) if locator.by == "log" else _exec_frame(kubectl, target, drive, buckets)
     except (InconclusiveError, ForeignTextError) as error:
         return unknown_place(place, buckets, str(error))
     remaining = list(frame.looks)
 
-    def see(path: Path) -> Seen:
-        found = next((looked for looked in remaining if looked.path == str(path)), None)
-        if found is None:
-            return Seen(truth=Truth.UNKNOWN, error=f"the marker script says nothing of {path}")
-        remaining.remove(found)
-        return _seen(found)
+    def see(path: Path) -> DirectoryLook:
+        drive_row = next((looked for looked in remaining if looked.path == str(path)), None)
+        if drive_row is None:
+            return DirectoryLook(truth=Truth.UNKNOWN, error=f"the marker script says nothing of {path}")
+        remaining.remove(drive_row)
+        return _directory_look(drive_row)
 
     return look_through(see, place, drive, buckets, volume=lambda: _volume(frame, drive))
 
@@ -123,7 +123,7 @@ def _kinds_in(
         container = container_of(pod, locator.container)
         if container.started is None:
             return place, {}, f"{container.name} of pod {pod.name} {container.trouble}"
-        target = _Target(namespace=locator.namespace, pod=pod.name, container=container.name, seconds=seconds)
+        target = _MarkerTarget(namespace=locator.namespace, pod=pod.name, container=container.name, seconds=seconds)
         frame = _framed(kubectl, target, Path(locator.path or "/"), names)
     except (InconclusiveError, ForeignTextError) as error:
         return place, {}, str(error)
@@ -143,7 +143,7 @@ def _volume(frame: MarkerFrame, drive: Path) -> str | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Target:
+class _MarkerTarget:
     """A container, and how long it is waited for."""
 
     namespace: str
@@ -152,18 +152,18 @@ class _Target:
     seconds: float
 
 
-def _asked(kubectl: Kubectl, at: _Target, drive: Path, buckets: Sequence[str]) -> MarkerFrame:
+def _exec_frame(kubectl: Kubectl, at: _MarkerTarget, drive: Path, buckets: Sequence[str]) -> MarkerFrame:
     return _framed(kubectl, at, drive, [bucket for bucket in buckets if _askable(bucket)])
 
 
-def _framed(kubectl: Kubectl, at: _Target, drive: Path, names: Sequence[str]) -> MarkerFrame:
+def _framed(kubectl: Kubectl, at: _MarkerTarget, drive: Path, names: Sequence[str]) -> MarkerFrame:
     nonce = token_hex(16)
     command = ("sh", "-c", marker_script(), "gate-markers", nonce, str(drive), *names)
     cap = limits.MARKER_FRAME_BYTES
     return parse_frame(kubectl.exec(at.namespace, at.pod, at.container, command, cap=cap, seconds=at.seconds), nonce)
 
 
-def _said_in_log(kubectl: Kubectl, at: _Target) -> MarkerFrame:
+def _logged_frame(kubectl: Kubectl, at: _MarkerTarget) -> MarkerFrame:
     """The newest answer of a sidecar; kubelet itself leaves out old ones, by the clock of the node that wrote them."""
     since = (f"--since={limits.MARKER_LOG_SECONDS}s",)
     cap = limits.MARKER_LOG_BYTES
@@ -173,14 +173,14 @@ def _said_in_log(kubectl: Kubectl, at: _Target) -> MarkerFrame:
     return newest_frame(log)
 
 
-def _seen(looked: Looked) -> Seen:
+def _directory_look(looked: MarkerEntry) -> DirectoryLook:
     if looked.kind == "directory":
-        return Seen(truth=Truth.PRESENT, device=looked.device or None)
+        return DirectoryLook(truth=Truth.PRESENT, device=looked.device or None)
     if looked.kind == "absent":
-        return Seen(truth=Truth.ABSENT)
+        return DirectoryLook(truth=Truth.ABSENT)
     if looked.kind == "error":
-        return Seen(truth=Truth.UNKNOWN, error=f"{looked.path}: {ascii(looked.text)[1:-1] or 'unreadable'}")
-    return Seen(truth=Truth.UNKNOWN, error=f"{looked.path} is {_KINDS[looked.kind]}: expected a directory")
+        return DirectoryLook(truth=Truth.UNKNOWN, error=f"{looked.path}: {ascii(looked.text)[1:-1] or 'unreadable'}")
+    return DirectoryLook(truth=Truth.UNKNOWN, error=f"{looked.path} is {_KINDS[looked.kind]}: expected a directory")
 
 
 def _askable(bucket: str) -> bool:

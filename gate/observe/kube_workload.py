@@ -20,7 +20,7 @@ from gate.observe.kubectl import Kubectl, container_of
 from gate.observe.workload import look
 from gate.parse.kubernetes import parse_client_version, parse_review, parse_server_version, response_date
 from gate.parse.locator import parse_locator
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 Role = Literal["store", "cache"]
 
@@ -87,12 +87,12 @@ def may(kubectl: Kubectl, namespace: str, verb: str, resource: str, name: str = 
     ``name`` is that of the one object: RBAC can grant a right for named objects alone, and then not for any.
     """
     kind, _, part = resource.partition("/")
-    asked = {"namespace": namespace, "verb": verb, "group": _GROUPS.get(kind, ""), "resource": kind}
+    attributes = {"namespace": namespace, "verb": verb, "group": _GROUPS.get(kind, ""), "resource": kind}
     rest = {"subresource": part, "name": name}
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": asked | {key: text for key, text in rest.items() if text}},
+        "spec": {"resourceAttributes": attributes | {key: text for key, text in rest.items() if text}},
     }
     what = f"the access review of {verb} {resource} in {namespace}"
     out, _err = kubectl.call(
@@ -147,16 +147,17 @@ def distrust(kubectl: Kubectl, *, server: str, authority: str, plugins: Sequence
 def _distrust(context: KubeContext, pinned: str, server: str, plugins: Sequence[str]) -> str | None:
     if not pinned or not server:
         return (
-            f"kubectl would use context {shown(context.name)} at {shown(context.server)}: expected kube-context and "
-            "kube-server in gate.toml, so that it can't be another cluster"
+            f"kubectl would use context {excerpt(context.name)} at {excerpt(context.server)}: expected kube-context "
+            "and kube-server in gate.toml, so that it can't be another cluster"
         )
     if context.server.rstrip("/") != server.rstrip("/"):
-        return f"context {shown(context.name)} leads to {shown(context.server)}: expected kube-server {shown(server)}"
+        place = excerpt(context.server)
+        return f"context {excerpt(context.name)} leads to {place}: expected kube-server {excerpt(server)}"
     if context.insecure or (urlsplit(context.server).scheme != "https" and not _loopback(context.server)):
-        return f"context {shown(context.name)} does not verify its server: expected https and a certificate authority"
+        return f"context {excerpt(context.name)} does not verify its server: expected https and a certificate authority"
     if context.plugin is not None and not (PurePosixPath(context.plugin).is_absolute() and context.plugin in plugins):
         return (
-            f"context {shown(context.name)} would run {shown(context.plugin)} for its token: expected one of "
+            f"context {excerpt(context.name)} would run {excerpt(context.plugin)} for its token: expected one of "
             f"kube-plugins, by absolute path ({', '.join(plugins) or 'none is named'})"
         )
     return None
@@ -164,12 +165,13 @@ def _distrust(context: KubeContext, pinned: str, server: str, plugins: Sequence[
 
 def _other_authority(kubectl: Kubectl, context: KubeContext, expected: str) -> str | None:
     try:
-        found = sha256(b64decode(kubectl.authority(), validate=True)).hexdigest()
+        fingerprint = sha256(b64decode(kubectl.authority(), validate=True)).hexdigest()
     except Base64Error:
-        found = "unreadable"
-    if found == expected.lower():
+        fingerprint = "unreadable"
+    if fingerprint == expected.lower():
         return None
-    return f"context {shown(context.name)} trusts the certificate authority {found}: expected kube-authority {expected}"
+    name = excerpt(context.name)
+    return f"context {name} trusts the certificate authority {fingerprint}: expected kube-authority {expected}"
 
 
 def _loopback(server: str) -> bool:

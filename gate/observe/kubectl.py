@@ -33,11 +33,11 @@ from gate.parse.kubernetes import (
     parse_workload,
 )
 from gate.parse.server_log import line_without_time
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 from gate.process import CancelToken, SearchPath, output, scrubbed_environment
 
 _T = TypeVar("_T")
-_KEPT: Final = ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
+_VARIABLES: Final = ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
 _FIXED: Final = {"KUBERC": "off"}  # kubectl 1.33 and later: a person's own defaults and aliases
 _NO_CACHE: Final = os.devnull + "/none"
 _API: Final = {
@@ -50,7 +50,7 @@ _NO_SHELL: Final = (b"executable file not found", b"no such file or directory", 
 
 def kubectl_environment(source: Mapping[str, str]) -> dict[str, str]:
     """What kubectl may see of an environment: where its cluster is, beside what every child gets."""
-    return scrubbed_environment(source, keep=_KEPT)
+    return scrubbed_environment(source, keep=_VARIABLES)
 
 
 class Kubectl:
@@ -98,13 +98,13 @@ class Kubectl:
         earlier question will do where that was asked ``since`` this moment of the clock.
         """
         key = (place.namespace, place.workload, place.name)
-        asked, text = self._told.get(key, (None, ()))
-        if since is not None and asked is not None and asked >= since:
+        asked_at, text = self._told.get(key, (None, ()))
+        if since is not None and asked_at is not None and asked_at >= since:
             return text
         now = self.clock.monotonic()
-        found = (self._pod(place, seconds),) if place.workload == "pod" else self._selected_pods(place, seconds)
-        self._told[key] = (now, found)
-        return found
+        matches = (self._pod(place, seconds),) if place.workload == "pod" else self._selected_pods(place, seconds)
+        self._told[key] = (now, matches)
+        return matches
 
     def known_pods(self, place: KubectlLocator) -> tuple[PodSeen, ...]:
         """The pods of a workload as the last answer had them; none where there was no answer yet."""
@@ -154,7 +154,7 @@ class Kubectl:
             return out, str(error)
         line = line_without_time(whole) if "--timestamps" in options else None
         if line is not None:
-            return whole, f"{what}: the answer has a line without a time, so it is not the log: {shown(line)}"
+            return whole, f"{what}: the answer has a line without a time, so it is not the log: {excerpt(line)}"
         return whole, ""
 
     def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> None:
@@ -269,11 +269,11 @@ class Kubectl:
 def container_of(pod: PodSeen, expected: str | None) -> ContainerSeen:
     """The container meant by a locator: the one it names, else the pod's only or default one; `InconclusiveError`."""
     name = expected or pod.default_container
-    found = [each for each in pod.containers if name in (None, each.name)]
-    if len(found) != 1:
+    matches = [each for each in pod.containers if name in (None, each.name)]
+    if len(matches) != 1:
         names = ", ".join(each.name for each in pod.containers)
         raise InconclusiveError(f"pod {pod.name} has the containers {names}: expected container= with one of them")
-    return found[0]
+    return matches[0]
 
 
 def _owns(place: KubectlLocator, selected: Selected, pod: PodSeen) -> bool:

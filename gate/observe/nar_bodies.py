@@ -17,11 +17,11 @@ from gate.model.bodies import NarRead
 from gate.model.records import BodyRead, HttpAnswer
 from gate.net import HostList, plain_url
 from gate.observe.curl_transfer import CurlHop, authorities
-from gate.observe.nar_download import NarHops, NarinfoHop, Target
+from gate.observe.nar_download import NarHops, NarinfoHop, NarTarget
 from gate.observe.url_policy import UrlPolicy
 from gate.process import CancelToken, Redactor
 
-__all__ = ["Access", "Target", "read_bodies"]
+__all__ = ["Access", "NarTarget", "read_bodies"]
 
 
 @value
@@ -44,7 +44,7 @@ class Access:
 
 
 def read_bodies(
-    targets: Sequence[Target],
+    targets: Sequence[NarTarget],
     *,
     access: Access,
     jobs: int = limits.READ_JOBS,
@@ -69,7 +69,7 @@ def read_bodies(
         attempt=attempt,
         again_after_post=again_after_post,
         tap=tap,
-        ahead=jobs <= limits.READ_JOBS or len(targets) == 1,
+        in_background=jobs <= limits.READ_JOBS or len(targets) == 1,
     )
     waiting = iter(targets)
     with _Multi(access, min(jobs, len(targets)), clock) as multi:
@@ -102,10 +102,10 @@ class _Session:
         attempt: int,
         again_after_post: bool,
         tap: Callable[[bytes], None] | None,
-        ahead: bool,
+        in_background: bool,
     ) -> None:
         self.access = access
-        self.ahead = ahead
+        self.ahead = in_background
         self.way = UrlPolicy(access.cache_url, access.hosts)
         self.token_redactor = None if access.token is None else Redactor([access.token])
         self.tap = tap
@@ -117,7 +117,7 @@ class _Session:
         self._plain_headers = ("Accept-Encoding: identity", "Cache-Control: no-cache", "Pragma: no-cache")
         self._own_headers = (*self._plain_headers, *_authorization(access.token))
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Seconds until the deadline."""
         return self._until - self._clock.monotonic()
 
@@ -125,12 +125,12 @@ class _Session:
         """The request's headers: with the credential for the cache's own origin, without it for all others."""
         return self._own_headers if own else self._plain_headers
 
-    def next_reading(self, waiting: Iterator[Target], hop: CurlHop) -> "_Reading | None":
+    def next_reading(self, waiting: Iterator[NarTarget], hop: CurlHop) -> "_Reading | None":
         """The next target's reading, ready to start, or None when there is none or no time."""
-        target = next(waiting, None) if self.left() > 0 else None
+        target = next(waiting, None) if self.remaining() > 0 else None
         return None if target is None else _Reading(target, hop, self)
 
-    def record(self, target: Target, narinfo: HttpAnswer, nar: NarRead | None) -> BodyRead:
+    def record(self, target: NarTarget, narinfo: HttpAnswer, nar: NarRead | None) -> BodyRead:
         """The record of one read."""
         return BodyRead(
             label=target.label,
@@ -142,7 +142,7 @@ class _Session:
             nar=nar,
         )
 
-    def unread(self, target: Target) -> BodyRead:
+    def unread(self, target: NarTarget) -> BodyRead:
         """The record of a target that the deadline left no time for."""
         url = plain_url(NarinfoHop(target, self.way).here)
         return self.record(target, HttpAnswer(url=url, status=None, error="timeout"), None)
@@ -160,7 +160,7 @@ def _authorization(token: Secret | None) -> tuple[str, ...]:
 class _Reading:
     """One target on one handle: its narinfo, then each hop of its NAR."""
 
-    def __init__(self, target: Target, hop: CurlHop, session: _Session) -> None:
+    def __init__(self, target: NarTarget, hop: CurlHop, session: _Session) -> None:
         self.hop = hop
         self._target = target
         self._session = session
@@ -174,12 +174,12 @@ class _Reading:
         if not self._asked_nar:
             self._asked_nar = True
             self._narinfo.end(self.hop, code)
-            self._nar = self._narinfo.nar(self._session.tap, ahead=self._session.ahead)
+            self._nar = self._narinfo.nar(self._session.tap, in_background=self._session.ahead)
         elif self._nar is not None:
             self._nar.end_hop(self.hop, code, text)
         if self._nar is None or self._nar.over:
             return False
-        if self._session.left() <= 0:
+        if self._session.remaining() <= 0:
             self._nar.give_up("timeout")
             return False
         self._nar.begin_hop()
@@ -201,7 +201,7 @@ class _Reading:
         self.hop.ask(
             hops.here,
             headers=self._session.headers(own=hops.own),
-            seconds=min(seconds, self._session.left()),
+            seconds=min(seconds, self._session.remaining()),
             sink=hops.take,
         )
 

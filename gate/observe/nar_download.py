@@ -122,7 +122,7 @@ _WIRE_SLACK_BYTES: Final = 1024 * 1024  # frames and headers of a NAR that does 
 
 
 @value
-class Target:
+class NarTarget:
     """A path to read back: in full, or ``/nix/store/<hash>`` where only its hash is known.
 
     ``nar_size`` is the local store's, in bytes: more than that is never decompressed, unless the narinfo itself says
@@ -149,11 +149,11 @@ class NarinfoHop:
 
     own = True  # the cache's own origin is asked
 
-    def __init__(self, target: Target, way: UrlPolicy) -> None:
+    def __init__(self, target: NarTarget, policy: UrlPolicy) -> None:
         self._hash = target.store_hash
-        self.here = way.below(f"{self._hash}.narinfo")
+        self.here = policy.below(f"{self._hash}.narinfo")
         self._target = target
-        self._way = way
+        self._way = policy
         self._raw = b""
         self._cut = False
         self._error: str | None = None
@@ -200,7 +200,7 @@ class NarinfoHop:
             millis=self._millis,
         )
 
-    def nar(self, tap: Callable[[bytes], None] | None, *, ahead: bool) -> "NarHops | None":
+    def nar(self, tap: Callable[[bytes], None] | None, *, in_background: bool) -> "NarHops | None":
         """What to read next, or None when the narinfo does not allow it."""
         if self._status != _OK or self._error is not None:
             return None
@@ -215,7 +215,7 @@ class NarinfoHop:
         cap = min(size, info.nar_size) if size == limits.NAR_BYTES else size
         if info.nar_size > cap:  # another build of it may be larger; a mad narinfo costs no more than that all the same
             cap = min(info.nar_size, 2 * cap + _LARGER_BYTES)
-        return NarHops(info, self._way, self._way.below(url), cap, tap, ahead=ahead)
+        return NarHops(info, self._way, self._way.below(url), cap, tap, in_background=in_background)
 
 
 class NarHops:
@@ -228,23 +228,23 @@ class NarHops:
     def __init__(
         self,
         info: NarInfo,
-        way: UrlPolicy,
+        policy: UrlPolicy,
         first: str,
         nar_size: int,
         tap: Callable[[bytes], None] | None,
         *,
-        ahead: bool,
+        in_background: bool,
     ) -> None:
         self.here = first
         self.own = True
         self.over = False
-        self._way = way
+        self._way = policy
         self._tap = tap
         self._codec = info.compression
         self._meter = NarMeter(info.compression, nar_size)
         self._wire_left = 2 * nar_size + _WIRE_SLACK_BYTES
         self._at_once_left = _AT_ONCE_BYTES
-        self._ahead = BackgroundMeter(self._meter) if ahead and nar_size > _AT_ONCE_BYTES else None
+        self._ahead = BackgroundMeter(self._meter) if in_background and nar_size > _AT_ONCE_BYTES else None
         self._feed: Callable[[bytes], bool] = self._meter.feed  # where the next piece goes
         self._page = b""
         self._page_left = 0
@@ -382,5 +382,5 @@ class NarHops:
 
 
 def _cleaned(redactor: Redactor | None, raw: bytes) -> str:
-    shown = raw if redactor is None or not raw else redactor.feed(raw) + redactor.finish()
-    return shown.decode("utf-8", "backslashreplace")
+    redacted = raw if redactor is None or not raw else redactor.feed(raw) + redactor.finish()
+    return redacted.decode("utf-8", "backslashreplace")

@@ -16,7 +16,7 @@ from gate.parse.addresses import same_cache
 from gate.parse.nix_commands import parse_build
 from gate.parse.store_path import store_path
 from gate.parse.strict_json import as_object, loads
-from gate.parse.text import decode, shown
+from gate.parse.text import decode, excerpt
 from gate.process import Capture, run
 
 # A flake on this machine (https://nix.dev/manual/nix/stable/command-ref/new-cli/nix3-flake#flake-references); all
@@ -49,7 +49,9 @@ def tree_of(store: NixStore, installable: str) -> Tree | None:
         raise InconclusiveError(str(error)) from None
     url, revision = text.get("resolvedUrl"), text.get("revision")
     if not isinstance(url, str) or (revision is not None and not isinstance(revision, str)):
-        raise InconclusiveError(f"nix flake metadata of {shown(flake)} names no URL: expected resolvedUrl and revision")
+        raise InconclusiveError(
+            f"nix flake metadata of {excerpt(flake)} names no URL: expected resolvedUrl and revision"
+        )
     if not url.startswith("git+file:"):
         return None
     return Tree(url=url, revision=revision if revision is not None and _REVISION.fullmatch(revision) else None)
@@ -71,7 +73,7 @@ def evaluate(
     lines = [decode(line) for line in text.split(b"\n") if line]
     if len(lines) != 1 or not lines[0].endswith(DERIVATION):
         what = shlex.join(installable)
-        raise InconclusiveError(f"{shown(what)} evaluates to {shown(lines)}: expected one derivation.")
+        raise InconclusiveError(f"{excerpt(what)} evaluates to {excerpt(lines)}: expected one derivation.")
     try:
         return store_path(lines[0])
     except ForeignTextError as error:

@@ -49,7 +49,7 @@ def read_by_nix(store: NixStore, reading: Reading, *, seconds: float = limits.NI
 def ask_nix(store: NixStore, reading: Reading, *, seconds: float = limits.NIX_READ_SECONDS) -> NixRead:
     """One reading of the first path, once."""
     with tempfile.TemporaryDirectory(prefix="publication-gate-nix-", dir=store.env.get("TMPDIR")) as folder:
-        return _Reader(store, reading, folder, store.clock.monotonic() + seconds).once()
+        return _Reader(store, reading, folder, store.clock.monotonic() + seconds).first()
 
 
 class _Reader:
@@ -59,7 +59,7 @@ class _Reader:
         self._env = {**store.env, "XDG_CACHE_HOME": folder}
         self._until = until
 
-    def once(self) -> NixRead:
+    def first(self) -> NixRead:
         return self._read(self._reading.paths[:1], 1)
 
     def all(self) -> tuple[NixRead, ...]:

@@ -22,7 +22,7 @@ from gate.model.records import ChildEnded, PathFacts
 from gate.parse.nix_commands import parse_nix_config, parse_path_info, parse_settings
 from gate.parse.store_path import store_path
 from gate.parse.strict_json import as_texts, loads
-from gate.parse.text import decode, shown, strip_escapes
+from gate.parse.text import decode, excerpt, strip_escapes
 from gate.process import CancelToken, SearchPath, output, scrubbed_environment
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ FEATURES: Final = ("--extra-experimental-features", "nix-command flakes")
 DERIVATION: Final = ".drv"
 _URLS: Final = ("substituters", "trusted-substituters")
 
-_Given = TypeVar("_Given")
+_Text = TypeVar("_Text")
 _Read = TypeVar("_Read")
 _VERSION: Final = re.compile(r"nix \([^()\n]{1,60}\) ([0-9]+\.[0-9]+[0-9A-Za-z.+_-]*)\n")
-_KEPT: Final = (
+_VARIABLES: Final = (
     *("NIX_CONFIG", "NIX_PATH", "NIX_CONF_DIR", "NIX_USER_CONF_FILES", "NIX_REMOTE", "NIX_DAEMON_SOCKET_PATH"),
     *("NIX_SSHOPTS", "NETRC", "USER", "LOGNAME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_CACHE_HOME"),
     *(name for proxy in ("http_proxy", "https_proxy", "all_proxy", "no_proxy") for name in (proxy, proxy.upper())),
@@ -44,7 +44,7 @@ _KEPT: Final = (
 
 def nix_environment(source: Mapping[str, str]) -> dict[str, str]:
     """What Nix may see of an environment: its own settings and the proxies, beside what every child gets."""
-    return scrubbed_environment(source, keep=_KEPT)
+    return scrubbed_environment(source, keep=_VARIABLES)
 
 
 class NixStore:
@@ -74,8 +74,8 @@ class NixStore:
     def program(self, name: str) -> str:
         """``nix`` or ``nix-store`` as argv has it."""
         if name not in self._programs:
-            found = SearchPath(self.env).find(name) if self._folder is None else str(self._folder / name)
-            self._programs[name] = found or name
+            program = SearchPath(self.env).find(name) if self._folder is None else str(self._folder / name)
+            self._programs[name] = program or name
         return self._programs[name]
 
     def version(self) -> str:
@@ -83,7 +83,7 @@ class NixStore:
         text = self.ask((self.program("nix"), "--version"), name="nix-version", cap=limits.ANSWER_BODY_BYTES)
         match = _VERSION.fullmatch(decode(text))
         if match is None:
-            raise InconclusiveError(f"nix --version said {shown(decode(text))}: expected nix (Nix) <version>.")
+            raise InconclusiveError(f"nix --version said {excerpt(decode(text))}: expected nix (Nix) <version>.")
         return match[1]
 
     def settings(self) -> NixSettings:
@@ -118,17 +118,18 @@ class NixStore:
 
     def path_facts(self, paths: Iterable[str]) -> tuple[PathFacts, ...]:
         """What the database says of each path, sorted by path; all of them must be valid."""
-        asked = sorted({_parsed(store_path, path) for path in paths})
+        names = sorted({_parsed(store_path, path) for path in paths})
         facts: list[PathFacts] = []
-        for batch in _batches(asked):
+        for batch in _batches(names):
             argv = (self.program("nix"), *FEATURES, "path-info", "--offline", "--json", *batch)
             text = self.ask(argv, name="nix-path-info", cap=limits.NIX_JSON_BYTES)
-            found = _parsed(parse_path_info, text)
-            if [fact.store_path for fact in found] != batch:
+            batch_facts = _parsed(parse_path_info, text)
+            if [fact.store_path for fact in batch_facts] != batch:
                 raise InconclusiveError(
-                    f"nix path-info told of {len(found)} paths, expected exactly the {len(batch)} that were asked for."
+                    f"nix path-info told of {len(batch_facts)} paths, expected exactly the "
+                    f"{len(batch)} that were asked for."
                 )
-            facts += found
+            facts += batch_facts
         return tuple(facts)
 
     def build_closure(self, derivation: str) -> tuple[str, ...]:
@@ -144,13 +145,15 @@ class NixStore:
 
         `InconclusiveError` too where one is not valid, or where it would be more than `limits.CLOSURE_JSON_BYTES`.
         """
-        asked = sorted({_parsed(store_path, root) for root in roots})
-        argv = (self.program("nix"), *FEATURES, "path-info", "--offline", "--json", "--recursive", *asked)
+        names = sorted({_parsed(store_path, root) for root in roots})
+        argv = (self.program("nix"), *FEATURES, "path-info", "--offline", "--json", "--recursive", *names)
         words = self.ask(argv, name="nix-path-info-closure", cap=limits.CLOSURE_JSON_BYTES)
         facts = tuple(fact for fact in _parsed(parse_path_info, words) if not fact.store_path.endswith(DERIVATION))
         text = {fact.store_path for fact in facts}
-        if missing := [path for path in asked if path not in text]:
-            raise InconclusiveError(f"nix path-info did not tell of {shown(missing[0])}: expected all that was asked.")
+        if missing := [path for path in names if path not in text]:
+            raise InconclusiveError(
+                f"nix path-info did not tell of {excerpt(missing[0])}: expected all that was asked."
+            )
         return facts
 
     def outputs(self, derivation: str) -> tuple[str, ...]:
@@ -243,11 +246,11 @@ class NixStore:
         return out
 
     def _requisites(self, options: Sequence[str], roots: Sequence[str]) -> tuple[str, ...]:
-        found: set[str] = set()
+        requisites: set[str] = set()
         for batch in _batches(sorted({_parsed(store_path, root) for root in roots})):
             argv = (self.program("nix-store"), "--query", "--requisites", *options, *batch)
-            found |= set(self._paths(argv, name="nix-store-requisites"))
-        return tuple(sorted(_without_derivations(found)))
+            requisites |= set(self._paths(argv, name="nix-store-requisites"))
+        return tuple(sorted(_without_derivations(requisites)))
 
     def _paths(self, argv: Sequence[str], *, name: str) -> tuple[str, ...]:
         """A query's answer as store paths, one a line, each once, sorted."""
@@ -264,9 +267,9 @@ def _bare(url: str) -> str:
     bare, _, query = url.partition("?")
     scheme, separator, rest = bare.partition("://")
     host, slash, path = rest.partition("/")
-    kept = "&".join(pair for pair in query.split("&") if pair.partition("=")[0] == "trusted")
+    options = "&".join(pair for pair in query.split("&") if pair.partition("=")[0] == "trusted")
     plain = f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else bare
-    return f"{plain}?{kept}" if kept else plain
+    return f"{plain}?{options}" if options else plain
 
 
 def _names_machines(builders: str) -> bool:
@@ -286,7 +289,7 @@ def _names_machines(builders: str) -> bool:
 def how_it_ended(ended: ChildEnded) -> str:
     """How a child ended, as a part of a sentence."""
     if ended.ended_by == "missing":
-        return f"can't be started, for there is no {shown(ended.argv[0])}"
+        return f"can't be started, for there is no {excerpt(ended.argv[0])}"
     if ended.ended_by is not None:
         return f"was ended early ({ended.ended_by})"
     return f"ended by signal {ended.signal}" if ended.exit is None else f"ended with exit code {ended.exit}"
@@ -294,7 +297,7 @@ def how_it_ended(ended: ChildEnded) -> str:
 
 def _last_words(stderr: bytes) -> str:
     lines = [text for line in stderr.split(b"\n") if (text := decode(strip_escapes(line)).strip())]
-    return f" saying {shown(lines[-1])}" if lines else ""
+    return f" saying {excerpt(lines[-1])}" if lines else ""
 
 
 def _without_derivations(paths: Iterable[str]) -> Iterator[str]:
@@ -353,9 +356,9 @@ def _batches(paths: Sequence[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _parsed(reader: Callable[[_Given], _Read], given: _Given) -> _Read:
+def _parsed(reader: Callable[[_Text], _Read], text: _Text) -> _Read:
     """Read Nix's words; what can't be read was not observed."""
     try:
-        return reader(given)
+        return reader(text)
     except ForeignTextError as error:
         raise InconclusiveError(str(error)) from None

@@ -83,7 +83,7 @@ def _all(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Target:
+class _CanaryTarget:
     """A replica: its port, the ``address:port`` by which it may be asked, empty for none; or why it can't be asked."""
 
     pod: PodSeen
@@ -93,58 +93,58 @@ class _Target:
     error: str = ""
 
 
-def _target(locator: KubectlLocator, pod: PodSeen, number: int, asking: Asking, phase: Phase) -> _Target:
+def _target(locator: KubectlLocator, pod: PodSeen, number: int, asking: Asking, phase: Phase) -> _CanaryTarget:
     # No nonce is a part of another: they are looked for as text.
     nonce = f"gate-canary-{phase.value}-r{number}z{asking.nonce}"
     try:
         port = _port(container_of(pod, locator.container), locator.port)
     except InconclusiveError as error:
-        return _Target(pod=pod, nonce=nonce, error=str(error))
+        return _CanaryTarget(pod=pod, nonce=nonce, error=str(error))
     address = f"[{pod.address}]" if ":" in pod.address else pod.address
     reachable = asking.inside and address and odd_host(address) is None
-    return _Target(pod=pod, nonce=nonce, port=port, host=f"{address}:{port}" if reachable else "")
+    return _CanaryTarget(pod=pod, nonce=nonce, port=port, host=f"{address}:{port}" if reachable else "")
 
 
-def _port(container: ContainerSeen, given: int | None) -> int:
+def _port(container: ContainerSeen, port: int | None) -> int:
     """Where a running container serves HTTP: as the locator has it, else as the container declares."""
     if container.started is None:
         raise InconclusiveError(f"{container.name} {container.trouble}")
-    if given is not None:
-        return given
-    named = [number for name, number in container.ports if name == _HTTP_PORT]
-    found = named or [number for _, number in container.ports]
-    if len(found) != 1:
+    if port is not None:
+        return port
+    http_ports = [number for name, number in container.ports if name == _HTTP_PORT]
+    ports = http_ports or [number for _, number in container.ports]
+    if len(ports) != 1:
         raise InconclusiveError(
-            f"{container.name} declares {len(found)} TCP ports: expected one, one named {_HTTP_PORT}, or port= in the "
+            f"{container.name} declares {len(ports)} TCP ports: expected one, one named {_HTTP_PORT}, or port= in the "
             "place of the log"
         )
-    return found[0]
+    return ports[0]
 
 
-def _send(kubectl: Kubectl, http: Http, namespace: str, target: _Target, asking: Asking) -> ReplicaCanary:
+def _send(kubectl: Kubectl, http: Http, namespace: str, target: _CanaryTarget, asking: Asking) -> ReplicaCanary:
     """The first way by which the replica answers as Attic does, or why none did."""
     errors = [target.error] if target.error else []
     path = f"{asking.cache}/{target.nonce}.narinfo"
     began = kubectl.clock.monotonic()
-    way: Route | None = None
+    route: Route | None = None
     if target.host:
         why = _by_address(http, f"http://{target.host}/{path}", asking.endpoint)
-        way, errors = ("address", errors) if why is None else (None, [*errors, f"by its address: {why}"])
-    if target.port and way is None:
+        route, errors = ("address", errors) if why is None else (None, [*errors, f"by its address: {why}"])
+    if target.port and route is None:
         try:
             kubectl.ask_pod(namespace, target.pod.name, target.port, path)
-            way = "proxy"
+            route = "proxy"
         except InconclusiveError as error:
             errors.append(f"through the API server: {error}")
     return ReplicaCanary(
         pod=target.pod.name,
         uid=target.pod.uid,
         nonce=target.nonce,
-        route=way,
-        answered=way is not None,
-        answered_at=rfc3339(kubectl.clock.now()) if way else None,
+        route=route,
+        answered=route is not None,
+        answered_at=rfc3339(kubectl.clock.now()) if route else None,
         millis=round((kubectl.clock.monotonic() - began) * 1000),
-        error="" if way else "; ".join(errors)[: limits.ERROR_TEXT_CHARS],
+        error="" if route else "; ".join(errors)[: limits.ERROR_TEXT_CHARS],
     )
 
 

@@ -18,7 +18,7 @@ from gate.model.basics import Secret
 from gate.model.records import HttpAnswer
 from gate.net import Http
 from gate.parse.s3 import parse_fault, parse_listing, parse_objects, region_name
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 from gate.process import Redactor
 
 if TYPE_CHECKING:
@@ -134,10 +134,10 @@ class S3:
         self, bucket: str | None, query: str, next_token: Callable[[bytes], str | None]
     ) -> tuple[HttpAnswer, ...]:
         pages: list[HttpAnswer] = []
-        asked = query
+        page_query = query
         tokens = {""}
         while True:
-            answer, body = self._ask("GET", bucket, query=asked, cap=limits.S3_BODY_BYTES, keep_body=True)
+            answer, body = self._ask("GET", bucket, query=page_query, cap=limits.S3_BODY_BYTES, keep_body=True)
             token = _token(answer, body, next_token)
             if token is None:
                 return (*pages, answer)
@@ -145,7 +145,7 @@ class S3:
                 return (*pages, replace(answer, status=None, error="token" if token in tokens else "too-large"))
             pages.append(answer)
             tokens.add(token)
-            asked = f"continuation-token={quote(token, safe=_UNRESERVED)}" + (f"&{query}" if query else "")
+            page_query = f"continuation-token={quote(token, safe=_UNRESERVED)}" + (f"&{query}" if query else "")
 
     def _ask(
         self,
@@ -161,9 +161,9 @@ class S3:
         url = self._url(bucket, key) + (f"?{query}" if query else "")
         region = self._regions.get(bucket, self._region)
         answer, body = self._ask_signed(method, url, region, cap=cap, keep_body=keep_body, content=content)
-        named = _named_region(answer, body)
-        if named not in (None, region):
-            region = self._regions[bucket] = named
+        region_of_answer = _named_region(answer, body)
+        if region_of_answer not in (None, region):
+            region = self._regions[bucket] = region_of_answer
             answer, body = self._ask_signed(method, url, region, cap=cap, keep_body=keep_body, content=content)
         if region != self._region:
             answer = replace(answer, signed_for=region)
@@ -193,7 +193,7 @@ class S3:
         if bucket is None:
             return f"{self.endpoint}/"
         if not bucket.strip(".") or "/" in bucket:
-            raise RefusedError(f"The bucket {shown(bucket)} can't be asked for: expected the name of a bucket.")
+            raise RefusedError(f"The bucket {excerpt(bucket)} can't be asked for: expected the name of a bucket.")
         if self._virtual_host:
             scheme, _, host = self.endpoint.partition("://")
             return f"{scheme}://{quote(bucket, safe=_UNRESERVED)}.{host}/{path}"

@@ -22,7 +22,7 @@ from gate.observe.bucket_index import Sources, sample_buckets
 from gate.observe.kube_markers import look_at
 from gate.observe.kubectl import Kubectl
 from gate.observe.s3 import S3
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 from gate.process import CancelToken
 
 KEY: Final = "probe"
@@ -31,7 +31,7 @@ _NONCE: Final = re.compile(r"[0-9a-f]{16}")
 _OK: Final = 200
 _REMOVED: Final = (200, 204)
 _NOT_FOUND: Final = 404
-_GONE: Final = (*_REMOVED, _NOT_FOUND)
+_DELETED: Final = (*_REMOVED, _NOT_FOUND)
 _CLIENT_ERRORS: Final = range(400, 500)
 _NEVER_SENT: Final = ("refused-host", "refused-address", "connect", "tls")
 
@@ -47,7 +47,7 @@ class Door:
 def scratch_bucket(nonce: str) -> str:
     """The name of a scratch bucket; `RefusedError` for a nonce that is not 16 hex digits."""
     if not _NONCE.fullmatch(nonce):
-        raise RefusedError(f"The scratch nonce is {shown(nonce)}: expected 16 hex digits.")
+        raise RefusedError(f"The scratch nonce is {excerpt(nonce)}: expected 16 hex digits.")
     return SCRATCH_PREFIX + nonce
 
 
@@ -139,7 +139,7 @@ class _Run:
             now = self.clock.monotonic()
             if removal.status != _NOT_FOUND or len(self.observation.removals) == 1:
                 quiet_from = now
-            if now >= until or (removal.status in _GONE and self._stays_gone(now - quiet_from)):
+            if now >= until or (removal.status in _DELETED and self._stays_gone(now - quiet_from)):
                 break
             self.clock.sleep(limits.SCRATCH_POLL_SECONDS)
         self.observation = replace(

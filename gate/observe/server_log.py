@@ -21,7 +21,7 @@ from gate.errors import ForeignTextError
 from gate.model.basics import Phase, Secret
 from gate.model.parsed import FileLocator
 from gate.model.records import LogCanarySent
-from gate.model.split import LogStood
+from gate.model.split import LogPosition
 from gate.net import Http
 from gate.observe.kube_log import KubeLogWindow
 from gate.observe.kubectl import Kubectl
@@ -48,7 +48,7 @@ class Window(Protocol):
         """Copy it, at most ``seconds`` after the last nonce was sent; the answer says why the copy may lack lines."""
         ...
 
-    def stood(self) -> LogStood:
+    def position(self) -> LogPosition:
         """Where the log stood when the window was opened, for another process that reads on from there."""
         ...
 
@@ -58,9 +58,9 @@ class Window(Protocol):
 
 
 def open_window(
-    place: str, kubectl: Kubectl | None, stood: LogStood | None = None, *, since: float | None = None
+    place: str, kubectl: Kubectl | None, start: LogPosition | None = None, *, since: float | None = None
 ) -> Window:
-    """A window on the log at a place, from now on, or from where it ``stood`` when another process opened it.
+    """A window on the log at a place, from now on, or from ``start``, where it was when another process opened it.
 
     The replicas of a workload may be those that kubectl was told of ``since`` that moment of its clock. Nothing is
     raised: a place that can't be read is said by its `capture`.
@@ -68,10 +68,10 @@ def open_window(
     try:
         locator = parse_locator(place)
     except ForeignTextError:
-        return LogWindow(place, stood)
+        return LogWindow(place, start)
     if isinstance(locator, FileLocator) or kubectl is None:
-        return LogWindow(place, stood)
-    return KubeLogWindow(locator, kubectl, stood, since=since)
+        return LogWindow(place, start)
+    return KubeLogWindow(locator, kubectl, start, since=since)
 
 
 class LogWindow:
@@ -81,7 +81,7 @@ class LogWindow:
     is missing. Close it, or use it as a context.
     """
 
-    def __init__(self, place: str, stood: LogStood | None = None) -> None:
+    def __init__(self, place: str, start: LogPosition | None = None) -> None:
         self._path = Path()
         self._file: int | None = None
         self._from = 0
@@ -92,8 +92,8 @@ class LogWindow:
             self._path = _path_of(place)
             self._file = _open_log(self._path)
             self._from = os.fstat(self._file).st_size
-            if stood is not None:
-                self._go_back_to(stood)
+            if start is not None:
+                self._go_back_to(start)
             self._before = self._bytes_before()
         except ForeignTextError as error:
             self._trouble = str(error)
@@ -106,19 +106,19 @@ class LogWindow:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def stood(self) -> LogStood:
+    def position(self) -> LogPosition:
         """The size of the file when the window was opened, and the digest of its last bytes then."""
-        known = self._file is not None
-        return LogStood(
-            offset=self._from if known else None, before=sha256(self._before).hexdigest(), trouble=self._trouble
+        is_open = self._file is not None
+        return LogPosition(
+            offset=self._from if is_open else None, before=sha256(self._before).hexdigest(), trouble=self._trouble
         )
 
-    def _go_back_to(self, stood: LogStood) -> None:
+    def _go_back_to(self, start: LogPosition) -> None:
         """Begin where the log stood in the other process; from its first byte where it is not that log any more."""
-        size, self._from = self._from, stood.offset if stood.offset is not None else 0
-        if stood.offset is None:
-            self._lost = stood.trouble or f"it was not told where the log {self._path} stood before"
-        elif size < self._from or sha256(self._bytes_before()).hexdigest() != stood.before:
+        size, self._from = self._from, start.offset if start.offset is not None else 0
+        if start.offset is None:
+            self._lost = start.trouble or f"it was not told where the log {self._path} stood before"
+        elif size < self._from or sha256(self._bytes_before()).hexdigest() != start.before:
             self._lost = f"the log {self._path} is not the one that stood here before: lines of the window may be lost"
             self._from = 0
 
@@ -216,7 +216,7 @@ def _open_log(path: Path) -> int:
 def _is_named(file: int, path: Path) -> bool:
     """Whether the open file still has its name."""
     try:
-        named = os.lstat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
         return False
-    return os.path.samestat(named, os.fstat(file))
+    return os.path.samestat(status, os.fstat(file))

@@ -18,7 +18,7 @@ from gate.errors import ForeignTextError
 from gate.model.basics import Phase, Truth
 from gate.model.parsed import DockerLocator, FolderLocator, UnitLocator
 from gate.model.records import WorkloadSeen
-from gate.model.split import LogStood
+from gate.model.split import LogPosition
 from gate.observe.docker import Docker, DockerLogWindow, look_at_container
 from gate.observe.folder_log import FolderLogWindow
 from gate.observe.kube_workload import Role, look_at_replicas
@@ -36,20 +36,20 @@ class ServerPlaces:
     systemd: Systemd
     docker: Docker
 
-    def open_log(self, place: str, stood: LogStood | None = None, *, since: float | None = None) -> Window:
-        """A window on a log, from now on, or from where it ``stood`` when another process opened it.
+    def open_log(self, place: str, start: LogPosition | None = None, *, since: float | None = None) -> Window:
+        """A window on a log, from now on, or from ``start``, where it was when another process opened it.
 
         The replicas of a workload may be those that kubectl reported ``since`` that moment of its clock. Nothing is
         raised: the window's `capture` says why a place can't be read.
         """
         locator = _locator(place)
         if isinstance(locator, UnitLocator):
-            return JournalWindow(locator, self.systemd, stood)
+            return JournalWindow(locator, self.systemd, start)
         if isinstance(locator, DockerLocator):
-            return DockerLogWindow(locator, self.docker, stood)
+            return DockerLogWindow(locator, self.docker, start)
         if isinstance(locator, FolderLocator):
-            return FolderLogWindow(Path(locator.path), stood)
-        return open_window(place, self.kubectl, stood, since=since)
+            return FolderLogWindow(Path(locator.path), start)
+        return open_window(place, self.kubectl, start, since=since)
 
     def look(self, role: Role, place: str, *, phase: Phase, endpoint: str) -> tuple[WorkloadSeen, ...]:
         """The workload at a place, one row for each replica; ``endpoint`` is the URL that it should answer at."""

@@ -58,13 +58,13 @@ def find_canary(
     if not reads:
         return None
     read, hop = reads[-1], None
-    found: tuple[str, str] | None = None
+    object_of_hop: tuple[str, str] | None = None
     for each in reads:
         last = each.nar.hops[-1] if each.nar is not None and len(each.nar.hops) > 1 else None
-        named = object_place(last, buckets) if last is not None else None
-        if named is not None or found is None:
-            read, hop, found = each, last, named
-    if found is None:
+        hop_place = object_place(last, buckets) if last is not None else None
+        if hop_place is not None or object_of_hop is None:
+            read, hop, object_of_hop = each, last, hop_place
+    if object_of_hop is None:
         with ThreadPoolExecutor(limits.READ_JOBS) as threads:
             rows = tuple(threads.map(lambda place: _search(place, buckets, window), places))
         written = next((row.written for row in rows if row.written), None)
@@ -77,7 +77,7 @@ def find_canary(
         answer = head(bucket, key)
         pages = listing(bucket, key) if answer.status == HTTPStatus.FORBIDDEN else ()
         return replace(look, head=answer, listing=pages)
-    bucket, key = found
+    bucket, key = object_of_hop
     with ThreadPoolExecutor(limits.READ_JOBS) as threads:
         heading = threads.submit(head, bucket, key)
         looks = [threads.submit(_look_at, place, bucket, key, kubectl) for place in places]
@@ -176,11 +176,11 @@ def _written_at(path: Path) -> float:
     """When an object of either layout was written; 0 for what is neither, or went meanwhile."""
     for name in (path / _META, path):
         try:
-            found = os.lstat(name)
+            status = os.lstat(name)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        if stat.S_ISREG(found.st_mode):
-            return found.st_mtime
+        if stat.S_ISREG(status.st_mode):
+            return status.st_mtime
     return 0.0
 
 

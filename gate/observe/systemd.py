@@ -16,14 +16,14 @@ from gate.errors import ForeignTextError, InconclusiveError
 from gate.model.basics import Phase, Truth
 from gate.model.parsed import JournalEntry, UnitLocator, UnitState
 from gate.model.records import WorkloadSeen
-from gate.model.split import LogStood
+from gate.model.split import LogPosition
 from gate.model.time import rfc3339
 from gate.observe.workload import look_at_listener, process_identity
 from gate.parse.service_manager import DROPPED_ID, JOURNAL_FIELDS, UNIT_PROPERTIES, parse_journal, parse_unit
-from gate.parse.text import decode, shown
+from gate.parse.text import decode, excerpt
 from gate.process import CancelToken, Capture, output, scrubbed_environment
 
-_KEPT: Final = ("DBUS_SYSTEM_BUS_ADDRESS", "SYSTEMD_BUS_TIMEOUT")
+_VARIABLES: Final = ("DBUS_SYSTEM_BUS_ADDRESS", "SYSTEMD_BUS_TIMEOUT")
 _FIXED: Final = {"SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0", "LC_ALL": "C"}
 _GRANT: Final = "add this user to the group systemd-journal"
 
@@ -38,7 +38,7 @@ class Systemd:
     def __init__(
         self, *, environ: Mapping[str, str], programs: Mapping[str, str], cancel: CancelToken, clock: Clock
     ) -> None:
-        self._environ = scrubbed_environment(environ, keep=_KEPT) | _FIXED
+        self._environ = scrubbed_environment(environ, keep=_VARIABLES) | _FIXED
         self._programs = programs
         self._cancel = cancel
         self._clock = clock
@@ -89,7 +89,7 @@ class Systemd:
             cancel=self._cancel,
             clock=self._clock,
         )
-        words = shown(decode(err).strip().split("\n")[0][: limits.ERROR_MESSAGE_CHARS]) if err.strip() else ""
+        words = excerpt(decode(err).strip().split("\n")[0][: limits.ERROR_MESSAGE_CHARS]) if err.strip() else ""
         if ended.ended_by is not None:
             raise InconclusiveError(
                 f"{name} gave no whole answer within {seconds:g} s and {cap} bytes: {ended.ended_by}"
@@ -144,23 +144,23 @@ def _running(state: UnitState, unit: str) -> UnitState:
 class JournalWindow:
     """The entries of a unit that are written from now on. Nothing is raised: `capture` says what is missing."""
 
-    def __init__(self, place: UnitLocator, systemd: Systemd, stood: LogStood | None = None) -> None:
+    def __init__(self, place: UnitLocator, systemd: Systemd, start: LogPosition | None = None) -> None:
         self._place = place
         self._systemd = systemd
         self._trouble = ""
         self._cursor = ""
-        if stood is not None:
-            self._cursor = stood.before
-            self._trouble = stood.trouble
+        if start is not None:
+            self._cursor = start.before
+            self._trouble = start.trouble
             return
         try:
             self._cursor = systemd.last_entry(place)
         except InconclusiveError as error:
             self._trouble = str(error)
 
-    def stood(self) -> LogStood:
+    def position(self) -> LogPosition:
         """The cursor of the unit's last entry when the window was opened."""
-        return LogStood(offset=None, before=self._cursor, trouble=self._trouble)
+        return LogPosition(offset=None, before=self._cursor, trouble=self._trouble)
 
     def close(self) -> None:
         """Nothing is held."""

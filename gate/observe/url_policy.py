@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote_plus
 
 from gate.errors import RefusedError
 from gate.net import HostList
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 # Of a presigned query (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html):
 _SECRET_CHARS: Final = 12  # shorter values are operations, days and flags
@@ -21,7 +21,7 @@ class UrlPolicy:
         own = hosts.read(cache_url)
         if own is None or "?" in cache_url:
             raise RefusedError(
-                f"The cache's URL is {shown(cache_url)}: expected http(s)://<host>[:<port>]/<cache> with an allowed "
+                f"The cache's URL is {excerpt(cache_url)}: expected http(s)://<host>[:<port>]/<cache> with an allowed "
                 "host, and for http one of the plain-http hosts."
             )
         self._origin = (own.scheme, own.host, own.port)

@@ -22,7 +22,7 @@ from gate.model.time import rfc3339
 from gate.observe.small_file import read_small
 from gate.parse.host_files import parse_tcp_sockets
 from gate.parse.locator import parse_locator
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 _SOCKET: Final = re.compile(r"socket:\[([0-9]+)\]")
 _STAT_BYTES: Final = 64 * 1024
@@ -53,7 +53,7 @@ def look_at_listener(pid: int, endpoint: str, *, served: bool, proc: Path = Path
             return Listening(truth=Truth.UNKNOWN, note="the process is in another network namespace, as of a container")
         sockets = _sockets(proc)
         processes = dict(_processes(proc))
-        own, whole = _held(_family(pid, processes), proc)
+        own, whole = _open_sockets(_family(pid, processes), proc)
     except (OSError, ForeignTextError) as error:
         why = error.strerror or "unreadable" if isinstance(error, OSError) else str(error)
         return Listening(truth=Truth.UNKNOWN, note=f"the process's sockets could not be looked at: {why}")
@@ -110,16 +110,16 @@ def _addresses(host: str, port: int) -> frozenset[str]:
     """The addresses of a host; asked in a thread of its own, because a resolver can't be ended."""
     with suppress(ValueError):
         return frozenset({str(ip_address(host))})
-    found: list[str] = []
+    addresses: list[str] = []
 
     def ask() -> None:
         with suppress(OSError, UnicodeError):
-            found.extend(str(row[4][0]) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            addresses.extend(str(row[4][0]) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
     thread = threading.Thread(target=ask, name="resolve an endpoint", daemon=True)
     thread.start()
     thread.join(limits.RESOLVE_SECONDS)
-    return frozenset(found)
+    return frozenset(addresses)
 
 
 def _is_here(address: str) -> bool:
@@ -164,9 +164,9 @@ def _family(pid: int, processes: dict[int, _Process]) -> frozenset[int]:
     return frozenset(family)
 
 
-def _held(pids: Iterable[int], proc: Path) -> tuple[set[int], bool]:
+def _open_sockets(pids: Iterable[int], proc: Path) -> tuple[set[int], bool]:
     """The sockets that these processes hold, and whether all of their descriptors could be read."""
-    held: set[int] = set()
+    sockets: set[int] = set()
     whole = True
     for pid in pids:
         try:
@@ -180,12 +180,12 @@ def _held(pids: Iterable[int], proc: Path) -> tuple[set[int], bool]:
             with suppress(OSError):
                 match = _SOCKET.fullmatch(str((proc / str(pid) / "fd" / name).readlink()))
                 if match is not None:
-                    held.add(int(match[1]))
-    return held, whole
+                    sockets.add(int(match[1]))
+    return sockets, whole
 
 
 def _holder(inodes: set[int], processes: dict[int, _Process], proc: Path) -> _Process | None:
-    return next((process for pid, process in sorted(processes.items()) if _held([pid], proc)[0] & inodes), None)
+    return next((process for pid, process in sorted(processes.items()) if _open_sockets([pid], proc)[0] & inodes), None)
 
 
 _PID: Final = re.compile(rb"\s*([1-9][0-9]{0,9})\s*")
@@ -206,7 +206,7 @@ def look(
         pidfile = _pidfile(place)
         identity, started = process_identity(_pid_in(pidfile), proc, named_by=str(pidfile))
     except (OSError, ForeignTextError) as error:
-        why = f"{shown(place)}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        why = f"{excerpt(place)}: {error.strerror}" if isinstance(error, OSError) else str(error)
         return WorkloadSeen(phase=phase, role=role, place=place, truth=Truth.UNKNOWN, error=why)
     pid = int(identity.partition(":")[0])
     served = phase is Phase.POST  # a moment after bodies were read there

@@ -76,8 +76,8 @@ def plain_place(url: str) -> str:
     scheme, host, port, path = cache_place(url) or ("", None, None, "")
     if scheme not in _PORTS or host is None:
         return url.rstrip("/")
-    named = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{named}{'' if port == _PORTS[scheme] else f':{port}'}{path}"
+    host_text = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host_text}{'' if port == _PORTS[scheme] else f':{port}'}{path}"
 
 
 def object_place(url: str, buckets: Iterable[str]) -> tuple[str, str] | None:

@@ -58,5 +58,5 @@ def parse_attic_error(body: bytes) -> tuple[int | None, str] | None:
 
 
 def _endpoint(config: dict[str, object], name: str) -> str | None:
-    given = config.get(name)
-    return None if given is None else as_text(given, f"The cache configuration's {name}")
+    endpoint = config.get(name)
+    return None if endpoint is None else as_text(endpoint, f"The cache configuration's {name}")

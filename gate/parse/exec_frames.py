@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 from gate import limits
 from gate.errors import ForeignTextError
-from gate.model.kube import Looked, MarkerFrame
-from gate.parse.text import decode, shown
+from gate.model.kube import MarkerEntry, MarkerFrame
+from gate.parse.text import decode, excerpt
 
 NONCE_CHARS: Final = 64
 _NONCE: Final = rb"[0-9A-Za-z-]{1,%d}" % NONCE_CHARS
@@ -96,14 +96,14 @@ def _frame(records: tuple[bytes, ...]) -> MarkerFrame:
     return MarkerFrame(looks=looks, format=formats[0] if len(formats) == 1 else None)
 
 
-def _looked(record: str) -> Looked:
+def _looked(record: str) -> MarkerEntry:
     kind, _, rest = record.partition(" ")
     path, _, text = rest.partition(" ")
     if not path.startswith("/"):
-        raise ForeignTextError(f"the marker script gave {shown(record)}: expected a kind and an absolute path.")
+        raise ForeignTextError(f"the marker script gave {excerpt(record)}: expected a kind and an absolute path.")
     if kind == "error":
-        return Looked(path=path, kind="error", text=text[: limits.ERROR_TEXT_CHARS])
+        return MarkerEntry(path=path, kind="error", text=text[: limits.ERROR_TEXT_CHARS])
     device = text if kind == "directory" and _DEVICE.fullmatch(text) else ""
     if kind not in _KINDS or text != device:
-        raise ForeignTextError(f"the marker script gave {shown(record)}: expected a kind and an absolute path.")
-    return Looked(path=path, kind=_KINDS[kind], device=device)
+        raise ForeignTextError(f"the marker script gave {excerpt(record)}: expected a kind and an absolute path.")
+    return MarkerEntry(path=path, kind=_KINDS[kind], device=device)

@@ -51,14 +51,14 @@ _Ends = tuple[str, str | None, str, int | None]
 
 
 def _pull_request(whole: dict[str, object]) -> _Ends:
-    asked = as_object(whole.get("pull_request"), "pull_request")
-    base = as_object(asked.get("base"), "pull_request.base")
-    head = as_object(asked.get("head"), "pull_request.head")
+    pull_request = as_object(whole.get("pull_request"), "pull_request")
+    base = as_object(pull_request.get("base"), "pull_request.base")
+    head = as_object(pull_request.get("head"), "pull_request.head")
     return (
         as_text(base.get("ref"), "pull_request.base.ref"),
         None,
         as_text(head.get("sha"), "pull_request.head.sha"),
-        as_count(asked.get("number"), "pull_request.number"),
+        as_count(pull_request.get("number"), "pull_request.number"),
     )
 
 
@@ -71,8 +71,8 @@ def _merge_group(whole: dict[str, object]) -> _Ends:
 def _push(whole: dict[str, object]) -> _Ends:
     """The base is the default branch: a branch's own ``gate.toml`` says nothing of what may be pushed to it."""
     before = as_text(whole.get("before"), "before")
-    known = None if not before.strip(_NONE) else _commit(before, "the commit before")
-    return "", known, as_text(whole.get("after"), "after"), None
+    base = None if not before.strip(_NONE) else _commit(before, "the commit before")
+    return "", base, as_text(whole.get("after"), "after"), None
 
 
 _READ: Final = {"pull_request": _pull_request, "merge_group": _merge_group, "push": _push}

@@ -11,7 +11,7 @@ from gate.errors import ForeignTextError
 from gate.model.captures import DiskRoom, DiskSeen
 from gate.model.parsed import TcpSocket
 from gate.parse.exec_frames import framed_records
-from gate.parse.kubernetes import said
+from gate.parse.kubernetes import foreign_excerpt
 from gate.parse.text import decode
 
 _HEAD: Final = b"local_address"
@@ -94,7 +94,7 @@ def disk_seen(place: str, space: DiskRoom | str, inodes: DiskRoom | str) -> Disk
     troubles: list[str] = []
     rooms: list[DiskRoom | None] = []
     for what, side in (("space", space), ("inodes", inodes)):
-        room, trouble = _told(side)
+        room, trouble = _plausible_room(side)
         if room is not None and room.total == 0:
             room, trouble = None, None if what == "inodes" else "this file system tells no size"
         rooms.append(room)
@@ -103,7 +103,7 @@ def disk_seen(place: str, space: DiskRoom | str, inodes: DiskRoom | str) -> Disk
     return DiskSeen(place=place, space=rooms[0], inodes=rooms[1], error="; ".join(troubles) or None)
 
 
-def _told(side: DiskRoom | str) -> tuple[DiskRoom | None, str | None]:
+def _plausible_room(side: DiskRoom | str) -> tuple[DiskRoom | None, str | None]:
     if isinstance(side, str):
         return None, side
     if max(side.total, side.used, side.free) > _WHOLE_MAX:
@@ -115,7 +115,7 @@ def _side(record: str) -> tuple[str, DiskRoom | str]:
     kind, _, text = record.partition(" ")
     if kind == "error":
         kind, _, text = text.partition(" ")
-        return kind, said(text, limits.ERROR_TEXT_CHARS) or "df said nothing"
+        return kind, foreign_excerpt(text, limits.ERROR_TEXT_CHARS) or "df said nothing"
     return kind, _room(text, 1024 if kind == "blocks" else 1)
 
 

@@ -18,7 +18,7 @@ _SPLIT: Final = re.compile(r'(?:"(?:\\.|[^"\\])*"|\([^()]*\)|[^,])+')  # members
 # What the headers of caches say when the origin was asked for this very answer: Varnish, nginx (EXPIRED: fetched anew),
 # Squid (MISS from <host>), Fastly, CloudFront (Miss from cloudfront), Akamai and Azure (TCP_MISS, TCP_REFRESH_MISS,
 # CONFIG_NOCACHE, PRIVATE_NOSTORE), Cloudflare (DYNAMIC, BYPASS), Vercel, Rack::Cache (miss, store, pass).
-_ASKED: Final = re.compile(
+_ORIGIN_ANSWER: Final = re.compile(
     r"(?:(?:tcp_|tcp_refresh_|tcp_client_refresh_|cdn-cache-)?miss|bypass|dynamic|expired|pass|uncacheable|uncached"
     r"|config_nocache|private_nostore|no-?cache|0)"
     r"(?:\s+from\s+[\w.:\[\]/-]+)?(?:\s*\([^()]*\))*",
@@ -53,8 +53,8 @@ def is_kept(name: str) -> bool:
 
 def kept_lines(lines: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """The lines that say whose answer it is, as ``name: value``, in their order; of very many the first."""
-    kept = [f"{name}: {_short(text.strip())}" for name, text in lines if is_kept(name)]
-    return tuple(kept) if len(kept) <= KEPT_LINES else (*kept[:KEPT_LINES], _TOO_MANY)
+    fields = [f"{name}: {_short(text.strip())}" for name, text in lines if is_kept(name)]
+    return tuple(fields) if len(fields) <= KEPT_LINES else (*fields[:KEPT_LINES], _TOO_MANY)
 
 
 def from_a_cache(lines: Sequence[str]) -> str | None:
@@ -78,10 +78,10 @@ def network_before(lines: Sequence[str]) -> str | None:
     for line in lines:
         name, _, text = line.partition(":")
         if name in ("via", "server-timing", "server"):
-            found = _NETWORK_WORDS.search(text) is not None
+            is_network = _NETWORK_WORDS.search(text) is not None
         else:
-            found = _is_of_a_cache(name) or _NETWORK.fullmatch(name) is not None
-        if found:
+            is_network = _is_of_a_cache(name) or _NETWORK.fullmatch(name) is not None
+        if is_network:
             return line
     return None
 
@@ -109,7 +109,7 @@ def _was_asked(name: str, text: str) -> bool:
         return bool(members) and all(member.isascii() and not member.strip("0") and member for member in members)
     if name == "cache-status":
         return bool(members) and all(_member_was_asked(member) for member in members)
-    return bool(members) and all(_ASKED.fullmatch(member) is not None for member in members)
+    return bool(members) and all(_ORIGIN_ANSWER.fullmatch(member) is not None for member in members)
 
 
 def _member_was_asked(member: str) -> bool:
@@ -125,4 +125,4 @@ def _timing_was_asked(member: str) -> bool:
     if "cache" not in name.lower():
         return True
     text = re.search(r'desc="?([^";]*)', rest, re.IGNORECASE)
-    return _ASKED.fullmatch(text[1].strip() if text else name.strip()) is not None
+    return _ORIGIN_ANSWER.fullmatch(text[1].strip() if text else name.strip()) is not None

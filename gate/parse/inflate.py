@@ -374,7 +374,7 @@ def inflater(codec: str) -> Inflater:
 
     Nix reads more: since 2.4 whatever libarchive does (lzip, lz4, lzma, …).
     """
-    made = _INFLATERS.get(codec)
-    if made is None:
+    decompressor = _INFLATERS.get(codec)
+    if decompressor is None:
         raise InflateError("the gate can't read this compression")
-    return made()
+    return decompressor()

@@ -11,10 +11,12 @@ from gate.model.basics import Secret
 from gate.model.captures import KubeEvent
 from gate.model.kube import ContainerSeen, KubeContext, PodSeen, Selected
 from gate.parse.strict_json import as_count, as_flag, as_object, as_text, loads
-from gate.parse.text import decode, shown, strip_escapes
+from gate.parse.text import decode, excerpt, strip_escapes
 
 COMPLAINT_CHARS: Final = 400
-_SAID: Final = re.compile(r"(?i)^(?:error|Error from server|Unable to connect|The connection|command terminated)\b")
+_KUBECTL_ERROR: Final = re.compile(
+    r"(?i)^(?:error|Error from server|Unable to connect|The connection|command terminated)\b"
+)
 _TRACE: Final = re.compile(r"^[IWEF][0-9]{4} ")  # klog: its level, month and day
 _CREDENTIALS: Final = re.compile(
     r"(?i)\bauthorization\b[\"']?\s*[:=].*"  # whatever its scheme: to the end of the line
@@ -38,11 +40,11 @@ def complaint(stderr: bytes) -> str:
     """The line by which kubectl says why it failed, else its last one; ``it said nothing`` when there is none."""
     lines = [decode(strip_escapes(line)).strip() for line in stderr.split(b"\n")]
     lines = [line for line in lines if line and not _TRACE.match(line)]
-    line = next((line for line in lines if _SAID.match(line)), lines[-1] if lines else "it said nothing")
-    return said(line, COMPLAINT_CHARS)
+    line = next((line for line in lines if _KUBECTL_ERROR.match(line)), lines[-1] if lines else "it said nothing")
+    return foreign_excerpt(line, COMPLAINT_CHARS)
 
 
-def said(text: str, cap: int) -> str:
+def foreign_excerpt(text: str, cap: int) -> str:
     """Foreign text for a record: ASCII with escapes, at most ``cap`` characters, credentials replaced."""
     return ascii(_CREDENTIALS.sub("***", text))[1:-1][:cap]
 
@@ -63,38 +65,40 @@ def parse_workload(data: bytes) -> Selected:
 
     An empty selector is refused: it would select every pod of the namespace.
     """
-    made = _object(loads(data, cap=limits.KUBE_JSON_BYTES), "the workload")
-    selector = _object(_object(made.get("spec"), "its spec").get("selector"), "its selector")
+    document = _object(loads(data, cap=limits.KUBE_JSON_BYTES), "the workload")
+    selector = _object(_object(document.get("spec"), "its spec").get("selector"), "its selector")
     labels = _object(selector.get("matchLabels", {}), "matchLabels")
     terms = [f"{_text(key, _KEY)}={_text(value, _VALUE)}" for key, value in labels.items()]
     for term in _list(selector.get("matchExpressions", []), "matchExpressions"):
         text = _object(term, "a matchExpression")
         form = _OPERATORS.get(str(text.get("operator")))
         if form is None:
-            raise ForeignTextError(f"a selector has the operator {shown(text.get('operator'))}: expected In, NotIn, …")
+            raise ForeignTextError(
+                f"a selector has the operator {excerpt(text.get('operator'))}: expected In, NotIn, …"
+            )
         values = ",".join(_text(value, _VALUE) for value in _list(text.get("values", []), "values"))
         terms.append(form.format(_text(text.get("key"), _KEY), values))
     if not terms:
         raise ForeignTextError("the workload's selector is empty: expected labels")
-    return Selected(uid=_text(_metadata(made).get("uid"), _PLAIN), selector=",".join(terms))
+    return Selected(uid=_text(_metadata(document).get("uid"), _PLAIN), selector=",".join(terms))
 
 
 def parse_pod(data: bytes) -> PodSeen:
     """One pod; `ForeignTextError` when it is none, or has a name that Kubernetes does not allow."""
-    made = _object(loads(data, cap=limits.KUBE_JSON_BYTES), "the pod")
-    if made.get("kind") != "Pod":
-        raise ForeignTextError(f"the answer is of kind {shown(made.get('kind'))}: expected Pod")
-    return _pod(made)
+    document = _object(loads(data, cap=limits.KUBE_JSON_BYTES), "the pod")
+    if document.get("kind") != "Pod":
+        raise ForeignTextError(f"the answer is of kind {excerpt(document.get('kind'))}: expected Pod")
+    return _pod(document)
 
 
 def parse_pods(data: bytes) -> tuple[PodSeen, ...]:
     """The pods of a list, by name; `ForeignTextError` when it is no list of pods, or not a whole one."""
-    made = _object(loads(data, cap=limits.KUBE_JSON_BYTES), "the list of pods")
-    if made.get("kind") != "PodList":
-        raise ForeignTextError(f"the answer is of kind {shown(made.get('kind'))}: expected PodList")
-    if _metadata(made).get("continue"):
+    document = _object(loads(data, cap=limits.KUBE_JSON_BYTES), "the list of pods")
+    if document.get("kind") != "PodList":
+        raise ForeignTextError(f"the answer is of kind {excerpt(document.get('kind'))}: expected PodList")
+    if _metadata(document).get("continue"):
         raise ForeignTextError("the list of pods is one page of several: expected all of it")
-    pods = [_pod(_object(item, "a pod")) for item in _list(made.get("items") or [], "items")]
+    pods = [_pod(_object(item, "a pod")) for item in _list(document.get("items") or [], "items")]
     if len(pods) > limits.REPLICAS:
         raise ForeignTextError(f"the list has {len(pods)} pods: expected at most {limits.REPLICAS}")
     if len({pod.name for pod in pods}) != len(pods):
@@ -107,22 +111,22 @@ def parse_secret(data: bytes, key: str) -> Secret:
 
     `ForeignTextError` when it is not there, is empty or is no text; no message holds anything of the answer.
     """
-    made = loads(data, cap=limits.KUBE_JSON_BYTES, what="the secret")
-    if not isinstance(made, dict) or made.get("kind") != "Secret":
+    document = loads(data, cap=limits.KUBE_JSON_BYTES, what="the secret")
+    if not isinstance(document, dict) or document.get("kind") != "Secret":
         raise ForeignTextError("the answer is no secret: expected an object of kind Secret")
-    held = made.get("data")
-    coded = held.get(key) if isinstance(held, dict) else None
+    entries = document.get("data")
+    coded = entries.get(key) if isinstance(entries, dict) else None
     if not isinstance(coded, str):
-        raise ForeignTextError(f"it has no key {shown(key)}: expected one that `kubectl describe secret` lists")
+        raise ForeignTextError(f"it has no key {excerpt(key)}: expected one that `kubectl describe secret` lists")
     if len(coded) > limits.SIGNING_SECRET_BYTES * 4 // 3 + 4:
         raise ForeignTextError(
-            f"its key {shown(key)} is too long: expected at most {limits.SIGNING_SECRET_BYTES} bytes"
+            f"its key {excerpt(key)} is too long: expected at most {limits.SIGNING_SECRET_BYTES} bytes"
         )
     text = _decoded(coded)
     if text is None:
-        raise ForeignTextError(f"its key {shown(key)} holds no text in base64: expected UTF-8 in base64")
+        raise ForeignTextError(f"its key {excerpt(key)} holds no text in base64: expected UTF-8 in base64")
     if not text.strip():
-        raise ForeignTextError(f"its key {shown(key)} is empty: expected a secret")
+        raise ForeignTextError(f"its key {excerpt(key)} is empty: expected a secret")
     return Secret(text.strip())
 
 
@@ -140,13 +144,13 @@ def parse_kubeconfig(data: bytes, context: str) -> KubeContext | None:
     kubectl then takes the pod's own service account. `ForeignTextError` where the context, its cluster or its user
     is not there.
     """
-    made = _object(loads(data, cap=limits.KUBE_JSON_BYTES), "the kubeconfig")
-    if not (made.get("contexts") or made.get("clusters") or made.get("current-context") or context):
+    document = _object(loads(data, cap=limits.KUBE_JSON_BYTES), "the kubeconfig")
+    if not (document.get("contexts") or document.get("clusters") or document.get("current-context") or context):
         return None
-    name = context or str(made.get("current-context") or "")
-    chosen = _named(made, "contexts", name, "context")
-    cluster = _named(made, "clusters", str(chosen.get("cluster")), "cluster")
-    user = _named(made, "users", str(chosen.get("user")), "user") if chosen.get("user") else {}
+    name = context or str(document.get("current-context") or "")
+    chosen = _entry(document, "contexts", name, "context")
+    cluster = _entry(document, "clusters", str(chosen.get("cluster")), "cluster")
+    user = _entry(document, "users", str(chosen.get("user")), "user") if chosen.get("user") else {}
     plugin = _object(user.get("exec") or {}, "exec").get("command")
     return KubeContext(
         name=name,
@@ -156,17 +160,17 @@ def parse_kubeconfig(data: bytes, context: str) -> KubeContext | None:
     )
 
 
-def _named(config: dict[str, object], table: str, name: str, field: str) -> dict[str, object]:
+def _entry(config: dict[str, object], table: str, name: str, field: str) -> dict[str, object]:
     rows = [_object(row, table) for row in _list(config.get(table) or [], table)]
-    found = [row for row in rows if row.get("name") == name]
-    if len(found) != 1:
-        raise ForeignTextError(f"the kubeconfig has {len(found)} {table} of the name {shown(name)}: expected one")
-    return _object(found[0].get(field) or {}, field)
+    matches = [row for row in rows if row.get("name") == name]
+    if len(matches) != 1:
+        raise ForeignTextError(f"the kubeconfig has {len(matches)} {table} of the name {excerpt(name)}: expected one")
+    return _object(matches[0].get(field) or {}, field)
 
 
-def _pod(made: dict[str, object]) -> PodSeen:
-    metadata, spec = _metadata(made), _object(made.get("spec"), "its spec")
-    status = _object(made.get("status"), "its status")
+def _pod(document: dict[str, object]) -> PodSeen:
+    metadata, spec = _metadata(document), _object(document.get("spec"), "its spec")
+    status = _object(document.get("status"), "its status")
     name = _subdomain(metadata.get("name"))
     statuses = [_object(row, "a status") for row in _list(status.get("containerStatuses") or [], "statuses")]
     states = {_text(state.get("name"), _LABEL): state for state in statuses}
@@ -186,10 +190,10 @@ def _pod(made: dict[str, object]) -> PodSeen:
     )
 
 
-def _address(made: object) -> str:
+def _address(item: object) -> str:
     """A pod's address, or nothing for one that has none yet, or that is none."""
     try:
-        return str(ip_address(made)) if isinstance(made, str) else ""
+        return str(ip_address(item)) if isinstance(item, str) else ""
     except ValueError:
         return ""
 
@@ -229,7 +233,7 @@ def _ended(last: dict[str, object]) -> str:
     end = last.get("terminated")
     if not isinstance(end, dict):
         return ""
-    reason = f"{shown(end['reason'])[1:-1]}, " if end.get("reason") else ""
+    reason = f"{excerpt(end['reason'])[1:-1]}, " if end.get("reason") else ""
     at = end.get("finishedAt")
     when = f" at {at}" if isinstance(at, str) and _TIME.fullmatch(at) else ""
     code = end.get("exitCode")
@@ -240,47 +244,47 @@ def _not_running(state: dict[str, object]) -> str:
     for word in ("waiting", "terminated"):
         if word in state:
             reason = _object(state[word] or {}, word).get("reason")
-            return f"is {word}" + (f" ({shown(reason)[1:-1]})" if reason else "")
+            return f"is {word}" + (f" ({excerpt(reason)[1:-1]})" if reason else "")
     return "has no state"
 
 
 def _owner(metadata: dict[str, object]) -> tuple[str, str, str] | None:
     rows = [_object(row, "an owner") for row in _list(metadata.get("ownerReferences") or [], "owners")]
-    held = [row for row in rows if row.get("controller") is True]
-    if not held:
+    controllers = [row for row in rows if row.get("controller") is True]
+    if not controllers:
         return None
-    kind, name, uid = (_text(held[0].get(field), _PLAIN) for field in ("kind", "name", "uid"))
+    kind, name, uid = (_text(controllers[0].get(field), _PLAIN) for field in ("kind", "name", "uid"))
     return kind, name, uid
 
 
-def _metadata(made: dict[str, object]) -> dict[str, object]:
-    return _object(made.get("metadata"), "its metadata")
+def _metadata(document: dict[str, object]) -> dict[str, object]:
+    return _object(document.get("metadata"), "its metadata")
 
 
-def _object(made: object, what: str) -> dict[str, object]:
-    if not isinstance(made, dict):
+def _object(item: object, what: str) -> dict[str, object]:
+    if not isinstance(item, dict):
         raise ForeignTextError(f"{what} is no object: expected one of the Kubernetes API")
-    return made
+    return item
 
 
-def _list(made: object, what: str) -> list[object]:
-    if not isinstance(made, list):
+def _list(item: object, what: str) -> list[object]:
+    if not isinstance(item, list):
         raise ForeignTextError(f"{what} is no list: expected one of the Kubernetes API")
-    return made
+    return item
 
 
-def _text(made: object, form: re.Pattern[str]) -> str:
-    if not isinstance(made, str) or not form.fullmatch(made):
+def _text(item: object, form: re.Pattern[str]) -> str:
+    if not isinstance(item, str) or not form.fullmatch(item):
         kind = ForeignNameError if form is _LABEL else ForeignTextError  # containers are named on a command line
-        raise kind(f"the cluster says {shown(made)}: expected a name in the form that Kubernetes allows")
-    return made
+        raise kind(f"the cluster says {excerpt(item)}: expected a name in the form that Kubernetes allows")
+    return item
 
 
-def _subdomain(made: object) -> str:
+def _subdomain(item: object) -> str:
     """A DNS-1123 subdomain: the form of names of pods and nodes, which can't begin with ``-``."""
-    if not isinstance(made, str) or len(made) > _NAME_CHARS or not all(map(_LABEL.fullmatch, made.split("."))):
-        raise ForeignNameError(f"the cluster says {shown(made)}: expected a DNS-1123 name")
-    return made
+    if not isinstance(item, str) or len(item) > _NAME_CHARS or not all(map(_LABEL.fullmatch, item.split("."))):
+        raise ForeignNameError(f"the cluster says {excerpt(item)}: expected a DNS-1123 name")
+    return item
 
 
 _WORD_CHARS: Final = 128  # of a reason, Kubernetes' own cap
@@ -290,29 +294,29 @@ _MESSAGE_CHARS: Final = 1024  # Kubernetes' own cap of a note
 
 def parse_events(data: bytes) -> tuple[tuple[KubeEvent, ...], bool]:
     """The events of a list, oldest first, and whether there are more; `ForeignTextError` when it is no such list."""
-    made = as_object(loads(data, cap=limits.KUBE_JSON_BYTES), "The list of events")
-    if made.get("kind") != "EventList":
-        raise ForeignTextError(f"the answer is of kind {shown(made.get('kind'))}: expected EventList")
-    items = made.get("items") or []
+    document = as_object(loads(data, cap=limits.KUBE_JSON_BYTES), "The list of events")
+    if document.get("kind") != "EventList":
+        raise ForeignTextError(f"the answer is of kind {excerpt(document.get('kind'))}: expected EventList")
+    items = document.get("items") or []
     if not isinstance(items, list):
         raise ForeignTextError("the list of events has no items: expected a list of them")
     events = sorted((_event(as_object(item, "An event")) for item in items), key=_age)
-    more = bool(_part(made, "metadata").get("continue"))
+    more = bool(_part(document, "metadata").get("continue"))
     return tuple(events[-limits.KUBE_EVENTS :]), more or len(events) > limits.KUBE_EVENTS
 
 
-def _event(made: dict[str, object]) -> KubeEvent:
-    series, of = _part(made, "series"), _part(made, "involvedObject")
-    count = series.get("count") or made.get("count") or 1
-    at = _time(made.get("eventTime"))
+def _event(document: dict[str, object]) -> KubeEvent:
+    series, of = _part(document, "series"), _part(document, "involvedObject")
+    count = series.get("count") or document.get("count") or 1
+    at = _time(document.get("eventTime"))
     return KubeEvent(
         involved=_event_text(f"{of.get('kind')}/{of.get('name')}", _EVENT_NAME_CHARS),
-        type=_event_text(made.get("type"), _WORD_CHARS),
-        reason=_event_text(made.get("reason"), _WORD_CHARS),
+        type=_event_text(document.get("type"), _WORD_CHARS),
+        reason=_event_text(document.get("reason"), _WORD_CHARS),
         count=count if isinstance(count, int) and not isinstance(count, bool) and 0 < count < 2**31 else 1,
-        first=_time(made.get("firstTimestamp")) or at,
-        last=_time(series.get("lastObservedTime")) or _time(made.get("lastTimestamp")) or at,
-        message=_event_text(made.get("message"), _MESSAGE_CHARS),
+        first=_time(document.get("firstTimestamp")) or at,
+        last=_time(series.get("lastObservedTime")) or _time(document.get("lastTimestamp")) or at,
+        message=_event_text(document.get("message"), _MESSAGE_CHARS),
     )
 
 
@@ -320,17 +324,17 @@ def _age(event: KubeEvent) -> tuple[str, str, str, str]:
     return event.last or "", event.involved, event.reason, event.message
 
 
-def _part(made: dict[str, object], name: str) -> dict[str, object]:
-    part = made.get(name)
+def _part(document: dict[str, object], name: str) -> dict[str, object]:
+    part = document.get(name)
     return part if isinstance(part, dict) else {}
 
 
-def _time(made: object) -> str | None:
-    return made if isinstance(made, str) and _TIME.fullmatch(made) else None
+def _time(item: object) -> str | None:
+    return item if isinstance(item, str) and _TIME.fullmatch(item) else None
 
 
-def _event_text(made: object, cap: int) -> str:
-    return said(made, cap) if isinstance(made, str) else ""
+def _event_text(item: object, cap: int) -> str:
+    return foreign_excerpt(item, cap) if isinstance(item, str) else ""
 
 
 _VERSION: Final = re.compile(r"v[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}[0-9A-Za-z.+_-]{0,80}")
@@ -347,11 +351,11 @@ def parse_review(data: bytes) -> bool:
     what = "The access review"
     review = as_object(loads(data, cap=limits.ANSWER_BODY_BYTES, what=what), what)
     if review.get("kind") != "SelfSubjectAccessReview":
-        raise ForeignTextError(f"{what} is of kind {shown(review.get('kind'))}: expected SelfSubjectAccessReview.")
+        raise ForeignTextError(f"{what} is of kind {excerpt(review.get('kind'))}: expected SelfSubjectAccessReview.")
     status = as_object(review.get("status"), f"{what}'s status")
     allowed = as_flag(status.get("allowed"), f"{what}'s allowed")
     if not allowed and status.get("evaluationError"):
-        raise ForeignTextError(f"{what} was not decided: {shown(status['evaluationError'])}.")
+        raise ForeignTextError(f"{what} was not decided: {excerpt(status['evaluationError'])}.")
     return allowed
 
 
@@ -373,12 +377,12 @@ def response_date(stderr: bytes) -> str | None:
 
     Nothing but a date is taken: at that level kubectl prints the headers of its requests too.
     """
-    found = _DATE.findall(stderr)
-    return found[-1].decode("ascii") if found else None
+    dates = _DATE.findall(stderr)
+    return dates[-1].decode("ascii") if dates else None
 
 
 def _version(text: dict[str, object], what: str) -> str:
     version = as_text(text.get("gitVersion"), f"{what}'s gitVersion")
     if not _VERSION.fullmatch(version):
-        raise ForeignTextError(f"{what} is {shown(version)}: expected v<major>.<minor>.<patch>.")
+        raise ForeignTextError(f"{what} is {excerpt(version)}: expected v<major>.<minor>.<patch>.")
     return version

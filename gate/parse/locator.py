@@ -23,7 +23,7 @@ from gate.model.parsed import (
     SecretLocator,
     UnitLocator,
 )
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PATH: Final = re.compile(r"/|(?:/(?!\.\.?(?:/|\Z))[0-9A-Za-z._+=@~,:-]+)+")
@@ -48,7 +48,7 @@ def parse_locator(text: str) -> FileLocator | KubectlLocator:
         return FileLocator(path=_path(text, text.removeprefix("file://")))
     if text.startswith("kubectl://"):
         return _kubectl(text, text.removeprefix("kubectl://"))
-    raise ForeignTextError(f"{shown(text)} is not a locator: expected file:///path or kubectl://NAMESPACE/KIND/NAME.")
+    raise ForeignTextError(f"{excerpt(text)} is not a locator: expected file:///path or kubectl://NAMESPACE/KIND/NAME.")
 
 
 ServerLocator = FileLocator | FolderLocator | KubectlLocator | UnitLocator | DockerLocator
@@ -66,7 +66,7 @@ def parse_server_locator(text: str) -> ServerLocator:
     if separator and scheme in ("file", "kubectl"):
         return parse_locator(text)
     raise ForeignTextError(
-        f"{shown(text)} is not the place of a server: expected file:///path, dir:///path, systemd://UNIT, "
+        f"{excerpt(text)} is not the place of a server: expected file:///path, dir:///path, systemd://UNIT, "
         "journald://UNIT, docker://NAME or kubectl://NAMESPACE/KIND/NAME."
     )
 
@@ -74,7 +74,9 @@ def parse_server_locator(text: str) -> ServerLocator:
 def _unit(text: str, rest: str) -> UnitLocator:
     unit, question, query = rest.partition("?")
     if not _UNIT.fullmatch(unit):
-        raise ForeignTextError(f"{shown(text)} has the unit {shown(unit)}: expected a service, such as atticd.service.")
+        raise ForeignTextError(
+            f"{excerpt(text)} has the unit {excerpt(unit)}: expected a service, such as atticd.service."
+        )
     directory = _only_option(text, query, "directory") if question else None
     return UnitLocator(unit=unit, directory=directory)
 
@@ -82,7 +84,7 @@ def _unit(text: str, rest: str) -> UnitLocator:
 def _docker(text: str, rest: str) -> DockerLocator:
     name, question, query = rest.partition("?")
     if not _CONTAINER.fullmatch(name):
-        raise ForeignTextError(f"{shown(text)} has the container {shown(name)}: expected its name or its id.")
+        raise ForeignTextError(f"{excerpt(text)} has the container {excerpt(name)}: expected its name or its id.")
     socket = _only_option(text, query, "socket") if question else None
     return DockerLocator(name=name, socket=socket)
 
@@ -91,7 +93,9 @@ def _only_option(text: str, query: str, name: str) -> str:
     """The path of the one option that a locator may have."""
     option, equals, path = query.partition("=")
     if option != name or not equals:
-        raise ForeignTextError(f"{shown(text)} has the option {shown(query)}: expected {name}=/path and nothing else.")
+        raise ForeignTextError(
+            f"{excerpt(text)} has the option {excerpt(query)}: expected {name}=/path and nothing else."
+        )
     return _path(text, path)
 
 
@@ -104,10 +108,10 @@ def parse_secret_locator(text: str) -> FileLocator | SecretLocator:
     name, equals, key = query.partition("=")
     if not text.startswith("kubectl://") or len(parts) != 3 or parts[1] != "secret" or not question:
         raise ForeignTextError(
-            f"{shown(text)} is not a secret's place: expected file:///path or kubectl://NAMESPACE/secret/NAME?key=KEY."
+            f"{excerpt(text)} is not a secret's place: expected file:///path or kubectl://NAMESPACE/secret/NAME?key=KEY."
         )
     if name != "key" or not equals or not _KEY.fullmatch(key):
-        raise ForeignTextError(f"{shown(text)} has the option {shown(query)}: expected key= and nothing else.")
+        raise ForeignTextError(f"{excerpt(text)} has the option {excerpt(query)}: expected key= and nothing else.")
     return SecretLocator(namespace=_label(text, parts[0]), name=_subdomain(text, parts[2]), key=key)
 
 
@@ -116,12 +120,12 @@ def _kubectl(text: str, rest: str) -> KubectlLocator:
     parts = place.split("/")
     if len(parts) != 3 or parts[1] not in _WORKLOADS:
         raise ForeignTextError(
-            f"{shown(text)} is not a workload: expected kubectl://NAMESPACE/{'|'.join(_WORKLOADS)}/NAME."
+            f"{excerpt(text)} is not a workload: expected kubectl://NAMESPACE/{'|'.join(_WORKLOADS)}/NAME."
         )
     options = _options(text, query) if question else {}
     container, path, by = options.get("container"), options.get("path"), options.get("by", "exec")
     if by not in ("exec", "log") or (by == "log" and path is None):
-        raise ForeignTextError(f"{shown(text)} has by={shown(by)}: expected by=exec, or by=log with a path.")
+        raise ForeignTextError(f"{excerpt(text)} has by={excerpt(by)}: expected by=exec, or by=log with a path.")
     return KubectlLocator(
         namespace=_label(text, parts[0]),
         workload=_WORKLOADS[parts[1]],
@@ -136,30 +140,30 @@ def _kubectl(text: str, rest: str) -> KubectlLocator:
 def _options(text: str, query: str) -> dict[str, str]:
     options: dict[str, str] = {}
     for option in query.split("&"):
-        name, equals, given = option.partition("=")
+        name, equals, setting = option.partition("=")
         if not equals or name not in _OPTIONS or name in options:
             raise ForeignTextError(
-                f"{shown(text)} has the option {shown(option)}: expected container=, path=, by= and port=."
+                f"{excerpt(text)} has the option {excerpt(option)}: expected container=, path=, by= and port=."
             )
-        options[name] = given
+        options[name] = setting
     return options
 
 
 def _port(text: str, port: str) -> int:
     if not _PORT.fullmatch(port) or int(port) > _PORT_MOST:
-        raise ForeignTextError(f"{shown(text)} has port={shown(port)}: expected a number from 1 to {_PORT_MOST}.")
+        raise ForeignTextError(f"{excerpt(text)} has port={excerpt(port)}: expected a number from 1 to {_PORT_MOST}.")
     return int(port)
 
 
 def _label(text: str, label: str) -> str:
     if not _LABEL.fullmatch(label):
-        raise ForeignTextError(f"{shown(text)} has the name {shown(label)}: expected an RFC 1123 label.")
+        raise ForeignTextError(f"{excerpt(text)} has the name {excerpt(label)}: expected an RFC 1123 label.")
     return label
 
 
 def _subdomain(text: str, name: str) -> str:
     if len(name) > _NAME_CHARS:
-        raise ForeignTextError(f"{shown(text)} has a name of {len(name)} characters: expected at most {_NAME_CHARS}.")
+        raise ForeignTextError(f"{excerpt(text)} has a name of {len(name)} characters: expected at most {_NAME_CHARS}.")
     for label in name.split("."):
         _label(text, label)
     return name
@@ -167,5 +171,5 @@ def _subdomain(text: str, name: str) -> str:
 
 def _path(text: str, path: str) -> str:
     if not _PATH.fullmatch(path):
-        raise ForeignTextError(f"{shown(text)} has the path {shown(path)}: expected a plain absolute path.")
+        raise ForeignTextError(f"{excerpt(text)} has the path {excerpt(path)}: expected a plain absolute path.")
     return path

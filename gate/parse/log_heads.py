@@ -80,14 +80,14 @@ class LogFrames:
             yield from self._unframed(Bare(origin, text), depth + 1)
 
     def _unframed(self, line: Bare, depth: int) -> Iterator[Bare]:
-        found = _frame(line.text) if depth < _FRAMES_DEEP else None
-        if found is None:
+        frame = _frame(line.text) if depth < _FRAMES_DEEP else None
+        if frame is None:
             yield line
             return
-        key = (found.stream, depth)
-        origin, before = self._pieces.pop(key, (line.origin or found.origin, ""))
-        text = before + found.text
-        if found.whole:
+        key = (frame.stream, depth)
+        origin, before = self._pieces.pop(key, (line.origin or frame.origin, ""))
+        text = before + frame.text
+        if frame.whole:
             for each in text.split("\n"):
                 yield from self._unframed(Bare(origin, without_escapes(each)), depth + 1)
         else:
@@ -107,28 +107,28 @@ def _frame(line: str) -> _Frame | None:
     if not line.startswith("{") or not ('"log"' in line or '"MESSAGE"' in line):
         return None
     try:
-        found = json.loads(line)
+        entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    log = found.get("log")
-    if isinstance(log, str) and isinstance(found.get("stream"), str) and found.keys() <= _DOCKER_KEYS:
-        return _Frame(found["stream"], log.removesuffix("\n"), log.endswith("\n"), None)
-    message = None if _JOURNAL_KEYS.isdisjoint(found) else _journal_message(found.get("MESSAGE"))
+    log = entry.get("log")
+    if isinstance(log, str) and isinstance(entry.get("stream"), str) and entry.keys() <= _DOCKER_KEYS:
+        return _Frame(entry["stream"], log.removesuffix("\n"), log.endswith("\n"), None)
+    message = None if _JOURNAL_KEYS.isdisjoint(entry) else _journal_message(entry.get("MESSAGE"))
     if message is None:
         return None
-    names = [found.get(name) for name in ("_HOSTNAME", "SYSLOG_IDENTIFIER", "_PID")]
+    names = [entry.get(name) for name in ("_HOSTNAME", "SYSLOG_IDENTIFIER", "_PID")]
     origin = " ".join(name for name in names if isinstance(name, str)) or None
     return _Frame(stream="journal", text=message, whole=True, origin=origin)
 
 
-def _journal_message(found: object) -> str | None:
+def _journal_message(item: object) -> str | None:
     """The text of an entry: journald gives one that is not all printable, such as one in color, as bytes."""
-    if isinstance(found, list):
+    if isinstance(item, list):
         try:
-            return decode(bytes(found))
+            return decode(bytes(item))
         except (TypeError, ValueError):
             return None
-    return found if isinstance(found, str) else None
+    return item if isinstance(item, str) else None
 
 
 _JOB_HEAD: Final = re.compile(

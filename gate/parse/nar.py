@@ -57,9 +57,9 @@ class NarShape:
                 if not self._want:
                     self._advance(b"")
             else:
-                taken = piece[at : at + self._want - len(self._have)]
-                at += len(taken)
-                self._have += taken
+                part = piece[at : at + self._want - len(self._have)]
+                at += len(part)
+                self._have += part
                 if len(self._have) == self._want:
                     had = bytes(self._have)
                     self._have.clear()

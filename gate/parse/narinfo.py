@@ -16,7 +16,7 @@ from gate.limits import NARINFO_BYTES, NARINFOS_KEPT
 from gate.model.parsed import NarInfo
 from gate.parse.store_path import base64_bytes, from_base_name, hash_part, sha256_nix32, store_path
 from gate.parse.store_path import store_path as checked_path
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
@@ -55,7 +55,7 @@ def public_key(text: str) -> tuple[str, bytes]:
     name = key_name(text)
     raw = base64_bytes(text.partition(":")[2], KEY_BYTES)
     if name is None or raw is None:
-        raise ForeignTextError(f"{shown(text)} is not a public key: expected <name>:<base 64 of {KEY_BYTES} bytes>.")
+        raise ForeignTextError(f"{excerpt(text)} is not a public key: expected <name>:<base 64 of {KEY_BYTES} bytes>.")
     return name, raw
 
 
@@ -87,7 +87,7 @@ def _signed(signature: bytes, message: bytes, key: bytes) -> bool:
 SIZE_MAX: Final = 2**63 - 1
 
 _REQUIRED: Final = ("StorePath", "URL", "NarHash", "NarSize", "References")
-_KNOWN: Final = frozenset({*_REQUIRED, "Compression", "FileHash", "FileSize", "Deriver", "CA"})
+_FIELDS: Final = frozenset({*_REQUIRED, "Compression", "FileHash", "FileSize", "Deriver", "CA"})
 _LINES: Final = re.compile(r"^([A-Za-z][A-Za-z0-9-]*): (.*)$", re.MULTILINE)
 _TEXT: Final = bytes(byte for byte in range(256) if byte == 0x0A or (byte >= 0x20 and byte != 0x7F))
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -134,9 +134,11 @@ def check_url(info: NarInfo, *, store_path: str, attic: bool = True) -> str:
     host, escape, empty or dotted segment.
     """
     if attic and info.url != (expected := f"nar/{hash_part(store_path)}.nar"):
-        raise ForeignTextError(f"The narinfo's URL is {shown(info.url)}: expected {expected}, as Attic writes it.")
+        raise ForeignTextError(f"The narinfo's URL is {excerpt(info.url)}: expected {expected}, as Attic writes it.")
     if not attic and not _RELATIVE_URL.fullmatch(info.url):
-        raise ForeignTextError(f"The narinfo's URL is {shown(info.url)}: expected a plain path relative to its cache.")
+        raise ForeignTextError(
+            f"The narinfo's URL is {excerpt(info.url)}: expected a plain path relative to its cache."
+        )
     return info.url
 
 
@@ -155,7 +157,7 @@ def _text(data: bytes) -> str:
     if data.translate(None, _TEXT) or (data and not text):
         raise ForeignTextError("The narinfo is not text: expected lines of UTF-8 without control characters.")
     if not text.endswith("\n"):
-        raise ForeignTextError(f"The narinfo ends in {shown(text[-20:])}: expected a line feed, so it may be cut.")
+        raise ForeignTextError(f"The narinfo ends in {excerpt(text[-20:])}: expected a line feed, so it may be cut.")
     return text
 
 
@@ -165,11 +167,11 @@ def _fields(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
     lines = _LINES.findall(text)
     if len(lines) != text.count("\n"):
         line = next(line for line in text[:-1].split("\n") if not _LINES.fullmatch(line))
-        raise ForeignTextError(f"The narinfo has the line {shown(line)}: expected <field>: <value>.")
+        raise ForeignTextError(f"The narinfo has the line {excerpt(line)}: expected <field>: <value>.")
     for name, content in lines:
         if name == "Sig":
             signatures.append(content)
-        elif name in _KNOWN:
+        elif name in _FIELDS:
             if name in fields:
                 raise ForeignTextError(f"The narinfo says {name} twice: expected it once.")
             fields[name] = content
@@ -184,13 +186,15 @@ def _nonempty(name: str, content: str) -> str:
 
 def _codec(content: str) -> str:
     if not _CODEC.fullmatch(content):
-        raise ForeignTextError(f"The narinfo's Compression is {shown(content)}: expected a name such as zstd or none.")
+        raise ForeignTextError(
+            f"The narinfo's Compression is {excerpt(content)}: expected a name such as zstd or none."
+        )
     return content
 
 
 def _size(name: str, content: str) -> int:
     if not _DECIMAL.fullmatch(content) or int(content) > SIZE_MAX:
-        raise ForeignTextError(f"The narinfo's {name} is {shown(content)}: expected a decimal from 0 to {SIZE_MAX}.")
+        raise ForeignTextError(f"The narinfo's {name} is {excerpt(content)}: expected a decimal from 0 to {SIZE_MAX}.")
     return int(content)
 
 

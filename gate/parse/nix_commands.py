@@ -13,7 +13,7 @@ from gate.model.records import PathFacts
 from gate.parse.nix_messages import is_retry, read_trouble, severity, without_severity
 from gate.parse.store_path import STORE_DIR, from_base_name, sha256_nix32, store_path
 from gate.parse.strict_json import as_count, as_flag, as_object, as_text, as_texts, loads
-from gate.parse.text import decode, shown, strip_escapes
+from gate.parse.text import decode, excerpt, strip_escapes
 
 
 def parse_path_info(body: bytes) -> tuple[PathFacts, ...]:
@@ -23,7 +23,7 @@ def parse_path_info(body: bytes) -> tuple[PathFacts, ...]:
     is named twice, or is described in another form.
     """
     what = "The path info"
-    facts = [_facts(path, given) for path, given in _entries(loads(body, cap=NIX_JSON_BYTES, what=what))]
+    facts = [_facts(path, entry) for path, entry in _entries(loads(body, cap=NIX_JSON_BYTES, what=what))]
     facts.sort(key=lambda each: each.store_path)
     for one, next_one in pairwise(facts):
         if one.store_path == next_one.store_path:
@@ -34,9 +34,9 @@ def parse_path_info(body: bytes) -> tuple[PathFacts, ...]:
 def parse_narinfo_hashes(body: bytes) -> dict[str, str]:
     """The NarHash of each path that a cache has, by ``nix path-info --json --store``; what it lacks is left out."""
     hashes: dict[str, str] = {}
-    for path, given in _entries(loads(body, cap=NIX_JSON_BYTES, what="The path info")):
-        if isinstance(given, dict) and given.get("valid") is not False:
-            hashes[path] = sha256_nix32(as_text(given.get("narHash"), f"The narHash of {path}"))
+    for path, entry in _entries(loads(body, cap=NIX_JSON_BYTES, what="The path info")):
+        if isinstance(entry, dict) and entry.get("valid") is not False:
+            hashes[path] = sha256_nix32(as_text(entry.get("narHash"), f"The narHash of {path}"))
     return hashes
 
 
@@ -84,10 +84,10 @@ def _entries(answer: object) -> Iterator[tuple[str, object]]:
         yield store_path(path), entry
 
 
-def _facts(path: str, given: object) -> PathFacts:
-    if given is None or (isinstance(given, dict) and given.get("valid") is False):
+def _facts(path: str, entry: object) -> PathFacts:
+    if entry is None or (isinstance(entry, dict) and entry.get("valid") is False):
         raise ForeignTextError(f"{path} is not valid in this store: build or fetch it first.")
-    info = as_object(given, f"The info of {path}")
+    info = as_object(entry, f"The info of {path}")
     nar_hash = as_text(info.get("narHash"), f"The narHash of {path}")
     references = as_texts(info.get("references"), f"The references of {path}")
     return PathFacts(
@@ -107,13 +107,13 @@ def _full(reference: str) -> str:
     return store_path(reference) if reference.startswith("/") else from_base_name(reference, STORE_DIR)
 
 
-def _signatures(path: str, given: object) -> tuple[str, ...]:
+def _signatures(path: str, entries: object) -> tuple[str, ...]:
     """Signatures as ``<key name>:<base 64>``, sorted; since version 3 Nix writes them as objects."""
     what = f"The signatures of {path}"
-    if not isinstance(given, list):
+    if not isinstance(entries, list):
         raise ForeignTextError(f"{what} are not a list: expected one.")
     texts = []
-    for signature in given:
+    for signature in entries:
         if isinstance(signature, dict):
             texts.append(f"{as_text(signature.get('keyName'), what)}:{as_text(signature.get('sig'), what)}")
         else:
@@ -134,7 +134,7 @@ def _built(result: object) -> NixBuilt:
     return NixBuilt(
         derivation=derivation,
         outputs={
-            name: store_path(as_text(path, f"Output {shown(name)} of {derivation}"))
+            name: store_path(as_text(path, f"Output {excerpt(name)} of {derivation}"))
             for name, path in sorted(outputs.items())
         },
     )
@@ -209,14 +209,14 @@ _MESSAGES: Final = 50  # more lines of one path's reading are not looked at
 
 def read_verify(stderr: bytes) -> tuple[Outcome, str]:
     """What a reading that did not end well says, and its decisive line, made harmless; the worst word counts."""
-    found: list[tuple[Outcome, str]] = []
+    outcomes: list[tuple[Outcome, str]] = []
     for raw in stderr.split(b"\n")[:_MESSAGES]:
         line = decode(strip_escapes(raw)).strip()
         outcome = None if not line or is_retry(line) else _outcome(line)
         if outcome is not None:
-            found.append((outcome, shown(line)))
+            outcomes.append((outcome, excerpt(line)))
     order = ("wrong", "cut", "untrusted", "denied", "tls", "connect", "absent", "other")
-    return min(found, key=lambda each: order.index(each[0]), default=("other", "nothing that is known"))
+    return min(outcomes, key=lambda each: order.index(each[0]), default=("other", "nothing that is known"))
 
 
 def _outcome(line: str) -> Outcome | None:

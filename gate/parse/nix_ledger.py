@@ -23,7 +23,7 @@ from dataclasses import replace
 from gate import limits
 from gate.model.parsed import BuildDoubt, BuildLedger, LedgerPath, Masked
 from gate.parse.addresses import cache_place
-from gate.parse.nix_messages import Trouble
+from gate.parse.nix_messages import CacheMessage
 
 _OUTPUT_NAME = re.compile(r"-[A-Za-z0-9_]+$")
 
@@ -38,7 +38,7 @@ def _place(cache: str) -> object:
     return cache_place(cache) or cache
 
 
-class Begun:
+class Substitution:
     """One path whose substitution began: from which caches, what went wrong at each, and whether it went wrong last.
 
     A cause without a cache, key None, is of a message that may mean any of them.
@@ -71,32 +71,32 @@ class Ledger:
     """What the log told, as it comes. `settle` applies the rules."""
 
     def __init__(self) -> None:
-        self.begun: dict[str, Begun] = {}
+        self.substitutions: dict[str, Substitution] = {}
         self.builds: dict[str, None] = {}
         self.planned_fetches: dict[str, None] = {}
         self.planned_builds: dict[str, None] = {}
         self.copied: dict[int, int] = {}  # the last `done` of each CopyPaths activity
-        self.asked: dict[
+        self.caches_by_hash: dict[
             str, tuple[str, dict[str, None]]
         ] = {}  # hash of a path: the path, and the caches that were asked
-        self.troubles: dict[Trouble, str] = {}  # of no body, with the first text of each
+        self.troubles: dict[CacheMessage, str] = {}  # of no body, with the first text of each
         self.lost: dict[
-            tuple[Begun | None, Trouble], str
+            tuple[Substitution | None, CacheMessage], str
         ] = {}  # of a body: whose it may be, with the first text of each
         self.disabled: dict[
             object, tuple[str, str]
         ] = {}  # a cache that Nix stopped to ask, as it was named, and the text
         self.unknown: dict[str, None] = {}  # the beginnings of texts that are not understood
         self.unknown_count = 0
-        self.last: Begun | None = None  # whom a message means that names neither path nor body
-        self.bodies: dict[str, Begun] = {}  # URL of a body: whose it is
+        self.last: Substitution | None = None  # whom a message means that names neither path nor body
+        self.bodies: dict[str, Substitution] = {}  # URL of a body: whose it is
         self.counted = False  # the log has events, so that substitutions can be counted
 
-    def begin(self, path: str, cache: str) -> Begun:
+    def begin(self, path: str, cache: str) -> Substitution:
         """A substitution begins, or is tried again."""
-        entry = self.begun.get(path)
+        entry = self.substitutions.get(path)
         if entry is None:
-            entry = self.begun[path] = Begun(cache)
+            entry = self.substitutions[path] = Substitution(cache)
         else:
             entry.again(cache)
         self.last = entry
@@ -104,7 +104,7 @@ class Ledger:
 
     def ask(self, path: str, cache: str) -> None:
         """A cache is asked whether it has a path."""
-        self.asked.setdefault(path.rpartition("/")[2][:32], (path, {}))[1][cache] = None
+        self.caches_by_hash.setdefault(path.rpartition("/")[2][:32], (path, {}))[1][cache] = None
 
     def doubt(self, text: str) -> None:
         """An error, a warning or an event that is not understood."""
@@ -112,7 +112,7 @@ class Ledger:
         if len(self.unknown) < limits.NIX_DOUBTS:
             self.unknown[text[: limits.NIX_DOUBT_CHARS]] = None
 
-    def trouble(self, trouble: Trouble, text: str) -> None:
+    def trouble(self, trouble: CacheMessage, text: str) -> None:
         """A final message about a cache."""
         text = text[: limits.NIX_DOUBT_CHARS]
         if trouble.about == "disabled":
@@ -122,43 +122,51 @@ class Ledger:
         elif trouble.about != "nar":
             self.troubles.setdefault(trouble, text)
         else:
-            named = self.begun.get(trouble.path or "") or self.bodies.get(trouble.url or "")
-            entry = named or self.last
-            cache = trouble.cache or (named.cache if named else self._only_cache())
+            matching = self.substitutions.get(trouble.path or "") or self.bodies.get(trouble.url or "")
+            entry = matching or self.last
+            cache = trouble.cache or (matching.cache if matching else self._only_cache())
             if entry is not None:
                 entry.fail(trouble.cause, cache)
             self.lost.setdefault((entry, replace(trouble, cache=cache)), text)
 
     def _only_cache(self) -> str | None:
         """The cache of all substitutions so far, where it is one alone."""
-        caches = {place: cache for entry in self.begun.values() for place, cache in entry.caches.items()}
+        caches = {place: cache for entry in self.substitutions.values() for place, cache in entry.caches.items()}
         return next(iter(caches.values())) if len(caches) == 1 else None
 
     def failed_paths(self, builds: "_Builds") -> list[str]:
         """Begun, and not copied in the end. Events tell how many; which ones, the messages and the builds tell best."""
         if not self.counted:
-            troubled = any(entry.causes or self._is_disabled(entry) for entry in self.begun.values())
-            return [path for path, entry in self.begun.items() if entry.failed or (troubled and builds.made(path))]
-        count = max(0, len(self.begun) - sum(self.copied.values()))
+            troubled = any(entry.causes or self._is_disabled(entry) for entry in self.substitutions.values())
+            return [
+                path
+                for path, entry in self.substitutions.items()
+                if entry.failed or (troubled and builds.has_output(path))
+            ]
+        count = max(0, len(self.substitutions) - sum(self.copied.values()))
 
         def likely(path: str) -> tuple[bool, bool, bool]:
-            entry = self.begun[path]
-            return not entry.failed, not builds.made(path), not entry.disabled
+            entry = self.substitutions[path]
+            return not entry.failed, not builds.has_output(path), not entry.disabled
 
-        return sorted(self.begun, key=likely)[:count]
+        return sorted(self.substitutions, key=likely)[:count]
 
-    def _is_disabled(self, entry: Begun) -> bool:
+    def _is_disabled(self, entry: Substitution) -> bool:
         return not self.disabled.keys().isdisjoint(entry.caches)
 
     def settle(
-        self, exit_code: int | None, outputs: Mapping[str, tuple[str, ...]], errors: tuple[str, ...], lines: "Lines"
+        self,
+        exit_code: int | None,
+        outputs: Mapping[str, tuple[str, ...]],
+        errors: tuple[str, ...],
+        lines: "LineCounts",
     ) -> BuildLedger:
         """The ledger of the whole log."""
         builds = _Builds(self.builds, outputs)
         failed = self.failed_paths(builds)
-        unbegun = [path for path in self.planned_fetches if path not in self.begun]
+        unbegun = [path for path in self.planned_fetches if path not in self.substitutions]
         unplanned = _Builds({drv: None for drv in self.builds if drv not in self.planned_builds}, outputs)
-        skipped = [path for path in unbegun if unplanned.made(path)]
+        skipped = [path for path in unbegun if unplanned.has_output(path)]
         masked = self._masked(failed, skipped, builds) if self.builds and exit_code in {0, None} else ()
         doubts = self._doubts(masked)
         return BuildLedger(
@@ -173,18 +181,18 @@ class Ledger:
         )
 
     def _masked(self, failed: list[str], skipped: list[str], builds: "_Builds") -> tuple[Masked, ...]:
-        found = {path: self._failures(path) for path in failed}
+        failures = {path: self._failures(path) for path in failed}
         suspected = {one.name: one for trouble in self.troubles if (one := self._suspect(trouble, builds))}
         for path in skipped:
             cause = suspected[path].cause if path in suspected else "not-asked"
-            row = Masked(name=path, cause=cause, certainty="proven", cache=self._asked(path))
-            found.setdefault(path, [row])
-        proven = [row for rows in found.values() for row in rows]
-        return (*proven, *(one for name, one in suspected.items() if name not in found))
+            row = Masked(name=path, cause=cause, certainty="proven", cache=self._only_cache_of(path))
+            failures.setdefault(path, [row])
+        proven = [row for rows in failures.values() for row in rows]
+        return (*proven, *(one for name, one in suspected.items() if name not in failures))
 
     def _failures(self, path: str) -> list[Masked]:
         """A row for each cache that was tried for a path which none of them gave."""
-        entry = self.begun[path]
+        entry = self.substitutions[path]
         rows = []
         for place, cache in entry.caches.items():
             echo = "cache-disabled" if place in self.disabled else "unknown"
@@ -192,16 +200,16 @@ class Ledger:
             rows.append(Masked(name=path, cause=cause, certainty="proven", cache=cache or None))
         return rows
 
-    def _suspect(self, trouble: Trouble, builds: "_Builds") -> Masked | None:
+    def _suspect(self, trouble: CacheMessage, builds: "_Builds") -> Masked | None:
         """Rule 3, for one message. A refused signature counts only where the path was then built."""
-        name, cache = self._named(trouble)
-        if trouble.about == "signature" and not builds.made(name):
+        name, cache = self._subject(trouble)
+        if trouble.about == "signature" and not builds.has_output(name):
             return None
         return Masked(name=name, cause=trouble.cause, certainty="suspected", cache=cache)
 
-    def _named(self, trouble: Trouble) -> tuple[str, str | None]:
+    def _subject(self, trouble: CacheMessage) -> tuple[str, str | None]:
         """What a message is about, a path if it can be, and the cache that it means."""
-        path, caches = self.asked.get(trouble.path_hash or "", ("", {}))
+        path, caches = self.caches_by_hash.get(trouble.path_hash or "", ("", {}))
         name = trouble.path or path or trouble.path_hash or trouble.cache or "unknown"
         return name, trouble.cache or (next(iter(caches)) if len(caches) == 1 else None)
 
@@ -209,28 +217,28 @@ class Ledger:
         """All trouble that no masked substitute accounts for."""
         doubts: dict[BuildDoubt, None] = {}
         names = {row.name for row in masked}
-        paths = {id(entry): path for path, entry in self.begun.items()}
+        paths = {id(entry): path for path, entry in self.substitutions.items()}
         for (entry, trouble), text in self.lost.items():
             path = paths.get(id(entry))
             if path not in names:
                 doubts[BuildDoubt(cause=trouble.cause, text=text, cache=trouble.cache, name=path)] = None
         for trouble, text in self.troubles.items():
-            name, cache = self._named(trouble)
+            name, cache = self._subject(trouble)
             if Masked(name=name, cause=trouble.cause, certainty="suspected", cache=cache) not in masked and not any(
                 row.name == name and row.certainty == "proven" and row.cache == cache for row in masked
             ):
                 doubts[BuildDoubt(cause=trouble.cause, text=text, cache=cache, name=name)] = None
         caches = [*(row.cache for row in masked), *(doubt.cache for doubt in doubts)]
-        known = {_place(cache) for cache in caches if cache}
+        places = {_place(cache) for cache in caches if cache}
         for place, (cache, text) in self.disabled.items():
-            if place not in known:
+            if place not in places:
                 doubts[BuildDoubt(cause="cache-disabled", text=text, cache=cache)] = None
         for text in self.unknown:
             doubts[BuildDoubt(cause="not-understood", text=text)] = None
         return tuple(doubts)
 
-    def _asked(self, path: str) -> str | None:
-        caches = self.asked.get(path.rpartition("/")[2][:32], (path, {}))[1]
+    def _only_cache_of(self, path: str) -> str | None:
+        caches = self.caches_by_hash.get(path.rpartition("/")[2][:32], (path, {}))[1]
         return next(iter(caches)) if len(caches) == 1 else None
 
     def _paths(
@@ -241,7 +249,7 @@ class Ledger:
             LedgerPath(store_path=path, how="substitute-failed", cause=self._failures(path)[0].cause)
             if path in lost
             else LedgerPath(store_path=path, how="substituted")
-            for path, entry in self.begun.items()
+            for path, entry in self.substitutions.items()
         ]
         again = _Names([*failed, *skipped, *(one.name for one in masked)])
         for drv in self.builds:
@@ -251,7 +259,7 @@ class Ledger:
         return tuple(paths)
 
 
-class Lines:
+class LineCounts:
     """What was counted while reading."""
 
     def __init__(self) -> None:
@@ -271,7 +279,7 @@ class _Builds:
         self._paths = {path for drv in builds for path in outputs.get(drv, ())}
         self._names = {_store_name(drv).removesuffix(".drv") for drv in builds if drv not in outputs}
 
-    def made(self, path: str) -> bool:
+    def has_output(self, path: str) -> bool:
         """Whether one of the derivations gives this path."""
         name = _store_name(path)
         return path in self._paths or name in self._names or _OUTPUT_NAME.sub("", name) in self._names

@@ -16,7 +16,7 @@ from typing import Any
 
 from gate import limits
 from gate.model.parsed import BuildLedger
-from gate.parse.nix_ledger import Begun, Ledger, Lines
+from gate.parse.nix_ledger import Ledger, LineCounts, Substitution
 from gate.parse.nix_messages import ends_retry, is_harmless, is_retry, read_trouble, severity, without_severity
 from gate.parse.text import LineSplitter, decode, strip_escapes
 
@@ -67,10 +67,10 @@ class NixLogParser:
         self._outputs = built_outputs or {}
         self._split = LineSplitter(limits.NIX_EVENT_BYTES)
         self._ledger = Ledger()
-        self._lines = Lines()
+        self._lines = LineCounts()
         self._errors: dict[str, None] = {}
         self._plan: dict[str, None] | None = None  # the list whose lines are being read
-        self._active: dict[int, Begun] = {}  # activities under a substitution, and the substitution's own
+        self._active: dict[int, Substitution] = {}  # activities under a substitution, and the substitution's own
         self._message: list[str] | None = None  # a plain message whose lines are being read
         self._body = False
 
@@ -147,7 +147,7 @@ class NixLogParser:
         text, raw = (_plain_text(event.get(name)) for name in ("msg", "raw_msg"))
         if text is None and raw is None:
             self._ledger.doubt("a message without text")
-        elif text is None or not self._told(text, events=True):
+        elif text is None or not self._take_work_line(text, events=True):
             self._message_ends(text or "", raw or "", serious=serious)
 
     # --- plain text -------------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ class NixLogParser:
                 self._end_message()
             return
         self._end_message()
-        if self._told(line):
+        if self._take_work_line(line):
             return
         if severity(line) or read_trouble(line):
             self._message, self._body = [line], False
@@ -188,7 +188,7 @@ class NixLogParser:
             self._message_ends(text)
 
     # --- both -------------------------------------------------------------------------------------------------------
-    def _told(self, text: str, *, events: bool = False) -> bool:
+    def _take_work_line(self, text: str, *, events: bool = False) -> bool:
         """Whether the text is one of Nix's lines about its work; what it tells is taken down.
 
         In events a substitution is told by an activity, which no builder can begin, and never by a message.

@@ -96,7 +96,7 @@ _CORRUPT = re.compile(r"NAR info file '(?:[^']*/)?([0-9a-z]{32})\.narinfo' is co
 
 
 @value
-class Trouble:
+class CacheMessage:
     """One text about a cache: what it is about, the cause as a stable word, and what it names.
 
     ``path_hash`` is the 32 characters of a narinfo's name, ``url`` what could not be downloaded.
@@ -121,8 +121,8 @@ def is_harmless(text: str) -> bool:
     if _HARMLESS_WORK.match(text):
         return True
     first, _, more = text.partition("\n")
-    known = first.startswith("warning: ") and _HARMLESS_WARNINGS.match(first.removeprefix("warning: ")) is not None
-    return known and not any(severity(line) for line in more.split("\n"))
+    is_listed = first.startswith("warning: ") and _HARMLESS_WARNINGS.match(first.removeprefix("warning: ")) is not None
+    return is_listed and not any(severity(line) for line in more.split("\n"))
 
 
 def without_severity(text: str) -> str:
@@ -141,7 +141,7 @@ def is_retry(text: str) -> bool:
     return text.startswith("warning:") and ends_retry(text)
 
 
-def read_trouble(text: str) -> Trouble | None:
+def read_trouble(text: str) -> CacheMessage | None:
     """What a final message says about a cache, or None where it says nothing that is known."""
     body = _BODY.search(text)
     own = text[: body.start()] if body else text
@@ -150,26 +150,26 @@ def read_trouble(text: str) -> Trouble | None:
     return next((trouble for line in lines if (trouble := _of_line(line))), None)
 
 
-def _of_line(first: str) -> Trouble | None:
+def _of_line(first: str) -> CacheMessage | None:
     if match := _DOWNLOAD.match(first):
         return _download(match[1], match[2])
     if match := _CORRUPT.match(first):
-        return Trouble(about="narinfo", cause="narinfo-corrupt", path_hash=match[1])
+        return CacheMessage(about="narinfo", cause="narinfo-corrupt", path_hash=match[1])
     for pattern, about, cause in _TEXTS:
         if match := pattern.match(first):
-            named = match.groupdict()
-            return Trouble(about=about, cause=cause, path=named.get("path"), cache=named.get("cache"))
+            groups = match.groupdict()
+            return CacheMessage(about=about, cause=cause, path=groups.get("path"), cache=groups.get("cache"))
     return None
 
 
-def _download(url: str, reason: str) -> Trouble:
+def _download(url: str, reason: str) -> CacheMessage:
     cause = next((word for pattern, word in _REASONS if pattern.search(reason)), "unknown")
     cache, _, name = url.rpartition("/")
     if "/nar/" in url:
-        return Trouble(about="nar", cause=cause, cache=url.rpartition("/nar/")[0], url=url)
+        return CacheMessage(about="nar", cause=cause, cache=url.rpartition("/nar/")[0], url=url)
     if name == "nix-cache-info":
         word = "cache-info" if cause in {"http-error", "unknown"} else cause
-        return Trouble(about="cache", cause=word, cache=cache, url=url)
+        return CacheMessage(about="cache", cause=word, cache=cache, url=url)
     if match := _HASH.search(name):
-        return Trouble(about="narinfo", cause=cause, path_hash=match[1], cache=cache, url=url)
-    return Trouble(about="nar", cause=cause, url=url)
+        return CacheMessage(about="narinfo", cause=cause, path_hash=match[1], cache=cache, url=url)
+    return CacheMessage(about="nar", cause=cause, url=url)

@@ -83,7 +83,7 @@ _DRAWN = re.compile(rb"(?:\x1b\[[0-9;?]*[A-Za-z]|\r)*([^\x1b\r]*)\r*")  # only i
 CONTRADICTED = "contradicted"  # the code of a failure that stands where it may be forged, of a path with a success
 
 _HTTP = re.compile(r"(HTTP [0-9]{3})(?: |$)")
-_NAMED = re.compile(r"([A-Z][A-Za-z]{2,39}): ")
+_ERROR_NAME = re.compile(r"([A-Z][A-Za-z]{2,39}): ")
 # The client's own words where a request got no answer (reqwest's Display): one line, with the client's own URL.
 _NO_ANSWER = re.compile(rb"error sending request for url \([^\s()]*\)")
 _REQUEST = re.compile(r"error sending request|error decoding response body|operation timed out|client error \(")
@@ -142,7 +142,7 @@ class _Failure:
 def read_error(text: bytes) -> PushError:
     """Code and message of an error's text, as it stands after ``❌ <hash-name>: `` or ``Error: ``."""
     message = decode(text)[: limits.ERROR_TEXT_CHARS]
-    for pattern in (_HTTP, _NAMED):
+    for pattern in (_HTTP, _ERROR_NAME):
         if match := pattern.match(message):
             return PushError(code=match[1], message=message[match.end() :])
     return PushError(code="request" if _REQUEST.match(message) else "unknown", message=message)
@@ -182,13 +182,13 @@ class PushLogParser:
 
     def _feed(self, data: bytes) -> None:
         for block in self._lines.blocks(data):
-            for name, deduplicated, fraction, failed, text, raw, line, odd in _LINE.findall(block):
+            for name, deduplicated, fraction, failed, text, raw, line, remnant in _LINE.findall(block):
                 if name:
                     self._succeeded(name, deduplicated, fraction)
                 elif failed:
                     self._failed(failed, text, whole=True)
-                elif odd or len(raw) > limits.LINE_BYTES:
-                    self._odd_line((odd or raw)[: limits.LINE_BYTES + 1])
+                elif remnant or len(raw) > limits.LINE_BYTES:
+                    self._odd_line((remnant or raw)[: limits.LINE_BYTES + 1])
                 elif self._error is not None and not self._doubt and raw != line:
                     self._line(raw, ended=True)
                 else:
@@ -262,14 +262,14 @@ class PushLogParser:
         elif line.startswith(_FATAL):
             self._error = self._fatal = _Failure(line[len(_FATAL) :])
             self._doubt = True
-        elif whole and line[:3] in _HEADS and self._told(line):
+        elif whole and line[:3] in _HEADS and self._take_progress_line(line):
             self._ends_error()
         elif ended:
             self._other(line, decorated=raw.find(b"\x1b") >= 0)
         else:
             self._unread += 1
 
-    def _told(self, line: bytes) -> bool:
+    def _take_progress_line(self, line: bytes) -> bool:
         """Whether the line is one of the client's that tell no failure; what it tells is taken down."""
         if line.startswith(_TICK):
             if match := _SUCCESS.fullmatch(line):
@@ -400,10 +400,10 @@ def _bare(line: bytes) -> bytes:
     if match := _DRAWN.fullmatch(line):
         return match[1]
     line = strip_escapes(line)
-    return _shown(line) if b"\r" in line else line
+    return _visible_part(line) if b"\r" in line else line
 
 
-def _shown(line: bytes) -> bytes:
+def _visible_part(line: bytes) -> bytes:
     """What a line with carriage returns shows: the text after the last, or from the first that begins an error on.
 
     The first rule is a terminal's (tty-uploaded ends its lines with CR LF); the second keeps an error's own carriage

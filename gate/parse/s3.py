@@ -15,7 +15,7 @@ from xml.parsers import expat
 from gate.errors import ForeignTextError
 from gate.limits import ERROR_TEXT_CHARS, S3_BODY_BYTES, XML_DEPTH
 from gate.model.parsed import BucketListing, ObjectListing, OpenUpload, S3Fault, UploadListing
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 _BUCKET_NAME: Final = re.compile(
     r"[!-.0-~]{1,255}"
@@ -36,7 +36,7 @@ def parse_listing(body: bytes) -> BucketListing:
     """
     root = _read(body)
     if root.name != "ListAllMyBucketsResult":
-        raise ForeignTextError(f"The list of buckets is a <{shown(root.name)}>: expected <ListAllMyBucketsResult>.")
+        raise ForeignTextError(f"The list of buckets is a <{excerpt(root.name)}>: expected <ListAllMyBucketsResult>.")
     buckets = root.only("Buckets")
     if buckets is None:
         raise ForeignTextError("The list of buckets has no <Buckets>: expected it, even when there are none.")
@@ -54,11 +54,11 @@ def parse_owner(body: bytes) -> tuple[str | None, Mapping[str, str]]:
     owner, buckets = root.only("Owner"), root.only("Buckets")
     number = owner.only("ID") if owner is not None else None
     dates = {
-        _bucket_name(bucket): made.text
+        _bucket_name(bucket): created.text
         for bucket in (buckets.children if buckets is not None else ())
-        if (made := bucket.only("CreationDate")) is not None
-        and _MOMENT.fullmatch(made.text)
-        and _is_a_moment(made.text)
+        if (created := bucket.only("CreationDate")) is not None
+        and _MOMENT.fullmatch(created.text)
+        and _is_a_moment(created.text)
     }
     return (number.text[:ERROR_TEXT_CHARS] or None if number is not None else None), dates
 
@@ -70,7 +70,7 @@ def parse_objects(body: bytes) -> ObjectListing:
     """
     root = _read(body)
     if root.name != "ListBucketResult":
-        raise ForeignTextError(f"The list of objects is a <{shown(root.name)}>: expected <ListBucketResult>.")
+        raise ForeignTextError(f"The list of objects is a <{excerpt(root.name)}>: expected <ListBucketResult>.")
     encoding = root.only("EncodingType")
     quoted = encoding is not None and encoding.text == "url"
     keys = tuple(_key(child, quoted=quoted) for child in root.children if child.name == "Contents")
@@ -87,7 +87,9 @@ def parse_uploads(body: bytes) -> UploadListing:
     """A page of ListMultipartUploads, asked for with ``encoding-type=url``; `ForeignTextError` for anything else."""
     root = _read(body)
     if root.name != "ListMultipartUploadsResult":
-        raise ForeignTextError(f"The list of uploads is a <{shown(root.name)}>: expected <ListMultipartUploadsResult>.")
+        raise ForeignTextError(
+            f"The list of uploads is a <{excerpt(root.name)}>: expected <ListMultipartUploadsResult>."
+        )
     encoding, truncated = root.only("EncodingType"), root.only("IsTruncated")
     quoted = encoding is not None and encoding.text == "url"
     uploads = tuple(_upload(child, quoted=quoted) for child in root.children if child.name == "Upload")
@@ -99,7 +101,7 @@ def _upload(upload: "_Element", *, quoted: bool) -> OpenUpload:
     if number is None or not _UPLOAD_ID.fullmatch(number.text):
         raise ForeignTextError("The list of uploads has one without an UploadId: expected one in each.")
     if initiated is None or not _MOMENT.fullmatch(initiated.text) or not _is_a_moment(initiated.text):
-        got = shown(initiated.text) if initiated else "none"
+        got = excerpt(initiated.text) if initiated else "none"
         raise ForeignTextError(f"The list of uploads has the time {got}: expected one as 2026-05-06T00:00:00.000Z.")
     return OpenUpload(key=_key(upload, quoted=quoted), upload_id=number.text, initiated=initiated.text)
 
@@ -116,12 +118,12 @@ def parse_versioning(body: bytes) -> Literal["enabled", "suspended", "off"]:
     """What GetBucketVersioning says; ``off`` is a bucket that never had it. `ForeignTextError` for anything else."""
     root = _read(body)
     if root.name != "VersioningConfiguration":
-        raise ForeignTextError(f"The versioning is a <{shown(root.name)}>: expected <VersioningConfiguration>.")
+        raise ForeignTextError(f"The versioning is a <{excerpt(root.name)}>: expected <VersioningConfiguration>.")
     status = root.only("Status")
     if status is None or not status.text:
         return "off"
     if status.text not in _VERSIONING:
-        raise ForeignTextError(f"The versioning is {shown(status.text)}: expected Enabled or Suspended.")
+        raise ForeignTextError(f"The versioning is {excerpt(status.text)}: expected Enabled or Suspended.")
     return _VERSIONING[status.text]
 
 
@@ -163,16 +165,16 @@ class _Element:
 
     def only(self, name: str) -> "_Element | None":
         """The child of this name, or None; `ForeignTextError` when there are several."""
-        found = [child for child in self.children if child.name == name]
-        if len(found) > 1:
-            raise ForeignTextError(f"The S3 answer has {len(found)} <{name}>: expected one.")
-        return found[0] if found else None
+        matches = [child for child in self.children if child.name == name]
+        if len(matches) > 1:
+            raise ForeignTextError(f"The S3 answer has {len(matches)} <{name}>: expected one.")
+        return matches[0] if matches else None
 
 
 def _bucket_name(bucket: _Element) -> str:
     name = bucket.only("Name")
     if bucket.name != "Bucket" or name is None or not _BUCKET_NAME.fullmatch(name.text):
-        got = shown(name.text) if name else f"<{shown(bucket.name)}>"
+        got = excerpt(name.text) if name else f"<{excerpt(bucket.name)}>"
         raise ForeignTextError(f"The list of buckets has {got}: expected <Bucket> with a <Name>.")
     return name.text
 
@@ -186,7 +188,7 @@ def _key(contents: _Element, *, quoted: bool) -> str:
     except UnicodeDecodeError:
         name = ""
     if not name or len(name) > _KEY_CHARS:
-        raise ForeignTextError(f"The list has the key {shown(raw)}: expected 1 to {_KEY_CHARS} characters.")
+        raise ForeignTextError(f"The list has the key {excerpt(raw)}: expected 1 to {_KEY_CHARS} characters.")
     return name
 
 

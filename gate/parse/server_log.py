@@ -14,16 +14,16 @@ from typing import Any, Final, NamedTuple
 from gate import limits
 from gate.model.parsed import LogEvent
 from gate.parse.log_heads import TIME, Bare, LogFrames, unheaded, without_escapes
-from gate.parse.text import LineSplitter, decode, shown
+from gate.parse.text import LineSplitter, decode, excerpt
 
 _Rows = Mapping[str, tuple[re.Pattern[str], ...]]
 
 
 def _rows(*rows: tuple[str, str]) -> _Rows:
-    made: dict[str, tuple[re.Pattern[str], ...]] = {}
+    patterns: dict[str, tuple[re.Pattern[str], ...]] = {}
     for target, form in rows:
-        made[target] = (*made.get(target, ()), re.compile(form))
-    return made
+        patterns[target] = (*patterns.get(target, ()), re.compile(form))
+    return patterns
 
 
 # sqlx tells of a slow database at WARN (sqlx-core src/logger.rs, src/pool/inner.rs). It is no matter of the store.
@@ -157,7 +157,7 @@ _JSON_KEYS = frozenset(
 )
 
 
-class _Told(NamedTuple):
+class _TracingEvent(NamedTuple):
     at: str | None
     level: str
     target: str
@@ -171,7 +171,7 @@ class _Told(NamedTuple):
 class _Open:
     """An event and what the lines after it say of it."""
 
-    event: _Told
+    event: _TracingEvent
     origin: str | None
     place: str | None
     request: str | None
@@ -213,7 +213,7 @@ class ServerLogParser:
             self._line(rest)
         for line in self._frames.rest():
             self._bare(line, cut=False)
-        return tuple(_log_event(kept) for kept in self._kept)
+        return tuple(_log_event(entry) for entry in self._kept)
 
     def _line(self, raw: bytes) -> None:
         text = decode(raw[: limits.LINE_BYTES])
@@ -227,7 +227,7 @@ class ServerLogParser:
         cut = cut or len(line.text) > limits.LINE_BYTES
         if not any(self._understand(reading, cut=cut) for reading in unheaded(line)):
             self.unread_lines += 1
-            self.first_unread = self.first_unread or shown(line.text)
+            self.first_unread = self.first_unread or excerpt(line.text)
             self._open.clear()
 
     def _understand(self, line: Bare, *, cut: bool) -> bool:
@@ -254,7 +254,7 @@ class ServerLogParser:
         self._heard.update([origin] if origin is not None and len(self._heard) < limits.LOG_ORIGINS else [])
         return True
 
-    def _begin(self, text: _Told, origin: str | None) -> None:
+    def _begin(self, text: _TracingEvent, origin: str | None) -> None:
         self.seen += 1
         self._open.pop(origin, None)
         if text.of_main_thread and text.at is not None and len(self.main_times) < self._keep:
@@ -271,21 +271,21 @@ class ServerLogParser:
             self.dropped += 1
 
 
-def _log_event(kept: _Open) -> LogEvent:
-    text = kept.event
+def _log_event(entry: _Open) -> LogEvent:
+    text = entry.event
     return LogEvent(
         at=text.at,
         level=text.level,
         target=text.target,
         code=_code(text.message) if text.target != PANIC else PANIC,
         message=text.message[: limits.ERROR_TEXT_CHARS],
-        source=kept.place,
-        request=kept.request,
-        origin=kept.origin,
+        source=entry.place,
+        request=entry.request,
+        origin=entry.origin,
     )
 
 
-def _plain_event(line: str) -> _Told | None:
+def _plain_event(line: str) -> _TracingEvent | None:
     match = _EVENT.match(line)
     if match is None:
         return None
@@ -293,55 +293,55 @@ def _plain_event(line: str) -> _Told | None:
     at = at and at.replace(" ", "T", 1).replace(" ", "")
     main = _MAIN_THREAD.search(rest) is not None
     if brackets := _BRACKETS.match(rest):
-        return _Told(at, match[2], brackets[1], brackets[3], brackets[2], None, main)
+        return _TracingEvent(at, match[2], brackets[1], brackets[3], brackets[2], None, main)
     rest = _THREAD.sub("", rest, count=1) if _THREAD.match(rest) else rest
     spans = _SPANS.match(rest)
     request = _request(spans[0]) if spans else None
     rest = rest[spans.end() :] if spans else rest
     target = _TARGET.match(rest)
     name, source, message = (target[1], target[2], target[3]) if target else ("", None, rest)
-    return _Told(at, match[2], name, message, source, request or _request(message), main)
+    return _TracingEvent(at, match[2], name, message, source, request or _request(message), main)
 
 
-def _panic(line: str) -> _Told | None:
+def _panic(line: str) -> _TracingEvent | None:
     match = _PANIC.match(line)
     if match is None:
         return None
     place = _PLACE.search(f"at {match[1]}".rstrip(":").rpartition(":")[0])
-    return _Told(None, "ERROR", PANIC, line, place[1] if place else None, None)
+    return _TracingEvent(None, "ERROR", PANIC, line, place[1] if place else None, None)
 
 
-def _json_event(line: str) -> _Told | None:
+def _json_event(line: str) -> _TracingEvent | None:
     """An event of tracing-subscriber's JSON form, nested (``fields.message``) or flattened."""
     try:
-        found = json.loads(line)
+        entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    level = found.get("level")
+    level = entry.get("level")
     if not isinstance(level, str) or level.upper() not in _LEVELS:
         return None
-    fields = found.get("fields")
-    own = fields if isinstance(fields, dict) else {key: of for key, of in found.items() if key not in _JSON_KEYS}
+    fields = entry.get("fields")
+    own = fields if isinstance(fields, dict) else {key: of for key, of in entry.items() if key not in _JSON_KEYS}
     texts = {key: of if isinstance(of, str) else json.dumps(of, ensure_ascii=False) for key, of in own.items()}
     first = [texts.pop("message")] if "message" in texts else []
     message = " ".join([*first, *(f"{key}={text}" for key, text in texts.items())])
-    at, target = found.get("timestamp"), found.get("target")
-    file, number = found.get("filename"), found.get("line_number")
-    return _Told(
+    at, target = entry.get("timestamp"), entry.get("target")
+    file, number = entry.get("filename"), entry.get("line_number")
+    return _TracingEvent(
         at if isinstance(at, str) else None,
         level.upper(),
         target if isinstance(target, str) else "",
         message,
         f"{file}:{number}" if isinstance(file, str) and isinstance(number, int) else None,
-        _json_request(found) or _request(message),
-        found.get("threadName") == "main",
+        _json_request(entry) or _request(message),
+        entry.get("threadName") == "main",
     )
 
 
-def _json_request(found: dict[str, Any]) -> str | None:
+def _json_request(entry: dict[str, Any]) -> str | None:
     """The request that an event belongs to, from its spans."""
-    spans = found.get("spans")
-    for span in (found.get("span"), *(spans if isinstance(spans, list) else ())):
+    spans = entry.get("spans")
+    for span in (entry.get("span"), *(spans if isinstance(spans, list) else ())):
         if isinstance(span, dict) and isinstance(span.get("method"), str) and isinstance(span.get("uri"), str):
             return _request(f"method={span['method']} uri={span['uri']}")
     return None
@@ -367,8 +367,8 @@ def _nearer(place: str | None, line: str) -> str | None:
     match = _PLACE.search(line)
     if match is None or (place is not None and not place.startswith("/")):
         return place
-    found = match[1] or f"{match[2]}:{match[3]}"
-    return found if place is None or not found.startswith("/") else place
+    source = match[1] or f"{match[2]}:{match[3]}"
+    return source if place is None or not source.startswith("/") else place
 
 
 def speaks_of_storage(event: LogEvent) -> bool:
@@ -423,5 +423,7 @@ def is_of_canary(event: LogEvent, nonce: str) -> bool:
 
     Attic answers it with 500, so it is one at ERROR whose request is that GET.
     """
-    asked = event.request or ""
-    return bool(nonce) and event.level == "ERROR" and asked.startswith("GET ") and asked.endswith(f"/{nonce}.narinfo")
+    request = event.request or ""
+    return (
+        bool(nonce) and event.level == "ERROR" and request.startswith("GET ") and request.endswith(f"/{nonce}.narinfo")
+    )

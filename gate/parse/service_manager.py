@@ -12,7 +12,7 @@ from gate import limits
 from gate.errors import ForeignTextError
 from gate.model.parsed import ContainerState, JournalEntry, UnitState
 from gate.parse.strict_json import as_count, as_object, as_text, loads
-from gate.parse.text import decode, shown
+from gate.parse.text import decode, excerpt
 
 UNIT_PROPERTIES: Final = (
     "LoadState",
@@ -50,15 +50,15 @@ def parse_unit(data: bytes) -> UnitState:
         raise ForeignTextError(f"systemctl show gave no {missing[0]}: expected the properties of a service.")
     for name in ("MainPID", "NRestarts"):
         if not _NUMBER.fullmatch(values[name]):
-            raise ForeignTextError(f"systemctl show gave {name}={shown(values[name])}: expected a number.")
+            raise ForeignTextError(f"systemctl show gave {name}={excerpt(values[name])}: expected a number.")
     invocation = values["InvocationID"]
     if invocation and not _INVOCATION.fullmatch(invocation):
-        raise ForeignTextError(f"systemctl show gave InvocationID={shown(invocation)}: expected 32 hex digits.")
+        raise ForeignTextError(f"systemctl show gave InvocationID={excerpt(invocation)}: expected 32 hex digits.")
     command = _EXEC_PATH.match(values.get("ExecStart", ""))
     return UnitState(
-        load=shown(values["LoadState"]).strip("'"),
-        active=shown(values["ActiveState"]).strip("'"),
-        sub=shown(values["SubState"]).strip("'"),
+        load=excerpt(values["LoadState"]).strip("'"),
+        active=excerpt(values["ActiveState"]).strip("'"),
+        sub=excerpt(values["SubState"]).strip("'"),
         main_pid=int(values["MainPID"]),
         invocation=invocation,
         restarts=int(values["NRestarts"]),
@@ -93,10 +93,10 @@ def parse_container(data: bytes) -> ContainerState:
     config = as_object(whole.get("Config"), "Config")
     host = as_object(whole.get("HostConfig"), "HostConfig")
     driver = as_object(host.get("LogConfig"), "HostConfig.LogConfig")
-    found = ContainerState(
+    container = ContainerState(
         id=as_text(whole.get("Id"), "Id"),
         image=as_text(whole.get("Image"), "Image"),
-        status=shown(as_text(state.get("Status"), "State.Status")).strip("'"),
+        status=excerpt(as_text(state.get("Status"), "State.Status")).strip("'"),
         running=state.get("Running") is True and state.get("Paused") is not True,
         pid=as_count(state.get("Pid"), "State.Pid"),
         started=as_text(state.get("StartedAt"), "State.StartedAt"),
@@ -104,12 +104,14 @@ def parse_container(data: bytes) -> ContainerState:
         log_driver=as_text(driver.get("Type"), "HostConfig.LogConfig.Type"),
         tty=config.get("Tty") is True,
     )
-    if not _CONTAINER_ID.fullmatch(found.id):
-        raise ForeignTextError(f"The container has the id {shown(found.id)}: expected 64 hex digits.")
-    image = found.image if found.image.startswith("sha256:") else f"sha256:{found.image}"  # podman leaves it out
+    if not _CONTAINER_ID.fullmatch(container.id):
+        raise ForeignTextError(f"The container has the id {excerpt(container.id)}: expected 64 hex digits.")
+    image = (
+        container.image if container.image.startswith("sha256:") else f"sha256:{container.image}"
+    )  # podman leaves it out
     if not _IMAGE.fullmatch(image):
-        raise ForeignTextError(f"The container has the image {shown(found.image)}: expected a sha256.")
-    return found
+        raise ForeignTextError(f"The container has the image {excerpt(container.image)}: expected a sha256.")
+    return container
 
 
 def stream_text(data: bytes, *, tty: bool) -> tuple[bytes, bool]:

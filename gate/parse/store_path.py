@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from gate.errors import ForeignTextError
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 ALPHABET: Final = "0123456789abcdfghijklmnpqrsvwxyz"
 SHA256_BYTES: Final = 32
@@ -31,11 +31,11 @@ def to_nix32(digest: bytes) -> str:
 def from_nix32(text: str) -> bytes:
     """The digest that ``text`` writes in Nix's base 32; `ForeignTextError` when no digest is written so."""
     if not _NIX32.fullmatch(text):
-        raise ForeignTextError(f"{shown(text)} is not Nix base 32: it has characters outside of {ALPHABET}.")
+        raise ForeignTextError(f"{excerpt(text)} is not Nix base 32: it has characters outside of {ALPHABET}.")
     number = int(text.translate(_FROM_NIX32), 32) if text else 0
     size = len(text) * 5 // 8
     if number >> (8 * size) or (size * 8 + 4) // 5 != len(text):
-        raise ForeignTextError(f"{shown(text)} is not Nix base 32 of whole bytes: no digest is written so.")
+        raise ForeignTextError(f"{excerpt(text)} is not Nix base 32 of whole bytes: no digest is written so.")
     return number.to_bytes(size, "little")
 
 
@@ -56,7 +56,7 @@ def base64_bytes(text: str, size: int) -> bytes | None:
 def _sha256(text: str) -> bytes:
     sri = text.startswith("sha256-")
     if not sri and not text.startswith("sha256:"):
-        raise ForeignTextError(f"{shown(text)} is not a SHA-256 as Nix writes it: {_FORMS}.")
+        raise ForeignTextError(f"{excerpt(text)} is not a SHA-256 as Nix writes it: {_FORMS}.")
     digits = text[len("sha256:") :]
     if not sri and _HEX.fullmatch(digits):
         return bytes.fromhex(digits)
@@ -64,7 +64,7 @@ def _sha256(text: str) -> bytes:
         return from_nix32(digits)
     raw = base64_bytes(digits, SHA256_BYTES)
     if raw is None:
-        raise ForeignTextError(f"{shown(text)} is not a SHA-256 as Nix writes it: {_FORMS}.")
+        raise ForeignTextError(f"{excerpt(text)} is not a SHA-256 as Nix writes it: {_FORMS}.")
     return raw
 
 
@@ -79,7 +79,7 @@ def store_path(text: str) -> str:
     """The same text, known to be a store path below ``/nix/store``; `ForeignTextError` for anything else."""
     prefix = f"{STORE_DIR}/"
     if not text.startswith(prefix) or not _BASE_NAME.fullmatch(text, len(prefix)):
-        raise ForeignTextError(f"{shown(text)} is not a store path: expected {STORE_DIR}/<hash>-<name>.")
+        raise ForeignTextError(f"{excerpt(text)} is not a store path: expected {STORE_DIR}/<hash>-<name>.")
     return text
 
 
@@ -96,12 +96,14 @@ def hash_part(path: str) -> str:
 def store_hash(text: str) -> str:
     """The same text, known to be the hash part of a store path; `ForeignTextError` for anything else."""
     if not _HASH_PART.fullmatch(text):
-        raise ForeignTextError(f"{shown(text)} is not the hash of a store path: expected 32 characters of Nix base 32.")
+        raise ForeignTextError(
+            f"{excerpt(text)} is not the hash of a store path: expected 32 characters of Nix base 32."
+        )
     return text
 
 
 def from_base_name(name: str, store_dir: str = STORE_DIR) -> str:
     """The full path of ``<hash>-<name>`` below ``store_dir``; `ForeignTextError` when the name is no base name."""
     if not _BASE_NAME.fullmatch(name):
-        raise ForeignTextError(f"{shown(name)} is not the base name of a store path: expected <hash>-<name>.")
+        raise ForeignTextError(f"{excerpt(name)} is not the base name of a store path: expected <hash>-<name>.")
     return f"{store_dir}/{name}"

@@ -93,10 +93,10 @@ class _RefusedError(Exception):
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
         raise _RefusedError("has an object with two equal keys: expected each key once")
-    return made
+    return mapping
 
 
 def _constant(_text: str) -> NoReturn:

@@ -9,7 +9,7 @@ from gate import limits
 SHOWN_CHARS: Final = 80
 
 
-def shown(text: object) -> str:
+def excerpt(text: object) -> str:
     """A value of foreign text for an error message: quoted, escaped to ASCII, cut at `SHOWN_CHARS`."""
     whole = text if isinstance(text, str) else repr(text)
     cut = ascii(whole[:SHOWN_CHARS])

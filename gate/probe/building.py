@@ -19,7 +19,7 @@ from gate.model.records import Entry
 from gate.observe.nix_build import build, evaluate, tree_of
 from gate.observe.nix_store import FEATURES, NixStore, nix_environment
 from gate.parse.store_path import store_path
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 from gate.probe.context import RunContext
 from gate.probe.tools import find_programs
 from gate.probe.world import World
@@ -92,10 +92,11 @@ def tree_trouble(store: NixStore, installable: str, world: World) -> str | None:
         return None
     commit = world.environ.get("GITHUB_SHA")
     if tree.revision is None:
-        return f"the flake of {shown(installable)} has changes that no commit has: commit them, or undo them"
+        return f"the flake of {excerpt(installable)} has changes that no commit has: commit them, or undo them"
     if commit and tree.revision != commit:
         return (
-            f"the flake of {shown(installable)} is at commit {tree.revision}, expected {shown(commit)}, the commit of "
+            f"the flake of {excerpt(installable)} is at commit {tree.revision}, expected "
+            f"{excerpt(commit)}, the commit of "
             "this run"
         )
     return None

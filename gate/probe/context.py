@@ -14,7 +14,7 @@ from gate.journal import Journal, make_folder
 from gate.model.basics import Label, Secret
 from gate.model.policy import Policy, Secrets
 from gate.model.records import Entry, PathFacts, Record
-from gate.model.split import LogStood
+from gate.model.split import LogPosition
 from gate.net import Http
 from gate.observe.attic import AtticApi
 from gate.observe.bucket_index import Sources
@@ -129,7 +129,7 @@ class RunContext:
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret that no capture may hold."""
         secrets = self.settings.secrets
-        known = (
+        all_secrets = (
             secrets.push_token,
             secrets.signing_secret,
             secrets.s3_access_key_id,
@@ -137,7 +137,7 @@ class RunContext:
             secrets.s3_session_token,
             *self.read_tokens.values(),
         )
-        return tuple(secret for secret in known if secret is not None)
+        return tuple(secret for secret in all_secrets if secret is not None)
 
     def write(self, record: Record) -> Entry:
         """Journal a record, from any thread."""
@@ -156,8 +156,8 @@ class RunContext:
 
     def cache_urls(self, cache: str) -> tuple[str, ...]:
         """Every name under which a cache may stand among the substituters."""
-        known = self.substituter_urls.get(cache)
-        return (self.cache_url(cache), known) if known else (self.cache_url(cache),)
+        url = self.substituter_urls.get(cache)
+        return (self.cache_url(cache), url) if url else (self.cache_url(cache),)
 
     def access(self, cache: str, *, at_origin: bool = False) -> Access:
         """How bodies of a cache are read, where builders read them or at the origin."""
@@ -172,7 +172,7 @@ class RunContext:
         return max(1.0, self._ends - self._world.clock.monotonic())
 
     def open_log_windows(
-        self, stood: LogStood | None = None, store_stood: LogStood | None = None, *, since: float | None = None
+        self, start: LogPosition | None = None, store_start: LogPosition | None = None, *, since: float | None = None
     ) -> None:
         """Remember where the logs stand now, or go back to where they stood in another job.
 
@@ -182,9 +182,9 @@ class RunContext:
         with ThreadPoolExecutor(2) as threads:
             server = store = None
             if "server-log" not in policy.absent:
-                server = threads.submit(self.places.open_log, policy.server_log, stood, since=since)
+                server = threads.submit(self.places.open_log, policy.server_log, start, since=since)
             if policy.store_log:
-                store = threads.submit(self.places.open_log, policy.store_log, store_stood, since=since)
+                store = threads.submit(self.places.open_log, policy.store_log, store_start, since=since)
             self.log_window = server.result() if server else None
             self.store_log_window = store.result() if store else None
 

@@ -1,7 +1,7 @@
 """The controls: each detector is given something that it must catch."""
 
 from gate.observe.controls import absent_path_is_404, bit_flip_caught, no_token_read, read_only_push_denied
-from gate.observe.nar_bodies import Target
+from gate.observe.nar_bodies import NarTarget
 from gate.probe.context import Publication, RunContext
 from gate.probe.world import World
 
@@ -20,7 +20,7 @@ def try_bit_flip(context: RunContext, world: World, what: Publication) -> None:
     facts = min(what.facts.values(), key=lambda path: path.nar_size)
     context.write(
         bit_flip_caught(
-            Target(label=what.label, cache=what.cache, store_path=facts.store_path, nar_size=facts.nar_size),
+            NarTarget(label=what.label, cache=what.cache, store_path=facts.store_path, nar_size=facts.nar_size),
             sha256=facts.nar_hash.removeprefix("sha256:"),
             access=context.access(what.cache),
             deadline_seconds=context.seconds_left(),

@@ -80,8 +80,8 @@ def visit_cluster(context: RunContext, world: World) -> Visit:
     if trouble is None:
         try:
             server, date = server_version(kubectl)
-        except InconclusiveError as told:
-            error = str(told)
+        except InconclusiveError as reason:
+            error = str(reason)
     else:
         context.kubectl = None
         context.places = replace(context.places, kubectl=None)
@@ -149,8 +149,8 @@ def _right(kubectl: Kubectl, right: _Right, sources: tuple[str, ...], unasked: s
     if not unasked:
         try:
             granted = may(kubectl, namespace, verb, resource, name)
-        except InconclusiveError as told:
-            error = str(told)
+        except InconclusiveError as reason:
+            error = str(reason)
     return RightSeen(
         namespace=namespace,
         verb=verb,
@@ -208,8 +208,8 @@ class _InMemory(Capture):
 
 def visit(settings: Settings, world: World) -> Examined:
     """Look once at everything. Raises `RefusedError` for settings that can't be used, `CancelledError` by a signal."""
-    once = replace(settings, policy=replace(settings.policy, samples=1))
-    with closing(RunContext(once, _NOWHERE, world, _Unwritten(world.clock))) as context:
+    one_sample = replace(settings, policy=replace(settings.policy, samples=1))
+    with closing(RunContext(one_sample, _NOWHERE, world, _Unwritten(world.clock))) as context:
         observation = _visit(context, world)
     if world.cancel.cancelled:
         raise CancelledError(f"{world.cancel.reason or 'cancelled'}: nothing can be said of what was not looked at")
@@ -277,11 +277,11 @@ def _nix(context: RunContext) -> NixSeen:
     context.write(config)
     cache = context.policy.attic_cache
     key = context.public_keys.get(cache)
-    trouble, known = _nix_reads(context) if key else ("", "")
+    trouble, probe_path = _nix_reads(context) if key else ("", "")
     return NixSeen(
         weak=unapproved_settings(config, context.policy.nix_settings),
         trouble=trouble,
-        known_path=known,
+        known_path=probe_path,
         among=any(same_cache(one, url) for one in settings.substituters for url in context.cache_urls(cache)),
         trusted=None if key is None else trusts(settings.trusted_public_keys, key),
         error="" if key else "the cache did not tell its key",
@@ -293,14 +293,20 @@ def _nix_reads(context: RunContext) -> tuple[str, str]:
     cache = context.policy.attic_cache
     absent = f"{STORE_DIR}/{to_nix32(os.urandom(20))}-publication-gate-absent"
     try:
-        gone = _ask_nix(context, absent)
-        known = _known_path(context)
-        read = _ask_nix(context, known) if known and gone.outcome == "absent" else None
+        absent_read = _ask_nix(context, absent)
+        probe_path = _known_path(context)
+        read = _ask_nix(context, probe_path) if probe_path and absent_read.outcome == "absent" else None
     except (InconclusiveError, OSError) as error:
         return f"Nix could not be asked: {error}", ""
-    bad = gone if gone.outcome != "absent" else read if read is not None and read.outcome != "whole" else None
+    bad = (
+        absent_read
+        if absent_read.outcome != "absent"
+        else read
+        if read is not None and read.outcome != "whole"
+        else None
+    )
     if bad is None:
-        return "", known if read is not None else ""
+        return "", probe_path if read is not None else ""
     if bad.outcome == "denied":
         return f"Nix gets 401 there: run `attic use {cache}`, or add a netrc ({bad.words})", ""
     return f"Nix reads {bad.store_path} as {bad.outcome} ({bad.words or 'no words'})", ""
@@ -315,10 +321,10 @@ def _ask_nix(context: RunContext, path: str) -> NixRead:
 def _known_path(context: RunContext) -> str:
     """The smallest of some local paths that the cache says it has; empty where it says so of none."""
     local = sorted(context.nix.valid_paths_now())[:_LOCAL_PATHS]
-    asked = context.attic.missing_paths(
+    claims = context.attic.missing_paths(
         context.policy.attic_cache, context.settings.secrets.push_token, local, Label.PROFILE
     )
-    missing = missing_hashes(asked)
+    missing = missing_hashes(claims)
     if missing is None:
         return ""
     there = [path for path in local if hash_part(path) not in missing][:_KNOWN_PATHS]

@@ -19,7 +19,7 @@ from gate.observe.kubectl import kubectl_environment
 from gate.observe.nix_store import NixStore, nix_environment
 from gate.parse.attic_json import parse_attic_error, parse_cache_config
 from gate.parse.locator import parse_locator
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 from gate.probe.context import RunContext, hosts_of, kubectl_of
 from gate.probe.tools import NIX_PROGRAMS, Programs, find_programs, identify_programs, places_of
 from gate.probe.world import World
@@ -56,7 +56,7 @@ def _refuse_nix_settings(settings: Settings, world: World, programs: Programs) -
     weak = unapproved_settings(nix.config(), settings.policy.nix_settings)
     if weak:
         message = (
-            f"Nix's effective settings on this machine weaken what a run proves: {shown('; '.join(weak))}: expected "
+            f"Nix's effective settings on this machine weaken what a run proves: {excerpt('; '.join(weak))}: expected "
             "them to be unset, or each stated in nix-settings of [nix] in gate.toml"
         )
         raise RefusedError(f"{message}; nothing was done")
@@ -112,14 +112,14 @@ def _workloads(policy: Policy) -> Iterator[KubectlLocator]:
 
 def start(context: RunContext, world: World, *, capture: bool = False, part: PartBegun | None = None) -> None:
     """Write the first records: who runs what by which policy, which part of a split run it is, and the programs."""
-    found = identify_programs(context.programs, context.settings, world)
-    versions = {tool.name: tool.version or "unknown" for tool in found.tools if tool.name in _NAMED_VERSIONS}
+    programs = identify_programs(context.programs, context.settings, world)
+    versions = {tool.name: tool.version or "unknown" for tool in programs.tools if tool.name in _NAMED_VERSIONS}
     nix = _NIX_VERSION.fullmatch(versions["nix"])
     run = identity(world, versions | {"nix": nix[1] if nix else "unknown"})
     context.write(RunStarted(run=run, policy=context.policy, tools=context.settings.tools, capture=capture))
     if part is not None:
         context.write(part)
-    context.write(found)
+    context.write(programs)
 
 
 def identity(world: World, versions: Mapping[str, str]) -> Identity:

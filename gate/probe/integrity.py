@@ -8,13 +8,13 @@ from gate import limits
 from gate.clock import Clock
 from gate.errors import CancelledError, ForeignTextError, InconclusiveError, RefusedError
 from gate.evidence.machine import is_upstream
-from gate.judge.integrity import Asked, Named, judge_read, not_read
+from gate.judge.integrity import PathReading, ReadRequest, judge_read, not_read
 from gate.model.basics import Label, Secret, value
 from gate.model.parsed import CacheConfig
 from gate.model.records import PathFacts
 from gate.net import HostList, Http
 from gate.observe.attic import AtticApi
-from gate.observe.nar_bodies import Access, Target, read_bodies
+from gate.observe.nar_bodies import Access, NarTarget, read_bodies
 from gate.observe.nix_store import DERIVATION, NixStore
 from gate.parse.attic_json import parse_attic_error, parse_cache_config
 from gate.parse.store_path import HASH_CHARS, STORE_DIR, store_path
@@ -44,15 +44,15 @@ def look_locally(nix: NixStore, names: Iterable[str], roots: Sequence[str]) -> L
     try:
         text = _whole_closure(nix, roots)
         valid = _valid(nix, names if text else (*names, *roots))
-        known = [root for root in roots if text or root in valid]
-        closure = tuple(text) if text else nix.closure(known) if known else ()
+        valid_roots = [root for root in roots if text or root in valid]
+        closure = tuple(text) if text else nix.closure(valid_roots) if valid_roots else ()
         unknown = (valid | set(closure)) - set(text)
         facts = {hash_of(fact.store_path): fact for fact in (*text.values(), *nix.path_facts(unknown))}
     except CancelledError:
         raise
     except InconclusiveError as error:
         return Local(facts={}, unknown=tuple(roots), note=str(error))
-    return Local(facts=facts, closure=closure, unknown=tuple(root for root in roots if root not in known))
+    return Local(facts=facts, closure=closure, unknown=tuple(root for root in roots if root not in valid_roots))
 
 
 def _whole_closure(nix: NixStore, roots: Sequence[str]) -> dict[str, PathFacts]:
@@ -80,12 +80,12 @@ def _valid(nix: NixStore, names: Iterable[str]) -> set[str]:
     if hashes:
         with suppress(OSError), os.scandir(STORE_DIR) as entries:
             full |= {f"{STORE_DIR}/{entry.name}" for entry in entries if entry.name[:HASH_CHARS] in hashes}
-    asked = sorted(name for name in full if _is_store_path(name))
-    for at in range(0, len(asked), _AT_A_TIME):
-        argv = (nix.program("nix-store"), "--check-validity", "--print-invalid", *asked[at : at + _AT_A_TIME])
+    paths = sorted(name for name in full if _is_store_path(name))
+    for at in range(0, len(paths), _AT_A_TIME):
+        argv = (nix.program("nix-store"), "--check-validity", "--print-invalid", *paths[at : at + _AT_A_TIME])
         text = nix.ask(argv, name="nix-store-check-validity", cap=limits.NIX_JSON_BYTES)
         full -= set(text.decode("utf-8", "replace").split("\n"))
-    return full & set(asked)
+    return full & set(paths)
 
 
 def _is_store_path(name: str) -> bool:
@@ -137,32 +137,32 @@ def ask_cache_config(http: Http, server: str, cache: str, token: Secret | None) 
 
 def plan_reads(
     names: Iterable[str], local: Local, upstream_names: Sequence[str], upstream_keys: Sequence[str]
-) -> tuple[Asked, ...]:
+) -> tuple[ReadRequest, ...]:
     """What is to be read, each path once: the named ones, and what closures add.
 
     Only what a closure adds may be left to an upstream: a path that was named must be in the cache itself.
     """
-    planned: dict[str, Asked] = {}
+    planned: dict[str, ReadRequest] = {}
     for path in names:
-        planned.setdefault(hash_of(path), _asked(path, local))
+        planned.setdefault(hash_of(path), _read_request(path, local))
     upstreams = (upstream_names, upstream_keys) if upstream_names and upstream_keys else None
     for path in local.closure:
         if hash_of(path) not in planned:
-            planned[hash_of(path)] = _asked(path, local, upstreams)
+            planned[hash_of(path)] = _read_request(path, local, upstreams)
     return tuple(planned.values())
 
 
-def _asked(path: str, local: Local, upstreams: tuple[Sequence[str], Sequence[str]] | None = None) -> Asked:
+def _read_request(path: str, local: Local, upstreams: tuple[Sequence[str], Sequence[str]] | None = None) -> ReadRequest:
     """The path with what the local store knows of it; with ``upstreams``, their names and keys, it may be theirs."""
     fact = local.facts.get(hash_of(path))
     if fact is None or path not in (fact.store_path, fact.store_path[:HASH_END]):
-        return Asked(store_path=path)
+        return ReadRequest(store_path=path)
     is_left = upstreams is not None and is_upstream(fact, *upstreams)
-    return Asked(store_path=fact.store_path, local=fact, upstream=is_left)
+    return ReadRequest(store_path=fact.store_path, local=fact, upstream=is_left)
 
 
 def check_paths(
-    asked: Sequence[Asked],
+    reads: Sequence[ReadRequest],
     *,
     walk: Sequence[str] = (),
     cache: Cache,
@@ -170,14 +170,14 @@ def check_paths(
     deadline_seconds: float,
     cancel: CancelToken,
     clock: Clock,
-) -> Iterator[Named]:
+) -> Iterator[PathReading]:
     """Read and class each path once, in the order in which the reads end; every path gets its row.
 
     ``walk`` are roots whose closure is found by following the references of narinfos that are signed by the cache.
     Raises `InconclusiveError` when that leads to more than `limits.NAMED_PATHS` paths.
     """
     until = clock.monotonic() + deadline_seconds
-    waiting = {hash_of(one.store_path): one for one in (*asked, *(Asked(store_path=root) for root in walk))}
+    waiting = {hash_of(one.store_path): one for one in (*reads, *(ReadRequest(store_path=root) for root in walk))}
     following = {hash_of(root) for root in walk}
     hashes = set(waiting)
     while waiting:
@@ -187,18 +187,18 @@ def check_paths(
                 fresh = {hash_of(path): path for path in row.references if hash_of(path) not in hashes}
                 hashes.update(fresh)
                 following.update(fresh)
-                waiting.update({name: Asked(store_path=path) for name, path in fresh.items()})
+                waiting.update({name: ReadRequest(store_path=path) for name, path in fresh.items()})
             yield row
         if len(hashes) > limits.NAMED_PATHS:
             raise InconclusiveError(f"the closure has more than {limits.NAMED_PATHS} paths: check a part of it")
 
 
 def _read(
-    batch: Sequence[Asked], cache: Cache, *, jobs: int, seconds: float, cancel: CancelToken, clock: Clock
-) -> Iterator[Named]:
+    batch: Sequence[ReadRequest], cache: Cache, *, jobs: int, seconds: float, cancel: CancelToken, clock: Clock
+) -> Iterator[PathReading]:
     remaining = {one.store_path: one for one in batch}
     targets = [
-        Target(
+        NarTarget(
             label=Label.PROFILE,  # the reader's word for what is no canary and no twin
             cache=cache.name,
             store_path=one.store_path,

@@ -163,14 +163,14 @@ def _workloads(context: RunContext, phase: Phase) -> tuple[WorkloadSeen, ...]:
         ("store", policy.store_workload, policy.s3_endpoint),
         ("cache", policy.cache_workload, policy.attic_server),
     )
-    asked = [row for row in places if f"{row[0]}-workload" not in policy.absent]
+    rows = [row for row in places if f"{row[0]}-workload" not in policy.absent]
 
     def look(row: tuple[Role, str, str]) -> tuple[WorkloadSeen, ...]:
         role, place, endpoint = row
         return context.places.look(role, place, phase=phase, endpoint=endpoint)
 
     with ThreadPoolExecutor(len(places)) as threads:
-        looks = threads.map(look, asked)
+        looks = threads.map(look, rows)
         return tuple(chain.from_iterable(looks))
 
 
@@ -220,8 +220,8 @@ def with_loss_notes(
             row = read_sample(sample, bucket)
             if row.state in WRONG_STATES and bucket not in wrong:
                 wrong.add(bucket)
-                asked = (("ListBuckets", row.listed), ("HeadBucket", row.head), ("GET", row.get))
-                absent = ", ".join(name for name, truth in asked if truth is Truth.ABSENT)
+                answers = (("ListBuckets", row.listed), ("HeadBucket", row.head), ("GET", row.get))
+                absent = ", ".join(name for name, truth in answers if truth is Truth.ABSENT)
                 disk = "; its data is still on disk" if row.marker is Truth.PRESENT else ""
                 world.progress.note(f"LOST {bucket} ({row.state.value}): absent from {absent}{disk}")
             elif row.state is BucketState.INDEXED and bucket in wrong:

@@ -45,14 +45,14 @@ def expect(context: RunContext, label: Label, paths: Sequence[str], outputs: Seq
             upstream_key_names=tuple(names),
         )
     )
-    asked = context.attic.missing_paths(
+    claims = context.attic.missing_paths(
         cache, context.settings.secrets.push_token, [path.store_path for path in facts], label
     )
-    context.write(asked)
+    context.write(claims)
     if label is Label.CANARY:
-        _check_nonce(asked, facts)
+        _check_nonce(claims, facts)
     served = tuple(path.store_path for path in facts if path.store_path not in upstream)
-    missing = missing_hashes(asked)
+    missing = missing_hashes(claims)
     needed = tuple(outside(facts, upstream))[: limits.REFERENCES]
     return Publication(
         label=label,
@@ -77,16 +77,16 @@ def know_references(context: RunContext, label: Label, facts: Sequence[PathFacts
     return tuple(path.store_path for path in facts if path.store_path not in upstream)
 
 
-def _check_nonce(asked: MissingAsked, canaries: Sequence[PathFacts]) -> None:
+def _check_nonce(claims: MissingAsked, canaries: Sequence[PathFacts]) -> None:
     """Stop at a nonce that is not fresh: with a name that was used before a cache's old word would pass for a new one.
 
     The canaries are the first that is published, so nothing was yet; a twin that is known is judged instead.
     """
-    missing = missing_hashes(asked)
-    known = [] if missing is None else [path for path in canaries if hash_part(path.store_path) not in missing]
-    if known:
+    missing = missing_hashes(claims)
+    claimed = [] if missing is None else [path for path in canaries if hash_part(path.store_path) not in missing]
+    if claimed:
         message = (
-            f"the cache {asked.cache} says that it has {known[0].store_path}, whose name and content are this run's "
+            f"the cache {claims.cache} says that it has {claimed[0].store_path}, whose name and content are this run's "
             "own random ones: nothing was published; look whether something answers in the cache's place, or whether "
             "this machine's random numbers come again, as after a snapshot was restored"
         )
@@ -131,7 +131,7 @@ def publish(context: RunContext, world: World, what: Publication) -> None:
         raise InconclusiveError("no push token: set GATE_PUSH_TOKEN or GATE_PUSH_TOKEN_FILE")
     context.published.append(what)
     capture = Capture(context.directory, capture_name(what.label), secrets=context.secrets)
-    with _unwatched() if context.split else _watching(context, world) as (lost, begun):
+    with _unwatched() if context.split else _watching(context, world) as (lost, started):
         ended = push(
             tuple(what.facts),
             name=child_name(what.label),
@@ -143,7 +143,7 @@ def publish(context: RunContext, world: World, what: Publication) -> None:
             capture=capture,
             deadline_seconds=min(limits.PUSH_SECONDS, context.seconds_left()),
             cancel=world.cancel,
-            stop=_stopper(context, world, what.label, lost, begun),
+            stop=_stopper(context, world, what.label, lost, started),
             clock=world.clock,
         )
         if context.split:  # another job looks at the buckets now and then, and must see this push too
@@ -162,12 +162,12 @@ def _unwatched() -> Iterator[tuple[threading.Event, threading.Event]]:
 
 
 def _stopper(
-    context: RunContext, world: World, label: Label, lost: threading.Event, begun: threading.Event
+    context: RunContext, world: World, label: Label, lost: threading.Event, started: threading.Event
 ) -> Callable[[], bool]:
     def stop() -> bool:
-        if not begun.is_set():
+        if not started.is_set():
             world.progress.push_running(label)
-            begun.set()
+            started.set()
         return lost.is_set() and not context.policy.finish_push
 
     return stop
@@ -179,7 +179,7 @@ def _watching(context: RunContext, world: World) -> Iterator[tuple[threading.Eve
 
     The first sample is taken however soon the client ends: a push that nobody watched proves nothing.
     """
-    lost, begun, over = threading.Event(), threading.Event(), threading.Event()
+    lost, started, over = threading.Event(), threading.Event(), threading.Event()
 
     def notice(sample: BucketSampled) -> None:
         observation = of_origin(sample)
@@ -190,15 +190,15 @@ def _watching(context: RunContext, world: World) -> Iterator[tuple[threading.Eve
             lost.set()
 
     def watch() -> None:
-        begun.wait()
+        started.wait()
         with suppress(GateError):  # a journal that can't be written ends the run itself
             watch_buckets(context, world, over.wait, notice)
 
     watcher = threading.Thread(target=watch, name="bucket-watch", daemon=True)
     watcher.start()
     try:
-        yield lost, begun
+        yield lost, started
     finally:
         over.set()
-        begun.set()
+        started.set()
         watcher.join(limits.ANSWER_SECONDS * 4)

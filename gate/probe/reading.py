@@ -14,7 +14,7 @@ from gate.evidence.references import is_served
 from gate.model.basics import Claim, Label
 from gate.model.machine import NixRead
 from gate.model.records import BodyRead, BuildFacts, MissingAsked, StageMark, Trouble
-from gate.observe.nar_bodies import Target, read_bodies
+from gate.observe.nar_bodies import NarTarget, read_bodies
 from gate.observe.nix_reader import Reading, read_by_nix
 from gate.observe.stored_object import find_canary, look_at_references
 from gate.parse.addresses import same_cache
@@ -68,8 +68,8 @@ def _chosen(context: RunContext, world: World, what: Publication) -> tuple[str, 
         return what.served
     if what.label is not Label.PROFILE:
         return ()
-    asked = [entry.record for entry in context.entries if isinstance(entry.record, MissingAsked)]
-    missing = next((missing_hashes(record) for record in reversed(asked) if record.label is what.label), None) or ()
+    claims = [entry.record for entry in context.entries if isinstance(entry.record, MissingAsked)]
+    missing = next((missing_hashes(record) for record in reversed(claims) if record.label is what.label), None) or ()
     small = [path for path in what.served if what.facts[path].nar_size <= limits.NIX_READ_BYTES]
     order = random.Random(world.nonce).sample(small, len(small))  # noqa: S311  # which are read is no secret
     order.sort(key=lambda path: hash_part(path) not in missing)
@@ -80,8 +80,8 @@ def _place(context: RunContext, cache: str) -> str:
     """The URL that this machine's Nix has for a cache, without its parameters; else where its readers are sent."""
     builds = [entry.record for entry in context.entries if isinstance(entry.record, BuildFacts)]
     names = context.cache_urls(cache)
-    known = (url.partition("?")[0] for facts in builds for url in facts.substituters)
-    return next((url for url in known if any(same_cache(url, name) for name in names)), names[-1])
+    urls = (url.partition("?")[0] for facts in builds for url in facts.substituters)
+    return next((url for url in urls if any(same_cache(url, name) for name in names)), names[-1])
 
 
 _AGAIN_SHARE = 10  # one path in ten is read once more after the last bucket sample, and at least
@@ -221,7 +221,7 @@ def _attempt(
 ) -> list[str]:
     """One read of each path; gives those that did not come back whole."""
     targets = [
-        Target(label=what.label, cache=what.cache, store_path=path, nar_size=what.facts[path].nar_size)
+        NarTarget(label=what.label, cache=what.cache, store_path=path, nar_size=what.facts[path].nar_size)
         for path in paths
     ]
     bad = set(paths)

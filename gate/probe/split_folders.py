@@ -162,7 +162,7 @@ def join(
 
 def _read_all(folders: Sequence[Path], text: Mapping[str, str]) -> _Read:
     """Every folder as a part, or why it is none."""
-    found: list[SealedPart] = []
+    parts: list[SealedPart] = []
     rejected: list[PartRejected] = []
     troubles: list[Trouble] = []
     for folder in folders:
@@ -176,27 +176,27 @@ def _read_all(folders: Sequence[Path], text: Mapping[str, str]) -> _Read:
         except GateError as error:
             rejected.append(PartRejected(part=claimed_part(folder), digest=None, code=TAMPERED, reason=str(error)))
         else:
-            found.append(part)
-    kinds = [part.document.part for part in found]
-    for part in list(found):
+            parts.append(part)
+    kinds = [part.document.part for part in parts]
+    for part in list(parts):
         kind = part.document.part
         if kinds.count(kind) > 1:
-            found.remove(part)
+            parts.remove(part)
             rejected.append(_rejected(part, DOUBLED, f"{kinds.count(kind)} parts {kind} were given"))
         elif text.get(kind, part.digest) != part.digest:
-            found.remove(part)
+            parts.remove(part)
             reason = f"its digest is {part.digest}, its own job told {text[kind]}"
             rejected.append(_rejected(part, TAMPERED, reason))
-    return _Read(accepted=found, rejected=rejected, troubles=troubles)
+    return _Read(accepted=parts, rejected=rejected, troubles=troubles)
 
 
 def _rejected(part: SealedPart, code: Rejection, reason: str) -> PartRejected:
     return PartRejected(part=part.document.part, digest=part.digest, code=code, reason=reason)
 
 
-def _identity(taken: Sequence[SealedPart], world: World) -> Identity:
+def _identity(parts: Sequence[SealedPart], world: World) -> Identity:
     """This job's own identity, with the nonce of ``pre`` and the versions of the tools that published."""
-    by_name = {part.document.part: part.document.run for part in taken}
+    by_name = {part.document.part: part.document.run for part in parts}
     first = by_name.get(PRE) or next(iter(by_name.values()), None)
     nonce = first.nonce if first is not None else world.nonce
     publishing = by_name.get("publish")
@@ -250,17 +250,19 @@ def _copy(part: SealedPart, directory: Path) -> None:
 
 
 def _refuse_secrets(settings: Settings) -> None:
-    held = [
+    secrets = [
         row.env for row in SECRET_SETTINGS if row.type == "secret" and getattr(settings.secrets, row.name) is not None
     ]
-    if held:
-        raise RefusedError(f"the judging job was given {', '.join(held)}, expected no secret at all: nothing was done")
+    if secrets:
+        raise RefusedError(
+            f"the judging job was given {', '.join(secrets)}, expected no secret at all: nothing was done"
+        )
 
 
 def _refuse_odd_digests(text: Mapping[str, str]) -> None:
     for name, digest in text.items():
         if name not in PARTS or not _DIGEST.fullmatch(digest):
-            known = ", ".join(PARTS)
+            names = ", ".join(PARTS)
             raise RefusedError(
-                f"--digest {ascii(name)[:40]}={ascii(digest)[:80]}: expected PART=SHA256, PART one of {known}"
+                f"--digest {ascii(name)[:40]}={ascii(digest)[:80]}: expected PART=SHA256, PART one of {names}"
             )

@@ -26,7 +26,7 @@ from gate.model.records import (
     RunComplete,
     Trouble,
 )
-from gate.model.split import DURING, GIVEN, POST, PRE, PUBLISH, LogStood, PartBegun, PartName, Previous
+from gate.model.split import DURING, POST, PRE, PREDECESSORS, PUBLISH, LogPosition, PartBegun, PartName, Previous
 from gate.parse.store_path import store_path
 from gate.probe.building import facts_so_far, unclean
 from gate.probe.context import Publication, RunContext, open_site
@@ -52,7 +52,7 @@ _CLUSTER: Final = "KUBECONFIG"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class PartFolder:
     """A part that a job was given: its folder, and the digest that its own job handed on by another way, if any."""
 
     folder: Path
@@ -61,9 +61,9 @@ class Given:
 
 def refuse_rights(settings: Settings, world: World, part: PartName) -> None:
     """Raise `RefusedError` when a job holds a secret that its part must not have: that is what the split is for."""
-    held = [name for name in ("push_token", *_OBSERVING) if getattr(settings.secrets, name) is not None]
+    secrets = [name for name in ("push_token", *_OBSERVING) if getattr(settings.secrets, name) is not None]
     allowed = ("push_token",) if part == PUBLISH else _OBSERVING
-    wrong = [f"GATE_{name.upper()}" for name in held if name not in allowed]
+    wrong = [f"GATE_{name.upper()}" for name in secrets if name not in allowed]
     if part == PUBLISH and world.environ.get(_CLUSTER):
         wrong.append(_CLUSTER)
     if wrong:
@@ -79,14 +79,14 @@ def take_pre(settings: Settings, directory: Path, world: World) -> SealedPart:
     refuse_incomplete(settings, PRE)
     refuse_other_cluster(settings, world)
     refuse_impossible_names(settings, world)
-    return _part(settings, directory, world, _begun(PRE, {}), lambda context: _pre(context, world))
+    return _part(settings, directory, world, _start_record(PRE, {}), lambda context: _pre(context, world))
 
 
 def take_during(
     settings: Settings,
     directory: Path,
     world: World,
-    given: Sequence[Given],
+    folders: Sequence[PartFolder],
     *,
     seconds: float,
     over: Callable[[], bool] = lambda: False,
@@ -100,37 +100,37 @@ def take_during(
     if not 0 < seconds <= limits.DURING_SECONDS_MAX:
         raise RefusedError(f"seconds is {seconds:g}: expected more than 0 and at most {limits.DURING_SECONDS_MAX:g}")
     refuse_other_cluster(settings, world)
-    mine, parts = _given(settings, world, given, GIVEN[DURING])
+    mine, parts = _accepted_parts(settings, world, folders, PREDECESSORS[DURING])
     return _part(
         settings,
         directory,
         mine,
-        _begun(DURING, parts),
+        _start_record(DURING, parts),
         lambda context: _watch(context, mine, seconds, over),
-        shut=_folders(given),
+        shut=_folders(folders),
     )
 
 
-def publish_part(settings: Settings, directory: Path, world: World, given: Sequence[Given]) -> SealedPart:
+def publish_part(settings: Settings, directory: Path, world: World, folders: Sequence[PartFolder]) -> SealedPart:
     """The part ``publish``: build, and push in order of harm, when the part ``pre`` of this run is clean.
 
     Raises `RefusedError` for any secret beside the push token, and without that part.
     """
     refuse_rights(settings, world, PUBLISH)
     refuse_incomplete(settings, PUBLISH)
-    refuse_missing_programs(settings, world, shut=(directory, *_folders(given)))
-    mine, parts = _given(settings, world, given, GIVEN[PUBLISH])
+    refuse_missing_programs(settings, world, shut=(directory, *_folders(folders)))
+    mine, parts = _accepted_parts(settings, world, folders, PREDECESSORS[PUBLISH])
     return _part(
         settings,
         directory,
         mine,
-        _begun(PUBLISH, parts),
+        _start_record(PUBLISH, parts),
         lambda context: _publish(context, mine, parts[PRE]),
-        shut=_folders(given),
+        shut=_folders(folders),
     )
 
 
-def take_post(settings: Settings, directory: Path, world: World, given: Sequence[Given]) -> SealedPart:
+def take_post(settings: Settings, directory: Path, world: World, folders: Sequence[PartFolder]) -> SealedPart:
     """The part ``post``: every published path read back, then what ``pre`` saw, once more, and the server's log.
 
     Without the part ``publish`` nothing is read back, and the rest is seen all the same; so where that part is not
@@ -139,55 +139,57 @@ def take_post(settings: Settings, directory: Path, world: World, given: Sequence
     refuse_rights(settings, world, POST)
     refuse_incomplete(settings, POST)
     refuse_other_cluster(settings, world)
-    mine, parts = _given(settings, world, given, (PRE,))
+    mine, parts = _accepted_parts(settings, world, folders, (PRE,))
     doubts: list[str] = []
-    publishing = _publishing(settings, mine, given, doubts)
-    known = {**parts, **({PUBLISH: publishing} if publishing is not None else {})}
+    publishing = _publishing(settings, mine, folders, doubts)
+    sealed = {**parts, **({PUBLISH: publishing} if publishing is not None else {})}
     return _part(
         settings,
         directory,
         mine,
-        _begun(POST, known),
-        lambda context: _post(context, mine, known, doubts),
-        shut=_folders(given),
+        _start_record(POST, sealed),
+        lambda context: _post(context, mine, sealed, doubts),
+        shut=_folders(folders),
     )
 
 
 # --- what a job was given ---------------------------------------------------------------------------------------------
 
 
-def _given(
-    settings: Settings, world: World, given: Sequence[Given], expected: Sequence[str]
+def _accepted_parts(
+    settings: Settings, world: World, folders: Sequence[PartFolder], expected: Sequence[str]
 ) -> tuple[World, dict[str, SealedPart]]:
     """The wanted parts, each of this run, and the world with the run's own nonce; raises `RefusedError`.
 
     A part that is not wanted, or can't be read, is left to the caller.
     """
-    found: dict[str, SealedPart] = {}
+    by_name: dict[str, SealedPart] = {}
     errors: list[GateError] = []
-    for each in given:
+    for each in folders:
         try:
             part = verify_part(each.folder, each.job_digest)
         except GateError as error:
             errors.append(error)
             continue
-        if part.document.part in found:
+        if part.document.part in by_name:
             raise RefusedError(f"two parts {part.document.part} were given: give the one of this run; nothing was done")
         if part.document.part in expected:
-            found[part.document.part] = part
-    missing = [name for name in expected if name not in found]
+            by_name[part.document.part] = part
+    missing = [name for name in expected if name not in by_name]
     if missing:
         message = f"the part {missing[0]} was not given: give its folder by --after; nothing was done"
         raise errors[0] if errors else RefusedError(message)
-    mine = replace(world, nonce=found[PRE].document.run.nonce)
-    for part in found.values():
+    mine = replace(world, nonce=by_name[PRE].document.run.nonce)
+    for part in by_name.values():
         _refuse_foreign(settings, mine, part)
-    return mine, found
+    return mine, by_name
 
 
-def _publishing(settings: Settings, world: World, given: Sequence[Given], doubts: list[str]) -> SealedPart | None:
+def _publishing(
+    settings: Settings, world: World, folders: Sequence[PartFolder], doubts: list[str]
+) -> SealedPart | None:
     """The part ``publish`` of this run; None, with a sentence, where it is missing or not to be believed."""
-    for each in given:
+    for each in folders:
         try:
             part = verify_part(each.folder, each.job_digest)
             if part.document.part == PUBLISH:
@@ -199,9 +201,9 @@ def _publishing(settings: Settings, world: World, given: Sequence[Given], doubts
     return None
 
 
-def _folders(given: Sequence[Given]) -> tuple[Path, ...]:
+def _folders(folders: Sequence[PartFolder]) -> tuple[Path, ...]:
     """The folders of other jobs' parts: no program of theirs is run."""
-    return tuple(each.folder for each in given)
+    return tuple(each.folder for each in folders)
 
 
 def _refuse_foreign(settings: Settings, world: World, part: SealedPart) -> None:
@@ -215,8 +217,8 @@ def _refuse_foreign(settings: Settings, world: World, part: SealedPart) -> None:
 # --- what each part does ----------------------------------------------------------------------------------------------
 
 
-def _begun(name: PartName, given: Mapping[str, SealedPart]) -> PartBegun:
-    previous = tuple(Previous(part=part, digest=row.digest) for part, row in sorted(given.items()))
+def _start_record(name: PartName, parts: Mapping[str, SealedPart]) -> PartBegun:
+    previous = tuple(Previous(part=part, digest=row.digest) for part, row in sorted(parts.items()))
     return PartBegun(part=name, previous=previous)
 
 
@@ -224,14 +226,14 @@ def _part(
     settings: Settings,
     directory: Path,
     world: World,
-    begun: PartBegun,
+    start_record: PartBegun,
     act: Callable[[RunContext], None],
     *,
     shut: Iterable[Path] = (),
 ) -> SealedPart:
     """Write the part that ``act`` sees, and seal it, however that ended."""
     with open_site(settings, directory, world, shut=shut) as context, ending_after(settings.tools.deadline, world):
-        start(context, world, part=begun)
+        start(context, world, part=start_record)
         try:
             act(context)
         except CancelledError as error:
@@ -257,9 +259,9 @@ def _open_logs(context: RunContext, began: float) -> None:
     """Open the windows, and tell the job of ``post`` where the logs stood."""
     context.open_log_windows(since=began)
     if context.log_window is not None:
-        context.write(context.log_window.stood())
+        context.write(context.log_window.position())
     if context.store_log_window is not None:
-        context.write(replace(context.store_log_window.stood(), of="store"))
+        context.write(replace(context.store_log_window.position(), of="store"))
 
 
 def _watch(context: RunContext, world: World, seconds: float, over: Callable[[], bool]) -> None:
@@ -292,33 +294,33 @@ def _publish(context: RunContext, world: World, pre: SealedPart) -> None:
             pass
 
 
-def _post(context: RunContext, world: World, known: Mapping[str, SealedPart], doubts: Sequence[str]) -> None:
+def _post(context: RunContext, world: World, parts: Mapping[str, SealedPart], doubts: Sequence[str]) -> None:
     for doubt in doubts:
         context.write(Trouble(stage=POST, message=doubt))
     stage(context, world, "identify", lambda: identify_caches(context))
     try:
-        if PUBLISH in known:
-            _read_published(context, world, known[PUBLISH])
+        if PUBLISH in parts:
+            _read_published(context, world, parts[PUBLISH])
     finally:
         if not world.cancel.cancelled:
             stage(context, world, POST, lambda: _observe_after(context, world))
             stage(context, world, "canary-object", lambda: look_for_canary(context, world))
-            stage(context, world, "logs", lambda: _read_logs(context, world, known[PRE]))
+            stage(context, world, "logs", lambda: _read_logs(context, world, parts[PRE]))
 
 
 def _read_published(context: RunContext, world: World, publishing: SealedPart) -> None:
     ended = {record.name for record in publishing.journal_log.of(ChildEnded)}
     plans = {record.label: record for record in publishing.journal_log.of(PushSetKnown)}
-    known = {record.label: record for record in publishing.journal_log.of(ReferencesKnown)}
+    references = {record.label: record for record in publishing.journal_log.of(ReferencesKnown)}
     for label in Label:
         if label in plans and child_name(label) in ended:
-            _read_one(context, world, plans[label], known.get(label))
+            _read_one(context, world, plans[label], references.get(label))
 
 
-def _read_one(context: RunContext, world: World, plan: PushSetKnown, known: ReferencesKnown | None) -> None:
+def _read_one(context: RunContext, world: World, plan: PushSetKnown, references: ReferencesKnown | None) -> None:
     """Take over a plan and read it back. What an upstream serves is decided here, by signatures, not by the plan."""
     name = plan.label.value
-    what = stage(context, world, f"plan:{name}", lambda: _take_over(context, plan, known))
+    what = stage(context, world, f"plan:{name}", lambda: _take_over(context, plan, references))
     if what is None:
         return
     stage(context, world, f"read:{name}", lambda: read_back(context, world, what))
@@ -328,7 +330,7 @@ def _read_one(context: RunContext, world: World, plan: PushSetKnown, known: Refe
         stage(context, world, "bit-flip", lambda: try_bit_flip(context, world, what))
 
 
-def _take_over(context: RunContext, plan: PushSetKnown, known: ReferencesKnown | None) -> Publication:
+def _take_over(context: RunContext, plan: PushSetKnown, references: ReferencesKnown | None) -> Publication:
     cache = context.cache_of(plan.label)
     total = sum(path.nar_size for path in plan.paths)
     if plan.cache != cache or len(plan.paths) > limits.PATHS_MAX or total > _bytes_of(context, plan.label):
@@ -348,16 +350,18 @@ def _take_over(context: RunContext, plan: PushSetKnown, known: ReferencesKnown |
         facts={path.store_path: path for path in plan.paths},
         served=served,
         fresh=served,
-        references=() if known is None else know_references(context, plan.label, _asked_for(plan, upstream, known)),
+        references=()
+        if references is None
+        else know_references(context, plan.label, _asked_for(plan, upstream, references)),
     )
     context.published.append(what)
     return what
 
 
-def _asked_for(plan: PushSetKnown, upstream: Sequence[str], known: ReferencesKnown) -> tuple[PathFacts, ...]:
+def _asked_for(plan: PushSetKnown, upstream: Sequence[str], references: ReferencesKnown) -> tuple[PathFacts, ...]:
     """What the publishing job says of the plan's references: of those alone, and of no more than are looked for."""
     expected = outside(plan.paths, upstream)
-    facts = {path.store_path: path for path in known.paths if path.store_path in expected}
+    facts = {path.store_path: path for path in references.paths if path.store_path in expected}
     return tuple(facts[store_path(name)] for name in sorted(facts)[: limits.REFERENCES])
 
 
@@ -373,10 +377,10 @@ def _observe_after(context: RunContext, world: World) -> None:
 
 def _read_logs(context: RunContext, world: World, pre: SealedPart) -> None:
     """The logs from where they stood in ``pre``; the canaries of both jobs must be in the server's."""
-    context.open_log_windows(_stood(pre, "cache"), _stood(pre, "store"))
+    context.open_log_windows(_log_position(pre, "cache"), _log_position(pre, "store"))
     capture_logs(context, world, pre.journal_log.entries)
 
 
-def _stood(pre: SealedPart, of: str) -> LogStood:
-    unknown = LogStood(offset=None, before="", trouble="the part pre does not tell where this log stood")
-    return next((row for row in reversed(pre.journal_log.of(LogStood)) if row.of == of), unknown)
+def _log_position(pre: SealedPart, of: str) -> LogPosition:
+    unknown = LogPosition(offset=None, before="", trouble="the part pre does not tell where this log stood")
+    return next((row for row in reversed(pre.journal_log.of(LogPosition)) if row.of == of), unknown)

@@ -12,7 +12,7 @@ from gate import limits
 from gate.errors import RefusedError
 from gate.model.machine import ToolIdentity, ToolsFound
 from gate.model.policy import Policy
-from gate.parse.text import decode, shown
+from gate.parse.text import decode, excerpt
 from gate.probe.world import World
 from gate.process import SearchPath, output, scrubbed_environment
 from gate.process.environment import authorities_of
@@ -49,13 +49,13 @@ def find_programs(settings: Settings, world: World, *, shut: Iterable[Path] = ()
     if uses_cluster(settings.policy):
         expected["kubectl"] = settings.tools.kubectl_bin
     expected |= {name: name for name in systemd_programs(settings.policy)}
-    found = {name: search.find(program) for name, program in expected.items()}
+    paths = {name: search.find(program) for name, program in expected.items()}
     inside = [plugin for plugin in settings.tools.kube_plugins if search.leads_inside(Path(plugin))]
     if inside:
-        message = f"the credential plugin {shown(inside[0])} is in the checkout or the evidence: install it outside"
+        message = f"the credential plugin {excerpt(inside[0])} is in the checkout or the evidence: install it outside"
         raise RefusedError(f"{message}; nothing was done")
     return Programs(
-        paths={name: path for name, path in found.items() if path is not None},
+        paths={name: path for name, path in paths.items() if path is not None},
         path=search.text,
         passed_over=search.passed_over,
     )

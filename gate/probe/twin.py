@@ -19,7 +19,7 @@ from gate.probe.world import World
 LEAST_BYTES: Final = FRAME_BYTES + limits.TWIN_RANDOM_BYTES
 
 
-def why_no_twin(policy: Policy, push_set: PushSetKnown, asked: MissingAsked | None) -> str | None:
+def why_no_twin(policy: Policy, push_set: PushSetKnown, claims: MissingAsked | None) -> str | None:
     """Why no twin of the profile's push set is due, as a sentence; None when one is.
 
     What the cache lacks is known from its ``get-missing-paths`` before the push; where it is not, a twin is due.
@@ -30,7 +30,7 @@ def why_no_twin(policy: Policy, push_set: PushSetKnown, asked: MissingAsked | No
         return None
     if not policy.representative:
         return f"{policy.profile} is not representative, so it needs no twin"
-    fresh = fresh_before(push_set, asked)
+    fresh = fresh_before(push_set, claims)
     if fresh is None or fresh < policy.min_fresh:
         return None
     return f"{fresh} paths of the profile are fresh and {policy.min_fresh} are wanted, so it needs no twin"
@@ -66,8 +66,8 @@ def plan_twin(paths: Iterable[PathFacts], *, max_paths: int, max_bytes: int) -> 
     numbers = {name: number for number, name in enumerate(order)}
     files = []
     for number, name in enumerate(order[:max_paths]):
-        known = {numbers[reference] for reference in facts[name].references if reference in numbers}
-        references = tuple(sorted(other for other in known if other < number))
+        referred = {numbers[reference] for reference in facts[name].references if reference in numbers}
+        references = tuple(sorted(other for other in referred if other < number))
         files.append(TwinFile(nar_size=_size(facts[name].nar_size), references=references))
     return tuple(_within(files, max_bytes))
 
@@ -76,31 +76,33 @@ def differences(plan: Sequence[TwinFile], result: Sequence[str], facts: Mapping[
     """How the paths that were made, in the plan's order, are not what was planned; a sentence each."""
     text = []
     for number, (file, path) in enumerate(zip(plan, result, strict=True)):
-        found = facts[path]
+        path_facts = facts[path]
         expected = tuple(sorted(result[reference] for reference in file.references))
-        if found.nar_size != file.nar_size:
-            text.append(f"path {number} of the twin has a NAR of {found.nar_size} bytes, expected {file.nar_size}")
-        if tuple(sorted(found.references)) != expected:
-            text.append(f"path {number} of the twin has {len(found.references)} references, expected {len(expected)}")
+        if path_facts.nar_size != file.nar_size:
+            text.append(f"path {number} of the twin has a NAR of {path_facts.nar_size} bytes, expected {file.nar_size}")
+        if tuple(sorted(path_facts.references)) != expected:
+            text.append(
+                f"path {number} of the twin has {len(path_facts.references)} references, expected {len(expected)}"
+            )
     return tuple(text)
 
 
 def _order(graph: Mapping[str, Sequence[str]]) -> list[str]:
     """All paths, each after those that it refers to, as far as there is no circle."""
-    begun: set[str] = set()
+    ordered: set[str] = set()
     order: list[str] = []
     for root in graph:
-        opened = [(root, iter(graph[root]))] if root not in begun else []
-        begun.add(root)
+        opened = [(root, iter(graph[root]))] if root not in ordered else []
+        ordered.add(root)
         while opened:
             path, names = opened[-1]
-            ahead = next((name for name in names if name in graph and name not in begun), None)
-            if ahead is None:
+            successor = next((name for name in names if name in graph and name not in ordered), None)
+            if successor is None:
                 order.append(path)
                 opened.pop()
             else:
-                begun.add(ahead)
-                opened.append((ahead, iter(graph[ahead])))
+                ordered.add(successor)
+                opened.append((successor, iter(graph[successor])))
     return order
 
 
@@ -111,15 +113,15 @@ def _size(nar_size: int) -> int:
 
 def _within(files: Sequence[TwinFile], max_bytes: int) -> list[TwinFile]:
     """The files, as large as ``max_bytes`` in all allow."""
-    kept = list(files[: max_bytes // LEAST_BYTES])
-    over = sum(file.nar_size for file in kept) - max_bytes
-    for number in sorted(range(len(kept)), key=lambda each: -kept[each].nar_size):
+    sized = list(files[: max_bytes // LEAST_BYTES])
+    over = sum(file.nar_size for file in sized) - max_bytes
+    for number in sorted(range(len(sized)), key=lambda each: -sized[each].nar_size):
         if over <= 0:
             break
-        cut = min(-(-over // PADDED_TO) * PADDED_TO, kept[number].nar_size - LEAST_BYTES)
-        kept[number] = replace(kept[number], nar_size=kept[number].nar_size - cut)
+        cut = min(-(-over // PADDED_TO) * PADDED_TO, sized[number].nar_size - LEAST_BYTES)
+        sized[number] = replace(sized[number], nar_size=sized[number].nar_size - cut)
         over -= cut
-    return kept
+    return sized
 
 
 NAME = "publication-gate-twin"
@@ -129,8 +131,8 @@ def why_not(context: RunContext) -> str | None:
     """Why the run publishes no twin, by what the journal says of the profile's push set; None when one is due."""
     if context.split and context.policy.representative and context.policy.twin != "never":
         return None  # nobody but this job says what the cache lacked, so only new names show that something was written
-    asked = [entry.record for entry in context.entries if isinstance(entry.record, MissingAsked)]
-    profile = [record for record in asked if record.label is Label.PROFILE]
+    claims = [entry.record for entry in context.entries if isinstance(entry.record, MissingAsked)]
+    profile = [record for record in claims if record.label is Label.PROFILE]
     return why_no_twin(context.policy, _push_set(context), profile[-1] if profile else None)
 
 

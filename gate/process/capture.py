@@ -73,8 +73,8 @@ class Capture:
             redactions=self._redactor.replacements,
         )
 
-    def _store(self, shown: bytes) -> bytes:
-        remaining = memoryview(shown)
+    def _store(self, text: bytes) -> bytes:
+        remaining = memoryview(text)
         while remaining and not self.cut:
             if self._bytes >= self._room:
                 self._fail(f"more than {self._room} bytes")
@@ -87,7 +87,7 @@ class Capture:
             self._digest.update(remaining[:wrote])
             self._bytes += wrote
             remaining = remaining[wrote:]
-        return shown
+        return text
 
     def _fail(self, why: str) -> None:
         self.cut = True

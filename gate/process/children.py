@@ -91,9 +91,9 @@ def run(
     def take(piece: bytes) -> bool:
         if capture:
             bounds.note_time(times, capture.size)
-        shown = capture.write(piece) if capture else piece
-        if tee and shown:
-            tee(shown)
+        redacted = capture.write(piece) if capture else piece
+        if tee and redacted:
+            tee(redacted)
         return capture is None or not capture.cut
 
     bounds = _Bounds.starting_now(clock, deadline_seconds, cancel, stop)

@@ -16,7 +16,7 @@ from gate import limits
 from gate.model.machine import AuthorityFile
 from gate.process.tools import SearchPath
 
-_KEPT: Final = (
+_VARIABLES: Final = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "NIX_SSL_CERT_FILE"),
 )
@@ -39,8 +39,8 @@ def scrubbed_environment(source: Mapping[str, str], *, keep: Iterable[str] = ())
     ``BASH_*``, ``GITHUB_*``, ``ACTIONS_*``, ``GATE_*``, …), is left out even when ``keep`` names it. PATH is what
     `SearchPath` leaves of it.
     """
-    kept = {name: source[name] for name in (*_KEPT, *keep) if name in source and not _NEVER.fullmatch(name)}
-    return kept | ({"PATH": SearchPath(source).text} if "PATH" in kept else {})
+    variables = {name: source[name] for name in (*_VARIABLES, *keep) if name in source and not _NEVER.fullmatch(name)}
+    return variables | ({"PATH": SearchPath(source).text} if "PATH" in variables else {})
 
 
 _PR_SET_DUMPABLE: Final = 4

@@ -68,10 +68,10 @@ class Redactor:
         return self._replace(self._tail, len(self._tail))
 
     def _undecided_from(self, text: bytes) -> int:
-        for found in self._starts.finditer(text, max(0, len(text) - self._longest + 1)):
-            rest = text[found.start() :]
-            if any(len(form) > len(rest) and form.startswith(rest) for form in self._by_start[found[0]]):
-                return found.start()
+        for match in self._starts.finditer(text, max(0, len(text) - self._longest + 1)):
+            rest = text[match.start() :]
+            if any(len(form) > len(rest) and form.startswith(rest) for form in self._by_start[match[0]]):
+                return match.start()
         return len(text)
 
     def _replace(self, text: bytes, until: int) -> bytes:
@@ -79,12 +79,12 @@ class Redactor:
         done, at = self._covered, 0
         if not any(form in text for form in self._forms):  # memmem is quicker than the pattern
             at = len(text)
-        while (found := self._pattern.search(text, at)) and found.start() < until:
-            if found.start() >= done:
-                out += [text[done : found.start()], REPLACEMENT]
+        while (match := self._pattern.search(text, at)) and match.start() < until:
+            if match.start() >= done:
+                out += [text[done : match.start()], REPLACEMENT]
                 self.replacements += 1
-            done = max(done, found.end())
-            at = found.start() + 1  # secrets may overlap
+            done = max(done, match.end())
+            at = match.start() + 1  # secrets may overlap
         out.append(text[done:until])
         self._tail, self._covered = text[until:], max(done - until, 0)
         return b"".join(out)

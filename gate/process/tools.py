@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gate.errors import RefusedError
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 _TEMPORARY: Final = "/tmp"  # noqa: S108  # `tempfile.gettempdir` writes a file to find it, and raises where a disk is full
 _LINKS: Final = 40  # as many as Linux follows (path_resolution(7))
@@ -43,7 +43,7 @@ class SearchPath:
             if link is None:
                 children.append(entry)
             else:
-                notes.append(f"PATH: {shown(str(link))} is a link into the checkout, so no child gets its folder")
+                notes.append(f"PATH: {excerpt(str(link))} is a link into the checkout, so no child gets its folder")
         self.passed_over = tuple(dict.fromkeys(notes))
         self.text = os.pathsep.join(children) or os.defpath  # an empty PATH would mean the working directory
 
@@ -54,7 +54,7 @@ class SearchPath:
         """
         if os.sep in name and not Path(name).is_absolute():
             message = (
-                f"the program {shown(name)} is named by a relative path: expected a name on PATH or an absolute path"
+                f"the program {excerpt(name)} is named by a relative path: expected a name on PATH or an absolute path"
             )
             raise RefusedError(f"{message}; nothing was done")
         places = [Path(name)] if os.sep in name else [Path(folder) / name for folder in self._folders]
@@ -66,7 +66,8 @@ class SearchPath:
         inside = [*programs, *(place for place in others if _is_program(place))]
         if inside:
             message = (
-                f"{shown(name)} was found only at {shown(str(inside[0]))}, where the checkout, an evidence folder or a "
+                f"{excerpt(name)} was found only at {excerpt(str(inside[0]))}, where the "
+                "checkout, an evidence folder or a "
                 "relative PATH entry decides what it is: install it elsewhere, in an absolute folder of PATH"
             )
             raise RefusedError(f"{message}; nothing was done")
@@ -98,8 +99,10 @@ class SearchPath:
         if not entry:
             return "an empty entry means the working directory"
         if not Path(entry).is_absolute():
-            return f"{shown(entry)} is relative"
-        return f"{shown(entry)} leads into the checkout or an evidence folder" if self.leads_inside(Path(entry)) else ""
+            return f"{excerpt(entry)} is relative"
+        return (
+            f"{excerpt(entry)} leads into the checkout or an evidence folder" if self.leads_inside(Path(entry)) else ""
+        )
 
 
 def checkouts(environ: Mapping[str, str]) -> Iterator[Path]:

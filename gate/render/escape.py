@@ -44,9 +44,9 @@ def plain(text: str, cap: int) -> str:
     ``cap`` is 1 or more. A longer text ends in ``…``; an escape is never cut in two.
     """
     # One character of text gives at least one of output: what lies beyond cap + 1 can't be shown.
-    shown = _UNSEEN.sub(_visible, text[: cap + 1])
-    if len(shown) <= cap:
-        return shown
+    visible = _UNSEEN.sub(_visible, text[: cap + 1])
+    if len(visible) <= cap:
+        return visible
     pieces = [_UNSEEN.sub(_visible, char) for char in text[:cap]]
     fitting = sum(end < cap for end in accumulate(map(len, pieces)))
     return "".join(pieces[:fitting]) + _ELLIPSIS

@@ -12,7 +12,7 @@ from gate.render.html import stylesheet, template
 from gate.render.overview import MARKS, WORD_TONES, Tone, clock, day
 from gate.render.view import NAME_CHARS, SENTENCE_CHARS
 
-SHOWN: Final = 30  # runs of the table in a terminal, the newest
+TABLE_RUNS: Final = 30  # runs of the table in a terminal, the newest
 _DAYS: Final = 60  # days of the page's calendar, the newest that have runs
 
 
@@ -57,12 +57,12 @@ def counts(past: Past) -> str:
 
 def history_text(rows: Sequence[Listed], left_out: Sequence[str], *, every: bool) -> str:
     """The strip, the table of the newest runs in order of time, and what could not be read."""
-    shown = rows if every else rows[-SHOWN:]
+    printed = rows if every else rows[-TABLE_RUNS:]
     lines = [*summary(rows), ""]
     lines.append(f"{'ended':<25} {'run':<24} {'profile':<14} {'verdict':<13} {'counts':<8} codes")
-    lines += [_row(row.past) for row in shown]
-    if len(shown) < len(rows):
-        lines.append(f"{len(rows) - len(shown)} older runs are left out: --all shows them")
+    lines += [_row(row.past) for row in printed]
+    if len(printed) < len(rows):
+        lines.append(f"{len(rows) - len(printed)} older runs are left out: --all shows them")
     lines += [f"left out: {plain(text, SENTENCE_CHARS)}" for text in left_out]
     return runner_safe("\n".join(lines)) + "\n"
 

@@ -134,8 +134,8 @@ def _published(evidence: Evidence) -> str:
 def _run_url(evidence: Evidence) -> str:
     """The run's page at github.com; empty for a run elsewhere, since the evidence names no other forge."""
     run = evidence.run
-    named = _REPOSITORY.fullmatch(run.repository or "") and _RUN.fullmatch(run.workflow_run or "")
-    return f"https://github.com/{run.repository}/actions/runs/{run.workflow_run}" if named else ""
+    is_github_run = _REPOSITORY.fullmatch(run.repository or "") and _RUN.fullmatch(run.workflow_run or "")
+    return f"https://github.com/{run.repository}/actions/runs/{run.workflow_run}" if is_github_run else ""
 
 
 def _icon(tone: str) -> str:

@@ -57,9 +57,9 @@ def _replicas(evidence: Evidence) -> str:
     """How many replicas' own logs are known to be read; nothing where there are none, or only one."""
     summary: list[str] = []
     for phase, observation in (("before", evidence.pre), ("after", evidence.post)):
-        known = sum(row.logged is Truth.PRESENT for row in observation.replicas)
+        read_count = sum(row.logged is Truth.PRESENT for row in observation.replicas)
         if len(observation.replicas) > 1:
-            summary.append(f"{known} of {len(observation.replicas)} {phase}")
+            summary.append(f"{read_count} of {len(observation.replicas)} {phase}")
         elif observation.replicas_error:
             summary.append(f"unknown {phase}")
     return f"; replicas whose own log is known to be read: {', '.join(summary)}" if summary else ""
@@ -97,7 +97,7 @@ def near(evidence: Evidence, store_path: str) -> str:
     return f"server log at that time, a correlation and never a cause: {summary}{names}"
 
 
-def beside(evidence: Evidence, findings: Sequence[Finding]) -> tuple[str, ...]:
+def near_each(evidence: Evidence, findings: Sequence[Finding]) -> tuple[str, ...]:
     """`near` for the subject of each finding, said once for those in a row that have the same."""
     words = [near(evidence, finding.subject) for finding in findings]
     return tuple("" if text == before else text for text, before in zip(words, ["", *words], strict=False))

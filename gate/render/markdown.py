@@ -51,22 +51,22 @@ def summary(evidence: Evidence) -> str:
 
 
 def _fit(sections: Iterable[_Section]) -> str:
-    left = limits.SUMMARY_BYTES - len(_CUT.encode())
-    kept: list[str] = []
+    remaining = limits.SUMMARY_BYTES - len(_CUT.encode())
+    parts: list[str] = []
     for section in sections:
-        left -= _bytes((*section.head, *section.tail))
-        if left < 0:
-            return "".join(kept) + _CUT
+        remaining -= _bytes((*section.head, *section.tail))
+        if remaining < 0:
+            return "".join(parts) + _CUT
         rows: list[str] = []
         for row in section.rows:
-            left -= _bytes((row,))
-            if left < 0:
+            remaining -= _bytes((row,))
+            if remaining < 0:
                 break
             rows.append(row)
-        kept.append(_lines((*section.head, *rows, *section.tail)))
+        parts.append(_lines((*section.head, *rows, *section.tail)))
         if len(rows) < len(section.rows):
-            return "".join(kept) + _CUT
-    return "".join(kept)
+            return "".join(parts) + _CUT
+    return "".join(parts)
 
 
 def _lines(lines: Iterable[str]) -> str:
@@ -165,7 +165,7 @@ def _findings(evidence: Evidence, status: Status, title: str) -> Iterator[_Secti
             rows=tuple(
                 f"- {_name(each.subject)} ({_say(each.phase)}){'' if common else ': ' + _say(each.summary)}"
                 f"{'<br>' + _say(text) if text else ''}"
-                for each, text in zip(listed, logged.beside(evidence, listed), strict=True)
+                for each, text in zip(listed, logged.near_each(evidence, listed), strict=True)
             ),
             tail=(*((f"- and {more} more, in evidence.json under `findings`",) if more else ()), ""),
         )

@@ -101,10 +101,10 @@ def _bucket(name: str, cause: BucketCause) -> Iterator[str]:
 
 
 _SOURCES: Final[tuple[tuple[str, Callable[[BucketSample], str]], ...]] = (
-    ("ListBuckets", lambda seen: seen.listed.value),
-    ("HeadBucket", lambda seen: seen.head.value),
-    ("GET of the bucket", lambda seen: seen.get.value),
-    ("/health/ready", lambda seen: seen.ready.value),
+    ("ListBuckets", lambda sample: sample.listed.value),
+    ("HeadBucket", lambda sample: sample.head.value),
+    ("GET of the bucket", lambda sample: sample.get.value),
+    ("/health/ready", lambda sample: sample.ready.value),
 )
 
 
@@ -170,16 +170,16 @@ def _samples(ready: Readiness) -> str:
 def _state(row: StateObject) -> Iterator[str]:
     yield f"state {plain(row.key, _SENTENCE_CHARS)}: {row.level.value}"
     yield f"  {plain(row.why, _SENTENCE_CHARS)}"
-    version = "encrypted" if row.encrypted else f"version {_known(row.version)}"
+    version = "encrypted" if row.encrypted else f"version {_fact_text(row.version)}"
     lineage = f"sha256 {row.lineage[:16]}…" if row.lineage else "unknown"
-    yield f"  {version}, serial {_known(row.serial)}, lineage {lineage}, {_known(row.size)} bytes"
-    etag, kept = plain(_known(row.etag), _CELL_CHARS), plain(_known(row.version_id), _CELL_CHARS)
-    yield f"  ETag {etag}, object version {kept}, {_ago(row.age_seconds)}"
-    held = f", {_ago(row.lock_age_seconds)}" if row.locked is Truth.PRESENT else ""
-    yield f"  lock {row.locked.value}{held}"
+    yield f"  {version}, serial {_fact_text(row.serial)}, lineage {lineage}, {_fact_text(row.size)} bytes"
+    etag, version_id = plain(_fact_text(row.etag), _CELL_CHARS), plain(_fact_text(row.version_id), _CELL_CHARS)
+    yield f"  ETag {etag}, object version {version_id}, {_ago(row.age_seconds)}"
+    lock_age = f", {_ago(row.lock_age_seconds)}" if row.locked is Truth.PRESENT else ""
+    yield f"  lock {row.locked.value}{lock_age}"
 
 
-def _known(fact: object) -> str:
+def _fact_text(fact: object) -> str:
     return "unknown" if fact is None else str(fact)
 
 

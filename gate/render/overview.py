@@ -295,8 +295,8 @@ def _cause_time(evidence: Evidence, cause: str) -> str:
         return min((sample.at for sample in samples if sample.state is not BucketState.INDEXED), default="")
     prefix = _STAGES.get(family, "")
     times = [stage.started_at for stage in evidence.stages if prefix and stage.name.startswith(prefix)]
-    known = [at for at in times if at]
-    return known[-1] if known else ""
+    times_known = [at for at in times if at]
+    return times_known[-1] if times_known else ""
 
 
 def _before(evidence: Evidence) -> Iterator[Moment]:
@@ -355,8 +355,8 @@ def _loss(evidence: Evidence) -> Iterator[Moment]:
     if not rows:
         return
     first = min((sample for _, sample in rows), key=lambda sample: sample.at)
-    asked = (("ListBuckets", first.listed), ("HeadBucket", first.head), ("GET", first.get))
-    sources = [name for name, truth in asked if truth is Truth.ABSENT]
+    answers = (("ListBuckets", first.listed), ("HeadBucket", first.head), ("GET", first.get))
+    sources = [name for name, truth in answers if truth is Truth.ABSENT]
     disk = "; the markers stay on disk" if all(row.marker is Truth.PRESENT for _, row in rows) else ""
     states = sorted({f"bucket-{sample.state.value}" for _, sample in rows})
     subject = _names(sources) or "The store"
@@ -370,12 +370,12 @@ def _pushes(evidence: Evidence) -> Iterator[Moment]:
             continue
         of = [path for path in evidence.push.paths if path.label is attempt.label]
         errors = Counter(path.error.code for path in of if path.error)
-        named = f" with {errors.most_common(1)[0][0]}" if errors else ""
+        error_note = f" with {errors.most_common(1)[0][0]}" if errors else ""
         number = attempt.counts.attempted or len(of)
         what = "paths of the twin" if attempt.label is Label.TWIN else "paths"
         at = _stage_time(evidence, f"push:{attempt.label.value}", ended=True)
         if attempt.counts.failed:
-            text = f"{attempt.counts.failed} of {number} {what} fail to publish{named}."
+            text = f"{attempt.counts.failed} of {number} {what} fail to publish{error_note}."
             codes = tuple(
                 code for code in ("push-path-failed", "push-path-refused", "push-auth") if _has(evidence, code)
             )

@@ -188,7 +188,7 @@ def _findings(evidence: Evidence, status: Status, title: str) -> Iterator[str]:
         listed = group.findings[: limits.LISTED_SUBJECTS]
         common = f": {plain(group.common, SENTENCE_CHARS)}" if group.common else ""
         yield f"  {plain(group.code, NAME_CHARS)} ({len(group.findings)}){common}"
-        for finding, text in zip(listed, logged.beside(evidence, listed), strict=True):
+        for finding, text in zip(listed, logged.near_each(evidence, listed), strict=True):
             where = f"{plain(finding.subject, NAME_CHARS)} [{plain(finding.phase, NAME_CHARS)}]"
             yield f"    - {where}{'' if common else ': ' + plain(finding.summary, SENTENCE_CHARS)}"
             if text:

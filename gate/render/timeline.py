@@ -9,10 +9,10 @@ from gate.model.document import Evidence, Stage
 from gate.model.time import parse_time
 from gate.render.overview import STATUS_TONES, Tone, clock, sample_tone
 
-LEFT: Final = 130  # units of the drawing that the names of the lanes take
+LANE_NAME_UNITS: Final = 130  # units of the drawing that the names of the lanes take
 WIDTH: Final = 1140
 LANE: Final = 26  # a lane's height
-_AXIS: Final = WIDTH - LEFT - 10
+_AXIS: Final = WIDTH - LANE_NAME_UNITS - 10
 _BINS: Final = 250  # marks of reads, and bars of errors, over the whole axis at most
 _LEAST: Final = 3  # so that an instant can be seen
 _LABEL: Final = 30  # half of a label of the axis and some
@@ -91,7 +91,7 @@ class _Axis:
 
     def at(self, millis: int) -> int:
         """Where a time lies; one outside of the run lies at its edge."""
-        return LEFT + min(max((millis - self.first) * _AXIS // self.span, 0), _AXIS)
+        return LANE_NAME_UNITS + min(max((millis - self.first) * _AXIS // self.span, 0), _AXIS)
 
     def ticks(self) -> Iterator[tuple[int, str]]:
         """The axis' marks, at steps of 1, 2 or 5 times a power of ten seconds."""
@@ -140,7 +140,7 @@ def _bars(stages: Sequence[Stage], axis: _Axis) -> Iterator[Mark]:
         if begin is None:
             continue
         x = axis.at(begin)
-        width = max((axis.at(end) if end is not None else LEFT + _AXIS) - x, _LEAST)
+        width = max((axis.at(end) if end is not None else LANE_NAME_UNITS + _AXIS) - x, _LEAST)
         time = lasted(end - begin) if end is not None else "no end"
         tone = "plain" if stage.state == "ended" else "unsure"
         yield Mark(x=x, width=width, height=0, tone=tone, title=f"{stage.name}, {time}")
@@ -152,7 +152,7 @@ def _binned(rows: Iterable[tuple[int, Tone, str]], axis: _Axis) -> Iterator[Mark
     order = ("bad", "unsure", "plain", "good")
     for at, tone, title in rows:
         x = axis.at(at)
-        place = (x - LEFT) * _BINS // _AXIS
+        place = (x - LANE_NAME_UNITS) * _BINS // _AXIS
         if place not in worst or order.index(tone) < order.index(worst[place][1]):
             worst[place] = (x, tone, title)
     for x, tone, title in worst.values():
@@ -162,12 +162,12 @@ def _binned(rows: Iterable[tuple[int, Tone, str]], axis: _Axis) -> Iterator[Mark
 def _columns(times: Sequence[int], axis: _Axis) -> Iterator[Mark]:
     counts: dict[int, int] = {}
     for at in times:
-        place = (axis.at(at) - LEFT) * _BINS // _AXIS
+        place = (axis.at(at) - LANE_NAME_UNITS) * _BINS // _AXIS
         counts[place] = counts.get(place, 0) + 1
     most = max(counts.values(), default=1)
     for place, count in sorted(counts.items()):
         height = max(count * (LANE - 8) // most, _LEAST)
-        x = LEFT + place * _AXIS // _BINS
+        x = LANE_NAME_UNITS + place * _AXIS // _BINS
         events = "event" if count == 1 else "events"
         yield Mark(x=x, width=max(_AXIS // _BINS, _LEAST), height=height, tone="bad", title=f"{count} {events}")
 

@@ -37,12 +37,12 @@ _TEXT_CHARS: Final = 1000
 class Table:
     """One table of ``gate.toml``; every method gives a checked value or raises `RefusedError` that names the key."""
 
-    def __init__(self, name: str, content: object, known: Iterable[str]) -> None:
+    def __init__(self, name: str, content: object, keys: Iterable[str]) -> None:
         if not isinstance(content, Mapping):
             raise RefusedError(f"gate.toml [{name}] is {_kind(content)}: expected a table")
         self.name = name
         self._content: Mapping[str, Any] = content
-        expected = sorted(known)
+        expected = sorted(keys)
         unknown = sorted(set(content) - set(expected))
         if unknown:
             raise RefusedError(
@@ -59,44 +59,44 @@ class Table:
 
     def text(self, key: str, default: str | None = None) -> str:
         """One line of text that is not empty."""
-        given = self._content.get(key, default)
-        if not isinstance(given, str) or not given.strip() or len(given) > _TEXT_CHARS or not given.isprintable():
-            raise self.wrong(key, given, "one line of text")
-        return given.strip()
+        entry = self._content.get(key, default)
+        if not isinstance(entry, str) or not entry.strip() or len(entry) > _TEXT_CHARS or not entry.isprintable():
+            raise self.wrong(key, entry, "one line of text")
+        return entry.strip()
 
     def flag(self, key: str, *, default: bool) -> bool:
         """True or false."""
-        given = self._content.get(key, default)
-        if not isinstance(given, bool):
-            raise self.wrong(key, given, "true or false")
-        return given
+        entry = self._content.get(key, default)
+        if not isinstance(entry, bool):
+            raise self.wrong(key, entry, "true or false")
+        return entry
 
     def whole(self, key: str, default: int, *, least: int, most: int) -> int:
         """A whole number within its bounds."""
-        given = self._content.get(key, default)
-        if not isinstance(given, int) or isinstance(given, bool) or not least <= given <= most:
-            raise self.wrong(key, given, f"a whole number from {least} to {most}")
-        return given
+        entry = self._content.get(key, default)
+        if not isinstance(entry, int) or isinstance(entry, bool) or not least <= entry <= most:
+            raise self.wrong(key, entry, f"a whole number from {least} to {most}")
+        return entry
 
     def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
         """A list of texts, none of them empty."""
-        given = self._content.get(key, default)
-        if not isinstance(given, list | tuple) or not all(isinstance(row, str) and row.strip() for row in given):
-            raise self.wrong(key, given, "a list of texts")
-        return tuple(given)
+        entry = self._content.get(key, default)
+        if not isinstance(entry, list | tuple) or not all(isinstance(row, str) and row.strip() for row in entry):
+            raise self.wrong(key, entry, "a list of texts")
+        return tuple(entry)
 
     def moment(self, key: str) -> str:
         """A time as RFC 3339 UTC text; TOML's own date-times are taken too, when they name a zone."""
-        given = self._content.get(key)
-        if isinstance(given, datetime) and given.tzinfo is not None:
-            given = given.isoformat().replace("+00:00", "Z")
-        if not isinstance(given, str) or not is_moment(given):
-            raise self.wrong(key, given, "a time in UTC such as 2026-05-06T00:00:00Z")
-        return given
+        entry = self._content.get(key)
+        if isinstance(entry, datetime) and entry.tzinfo is not None:
+            entry = entry.isoformat().replace("+00:00", "Z")
+        if not isinstance(entry, str) or not is_moment(entry):
+            raise self.wrong(key, entry, "a time in UTC such as 2026-05-06T00:00:00Z")
+        return entry
 
-    def wrong(self, key: str, given: object, expected: str) -> RefusedError:
+    def wrong(self, key: str, entry: object, expected: str) -> RefusedError:
         """The error for a value that is not what it has to be."""
-        return RefusedError(f"gate.toml [{self.name}] {key} is {ascii(given)[:80]}: expected {expected}")
+        return RefusedError(f"gate.toml [{self.name}] {key} is {ascii(entry)[:80]}: expected {expected}")
 
 
 def is_moment(text: str) -> bool:

@@ -76,14 +76,14 @@ _NEW: Final[Mapping[str, Any]] = {row.name: row.default for row in PROFILE_KEYS}
 
 def find_profile(name: str, toml: Mapping[str, Any]) -> Profile:
     """The profile of that name, built in or from ``[profiles.<name>]``; raises `RefusedError` with the known names."""
-    known = {row.name: row for row in PROFILES}
+    by_name = {row.name: row for row in PROFILES}
     tables = toml.get(PROFILES_TABLE, {})
     refuse_odd_profiles(tables)
     if name in tables:
-        return _toml_profile(name, tables[name], known.get(name))
-    if name in known:
-        return known[name]
-    names = ", ".join(sorted({*known, *tables}))
+        return _toml_profile(name, tables[name], by_name.get(name))
+    if name in by_name:
+        return by_name[name]
+    names = ", ".join(sorted({*by_name, *tables}))
     raise RefusedError(
         f"profile {name!r} is not known: expected one of {names}, or a table [profiles.{name}] in gate.toml"
     )
@@ -116,8 +116,8 @@ def _toml_profile(name: str, table: Mapping[str, Any], base: Profile | None) -> 
     unknown = sorted(set(table) - set(_KEYS))
     if unknown:
         raise RefusedError(f"[profiles.{name}] has the unknown key {unknown[0]!r}: expected {', '.join(sorted(_KEYS))}")
-    given = {_KEYS[key]: found for key, found in table.items()}
-    merged = {**({key: getattr(base, key) for key in _KEYS.values()} if base else _NEW), **given}
+    overrides = {_KEYS[key]: entry for key, entry in table.items()}
+    merged = {**({key: getattr(base, key) for key in _KEYS.values()} if base else _NEW), **overrides}
     if not isinstance(merged.get("installable"), str) or (base is None and not merged["installable"]):
         raise RefusedError(
             f"[profiles.{name}] needs installable: the flake attribute to build, such as '.#checks.x86_64-linux.statix'"
@@ -128,8 +128,8 @@ def _toml_profile(name: str, table: Mapping[str, Any], base: Profile | None) -> 
             f"[profiles.{name}] push-set is {merged['push_set']!r}: expected one of {', '.join(_PUSH_SETS)}"
         )
     if not isinstance(merged["require_cache_push"], bool):
-        shown = ascii(merged["require_cache_push"])[:80]
-        raise RefusedError(f"[profiles.{name}] require-cache-push is {shown}: expected true or false")
+        excerpt = ascii(merged["require_cache_push"])[:80]
+        raise RefusedError(f"[profiles.{name}] require-cache-push is {excerpt}: expected true or false")
     _refuse_odd_bounds(name, merged)
     return Profile(name=name, **merged)
 

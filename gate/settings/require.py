@@ -25,15 +25,15 @@ def read_quarantine(toml: Mapping[str, Any], now: datetime) -> QuarantinePolicy:
     `limits.BREAK_GLASS_DAYS` from ``now``.
     """
     table = Table(QUARANTINE_TABLE, toml.get(QUARANTINE_TABLE, {}), QUARANTINE_KEYS)
-    held = table.flag("held", default=True)
-    named = table.has("incident") or (
-        held and QUARANTINE_TABLE in toml
+    is_held = table.flag("held", default=True)
+    has_details = table.has("incident") or (
+        is_held and QUARANTINE_TABLE in toml
     )  # a hold that is written down names its incident
     days = table.whole("days", 7, least=1, most=90)
     return QuarantinePolicy(
         configured=QUARANTINE_TABLE in toml,
-        held=held,
-        incident=table.text("incident") if named else _UNNAMED,
+        held=is_held,
+        incident=table.text("incident") if has_details else _UNNAMED,
         since=table.moment("since") if table.has("since") else None,
         passes=table.whole("passes", 5, least=1, most=100),
         days=days,
@@ -116,7 +116,7 @@ def demand_of(profile: str, policy: RequirePolicy, toml: Mapping[str, Any], envi
 
 def subject_of(toml: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[str, str]:
     """Cache and endpoint that a decision is about; raises as `demand_of` does."""
-    return _named("attic_cache", toml, environ), _named("attic_server", toml, environ)
+    return _named_setting("attic_cache", toml, environ), _named_setting("attic_server", toml, environ)
 
 
 def _resolved(names: tuple[str, ...], toml: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,8 +128,8 @@ def _demanded(profile: str, toml: Mapping[str, Any]) -> dict[str, Any]:
     """The compared settings that ``gate.toml`` states, and those of which its silence states the default."""
     bounds = find_profile(profile, toml)
     rows = [row for row in POLICY_SETTINGS if row.compared]
-    known = _resolved(tuple(row.name for row in rows if row in SETTINGS), toml)
-    values = {row.name: known.get(row.name) or getattr(bounds, row.name, row.default) for row in rows}
+    resolved = _resolved(tuple(row.name for row in rows if row in SETTINGS), toml)
+    values = {row.name: resolved.get(row.name) or getattr(bounds, row.name, row.default) for row in rows}
     return {
         row.name: values[row.name]
         for row in rows
@@ -170,11 +170,11 @@ def _number(table: Table, key: str) -> int | None:
     return table.whole(key, 1, least=1, most=_MOST_ID) if table.has(key) else None
 
 
-def _named(name: str, toml: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+def _named_setting(name: str, toml: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     row = BY_NAME[name]
-    found = str(_resolved((name,), toml)[name]) or environ.get(row.env, "").strip()
-    if not found:
+    name_value = str(_resolved((name,), toml)[name]) or environ.get(row.env, "").strip()
+    if not name_value:
         raise RefusedError(
             f"neither gate.toml {row.key} nor {row.env} is set: evidence of any other cache would do; set one"
         )
-    return found
+    return name_value

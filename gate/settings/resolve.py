@@ -42,12 +42,12 @@ def resolve(
     """
     bounds = find_profile(profile, toml)
     values = _values(BY_NAME, toml=toml, environ=environ, flags=flags, read_file=read_file)
-    given = {row.name: getattr(bounds, row.name) for row in PROFILE_KEYS}
-    given["installable"] = bounds.installable.replace("{system}", system())
+    from_profile = {row.name: getattr(bounds, row.name) for row in PROFILE_KEYS}
+    from_profile["installable"] = bounds.installable.replace("{system}", system())
     parts: dict[str, dict[str, Any]] = {"policy": {"profile": bounds.name, "kind": kind}, "secrets": {}, "tools": {}}
     for name, value in values.items():
         parts[BY_NAME[name].part][name] = value
-    parts["policy"].update({name: found for name, found in given.items() if not parts["policy"].get(name)})
+    parts["policy"].update({name: entry for name, entry in from_profile.items() if not parts["policy"].get(name)})
     settings = Settings(
         policy=Policy(**parts["policy"]), secrets=Secrets(**parts["secrets"]), tools=Tools(**parts["tools"])
     )
@@ -103,14 +103,14 @@ def _values(
 ) -> dict[str, Any]:
     """The values of these settings; one error has all that is wrong with them, or with any setting of ``gate.toml``."""
     _refuse_unknown_keys(toml)
-    asked = frozenset(names)
+    selected = frozenset(names)
     values: dict[str, Any] = {}
     wrong: list[str] = []
     for row in SETTINGS:
         try:
-            stated = _stated(row, toml)
-            if row.name in asked:
-                values[row.name] = _given(row, stated, environ=environ, flags=flags, read_file=read_file)
+            from_toml = _toml_value(row, toml)
+            if row.name in selected:
+                values[row.name] = _override(row, from_toml, environ=environ, flags=flags, read_file=read_file)
         except RefusedError as error:
             wrong.append(str(error))
     if wrong:
@@ -131,8 +131,8 @@ def _refuse_unknown_keys(toml: Mapping[str, Any]) -> None:
             Table(table, content, _OTHER_TABLES[table])
             continue
         if table not in allowed or not isinstance(content, Mapping):
-            known = ", ".join(sorted({*allowed, *_OTHER_TABLES, PROFILES}))
-            raise RefusedError(f"gate.toml has the unknown table [{ascii(table)[1:-1][:80]}]: expected {known}")
+            expected = ", ".join(sorted({*allowed, *_OTHER_TABLES, PROFILES}))
+            raise RefusedError(f"gate.toml has the unknown table [{ascii(table)[1:-1][:80]}]: expected {expected}")
         unknown = sorted(set(content) - allowed[table])
         if unknown:
             raise RefusedError(
@@ -140,15 +140,15 @@ def _refuse_unknown_keys(toml: Mapping[str, Any]) -> None:
             )
 
 
-def _stated(row: Setting, toml: Mapping[str, Any]) -> Any:  # noqa: ANN401  # one value of any setting's type
+def _toml_value(row: Setting, toml: Mapping[str, Any]) -> Any:  # noqa: ANN401  # one value of any setting's type
     """What ``gate.toml`` says of a setting, or its default."""
     table = toml.get(row.table, {})
     return _typed(row, table[row.toml_key], f"gate.toml {row.key}") if row.toml_key in table else row.default
 
 
-def _given(
+def _override(
     row: Setting,
-    stated: Any,  # noqa: ANN401  # one value of any setting's type
+    default: Any,  # noqa: ANN401  # one value of any setting's type
     *,
     environ: Mapping[str, str],
     flags: Mapping[str, Any],
@@ -162,7 +162,7 @@ def _given(
         return _typed(row, flags[row.name], row.flag)
     elif environ.get(row.env, "") != "":
         return _typed(row, environ[row.env], row.env)
-    return stated
+    return default
 
 
 def _refuse_unstated(row: Setting, environ: Mapping[str, str]) -> None:
@@ -181,68 +181,68 @@ def _secret(row: Setting, environ: Mapping[str, str], read_file: Callable[[str],
     return Secret(text) if text else None
 
 
-def _typed(row: Setting, given: Any, source: str) -> Any:  # noqa: ANN401  # one value of any setting's type
-    made = _CONVERT[row.type](given)
-    if made is None:
-        raise RefusedError(f"{source} is {_shown(given)}: expected {_EXPECTED[row.type]}")
-    texts = made if isinstance(made, tuple) else (made,)
+def _typed(row: Setting, raw: Any, source: str) -> Any:  # noqa: ANN401  # one value of any setting's type
+    converted = _CONVERT[row.type](raw)
+    if converted is None:
+        raise RefusedError(f"{source} is {_excerpt(raw)}: expected {_EXPECTED[row.type]}")
+    texts = converted if isinstance(converted, tuple) else (converted,)
     if row.choices:
         _refuse_other_choices(row.choices, texts, source)
     if row.form in _FORMS:
         _FORMS[row.form]([text for text in texts if text], source)
-    if isinstance(made, (int, float)) and not isinstance(made, bool):
+    if isinstance(converted, (int, float)) and not isinstance(converted, bool):
         low, high = row.least, row.most
-        if (low is not None and made < low) or (high is not None and made > high):
-            raise RefusedError(f"{source} is {made}: expected a number from {low} to {high}")
-    return made
+        if (low is not None and converted < low) or (high is not None and converted > high):
+            raise RefusedError(f"{source} is {converted}: expected a number from {low} to {high}")
+    return converted
 
 
 def _refuse_other_choices(choices: Sequence[str], texts: Iterable[str], source: str) -> None:
     for text in texts:
         if text not in choices:
-            raise RefusedError(f"{source} has {_shown(text)}: expected one of {', '.join(choices)}")
+            raise RefusedError(f"{source} has {_excerpt(text)}: expected one of {', '.join(choices)}")
 
 
-def _shown(given: object) -> str:
-    return ascii(given)[:80]
+def _excerpt(raw: object) -> str:
+    return ascii(raw)[:80]
 
 
-def _text(given: object) -> str | None:
-    return given.strip() if isinstance(given, str) and "\x00" not in given and "\n" not in given.strip() else None
+def _text(raw: object) -> str | None:
+    return raw.strip() if isinstance(raw, str) and "\x00" not in raw and "\n" not in raw.strip() else None
 
 
-def _list(given: object) -> tuple[str, ...] | None:
-    if isinstance(given, str):
-        return tuple(given.replace(",", " ").split())
-    if isinstance(given, Sequence) and all(isinstance(item, str) and item for item in given):
-        return tuple(given)
+def _list(raw: object) -> tuple[str, ...] | None:
+    if isinstance(raw, str):
+        return tuple(raw.replace(",", " ").split())
+    if isinstance(raw, Sequence) and all(isinstance(item, str) and item for item in raw):
+        return tuple(raw)
     return None
 
 
-def _whole(given: object) -> int | None:
-    if isinstance(given, bool):
+def _whole(raw: object) -> int | None:
+    if isinstance(raw, bool):
         return None
-    if isinstance(given, int):
-        return given
-    return int(given) if isinstance(given, str) and given.isascii() and given.isdigit() else None
+    if isinstance(raw, int):
+        return raw
+    return int(raw) if isinstance(raw, str) and raw.isascii() and raw.isdigit() else None
 
 
-def _seconds(given: object) -> float | None:
-    if isinstance(given, bool) or not isinstance(given, (int, float, str)):
+def _seconds(raw: object) -> float | None:
+    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
         return None
-    if isinstance(given, str) and not _SECONDS.fullmatch(given):
+    if isinstance(raw, str) and not _SECONDS.fullmatch(raw):
         return None
     try:
-        made = float(given)
+        seconds = float(raw)
     except OverflowError:  # a whole number of TOML without bounds
         return None
-    return made if 0 <= made < float("inf") else None
+    return seconds if 0 <= seconds < float("inf") else None
 
 
-def _flag(given: object) -> bool | None:
-    if isinstance(given, bool):
-        return given
-    return {"true": True, "false": False}.get(given) if isinstance(given, str) else None
+def _flag(raw: object) -> bool | None:
+    if isinstance(raw, bool):
+        return raw
+    return {"true": True, "false": False}.get(raw) if isinstance(raw, str) else None
 
 
 _CONVERT: dict[str, Callable[[object], Any]] = {
@@ -290,17 +290,17 @@ def _refuse_installables(installables: Iterable[str], source: str) -> None:
 
 def _refuse_odd_keys(keys: Iterable[str], source: str) -> None:
     """Refuse what is no public key, and a name that two keys have: which of them counts would be left to chance."""
-    known: dict[str, bytes] = {}
+    by_name: dict[str, bytes] = {}
     for key in keys:
         try:
             name, raw = public_key(key)
         except ForeignTextError as error:
-            named = key_name(key)
-            which = f" has the key {_shown(named)}, and" if named else ":"
+            key_label = key_name(key)
+            which = f" has the key {_excerpt(key_label)}, and" if key_label else ":"
             raise RefusedError(f"{source}{which} {str(error).removesuffix('.')}") from None
-        if known.setdefault(name, raw) != raw:
+        if by_name.setdefault(name, raw) != raw:
             raise RefusedError(
-                f"{source} has two different keys named {_shown(name)}: expected one key of a name; remove one"
+                f"{source} has two different keys named {_excerpt(name)}: expected one key of a name; remove one"
             )
 
 
@@ -310,20 +310,20 @@ def _refuse_odd_hosts(entries: Iterable[str], source: str) -> None:
         why = "is no host or host:port" if match is None else odd_host(match["host"])
         if why:
             raise RefusedError(
-                f"{source}: the host {_shown(entry)} {why}: expected one server's name or address, no wildcards"
+                f"{source}: the host {_excerpt(entry)} {why}: expected one server's name or address, no wildcards"
             )
 
 
 def _refuse_odd_caches(names: Iterable[str], source: str) -> None:
     for name in names:
         if not is_cache_name(name):
-            raise RefusedError(f"{source}: {_shown(name)} is no cache name: expected {CACHE_RULE}")
+            raise RefusedError(f"{source}: {_excerpt(name)} is no cache name: expected {CACHE_RULE}")
 
 
 def _refuse_odd_buckets(names: Iterable[str], source: str) -> None:
     for name in names:
         if not is_bucket_name(name):
-            raise RefusedError(f"{source}: {_shown(name)} is no bucket name: expected {BUCKET_RULE}")
+            raise RefusedError(f"{source}: {_excerpt(name)} is no bucket name: expected {BUCKET_RULE}")
 
 
 # An endpoint's own form, "url", is checked with the hosts that plain http is allowed for.
@@ -350,17 +350,18 @@ def _refuse_odd_endpoint(row: Setting, url: str, plain: Sequence[str]) -> None:
     path = "/" + url.partition("://")[2].partition("/")[2]
     if row.name in ("s3_endpoint", "origin_endpoint") and path != "/":
         raise RefusedError(
-            f"{row.env} has the path {_shown(path)}: S3 endpoints have none, and buckets are asked for below the host; "
+            f"{row.env} has the path {_excerpt(path)}: S3 endpoints have none, and "
+            "buckets are asked for below the host; "
             "expected https://host[:port], such as the host of a Ceph or Swift gateway alone"
         )
     if why := odd_host(host):
         raise RefusedError(
-            f"the host of {row.env}, {_shown(host)}, {why}: expected a name, or the plain address of one server"
+            f"the host of {row.env}, {_excerpt(host)}, {why}: expected a name, or the plain address of one server"
         )
     names = {f"{host}:{port or 80}", *([host] if port in (None, "80") else [])}
     if match["scheme"].lower() == "http" and names.isdisjoint(entry.lower() for entry in plain):
         raise RefusedError(
-            f"{row.env} is asked by plain http, and {_shown(host)} is not among plain-http-hosts: "
+            f"{row.env} is asked by plain http, and {_excerpt(host)} is not among plain-http-hosts: "
             "expected https://, or the host there"
         )
 

@@ -97,9 +97,9 @@ _INSTEAD: Final = "evidence keeps it as it stands; give Nix the credential by it
 
 def refuse_credentials(installable: str, source: str) -> None:
     """Raise `RefusedError` for an installable with user info or an unknown query option; neither is ever shown."""
-    scheme, found, rest = installable.partition("://")
+    scheme, separator, rest = installable.partition("://")
     user, at, _ = rest.partition("/")[0].rpartition("@")
-    if found and at and not (scheme.lower().endswith("ssh") and _USER.fullmatch(user)):
+    if separator and at and not (scheme.lower().endswith("ssh") and _USER.fullmatch(user)):
         raise RefusedError(f"{source} holds a user or a password before its host: {_INSTEAD}")
     _, question, query = installable.partition("#")[0].partition("?")
     if question and any(option.partition("=")[0] not in _OPTIONS for option in query.split("&")):

@@ -25,7 +25,7 @@ from gate.model.basics import Claim, Label, Secret, Truth, VerdictWord
 from gate.net import HostList, Http
 from gate.observe.attic import AtticApi
 from gate.observe.controls import absent_path_is_404, no_token_read, read_only_push_denied
-from gate.observe.nar_bodies import Access, Target, read_bodies
+from gate.observe.nar_bodies import Access, NarTarget, read_bodies
 from gate.parse.narinfo import leads_elsewhere
 from gate.parse.store_path import to_nix32
 from gate.probe.identify import identify_caches
@@ -78,7 +78,7 @@ def read_from(server: RawServer, *hosts: str, reads: int = 3) -> list[records.Bo
     """So many spaced reads, as a run makes of a path that fails."""
     known = (server.host, *hosts)
     access = Access(cache_url=f"{server.url}/main", token=TOKEN, hosts=HostList(known, known))
-    target = Target(label=Label.PROFILE, cache="main", store_path=PATH, nar_size=len(NAR))
+    target = NarTarget(label=Label.PROFILE, cache="main", store_path=PATH, nar_size=len(NAR))
     return [
         record
         for attempt in range(1, reads + 1)

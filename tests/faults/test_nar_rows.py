@@ -24,7 +24,7 @@ from gate.model.basics import Claim, Label
 from gate.model.bodies import Body
 from gate.model.records import BodyRead, PathFacts
 from gate.net import HostList
-from gate.observe.nar_bodies import Access, Target, read_bodies
+from gate.observe.nar_bodies import Access, NarTarget, read_bodies
 from gate.parse.store_path import to_nix32
 from gate.process import CancelToken
 from tests.helpers.nars import File, Folder, Link, file_nar, nar, zstd_frames
@@ -101,7 +101,9 @@ def test_every_flipped_bit_is_a_fail(flip: int) -> None:
         records = list(
             read_bodies(
                 [
-                    Target(label=Label.PROFILE, cache="main", store_path=f"/nix/store/{name}-text", nar_size=len(whole))
+                    NarTarget(
+                        label=Label.PROFILE, cache="main", store_path=f"/nix/store/{name}-text", nar_size=len(whole)
+                    )
                     for name in names
                 ],
                 access=Access(cache_url=f"{server.url}/main", token=None, hosts=HostList([server.host], [server.host])),

@@ -17,7 +17,7 @@ from gate.model.basics import Label, Phase, Truth
 from gate.model.document import Evidence, ManifestEntry
 from gate.model.policy import Tools
 from gate.model.records import Entry, Record
-from gate.model.split import GIVEN, LogStood, PartBegun, PartJoined, PartName, Previous
+from gate.model.split import PREDECESSORS, LogPosition, PartBegun, PartJoined, PartName, Previous
 from gate.probe import Quiet, World, join
 from gate.probe.identify import identity
 from gate.process import CancelToken
@@ -120,7 +120,7 @@ class Split:
         """The bytes of all parts, each given the ones before it."""
         done: dict[PartName, PartFiles] = {}
         for name in ORDER:
-            previous = tuple(Previous(part=part, digest=done[part].digest) for part in sorted(GIVEN[name]))
+            previous = tuple(Previous(part=part, digest=done[part].digest) for part in sorted(PREDECESSORS[name]))
             head = heads(name, previous, chosen)
             if name in self.heads:
                 head = self.heads[name](*head)
@@ -247,7 +247,7 @@ def healthy() -> Split:
 
 def _pre() -> Part:
     controls = [runs.control(name) for name in runs.CONTROLS if name != "bit-flip-caught"]
-    log_position = LogStood(offset=0, before=sha256(b"").hexdigest())
+    log_position = LogPosition(offset=0, before=sha256(b"").hexdigest())
     caches = (runs.cache_config("main"), runs.cache_config("probe"))
     marks = [records.StageMark(name="identify", state=state) for state in ("started", "ended")]
     rows = (

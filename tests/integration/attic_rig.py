@@ -23,7 +23,7 @@ from pathlib import Path
 import jwt
 import pycurl
 
-from tests.integration.attic_words import Seen
+from tests.integration.attic_words import DirectoryLook
 from tests.integration.store_paths import hash_of, nix_environment
 
 SECRET = b"a secret of the lab, 32 bytes or more"
@@ -59,7 +59,7 @@ class Lab:
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     rsa_key: bytes | None = None
     """PEM of the key by which the server checks tokens (RS256), in place of `SECRET` (HS256)."""
-    created: Seen | None = None
+    created: DirectoryLook | None = None
     stored: dict[str, str] = field(default_factory=dict)
     """Paths in the cache that every scenario may read and none may harm."""
 
@@ -84,7 +84,7 @@ class Lab:
         self._start_server()
         with self.logging() as log:
             done = self.attic("cache", "create", "main")
-        self.created = Seen(done.exit, log.text(), done.stdout, done.stderr)
+        self.created = DirectoryLook(done.exit, log.text(), done.stdout, done.stderr)
 
     def start_s3(self) -> None:
         """Start rclone's S3 server; its keys come by the environment."""
@@ -222,20 +222,20 @@ token-{"rs" if self.rsa_key else "hs"}256-secret-base64 = "{base64.b64encode(sel
         (home / "attic" / "config.toml").write_text("\n".join(lines))
         return {**nix_environment(), "XDG_CONFIG_HOME": str(home)}
 
-    def attic(self, *arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> Seen:
+    def attic(self, *arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> DirectoryLook:
         """Run the client to its end."""
         done = subprocess.run(
             client(*arguments), env=env or self.environment(), input=stdin.encode(), capture_output=True, check=False
         )
-        return Seen(done.returncode, stdout=done.stdout.decode(), stderr=done.stderr.decode())
+        return DirectoryLook(done.returncode, stdout=done.stdout.decode(), stderr=done.stderr.decode())
 
-    def push(self, *arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> Seen:
+    def push(self, *arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> DirectoryLook:
         """Push, and keep what the server logged meanwhile."""
         with self.logging() as log:
             done = self.attic("push", *arguments, env=env, stdin=stdin)
-        return Seen(done.exit, log.text(), done.stdout, done.stderr)
+        return DirectoryLook(done.exit, log.text(), done.stdout, done.stderr)
 
-    def push_on_terminal(self, *arguments: str) -> Seen:
+    def push_on_terminal(self, *arguments: str) -> DirectoryLook:
         """Push with standard error on a terminal."""
         master, slave = pty.openpty()
         with subprocess.Popen(client("push", *arguments), env=self.environment(), stderr=slave) as process:
@@ -244,7 +244,7 @@ token-{"rs" if self.rsa_key else "hs"}256-secret-base64 = "{base64.b64encode(sel
             while piece := _read_terminal(master):
                 output += piece
         os.close(master)
-        return Seen(process.returncode, stderr=output.decode())
+        return DirectoryLook(process.returncode, stderr=output.decode())
 
     @contextmanager
     def pushing(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -257,7 +257,7 @@ token-{"rs" if self.rsa_key else "hs"}256-secret-base64 = "{base64.b64encode(sel
 
     def fetch(
         self, path: str, *, token: str | None = None, body: object = None, follow: bool = False, head: bool = False
-    ) -> Seen:
+    ) -> DirectoryLook:
         """Fetch an address of the server with libcurl; ``exit`` is curl's code, heads of redirects are joined."""
         handle, content, heads = pycurl.Curl(), BytesIO(), BytesIO()
         handle.setopt(pycurl.URL, self.url + path)
@@ -277,7 +277,7 @@ token-{"rs" if self.rsa_key else "hs"}256-secret-base64 = "{base64.b64encode(sel
             except pycurl.error as error:
                 code = error.args[0]
         handle.close()
-        return Seen(code, log.text(), head=heads.getvalue().decode(), body=content.getvalue())
+        return DirectoryLook(code, log.text(), head=heads.getvalue().decode(), body=content.getvalue())
 
     @contextmanager
     def logging(self) -> Iterator["LogSlice"]:

@@ -8,7 +8,7 @@ RECORDINGS = Path(__file__).parents[2] / "fixtures" / "recordings" / "attic"
 
 
 @dataclass(frozen=True)
-class Seen:
+class DirectoryLook:
     """What one run of a program, or one fetch, showed; a fetch has ``head`` and ``body``."""
 
     exit: int
@@ -19,7 +19,7 @@ class Seen:
     body: bytes = b""
 
 
-def recorded(name: str) -> Seen:
+def recorded(name: str) -> DirectoryLook:
     """Read one folder of recordings; ``log`` is empty where no log was kept."""
     folder = RECORDINGS / name
 
@@ -27,7 +27,7 @@ def recorded(name: str) -> Seen:
         path = folder / file
         return path.read_bytes().decode() if path.exists() else ""
 
-    return Seen(
+    return DirectoryLook(
         exit=int(text("exit") or 0),
         log=text("atticd.log"),
         stdout=text("stdout"),

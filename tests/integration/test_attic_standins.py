@@ -14,7 +14,7 @@ import pytest
 from tests.integration.attic_rig import ALL_RIGHTS, SETTLE_SECONDS, Lab, new_token, proxy
 from tests.integration.attic_words import (
     RECORDINGS,
-    Seen,
+    DirectoryLook,
     body_form,
     head_form,
     log_form,
@@ -73,8 +73,8 @@ def pushed(lab: Lab, path: str) -> str:
 # --- pushes: one scenario for each recording ------------------------------------------------------------------------
 
 
-def uploads_a_closure(count: int, cached: int) -> Callable[[Lab], Seen]:
-    def scenario(lab: Lab) -> Seen:
+def uploads_a_closure(count: int, cached: int) -> Callable[[Lab], DirectoryLook]:
+    def scenario(lab: Lab) -> DirectoryLook:
         root, parts = family(lab, count)
         if cached:
             assert lab.push("main", *parts[:cached]).exit == 0
@@ -83,7 +83,7 @@ def uploads_a_closure(count: int, cached: int) -> Callable[[Lab], Seen]:
     return scenario
 
 
-def uploads_a_closure_that_shares_chunks(lab: Lab) -> Seen:
+def uploads_a_closure_that_shares_chunks(lab: Lab) -> DirectoryLook:
     shared = os.urandom(LARGE)
     contents = [shared, shared[:SHARED] + os.urandom(LARGE), *(os.urandom(SMALL) for _ in range(19))]
     root, parts = closure(lab.root / secrets.token_hex(4), "deadnix-check", contents, secrets.token_hex(8))
@@ -91,7 +91,7 @@ def uploads_a_closure_that_shares_chunks(lab: Lab) -> Seen:
     return lab.push("main", root)
 
 
-def uploads_22_that_share_chunks(lab: Lab) -> Seen:
+def uploads_22_that_share_chunks(lab: Lab) -> DirectoryLook:
     # chunks of one push race, so the shared ones stand in the cache before, under another path
     shared = os.urandom(LARGE)
     pushed(lab, large(lab, content=shared))
@@ -100,13 +100,13 @@ def uploads_22_that_share_chunks(lab: Lab) -> Seen:
     return lab.push("main", root)
 
 
-def bucket_lost_output_deduplicated(lab: Lab) -> Seen:
+def bucket_lost_output_deduplicated(lab: Lab) -> DirectoryLook:
     root, _ = deduplicated_output(lab)
     with lab.bucket_lost():
         return lab.push("main", root)
 
 
-def after_restore_retry(lab: Lab) -> Seen:
+def after_restore_retry(lab: Lab) -> DirectoryLook:
     root, parts = deduplicated_output(lab)
     # what the earlier deployment held of the closure deduplicates in part
     shared = Path(parts[0]).read_bytes()
@@ -124,7 +124,7 @@ def deduplicated_output(lab: Lab) -> tuple[str, list[str]]:
     return root, parts
 
 
-def bucket_lost_mid_push(lab: Lab) -> Seen:
+def bucket_lost_mid_push(lab: Lab) -> DirectoryLook:
     root, _ = family(lab, 22, large_every=2)
     with lab.logging() as log, lab.pushing("-j", "5", "main", root) as process:
         assert process.stderr is not None
@@ -134,11 +134,11 @@ def bucket_lost_mid_push(lab: Lab) -> Seen:
             if line.startswith("✅".encode()):
                 lab.break_bucket()
         lab.restore_bucket()
-    return Seen(process.wait(), log.text(), stderr=output.decode())
+    return DirectoryLook(process.wait(), log.text(), stderr=output.decode())
 
 
-def bucket_lost_fresh(make: Callable[[Lab], str]) -> Callable[[Lab], Seen]:
-    def scenario(lab: Lab) -> Seen:
+def bucket_lost_fresh(make: Callable[[Lab], str]) -> Callable[[Lab], DirectoryLook]:
+    def scenario(lab: Lab) -> DirectoryLook:
         path = make(lab)
         with lab.bucket_lost():
             return lab.push("main", path)
@@ -146,45 +146,45 @@ def bucket_lost_fresh(make: Callable[[Lab], str]) -> Callable[[Lab], Seen]:
     return scenario
 
 
-def bucket_lost_already_cached(lab: Lab) -> Seen:
+def bucket_lost_already_cached(lab: Lab) -> DirectoryLook:
     with lab.bucket_lost():
         return lab.push("main", lab.stored["large"])
 
 
-def s3_down(lab: Lab) -> Seen:
+def s3_down(lab: Lab) -> DirectoryLook:
     path = probe()
     with lab.s3_down():
         return lab.push("main", path)
 
 
-def server_down(lab: Lab) -> Seen:
+def server_down(lab: Lab) -> DirectoryLook:
     return lab.push("main", probe(), env=lab.environment(endpoint="http://127.0.0.1:9/"))
 
 
-def with_token(token: Callable[[], str]) -> Callable[[Lab], Seen]:
+def with_token(token: Callable[[], str]) -> Callable[[Lab], DirectoryLook]:
     return lambda lab: lab.push("main", probe(), env=lab.environment(token=token()))
 
 
-def behind_proxy(status: int, page: str) -> Callable[[Lab], Seen]:
-    def scenario(lab: Lab) -> Seen:
+def behind_proxy(status: int, page: str) -> Callable[[Lab], DirectoryLook]:
+    def scenario(lab: Lab) -> DirectoryLook:
         with proxy(lab, status, page) as address:
             return lab.push("main", probe(), env=lab.environment(endpoint=address))
 
     return scenario
 
 
-def stdin_uploaded(lab: Lab) -> Seen:
+def stdin_uploaded(lab: Lab) -> DirectoryLook:
     root, _ = family(lab, 2)
     return lab.push("--stdin", "main", stdin=root + "\n")
 
 
-def tty_uploaded(lab: Lab) -> Seen:
+def tty_uploaded(lab: Lab) -> DirectoryLook:
     root, parts = family(lab, 8)
     assert lab.push("main", *parts[:6]).exit == 0
     return lab.push_on_terminal("main", root, large(lab, "ttybig"))
 
 
-PUSHES: dict[str, Callable[[Lab], Seen]] = {
+PUSHES: dict[str, Callable[[Lab], DirectoryLook]] = {
     "after-restore-retry": after_restore_retry,
     "auth-expired-token": with_token(lambda: new_token(ALL_RIGHTS, lifetime=-1)),
     "auth-garbage-token": with_token(lambda: "garbage"),
@@ -239,36 +239,36 @@ def test_making_a_cache_shows_what_the_real_one_showed(lab: Lab) -> None:
 # --- fetches --------------------------------------------------------------------------------------------------------
 
 
-def missing_paths(token: str | None) -> Callable[[Lab], Seen]:
-    def scenario(lab: Lab) -> Seen:
+def missing_paths(token: str | None) -> Callable[[Lab], DirectoryLook]:
+    def scenario(lab: Lab) -> DirectoryLook:
         question = {"cache": "main", "store_path_hashes": [hash_of(lab.stored["small"]), UNKNOWN_HASH]}
         return lab.fetch("_api/v1/get-missing-paths", token=token, body=question)
 
     return scenario
 
 
-def narinfo(name: str, *, token: bool = True) -> Callable[[Lab], Seen]:
+def narinfo(name: str, *, token: bool = True) -> Callable[[Lab], DirectoryLook]:
     return lambda lab: lab.fetch(f"main/{name}.narinfo", token=new_token(READ_ONLY) if token else None)
 
 
-def fetch_nar(lab: Lab, path: str, *, follow: bool = False) -> Seen:
+def fetch_nar(lab: Lab, path: str, *, follow: bool = False) -> DirectoryLook:
     return lab.fetch(f"main/nar/{hash_of(path)}.nar", token=new_token(READ_ONLY), follow=follow)
 
 
-def nar_healthy(kind: str, *, follow: bool) -> Callable[[Lab], Seen]:
+def nar_healthy(kind: str, *, follow: bool) -> Callable[[Lab], DirectoryLook]:
     return lambda lab: fetch_nar(lab, lab.stored[kind], follow=follow)
 
 
-def nar_bucket_lost(kind: str, *, follow: bool) -> Callable[[Lab], Seen]:
-    def scenario(lab: Lab) -> Seen:
+def nar_bucket_lost(kind: str, *, follow: bool) -> Callable[[Lab], DirectoryLook]:
+    def scenario(lab: Lab) -> DirectoryLook:
         with lab.bucket_lost():
             return fetch_nar(lab, lab.stored[kind], follow=follow)
 
     return scenario
 
 
-def nar_one_chunk(spoil: Callable[[Path], object]) -> Callable[[Lab], Seen]:
-    def scenario(lab: Lab) -> Seen:
+def nar_one_chunk(spoil: Callable[[Path], object]) -> Callable[[Lab], DirectoryLook]:
+    def scenario(lab: Lab) -> DirectoryLook:
         path = pushed(lab, large(lab))
         chunks = lab.chunk_files(path)
         assert len(chunks) == 4
@@ -279,12 +279,12 @@ def nar_one_chunk(spoil: Callable[[Path], object]) -> Callable[[Lab], Seen]:
     return scenario
 
 
-def nar_s3_down(lab: Lab) -> Seen:
+def nar_s3_down(lab: Lab) -> DirectoryLook:
     with lab.s3_down():
         return fetch_nar(lab, lab.stored["large"])
 
 
-FETCHES: dict[str, Callable[[Lab], Seen]] = {
+FETCHES: dict[str, Callable[[Lab], DirectoryLook]] = {
     "cache-config": lambda lab: lab.fetch("_api/v1/cache-config/main", token=new_token(READ_ONLY)),
     "get-missing-paths-no-token": missing_paths(None),
     "get-missing-paths-push": missing_paths(new_token(ALL_RIGHTS)),

@@ -12,7 +12,7 @@ from gate.model import records
 from gate.model.basics import Secret
 from gate.model.captures import DiskSeen
 from gate.observe.disk_use import disk_script, look_at_disk
-from gate.observe.kube_incident import Past, look_at_past
+from gate.observe.kube_incident import WorkloadPast, look_at_past
 from gate.observe.kubectl import Kubectl
 from gate.probe.observing import look_deeper
 from gate.process import Capture
@@ -35,7 +35,7 @@ def with_df(busybox: str) -> str:
     return busybox
 
 
-def past(kubectl: Kubectl, folder: Path, place: str = STORE) -> tuple[Past, bytes]:
+def past(kubectl: Kubectl, folder: Path, place: str = STORE) -> tuple[WorkloadPast, bytes]:
     capture = Capture(folder, "previous.log")
     seen = look_at_past("store", place, kubectl=kubectl, capture=capture)
     assert seen is not None

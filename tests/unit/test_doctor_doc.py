@@ -38,8 +38,8 @@ def example() -> str:
     )
     lines = examination_text(made).split("\n")
     at = lines.index("checks:")
-    shown = [line for line in lines[at + 1 :] if not line.startswith(("  ok ", "  not used "))]
-    return "\n".join((*lines[: at + 1], *shown))
+    title = [line for line in lines[at + 1 :] if not line.startswith(("  ok ", "  not used "))]
+    return "\n".join((*lines[: at + 1], *title))
 
 
 def test_the_example_is_what_the_code_says() -> None:
@@ -50,7 +50,7 @@ def test_the_example_is_what_the_code_says() -> None:
 
 def test_each_kind_of_check_stands_in_the_table_with_its_hint_and_nothing_else_does() -> None:
     table = SECTION.partition("| what to set or grant |\n|---|---|---|\n")[2].partition("\n\n")[0]
-    assert table.strip().split("\n") == [f"| `{kind.shown}` | {kind.why} | {kind.remedy} |" for kind in DOCTOR]
+    assert table.strip().split("\n") == [f"| `{kind.title}` | {kind.why} | {kind.remedy} |" for kind in DOCTOR]
 
 
 def test_the_exit_codes_stand_there() -> None:

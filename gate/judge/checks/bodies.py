@@ -130,7 +130,7 @@ def _body_summary(body: Body, code: str) -> str:
     if code == NON_REPRODUCIBLE:
         return _two_builds(body)
     summary = []
-    for words, group in groupby(body.reads, key=_told):
+    for words, group in groupby(body.reads, key=_reading):
         count = len(list(group))
         summary.append(words if count == 1 else f"{count} times {words}")
     return f"claimed {body.claim.value}, {body.nar_size} bytes expected; {', then '.join(summary) or 'it was not read'}"
@@ -145,7 +145,7 @@ def _two_builds(body: Body) -> str:
     )
 
 
-def _told(read: Read) -> str:
+def _reading(read: Read) -> str:
     nar = read.nar
     code = f"at the origin {read.code}" if read.at_origin else read.code
     if nar is None:

@@ -9,7 +9,7 @@ from gate.model.document import Build, CacheFacts, Facts, Finding
 from gate.model.parsed import BuildLedger
 from gate.parse.addresses import cache_place, same_cache
 from gate.parse.narinfo import trusts
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 
 def check_build(facts: Facts) -> Iterator[Finding]:
@@ -35,10 +35,10 @@ def _outcome(build: Build, blocking: int) -> tuple[str, str]:
     if ledger is None or ledger.events == 0:
         return "build-log-unread", "the build's log has no event that could be read"
     if build.cache_among_substituters is not Truth.PRESENT:
-        asked = ", ".join(build.substituters) or "none"
+        among, others = build.cache_among_substituters.value, ", ".join(build.substituters) or "none"
         return (
             "build-substituter-disabled",
-            f"the cache under test among the substituters: {build.cache_among_substituters.value} (they are: {asked})",
+            f"the cache under test among the substituters: {among} (they are: {others})",
         )
     ending = f"{ledger.unread_lines} lines not read ({summary})"
     if blocking:
@@ -90,12 +90,12 @@ def _doubts(facts: Facts, ledger: BuildLedger) -> Iterator[Finding]:
         if doubt.cause == "not-understood":
             if not _is_green(facts.build):  # such a build has errors of its own
                 continue
-            yield finding("build-log-not-understood", subject, f"Nix said: {shown(doubt.text)}", evidence=evidence)
+            yield finding("build-log-not-understood", subject, f"Nix said: {excerpt(doubt.text)}", evidence=evidence)
         elif _is_other(facts, doubt.cache):
             yield finding("build-other-cache", subject, f"{where} failed ({doubt.cause})", evidence=evidence)
         else:
             code = _BY_CAUSE.get(doubt.cause, "build-cache-in-doubt")
-            yield finding(code, subject, f"{where} failed ({doubt.cause}): {shown(doubt.text)}", evidence=evidence)
+            yield finding(code, subject, f"{where} failed ({doubt.cause}): {excerpt(doubt.text)}", evidence=evidence)
     if ledger.doubt_count > len(ledger.doubts) and _is_green(facts.build):
         yield finding(
             "build-log-not-understood",
@@ -160,7 +160,7 @@ def _place(facts: Facts, number: int, cache: CacheFacts) -> Iterator[Finding]:
         yield finding(
             "cache-served-elsewhere",
             cache.name,
-            f"the run read at {shown(read)}, builders are sent to {shown(summary)}",
+            f"the run read at {excerpt(read)}, builders are sent to {excerpt(summary)}",
             evidence=(f"/subject/caches/{number}/substituter_endpoint",),
         )
 
@@ -174,8 +174,8 @@ def _key(facts: Facts) -> Finding:
         return finding("cache-key-unchecked", subject, f"{what} is not known")
     where = ("/build/trusted_public_keys", "/subject/caches")
     if trusts(trusted, key):
-        return finding("cache-key-trusted", subject, f"Nix on this machine trusts {shown(key)}", evidence=where)
+        return finding("cache-key-trusted", subject, f"Nix on this machine trusts {excerpt(key)}", evidence=where)
     summary = (
-        f"the cache signs by {shown(key)}, which is not what any of this machine's {len(trusted)} trusted keys says"
+        f"the cache signs by {excerpt(key)}, which is not what any of this machine's {len(trusted)} trusted keys says"
     )
     return finding("cache-key-untrusted", subject, summary, evidence=where)

@@ -22,7 +22,7 @@ def check_epochs(facts: Facts) -> Iterator[Finding]:
 def _row(facts: Facts, role: str) -> Finding:
     pre = [row for row in facts.pre.workloads if row.role == role]
     post = [row for row in facts.post.workloads if row.role == role]
-    summary = f"{role}: before {_told(pre)}; after {_told(post)}"
+    summary = f"{role}: before {_summary(pre)}; after {_summary(post)}"
     code = _code(role, pre, post)
     wrong = _misnamed(facts, role) if code in ("epoch-same", "epoch-replicas-changed") else None
     if wrong is not None:
@@ -106,7 +106,7 @@ def _wrong_before(facts: Facts) -> bool:
     return bodies or any(bucket.index_lost_seen or bucket.state in lost for bucket in phases)
 
 
-def _told(rows: Sequence[Workload]) -> str:
+def _summary(rows: Sequence[Workload]) -> str:
     return ", ".join(_words(row, alone=len(rows) == 1) for row in rows) or "not looked at"
 
 

@@ -55,8 +55,8 @@ def _lacking(facts: Facts, read: list[Body]) -> str:
     if canaries:
         return f"{canaries[0].store_path} was not read at the origin"
     fresh = [body for body in facts.bodies if body.label is not Label.CANARY and body.claim is Claim.UPLOADED]
-    count, due = sum(body.label is not Label.CANARY for body in read), min(len(fresh), limits.ORIGIN_PATHS)
-    return "" if count >= due else f"{count} paths beside the canary pair were read at the origin, expected {due}"
+    count, least = sum(body.label is not Label.CANARY for body in read), min(len(fresh), limits.ORIGIN_PATHS)
+    return "" if count >= least else f"{count} paths beside the canary pair were read at the origin, expected {least}"
 
 
 def _code(body: Body, *, at_origin: bool) -> str:

@@ -177,11 +177,11 @@ def check_uploads(facts: Facts) -> Iterator[Finding]:
     """One row for each bucket whose uploads were looked at; none where nobody looked."""
     pushed = any(attempt.started for attempt in facts.push.attempts)
     for number, observation in enumerate(facts.uploads):
-        code, summary = _told(observation, pushed=pushed)
+        code, summary = _open_uploads(observation, pushed=pushed)
         yield finding(code, observation.bucket, summary, phase=Phase.POST, evidence=(f"/uploads/{number}",))
 
 
-def _told(observation: Uploads, *, pushed: bool) -> tuple[str, str]:
+def _open_uploads(observation: Uploads, *, pushed: bool) -> tuple[str, str]:
     if observation.truth is not Truth.PRESENT:
         return "upload-unlisted", f"open uploads could not be listed: {observation.note}"
     more = ", and the store has more than were looked at" if observation.more else ""

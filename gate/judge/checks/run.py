@@ -8,7 +8,7 @@ from gate.evidence.machine import further_substituters, unapproved_settings
 from gate.judge.finding import RUN, finding
 from gate.model.basics import Truth
 from gate.model.document import Control, Facts, Finding
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 PUBLISH = "publish"
 CAPTURED = "run-captured"
@@ -16,9 +16,9 @@ CAPTURED = "run-captured"
 
 def check_caches(facts: Facts) -> Iterator[Finding]:
     """One row a cache: it described itself, with its key."""
-    known = {cache.name: (number, cache) for number, cache in enumerate(facts.subject.caches)}
+    by_name = {cache.name: (number, cache) for number, cache in enumerate(facts.subject.caches)}
     for name in facts.policy.caches:
-        number, cache = known.get(name, (None, None))
+        number, cache = by_name.get(name, (None, None))
         if cache is not None and cache.truth is Truth.PRESENT:
             yield finding("cache-identified", name, f"key {cache.public_key}", evidence=(f"/subject/caches/{number}",))
         else:
@@ -53,7 +53,7 @@ def check_run(facts: Facts) -> Iterator[Finding]:
         yield finding("run-cancelled", RUN, f"the run was cancelled: {journal.cancelled}", evidence=where)
     for number, trouble in enumerate(journal.troubles):
         yield finding("run-trouble", RUN, trouble, evidence=(f"/journal/troubles/{number}",))
-    yield from _course(facts)
+    yield from _journal_disorder(facts)
     skipped = [stage for stage in facts.stages if stage.name == PUBLISH and stage.state == "skipped"]
     if skipped:
         yield finding("run-publish-skipped", RUN, skipped[0].note, evidence=("/stages",))
@@ -66,7 +66,7 @@ def check_run(facts: Facts) -> Iterator[Finding]:
         yield finding("run-complete", RUN, f"{journal.records} records, {len(facts.stages)} stages", evidence=where)
 
 
-def _course(facts: Facts) -> Iterator[Finding]:
+def _journal_disorder(facts: Facts) -> Iterator[Finding]:
     journal = facts.journal
     for summary in journal.disorder:
         yield finding("run-disordered", RUN, summary, evidence=("/journal/disorder",))
@@ -132,10 +132,10 @@ def _settings(facts: Facts) -> Finding:
     places |= {cache.substituter_endpoint for cache in facts.subject.caches if cache.substituter_endpoint}
     further = further_substituters(config, (*sorted(places), *policy.nix_substituters))
     if further:
-        summary = f"not among the policy's: {', '.join(shown(url) for url in further)}"
+        summary = f"not among the policy's: {', '.join(excerpt(url) for url in further)}"
         return finding("tool-substituter-unstated", NIX, summary, evidence=where)
-    stated = f"; stated: {', '.join(policy.nix_settings)}" if policy.nix_settings else ""
-    summary = f"{len(config.settings)} effective settings of Nix weaken nothing{stated}"
+    policy_note = f"; stated: {', '.join(policy.nix_settings)}" if policy.nix_settings else ""
+    summary = f"{len(config.settings)} effective settings of Nix weaken nothing{policy_note}"
     return finding("tool-settings-known", NIX, summary, evidence=where)
 
 
@@ -150,7 +150,9 @@ def _programs(facts: Facts) -> Finding:
     summary = ", ".join(sorted({str(tool.path) for tool in tools}))
     if facts.machine.passed_over:
         summary = f"{summary}; passed over: {'; '.join(facts.machine.passed_over)}"
-    named = [f"{each.path} by {each.variable}" for each in facts.machine.authorities if each.variable != "openssl"]
-    if named:
-        summary = f"{summary}; certificate authorities of {', '.join(named)}"
+    authorities = [
+        f"{each.path} by {each.variable}" for each in facts.machine.authorities if each.variable != "openssl"
+    ]
+    if authorities:
+        summary = f"{summary}; certificate authorities of {', '.join(authorities)}"
     return finding("tool-identified", TOOLS, summary, evidence=where)

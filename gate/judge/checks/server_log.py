@@ -80,8 +80,8 @@ def _replicas(facts: Facts) -> Iterator[Finding]:
         by_pod.setdefault(row.pod, []).append((phase, row))
     for pod, rows in sorted(by_pod.items()):
         summary = "; ".join(f"{phase.value}: {_of_replica(row)}" for phase, row in rows)
-        known = all(row.logged is Truth.PRESENT for _, row in rows)
-        code = "log-replica-read" if known else "log-replica-unknown"
+        is_read = all(row.logged is Truth.PRESENT for _, row in rows)
+        code = "log-replica-read" if is_read else "log-replica-unknown"
         yield finding(code, f"replica {pod}", summary, evidence=where)
     for name, observation in (("pre", facts.pre), ("post", facts.post)):
         if observation.replicas_error:
@@ -89,9 +89,9 @@ def _replicas(facts: Facts) -> Iterator[Finding]:
 
 
 def _of_replica(row: ReplicaLog) -> str:
-    way = {"address": "by its address", "proxy": "through the API server", None: "by no way"}[row.route]
-    asked = f"answered its canary {way}" if row.answered else "sent no canary" if not row.note else row.note
-    return f"{asked}; in its own log: {row.logged.value}"
+    route = {"address": "by its address", "proxy": "through the API server", None: "by no way"}[row.route]
+    canary = f"answered its canary {route}" if row.answered else "sent no canary" if not row.note else row.note
+    return f"{canary}; in its own log: {row.logged.value}"
 
 
 def _storage(facts: Facts) -> Iterator[Finding]:
@@ -102,7 +102,7 @@ def _storage(facts: Facts) -> Iterator[Finding]:
         yield finding(
             "log-storage-error",
             "server-log",
-            f"the server logged {_told(events)} in the window{rest}",
+            f"the server logged {_event_text(events)} in the window{rest}",
             evidence=(_EVENTS,),
         )
 
@@ -112,12 +112,12 @@ def _unexplained(facts: Facts) -> Iterator[Finding]:
     if log.unexplained:
         events = [event for event in log.events if event.explained is None and is_doubt(event)]
         first = events[0]
-        asked = f" ({first.request})" if first.request else ""
+        request = f" ({first.request})" if first.request else ""
         yield finding(
             "log-unexplained-error",
             "server-log",
             f"the server logged {log.unexplained} × an error or a warning that no failed path, failed read or canary "
-            f"of this run explains, the first at {first.at or 'an unknown time'}{asked}: {first.message}",
+            f"of this run explains, the first at {first.at or 'an unknown time'}{request}: {first.message}",
             evidence=(_EVENTS,),
         )
 
@@ -159,6 +159,6 @@ def _least_millis(skew: Skew) -> int:
     return max(skew.low_millis, -skew.high_millis, 0)
 
 
-def _told(events: list[ServerEvent]) -> str:
+def _event_text(events: list[ServerEvent]) -> str:
     coded = Counter(event.code for event in events)
     return ", ".join(f"{count} × {code}" for code, count in sorted(coded.items(), key=str))

@@ -14,7 +14,7 @@ from gate.judge.finding import finding, pointer
 from gate.model.basics import Label
 from gate.model.document import Facts, Finding
 from gate.model.facts import PushPath
-from gate.model.split import GIVEN, PartFacts
+from gate.model.split import PREDECESSORS, PartFacts
 
 PLAN: Final = "plan"  # the subject of the row on what was published
 _STORE: Final = "/nix/store/"
@@ -63,12 +63,12 @@ def _part(facts: Facts, part: PartFacts) -> tuple[str, str]:
 
 def _order(facts: Facts, part: PartFacts) -> tuple[str, str]:
     digests = {other.part: other.digest for other in facts.parts if other.state == "joined"}
-    given = {row.part: row.digest for row in part.previous}
+    previous = {row.part: row.digest for row in part.previous}
     wrong: list[str] = [
-        name for name in GIVEN[part.part] if given.get(name) is None or given[name] != digests.get(name)
+        name for name in PREDECESSORS[part.part] if previous.get(name) is None or previous[name] != digests.get(name)
     ]
-    wrong += [name for name in sorted(given) if name not in GIVEN[part.part]]
-    if wrong or len(given) != len(part.previous):
+    wrong += [name for name in sorted(previous) if name not in PREDECESSORS[part.part]]
+    if wrong or len(previous) != len(part.previous):
         return "part-reordered", f"it was not given the very part {', '.join(wrong) or 'that it names twice'}"
     if part.disallowed_records:
         return "part-overreach", "; ".join(part.disallowed_records)
@@ -89,7 +89,11 @@ def _clock(facts: Facts, part: PartFacts) -> Iterator[str]:
         yield f"it is of {part.started_at} to {part.ended_at}"
     skew = timedelta(seconds=limits.SKEW_SECONDS)
     for other in facts.parts:
-        if other.part in GIVEN[part.part] and other.ended_at is not None and began < _moment(other.ended_at) - skew:
+        if (
+            other.part in PREDECESSORS[part.part]
+            and other.ended_at is not None
+            and began < _moment(other.ended_at) - skew
+        ):
             yield f"it began at {part.started_at}, and {other.part} ended at {other.ended_at}"
 
 

@@ -32,7 +32,7 @@ def _compare(pre: State | None, post: State | None, *, read: bool) -> tuple[str,
     if pre is None or post is None:
         phase = "before" if pre else "after" if post else "never"
         return "state-unobservable", None, f"the state was looked at {phase} only"
-    summary = f"before {_told(pre)}; after {_told(post)}"
+    summary = f"before {_state_text(pre)}; after {_state_text(post)}"
     failure = _failure(pre, post)
     if failure is not None:
         return failure, Status.FAIL if failure == "state-damaged" else None, summary
@@ -87,8 +87,8 @@ def _doubt(before: StateTold, after: StateTold) -> str | None:
 
 def _moved(before: StateTold, after: StateTold) -> bool:
     """Whether it is the same state, some writes later."""
-    known = before.serial is not None and after.serial is not None and before.lineage is not None
-    return known and before.lineage == after.lineage and before.serial != after.serial
+    is_comparable = before.serial is not None and after.serial is not None and before.lineage is not None
+    return is_comparable and before.lineage == after.lineage and before.serial != after.serial
 
 
 def _marks(state: State) -> tuple[object, ...]:
@@ -96,7 +96,7 @@ def _marks(state: State) -> tuple[object, ...]:
     return (state.etag, state.size, state.version_id, state.contents)
 
 
-def _told(state: State) -> str:
+def _state_text(state: State) -> str:
     etag = [] if state.etag is None else [f"ETag {state.etag}"]
     size = [] if state.size is None else [f"{state.size} bytes"]
     parts = [state.truth.value, *etag, *size, f"lock {state.locked.value}", *_content(state.contents)]

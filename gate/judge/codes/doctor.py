@@ -29,7 +29,7 @@ class DoctorCode(Code):
     needs: tuple[str, ...] = ()
 
     @property
-    def shown(self) -> str:
+    def title(self) -> str:
         """The code and its subject as the documents have them."""
         return f"{self.code}:{self.subject}" if self.subject else self.code
 

@@ -14,7 +14,7 @@ from gate.judge.codes.model import (
     code,
 )
 
-WITNESS: tuple[Code, ...] = (
+LOG_CODES: tuple[Code, ...] = (
     # --- server log
     code(
         "log-clean",

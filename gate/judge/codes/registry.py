@@ -8,13 +8,13 @@ from collections.abc import Collection
 from typing import Final
 
 from gate.judge.codes.doctor import DOCTOR
-from gate.judge.codes.logs import WITNESS
+from gate.judge.codes.logs import LOG_CODES
 from gate.judge.codes.model import CONSEQUENCE, Code
 from gate.judge.codes.publication import PUBLICATION
 from gate.judge.codes.run import MACHINE, RUN
 from gate.judge.codes.store import STORE
 
-CODES: tuple[Code, ...] = (*STORE, *PUBLICATION, *WITNESS, *MACHINE, *RUN, *DOCTOR)
+CODES: tuple[Code, ...] = (*STORE, *PUBLICATION, *LOG_CODES, *MACHINE, *RUN, *DOCTOR)
 BY_CODE: Final = {row.code: row for row in CODES}
 
 

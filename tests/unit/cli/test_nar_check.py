@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gate.cli.integrity import Reads
 from gate.cli.main import main
 from gate.clock import SystemClock
-from gate.judge.integrity import Asked, not_read
+from gate.judge.integrity import ReadRequest, not_read
 from gate.observe.nix_store import NixStore
 from gate.parse.narinfo import fingerprint
 from gate.probe.integrity import look_locally
@@ -307,7 +307,7 @@ def test_a_terminal_gets_a_bar_and_what_is_wrong_a_line() -> None:
 
     stream = Terminal()
     with Reads(stream, SystemClock(), 1) as reads:
-        reads.read(not_read(Asked(store_path=PATH)))
+        reads.read(not_read(ReadRequest(store_path=PATH)))
     assert f"inconclusive body-unread {PATH}" in stream.getvalue()
     assert "1 of 1 paths, 0 bytes, 1 not whole" in stream.getvalue()
 
@@ -322,7 +322,7 @@ def test_counting_lines_come_at_their_pace() -> None:
             return self.at
 
     stream, clock = StringIO(), Quick()
-    row = not_read(Asked(store_path=PATH))
+    row = not_read(ReadRequest(store_path=PATH))
     with Reads(stream, clock, 3) as reads:
         for clock.at in (1.0, 11.0, 12.0):
             reads.read(row)

@@ -699,8 +699,8 @@ def test_each_check_needs_only_checks_that_there_are_and_no_circle() -> None:
 
 def test_names_are_each_there_once() -> None:
     assert len(DOCTOR_BY_CODE) == len(DOCTOR)
-    assert DOCTOR_BY_CODE["right"].shown == "right:NAMESPACE:VERB:RESOURCE[:NAME]"
-    assert DOCTOR_BY_CODE["nix"].shown == "nix"
+    assert DOCTOR_BY_CODE["right"].title == "right:NAMESPACE:VERB:RESOURCE[:NAME]"
+    assert DOCTOR_BY_CODE["nix"].title == "nix"
 
 
 def lowered(made: Examined) -> Iterator[dict[str, Any]]:

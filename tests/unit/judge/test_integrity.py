@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate.errors import ForeignTextError
 from gate.evidence.machine import is_upstream
-from gate.judge.integrity import Asked, Named, judge_read, named_path, not_read
+from gate.judge.integrity import PathReading, ReadRequest, judge_read, named_path, not_read
 from gate.model.basics import Label, Status, Truth
 from gate.model.bodies import NarRead
 from gate.model.records import BodyRead, HttpAnswer, PathFacts
@@ -61,7 +61,7 @@ def read(narinfo: HttpAnswer, body: NarRead | None = None, path: str = PATH) -> 
     return BodyRead(label=Label.PROFILE, cache="main", store_path=path, attempt=1, narinfo=narinfo, nar=body)
 
 
-def judge(asked: Asked, seen: BodyRead, *, key: str | None = KEY, attic: bool = True) -> Named:
+def judge(asked: ReadRequest, seen: BodyRead, *, key: str | None = KEY, attic: bool = True) -> PathReading:
     return judge_read(asked, seen, public_key=key, attic=attic)
 
 
@@ -69,8 +69,8 @@ EMPTY = nar(curl=18, curl_text="transfer closed", error="cut", wire_bytes=0, nar
 
 
 def test_a_local_path_is_held_against_the_local_store() -> None:
-    row = judge(Asked(store_path=PATH, local=LOCAL), read(info(), nar()))
-    assert row == Named(
+    row = judge(ReadRequest(store_path=PATH, local=LOCAL), read(info(), nar()))
+    assert row == PathReading(
         store_path=PATH,
         status=Status.PASS,
         code="body-whole",
@@ -88,12 +88,12 @@ def test_a_local_path_is_held_against_the_local_store() -> None:
 
 
 def test_a_bare_hash_is_held_against_the_signed_narinfo_and_learns_its_name() -> None:
-    row = judge(Asked(store_path=BARE), read(info(), nar(), BARE))
+    row = judge(ReadRequest(store_path=BARE), read(info(), nar(), BARE))
     assert (row.store_path, row.code, row.yardstick, row.references) == (PATH, "body-whole", "signed-narinfo", (OTHER,))
 
 
 def test_the_incident_is_told_with_curls_code() -> None:
-    row = judge(Asked(store_path=PATH, local=LOCAL), read(info(), EMPTY))
+    row = judge(ReadRequest(store_path=PATH, local=LOCAL), read(info(), EMPTY))
     assert (row.status, row.code, row.curl, row.curl_message, row.wire_bytes, row.http_status) == (
         Status.FAIL,
         "body-empty",
@@ -116,13 +116,13 @@ def test_the_incident_is_told_with_curls_code() -> None:
 def test_a_narinfo_that_the_key_did_not_sign_is_no_yardstick(
     key: str | None, signature: str, code: str, signed: Truth, attic: bool
 ) -> None:
-    row = judge(Asked(store_path=BARE), read(info(signature=signature), nar(), BARE), key=key, attic=attic)
+    row = judge(ReadRequest(store_path=BARE), read(info(signature=signature), nar(), BARE), key=key, attic=attic)
     assert (row.code, row.yardstick, row.signed, row.references) == (code, "none", signed, ())
     assert row.status is not Status.PASS
 
 
 def test_another_cache_without_a_key_is_held_against_the_local_store_alone() -> None:
-    asked, seen = Asked(store_path=PATH, local=LOCAL), read(info(signature="x:y", url="nar/anything.nar"), nar())
+    asked, seen = ReadRequest(store_path=PATH, local=LOCAL), read(info(signature="x:y", url="nar/anything.nar"), nar())
     row = judge(asked, seen, key=None, attic=False)
     assert (row.code, row.signed, row.yardstick) == ("body-whole", None, "local-nix")
     assert judge(asked, seen, key=KEY, attic=False).code == "body-untrusted"
@@ -136,24 +136,24 @@ ATTIC_404 = HttpAnswer(url="u", status=404, body='{"code":404,"error":"NoSuchObj
 
 @pytest.mark.parametrize("local", [None, LOCAL])
 def test_a_path_that_the_cache_does_not_have_was_claimed_by_nobody(local: PathFacts | None) -> None:
-    row = judge(Asked(store_path=PATH, local=local), read(ATTIC_404))
+    row = judge(ReadRequest(store_path=PATH, local=local), read(ATTIC_404))
     assert (row.code, row.status, row.http_status, row.curl) == ("body-not-published", Status.INCONCLUSIVE, 404, None)
-    left = judge(Asked(store_path=PATH, local=local, upstream=True), read(ATTIC_404))
+    left = judge(ReadRequest(store_path=PATH, local=local, upstream=True), read(ATTIC_404))
     assert (left.code, left.status) == ("in-upstream", Status.NOT_APPLICABLE)
 
 
 def test_a_404_is_believed_of_attic_in_its_own_form_only() -> None:
     page = HttpAnswer(url="u", status=404, body="<html>")
-    assert judge(Asked(store_path=PATH), read(page)).code == "body-unread"
-    assert judge(Asked(store_path=PATH), read(page), attic=False).code == "body-not-published"
+    assert judge(ReadRequest(store_path=PATH), read(page)).code == "body-unread"
+    assert judge(ReadRequest(store_path=PATH), read(page), attic=False).code == "body-not-published"
     gone = nar(status=404, body="<html>", wire_bytes=0, nar_bytes=0, sha256=None, clean_end=False)
-    asked = Asked(store_path=PATH, local=LOCAL)
+    asked = ReadRequest(store_path=PATH, local=LOCAL)
     assert judge(asked, read(info(), gone)).code == "body-unread"
     assert judge(asked, read(info(), gone), attic=False).code == "body-missing"
 
 
 def test_what_an_upstream_signed_still_fails_when_it_is_there_and_wrong() -> None:
-    row = judge(Asked(store_path=PATH, local=LOCAL, upstream=True), read(info(), EMPTY))
+    row = judge(ReadRequest(store_path=PATH, local=LOCAL, upstream=True), read(info(), EMPTY))
     assert (row.code, row.status) == ("body-empty", Status.FAIL)
 
 
@@ -168,22 +168,22 @@ def test_what_an_upstream_signed_still_fails_when_it_is_there_and_wrong() -> Non
     ],
 )
 def test_without_a_narinfo_there_is_no_yardstick(answer: HttpAnswer) -> None:
-    row = judge(Asked(store_path=BARE), read(answer, None, BARE))
+    row = judge(ReadRequest(store_path=BARE), read(answer, None, BARE))
     assert (row.status, row.yardstick, row.store_path) == (Status.INCONCLUSIVE, "none", BARE)
 
 
 @pytest.mark.parametrize("asked", [BARE, PATH])
 def test_the_narinfo_of_another_path_is_foreign(asked: str) -> None:
     foreign = replace(LOCAL, store_path=OTHER, references=())
-    row = judge(Asked(store_path=asked), read(info(foreign), nar(), asked))
+    row = judge(ReadRequest(store_path=asked), read(info(foreign), nar(), asked))
     assert (row.code, row.status, row.store_path) == ("body-foreign", Status.FAIL, asked)
     longer = replace(LOCAL, store_path=f"{PATH}-doc")
-    assert judge(Asked(store_path=PATH), read(info(longer), nar())).code == "body-foreign"
+    assert judge(ReadRequest(store_path=PATH), read(info(longer), nar())).code == "body-foreign"
 
 
 def test_a_path_that_was_not_read_is_inconclusive() -> None:
     for local, yardstick in ((None, "none"), (LOCAL, "local-nix")):
-        row = not_read(Asked(store_path=PATH, local=local))
+        row = not_read(ReadRequest(store_path=PATH, local=local))
         assert (row.status, row.code, row.error, row.yardstick) == (
             Status.INCONCLUSIVE,
             "body-unread",
@@ -212,8 +212,8 @@ def test_how_a_path_is_named() -> None:
 @pytest.mark.parametrize("error", ["refused-host", "refused-redirect", "too-many-redirects"])
 def test_a_redirect_that_was_not_followed_names_its_host_and_the_setting(error: str) -> None:
     hops = ("http://cache/main/nar/x.nar", "https://s3.example:9000/attic/x")
-    row = judge(Asked(store_path=PATH, local=LOCAL), read(info(), nar(status=307, error=error, hops=hops)))
+    row = judge(ReadRequest(store_path=PATH, local=LOCAL), read(info(), nar(status=307, error=error, hops=hops)))
     assert row.code == "body-redirect-denied"
     assert row.error == f"{error}: {hops[1]} is not among the hosts that may be asked (`hosts` in gate.toml)"
-    bare = judge(Asked(store_path=PATH, local=LOCAL), read(info(), nar(status=307, error=error, hops=())))
+    bare = judge(ReadRequest(store_path=PATH, local=LOCAL), read(info(), nar(status=307, error=error, hops=())))
     assert bare.error == error

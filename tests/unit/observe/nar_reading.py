@@ -11,7 +11,7 @@ from gate.model.basics import Label, Secret
 from gate.model.bodies import NarRead
 from gate.model.records import BodyRead
 from gate.net import HostList
-from gate.observe.nar_bodies import Access, Target, read_bodies
+from gate.observe.nar_bodies import Access, NarTarget, read_bodies
 from gate.parse.store_path import to_nix32
 from gate.process import CancelToken
 from tests.unit.observe.raw_http import RawServer, Request, nar_of, serving
@@ -56,7 +56,7 @@ def read(server: RawServer, *more_hosts: str, **choices: object) -> BodyRead:
     size = choices.pop("nar_size", len(NAR))
     access = {"cache_url": f"{server.url}/main", "token": TOKEN, "hosts": HostList(hosts, hosts), **choices}
     (record,) = read_bodies(
-        [Target(label=Label.PROFILE, cache="main", store_path=PATH, nar_size=size)],  # type: ignore[arg-type]  # a test's choice
+        [NarTarget(label=Label.PROFILE, cache="main", store_path=PATH, nar_size=size)],  # type: ignore[arg-type]  # a test's choice
         access=Access(**access),  # type: ignore[arg-type]  # a test's choices
         cancel=CancelToken(),
         **{"deadline_seconds": 20.0, "clock": SystemClock(), **bounds},  # type: ignore[arg-type]  # the same

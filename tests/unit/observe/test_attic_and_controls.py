@@ -21,7 +21,7 @@ from gate.observe.controls import (
     no_token_read,
     read_only_push_denied,
 )
-from gate.observe.nar_bodies import Access, Target
+from gate.observe.nar_bodies import Access, NarTarget
 from gate.parse.attic_json import parse_missing_paths
 from gate.parse.store_path import to_nix32
 from gate.process import CancelToken
@@ -204,7 +204,7 @@ def one_path(wire: bytes, codec: str) -> Callable[[Request], None]:
 def test_bit_flip_control(wire: bytes, codec: str, fired: Truth, got: str) -> None:
     with serving(one_path(wire, codec)) as server:
         tried = bit_flip_caught(
-            Target(label=Label.CANARY, cache="main", store_path=PATH, nar_size=len(NAR)),
+            NarTarget(label=Label.CANARY, cache="main", store_path=PATH, nar_size=len(NAR)),
             sha256=SHA256,
             access=Access(cache_url=f"{server.url}/main", token=TOKEN, hosts=HostList([server.host], [server.host])),
             deadline_seconds=20.0,

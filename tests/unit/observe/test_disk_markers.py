@@ -177,7 +177,7 @@ def test_a_system_folder_that_cannot_be_read_is_unknown(drive: Path) -> None:
 def test_a_drive_that_is_unmounted_while_it_is_looked_at(drive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = disk_markers._marker
 
-    def unmounting(see: disk_markers.See, root: Path, bucket: str) -> MarkerSeen:
+    def unmounting(see: disk_markers.LookAtDirectory, root: Path, bucket: str) -> MarkerSeen:
         if (root / ".rustfs.sys").exists():
             root.rename(root.with_name("away"))
             root.mkdir()

@@ -100,10 +100,10 @@ def test_the_window_has_what_is_logged_from_its_opening_on(
 
 
 def test_another_process_reads_on_from_where_the_log_stood(engine: Engine, docker: Docker, tmp_path: Path) -> None:
-    stood = DockerLogWindow(place(engine), docker).stood()
-    assert "last" not in str(stood), "no text of a log"
+    position = DockerLogWindow(place(engine), docker).position()
+    assert "last" not in str(position), "no text of a log"
     engine.lines += [line(3, NONCE)]
-    text, notes = captured(DockerLogWindow(place(engine), docker, stood), tmp_path)
+    text, notes = captured(DockerLogWindow(place(engine), docker, position), tmp_path)
     assert (text, notes) == (f"{line(3, NONCE)}\n", ())
 
 
@@ -127,5 +127,5 @@ def test_a_canary_that_never_comes_is_named(engine: Engine, docker: Docker, tmp_
 def test_a_log_that_cannot_be_read_says_so(tmp_path: Path, docker: Docker) -> None:
     where = DockerLocator(name="atticd", socket=str(tmp_path / "none.sock"))
     window = DockerLogWindow(where, docker)
-    assert "can't be asked" in window.stood().trouble
+    assert "can't be asked" in window.position().trouble
     assert "can't be asked" in captured(window, tmp_path)[1][0]

@@ -83,30 +83,30 @@ def test_links_and_folders_are_no_logs(folder: Path, tmp_path: Path) -> None:
 
 def test_another_process_reads_on_from_where_the_files_stood(folder: Path, tmp_path: Path) -> None:
     window = FolderLogWindow(folder)
-    stood = window.stood()
+    position = window.position()
     window.close()
     append(folder / "rustfs-01.log", "since\n")
     append(folder / "rustfs-02.log", f"{NONCE}\n")
-    assert captured(FolderLogWindow(folder, stood), tmp_path) == (f"since\n{NONCE}\n", ())
+    assert captured(FolderLogWindow(folder, position), tmp_path) == (f"since\n{NONCE}\n", ())
 
 
 def test_another_process_that_finds_another_file_may_lack_lines(folder: Path, tmp_path: Path) -> None:
     window = FolderLogWindow(folder)
-    stood = window.stood()
+    position = window.position()
     window.close()
     (folder / "rustfs-01.log").write_text(f"another {NONCE}\n", encoding="utf-8")
-    assert captured(FolderLogWindow(folder, stood), tmp_path)[1] == (
+    assert captured(FolderLogWindow(folder, position), tmp_path)[1] == (
         f"a log of {folder} is not the one that stood there before",
     )
     (tmp_path / "store.log").unlink()
     (folder / "rustfs-01.log").unlink()
     assert (
         f"a log of {folder} is gone: lines of the window may be lost"
-        in (captured(FolderLogWindow(folder, stood), tmp_path)[1])
+        in (captured(FolderLogWindow(folder, position), tmp_path)[1])
     )
 
 
 def test_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
     window = FolderLogWindow(tmp_path / "none")
     why = f"the folder of logs {tmp_path / 'none'} can't be read: No such file or directory"
-    assert (window.stood().trouble, captured(window, tmp_path)) == (why, ("", (why,)))
+    assert (window.position().trouble, captured(window, tmp_path)) == (why, ("", (why,)))

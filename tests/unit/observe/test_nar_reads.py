@@ -10,7 +10,7 @@ from gate.clock import SystemClock
 from gate.errors import RefusedError
 from gate.model.basics import Label, Secret
 from gate.net import HostList
-from gate.observe.nar_bodies import Access, Target, read_bodies
+from gate.observe.nar_bodies import Access, NarTarget, read_bodies
 from gate.process import CancelToken
 from tests.unit.observe.nar_reading import HASH, NAR, PATH, TOKEN, WHOLE, ZSTD, body, cache, measured, narinfo, read
 from tests.unit.observe.raw_http import Request, nar_of, serving
@@ -117,11 +117,12 @@ def test_deadline_between_narinfo_and_body_leaves_the_body_unasked() -> None:
     assert server.paths() == [f"/main/{HASH}.narinfo"]
 
 
-def targets(count: int) -> list[Target]:
+def targets(count: int) -> list[NarTarget]:
     rng = random.Random(count)
     hashes = ["".join(rng.choices("0123456789abcdfghijklmnpqrsvwxyz", k=32)) for _ in range(count)]
     return [
-        Target(label=Label.TWIN, cache="main", store_path=f"/nix/store/{part}-t", nar_size=len(NAR)) for part in hashes
+        NarTarget(label=Label.TWIN, cache="main", store_path=f"/nix/store/{part}-t", nar_size=len(NAR))
+        for part in hashes
     ]
 
 
@@ -177,7 +178,7 @@ def test_a_large_body_that_is_cancelled_leaves_no_thread() -> None:
 
     with serving(cache(part, narinfo(codec="none", size=len(large)))) as server:
         access = Access(cache_url=f"{server.url}/main", token=TOKEN, hosts=HostList([server.host], [server.host]))
-        asked = Target(label=Label.PROFILE, cache="main", store_path=PATH, nar_size=len(large) + 1)
+        asked = NarTarget(label=Label.PROFILE, cache="main", store_path=PATH, nar_size=len(large) + 1)
         assert not list(
             read_bodies([asked], access=access, deadline_seconds=30.0, cancel=cancel, clock=SystemClock(), tap=tap)
         )

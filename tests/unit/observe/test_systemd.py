@@ -65,11 +65,11 @@ def test_an_empty_journal_is_read_from_its_first_entry(journal: Journal, systemd
 
 def test_another_process_reads_on_from_the_cursor(journal: Journal, systemd: Systemd, tmp_path: Path) -> None:
     journal.write("last")
-    stood = window(journal, systemd).stood()
-    assert "last" not in str(stood), "no text of a log"
+    position = window(journal, systemd).position()
+    assert "last" not in str(position), "no text of a log"
     journal.write(NONCE)
     place = UnitLocator(unit=UNIT, directory=str(journal.folder))
-    lines, notes = captured(JournalWindow(place, systemd, stood), tmp_path)
+    lines, notes = captured(JournalWindow(place, systemd, position), tmp_path)
     assert (len(lines), notes) == (1, ())
 
 
@@ -108,8 +108,8 @@ def test_a_canary_that_never_comes_is_named(journal: Journal, systemd: Systemd, 
 def test_a_journal_that_cannot_be_read_says_so(systemd: Systemd, tmp_path: Path) -> None:
     place = UnitLocator(unit=UNIT, directory=str(tmp_path / "none"))
     opened = JournalWindow(place, systemd)
-    assert opened.stood().trouble.startswith("journalctl ended with exit code 1")
-    assert captured(opened, tmp_path) == ([], (opened.stood().trouble,))
+    assert opened.position().trouble.startswith("journalctl ended with exit code 1")
+    assert captured(opened, tmp_path) == ([], (opened.position().trouble,))
 
 
 # The machine that runs the tests has no service manager, so systemctl is a program that prints in its form.

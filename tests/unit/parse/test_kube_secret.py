@@ -23,9 +23,9 @@ def coded(text: str) -> str:
 
 
 def test_one_key_is_taken_and_its_blanks_are_not() -> None:
-    said = parse_secret(answer({"K": coded(f" {CANARY}\n"), "other": "!"}), "K")
-    assert said == Secret(CANARY)
-    assert CANARY not in repr(said)
+    text = parse_secret(answer({"K": coded(f" {CANARY}\n"), "other": "!"}), "K")
+    assert text == Secret(CANARY)
+    assert CANARY not in repr(text)
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,10 @@ def test_the_line_that_says_why(stderr: bytes, expected: str) -> None:
     ],
 )
 def test_credentials_are_not_told(line: str) -> None:
-    said = complaint(line.encode())
-    assert "CANARY" not in said
-    assert "eyJ" not in said
-    assert "***" in said
+    text = complaint(line.encode())
+    assert "CANARY" not in text
+    assert "eyJ" not in text
+    assert "***" in text
 
 
 def test_a_credential_on_its_own_trace_line_is_left_out() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError
-from gate.model.kube import Looked, MarkerFrame
+from gate.model.kube import MarkerEntry, MarkerFrame
 from gate.parse.exec_frames import newest_frame, parse_frame
 
 RECORDS = (
@@ -17,20 +17,23 @@ RECORDS = (
 )
 
 
-def framed(records: tuple[bytes, ...] = RECORDS, nonce: str = "n-1", **said: str) -> bytes:
+def framed(records: tuple[bytes, ...] = RECORDS, nonce: str = "n-1", **foreign_excerpt: str) -> bytes:
     content = b"".join(record + b"\0" for record in records)
-    count = said.get("count", str(len(records)))
-    digest = said.get("digest", sha256(content).hexdigest())
-    start, end = f"gate-markers START {nonce}\n", f"COUNT {count} SHA256 {digest} END {said.get('end', nonce)}\n"
+    count = foreign_excerpt.get("count", str(len(records)))
+    digest = foreign_excerpt.get("digest", sha256(content).hexdigest())
+    start, end = (
+        f"gate-markers START {nonce}\n",
+        f"COUNT {count} SHA256 {digest} END {foreign_excerpt.get('end', nonce)}\n",
+    )
     return start.encode() + content + end.encode()
 
 
 WHOLE = MarkerFrame(
     looks=(
-        Looked(path="/data", kind="directory"),
-        Looked(path="/data/x", kind="directory", device="64769"),
-        Looked(path="/data/attic", kind="absent"),
-        Looked(path="/data/x", kind="error", text="ls: /data/x: I/O error\nagain"),
+        MarkerEntry(path="/data", kind="directory"),
+        MarkerEntry(path="/data/x", kind="directory", device="64769"),
+        MarkerEntry(path="/data/attic", kind="absent"),
+        MarkerEntry(path="/data/x", kind="error", text="ls: /data/x: I/O error\nagain"),
     ),
     format=b'{"id":\n1}',
 )
@@ -98,7 +101,7 @@ def test_the_newest_answer_of_a_log() -> None:
     assert newest_frame(old + new) == WHOLE
     assert newest_frame(old + new + new[:40]) == WHOLE
     for cut in range(len(new)):
-        assert newest_frame(old + new[:cut]).looks == (Looked(path="/data", kind="absent"),)
+        assert newest_frame(old + new[:cut]).looks == (MarkerEntry(path="/data", kind="absent"),)
 
 
 @pytest.mark.parametrize("data", [b"", b"lines\n", framed()[:-1]])

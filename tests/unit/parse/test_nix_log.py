@@ -76,12 +76,12 @@ def test_the_failed_path_is_told_from_the_one_that_recovered() -> None:
 
 def test_a_body_is_told_by_its_transfer_in_every_version() -> None:
     url, other = f"{CACHE}/nar/x.nar", f"{CACHE}/nar/y.nar"
-    said = message(f"error: unable to download '{url}': HTTP error 500") + start(9, 105, BASE_DRV)
+    foreign_excerpt = message(f"error: unable to download '{url}': HTTP error 500") + start(9, 105, BASE_DRV)
     children = start(3, 100, BASE, CACHE, parent=2) + start(4, 101, url, parent=3)
     with_parents = start(2, 108, BASE, CACHE) + children + start(5, 108, LIB, CACHE) + start(6, 101, other, parent=5)
     without = start(2, 108, BASE, CACHE) + start(4, 101, url) + start(5, 108, LIB, CACHE) + start(6, 101, other)
     for log in (with_parents, without):
-        ledger = parse_nix_log(COPIES + log + done(1, 1) + said, exit_code=0)
+        ledger = parse_nix_log(COPIES + log + done(1, 1) + foreign_excerpt, exit_code=0)
         assert ledger.masked == (Masked(name=BASE, cause="http-error", certainty="proven", cache=CACHE),)
 
 
@@ -444,10 +444,10 @@ def test_a_narinfo_that_two_caches_were_asked_for_is_put_down_to_neither() -> No
 
 
 def test_a_disabled_cache_is_named_by_itself_and_in_any_spelling() -> None:
-    said = message("disabling binary cache 'https://attic.example/main/' for 60 seconds")
-    (doubt,) = parse_nix_log(COPIES + said + said, exit_code=0).doubts
+    foreign_excerpt = message("disabling binary cache 'https://attic.example/main/' for 60 seconds")
+    (doubt,) = parse_nix_log(COPIES + foreign_excerpt + foreign_excerpt, exit_code=0).doubts
     assert (doubt.cause, doubt.cache, doubt.name) == ("cache-disabled", "https://attic.example/main/", None)
-    log = start(2, 108, BASE, OURS) + said + start(3, 105, BASE_DRV)
+    log = start(2, 108, BASE, OURS) + foreign_excerpt + start(3, 105, BASE_DRV)
     ledger = parse_nix_log(COPIES + log, exit_code=0)
     assert ledger.masked == (Masked(name=BASE, cause="cache-disabled", certainty="proven", cache=OURS),)
     assert ledger.doubts == ()

@@ -1,6 +1,6 @@
 import pytest
 
-from gate.parse.text import shown
+from gate.parse.text import excerpt
 
 
 @pytest.mark.parametrize(
@@ -15,4 +15,4 @@ from gate.parse.text import shown
     ],
 )
 def test_foreign_text_is_shown_short_and_in_ascii(text: object, expected: str) -> None:
-    assert shown(text) == expected
+    assert excerpt(text) == expected

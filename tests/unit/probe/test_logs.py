@@ -9,14 +9,14 @@ from gate.model import records
 from gate.model.basics import Phase
 from gate.model.captures import ReplicaCanaries, ReplicaCanary, StoreLogRead
 from gate.model.policy import Policy
-from gate.model.split import LogStood
+from gate.model.split import LogPosition
 from gate.observe.docker import Docker
 from gate.observe.server_log import LogWindow
 from gate.observe.server_places import ServerPlaces
 from gate.observe.systemd import Systemd
 from gate.probe.context import RunContext, kubectl_of
 from gate.probe.observing import capture_logs
-from gate.probe.split_parts import _open_logs, _stood
+from gate.probe.split_parts import _log_position, _open_logs
 from gate.probe.tools import find_programs
 from gate.probe.world import Quiet, World
 from gate.process import CancelToken
@@ -50,8 +50,8 @@ class Hands:
     def write(self, record: records.Record) -> None:
         self.written.append(record)
 
-    def open_log_windows(self, *stood: LogStood, since: float | None = None) -> None:
-        RunContext.open_log_windows(cast("RunContext", self), *stood, since=since)
+    def open_log_windows(self, *position: LogPosition, since: float | None = None) -> None:
+        RunContext.open_log_windows(cast("RunContext", self), *position, since=since)
 
     def capture(self, before: list[records.Entry]) -> list[records.Record]:
         capture_logs(cast("RunContext", self), WORLD, before)
@@ -132,7 +132,7 @@ def test_the_job_before_tells_where_each_log_stood_and_the_job_after_reads_on_fr
     store.write_text("bb\n")
     context = hands(tmp_path, server=server, store=store)
     _open_logs(cast("RunContext", context), 0.0)
-    told = [record for record in context.written if isinstance(record, LogStood)]
+    told = [record for record in context.written if isinstance(record, LogPosition)]
     assert [(row.of, row.offset) for row in told] == [("cache", 2), ("store", 3)]
     server.write_text("a\nendpoint\n")
     store.write_text("bb\nafter\n")
@@ -140,15 +140,15 @@ def test_the_job_before_tells_where_each_log_stood_and_the_job_after_reads_on_fr
     class Pre:
         class journal_log:  # noqa: N801  # as the part has it
             @staticmethod
-            def of(_kind: type) -> list[LogStood]:
+            def of(_kind: type) -> list[LogPosition]:
                 return told
 
     later = replace(context, written=[])
-    later.open_log_windows(_stood(cast("Any", Pre), "cache"), _stood(cast("Any", Pre), "store"))
+    later.open_log_windows(_log_position(cast("Any", Pre), "cache"), _log_position(cast("Any", Pre), "store"))
     later.capture(canaries("endpoint"))
     assert (context.directory / "store.log").read_text() == "after\n"
     told.clear()
-    assert _stood(cast("Any", Pre), "store").trouble == "the part pre does not tell where this log stood"
+    assert _log_position(cast("Any", Pre), "store").trouble == "the part pre does not tell where this log stood"
 
 
 def test_kubectl_is_used_where_the_stores_log_is_the_only_place_in_a_cluster() -> None:

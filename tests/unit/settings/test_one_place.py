@@ -32,7 +32,7 @@ FIELD = """
     def representative("""
 PROGRAM = """
 import json
-from gate.cli.setting_flags import Flags, given
+from gate.cli.setting_flags import Flags, set_flags
 from gate.errors import RefusedError
 from gate.judge.diff import setting_rows
 from gate.evidence.codec import canonical
@@ -60,7 +60,7 @@ try:
     refused = ""
 except RefusedError as error:
     refused = str(error)
-flag = given(Flags(drive_patience=9.0))
+flag = set_flags(Flags(drive_patience=9.0))
 evidence = assemble(runs.healthy().facts(), ())
 other = assemble(runs.healthy().with_policy(drive_patience=8.0).facts(), ())
 made = docs.documents()

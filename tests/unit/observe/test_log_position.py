@@ -10,7 +10,7 @@ import pytest
 from gate.clock import SystemClock
 from gate.model.kube import ContainerSeen, PodSeen
 from gate.model.parsed import KubectlLocator
-from gate.model.split import LogStood
+from gate.model.split import LogPosition
 from gate.observe.kube_log import KubeLogWindow
 from gate.observe.kubectl import Kubectl
 from gate.observe.server_log import LogWindow, open_window
@@ -23,9 +23,9 @@ OLD = b"[pod/attic-1/atticd] 2026-11-24T00:00:01.000000001Z old error"
 NEW = b"[pod/attic-1/atticd] 2026-11-24T00:00:02.000000001Z the canary"
 
 
-def read_on(log: Path, stood: LogStood, folder: Path) -> tuple[tuple[str, ...], str]:
+def read_on(log: Path, position: LogPosition, folder: Path) -> tuple[tuple[str, ...], str]:
     capture = Capture(folder, "server.log")
-    with LogWindow(f"file://{log}", stood) as window:
+    with LogWindow(f"file://{log}", position) as window:
         notes = window.capture(capture, ["canary"], clock=CLOCK, seconds=0)
     capture.close()
     return notes, (folder / "server.log").read_text()
@@ -38,34 +38,34 @@ def log(tmp_path: Path) -> Path:
     return made
 
 
-def stood_at(log: Path) -> LogStood:
+def stood_at(log: Path) -> LogPosition:
     with LogWindow(f"file://{log}") as window:
-        return window.stood()
+        return window.position()
 
 
 def test_a_file_is_read_on_from_where_it_stood(log: Path, tmp_path: Path) -> None:
-    stood = stood_at(log)
-    assert stood.offset == log.stat().st_size
+    position = stood_at(log)
+    assert position.offset == log.stat().st_size
     with log.open("a") as stream:
         stream.write("the canary\nand more\n")
-    assert read_on(log, stood, tmp_path) == ((), "the canary\nand more\n")
+    assert read_on(log, position, tmp_path) == ((), "the canary\nand more\n")
 
 
 def test_a_file_that_was_empty_is_read_from_its_first_byte(tmp_path: Path) -> None:
     log = tmp_path / "l"
     log.touch()
-    stood = stood_at(log)
-    assert (stood.offset, stood.before) == (0, sha256(b"").hexdigest())
+    position = stood_at(log)
+    assert (position.offset, position.before) == (0, sha256(b"").hexdigest())
     log.write_text("canary\n")
-    assert read_on(log, stood, tmp_path) == ((), "canary\n")
+    assert read_on(log, position, tmp_path) == ((), "canary\n")
 
 
 @pytest.mark.parametrize("text", ["canary\n", "another line\n" * 40 + "canary\n"], ids=["shorter", "other lines"])
 def test_another_file_in_its_place_is_read_whole_and_said(log: Path, tmp_path: Path, text: str) -> None:
-    stood = stood_at(log)
+    position = stood_at(log)
     log.unlink()
     log.write_text(text)
-    notes, copied = read_on(log, stood, tmp_path)
+    notes, copied = read_on(log, position, tmp_path)
     assert copied == text
     assert len(notes) == 1
     assert "is not the one that stood here before" in notes[0]
@@ -75,8 +75,8 @@ def test_where_it_stood_may_be_unknown(log: Path, tmp_path: Path) -> None:
     with log.open("a") as stream:
         stream.write("canary\n")
     for trouble, told in (("no part told", "no part told"), ("", "it was not told where the log")):
-        stood = LogStood(offset=None, before="", trouble=trouble)
-        notes, _ = read_on(log, stood, new(tmp_path, trouble or "x"))
+        position = LogPosition(offset=None, before="", trouble=trouble)
+        notes, _ = read_on(log, position, new(tmp_path, trouble or "x"))
         assert [note.startswith(told) for note in notes] == [True]
 
 
@@ -88,9 +88,9 @@ def new(folder: Path, name: str) -> Path:
 
 def test_a_log_that_can_not_be_read_has_no_place(tmp_path: Path) -> None:
     with LogWindow(f"file://{tmp_path}/nowhere") as window:
-        stood = window.stood()
-    assert stood.offset is None
-    assert "can't be read" in stood.trouble
+        position = window.position()
+    assert position.offset is None
+    assert "can't be read" in position.trouble
 
 
 class Pods:
@@ -130,45 +130,45 @@ class Pods:
         return (b"\n".join(lines[-2:]), "") if "--tail=1" in options else (self.text, "")
 
 
-def kube(pods: Pods, stood: LogStood | None = None) -> KubeLogWindow:
+def kube(pods: Pods, position: LogPosition | None = None) -> KubeLogWindow:
     locator = parse_locator(PLACE)
     assert isinstance(locator, KubectlLocator)
-    return KubeLogWindow(locator, cast("Kubectl", pods), stood)
+    return KubeLogWindow(locator, cast("Kubectl", pods), position)
 
 
-def kube_copy(pods: Pods, stood: LogStood, folder: Path) -> tuple[tuple[str, ...], bytes]:
+def kube_copy(pods: Pods, position: LogPosition, folder: Path) -> tuple[tuple[str, ...], bytes]:
     capture = Capture(folder, "server.log")
-    notes = kube(pods, stood).capture(capture, ["canary"], clock=CLOCK, seconds=0)
+    notes = kube(pods, position).capture(capture, ["canary"], clock=CLOCK, seconds=0)
     capture.close()
     return notes, (folder / "server.log").read_bytes()
 
 
 def test_a_workloads_logs_are_read_on_by_time_and_digest_of_the_last_line(tmp_path: Path) -> None:
-    stood = kube(Pods(OLD + b"\n")).stood()
-    (row,) = stood.containers
+    position = kube(Pods(OLD + b"\n")).position()
+    (row,) = position.containers
     assert (row.pod, row.at) == ("attic-1", "2026-11-24T00:00:01.000000001Z")
     assert row.line == sha256(OLD).hexdigest()
-    assert "old error" not in str(stood)
+    assert "old error" not in str(position)
     pods = Pods(OLD + b"\n" + NEW + b"\n")
-    assert kube_copy(pods, stood, tmp_path) == ((), NEW + b"\n")
+    assert kube_copy(pods, position, tmp_path) == ((), NEW + b"\n")
     assert pods.asked == [("--timestamps", "--prefix", f"--since-time={row.at}")]
 
 
 def test_a_rotated_log_of_a_workload_is_said(tmp_path: Path) -> None:
-    stood = kube(Pods(OLD + b"\n")).stood()
-    notes, copied = kube_copy(Pods(NEW + b"\n"), stood, tmp_path)
+    position = kube(Pods(OLD + b"\n")).position()
+    notes, copied = kube_copy(Pods(NEW + b"\n"), position, tmp_path)
     assert copied == NEW + b"\n"
     assert ["was rotated or cut" in note for note in notes] == [True]
 
 
 def test_a_workload_without_a_mark_is_unknown(tmp_path: Path) -> None:
-    notes, copied = kube_copy(Pods(NEW + b"\n"), LogStood(offset=None, before=""), tmp_path)
+    notes, copied = kube_copy(Pods(NEW + b"\n"), LogPosition(offset=None, before=""), tmp_path)
     assert (notes, copied) == (("it was not told where the logs stood before",), b"")
 
 
 def test_the_place_says_which_kind_of_window_it_is(log: Path) -> None:
-    stood = LogStood(offset=0, before=sha256(b"").hexdigest())
-    assert isinstance(open_window(PLACE, cast("Kubectl", Pods(b"")), stood), KubeLogWindow)
-    window = open_window(f"file://{log}", None, stood)
+    position = LogPosition(offset=0, before=sha256(b"").hexdigest())
+    assert isinstance(open_window(PLACE, cast("Kubectl", Pods(b"")), position), KubeLogWindow)
+    window = open_window(f"file://{log}", None, position)
     assert isinstance(window, LogWindow)
     window.close()
