@@ -105,7 +105,7 @@ def _history(
 
 
 def _spread(paths: Sequence[Path]) -> Iterator[Path]:
-    """The given evidence, and that in each folder which is none itself, by name."""
+    """The given evidence, and the evidence inside of each other folder, by name."""
     for path in paths:
         try:
             inside = sorted(each for each in path.iterdir() if each.is_dir() or each.suffix == ".zip")

@@ -72,7 +72,7 @@ def doctor(
     json: Annotated[bool, Parameter(help="The same as --format json.")] = False,
     json_into: JsonInto = None,
 ) -> int:
-    """Look once at all that a run would look at, and say what of its evidence would be unknown with these settings."""
+    """Look once at all that a run looks at, and say which parts of its evidence would be unknown."""
     return report(lambda: run_doctor(profile, config, flags), format="json" if json else format, json_into=json_into)
 
 

@@ -196,7 +196,7 @@ app.command(
     name="doctor",
     help_epilogue=footer("doctor"),
     group=_ASK,
-    help="Say, before a run, what of its evidence would be unknown with these settings; it only reads."
+    help="Say, before a run, which parts of its evidence would be unknown with these settings; it only reads."
     "\n\nIt builds, pushes and writes nothing; the Attic server's log gets one line, the canary that a run sends too. "
     "0: all that a pass needs can be observed. 3: something would be unknown. 4: the failure class is seen now.",
 )
@@ -313,6 +313,6 @@ app.command(
     help_epilogue=footer("history"),
     group=_READ,
     help="Print runs in order of time, each verified and judged again: a strip, a table, or one page (--html)."
-    "\n\nA folder that is no evidence itself stands for what is in it. What was verified on this machine before, to "
-    "the last byte, is not verified again (--no-cache: it is).",
+    "\n\nA folder that is not evidence itself means the folders and zips in it. What was verified "
+    "on this machine before, to the last byte, is not verified again (--no-cache: it is).",
 )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 CONFIG = Path("gate.toml")
-NO_PROFILE = "synthetic"  # a capture publishes nothing; the smallest profile stands in its policy
+NO_PROFILE = "synthetic"  # a capture publishes nothing; its policy has the smallest profile
 
 
 def read_config(config: Path | None) -> dict[str, Any]:

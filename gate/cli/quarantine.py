@@ -141,7 +141,7 @@ def repository_runs(toml: Mapping[str, Any], policy: QuarantinePolicy) -> tuple[
 
 
 def read_statements(paths: Sequence[Path]) -> list[Statement]:
-    """The statements in these files. Raises `RefusedError` for one that is none."""
+    """The statements in these files. Raises `RefusedError` for a file that is not a statement."""
     from gate import limits
     from gate.evidence.codec import read_statement
     from gate.journal_log import read_whole

@@ -25,7 +25,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def checked_place(text: str) -> FileLocator | SecretLocator:
-    """The place of a secret; `RefusedError` when it is none."""
+    """The place of a secret; `RefusedError` for text that is not a place."""
     try:
         return parse_secret_locator(text)
     except ForeignTextError as error:

@@ -136,7 +136,7 @@ def _local(data: bytes, at: int, limit: int, row: Sequence[int], name: bytes) ->
 
 def _refuse_odd(name: bytes, flags: int, method: int, system: int, mode: int) -> None:
     if len(name) > limits.BUNDLE_NAME_BYTES or not _NAME.fullmatch(name):
-        raise _wrong(f"the name {name[:80].decode('latin-1')!a} is none of ours")
+        raise _wrong(f"the name {name[:80].decode('latin-1')!a} is not in an artifact of ours")
     if flags & ~(_STREAMED | _UTF8 | _LEVELS) or method not in (_STORED, _DEFLATED):
         raise _wrong(f"{name.decode()} is encrypted, patched or packed by another method than deflate")
     if system == _UNIX and (mode & _KIND_BITS not in (0, _REGULAR) or mode & _SPECIAL_BITS):

@@ -215,7 +215,9 @@ def _push_right(name: str, answer: HttpAnswer | None) -> Finding:
 # --- store ------------------------------------------------------------------------------------------------------------
 def _store(observation: Examined) -> Iterator[Finding]:
     yield _check(
-        "s3-key", "both are given" if observation.keys_given else "a half of it is missing", good=observation.keys_given
+        "s3-key",
+        "both are given" if observation.keys_given else "only one of ID and secret is given",
+        good=observation.keys_given,
     )
     last = observation.listing[-1]
     yield _check("s3-reachable", _words(last), good=last.status is not None)
@@ -361,7 +363,7 @@ def _replicas(observation: Examined) -> Finding:
 
 def _store_log(observation: Examined) -> Finding:
     if observation.store_log is None:
-        return _unused("store-log", "none is named: what the store says of its own drives would be unknown")
+        return _unused("store-log", "none is named: what the store logs about its drives would be unknown")
     log = observation.facts.store_log
     if log is not None and log.truth is Truth.PRESENT and not (log.parsed_count or log.unread_lines):
         summary = "it can be read; the store logged nothing during this visit, and in a run that proves nothing"
@@ -473,7 +475,7 @@ def _meets(name: str, need: str) -> bool:
 
 
 def _needs(observation: Examined, claim: Claim) -> tuple[str, ...]:
-    """The names, or the kinds, of the checks that a claim stands on."""
+    """The names, or the kinds, of the checks that a claim rests on."""
     family, subject, _ = claim
     policy = observation.facts.policy
     probe = policy.caches[-1]

@@ -151,7 +151,7 @@ def named_path(text: str) -> str:
 
 
 def _error(nar: NarRead) -> str | None:
-    """The read's own word; for a redirect that was not followed with the place where it leads."""
+    """The read's error code; for a redirect that was not followed with the place where it leads."""
     if nar.error not in REFUSED or not nar.hops:
         return nar.error
     return f"{nar.error}: {nar.hops[-1]} is not among the hosts that may be asked (`hosts` in gate.toml)"

@@ -57,7 +57,7 @@ BLIND_SPOTS: Final = (
         "them.",
         applies=lambda facts: bool(facts.parts),
     ),
-    # What stands behind the senses of every run.
+    # The limits of every run's observations.
     BlindSpot(
         name="log-filtered",
         sentence="The canaries prove that the server's log is followed, and not that nothing is filtered out of it.",
@@ -107,7 +107,7 @@ BLIND_SPOTS: Final = (
     ),
     BlindSpot(
         name="cache-without-headers",
-        sentence="An HTTP cache stands before the servers and no origin behind it is named ([cache] origin-server, "
+        sentence="An HTTP cache is in front of the servers and no origin behind it is named ([cache] origin-server, "
         "[store] origin-endpoint): what it keeps and says nothing of may be gone from the store.",
         applies=_is_behind_a_cache,
     ),
@@ -128,5 +128,5 @@ SPOT_BY_NAME: Final = {spot.name: spot for spot in BLIND_SPOTS}
 
 
 def boundary(facts: Facts) -> tuple[str, ...]:
-    """The sentences for this run: those of every run, then those of its own blind spots."""
+    """The sentences for this run: those of every run, then those of this run's blind spots."""
     return (*BOUNDARY, *(spot.sentence for spot in BLIND_SPOTS if spot.applies(facts)))

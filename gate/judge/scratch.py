@@ -31,7 +31,7 @@ def leftovers(samples: Sequence[BucketSampled], mine: str | None) -> tuple[str, 
 def judge_scratch(observation: ScratchSeen) -> ScratchResult:
     """The steps with their statuses; a step that was not reached is inconclusive, and so is a probe that was ended.
 
-    A signal may come when every answer is there already, so an ended probe is told by its own word and not by a step
+    A signal may come when every answer is there already, so its own field, not a step, says that a probe was ended
     that it lacks.
     """
     observation = of_origin(observation)
@@ -61,7 +61,7 @@ def _steps(observation: ScratchSeen) -> Iterator[Step]:
 
 
 def _written(name: str, answer: HttpAnswer | None) -> Step:
-    """A write went well by its documented status without a body; a page of HTML with status 200 is none of S3's."""
+    """A write succeeded by its documented status and no body; S3 does not answer with a page of HTML."""
     if answer is not None and answer.status in _DELETED and not answer.body:
         return Step(name=name, status=Status.PASS, detail=f"HTTP {answer.status}")
     lost = name != "make" and _fault(answer) == "NoSuchBucket"

@@ -301,7 +301,7 @@ def _notes(observation: ReadinessSeen, objects: Sequence[StateObject], neighbors
             "and whether the cache's buckets are on this store too is unknown"
         )
     if not observation.places:
-        notes.append("no place of the disk markers is set, so only S3's own word for the bucket was heard")
+        notes.append("no place of the disk markers is set, so only S3 itself said that the bucket is there")
     if _versioning(observation.versioning) != "enabled":
         notes.append(
             f"versioning is {_versioning(observation.versioning)}: a bad write of the state could not be undone"

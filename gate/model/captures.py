@@ -65,7 +65,7 @@ class KubeEvent:
 class EventsSeen:
     """The events of a workload, its replica sets and its pods, newest last.
 
-    ``cut``: there are more than are kept. ``error`` says what of them could not be asked for; they may be some all the
+    ``cut``: there are more than are kept. ``error`` says which could not be asked for; there may be some all the
     same.
     """
 

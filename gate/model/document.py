@@ -272,7 +272,7 @@ class NearFailure:
 class ServerLog:
     """The server's log of the window. ``truth`` is present only when both canaries were found in it.
 
-    A replica that answered a canary of its own must have that in its own log, too (``replicas`` of each phase).
+    A replica that answered its canary must have that canary in its log, too (``replicas`` of each phase).
 
     ``events`` are in the log's order, at most ``limits.LOG_EVENTS_SHOWN``: first choice those that speak of storage,
     second those that nothing of ours explains. ``event_count`` counts all at WARN and ERROR, ``unexplained`` the errors
@@ -323,7 +323,7 @@ class CacheFacts:
 class Subject:
     """What the verdict is about. ``push_set_digest`` is the sha256 of the sorted profile paths with their NarHash.
 
-    ``network`` is the first header line by which a CDN or another cache stands before the endpoint.
+    ``network`` is the first header line that shows a CDN or another cache in front of the endpoint.
     """
 
     commit: str | None

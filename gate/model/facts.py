@@ -30,8 +30,8 @@ class JournalFacts:
     """Whether the record is whole: ``complete`` record present, no torn tail, no trouble, not cancelled.
 
     ``finalized``: a person, and not the run, sealed it.
-    ``disorder``: what stands where it proves nothing. ``clock_jump_millis``: how far the clock of the day moved against
-    the steady one.
+    ``disorder``: records at a point where they prove nothing. ``clock_jump_millis``: how far the wall clock
+    moved against the steady one.
     """
 
     records: int
@@ -51,10 +51,10 @@ class JournalFacts:
 class PushPath:
     """One path of a publication and what was claimed of it.
 
-    ``claimed_before``: what get-missing-paths said before the push. ``doubted``: a success line for it stands where an
-    error body may have forged it, or a failure does of a path with a success, so neither counts as a result, yet its
+    ``claimed_before``: what get-missing-paths said before the push. ``doubted``: an error body may have
+    forged its success line, or the failure of a path with a success, so neither counts as a result, yet its
     body must be there. ``deduplicated_permille``: of an uploaded path, the part of the NAR in thousandths that the
-    server had already by its own word (1000: it wrote nothing new); None where the client prints none.
+    server said that it had already (1000: it wrote nothing new); None where the client prints none.
     ``failure_millis``: how long after the client's start the line of its failure came; None where that is unknown.
     """
 

@@ -55,7 +55,7 @@ class NixSetting:
 
 @value
 class NixConfigSeen:
-    """What Nix says of its own effective settings, for the user and in the environment of this run.
+    """What Nix reports as its effective settings, for the user and in the environment of this run.
 
     ``machines_file``: ``builders`` names a file of machines, and it names one at least. ``error`` says why Nix could
     not be asked.

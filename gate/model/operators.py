@@ -43,8 +43,8 @@ class StateRead:
 
     ``head`` and ``again`` are HEAD before and after the GET. ``content`` says what the bytes are: a state, one of
     another version, whole bytes that are ``no-state``, an ``other-file`` of OpenTofu's, or ``unread``. ``problem`` is
-    one sentence on it. ``fault`` is the error code of a GET that was refused, ``message`` what the server says of its
-    own trouble (5xx). ``size`` counts the bytes that came.
+    one sentence on it. ``fault`` is the error code of a GET that was refused, ``message`` the server's own
+    message of a 5xx. ``size`` counts the bytes that came.
     """
 
     bucket: str

@@ -208,7 +208,7 @@ class Policy:
     addressing: Annotated[
         Literal["path", "virtual-host"],
         Setting(
-            meaning="Where a bucket's name stands in an S3 URL: in the path, or before the endpoint's host "
+            meaning="Where an S3 URL has a bucket's name: in the path, or before the endpoint's host "
             "(BUCKET.HOST), which may then be asked as well.",
             table="store",
         ),

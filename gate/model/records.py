@@ -50,9 +50,9 @@ class Uploads:
 class StateTold:
     """The content of a state object, read once with ``state-contents``, between two HEADs.
 
-    ``content``: ``state``; ``other-version``; ``no-state`` for whole bytes of the one object that are none; ``gone``
+    ``content``: ``state``; ``other-version``; ``no-state`` for a whole object that is not a state; ``gone``
     where GET says NoSuchKey or NoSuchBucket; ``unsteady`` where the answers are not all of one object (what a state
-    among them told stands all the same); ``unread``.
+    among them told counts all the same); ``unread``.
     ``lineage`` is the sha256 of the lineage, in hex. An encrypted state may hide its version, its serial and its
     lineage: those are None. ``note`` says what the bytes are when they are no state, or why they were not read.
     """

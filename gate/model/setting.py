@@ -1,4 +1,4 @@
-"""What one setting is: its declaration stands beside the field that holds its value, and nowhere else.
+"""What one setting is: its declaration is next to the field that holds its value, and nowhere else.
 
 A field of `Policy`, `Secrets` or `Tools` is a setting when its type is ``Annotated[..., Setting(...)]``. Name, type and
 default are the field's own. Parser, documents, action, comparison by ``require``, weight in ``diff``: all read this.

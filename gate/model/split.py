@@ -75,7 +75,7 @@ class LogPosition:
 
 @value
 class PartJoined:
-    """A part was taken into the joined run. ``document`` is its ``part.json`` as it stands, byte for byte.
+    """A part was taken into the joined run. ``document`` is its ``part.json``, byte for byte.
 
     ``job_digest`` is the digest that the part's own job handed on by another way than its files; None when none was
     given.

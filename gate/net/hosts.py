@@ -1,4 +1,4 @@
-"""Which hosts may be asked, and what of a URL may stand in a record."""
+"""Which hosts may be asked, and which parts of a URL a record may hold."""
 
 import re
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """Requests that are asked once, of known hosts, within one deadline, and always give a record.
 
 No redirect is followed, no proxy is taken from the environment, nothing is retried, no encoded answer is read: what
-stands in the record is what one server said.
+the record holds is what one server said.
 """
 
 import re

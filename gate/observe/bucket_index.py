@@ -1,6 +1,6 @@
 """One sample of bucket truth: what the list, the heads, the gets, the disks and the server's readiness say at one time.
 
-All sources are asked at once, each on a thread of its own and with one deadline. What does not answer in time is
+All sources are asked at once, each on its own thread and with one deadline. What does not answer in time is
 unknown, and the sample is over: a ListBuckets that hangs for eleven seconds (recordings/rustfs-live) must not put off
 the HeadBucket that would show the loss, nor the next sample.
 """

@@ -3,9 +3,9 @@
 Layout (RustFS 1.0.0-beta.2): ``<drive>/<bucket>/`` and ``<drive>/.rustfs.sys/buckets/<bucket>/.metadata.bin/xl.meta``;
 ``<drive>/.rustfs.sys/format.json`` names the drive. Both markers are directories. Anything else of that name (a link,
 a FIFO, a file) is unknown: it is not what RustFS wrote, and it is not nothing.
-A drive without ``.rustfs.sys`` is none, or is not mounted: what is not found there is unknown, never absent. A folder
-on another file system than its drive is not the store's, which moves its files by rename: unknown. Only names that are
-known are looked at, so that no tree is walked, however deep or circular.
+A folder without ``.rustfs.sys`` is no drive of RustFS, or is not mounted: what is not found there is unknown, never
+absent. A folder on another file system than its drive is not the store's, which moves its files by rename: unknown.
+Only names that are known are looked at, so that no tree is walked, however deep or circular.
 """
 
 import errno
@@ -46,7 +46,7 @@ LookAtDirectory = Callable[[Path], DirectoryLook]
 def look(place: str, buckets: Sequence[str], *, seconds: float = limits.MARKER_SECONDS) -> PlaceSeen:
     """The markers of all buckets at one place. After ``seconds`` without an answer of the disk all are unknown.
 
-    The looking is left to a thread of its own, because a call on a stalled disk can't be ended.
+    A separate thread looks, because a call on a stalled disk can't be ended.
     """
     try:
         locator = parse_locator(place)
@@ -79,7 +79,7 @@ def look_through(
 ) -> PlaceSeen:
     """The markers at a place as ``see`` shows them, wherever the drive is.
 
-    ``volume`` is asked last; an `OSError` of it is an error of the disk, and stands with every marker.
+    ``volume`` is asked last; an `OSError` of it is an error of the disk, and every marker gets it.
     """
     top = see(drive)
     trouble = _trouble_of(top, drive)

@@ -24,7 +24,7 @@ def look_at_disk(
     """Disk use at a place: one row for a ``file://``, one a pod for a ``kubectl://``.
 
     Nothing is raised: what can't be determined within ``seconds`` is left open, with the reason. A row's place is the
-    locator of its own pod.
+    locator that selects only its pod.
     """
     try:
         locator = parse_locator(place)
@@ -51,7 +51,7 @@ def look_at_disk(
 
 
 def _here(place: str, path: str, seconds: float) -> DiskSeen:
-    """Asked in a thread of its own, because a call on a stalled disk can't be ended."""
+    """Asked in a separate thread, because a call on a stalled disk can't be ended."""
     observations: list[DiskSeen] = []
     thread = threading.Thread(
         target=lambda: observations.append(_statvfs(place, path)), name=f"disk use of {place}", daemon=True

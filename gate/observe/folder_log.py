@@ -2,7 +2,7 @@
 
 The window begins at the size of every file that is there when it opens, and takes what any of them gets, and every file
 that comes. Files that go before they were read to their end are lost, and said to be. Each file is a
-`gate.observe.server_log.LogWindow` of its own, held open, so that a renamed one can still be read.
+separate `gate.observe.server_log.LogWindow`, held open, so that a renamed one can still be read.
 """
 
 import os

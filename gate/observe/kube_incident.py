@@ -74,7 +74,7 @@ def _objects(locator: KubectlLocator, pods: Iterable[PodSeen]) -> tuple[tuple[st
 
 @dataclass(frozen=True, kw_only=True)
 class _EventPages:
-    """The events of some objects, and what of them could not be had."""
+    """The events of some objects, and why others could not be read."""
 
     events: tuple[KubeEvent, ...]
     cut: bool

@@ -35,7 +35,7 @@ def look_at(
     """The markers of all buckets at a place: one row for a ``file://``, one a pod for a ``kubectl://``.
 
     Nothing is raised: what can't be determined within ``seconds`` is unknown, with the reason. A row's place is the
-    locator of its own pod.
+    locator that selects only its pod.
     """
     try:
         locator = parse_locator(place)

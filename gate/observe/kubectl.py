@@ -160,7 +160,7 @@ class Kubectl:
     def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> None:
         """Ask a pod for a path through the API server (``pods/proxy``), and see it answer with HTTP 500.
 
-        kubectl tells no status and no JSON body of a refused request, but a word that stands for the status alone.
+        kubectl tells no status and no JSON body of a refused request, but a word for the status only.
         """
         what = f"a GET of port {port} of pod {namespace}/{pod}"
         query = f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/{path}"

@@ -25,7 +25,7 @@ _BUFFERS: Final = 3  # one is filled, one measured, and one waits, so that the t
 
 
 class BackgroundMeter:
-    """A meter that is some parts of `limits.AHEAD_BYTES` behind, in a thread of its own.
+    """A meter that is some parts of `limits.AHEAD_BYTES` behind, in a separate thread.
 
     What it measures does not depend on the threads: no part is measured after one that was not good, and a result is
     looked at when its buffer is to be filled again, no sooner. Buffers are used in turn, for libcurl gives 16 KiB at a
@@ -222,7 +222,7 @@ class NarHops:
     """One NAR body. ``here`` is the URL to ask next; ``over`` says that nothing more is to be asked.
 
     ``own``: ``here`` is of the cache's own origin, the only one that a credential may go to. ``ahead``: a large body is
-    measured in a thread of its own.
+    measured in a separate thread.
     """
 
     def __init__(

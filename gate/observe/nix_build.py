@@ -63,7 +63,7 @@ _LOG: Final = ("--log-format", "internal-json", "-v")  # -v: the plan of what is
 def evaluate(
     store: NixStore, installable: Sequence[str], *, cwd: Path | None = None, seconds: float = limits.EVALUATE_SECONDS
 ) -> str:
-    """The derivation that an installable stands for; it is written to the store.
+    """The derivation of an installable; it is written to the store.
 
     What an evaluation needs built (import from derivation) is built too. Raises `InconclusiveError` when it can't be
     evaluated or is not exactly one derivation.

@@ -36,7 +36,7 @@ _PAGE_KEYS: Final = 500  # keys have up to 1,024 bytes, each up to three charact
 class S3:
     """One S3 endpoint and one key. ``endpoint`` is ``http(s)://host[:port]``, without a bucket.
 
-    ``session_token`` is that of a temporary key. ``virtual_host``: a bucket's name stands before the endpoint's host
+    ``session_token`` is that of a temporary key. ``virtual_host``: a bucket's name comes before the endpoint's host
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html), else in the path.
     """
 

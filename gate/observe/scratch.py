@@ -1,4 +1,4 @@
-"""The scratch probe: one bucket of its own, made, found, used and removed, whatever happens meanwhile.
+"""The scratch probe: a bucket that it creates, finds, uses and removes, whatever happens meanwhile.
 
 It writes to no other bucket: every name it writes to is made here from a nonce that was never used before. What it
 leaves behind when even the removal fails is found by its prefix in the next run's list.

@@ -121,7 +121,7 @@ def _of_kinds(kinds: Mapping[str, str]) -> Callable[[Path], str]:
 
 
 def _look_here(place: str, drive: Path, bucket: str, key: str) -> ObjectPlace:
-    """A look in a thread of its own, since a call on a stalled disk can't be ended."""
+    """A look in a separate thread, because a call on a stalled disk can't be ended."""
     names = (f"{bucket}/{key}", f"{bucket}/{key}/{_META}")
     return _bounded(place, lambda: _judge(place, _kind, drive, names), limits.MARKER_SECONDS)
 

@@ -3,7 +3,7 @@
 ``systemctl show`` and ``journalctl`` are asked, and nothing is changed. A window on the journal begins at a remembered
 entry and must find that entry again: where files were vacuumed or rotated away, journalctl begins at the next one that
 is left, without a word. What journald dropped of the unit (``RateLimitBurst=``, 10,000 lines in 30 s by default) it
-says in entries of its own, which are read too.
+says in separate entries, which are read too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

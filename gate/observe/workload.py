@@ -91,7 +91,7 @@ def _another(
 
 
 def _target(endpoint: str) -> tuple[tuple[frozenset[str], int] | None, str]:
-    """Addresses and port of an endpoint on this machine, or why they are none."""
+    """Addresses and port of an endpoint on this machine, or why it has none."""
     parts = urlsplit(endpoint)
     try:
         port = parts.port or _PORTS.get(parts.scheme.lower(), 0)
@@ -107,7 +107,7 @@ def _target(endpoint: str) -> tuple[tuple[frozenset[str], int] | None, str]:
 
 
 def _addresses(host: str, port: int) -> frozenset[str]:
-    """The addresses of a host; asked in a thread of its own, because a resolver can't be ended."""
+    """The addresses of a host; asked in a separate thread, because a resolver can't be ended."""
     with suppress(ValueError):
         return frozenset({str(ip_address(host))})
     addresses: list[str] = []
@@ -199,8 +199,8 @@ def look(
     """The workload at a place: for ``file:///path/to/pidfile`` its ``<pid>:<start in kernel ticks>`` and start time.
 
     With ``endpoint``, the URL that it should answer at, also whether it is the one that listens there.
-    Everything that can't be determined is unknown, with ``error``. The start time is of the machine's clock as it
-    stands and may differ by a second from one look to the next; the identity does not.
+    Everything that can't be determined is unknown, with ``error``. The start time is of the machine's current
+    clock and may differ by a second from one look to the next; the identity does not.
     """
     try:
         pidfile = _pidfile(place)

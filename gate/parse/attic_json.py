@@ -36,14 +36,14 @@ def parse_cache_config(body: bytes) -> CacheConfig:
 
 
 def parse_missing_paths(body: bytes) -> frozenset[str]:
-    """The hash parts in a ``get-missing-paths`` answer; `ForeignTextError` when it is none."""
+    """The hash parts in a ``get-missing-paths`` answer; `ForeignTextError` for any other text."""
     what = "The list of missing paths"
     answer = as_object(loads(body, cap=MISSING_PATHS_BYTES, what=what), what)
     return frozenset(store_hash(text) for text in as_texts(answer.get("missing_paths"), f"{what}'s missing_paths"))
 
 
 def parse_attic_error(body: bytes) -> tuple[int | None, str] | None:
-    """HTTP status and name of an error of Attic's, such as ``(403, "AccessError")``, or None when it is none.
+    """HTTP status and name of an error of Attic's, such as ``(403, "AccessError")``, or None for any other text.
 
     The status is None when the body says none; Attic's own writer always does.
     """

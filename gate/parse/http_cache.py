@@ -34,7 +34,7 @@ _NO_STATUS: Final = re.compile(
     r"(?:.*-)?(?:cache-control|cache-tags?|cache-keys?|cache-groups?|cachedat)|x-amz-.*|x-attic-.*"
 )
 _OTHER: Final = frozenset({"age", "warning", "x-varnish", "server-timing"})
-# What a server says of itself, and what shows that a delivery network stands before it.
+# What a server says of itself, and what shows that a delivery network is in front of it.
 _NETWORK: Final = re.compile(
     r"via|cf-ray|x-served-by|x-timer|x-amz-cf-.*|x-azure-ref|x-akamai-.*|akamai-.*|x-fastly-.*|x-vercel-id|x-iinfo|cdn-(?!cache-control).*"
 )
@@ -74,7 +74,7 @@ def from_a_cache(lines: Sequence[str]) -> str | None:
 
 
 def network_before(lines: Sequence[str]) -> str | None:
-    """The first line by which a delivery network or another cache stands before the server, whatever it answered."""
+    """The first line that shows a delivery network or another cache in front of the server, whatever it answered."""
     for line in lines:
         name, _, text = line.partition(":")
         if name in ("via", "server-timing", "server"):

@@ -188,7 +188,7 @@ class _Framed(ABC):
     def _trouble(self, error: Exception) -> InflateError:
         if isinstance(error, MemoryError) or any(words in str(error) for words in self.too_much):
             return TooMuchMemoryError(f"{self.codec}: decompressing takes more memory than is allowed here ({error})")
-        where = "what follows a frame is none" if self.frames else "the stream is corrupt"
+        where = "what follows a frame is not a frame" if self.frames else "the stream is corrupt"
         return InflateError(f"{self.codec}: {where} ({error})")
 
     def ended(self) -> bool:

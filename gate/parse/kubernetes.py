@@ -84,7 +84,7 @@ def parse_workload(data: bytes) -> Selected:
 
 
 def parse_pod(data: bytes) -> PodSeen:
-    """One pod; `ForeignTextError` when it is none, or has a name that Kubernetes does not allow."""
+    """One pod; `ForeignTextError` for another kind, or a name that Kubernetes does not allow."""
     document = _object(loads(data, cap=limits.KUBE_JSON_BYTES), "the pod")
     if document.get("kind") != "Pod":
         raise ForeignTextError(f"the answer is of kind {excerpt(document.get('kind'))}: expected Pod")
@@ -191,7 +191,7 @@ def _pod(document: dict[str, object]) -> PodSeen:
 
 
 def _address(item: object) -> str:
-    """A pod's address, or nothing for one that has none yet, or that is none."""
+    """A pod's address; empty when it has none yet, and for text that is not an address."""
     try:
         return str(ip_address(item)) if isinstance(item, str) else ""
     except ValueError:

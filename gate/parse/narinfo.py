@@ -21,7 +21,7 @@ from gate.parse.text import excerpt
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 
-_KEY_NAME: Final = re.compile(r"[!-9;-~]+")  # what stands before the first colon: printable, no blanks
+_KEY_NAME: Final = re.compile(r"[!-9;-~]+")  # before the first colon: printable, no blanks
 
 
 def fingerprint(store_path: str, nar_hash: str, nar_size: int, references: Iterable[str]) -> bytes:
@@ -29,7 +29,7 @@ def fingerprint(store_path: str, nar_hash: str, nar_size: int, references: Itera
 
     ``references`` are full store paths in any order, ``nar_hash`` may have any of Nix's forms, ``nar_size`` is in
     bytes.
-    `ForeignTextError` when a path or the hash is none.
+    `ForeignTextError` when a path or the hash has another form.
     """
     sorted_references = ",".join(sorted({checked_path(reference) for reference in references}))
     return f"1;{checked_path(store_path)};{sha256_nix32(nar_hash)};{nar_size};{sorted_references}".encode("ascii")

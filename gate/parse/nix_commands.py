@@ -41,7 +41,7 @@ def parse_narinfo_hashes(body: bytes) -> dict[str, str]:
 
 
 def parse_settings(body: bytes) -> NixSettings:
-    """``nix show-config --json`` (``nix config show --json`` since 2.20); `ForeignTextError` when it is none."""
+    """``nix show-config --json`` (``nix config show --json`` since 2.20); `ForeignTextError` for any other text."""
     what = "The settings of Nix"
     settings = as_object(loads(body, cap=NIX_JSON_BYTES, what=what), what)
 
@@ -152,7 +152,7 @@ _VALUE_CHARS: Final = 4096
 
 
 def parse_nix_config(body: bytes) -> tuple[NixSetting, ...]:
-    """The watched settings, by name; `ForeignTextError` when the answer is none of Nix's."""
+    """The watched settings, by name; `ForeignTextError` for an answer that Nix does not give."""
     what = "The settings of Nix"
     settings = as_object(loads(body, cap=NIX_JSON_BYTES, what=what), what)
     rows = []

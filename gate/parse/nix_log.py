@@ -38,7 +38,7 @@ _PLANNED = re.compile(rf"  {_PATH}$")
 _FETCHES = re.compile(r"(?:these (?:[0-9]+ )?paths|this path) will be fetched ")
 _BUILDS = re.compile(r"(?:these (?:[0-9]+ )?derivations|this derivation) will be built:")
 _ABORT = "terminate called after throwing an instance of "
-# Of a line that is no event any of these words is doubt: no program's wording of its own trouble is known.
+# Of a line that is no event any of these words is doubt: nobody knows how every program words its trouble.
 _SUSPICIOUS = re.compile(
     r"\b(?:errors?|warnings?|fatal|fail(?:ed|ure|s)?|exception|panic(?:ked)?|denied|refused)\b", re.IGNORECASE
 )
@@ -236,7 +236,7 @@ def _read_event(raw: bytes) -> dict[str, Any] | None:
 
 
 def _plain_text(text: object) -> str | None:
-    """A text of an event without terminal escapes, None for what is none."""
+    """A text of an event without terminal escapes, None for what is not text."""
     return decode(strip_escapes(text.encode("utf-8", "backslashreplace"))) if isinstance(text, str) else None
 
 

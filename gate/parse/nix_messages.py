@@ -2,7 +2,7 @@
 
 What the table does not have is trouble of unknown wording, unless it is known to be harmless: no list says what is bad.
 Of a message the first line counts, and of one that begins with a trace the line that begins with a severity again. What
-stands below ``response body:`` is foreign text. Escapes are gone.
+follows ``response body:`` is foreign text. Escapes are gone.
 """
 
 import re

@@ -13,7 +13,7 @@ on stderr:
 
 Three things make it unsafe to believe line by line.
 
-- `<error>` may be the raw body of an answer, with line ends of its own, so any text can follow a ❌. Where an error is
+- `<error>` may be the raw body of an answer, with its own line ends, so any text can follow a ❌. Where an error is
   one of Attic's or the client's own sentences, whole in its line, and the next line is again one of the client's, the
   error has ended. After any other error nothing tells its text from the client's next line. From there on to the end of
   the log,
@@ -22,7 +22,7 @@ Three things make it unsafe to believe line by line.
   fixed sentence too, but gains nothing by it, since any answer with status 200 already makes the client print a ✅.
 - A success line names a path once, ever. A second one outside of doubtful text shows two logs in one file, or a hand:
   the path counts as ``contradicted``, and so as failed, like a path with a success and a failure. Where the success
-  stands outside of doubtful text and the failure in it, the failure can only be an error body's: the client has one
+  is outside of doubtful text and the failure in it, the failure can only be an error body's: the client has one
   result for a path. Then it is a failure of code ``contradicted``, which says nothing of the server.
 - A last line without its line end may be cut: it can report a failure, never a success.
 """
@@ -80,7 +80,7 @@ _AT_ONCE_BYTES = 64 * 1024  # an empty line takes a hundred times its size while
 _HEADS = frozenset(text[:3] for text in (_TICK, _CROSS, _GEAR, _SHRUG, _HINT, _FATAL))  # of all lines of the client's
 _DRAWN = re.compile(rb"(?:\x1b\[[0-9;?]*[A-Za-z]|\r)*([^\x1b\r]*)\r*")  # only its front is a terminal's matter
 
-CONTRADICTED = "contradicted"  # the code of a failure that stands where it may be forged, of a path with a success
+CONTRADICTED = "contradicted"  # the code of a failure at a point where it may be forged, of a path with a success
 
 _HTTP = re.compile(r"(HTTP [0-9]{3})(?: |$)")
 _ERROR_NAME = re.compile(r"([A-Z][A-Za-z]{2,39}): ")
@@ -140,7 +140,7 @@ class _Failure:
 
 
 def read_error(text: bytes) -> PushError:
-    """Code and message of an error's text, as it stands after ``❌ <hash-name>: `` or ``Error: ``."""
+    """Code and message of an error's text, which follows ``❌ <hash-name>: `` or ``Error: ``."""
     message = decode(text)[: limits.ERROR_TEXT_CHARS]
     for pattern in (_HTTP, _ERROR_NAME):
         if match := pattern.match(message):

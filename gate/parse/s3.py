@@ -236,4 +236,4 @@ def _is_utf8(body: bytes) -> bool:
 
 
 def _refuse_doctype(*_declaration: object) -> NoReturn:
-    raise ForeignTextError("The S3 answer has a DOCTYPE: expected plain XML, and an HTML page is none.")
+    raise ForeignTextError("The S3 answer has a DOCTYPE: expected plain XML, not an HTML page.")

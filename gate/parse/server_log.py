@@ -103,7 +103,7 @@ _TIMELESS = re.compile(rb"^(?!(?:\[pod/[^\]\s]{1,320}\] )?" + TIME.encode() + rb
 _EVENT = re.compile(rf" {{0,2}}(?:\[?({TIME})\]? +)?({_LEVEL}) +(.*)", re.DOTALL)
 _BRACKETS = re.compile(r"\[([^\[\]]{0,200})\] \[([^\[\]]{1,400}:[0-9]{1,7})\] (?:\[[^\[\]]{0,200}\] )?(.*)", re.DOTALL)
 _THREAD = re.compile(r"[\w.-]{1,100} +ThreadId\([0-9]{1,6}\) ")
-# the spans that the event stands in, with their fields; then a target with `::`
+# the spans around the event, with their fields; then a target with `::`
 _SPANS = re.compile(r"(?:[\w.-]{1,100}(?:\{[^{}]{0,2000}\})?:){1,20} (?=[A-Za-z_][\w.-]{0,200}::)")
 _TARGET = re.compile(r"([A-Za-z_][\w:.-]{0,200}): (?:(\S{1,400}\.rs:[0-9]{1,7}): )?(.*)", re.DOTALL)
 _REQUEST = re.compile(r"\bmethod=\"?([A-Z]{1,16})\"? uri=\"?([^\s\"?]{1,2000})")
@@ -122,7 +122,7 @@ _PRINTS = re.compile(
 _TRACE = re.compile(
     r" *(?:[0-9]{1,4}: [\w.:<>-]{1,400}|with [A-Za-z_][\w.]{0,100}=.*|at \S{1,1000}:[0-9]{1,7})", re.DOTALL
 )
-# what looks like an error's beginning, in a line that is none itself: a collector's own words before it
+# what looks like an error's beginning, in a line that is not one itself: a collector's words before it
 _ERROR_WITHIN = re.compile(
     r"\b(?:ERROR|WARN)\b\W{0,8}[A-Za-z_]\w{0,100}::|(?i:\blevel\W{1,8}(?:error|warn|fatal))|\bpanicked at "
 )

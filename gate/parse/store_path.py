@@ -84,12 +84,12 @@ def store_path(text: str) -> str:
 
 
 def base_name(path: str) -> str:
-    """``<hash>-<name>`` of a store path; `ForeignTextError` when it is none."""
+    """``<hash>-<name>`` of a store path; `ForeignTextError` for any other text."""
     return store_path(path)[len(STORE_DIR) + 1 :]
 
 
 def hash_part(path: str) -> str:
-    """The 32 characters by which a cache names a store path; `ForeignTextError` when it is none."""
+    """The 32 characters by which a cache names a store path; `ForeignTextError` for any other text."""
     return base_name(path)[:HASH_CHARS]
 
 

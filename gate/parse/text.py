@@ -61,7 +61,7 @@ def strip_escapes(line: bytes) -> bytes:
 
 
 def decode(line: bytes) -> str:
-    """UTF-8 as text; bytes that are none stay readable as hexadecimal escapes."""
+    """UTF-8 as text; other bytes stay readable as hexadecimal escapes."""
     return line.decode("utf-8", "backslashreplace")
 
 

@@ -71,7 +71,7 @@ def has_other_version(data: bytes) -> bool:
 def other_file(key: str, data: bytes) -> str | None:
     """What OpenTofu file that is no state an object is, by its own bytes or by its name; None where that is unknown.
 
-    A state that was damaged is none of these: it begins with neither, and nobody names a state so.
+    A damaged state is not among these: it begins with neither, and nobody names a state so.
     """
     if data.startswith(_ZIP) or key.endswith(".tfplan"):
         return "a saved plan"

@@ -161,7 +161,7 @@ def join(
 
 
 def _read_all(folders: Sequence[Path], text: Mapping[str, str]) -> _Read:
-    """Every folder as a part, or why it is none."""
+    """Every folder as a part, or why it is not one."""
     parts: list[SealedPart] = []
     rejected: list[PartRejected] = []
     troubles: list[Trouble] = []

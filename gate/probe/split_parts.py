@@ -336,7 +336,7 @@ def _take_over(context: RunContext, plan: PushSetKnown, references: ReferencesKn
     if plan.cache != cache or len(plan.paths) > limits.PATHS_MAX or total > _bytes_of(context, plan.label):
         raise InconclusiveError(
             f"the plan of the {plan.label.value} has {len(plan.paths)} paths of {total} bytes for the cache "
-            f"{ascii(plan.cache)[:80]}, which is none of ours: look into the publishing job"
+            f"{ascii(plan.cache)[:80]}, which is not a cache of this run: look into the publishing job"
         )
     for path in plan.paths:
         store_path(path.store_path)

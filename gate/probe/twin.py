@@ -57,7 +57,7 @@ def plan_twin(paths: Iterable[PathFacts], *, max_paths: int, max_bytes: int) -> 
     """One file for each path, of its NAR size, referring to the files of its references; referred ones come first.
 
     References to itself or to paths outside are left out, and so are those that would close a circle: neither can be
-    made from outside of a build. A NAR below `LEAST_BYTES` grows to it, so that its content is nobody else's; one above
+    made from outside of a build. A NAR below `LEAST_BYTES` grows to it, so no other path has its content; one above
     `limits.TWIN_NAR_BYTES` shrinks to it. Over ``max_bytes`` in all, the largest shrink first; over ``max_paths``, the
     last are left out.
     """

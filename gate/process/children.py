@@ -36,7 +36,7 @@ class CancelToken:
         self._reasons: list[str] = []
 
     def cancel(self, reason: str) -> None:
-        """Ask for the end; the first reason stands."""
+        """Ask for the end; the first reason counts."""
         self._reasons.append(reason)
 
     @property
@@ -302,7 +302,7 @@ _TRAMPOLINE: Final = (
 def _spawn(
     argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None, fed: bool, merged: bool, handles: Sequence[int]
 ) -> subprocess.Popen[bytes] | None:
-    """Start a child in a session of its own, or None when there is no such program or folder."""
+    """Start a child in a new session, or None when there is no such program or folder."""
     path = absolute_entries(env.get("PATH", os.defpath))
     program = shutil.which(argv[0], path=path)
     if program is None or not Path(program).is_absolute():

@@ -55,7 +55,7 @@ class Redactor:
             self._by_start.setdefault(form[:1], []).append(form)
         self._longest = len(ordered[0]) if ordered else 0
         self._tail = b""
-        self._covered = 0  # leading bytes of the tail that a replacement already stands for
+        self._covered = 0  # leading bytes of the tail that a replacement already covers
         self.replacements = 0
 
     def feed(self, piece: bytes) -> bytes:

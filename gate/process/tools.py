@@ -108,7 +108,7 @@ class SearchPath:
 def checkouts(environ: Mapping[str, str]) -> Iterator[Path]:
     """Folders whose content the change under test decides: the runner's workspace, this folder, its work tree of git.
 
-    A person's home is none, for it has the person's own programs; nor is a folder like ``/tmp`` by itself.
+    A person's home is not one, for it has the person's own programs; nor is a folder like ``/tmp`` by itself.
     """
     workspace = environ.get("GITHUB_WORKSPACE")
     if workspace and Path(workspace).is_absolute():

@@ -1,4 +1,4 @@
-"""The answer of ``diff`` for a person: plain text, or Markdown; what weighs most stands first."""
+"""The answer of ``diff`` for a person: plain text, or Markdown; what weighs most comes first."""
 
 from collections.abc import Iterator
 from typing import Final

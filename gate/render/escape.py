@@ -31,7 +31,7 @@ _LEADING_COLONS: Final = re.compile("^([^!-~]*):(?=[^!-~]*:)")
 _LEGACY_BRACKET: Final = re.compile(r"(#[^ -~]*#[^ -~]*)\[")
 
 # What GitHub's Markdown reads as structure, link, math, emoji or HTML. A numeric reference is never structure
-# (CommonMark 0.31, section 2.5), and a table is parted at the raw pipes alone.
+# (CommonMark 0.31, section 2.5), and only a raw pipe separates the cells of a table.
 _MARKDOWN: Final = re.compile(r"[\\`*_\[\]#!|<>&~@$]|:(?=\S)|(?<=[Ww]{3})\.")
 _LINKABLE: Final = re.compile(r"https?://[A-Za-z0-9.:/_-]{1,400}")
 # In a code span only its own end counts, and in a table the pipe.

@@ -13,7 +13,7 @@ def disks(evidence: Evidence) -> tuple[Row, ...]:
 
 
 def disk_text(disk: DiskSeen) -> str:
-    """One place's disk use: bytes, inodes, and what of it could not be determined."""
+    """One place's disk use: bytes, inodes, and what could not be determined."""
     parts = []
     if disk.space is not None:
         parts.append(f"{used_percent(disk.space)} % of {size(disk.space.total)} taken, {size(disk.space.free)} free")
@@ -32,7 +32,7 @@ def events(evidence: Evidence) -> tuple[EventsSeen, ...]:
 
 
 def events_head(observation: EventsSeen) -> str:
-    """How many events there are, and what of them could not be asked for."""
+    """How many events there are, and which could not be asked for."""
     more = ", and older ones that were left out" if observation.cut else ""
     error = f"; unknown: {observation.error}" if observation.error else ""
     return f"{len(observation.events)}{more}{error}"

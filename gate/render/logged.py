@@ -9,7 +9,7 @@ from gate.model.document import Evidence, Finding, ServerEvent, Skew
 
 @value
 class ReplicaRow:
-    """A replica of the Attic server, and what is known of its own log before and after."""
+    """A replica of the Attic server, and how much of its log is known to be read, before and after."""
 
     pod: str
     pre: str
@@ -40,7 +40,7 @@ def _unread(lines: int) -> str:
 
 
 def replicas(evidence: Evidence) -> tuple[ReplicaRow, ...]:
-    """Every replica of the Attic server that was seen, by name, with what is known of its own log in each phase."""
+    """Every replica of the Attic server, by name, with how much of its log is known to be read in each phase."""
     phases = [{row.pod: row for row in observation.replicas} for observation in (evidence.pre, evidence.post)]
     rows = ((pod, *(_replica(phase.get(pod)) for phase in phases)) for pod in sorted({*phases[0], *phases[1]}))
     return tuple(ReplicaRow(pod=pod, pre=pre, post=post) for pod, pre, post in rows)

@@ -280,7 +280,7 @@ def attempt_end(attempt: PushAttempt) -> str:
 
 
 def body_read(body: Body) -> str:
-    """The read that a body's class stands on, told in figures."""
+    """The read that a body's class rests on, in figures."""
     read = next((read for read in body.reads if read.code == body_class(body)), body.reads[-1] if body.reads else None)
     if read is None:
         return "not read"

@@ -92,7 +92,7 @@ _OPTIONS: Final = frozenset(
         *("publicKey", "publicKeys", "ref", "rev", "revCount", "shallow", "submodules", "treeHash", "verifyCommit"),
     }
 )
-_INSTEAD: Final = "evidence keeps it as it stands; give Nix the credential by its netrc-file or access-tokens"
+_INSTEAD: Final = "evidence keeps it in plain text; give Nix the credential by its netrc-file or access-tokens"
 
 
 def refuse_credentials(installable: str, source: str) -> None:

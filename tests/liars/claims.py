@@ -119,7 +119,7 @@ CLAIMS: tuple[Claim, ...] = (
         says="Neither server logged an error that nothing of this run explains.",
         families=("log",),
         vouchers=("the server's log between two canaries", "the store's own log, where its place is named"),
-        pair="The canaries that this run sent and the log's own events; whoever collects the log stands between them.",
+        pair="The canaries that this run sent and the log's own events; whoever collects the log is between them.",
         parties=(Party.ATTIC, Party.CLUSTER, Party.JOB),
     ),
     Claim(

@@ -580,7 +580,7 @@ LIES: tuple[Lie, ...] = (
         ForeignClient,
         claims=("written",),
         words=PASS,
-        harmless="the client gets a login of the run's own, in a folder of its own",
+        harmless="the client gets a login for this run alone, in a new folder",
     ),
     _row(
         Party.EARLIER_JOB,

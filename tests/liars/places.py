@@ -321,7 +321,7 @@ LIES: tuple[Lie, ...] = (
     _cluster("exec-cut", "the markers' listing ends early, and its end says Success", ExecCut, ("index",)),
     _cluster(
         "exec-banner",
-        "a banner stands before the markers' listing",
+        "a banner comes before the markers' listing",
         ExecBanner,
         ("index",),
         words=frozenset(VerdictWord),

@@ -65,7 +65,7 @@ def test_the_classes_that_fail_here_are_named() -> None:
 
 def test_the_command_is_listed_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    assert re.search(r"doctor +Say, before a run, what of its evidence would be", capsys.readouterr().out)
+    assert re.search(r"doctor +Say, before a run, which parts of its evidence", capsys.readouterr().out)
 
 
 def test_its_help_loads_nothing_heavy() -> None:

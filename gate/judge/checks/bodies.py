@@ -67,7 +67,7 @@ def check_second_reader(facts: Facts) -> Iterator[Finding]:
 
 
 def _all(facts: Facts, reads: Reads, ours: Collection[Key], whole: Collection[Key]) -> Finding:
-    """How much both readers read. What the gate did not read whole has findings of its own, and counts as seen."""
+    """How much both readers read. What the gate did not read whole has its own findings, and counts as read."""
     unread = [
         body for body in facts.bodies if body.label is Label.CANARY and (body.label, body.store_path) not in reads
     ]
@@ -111,13 +111,13 @@ def _row(code: str, path: str, summary: str, status: Status | None = None) -> Fi
 
 
 def _is_probe_cache_login(facts: Facts, row: Finding, reads: Reads) -> bool:
-    """Builders need no right on a probe cache of its own, which holds nothing for them: a note will do."""
+    """Builders need no right to read a separate probe cache, which holds nothing for them: a note will do."""
     caches = {read.cache for rows in reads.values() for read in rows if read.store_path == row.subject}
     return row.code == "reader-denied" and facts.policy.attic_cache not in caches
 
 
 def check_bodies(facts: Facts) -> Iterator[Finding]:
-    """The class of each body, as it was folded from its reads, and what of it was long in coming."""
+    """The class of each body, as it was folded from its reads, and the reads that took long."""
     for number, body in enumerate(facts.bodies):
         code = body_class(body)
         yield finding(code, body.store_path, _body_summary(body, code), evidence=(f"/bodies/{number}",))

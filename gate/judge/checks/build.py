@@ -88,7 +88,7 @@ def _doubts(facts: Facts, ledger: BuildLedger) -> Iterator[Finding]:
         where = doubt.cache or "an unnamed cache"
         evidence = (f"/build/ledger/doubts/{number}",)
         if doubt.cause == "not-understood":
-            if not _is_green(facts.build):  # such a build has errors of its own
+            if not _is_green(facts.build):  # such a build has its own errors
                 continue
             yield finding("build-log-not-understood", subject, f"Nix said: {excerpt(doubt.text)}", evidence=evidence)
         elif _is_other(facts, doubt.cache):
@@ -137,7 +137,7 @@ def _is_other(facts: Facts, cache: str | None) -> bool:
 def check_builders(facts: Facts) -> Iterator[Finding]:
     """A row for each cache that sends its readers elsewhere, and one on the key of the cache under test.
 
-    Only that cache's key counts: a probe cache of its own holds nothing that a builder should take.
+    Only that cache's key counts: a separate probe cache holds nothing that a builder should take.
     """
     for number, cache in enumerate(facts.subject.caches):
         yield from _place(facts, number, cache)

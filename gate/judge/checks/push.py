@@ -14,7 +14,7 @@ from gate.model.records import Uploads
 from gate.parse.push_log import CONTRADICTED
 
 REPRESENTATIVE: Final = "representative"  # the subject of the row on whether enough was really written
-_SERVER_FAILED = frozenset({"InternalServerError", "HTTP 500"})  # Attic's own word, and a 500 that does not bear it
+_SERVER_FAILED = frozenset({"InternalServerError", "HTTP 500"})  # Attic's name for it, and a 500 without that name
 _AUTH = frozenset({"Unauthorized", "AccessError", "TokenError", "HTTP 401", "HTTP 403"})
 
 
@@ -40,7 +40,7 @@ def labels_due(facts: Facts) -> tuple[Label, ...]:
     """
     policy, attempts = facts.policy, {attempt.label: attempt for attempt in facts.push.attempts}
     pushed = Label.PROFILE in attempts and attempts[Label.PROFILE].started
-    lacking = 0 if facts.parts else _lacking(facts)  # a split run's own word on that is the publishing job's
+    lacking = 0 if facts.parts else _lacking(facts)  # in a split run only the publishing job could say that
     stale = policy.twin == "auto" and policy.representative and lacking < policy.min_fresh
     if Label.TWIN in attempts or (pushed and (stale or policy.twin == "always")):
         return (Label.CANARY, Label.TWIN, Label.PROFILE)

@@ -2,7 +2,7 @@
 
 A line that is not understood is doubt, and so is every error and warning that is not known to be harmless.
 
-Each replica that answered a canary of its own must have it in its own log. One that no canary is known to have come to
+Each replica that answered its canary must have it in its log. One that no canary is known to have come to
 is a note: what it logged is looked at all the same, and its silence proves nothing.
 """
 

@@ -106,7 +106,7 @@ def _moment(text: str | None) -> datetime:
 
 
 def _plan(facts: Facts) -> Iterator[str]:
-    """What of the plan is not held by anything but the publishing job's own word; a sentence each."""
+    """The parts of the plan that rest only on the publishing job's own statement; a sentence each."""
     nonce, policy = facts.run.nonce, facts.policy
     canaries = sorted(_of(facts, Label.CANARY), key=_name)
     names = [_name(path) for path in canaries]

@@ -73,7 +73,7 @@ def _failure(pre: State, post: State) -> str | None:
 
 
 def _doubt(before: StateTold, after: StateTold) -> str | None:
-    """What of the contents can't be trusted, or could not be read."""
+    """Why the contents can't be trusted, or could not be read."""
     contents = (before.content, after.content)
     if "no-state" in contents:
         return "state-damaged"

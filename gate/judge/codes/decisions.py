@@ -115,7 +115,7 @@ DECISION_CODES: Final = (
         "require-unfinished",
         _I,
         "the newest probe is not over",
-        "the newest attempt is not over; an older pass never stands in for it",
+        "the newest attempt is not over; an older pass does not count in its place",
         "wait for the run and re-run this check when it is green",
     ),
     _row(
@@ -136,7 +136,7 @@ DECISION_CODES: Final = (
         "require-refused",
         _I,
         "the newest probe was refused before it asked any server",
-        "the newest attempt was refused before it asked any server; an older pass never stands in for it",
+        "the newest attempt was refused before it asked any server; an older pass does not count in its place",
         "ask {owners} to correct what its log names and to start the trusted workflow again",
     ),
     # --- what it left

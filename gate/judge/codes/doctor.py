@@ -198,7 +198,7 @@ DOCTOR: Final[tuple[DoctorCode, ...]] = (
     ),
     DoctorCode(
         code="log-replicas",
-        why="each replica of the Attic server answers a canary of its own, which is in its own log",
+        why="each replica of the Attic server answers its canary, and its log has that canary",
         remedy="see that server-log names the container that answers; each replica must log at level ERROR at least",
         needs=("cache-reachable", "server-log"),
     ),

@@ -76,7 +76,7 @@ LOG_CODES: tuple[Code, ...] = (
     code(
         "log-replica-read",
         (PASS,),
-        "a canary of each phase stands in this replica's own log, so what it logged is known to be read; a note",
+        "this replica's log has a canary of each phase, so its log is known to be read; a note",
     ),
     code(
         "log-replica-unknown",

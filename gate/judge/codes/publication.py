@@ -60,7 +60,7 @@ PUBLICATION: tuple[Code, ...] = (
         "cache-key-untrusted",
         (INCONCLUSIVE,),
         "the key that the cache has of itself is not the one that Nix on this machine trusts by that name: signatures "
-        "fit the cache's own word alone, and a builder with these settings refuses every path",
+        "fit only the key that the cache itself states, and a builder with these settings refuses every path",
         "find out whether somebody changed the cache's key, and who; only if it is the right one, add it to "
         "`trusted-public-keys` of this machine's nix.conf, by a trusted way and not from the cache's own answer",
         headline="This machine does not trust the key that the cache signs with.",
@@ -489,7 +489,7 @@ PUBLICATION: tuple[Code, ...] = (
         "body-from-a-cache",
         (INCONCLUSIVE,),
         "another cache on the way answered for it (its Age, or a header that says hit): the server itself was not seen",
-        "give the probe a way to the server that no cache stands in, or make that cache pass narinfos and NARs through",
+        "give the probe a route to the server without a cache, or make that cache pass narinfos and NARs through",
         headline="Another cache answered for {count} of {bodies} paths: the server itself was not seen.",
     ),
     code(

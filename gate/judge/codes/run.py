@@ -87,7 +87,7 @@ RUN: tuple[Code, ...] = (
     code(
         "part-plan-unbound",
         (INCONCLUSIVE,),
-        "what the publishing job says that it published is held by its own word alone",
+        "nothing but the publishing job's own statement shows what it published",
         "let the publishing job run `publication-gate publish` on the part pre of the same run",
     ),
     # --- captures and the run
@@ -120,7 +120,7 @@ RUN: tuple[Code, ...] = (
     code(
         "run-disordered",
         (INCONCLUSIVE,),
-        "something stands in the record where it proves nothing, such as a look before the push that came after it",
+        "a record comes at a point where it proves nothing, such as a sample from before the push after the push",
         "report this: the gate writes no such record; run the probe again",
         headline="The journal's records are out of order.",
     ),

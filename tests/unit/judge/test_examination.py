@@ -286,7 +286,7 @@ MARKED = {"bucket:attic", "bucket:tofu-state"}
         (controls("no-token-denied", ABSENT), "no-token-denied", "expected e, got g"),
         (controls("read-only-push-denied", UNKNOWN), "read-only-push-denied", "expected e, got g"),
         (controls("absent-path-404", UNKNOWN), "absent-path-404", "expected e, got g"),
-        ({"keys_given": False}, "s3-key", "a half of it is missing"),
+        ({"keys_given": False}, "s3-key", "only one of ID and secret is given"),
         ({"listing": (no_answer("timeout"),)}, "s3-reachable", "no answer in time"),
         (
             {"heads": {"attic": DENIED, "tofu-state": answer()}},
