@@ -27,7 +27,7 @@ class SearchPath:
 
     def __init__(self, environ: Mapping[str, str], *, shut: Iterable[Path] = ()) -> None:
         self._shut = frozenset(_names((*checkouts(environ), *shut)))
-        self._is_shut: dict[Path, bool] = {}
+        self._ways: dict[str, tuple[str, bool]] = {}
         self._folders: list[str] = []
         self._left_out: list[str] = []
         children: list[str] = []
@@ -74,15 +74,45 @@ class SearchPath:
         return None
 
     def leads_inside(self, path: Path) -> bool:
-        """Whether a folder on the way to a path, through every link, is shut or is in one that is shut."""
-        return any(
-            self._is_one_of_them(each) for folder in _folders_on_the_way(path) for each in (folder, *folder.parents)
-        )
+        """Whether a folder on the way to an absolute path, through every link, is shut or is in one that is shut."""
+        return self._way(str(path))[1]
 
-    def _is_one_of_them(self, folder: Path) -> bool:
-        if folder not in self._is_shut:
-            self._is_shut[folder] = not self._shut.isdisjoint(_names((folder,)))
-        return self._is_shut[folder]
+    def _way(self, path: str, links: int = 0) -> tuple[str, bool]:
+        """The real path that the kernel gets to after ``links``, and whether it looks into a shut folder on the way.
+
+        Each prefix is walked once: a folder such as /usr/bin has hundreds of links to places that share theirs.
+        """
+        here, inside, prefix = os.sep, self._is_shut(os.sep), ""
+        for part in path.split(os.sep):
+            if part in ("", os.curdir):
+                continue
+            prefix = f"{prefix}{os.sep}{part}"
+            way = self._ways.get(prefix)
+            if way is None:
+                way = self._ways[prefix] = self._step(here, part, links, inside=inside)
+            here, inside = way
+        return here, inside
+
+    def _step(self, folder: str, part: str, links: int, *, inside: bool) -> tuple[str, bool]:
+        """`_way` from a real folder on by one part of a path."""
+        step = os.path.dirname(folder) if part == os.pardir else os.path.join(folder, part)
+        try:
+            target = os.readlink(step)
+        except OSError:
+            return step, inside or self._is_shut(step)
+        if links == _LINKS:
+            return folder, inside
+        end, target_inside = self._way(os.path.join(folder, target), links + 1)
+        return end, inside or target_inside
+
+    def _is_shut(self, real: str) -> bool:
+        if real in self._shut:
+            return True
+        try:
+            status = os.stat(real)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) in self._shut
 
     def _links_inside(self, folder: Path) -> Iterator[Path]:
         """The links of a folder that lead to a program inside; none of a folder that can't be listed."""
@@ -91,7 +121,7 @@ class SearchPath:
         except OSError:
             return
         for entry in entries:
-            if entry.is_symlink() and self.leads_inside(folder / entry.name) and _is_program(folder / entry.name):
+            if entry.is_symlink() and self._way(entry.path)[1] and _is_program(folder / entry.name):
                 yield folder / entry.name
 
     def _why_not(self, entry: str) -> str:
@@ -147,25 +177,6 @@ def digest_of(path: str) -> str | None:
             return file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
-
-
-def _folders_on_the_way(path: Path) -> Iterator[Path]:
-    """Each real folder that the kernel looks into for an absolute path, from the root on, and where the path ends."""
-    remaining = list(reversed(path.parts[1:]))
-    here, links = Path(os.sep), 0
-    while remaining and links <= _LINKS:
-        yield here
-        part = remaining.pop()
-        step = here.parent if part == os.pardir else here / part
-        try:
-            target = step.readlink()
-        except OSError:
-            here = step
-            continue
-        links += 1
-        here = Path(os.sep) if target.is_absolute() else here
-        remaining += [each for each in reversed(target.parts) if each != os.sep]
-    yield here
 
 
 def _is_program(path: Path) -> bool:

@@ -1,10 +1,14 @@
 """Which programs are run: none that the checkout, an evidence folder or a relative entry of PATH decides."""
 
 import os
+import tempfile
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gate.clock import SystemClock
 from gate.errors import RefusedError
@@ -194,3 +198,27 @@ def test_kubectl_of_every_command_is_resolved(checkout: Path, system: Path) -> N
     program(system, "kubectl")
     kubectl = Kubectl(environ={"PATH": f".:{system}"}, cancel=cancel, clock=clock)
     assert (kubectl.program, kubectl.environ["PATH"]) == (str(system / "kubectl"), str(system))
+
+
+_NAMES = st.sampled_from("abc")
+_TARGETS = st.one_of(_NAMES, st.tuples(_NAMES, _NAMES).map("/".join), st.tuples(_NAMES, _NAMES).map("/../".join))
+_ENTRIES = st.lists(st.tuples(st.lists(_NAMES, min_size=1, max_size=3), st.none() | _TARGETS), max_size=12)
+
+
+@settings(max_examples=60)
+@given(entries=_ENTRIES, shut=_NAMES, path=st.lists(_NAMES, min_size=1, max_size=4))
+def test_no_path_ends_in_a_shut_folder_unseen(
+    entries: list[tuple[list[str], str | None]], shut: str, path: list[str]
+) -> None:
+    """Whatever links lead where: the kernel's own end of a path decides, and without a shut folder nothing is inside."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / shut).mkdir()
+        for parts, target in entries:
+            place = root.joinpath(*parts)
+            with suppress(OSError):
+                place.mkdir() if target is None else place.symlink_to(target)
+        inside = os.path.realpath(root.joinpath(*path))
+        is_shut = Path(inside).is_relative_to(os.path.realpath(root / shut))
+        assert SearchPath({"PATH": "/none"}, shut=(root / shut,)).leads_inside(root.joinpath(*path)) >= is_shut
+        assert not SearchPath({"PATH": "/none"}, shut=(root / "none",)).leads_inside(root.joinpath(*path))
