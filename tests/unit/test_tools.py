@@ -210,7 +210,7 @@ _ENTRIES = st.lists(st.tuples(st.lists(_NAMES, min_size=1, max_size=3), st.none(
 def test_no_path_ends_in_a_shut_folder_unseen(
     entries: list[tuple[list[str], str | None]], shut: str, path: list[str]
 ) -> None:
-    """Whatever links lead where: the kernel's own end of a path decides, and without a shut folder nothing is inside."""
+    """Wherever links lead, the kernel's end of a path decides; without a shut folder nothing is inside."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / shut).mkdir()
