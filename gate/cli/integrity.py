@@ -1,6 +1,5 @@
 """``attic-nar-integrity-check``: whether every published byte of a path is there."""
 
-import ipaddress
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from gate.clock import Clock
 from gate.errors import ForeignTextError, RefusedError
 from gate.judge.integrity import PathReading
 from gate.model.basics import Status
+from gate.parse.addresses import is_loopback
 from gate.parse.text import is_cache_name
 from gate.settings import BY_NAME
 
@@ -269,7 +269,7 @@ class _Where:
         hosts = tuple(
             dict.fromkeys(place for place in (own, _host(settings["s3_endpoint"]), *settings["hosts"]) if place)
         )
-        plain = [*settings["plain_http_hosts"], *(place for place in hosts if _is_loopback(place))]
+        plain = [*settings["plain_http_hosts"], *(place for place in hosts if is_loopback(f"http://{place}"))]
         if self.credential == "none" and not self.attic:
             plain.append(own)
         return hosts, tuple(dict.fromkeys(plain))
@@ -286,14 +286,6 @@ def _token(file: Path | None, secret: "Secret | None") -> "Secret | None":
 
 def _host(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
-
-
-def _is_loopback(place: str) -> bool:
-    host = urlsplit(f"//{place}").hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _run(names: Sequence[str], roots: Sequence[str], where: _Where, *, local: bool) -> Outcome:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -24,6 +23,7 @@ from gate.model.basics import Phase
 from gate.model.operators import Decision, Rca, ReadinessSeen, ScratchSeen, StateRead
 from gate.model.records import BucketSampled
 from gate.model.time import rfc3339
+from gate.parse.addresses import is_loopback
 from gate.process import CancelToken
 from gate.settings import resolve_named
 
@@ -104,7 +104,7 @@ def open_door(
             f"the S3 endpoint has the path {ascii(path)[:100]}: S3 endpoints have none; expected https://host[:port]"
         )
     hosts = (host, *values["hosts"]) if "@" not in host else values["hosts"]
-    plain = (host, *values["plain_http_hosts"]) if _is_loopback(site.endpoint) else values["plain_http_hosts"]
+    plain = (host, *values["plain_http_hosts"]) if is_loopback(site.endpoint) else values["plain_http_hosts"]
     virtual_host = values["addressing"] == "virtual-host"
     below = host if virtual_host and "@" not in host else ""
     with Http(hosts, plain, clock=clock, cancel=cancel, seconds=seconds, connections=connections, below=below) as http:
@@ -123,15 +123,6 @@ def open_door(
             virtual_host=virtual_host,
         )
         yield Door(s3=s3, http=http)
-
-
-def _is_loopback(url: str) -> bool:
-    """Whether a URL's host is this machine by its very name; a user part makes it something else."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return "@" not in url and (host == "localhost" or ip_address(host).is_loopback)
-    except ValueError:
-        return False
 
 
 def kubectl_of(site: StoreTarget, *, clock: Clock, cancel: CancelToken) -> "Kubectl | None":

@@ -18,6 +18,7 @@ from gate import __version__, limits
 from gate.clock import Clock
 from gate.errors import ForgedError, InconclusiveError, RefusedError
 from gate.model.basics import Secret
+from gate.parse.addresses import is_loopback
 from gate.parse.strict_json import loads
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _REDIRECTS: Final = 3  # a repository that was renamed, and the storage of an ar
 _OK: Final = 200
 _MESSAGE_CHARS: Final = 200
 _PAGE: Final = 100  # the most that GitHub gives
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _BUNDLES: Final = (  # where Debian and NixOS, Fedora, and Alpine keep theirs, for a Python that was built elsewhere
     *("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"),
 )
@@ -249,7 +249,7 @@ def api_url_of(environ: Mapping[str, str]) -> str:
     url = environ.get("GITHUB_API_URL", "").strip() or "https://api.github.com"
     _check_url(url)
     host, forge = urlsplit(url).hostname, _place(server)
-    if host in _LOOPBACK or (forge is not None and host in (forge[1], f"api.{forge[1]}")):
+    if is_loopback(url) or (forge is not None and host in (forge[1], f"api.{forge[1]}")):
         return url
     raise RefusedError(
         f"GITHUB_API_URL is {url[:200]!a} and GITHUB_SERVER_URL {server[:200]!a}: expected one forge; the token was "
@@ -259,7 +259,7 @@ def api_url_of(environ: Mapping[str, str]) -> str:
 
 def _check_url(url: str) -> None:
     place = _place(url)
-    if place is None or (place[0] == "http" and place[1] not in _LOOPBACK):
+    if place is None or (place[0] == "http" and not is_loopback(url)):
         raise RefusedError(f"GITHUB_API_URL is {url[:200]!a}: expected an https:// address")
 
 

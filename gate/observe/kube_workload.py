@@ -18,6 +18,7 @@ from gate.model.records import WorkloadSeen
 from gate.observe.kube_markers import pod_place
 from gate.observe.kubectl import Kubectl, container_of
 from gate.observe.workload import look
+from gate.parse.addresses import is_loopback
 from gate.parse.kubernetes import parse_client_version, parse_review, parse_server_version, response_date
 from gate.parse.locator import parse_locator
 from gate.parse.text import excerpt
@@ -153,7 +154,7 @@ def _distrust(context: KubeContext, pinned: str, server: str, plugins: Sequence[
     if context.server.rstrip("/") != server.rstrip("/"):
         place = excerpt(context.server)
         return f"context {excerpt(context.name)} leads to {place}: expected kube-server {excerpt(server)}"
-    if context.insecure or (urlsplit(context.server).scheme != "https" and not _loopback(context.server)):
+    if context.insecure or (urlsplit(context.server).scheme != "https" and not is_loopback(context.server)):
         return f"context {excerpt(context.name)} does not verify its server: expected https and a certificate authority"
     if context.plugin is not None and not (PurePosixPath(context.plugin).is_absolute() and context.plugin in plugins):
         return (
@@ -172,7 +173,3 @@ def _other_authority(kubectl: Kubectl, context: KubeContext, expected: str) -> s
         return None
     name = excerpt(context.name)
     return f"context {name} trusts the certificate authority {fingerprint}: expected kube-authority {expected}"
-
-
-def _loopback(server: str) -> bool:
-    return urlsplit(server).hostname in ("127.0.0.1", "::1", "localhost")

@@ -45,6 +45,19 @@ def odd_address(text: str) -> str | None:
     return None
 
 
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine by its very name, so that plain http to it is read by nobody else.
+
+    ``localhost`` (RFC 6761, 6.3) and the loopback addresses (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3). One with user info
+    does not count: readers differ on where its host begins.
+    """
+    try:
+        host = urlsplit(url).hostname or ""
+        return "@" not in url and (host == "localhost" or ip_address(host).is_loopback)
+    except ValueError:
+        return False
+
+
 _KEY: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}")
 _PORTS: Final = {"https": 443, "http": 80}
 

@@ -1,6 +1,6 @@
 import pytest
 
-from gate.parse.addresses import cache_place, plain_place, same_cache
+from gate.parse.addresses import cache_place, is_loopback, plain_place, same_cache
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,30 @@ def test_what_is_no_url_is_no_place_not_even_its_own(url: str) -> None:
 def test_one_spelling_stands_for_all(url: str, plain: str) -> None:
     assert plain_place(url) == plain
     assert plain_place(plain) == plain
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://localhost", "http://LOCALHOST:80/x", "https://127.0.0.1:9000", "http://127.8.9.1", "http://[::1]:1/"],
+)
+def test_this_machine_by_its_very_name(url: str) -> None:
+    assert is_loopback(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "",
+            "localhost",
+            "http://localhost.example",
+            "http://10.0.0.1",
+            "http://2130706433",
+            "http://[::1",
+            "http://::1",
+        ),
+        *("http://u@127.0.0.1", "http://127.0.0.1@example.org", "http://127.0.0.1%00", "http://[::ffff:10.0.0.1]"),
+    ],
+)
+def test_another_machine_or_an_unclear_host(url: str) -> None:
+    assert not is_loopback(url)
