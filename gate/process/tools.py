@@ -27,7 +27,7 @@ class SearchPath:
 
     def __init__(self, environ: Mapping[str, str], *, shut: Iterable[Path] = ()) -> None:
         self._shut = frozenset(_names((*checkouts(environ), *shut)))
-        self._ways: dict[str, tuple[str, bool]] = {}
+        self._resolutions: dict[str, tuple[str, bool]] = {}
         self._folders: list[str] = []
         self._left_out: list[str] = []
         children: list[str] = []
@@ -75,9 +75,9 @@ class SearchPath:
 
     def leads_inside(self, path: Path) -> bool:
         """Whether a folder on the way to an absolute path, through every link, is shut or is in one that is shut."""
-        return self._way(str(path))[1]
+        return self._resolution(str(path))[1]
 
-    def _way(self, path: str, links: int = 0) -> tuple[str, bool]:
+    def _resolution(self, path: str, links: int = 0) -> tuple[str, bool]:
         """The real path that the kernel gets to after ``links``, and whether it looks into a shut folder on the way.
 
         Each prefix is walked once: a folder such as /usr/bin has hundreds of links to places that share theirs.
@@ -87,14 +87,14 @@ class SearchPath:
             if part in ("", os.curdir):
                 continue
             prefix = f"{prefix}{os.sep}{part}"
-            way = self._ways.get(prefix)
-            if way is None:
-                way = self._ways[prefix] = self._step(here, part, links, inside=inside)
-            here, inside = way
+            resolution = self._resolutions.get(prefix)
+            if resolution is None:
+                resolution = self._resolutions[prefix] = self._step(here, part, links, inside=inside)
+            here, inside = resolution
         return here, inside
 
     def _step(self, folder: str, part: str, links: int, *, inside: bool) -> tuple[str, bool]:
-        """`_way` from a real folder on by one part of a path."""
+        """`_resolution` from a real folder on by one part of a path."""
         step = os.path.dirname(folder) if part == os.pardir else os.path.join(folder, part)
         try:
             target = os.readlink(step)
@@ -102,7 +102,7 @@ class SearchPath:
             return step, inside or self._is_shut(step)
         if links == _LINKS:
             return folder, inside
-        end, target_inside = self._way(os.path.join(folder, target), links + 1)
+        end, target_inside = self._resolution(os.path.join(folder, target), links + 1)
         return end, inside or target_inside
 
     def _is_shut(self, real: str) -> bool:
@@ -121,7 +121,7 @@ class SearchPath:
         except OSError:
             return
         for entry in entries:
-            if entry.is_symlink() and self._way(entry.path)[1] and _is_program(folder / entry.name):
+            if entry.is_symlink() and self._resolution(entry.path)[1] and _is_program(folder / entry.name):
                 yield folder / entry.name
 
     def _why_not(self, entry: str) -> str:
