@@ -1,5 +1,6 @@
 """The parameters that several commands take, each with its one help text; settings are in `setting_flags`."""
 
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,5 +29,11 @@ Digests = Annotated[
     tuple[str, ...],
     Parameter(name="--digest", help="PART=SHA256, as the part's own job handed it on; once for each part."),
 ]
+
+Quiet = Annotated[bool, Parameter(name=("--quiet", "-q"), help="Only the result: no progress on stderr.")]
+Verbose = Annotated[bool, Parameter(name=("--verbose", "-v"), help="A progress line for each record and sample too.")]
+
+Verbosity = Literal["quiet", "normal", "verbose"]
+VERBOSITY: ContextVar[Verbosity] = ContextVar("VERBOSITY", default="normal")  # of the command that runs
 
 COMMON = Parameter(negative=(), show_default=False)  # of every command: a default that says "not given" is no news

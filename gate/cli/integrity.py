@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from gate import limits
 from gate.cli.flags import AsFormat, Config, JsonInto
 from gate.cli.outcome import Outcome, report
-from gate.cli.terminal import Lines
+from gate.cli.progress import ProgressLines
 from gate.clock import Clock
 from gate.errors import ForeignTextError, RefusedError
 from gate.judge.integrity import PathReading
@@ -46,7 +46,7 @@ class Reads:
         self._bytes = 0
         self._wrong = 0
         self._told = clock.monotonic()
-        self._lines = None if stream.isatty() else Lines(stream, clock)
+        self._lines = None if stream.isatty() else ProgressLines(stream, clock)
         self._bar: Progress | None = None
 
     def __enter__(self) -> Self:
@@ -300,7 +300,7 @@ def _run(names: Sequence[str], roots: Sequence[str], where: _Where, *, local: bo
     keep_memory_private()
     clock = SystemClock()
     cancel = CancelToken()
-    with cancelling(cancel), ThreadPoolExecutor(max_workers=1) as executor:
+    with cancelling(cancel, announce=True), ThreadPoolExecutor(max_workers=1) as executor:
         where.fetch_secret(clock, cancel)
         local_store = Local(facts={}, unknown=tuple(roots), note="the local store was not to be asked")
         nix = NixStore(env=nix_environment(os.environ), cancel=cancel, clock=clock)

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gate.cli.outcome import RESULT_SCHEMA, Outcome
-from gate.cli.terminal import Lines, cancelling, progress_stream
-from gate.clock import SystemClock
+from gate.cli.progress import command_console
 from gate.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -40,17 +39,20 @@ def list_faults() -> Outcome:
 def run(*, output: Path | None, fault: str | None, profile: str | None, finish_push: bool) -> Outcome:
     """Run one drill, or all of them, in a private /nix where the kernel grants one."""
     from gate.lab.place import enter
-    from gate.process import CancelToken
 
     if output is None:
         raise RefusedError("lab needs --output: give it a new folder for the evidence")
     place = enter(os.environ)  # first of all: while this process has one thread
     from gate.lab.run import Outside
 
-    clock = SystemClock()
-    cancel = CancelToken()
-    with cancelling(cancel), Lines(progress_stream(), clock) as progress:
-        outside = Outside(environ=os.environ, place=place, cancel=cancel, clock=clock, progress=progress)
+    with command_console() as console:
+        outside = Outside(
+            environ=os.environ,
+            place=place,
+            cancel=console.cancel,
+            clock=console.clock,
+            progress=console.progress,
+        )
         if fault == ALL:
             return _all(output, profile, outside)
         return _one(output, fault, profile, outside, finish_push=finish_push)

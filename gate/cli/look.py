@@ -6,13 +6,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gate.cli.flags import AsFormat, Config, JsonInto
+from gate.cli.flags import AsFormat, Config, JsonInto, Quiet, Verbose
 from gate.cli.operators import as_json, verdict_json
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.cli.probe import read_config, read_secret_file
+from gate.cli.progress import command_console
 from gate.cli.setting_flags import Flags, set_flags
-from gate.cli.terminal import Lines, cancelling, progress_stream
-from gate.clock import SystemClock
 from gate.errors import RefusedError, UnsealedError
 from gate.settings import resolve
 
@@ -71,9 +70,17 @@ def doctor(
     format: AsFormat = "text",
     json: Annotated[bool, Parameter(help="The same as --format json.")] = False,
     json_into: JsonInto = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Look once at all that a run looks at, and say which parts of its evidence would be unknown."""
-    return report(lambda: run_doctor(profile, config, flags), format="json" if json else format, json_into=json_into)
+    return report(
+        lambda: run_doctor(profile, config, flags),
+        format="json" if json else format,
+        json_into=json_into,
+        quiet=quiet,
+        verbose=verbose,
+    )
 
 
 def run_doctor(profile: str, config: Path | None, flags: object) -> Outcome:
@@ -82,16 +89,15 @@ def run_doctor(profile: str, config: Path | None, flags: object) -> Outcome:
     from gate.model.doctor import Examination
     from gate.probe import World
     from gate.probe.doctor import visit
-    from gate.process import CancelToken
     from gate.render.examination import examination_text
     from gate.render.operators import fenced
 
     settings = resolve(
         profile, toml=read_config(config), environ=os.environ, flags=set_flags(flags), read_file=read_secret_file
     )
-    clock, cancel = SystemClock(), CancelToken()
-    with cancelling(cancel), Lines(progress_stream(), clock) as progress:
-        examination = examine(visit(settings, World(environ=os.environ, cancel=cancel, progress=progress, clock=clock)))
+    with command_console() as console:
+        world = World(environ=os.environ, cancel=console.cancel, progress=console.progress, clock=console.clock)
+        examination = examine(visit(settings, world))
     text = examination_text(examination)
     data = {
         "schema": RESULT_SCHEMA,

@@ -14,7 +14,18 @@ from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter,
 
 from gate import __version__
 from gate.cli.exit_codes import footer
-from gate.cli.flags import COMMON, AsFormat, Exchange, Folder, FolderOrZip, FoldersOrZips, Format, JsonInto
+from gate.cli.flags import (
+    COMMON,
+    AsFormat,
+    Exchange,
+    Folder,
+    FolderOrZip,
+    FoldersOrZips,
+    Format,
+    JsonInto,
+    Quiet,
+    Verbose,
+)
 from gate.cli.outcome import report
 from gate.cli.terminal import complain, records
 from gate.errors import GateError, InconclusiveError, RefusedError, place_of
@@ -171,6 +182,8 @@ def lab(
     list_faults: Annotated[bool, Parameter(help="List the drills with the verdict each must get.")] = False,
     format: AsFormat = "text",
     json_into: JsonInto = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Run the whole probe on this machine: real Nix, a real S3 server, Attic; nothing to configure."""
     from gate.cli import lab
@@ -181,6 +194,8 @@ def lab(
         lambda: lab.run(output=output, fault=fault, profile=profile, finish_push=finish_push),
         format=format,
         json_into=json_into,
+        quiet=quiet,
+        verbose=verbose,
     )
 
 

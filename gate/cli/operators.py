@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ from urllib.parse import urlsplit
 from cyclopts import Parameter
 
 from gate import limits
-from gate.cli.flags import AsFormat, Config, JsonInto
+from gate.cli.flags import AsFormat, Config, JsonInto, Quiet, Verbose
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.cli.probe import read_config, read_secret_file
-from gate.cli.terminal import Lines, cancelling
-from gate.clock import Clock, SystemClock
+from gate.cli.progress import CommandConsole, command_console
+from gate.clock import Clock
 from gate.errors import RefusedError
 from gate.model.basics import Phase
 from gate.model.operators import Decision, Rca, ReadinessSeen, ScratchSeen, StateRead
@@ -144,17 +143,11 @@ def kubectl_of(site: StoreTarget, *, clock: Clock, cancel: CancelToken) -> "Kube
     return kubectl
 
 
-def take_samples(
-    site: StoreTarget,
-    buckets: Sequence[str],
-    *,
-    clock: Clock,
-    cancel: CancelToken,
-    progress: Lines,
-) -> tuple[BucketSampled, ...]:
+def take_samples(site: StoreTarget, buckets: Sequence[str], console: CommandConsole) -> tuple[BucketSampled, ...]:
     """The spaced samples; fewer when the command was cancelled."""
     from gate.observe.bucket_index import SampleSeries, Sources, begin_sample
 
+    clock, cancel = console.clock, console.cancel
     kubectl = kubectl_of(site, clock=clock, cancel=cancel)
     samples: list[BucketSampled] = []
     count = site.values["samples"]
@@ -172,7 +165,7 @@ def take_samples(
         )
         series = SampleSeries(lambda number: begin_sample(sources, phase=Phase.PRE, number=number), samples.append)
         for number in series.take(range(1, count + 1), site.values["sample_spacing"], cancel):
-            progress.stage(f"sample {number} of {count}")
+            console.progress.stage(f"sample {number} of {count}")
     whole = sorted(samples, key=lambda sample: sample.number)
     return tuple(whole[:-1] if cancel.cancelled else whole)  # the last one was cut short by the signal
 
@@ -211,6 +204,8 @@ def rustfs_bucket_index_rca(
     config: Config = None,
     format: AsFormat = "text",
     json_into: JsonInto = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Say why a bucket is or is not in the store's index: list, head, get and disk markers, several times over."""
     flags = {
@@ -225,6 +220,8 @@ def rustfs_bucket_index_rca(
         lambda: _run(flags, config, scratch=scratch, strict=strict_scratch_disk_markers),
         format=format,
         json_into=json_into,
+        quiet=quiet,
+        verbose=verbose,
     )
 
 
@@ -234,19 +231,9 @@ def _run(flags: dict[str, Any], config: Path | None, *, scratch: bool, strict: b
 
     site = read_site((), flags, config)
     buckets = tuple(dict.fromkeys(site.values["buckets"]))
-    clock = SystemClock()
-    cancel = CancelToken()
-    with (
-        cancelling(cancel),
-        Lines(sys.stderr, clock) as progress,
-        open_door(site, clock=clock, cancel=cancel) as door,
-    ):
-        samples = take_samples(site, buckets, clock=clock, cancel=cancel, progress=progress)
-        scratch_observation = (
-            _scratch(site, door, samples, buckets, strict=strict, clock=clock, cancel=cancel, progress=progress)
-            if scratch
-            else None
-        )
+    with command_console() as console, open_door(site, clock=console.clock, cancel=console.cancel) as door:
+        samples = take_samples(site, buckets, console)
+        scratch_observation = _scratch(site, door, samples, buckets, console, strict=strict) if scratch else None
     rca = judge_rca(
         samples,
         buckets,
@@ -265,11 +252,9 @@ def _scratch(
     door: "Door",
     samples: Sequence[BucketSampled],
     buckets: tuple[str, ...],
+    console: CommandConsole,
     *,
     strict: bool,
-    clock: SystemClock,
-    cancel: CancelToken,
-    progress: Lines,
 ) -> ScratchSeen:
     """Probe with a bucket of our own, unless the index is known to be wrong: a write could change the evidence."""
     from gate.judge.bucket_rca import any_failed
@@ -282,7 +267,8 @@ def _scratch(
             f"not made: the index is wrong already ({', '.join(wrong)}), and a write could change what a capture needs"
         )
         return ScratchSeen(bucket=scratch_bucket(nonce), strict=strict, skipped=why)
-    progress.stage("scratch bucket")
+    console.progress.stage("scratch bucket")
+    clock, cancel = console.clock, console.cancel
     with open_door(site, clock=clock, cancel=None, seconds=limits.SWEEP_ANSWER_SECONDS) as sweeper:
         return probe_scratch(
             door,
@@ -325,6 +311,8 @@ def tofu_state_ha_readiness(
     config: Config = None,
     format: AsFormat = "text",
     json_into: JsonInto = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Read the OpenTofu state and say how far it may be relied on: ha, interim, broken or unknown."""
     flags = {
@@ -339,6 +327,8 @@ def tofu_state_ha_readiness(
         lambda: _run_readiness(flags, config, prefix=prefix, expect_interim=expect_interim),
         format=format,
         json_into=json_into,
+        quiet=quiet,
+        verbose=verbose,
     )
 
 
@@ -367,15 +357,9 @@ def _look(site: StoreTarget, prefix: str | None) -> ReadinessSeen:
     from gate.observe.state_object import find_states, read_state, read_states
 
     bucket = site.values["state_bucket"]
-    clock = SystemClock()
-    cancel = CancelToken()
-    with (
-        cancelling(cancel),
-        Lines(sys.stderr, clock) as progress,
-        open_door(site, clock=clock, cancel=cancel) as door,
-    ):
-        samples = take_samples(site, (bucket,), clock=clock, cancel=cancel, progress=progress)
-        progress.stage("state objects")
+    with command_console() as console, open_door(site, clock=console.clock, cancel=console.cancel) as door:
+        samples = take_samples(site, (bucket,), console)
+        console.progress.stage("state objects")
         if prefix is None:
             trouble = None
             reads: tuple[StateRead, ...] = (read_state(door.s3, bucket, site.values["state_key"]),)
@@ -396,5 +380,5 @@ def _look(site: StoreTarget, prefix: str | None) -> ReadinessSeen:
             reads=reads,
             trouble=trouble,
             statement=site.values["state_ha_statement"],
-            now=rfc3339(clock.now()),
+            now=rfc3339(console.clock.now()),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gate.cli.flags import Format
+from gate.cli.flags import VERBOSITY, Format
 from gate.cli.terminal import complain, present, records
 from gate.errors import GateError, InconclusiveError, RefusedError
 
@@ -58,8 +58,13 @@ class Outcome:
         )
 
 
-def report(make: Callable[[], Outcome], *, format: Format, json_into: Path | None) -> int:
+def report(
+    make: Callable[[], Outcome], *, format: Format, json_into: Path | None, quiet: bool = False, verbose: bool = False
+) -> int:
     """Run a command, write its result, and give its exit code."""
+    if quiet and verbose:
+        raise RefusedError("--quiet and --verbose exclude each other: give one of them; nothing was done")
+    VERBOSITY.set("quiet" if quiet else "verbose" if verbose else "normal")
     try:
         outcome = make()
     except GateError as error:

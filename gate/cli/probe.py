@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -10,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from cyclopts import Parameter
 
 from gate import limits
-from gate.cli.flags import AsFormat, Config, Confirm, Digests, JsonInto, OutputFolder
+from gate.cli.flags import AsFormat, Config, Confirm, Digests, JsonInto, OutputFolder, Quiet, Verbose
 from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.cli.setting_flags import Flags, set_flags
-from gate.cli.terminal import Lines, cancelling, progress_stream
 from gate.clock import SystemClock
 from gate.errors import ForgedError, InconclusiveError, RefusedError
 from gate.model.basics import VerdictWord
@@ -78,12 +78,16 @@ def probe(
     flags: Annotated[Flags | None, Parameter(name="*")] = None,
     format: AsFormat = "text",
     json_into: JsonInto = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Publish one bounded profile and prove, by reading back, that every published byte can be served."""
     return report(
         lambda: run_probe(profile=profile, confirm=confirm, output=output, config=config, flags=flags),
         format=format,
         json_into=json_into,
+        quiet=quiet,
+        verbose=verbose,
     )
 
 
@@ -102,11 +106,17 @@ def capture(
     flags: Annotated[Flags | None, Parameter(name="*")] = None,
     format: AsFormat = "text",
     json_into: JsonInto = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Take the evidence of everything, read-only, before anybody restarts anything; it is never a pass."""
     split = Split(phase=phase, profile=profile, after=after, digest=digest, seconds=seconds, until=until)
     return report(
-        lambda: run_capture(output=output, config=config, flags=flags, split=split), format=format, json_into=json_into
+        lambda: run_capture(output=output, config=config, flags=flags, split=split),
+        format=format,
+        json_into=json_into,
+        quiet=quiet,
+        verbose=verbose,
     )
 
 
@@ -147,19 +157,24 @@ def _recorded(
     flags: object,
     output: Path,
 ) -> Outcome:
-    from gate.probe import World
-    from gate.process import CancelToken, keep_memory_private
-
-    keep_memory_private()
     settings = resolve(
         profile, toml=toml, environ=os.environ, flags=set_flags(flags), read_file=read_secret_file, act=None
     )
-    clock = SystemClock()
-    cancel = CancelToken()
-    with cancelling(cancel), Lines(progress_stream(), clock) as progress:
-        world = World(environ=os.environ, cancel=cancel, progress=progress, clock=clock)
+    with command_world(settings) as world:
         evidence = act(settings, output, world)
     return Outcome.of_evidence(evidence, output)
+
+
+@contextmanager
+def command_world(settings: "Settings") -> Iterator["World"]:
+    """The outside of a command that keeps secrets in its memory; its signals cancel, its progress is shown."""
+    from gate.cli.progress import command_console
+    from gate.probe import World
+    from gate.process import keep_memory_private
+
+    keep_memory_private()
+    with command_console(deadline=settings.tools.deadline) as console:
+        yield World(environ=os.environ, cancel=console.cancel, progress=console.progress, clock=console.clock)
 
 
 _SKIPPED: Final = ("publish", "skipped")
@@ -181,6 +196,8 @@ def publish(
     flags: Annotated[Flags | None, Parameter(name="*")] = None,
     format: AsFormat = "text",
     json_into: JsonInto = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Build and push, with the push token and no other secret, after the part pre of the same run."""
     return report(
@@ -189,6 +206,8 @@ def publish(
         ),
         format=format,
         json_into=json_into,
+        quiet=quiet,
+        verbose=verbose,
     )
 
 
@@ -299,12 +318,6 @@ def part_outcome(part: "SealedPart") -> Outcome:
 def _recorded_part(
     act: "Callable[[Settings, World], SealedPart]", profile: str, config: Path | None, flags: object
 ) -> Outcome:
-    from gate.cli.terminal import Lines, cancelling, progress_stream
-    from gate.clock import SystemClock
-    from gate.probe import World
-    from gate.process import CancelToken, keep_memory_private
-
-    keep_memory_private()
     settings = resolve(
         profile,
         toml=read_config(config),
@@ -313,10 +326,7 @@ def _recorded_part(
         read_file=read_secret_file,
         act=None,
     )
-    clock = SystemClock()
-    cancel = CancelToken()
-    with cancelling(cancel), Lines(progress_stream(), clock) as progress:
-        world = World(environ=os.environ, cancel=cancel, progress=progress, clock=clock)
+    with command_world(settings) as world:
         return part_outcome(act(settings, world))
 
 
@@ -345,7 +355,6 @@ def run_judge(
 
     Raises `ForgedError` when a part is not genuine or of another run, after sealing what the others saw.
     """
-    from gate.clock import SystemClock
     from gate.probe import Quiet, World, join
     from gate.process import CancelToken
 

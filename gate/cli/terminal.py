@@ -1,22 +1,19 @@
-"""The terminal: output that survives a closed stream, progress lines, and signals that cancel."""
+"""The terminal: output that survives a closed stream, and signals that cancel."""
 
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import StringIO
 from shutil import get_terminal_size
 from types import FrameType
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from gate.limits import ERROR_TEXT_CHARS
-from gate.model.basics import Label, Phase
 from gate.render.escape import plain, runner_safe
 
 if TYPE_CHECKING:
-    from gate.clock import Clock
     from gate.process import CancelToken
 
 
@@ -65,11 +62,14 @@ def _discard(stream: TextIO) -> None:
 
 
 @contextmanager
-def cancelling(cancel: "CancelToken") -> Iterator[None]:
-    """While inside, the two signals cancel the token; outside, they are as they were before."""
+def cancelling(cancel: "CancelToken", *, announce: bool) -> Iterator[None]:
+    """While inside, the two signals cancel the token; outside, they are as they were before.
+
+    ``announce``: say so on stderr, where no live block does.
+    """
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        if not cancel.cancelled:
+        if announce and not cancel.cancelled:
             os.write(2, b"publication-gate: cancelling; what was recorded is sealed now\n")
         cancel.cancel(f"signal {signal.Signals(number).name}")
 
@@ -79,59 +79,3 @@ def cancelling(cancel: "CancelToken") -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-HEARTBEAT_SECONDS = 10.0
-
-
-class Lines:
-    """One line an event, with the seconds since the start. Nothing foreign is ever written."""
-
-    def __init__(self, stream: TextIO, clock: "Clock") -> None:
-        self._stream = stream
-        self._clock = clock
-        self._start = clock.monotonic()
-        self._stage = "start"
-        self._count = ""
-        self._over = threading.Event()
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-
-    def stage(self, name: str) -> None:
-        """A stage begins."""
-        self._stage, self._count = name, ""
-        self._line(name)
-
-    def sample(self, phase: Phase, number: int) -> None:
-        """A bucket sample is about to be taken."""
-        if phase is not Phase.DURING:
-            self._line(f"{phase.value}: bucket sample {number}")
-
-    def push_running(self, label: Label) -> None:
-        """The client was started."""
-        self._line(f"push of the {label.value} is running")
-
-    def paths_done(self, done: int, total: int) -> None:
-        """So many of the paths of this stage are done; the next heartbeat says it."""
-        self._count = f"{done} of {total} paths"
-
-    def note(self, text: str) -> None:
-        """Something worth a line."""
-        self._line(text)
-
-    def _beat(self) -> None:
-        while not self._over.wait(HEARTBEAT_SECONDS):
-            self._line(f"{self._stage}: {self._count or 'still running'}")
-
-    def _line(self, text: str) -> None:
-        seconds = self._clock.monotonic() - self._start
-        try:
-            self._stream.write(f"[{seconds:7.1f}s] {text}\n")
-            self._stream.flush()
-        except (OSError, ValueError):
-            return

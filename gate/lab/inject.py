@@ -16,7 +16,7 @@ from gate.lab.attic_stack import BUCKET, MAIN, PROBE
 from gate.lab.proxy import Proxy
 from gate.lab.s3 import RcloneStore, marker
 from gate.lab.stack import BUCKETS, CHECKS, Stack
-from gate.model.basics import Claim, Label, Phase, Truth
+from gate.model.basics import BucketState, Claim, Label, Phase, Truth
 from gate.model.document import Evidence
 from gate.probe import Progress, Quiet
 
@@ -84,9 +84,17 @@ class Relay(Quiet):
         self._act(lambda: self._fault.push_running(label))
         self._outer.push_running(label)
 
-    def paths_done(self, done: int, total: int) -> None:
+    def paths_done(self, done: int, total: int, wire_bytes: int) -> None:
         """So many of the paths of this stage are done."""
-        self._outer.paths_done(done, total)
+        self._outer.paths_done(done, total, wire_bytes)
+
+    def buckets(self, states: Mapping[str, BucketState]) -> None:
+        """A bucket sample ended."""
+        self._outer.buckets(states)
+
+    def record(self, number: int, kind: str) -> None:
+        """The journal has one record more."""
+        self._outer.record(number, kind)
 
     def note(self, text: str) -> None:
         """Something worth a line."""

@@ -67,6 +67,7 @@ class RunContext:
         self.log_window: Window | None = None
         self.store_log_window: Window | None = None
         self.during_samples = 0
+        self.lost_buckets: set[str] = set()  # by the newest sample of each
         self.origin_paths: dict[Label, tuple[str, ...]] = {}  # what is read at the origin too
         self.split = False  # this is the publishing job of a split run: others observe
         self.programs = find_programs(settings, world, shut=(directory, *shut))
@@ -144,6 +145,7 @@ class RunContext:
         with self._writing:
             entry = self._journal.write(record)
             self.entries.append(entry)
+        self._world.progress.record(entry.seq, record.kind)
         return entry
 
     def cache_of(self, label: Label) -> str:

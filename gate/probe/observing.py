@@ -101,7 +101,8 @@ def observe_phase(
         _observe_state(context, phase)
     _observe_uploads(context, phase)
     numbers = range(1, context.policy.samples + 1)
-    for number in sample_series(context, phase).take(numbers, context.policy.sample_spacing, world.cancel):
+    series = sample_series(context, phase, with_loss_notes(context, world))
+    for number in series.take(numbers, context.policy.sample_spacing, world.cancel):
         world.progress.sample(phase, number)
     if world.cancel.cancelled:
         return
@@ -210,14 +211,15 @@ def watch_buckets(
 
 
 def with_loss_notes(
-    context: RunContext, world: World, notice: Callable[[BucketSampled], None] | None
+    context: RunContext, world: World, notice: Callable[[BucketSampled], None] | None = None
 ) -> Callable[[BucketSampled], None]:
     """A notice that says at once when a bucket leaves the index, or is back in it, and then calls the other."""
-    wrong: set[str] = set()
+    wrong = context.lost_buckets
 
     def say(sample: BucketSampled) -> None:
-        for bucket in context.policy.buckets:
-            row = read_sample(sample, bucket)
+        rows = {bucket: read_sample(sample, bucket) for bucket in context.policy.buckets}
+        world.progress.buckets({bucket: row.state for bucket, row in rows.items()})
+        for bucket, row in rows.items():
             if row.state in WRONG_STATES and bucket not in wrong:
                 wrong.add(bucket)
                 answers = (("ListBuckets", row.listed), ("HeadBucket", row.head), ("GET", row.get))

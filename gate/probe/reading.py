@@ -235,9 +235,11 @@ def _attempt(
         cancel=world.cancel,
         clock=world.clock,
     )
+    wire_bytes = 0
     for number, read in enumerate(reads, 1):
         entry = context.write(replace(read, at_origin=at_origin))
-        world.progress.paths_done(number, len(paths))
+        wire_bytes += read.nar.wire_bytes if read.nar is not None else 0
+        world.progress.paths_done(number, len(paths), wire_bytes)
         if _is_whole(context, what, entry.at, read):
             bad.discard(read.store_path)
     return sorted(bad)

@@ -6,7 +6,7 @@ from secrets import token_hex
 from typing import Protocol
 
 from gate.clock import Clock
-from gate.model.basics import Label, Phase
+from gate.model.basics import BucketState, Label, Phase
 from gate.process import CancelToken
 
 
@@ -25,8 +25,16 @@ class Progress(Protocol):
         """The client of this publication was started."""
         ...
 
-    def paths_done(self, done: int, total: int) -> None:
-        """So many of the paths of this stage are done."""
+    def paths_done(self, done: int, total: int, wire_bytes: int) -> None:
+        """So many of the paths of this stage are done, and so many bytes came for them."""
+        ...
+
+    def buckets(self, states: Mapping[str, BucketState]) -> None:
+        """A bucket sample ended: the state of each bucket."""
+        ...
+
+    def record(self, number: int, kind: str) -> None:
+        """The journal has one record more."""
         ...
 
     def note(self, text: str) -> None:
@@ -46,7 +54,13 @@ class Quiet:
     def push_running(self, label: Label) -> None:
         """Say nothing."""
 
-    def paths_done(self, done: int, total: int) -> None:
+    def paths_done(self, done: int, total: int, wire_bytes: int) -> None:
+        """Say nothing."""
+
+    def buckets(self, states: Mapping[str, BucketState]) -> None:
+        """Say nothing."""
+
+    def record(self, number: int, kind: str) -> None:
         """Say nothing."""
 
     def note(self, text: str) -> None:
