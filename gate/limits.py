@@ -193,3 +193,21 @@ RESOLVE_SECONDS: Final = 2.0  # to learn the addresses of an endpoint's host: gl
 PROC_NET_BYTES: Final = 32 * 1024 * 1024  # of /proc/net/tcp: 150 bytes a socket, so 200,000 of them
 AUTHORITY_BYTES: Final = 8 * 1024 * 1024  # of one file of certificate authorities; Debian's bundle has 220 kB
 AUTHORITY_FILES: Final = 2000  # of one folder of them; Debian's has 290
+
+# --- audit of a whole cache ---------------------------------------------------------------------------------------
+DATABASE_SECONDS: Final = 60.0  # one statement on Attic's database: a longer one holds back its vacuum
+AUDIT_NAR_IDS: Final = 5_000  # ids of NARs in one question; of 20 chunks each that is a join of 100,000 rows
+AUDIT_ROW_IDS: Final = 50_000  # ids of chunks or objects in one question: half a second on PostgreSQL 15
+AUDIT_BLOCK: Final = 4_096  # chunks between two fsyncs of a shard: about 140 MB, read again after a kill
+AUDIT_SHARD_CHUNKS: Final = 250_000  # of one shard by default: 40 s at 6,000 a second
+AUDIT_SHARDS: Final = 10_000  # Kubernetes' Indexed Job takes 100,000, a matrix of GitHub Actions 256
+AUDIT_JOBS: Final = 32  # chunks under way at a time in one process
+AUDIT_CHUNK_BYTES: Final = 1024**3  # one object: of NARs under Attic's threshold, or with chunking off, a whole NAR
+AUDIT_ATTEMPTS: Final = 3  # reads of a chunk that did not come whole, within one shard
+AUDIT_FAULT_BYTES: Final = 16 * 1024  # of an error's body, which says NoSuchKey or NoSuchBucket
+AUDIT_UNREAD_SHARE: Final = 0.25  # of a block that could not be read: the store is not well, and the shard stops
+AUDIT_LISTED_PATHS: Final = 100_000  # damaged paths in audit.json; all are counted
+AUDIT_PLAN_BYTES: Final = 64 * 1024 * 1024  # plan.json of 10,000 shards has about 2 MB
+AUDIT_BLOCK_BYTES: Final = 4 * 1024 * 1024  # a line of blocks.jsonl: 4,096 chunks that are all damaged have 1.2 MB
+AUDIT_LINE_BYTES: Final = 64 * 1024 * 1024  # a line of nars.tsv: a NAR of 100 GB has 1.5 million chunks
+AUDIT_SERVICE_PATHS: Final = 300  # read as Nix reads them, beside the chunks: none damaged bounds 1 % at 95 %

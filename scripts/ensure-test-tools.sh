@@ -4,6 +4,7 @@
 #   busybox  is all that a container under test has
 #   strace   gives the errors of a failing disk
 #   chromium opens the report in the tests of the page
+#   postgresql is Attic's database in the tests of the audit
 #   systemd  has journalctl, and systemd-journal-remote writes the journals that it reads
 set -euo pipefail
 
@@ -12,6 +13,7 @@ missing=()
 for command in "${!packages[@]}"; do
   command -v "$command" >/dev/null || missing+=("${packages[$command]}")
 done
+compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null || missing+=(postgresql)
 [[ -x /lib/systemd/systemd-journal-remote ]] || missing+=(systemd-journal-remote)
 if [[ ${#missing[@]} -eq 0 ]]; then
   exit

@@ -58,7 +58,7 @@ compile() {
 }
 
 # The largest set first; the others take its versions.
-compile requirements/dev.txt --extra lab --group dev ${1:+"$1"}
+compile requirements/dev.txt --extra lab --extra attic-db --group dev ${1:+"$1"}
 compile requirements/lab.txt --extra lab --constraints requirements/dev.txt
 compile requirements/runtime.txt --constraints requirements/dev.txt
 check

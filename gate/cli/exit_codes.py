@@ -105,6 +105,26 @@ COMMANDS: Final[Mapping[str, CommandEnds]] = {
         "interim without `--expect-interim`, or unknown",
         "broken",
     ),
+    "audit plan": _row(
+        "`audit plan`", "the plan is written", "wrong settings, or a schema that is not known", "no answer"
+    ),
+    "audit run": _row(
+        "`audit run`",
+        "the shards are complete, whatever was found; the verdict is merge's",
+        "wrong settings, or files that are not the plan's: another try is useless",
+        "not complete: run it again, it goes on",
+    ),
+    "audit status": _row("`audit status`", "shown", "no plan, or a shard of another", ""),
+    "audit merge": _row(
+        "`audit merge`",
+        "pass: every chunk is whole, and the sampled paths came as Nix reads them",
+        "a shard is foreign or was changed",
+        "something was not read, or its damage not settled: `audit recheck`",
+        "a chunk is lost, corrupt or hidden by the index, or a claim is broken",
+    ),
+    "audit recheck": _row(
+        "`audit recheck`", "as for `audit merge`", "wrong settings", "as for `audit merge`", "as for `audit merge`"
+    ),
     "read": _row(
         "`read KIND FILE`", "shown, whatever it is", "the file can't be read", "it has lines and none was understood"
     ),

@@ -353,3 +353,13 @@ def _cache(where: _Where, clock: "Clock", cancel: "CancelToken") -> "tuple[Cache
         batch=limits.READ_BATCH if where.credential == "minted" else limits.NAMED_PATHS,
     )
     return cache, upstreams, "" if key else note
+
+
+def open_cache(
+    server: str, name: str, config: Path | None, clock: "Clock", cancel: "CancelToken"
+) -> "tuple[Cache, int, float]":
+    """A cache of Attic's by the settings, with the jobs and the seconds of its reads; errors as the command's."""
+    settings = _settings(config, {"attic_server": server, "attic_cache": name})
+    where = _Where(settings, cache_url=None, token_file=None, public_key=None)
+    where.fetch_secret(clock, cancel)
+    return _cache(where, clock, cancel)[0], where.jobs, where.deadline

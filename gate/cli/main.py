@@ -283,6 +283,12 @@ app.command(
     help="Read published paths to the last byte: is every byte there? 0 whole, 3 could not be determined, 4 not whole.",
 )
 app.command(
+    "gate.cli.audit:audit",
+    name="audit",
+    group=_INCIDENT,
+    help="Audit a whole cache, on one machine or many: which of its paths still come back?",
+)
+app.command(
     "gate.cli.read:read",
     name="read",
     help_epilogue=footer("read"),

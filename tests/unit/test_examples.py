@@ -97,6 +97,14 @@ EXAMPLES = (
     ("docs/operations.md", "text", "INCONCLUSIVE: ", "tests/unit/test_doctor_doc.py"),
     ("docs/operations.md", "text", "QUARANTINE: ", "tests/unit/test_operations_doc.py"),
     ("docs/operations.md", "console", "publication-gate diff", "below"),
+    *(
+        ("docs/audit.md", language, start, "tests/integration/test_audit.py")
+        for language, start in (
+            ("console", "publication-gate audit plan"),
+            ("sql", "CREATE ROLE"),
+            ("console", "publication-gate audit run --plan plan --output shards --shard"),
+        )
+    ),
     ("docs/operations.md", "console", "publication-gate attic-nar", "tests/integration/test_operators_kube.py"),
     ("docs/operations.md", "text", "PASS: ", "tests/unit/test_operations_doc.py"),
     ("docs/required-check.md", "toml", "[cache]", "tests/unit/test_templates.py"),

@@ -7,6 +7,7 @@ Our own trouble, and other people's work, is ``inconclusive``.
 from collections.abc import Collection
 from typing import Final
 
+from gate.judge.codes.audit import AUDIT
 from gate.judge.codes.doctor import DOCTOR
 from gate.judge.codes.logs import LOG_CODES
 from gate.judge.codes.model import CONSEQUENCE, Code
@@ -14,7 +15,7 @@ from gate.judge.codes.publication import PUBLICATION
 from gate.judge.codes.run import MACHINE, RUN
 from gate.judge.codes.store import STORE
 
-CODES: tuple[Code, ...] = (*STORE, *PUBLICATION, *LOG_CODES, *MACHINE, *RUN, *DOCTOR)
+CODES: tuple[Code, ...] = (*STORE, *PUBLICATION, *LOG_CODES, *MACHINE, *RUN, *DOCTOR, *AUDIT)
 BY_CODE: Final = {row.code: row for row in CODES}
 
 

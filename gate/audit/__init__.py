@@ -1,0 +1,1 @@
+"""The audit of a whole cache: plan, shards, merge and recheck."""

@@ -1,0 +1,129 @@
+"""``audit recheck``: what failed is asked about once more, the store first, then the database, then the drives.
+
+In this order nothing is taken for lost that Attic's garbage collection took meanwhile: it sets a chunk's row to D
+before it deletes the object (attic b7c9056 server/src/gc.rs), so a row that is still V after the miss was never its.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from stat import S_ISDIR
+from typing import Final
+
+from gate import limits
+from gate.audit.folder import lines
+from gate.audit.shard import Reader
+from gate.errors import ForeignTextError
+from gate.judge.audit import HARMLESS
+from gate.model.audit import AuditPlan, AuditResult, ChunkState, DamagedChunk, RecheckRow
+from gate.model.basics import Truth
+from gate.model.parsed import FileLocator
+from gate.observe.attic_db import AtticDatabase
+from gate.parse.audit_files import Claim, parse_claim
+from gate.parse.locator import parse_locator
+
+_SYSTEM: Final = ".rustfs.sys"  # what every drive of RustFS has, and what no empty mount point has
+_IDS: Final = 500  # in one question; SQLite takes 32,766 values
+
+
+def recheck(
+    directory: Path,
+    plan: AuditPlan,
+    result: AuditResult,
+    *,
+    reader: Reader,
+    database: AtticDatabase,
+    drives: Sequence[str],
+) -> tuple[RecheckRow, ...]:
+    """A row for each chunk that was not whole; `InconclusiveError` when the store or the database does not answer."""
+    failed = {chunk.chunk_id: chunk for chunk in result.damaged_chunks if chunk.state not in HARMLESS}
+    again: dict[int, ChunkState] = dict.fromkeys(failed, ChunkState.WHOLE)
+    for block in _blocks(directory, plan, set(failed)):
+        again.update((row.chunk_id, row.state) for row in reader.read(block))
+    claimed = _claimed(database, failed)
+    moved = _moved(database, result)
+    return tuple(
+        RecheckRow(
+            chunk_id=number,
+            again=again[number],
+            claimed=Truth.PRESENT if number in claimed else Truth.ABSENT,
+            superseded=number in moved,
+            drive=_on_drives(drives, chunk) if again[number] is ChunkState.ABSENT else Truth.UNKNOWN,
+        )
+        for number, chunk in sorted(failed.items())
+    )
+
+
+def _blocks(directory: Path, plan: AuditPlan, ids: set[int]) -> Iterator[list[Claim]]:
+    def claims() -> Iterator[Claim]:
+        for file in plan.shards:
+            yield from (claim for claim in map(parse_claim, lines(directory, file)) if claim.chunk_id in ids)
+
+    block: list[Claim] = []
+    for claim in claims():
+        block.append(claim)
+        if len(block) == limits.AUDIT_BLOCK:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _claimed(database: AtticDatabase, chunks: dict[int, DamagedChunk]) -> set[int]:
+    """The chunks whose rows are still valid and still name the same object."""
+    claimed = set()
+    for ids in _batches(sorted(chunks)):
+        marks = ", ".join("?" * len(ids))
+        for number, place in database.ask(
+            f"SELECT id, remote_file_id FROM chunk WHERE state = 'V' AND id IN ({marks})",  # noqa: S608  # marks alone
+            ids,
+        ):
+            if chunks[int(number)].remote_file_id == place:
+                claimed.add(int(number))
+    return claimed
+
+
+def _moved(database: AtticDatabase, result: AuditResult) -> set[int]:
+    """The chunks of paths that have another NAR now than in the plan."""
+    nar_of = {path.object_id: path for path in result.damaged_paths}
+    moved: set[int] = set()
+    for ids in _batches(sorted(nar_of)):
+        marks = ", ".join("?" * len(ids))
+        for number, nar in database.ask(f"SELECT id, nar_id FROM object WHERE id IN ({marks})", ids):  # noqa: S608  # marks alone
+            path = nar_of[int(number)]
+            if int(nar) != path.nar_id:
+                moved.update(path.chunk_ids)
+    return moved
+
+
+def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for at in range(0, len(ids), _IDS):
+        yield ids[at : at + _IDS]
+
+
+def _on_drives(drives: Sequence[str], chunk: DamagedChunk) -> Truth:
+    """Whether any drive has the object's entry. Absent only where every drive was seen, mounted and without it."""
+    _, _, rest = chunk.remote_file_id.partition(":")
+    _, bucket, key = rest.split("/", 2)
+    truths = {_on_drive(drive, bucket, key) for drive in drives}
+    if Truth.PRESENT in truths:
+        return Truth.PRESENT
+    return Truth.ABSENT if truths == {Truth.ABSENT} else Truth.UNKNOWN
+
+
+def _on_drive(drive: str, bucket: str, key: str) -> Truth:
+    try:
+        locator = parse_locator(drive)
+    except ForeignTextError:
+        return Truth.UNKNOWN
+    if not isinstance(locator, FileLocator):
+        return Truth.UNKNOWN  # a drive in a cluster is not asked for objects
+    top = Path(locator.path)
+    try:
+        if not S_ISDIR((top / _SYSTEM).lstat().st_mode):
+            return Truth.UNKNOWN
+        (top / bucket / key).lstat()
+    except FileNotFoundError:
+        return Truth.ABSENT if (top / _SYSTEM).is_dir() else Truth.UNKNOWN
+    except OSError:
+        return Truth.UNKNOWN
+    return Truth.PRESENT
