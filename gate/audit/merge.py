@@ -23,7 +23,7 @@ from gate.model.audit import (
     AuditResult,
     Bound,
     BrokenClaim,
-    ChunkRow,
+    ChunkReading,
     ChunkState,
     DamagedChunk,
     DamagedPath,
@@ -44,8 +44,8 @@ UNAUDITED: Final = "unaudited"
 class _Shards:
     """What all attempts say: rows by shard and attempt, and the seals of complete ones."""
 
-    complete: dict[int, list[dict[int, ChunkRow]]] = field(default_factory=dict)
-    partial: dict[int, list[ChunkRow]] = field(default_factory=dict)
+    complete: dict[int, list[dict[int, ChunkReading]]] = field(default_factory=dict)
+    partial: dict[int, list[ChunkReading]] = field(default_factory=dict)
     service: list[tuple[ServiceRow, ...]] = field(default_factory=list)
     sources: list[ShardSource] = field(default_factory=list)
 
@@ -123,14 +123,14 @@ def _collect(folders: Iterable[Path], plan: AuditPlan, plan_id: str) -> _Shards:
     return shards
 
 
-def _chunk_rows(plan: AuditPlan, shards: _Shards) -> tuple[dict[int, ChunkRow], tuple[int, ...], dict[str, int]]:
+def _chunk_rows(plan: AuditPlan, shards: _Shards) -> tuple[dict[int, ChunkReading], tuple[int, ...], dict[str, int]]:
     """The rows of chunks that are not whole, the shards without a complete attempt, and the counts."""
-    rows: dict[int, ChunkRow] = {}
+    rows: dict[int, ChunkReading] = {}
     counts: Counter[str] = Counter()
     missing = []
     for shard, file in enumerate(plan.shards if plan.level else ()):
         complete = shards.complete.get(shard, [])
-        observed: dict[int, list[ChunkRow]] = {}
+        observed: dict[int, list[ChunkReading]] = {}
         for row in (
             *(row for attempt in complete for row in attempt.values()),
             *(row for row in shards.partial.get(shard, []) if row.state is not ChunkState.UNREAD),
@@ -168,7 +168,7 @@ class _Nar:
 
 
 def _nars(
-    directory: Path, plan: AuditPlan, rows: dict[int, ChunkRow], unaudited: set[int]
+    directory: Path, plan: AuditPlan, rows: dict[int, ChunkReading], unaudited: set[int]
 ) -> tuple[dict[int, _Nar], set[int]]:
     nars: dict[int, _Nar] = {}
     referenced: set[int] = set()
@@ -183,7 +183,7 @@ def _nars(
 
 
 def _paths(
-    directory: Path, plan: AuditPlan, nars: dict[int, _Nar], rows: dict[int, ChunkRow]
+    directory: Path, plan: AuditPlan, nars: dict[int, _Nar], rows: dict[int, ChunkReading]
 ) -> tuple[dict[str, int], list[DamagedPath], int, list[int]]:
     """Counts of paths by state, those that are not whole, their number, and the number in each look's sample."""
     seed = bytes.fromhex(plan.seed)
@@ -227,7 +227,7 @@ def _paths(
 
 
 def _damaged(
-    directory: Path, plan: AuditPlan, rows: dict[int, ChunkRow], referenced: set[int]
+    directory: Path, plan: AuditPlan, rows: dict[int, ChunkReading], referenced: set[int]
 ) -> tuple[DamagedChunk, ...]:
     """The rows with what the claims say of them."""
     if not rows:

@@ -24,8 +24,8 @@ from gate.model.audit import (
     AuditPlan,
     AuditSource,
     BrokenClaim,
+    ChunkPlace,
     Look,
-    Place,
     PlanFile,
     ServicePath,
 )
@@ -33,9 +33,9 @@ from gate.model.basics import value
 from gate.model.time import rfc3339
 from gate.observe.attic_db import AtticDatabase, Row
 from gate.parse.audit_files import (
-    Claim,
-    NarRow,
-    PathRow,
+    ChunkClaim,
+    ClaimedNar,
+    ClaimedPath,
     claim_line,
     hash_in_path,
     nar_line,
@@ -206,7 +206,7 @@ def _write_paths(
             ):
                 if cache not in indexes or nar > source.high_nar:
                     continue
-                row = PathRow(int(number), int(nar), indexes[cache], str(path), str(created), creator)
+                row = ClaimedPath(int(number), int(nar), indexes[cache], str(path), str(created), creator)
                 try:
                     file.add(path_line(row))
                 except ForeignTextError as error:
@@ -243,7 +243,7 @@ def _write_nars(
     return broken, chunks_of_look
 
 
-def _nar_rows(database: AtticDatabase, where: str, values: Sequence[object]) -> list[NarRow]:
+def _nar_rows(database: AtticDatabase, where: str, values: Sequence[object]) -> list[ClaimedNar]:
     """The NARs in state V of a range, each with its chunks, as the database had them at one moment.
 
     ``where`` is a text of this module's, never of anybody else.
@@ -261,7 +261,7 @@ def _nar_rows(database: AtticDatabase, where: str, values: Sequence[object]) -> 
     return [_nar_row(int(number), int(size), int(count), chunks.get(number, [])) for number, size, count in nars]
 
 
-def _nar_row(number: int, size: int, count: int, references: Sequence[Row]) -> NarRow:
+def _nar_row(number: int, size: int, count: int, references: Sequence[Row]) -> ClaimedNar:
     """A NAR with what contradicts itself in its claim: each is an answer 500, 503 or a cut body of Attic's."""
     ids = tuple(int(row[2]) for row in references if row[2] is not None)
     broken = None
@@ -274,7 +274,7 @@ def _nar_row(number: int, size: int, count: int, references: Sequence[Row]) -> N
     elif sum(int(row[4]) for row in references) != size:
         broken = BrokenClaim.NAR_SIZE
     valid = (int(row[2]) for row in references if row[2] is not None and row[3] == _VALID)
-    return NarRow(number, broken, tuple(dict.fromkeys(valid)))
+    return ClaimedNar(number, broken, tuple(dict.fromkeys(valid)))
 
 
 class _Claims:
@@ -283,7 +283,7 @@ class _Claims:
     def __init__(
         self, directory: Path, high_chunk: int, chunks_of_look: Sequence[set[int]], request: PlanRequest
     ) -> None:
-        self.places: list[Place] = []
+        self.places: list[ChunkPlace] = []
         self.total_bytes = 0
         self.files: list[_File] = []
         self.groups: list[range] = []
@@ -328,7 +328,7 @@ class _Claims:
         size = None if row[3] is None else int(row[3])
         self.total_bytes += size or 0
         file = self.files[group[number % len(group)]]
-        file.add(claim_line(Claim(number, self.places.index(place), key, str(row[1]), row[2], size)))
+        file.add(claim_line(ChunkClaim(number, self.places.index(place), key, str(row[1]), row[2], size)))
 
     def _group(self, chunk_id: int) -> range | None:
         """The shards of the first look that has the chunk; None where no look has it."""

@@ -18,7 +18,7 @@ from gate.model.audit import AuditPlan, AuditResult, ChunkState, DamagedChunk, R
 from gate.model.basics import Truth
 from gate.model.parsed import FileLocator
 from gate.observe.attic_db import AtticDatabase
-from gate.parse.audit_files import Claim, parse_claim
+from gate.parse.audit_files import ChunkClaim, parse_claim
 from gate.parse.locator import parse_locator
 
 _SYSTEM: Final = ".rustfs.sys"  # what every drive of RustFS has, and what no empty mount point has
@@ -53,12 +53,12 @@ def recheck(
     )
 
 
-def _blocks(directory: Path, plan: AuditPlan, ids: set[int]) -> Iterator[list[Claim]]:
-    def claims() -> Iterator[Claim]:
+def _blocks(directory: Path, plan: AuditPlan, ids: set[int]) -> Iterator[list[ChunkClaim]]:
+    def claims() -> Iterator[ChunkClaim]:
         for file in plan.shards:
             yield from (claim for claim in map(parse_claim, lines(directory, file)) if claim.chunk_id in ids)
 
-    block: list[Claim] = []
+    block: list[ChunkClaim] = []
     for claim in claims():
         block.append(claim)
         if len(block) == limits.AUDIT_BLOCK:

@@ -28,7 +28,7 @@ from gate.journal import write_file
 from gate.model.audit import (
     SHARD_SCHEMA,
     AuditPlan,
-    ChunkRow,
+    ChunkReading,
     ChunkState,
     ServicePath,
     ServiceRow,
@@ -38,7 +38,7 @@ from gate.model.audit import (
 from gate.model.basics import value
 from gate.model.time import rfc3339
 from gate.observe.chunk_objects import StoreStoppedError
-from gate.parse.audit_files import Claim, parse_claim
+from gate.parse.audit_files import ChunkClaim, parse_claim
 
 # What an engine sets for each of its tasks, counted from 0.
 INDEX_VARIABLES: Final = (
@@ -55,7 +55,7 @@ class Reader(Protocol):
 
     received_bytes: int
 
-    def read(self, claims: Sequence[Claim]) -> list[ChunkRow]:
+    def read(self, claims: Sequence[ChunkClaim]) -> list[ChunkReading]:
         """The rows of those that are not whole."""
         ...
 
@@ -191,7 +191,7 @@ def run_service_shard(
     return document
 
 
-def _read_block(number: int, claims: Sequence[Claim], reader: Reader, clock: Clock, previous: str) -> ShardBlock:
+def _read_block(number: int, claims: Sequence[ChunkClaim], reader: Reader, clock: Clock, previous: str) -> ShardBlock:
     before, began = reader.received_bytes, clock.monotonic()
     rows = reader.read(claims)
     return ShardBlock(
@@ -205,7 +205,7 @@ def _read_block(number: int, claims: Sequence[Claim], reader: Reader, clock: Clo
     )
 
 
-def _blocks(directory: Path, plan: AuditPlan, shard: int) -> Iterator[list[Claim]]:
+def _blocks(directory: Path, plan: AuditPlan, shard: int) -> Iterator[list[ChunkClaim]]:
     claims = map(parse_claim, lines(directory, plan.shards[shard]))
     while block := list(islice(claims, limits.AUDIT_BLOCK)):
         yield block

@@ -283,7 +283,7 @@ def _reader(
     from urllib.parse import urlsplit
 
     from gate.net import HostList
-    from gate.observe.chunk_objects import ChunkReader, ChunkStore
+    from gate.observe.chunk_objects import ChunkReader, ChunkSource
     from gate.observe.request_rate import RateLimit
     from gate.process import CancelToken, keep_memory_private
 
@@ -298,7 +298,7 @@ def _reader(
     host = urlsplit(endpoint).netloc
     virtual_host = settings["addressing"] == "virtual-host"
     plain = (host, *settings["plain_http_hosts"]) if is_loopback(endpoint) else settings["plain_http_hosts"]
-    store = ChunkStore(
+    store = ChunkSource(
         endpoint=endpoint,
         access_key_id=settings["s3_access_key_id"],
         secret_access_key=settings["s3_secret_access_key"],
@@ -395,7 +395,7 @@ def _read_service(
 
 
 @dataclass
-class _Process:
+class _PoolProcess:
     """One process of the local pool: which shards, how often it was started, and how it ended."""
 
     argv: tuple[str, ...]
@@ -417,7 +417,7 @@ def _run_pool(directory: Path, output: Path, count: int, config: Path | None) ->
     sealed, plan_id = load_plan(directory)
     output.mkdir(parents=True, exist_ok=True, mode=0o700)
     jobs = [
-        _Process(
+        _PoolProcess(
             argv=(
                 *(sys.executable, "-m", "gate", "audit", "run", "--plan", str(directory), "--output", str(output)),
                 *("--shard", f"{number}/{count}", "--processes", "1", "--workers", str(count)),
@@ -457,7 +457,7 @@ def _run_pool(directory: Path, output: Path, count: int, config: Path | None) ->
     )
 
 
-def _run_process(job: _Process, clock: "Clock", cancel: "CancelToken") -> None:
+def _run_process(job: _PoolProcess, clock: "Clock", cancel: "CancelToken") -> None:
     """Run a process to its end, again while it is incomplete; a refusal is final."""
     from gate.parse.text import decode
     from gate.process import run as run_child

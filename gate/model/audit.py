@@ -62,7 +62,7 @@ class AuditSource:
 
 
 @value
-class Place:
+class ChunkPlace:
     """A bucket that holds chunks."""
 
     region: str
@@ -115,7 +115,7 @@ class AuditPlan:
     caches: tuple[str, ...]
     s3_endpoint: str
     attic_server: str
-    places: tuple[Place, ...]
+    places: tuple[ChunkPlace, ...]
     level: Literal[0, 2]
     confidence: float
     looks: tuple[Look, ...]
@@ -131,7 +131,7 @@ class AuditPlan:
 
 
 @value
-class ChunkRow:
+class ChunkReading:
     """A chunk that was not read whole. ``curl`` is libcurl's result code; ``status`` is None without an answer."""
 
     chunk_id: int
@@ -155,7 +155,7 @@ class ShardBlock:
     chunk_count: int
     received_bytes: int
     millis: int
-    rows: tuple[ChunkRow, ...]
+    rows: tuple[ChunkReading, ...]
     previous: str
 
 

@@ -15,11 +15,11 @@ from urllib.parse import quote
 from gate import limits
 from gate.clock import Clock
 from gate.errors import InconclusiveError, RefusedError
-from gate.model.audit import ChunkRow, ChunkState, Place
+from gate.model.audit import ChunkPlace, ChunkReading, ChunkState
 from gate.model.basics import Secret, value
 from gate.net import HostList
 from gate.observe.curl_transfer import authorities
-from gate.parse.audit_files import Claim
+from gate.parse.audit_files import ChunkClaim
 from gate.parse.s3 import parse_fault
 from gate.process import CancelToken
 
@@ -40,7 +40,7 @@ class StoreStoppedError(InconclusiveError):
 
 
 @value
-class ChunkStore:
+class ChunkSource:
     """The store, and the key that may get objects. ``endpoint`` is ``http(s)://host[:port]``."""
 
     endpoint: str
@@ -48,11 +48,11 @@ class ChunkStore:
     secret_access_key: Secret
     session_token: Secret | None
     hosts: HostList
-    places: tuple[Place, ...]
+    places: tuple[ChunkPlace, ...]
     is_virtual_host: bool = False
     ca_file: str | None = None
 
-    def url(self, claim: Claim) -> str:
+    def url(self, claim: ChunkClaim) -> str:
         """Where a chunk is."""
         bucket, key = self.places[claim.place].bucket, quote(claim.key, safe=_UNRESERVED + "/")
         if self.is_virtual_host:
@@ -69,7 +69,7 @@ class ChunkReader:
     """
 
     def __init__(
-        self, store: ChunkStore, rate: "RateLimit", *, clock: Clock, cancel: CancelToken, jobs: int = limits.AUDIT_JOBS
+        self, store: ChunkSource, rate: "RateLimit", *, clock: Clock, cancel: CancelToken, jobs: int = limits.AUDIT_JOBS
     ) -> None:
         import pycurl  # noqa: PLC0415  # a C library: only where it is used
 
@@ -95,14 +95,14 @@ class ChunkReader:
             transfer.handle.close()
         self._multi.close()
 
-    def read(self, claims: Sequence[Claim]) -> list[ChunkRow]:
+    def read(self, claims: Sequence[ChunkClaim]) -> list[ChunkReading]:
         """Read each chunk; gives the rows of those that are not whole, by id.
 
         Raises `StoreStoppedError` where the store as a whole is wrong, and when ``cancel`` asks for the end: what was
         read of the block then says nothing.
         """
-        waiting: deque[tuple[Claim, int, ChunkRow | None]] = deque((claim, 1, None) for claim in claims)
-        rows: list[ChunkRow] = []
+        waiting: deque[tuple[ChunkClaim, int, ChunkReading | None]] = deque((claim, 1, None) for claim in claims)
+        rows: list[ChunkReading] = []
         while (waiting or self._busy) and not self._cancel.cancelled:
             self._start(waiting)
             for transfer, code in self._ended():
@@ -116,7 +116,7 @@ class ChunkReader:
                     raise StoreStoppedError(reason)
                 if row.status in _SLOW or row.curl == _TIMEOUT:
                     self._rate.overloaded()
-                before: ChunkRow | None = transfer.before
+                before: ChunkReading | None = transfer.before
                 final = _joined(before, row)
                 if transfer.attempt >= limits.AUDIT_ATTEMPTS or _is_confirmed(before, row):
                     rows.append(final)
@@ -132,7 +132,7 @@ class ChunkReader:
             )
         return sorted(rows, key=lambda row: row.chunk_id)
 
-    def _start(self, waiting: "deque[tuple[Claim, int, ChunkRow | None]]") -> None:
+    def _start(self, waiting: "deque[tuple[ChunkClaim, int, ChunkReading | None]]") -> None:
         while waiting and self._idle and self._rate.take(waiting[0][0].file_size or 0):
             claim, attempt, before = waiting.popleft()
             transfer = self._idle.pop()
@@ -158,7 +158,7 @@ class ChunkReader:
         return ended
 
 
-def _is_confirmed(before: ChunkRow | None, row: ChunkRow) -> bool:
+def _is_confirmed(before: ChunkReading | None, row: ChunkReading) -> bool:
     """Whether two reads agree that the store has no such object, or that it has the same other bytes."""
     return (
         before is not None
@@ -167,7 +167,7 @@ def _is_confirmed(before: ChunkRow | None, row: ChunkRow) -> bool:
     )
 
 
-def _joined(before: ChunkRow | None, row: ChunkRow) -> ChunkRow:
+def _joined(before: ChunkReading | None, row: ChunkReading) -> ChunkReading:
     """The row of two reads: what was seen outranks what could not be read, and two that contradict are flapping."""
     if before is None or before.state is ChunkState.UNREAD:
         return row
@@ -181,7 +181,7 @@ def _joined(before: ChunkRow | None, row: ChunkRow) -> ChunkRow:
 class _Transfer:
     """One libcurl handle, and the chunk that it reads."""
 
-    def __init__(self, store: ChunkStore, trusted: bytes) -> None:
+    def __init__(self, store: ChunkSource, trusted: bytes) -> None:
         import pycurl  # noqa: PLC0415  # a C library: only where it is used
 
         self._curl = pycurl
@@ -193,8 +193,8 @@ class _Transfer:
         self._cap = 0
         self.size = 0
         self.attempt = 0
-        self.before: ChunkRow | None = None
-        self.claim: Claim
+        self.before: ChunkReading | None = None
+        self.claim: ChunkClaim
         self.handle: Any = pycurl.Curl()
         token = [f"x-amz-security-token: {store.session_token.reveal()}"] if store.session_token else []
         for option, choice in (
@@ -216,7 +216,7 @@ class _Transfer:
             self.handle.setopt(option, choice)
         self.handle.set_ca_certs(trusted)
 
-    def ask(self, claim: Claim, attempt: int, before: ChunkRow | None) -> None:
+    def ask(self, claim: ChunkClaim, attempt: int, before: ChunkReading | None) -> None:
         """Make ready for a chunk."""
         self.claim, self.attempt, self.before = claim, attempt, before
         self._sum, self._head, self.size = sha256(), b"", 0
@@ -237,7 +237,7 @@ class _Transfer:
             self._head += data[: limits.AUDIT_FAULT_BYTES]
         return None if self.size <= max(self._cap, limits.AUDIT_FAULT_BYTES) else -1
 
-    def row(self, code: int) -> ChunkRow | None:
+    def row(self, code: int) -> ChunkReading | None:
         """The row of the answer; None where the chunk is whole."""
         claim = self.claim
         status = int(self.handle.getinfo(self._curl.RESPONSE_CODE)) or None
@@ -257,8 +257,8 @@ class _Transfer:
 
     def _row(
         self, state: ChunkState, status: int | None, code: int, problem: str | None, got: str | None = None
-    ) -> ChunkRow:
-        return ChunkRow(
+    ) -> ChunkReading:
+        return ChunkReading(
             chunk_id=self.claim.chunk_id,
             state=state,
             status=status,
@@ -272,7 +272,7 @@ class _Transfer:
         fault = parse_fault(self._head[: limits.AUDIT_FAULT_BYTES])
         return fault.code if fault is not None else None
 
-    def stop_reason(self, row: ChunkRow) -> str | None:
+    def stop_reason(self, row: ChunkReading) -> str | None:
         """Why nothing more is to be asked; None where it is."""
         bucket = self._store.places[self.claim.place].bucket
         if row.problem == "NoSuchBucket":

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from gate.errors import ForeignTextError
 from gate.limits import ERROR_TEXT_CHARS
-from gate.model.audit import BrokenClaim, Place
+from gate.model.audit import BrokenClaim, ChunkPlace
 from gate.parse.store_path import HASH_CHARS
 from gate.parse.strict_json import as_object, as_text, loads
 from gate.parse.text import excerpt
@@ -19,7 +19,7 @@ _KEY: Final = re.compile(r"[A-Za-z0-9._/-]{1,255}")  # Attic makes <uuid4>.chunk
 _NONE: Final = "-"
 
 
-class Claim(NamedTuple):
+class ChunkClaim(NamedTuple):
     """A chunk to read. ``place`` is an index of the plan's places; ``file_hash`` is None in rows of old migrations."""
 
     chunk_id: int
@@ -30,7 +30,7 @@ class Claim(NamedTuple):
     file_size: int | None
 
 
-class NarRow(NamedTuple):
+class ClaimedNar(NamedTuple):
     """A NAR with the ids of its chunks in order, each once where ``broken`` is None."""
 
     nar_id: int
@@ -38,7 +38,7 @@ class NarRow(NamedTuple):
     chunk_ids: tuple[int, ...]
 
 
-class PathRow(NamedTuple):
+class ClaimedPath(NamedTuple):
     """A path of a cache: one row of Attic's table ``object``."""
 
     object_id: int
@@ -49,7 +49,7 @@ class PathRow(NamedTuple):
     created_by: str | None
 
 
-def parse_remote_file(text: str) -> tuple[Place, str]:
+def parse_remote_file(text: str) -> tuple[ChunkPlace, str]:
     """The bucket and the key of ``chunk.remote_file``; `ForeignTextError` for any other storage or form."""
     parsed = as_object(loads(text.encode(), cap=ERROR_TEXT_CHARS * 20, what="A chunk's remote_file"), "remote_file")
     if set(parsed) != {"S3"}:
@@ -59,7 +59,7 @@ def parse_remote_file(text: str) -> tuple[Place, str]:
     region, bucket, key = (as_text(fields.get(name), f"remote_file's {name}") for name in ("region", "bucket", "key"))
     if not _KEY.fullmatch(key) or any(part in ("", ".", "..") for part in key.split("/")):  # libcurl would shorten it
         raise ForeignTextError(f"A chunk's key is {excerpt(key)}: expected letters, digits, dots, dashes and slashes.")
-    return Place(region=region, bucket=bucket), key
+    return ChunkPlace(region=region, bucket=bucket), key
 
 
 def hash_in_path(path: str) -> str:
@@ -67,7 +67,7 @@ def hash_in_path(path: str) -> str:
     return path.rpartition("/")[2][:HASH_CHARS]
 
 
-def claim_line(claim: Claim) -> bytes:
+def claim_line(claim: ChunkClaim) -> bytes:
     """The line of a chunk."""
     fields = (
         claim.chunk_id,
@@ -80,11 +80,11 @@ def claim_line(claim: Claim) -> bytes:
     return "\t".join(map(str, fields)).encode() + b"\n"
 
 
-def parse_claim(line: bytes) -> Claim:
+def parse_claim(line: bytes) -> ChunkClaim:
     """The chunk of a line; `ForeignTextError` for any other form."""
     try:
         chunk_id, place, key, chunk_hash, file_hash, size = line.decode("ascii").rstrip("\n").split("\t")
-        claim = Claim(
+        claim = ChunkClaim(
             _count(chunk_id),
             _count(place),
             key,
@@ -100,16 +100,16 @@ def parse_claim(line: bytes) -> Claim:
     return claim
 
 
-def nar_line(row: NarRow) -> bytes:
+def nar_line(row: ClaimedNar) -> bytes:
     """The line of a NAR."""
     return f"{row.nar_id}\t{row.broken or _NONE}\t{','.join(map(str, row.chunk_ids))}\n".encode()
 
 
-def parse_nar(line: bytes) -> NarRow:
+def parse_nar(line: bytes) -> ClaimedNar:
     """The NAR of a line; `ForeignTextError` for any other form."""
     try:
         nar_id, broken, chunks = line.decode("ascii").rstrip("\n").split("\t")
-        return NarRow(
+        return ClaimedNar(
             _count(nar_id),
             None if broken == _NONE else BrokenClaim(broken),
             tuple(map(_count, chunks.split(","))) if chunks else (),
@@ -118,7 +118,7 @@ def parse_nar(line: bytes) -> NarRow:
         raise _foreign("NAR", line) from None
 
 
-def path_line(row: PathRow) -> bytes:
+def path_line(row: ClaimedPath) -> bytes:
     """The line of a path; `ForeignTextError` where a field holds what can't stand in a line."""
     fields = tuple(str(field) for field in (*row[:5], row.created_by or _NONE))
     if any(not field.isprintable() for field in fields):
@@ -126,11 +126,11 @@ def path_line(row: PathRow) -> bytes:
     return "\t".join(fields).encode() + b"\n"
 
 
-def parse_path(line: bytes) -> PathRow:
+def parse_path(line: bytes) -> ClaimedPath:
     """The path of a line; `ForeignTextError` for any other form."""
     try:
         object_id, nar_id, cache, path, created_at, created_by = line.decode("utf-8").rstrip("\n").split("\t")
-        return PathRow(
+        return ClaimedPath(
             _count(object_id),
             _count(nar_id),
             _count(cache),

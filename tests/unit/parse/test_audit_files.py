@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate.errors import ForeignTextError
-from gate.model.audit import BrokenClaim, Place
+from gate.model.audit import BrokenClaim, ChunkPlace
 from gate.parse.audit_files import (
-    Claim,
-    NarRow,
-    PathRow,
+    ChunkClaim,
+    ClaimedNar,
+    ClaimedPath,
     claim_line,
     hash_in_path,
     nar_line,
@@ -32,27 +32,33 @@ TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=0x17F).filter(str.
 
 @given(
     st.builds(
-        Claim, NUMBERS, NUMBERS, st.just("a/b.chunk"), st.just(HASH), st.none() | st.just(HASH), st.none() | NUMBERS
+        ChunkClaim,
+        NUMBERS,
+        NUMBERS,
+        st.just("a/b.chunk"),
+        st.just(HASH),
+        st.none() | st.just(HASH),
+        st.none() | NUMBERS,
     )
 )
-def test_a_claim_is_read_back(claim: Claim) -> None:
+def test_a_claim_is_read_back(claim: ChunkClaim) -> None:
     assert parse_claim(claim_line(claim)) == claim
 
 
-@given(st.builds(NarRow, NUMBERS, st.none() | st.sampled_from(BrokenClaim), st.lists(NUMBERS).map(tuple)))
-def test_a_nar_is_read_back(row: NarRow) -> None:
+@given(st.builds(ClaimedNar, NUMBERS, st.none() | st.sampled_from(BrokenClaim), st.lists(NUMBERS).map(tuple)))
+def test_a_nar_is_read_back(row: ClaimedNar) -> None:
     assert parse_nar(nar_line(row)) == row
 
 
-@given(st.builds(PathRow, NUMBERS, NUMBERS, NUMBERS, TEXTS, TEXTS, st.none() | TEXTS))
-def test_a_path_is_read_back(row: PathRow) -> None:
+@given(st.builds(ClaimedPath, NUMBERS, NUMBERS, NUMBERS, TEXTS, TEXTS, st.none() | TEXTS))
+def test_a_path_is_read_back(row: ClaimedPath) -> None:
     assert parse_path(path_line(row)) == row
 
 
 def test_a_path_that_holds_a_tab_or_a_line_end_can_not_be_written() -> None:
     for text in ("a\tb", "a\nb"):
         with pytest.raises(ForeignTextError, match="no plain text"):
-            path_line(PathRow(1, 1, 0, text, "now", None))
+            path_line(ClaimedPath(1, 1, 0, text, "now", None))
 
 
 @pytest.mark.parametrize("parse", [parse_claim, parse_nar, parse_path])
@@ -75,7 +81,7 @@ def test_a_claim_with_another_key_or_hash_is_refused(line: str) -> None:
 
 def test_the_recorded_remote_file_gives_its_bucket_and_key() -> None:
     text = '{"S3":{"region":"us-east-1","bucket":"attic","key":"0e1b.chunk"}}'
-    assert parse_remote_file(text) == (Place(region="us-east-1", bucket="attic"), "0e1b.chunk")
+    assert parse_remote_file(text) == (ChunkPlace(region="us-east-1", bucket="attic"), "0e1b.chunk")
 
 
 @pytest.mark.parametrize("key", ["../x", "/x", "a/./b", "a//b", "a?b", ""])
