@@ -61,7 +61,7 @@ class Reader(Protocol):
 
 
 @value
-class Work:
+class ShardWork:
     """A plan in its folder, and where shards of it are written."""
 
     plan: AuditPlan
@@ -108,7 +108,7 @@ def chosen_shards(text: str, environ: Mapping[str, str], total: int) -> tuple[in
 
 
 def run_chunk_shard(
-    work: Work, shard: int, reader: Reader, clock: Clock, progress: Callable[[int], None]
+    work: ShardWork, shard: int, reader: Reader, clock: Clock, progress: Callable[[int], None]
 ) -> ShardDocument:
     """Read the chunks of one shard; gives its seal, complete or not.
 
@@ -158,7 +158,7 @@ def run_chunk_shard(
 
 
 def run_service_shard(
-    work: Work, read: Callable[[Sequence[ServicePath]], Sequence[ServiceRow]], clock: Clock
+    work: ShardWork, read: Callable[[Sequence[ServicePath]], Sequence[ServiceRow]], clock: Clock
 ) -> ShardDocument:
     """Read the plan's sample of paths as Nix reads them; complete when each has a row."""
     shard = shard_count(work.plan) - 1
@@ -211,7 +211,7 @@ def _blocks(directory: Path, plan: AuditPlan, shard: int) -> Iterator[list[Chunk
         yield block
 
 
-def _earlier_blocks(work: Work, shard: int, attempt: int) -> dict[int, ShardBlock]:
+def _earlier_blocks(work: ShardWork, shard: int, attempt: int) -> dict[int, ShardBlock]:
     """The blocks of earlier attempts in which each chunk was read, by number; the newest attempt's count."""
     blocks = {}
     for number, earlier, directory in attempts(work.output):

@@ -17,7 +17,7 @@ from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.errors import InconclusiveError, RefusedError
 
 if TYPE_CHECKING:
-    from gate.audit.shard import Work
+    from gate.audit.shard import ShardWork
     from gate.clock import Clock
     from gate.model.audit import AuditDocument, AuditPlan, ServicePath, ServiceRow, ShardDocument
     from gate.observe.chunk_objects import ChunkReader
@@ -147,14 +147,14 @@ def run(
         from socket import gethostname
 
         from gate.audit.folder import load_plan
-        from gate.audit.shard import Work, chosen_shards, shard_count
+        from gate.audit.shard import ShardWork, chosen_shards, shard_count
 
         sealed, plan_id = load_plan(plan)
         numbers = chosen_shards(shard, os.environ, shard_count(sealed))
         count = min(processes or os.cpu_count() or 1, len(numbers))
         if count > 1 and len(numbers) == shard_count(sealed):
             return _run_pool(plan, output, count, config)
-        work = Work(plan=sealed, plan_id=plan_id, directory=plan, output=output, host=gethostname())
+        work = ShardWork(plan=sealed, plan_id=plan_id, directory=plan, output=output, host=gethostname())
         return _run_shards(work, numbers, workers=workers or sealed.workers, config=config)
 
     return report(make, format=format, json_into=json_into)
@@ -312,7 +312,7 @@ def _reader(
         yield reader
 
 
-def _run_shards(work: "Work", numbers: Sequence[int], *, workers: int, config: Path | None) -> Outcome:
+def _run_shards(work: "ShardWork", numbers: Sequence[int], *, workers: int, config: Path | None) -> Outcome:
     """Read these shards one after the other, in this process."""
     from gate.audit.shard import run_chunk_shard, run_service_shard, service_shard
     from gate.cli.terminal import Lines, cancelling, progress_stream

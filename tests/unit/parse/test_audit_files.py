@@ -30,17 +30,10 @@ TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=0x17F).filter(str.
 )
 
 
-@given(
-    st.builds(
-        ChunkClaim,
-        NUMBERS,
-        NUMBERS,
-        st.just("a/b.chunk"),
-        st.just(HASH),
-        st.none() | st.just(HASH),
-        st.none() | NUMBERS,
-    )
-)
+HASHES = st.none() | st.just(HASH)
+
+
+@given(st.builds(ChunkClaim, NUMBERS, NUMBERS, st.just("a/b.chunk"), st.just(HASH), HASHES, st.none() | NUMBERS))
 def test_a_claim_is_read_back(claim: ChunkClaim) -> None:
     assert parse_claim(claim_line(claim)) == claim
 
