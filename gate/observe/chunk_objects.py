@@ -190,6 +190,7 @@ class _Transfer:
         self._status = 0
         self._sum = sha256()
         self._head = b""
+        self._lines: list[bytes] = []
         self._cap = 0
         self.size = 0
         self.attempt = 0
@@ -208,6 +209,7 @@ class _Transfer:
             (pycurl.LOW_SPEED_LIMIT, limits.LOW_SPEED_BYTES_PER_SECOND),
             (pycurl.LOW_SPEED_TIME, limits.LOW_SPEED_SECONDS),
             (pycurl.TIMEOUT_MS, round(limits.BODY_SECONDS * 1000)),
+            (pycurl.HEADERFUNCTION, self._lines.append),
             (pycurl.WRITEFUNCTION, self._take),
             (pycurl.HTTPHEADER, ["Cache-Control: no-cache", *token]),
             (pycurl.USERNAME, store.access_key_id.reveal()),
@@ -220,6 +222,7 @@ class _Transfer:
         """Make ready for a chunk."""
         self.claim, self.attempt, self.before = claim, attempt, before
         self._sum, self._head, self.size = sha256(), b"", 0
+        self._lines.clear()
         self._cap = limits.AUDIT_CHUNK_BYTES if claim.file_size is None else claim.file_size
         region = self._store.places[claim.place].region
         if region != self._region:
@@ -247,6 +250,8 @@ class _Transfer:
                 return self._row(ChunkState.UNREAD, status, code, "the database has no file_hash to hold it against")
             if code == 0 and f"sha256:{got}" == claim.file_hash:
                 return None
+            if not any(line[:5].lower() == b"etag:" for line in self._lines):  # GetObject of any S3 server has one
+                return self._row(ChunkState.UNREAD, status, code, "an answer without an ETag: not the store's")
             return self._row(ChunkState.CORRUPT, status, code, None, got)
         if code:
             return self._row(ChunkState.UNREAD, status, code, f"libcurl {code}")
