@@ -315,14 +315,12 @@ def _reader(
 def _run_shards(work: "ShardWork", numbers: Sequence[int], *, workers: int, config: Path | None) -> Outcome:
     """Read these shards one after the other, in this process."""
     from gate.audit.shard import run_chunk_shard, run_service_shard, service_shard
-    from gate.cli.terminal import Lines, cancelling, progress_stream
-    from gate.clock import SystemClock
-    from gate.process import CancelToken
+    from gate.cli.progress import command_console
 
-    clock, cancel = SystemClock(), CancelToken()
     sealed = work.plan
     documents: list[ShardDocument] = []
-    with cancelling(cancel), Lines(progress_stream(), clock) as lines:
+    with command_console() as console:
+        clock, cancel, lines = console.clock, console.cancel, console.progress
         chunk_numbers = [number for number in numbers if number != service_shard(sealed)]
         if chunk_numbers:
             settings = _settings(config, {}, needed=_KEYS)
@@ -409,11 +407,8 @@ def _run_pool(directory: Path, output: Path, count: int, config: Path | None) ->
 
     from gate.audit.folder import load_plan
     from gate.audit.status import plan_status, status_text
-    from gate.cli.terminal import Lines, cancelling, progress_stream
-    from gate.clock import SystemClock
-    from gate.process import CancelToken
+    from gate.cli.progress import command_console
 
-    clock, cancel = SystemClock(), CancelToken()
     sealed, plan_id = load_plan(directory)
     output.mkdir(parents=True, exist_ok=True, mode=0o700)
     jobs = [
@@ -426,16 +421,9 @@ def _run_pool(directory: Path, output: Path, count: int, config: Path | None) ->
         )
         for number in range(count)
     ]
-    with (
-        cancelling(cancel),
-        ThreadPoolExecutor(max_workers=count) as pool,
-        Lines(progress_stream(), clock) as lines,
-    ):
-        lines.stage(f"{count} processes")
-        waiting = [pool.submit(_run_process, job, clock, cancel) for job in jobs]
-        while not all(future.done() for future in waiting):
-            cancel.wait(limits.POLL_SECONDS) if not cancel.cancelled else clock.sleep(limits.POLL_SECONDS)
-        for future in waiting:
+    with command_console() as console, ThreadPoolExecutor(max_workers=count) as pool:
+        console.progress.stage(f"{count} processes")
+        for future in [pool.submit(_run_process, job, console.clock, console.cancel) for job in jobs]:
             future.result()
     rows = plan_status(sealed, plan_id, [output])
     code = max((job.exit_code for job in jobs), default=0)
