@@ -164,11 +164,10 @@ def _caches(database: AtticDatabase, names: Sequence[str]) -> dict[int, str]:
 
 
 def _source(database: AtticDatabase) -> AuditSource:
+    """The largest ids, one after the other: what an object needs is there before it (attic upload_path.rs)."""
     high = [
-        int(rows[0][0] or 0)
-        for rows in database.snapshot(
-            [(f"SELECT max(id) FROM {table}", ()) for table in ("object", "nar", "chunk")]  # noqa: S608  # own names
-        )
+        int(database.ask(f"SELECT max(id) FROM {table}")[0][0] or 0)  # noqa: S608  # own names
+        for table in ("object", "nar", "chunk")
     ]
     return AuditSource(
         kind=database.kind,

@@ -36,8 +36,9 @@ def recheck(
 ) -> tuple[RecheckRow, ...]:
     """A row for each chunk that was not whole; `InconclusiveError` when the store or the database does not answer."""
     failed = {chunk.chunk_id: chunk for chunk in result.damaged_chunks if chunk.state not in HARMLESS}
-    again: dict[int, ChunkState] = dict.fromkeys(failed, ChunkState.WHOLE)
+    again: dict[int, ChunkState] = dict.fromkeys(failed, ChunkState.UNREAD)
     for block in _blocks(directory, plan, set(failed)):
+        again.update((claim.chunk_id, ChunkState.WHOLE) for claim in block)
         again.update((row.chunk_id, row.state) for row in reader.read(block))
     claimed = _claimed(database, failed)
     moved = _moved(database, result)

@@ -197,10 +197,13 @@ def merge(
     def make() -> Outcome:
         from gate.audit.folder import load_plan
         from gate.audit.merge import merge
+        from gate.audit.shard import shard_count
         from gate.clock import SystemClock
 
         sealed, plan_id = load_plan(plan)
-        return _write_audit(merge(plan, sealed, plan_id, _needed(folders), SystemClock()), output)
+        return _write_audit(
+            merge(plan, sealed, plan_id, _needed(folders) if shard_count(sealed) else (), SystemClock()), output
+        )
 
     return report(make, format=format, json_into=json_into)
 
@@ -244,7 +247,7 @@ def recheck(
             rows = recheck(
                 plan, sealed, document.result, reader=reader, database=source, drives=settings["markers"] or ()
             )
-        return _write_audit(seal(refined(document.result, rows), document.shards, clock), output)
+        return _write_audit(seal(refined(document.result, sealed, rows), document.shards, clock), output)
 
     return report(make, format=format, json_into=json_into)
 

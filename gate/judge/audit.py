@@ -72,6 +72,8 @@ def judged(result: AuditResult) -> AuditResult:
     counts["audit-level-claims"] = int(result.level == 0)
     counts["audit-service-unproved"] = int(result.service_whole == 0)
     counts["audit-service-unread"] += result.service_asked - result.service_whole - len(result.service)
+    if not any(counts.values()):
+        counts["audit-path-unaudited"] = max((bound.damaged for bound in result.bounds), default=0)
     findings = tuple(
         AuditFinding(code=row.code, status=row.statuses[0].value, count=counts[row.code])
         for row in BY_CODE.values()

@@ -252,6 +252,8 @@ class _Transfer:
                 return None
             if not any(line[:5].lower() == b"etag:" for line in self._lines):  # GetObject of any S3 server has one
                 return self._row(ChunkState.UNREAD, status, code, "an answer without an ETag: not the store's")
+            if code:  # how much of it came is no property of the object
+                return self._row(ChunkState.CORRUPT, status, code, "longer than the database's file_size")
             return self._row(ChunkState.CORRUPT, status, code, None, got)
         if code:
             return self._row(ChunkState.UNREAD, status, code, f"libcurl {code}")

@@ -89,6 +89,14 @@ AUDIT: Final = (
         neutral=True,
     ),
     code(
+        "audit-path-unaudited",
+        (INCONCLUSIVE,),
+        "a path's NAR was changed while the plan was made, so the plan does not have all of its chunks",
+        "make a new plan, or read the path with `publication-gate attic-nar-integrity-check`",
+        rank=Rank.RUN,
+        neutral=True,
+    ),
+    code(
         "audit-level-claims",
         (INCONCLUSIVE,),
         "only the database's claims were looked at: no byte was read",

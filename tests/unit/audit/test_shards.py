@@ -1,6 +1,7 @@
 """Shards: which are chosen, what a killed one leaves, and a merge that no order, doubling or retry changes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from unittest.mock import patch
@@ -9,13 +10,15 @@ import pytest
 
 from gate import limits
 from gate.audit.folder import BLOCKS, SHARD, load_audit, load_plan, result_digest
-from gate.audit.merge import merge
+from gate.audit.merge import merge, refined
 from gate.audit.plan import PlanRequest, write_plan
 from gate.audit.shard import ShardWork, chosen_shards, run_chunk_shard
 from gate.clock import SystemClock
 from gate.errors import ForgedError, RefusedError
-from gate.model.audit import ChunkReading, ChunkState, ShardDocument
-from gate.observe.attic_db import open_database
+from gate.judge.audit import judged
+from gate.model.audit import ChunkReading, ChunkState, RecheckRow, ShardDocument
+from gate.model.basics import Truth
+from gate.observe.attic_db import AtticDatabase, Row, open_database
 from gate.observe.chunk_objects import StoreStoppedError
 from gate.parse.audit_files import ChunkClaim
 from tests.helpers.attic_claims import AtticClaims
@@ -59,7 +62,13 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write(work: Path, claims: AtticClaims, looks: tuple[int | None, ...]) -> Path:
-    request = PlanRequest(
+    with open_database(claims.write_sqlite(work / "attic.db")) as database:
+        write_plan(work / "plan", database, request_of(looks), CLOCK)
+    return work / "plan"
+
+
+def request_of(looks: tuple[int | None, ...]) -> PlanRequest:
+    return PlanRequest(
         s3_endpoint="http://127.0.0.1:1",
         attic_server="",
         caches=(),
@@ -73,9 +82,6 @@ def write(work: Path, claims: AtticClaims, looks: tuple[int | None, ...]) -> Pat
         service_paths=0,
         seed=b"s" * 32,
     )
-    with open_database(claims.write_sqlite(work / "attic.db")) as database:
-        write_plan(work / "plan", database, request, CLOCK)
-    return work / "plan"
 
 
 def run(plan: Path, output: Path, shard: int, reader: MemoryReader) -> ShardDocument:
@@ -244,3 +250,68 @@ def test_an_audit_that_was_changed_is_not_genuine(plan: Path, tmp_path: Path) ->
     (tmp_path / AUDIT).write_bytes(data.replace(b'"verdict":"quarantine"', b'"verdict":"pass"'))
     with pytest.raises(ForgedError, match="another verdict"):
         load_audit(tmp_path)
+
+
+def test_a_nar_with_a_chunk_that_the_plan_lacks_is_not_called_whole(tmp_path: Path) -> None:
+    claims = AtticClaims(tmp_path / "data")
+    claims.fill(paths=20, chunks_each=2, size=10)
+    questions = 0
+
+    class Pushing:
+        """A database in which a push gives a NAR another chunk after the plan took the largest ids."""
+
+        def __init__(self, database: AtticDatabase) -> None:
+            self._database = database
+            self.kind = database.kind
+            self.schema_revision = database.schema_revision
+            self.keypair_readable = False
+            self.snapshot = database.snapshot
+
+        def ask(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
+            rows = self._database.ask(statement, values)
+            nonlocal questions
+            questions += statement.startswith("SELECT max(id)")
+            return [(int(rows[0][0]) - 1,)] if statement == "SELECT max(id) FROM chunk" else rows
+
+    request = request_of((None,))
+    with open_database(claims.write_sqlite(tmp_path / "attic.db")) as database:
+        write_plan(tmp_path / "plan", Pushing(database), request, CLOCK)
+    for shard in range(3):
+        run(tmp_path / "plan", tmp_path / "shards", shard, MemoryReader({}))
+    result = merge(tmp_path / "plan", *load_plan(tmp_path / "plan"), [tmp_path / "shards"], CLOCK).result
+    assert questions == 3
+    assert result.paths == {"unaudited": 1, "whole": 21}
+    assert result.bounds[0].damaged == 1
+    served = replace(result, service_asked=1, service_whole=1)
+    assert [row.code for row in judged(served).findings] == ["audit-path-unaudited"]
+    assert judged(served).verdict.value == "inconclusive"
+
+
+def test_what_a_recheck_settles_moves_counts_and_bounds(tmp_path: Path) -> None:
+    claims = AtticClaims(tmp_path / "data")
+    claims.fill(paths=20, chunks_each=2, size=10)
+    plan = write(tmp_path, claims, looks=(22, None))
+    sealed, plan_id = load_plan(plan)
+    states = {4: ChunkState.ABSENT, 8: ChunkState.ABSENT, 20: ChunkState.UNREAD}
+    for shard in range(len(sealed.shards)):
+        run(plan, tmp_path / "shards", shard, MemoryReader(states))
+    result = merge(plan, sealed, plan_id, [tmp_path / "shards"], CLOCK).result
+    assert [bound.damaged for bound in result.bounds] == [4, 4]
+
+    def row(number: int, again: ChunkState, claimed: Truth, drive: Truth) -> RecheckRow:
+        return RecheckRow(chunk_id=number, again=again, claimed=claimed, superseded=False, drive=drive)
+
+    gone, there = Truth.ABSENT, Truth.PRESENT
+    rows = [
+        row(4, ChunkState.ABSENT, gone, gone),
+        row(8, ChunkState.ABSENT, there, gone),
+        row(20, ChunkState.WHOLE, there, Truth.UNKNOWN),
+    ]
+    settled = refined(result, sealed, rows)
+    assert [chunk.state.value for chunk in settled.damaged_chunks] == ["collected", "lost", "whole"]
+    assert [bound.damaged for bound in settled.bounds] == [1, 1]
+    assert settled.paths["lost"] == 1
+    hidden = refined(result, sealed, [row(8, ChunkState.ABSENT, there, there)])
+    assert hidden.paths["index-hidden"] == 1
+    unknown = refined(result, sealed, [row(8, ChunkState.ABSENT, there, Truth.UNKNOWN)])
+    assert unknown.damaged_chunks == result.damaged_chunks

@@ -142,6 +142,7 @@ def test_what_is_no_claim_any_more_is_no_damage(state: ChunkState) -> None:
         ({"service_whole": 0, "service_asked": 0}, "audit-service-unproved"),
         ({"service_whole": 2}, "audit-service-unread"),
         ({"paths": {INCONSISTENT: 1}}, "audit-claim-odd"),
+        ({"bounds": (replace(CENSUS, damaged=1, at_most=1),)}, "audit-path-unaudited"),
     ],
 )
 def test_what_was_not_seen_is_no_pass(change: dict[str, object], code: str) -> None:
