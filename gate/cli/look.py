@@ -12,11 +12,12 @@ from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
 from gate.cli.probe import read_config, read_secret_file
 from gate.cli.progress import command_console
 from gate.cli.setting_flags import Flags, set_flags
+from gate.cli.verify import verified
 from gate.errors import RefusedError, UnsealedError
 from gate.settings import resolve
 
-Earlier = Annotated[Path, Parameter(help="The evidence folder of the earlier capture or run.")]
-Later = Annotated[Path, Parameter(help="The evidence folder of the later one.")]
+Earlier = Annotated[Path, Parameter(help="The earlier capture or run: its evidence folder, or the artifact's zip.")]
+Later = Annotated[Path, Parameter(help="The later one.")]
 
 
 def diff(
@@ -24,33 +25,33 @@ def diff(
     b: Later,
     /,
     *,
+    every: Annotated[bool, Parameter(name="--all", help="List notes and every subject of a group too.")] = False,
     json: Annotated[bool, Parameter(help="Print JSON, as --format json does.")] = False,
     format: AsFormat = "text",
     json_into: JsonInto = None,
 ) -> int:
     """Compare two captures, or two runs: 0 no significant difference, 3 undetermined, 4 B is worse.
 
-    Both folders are verified first; one that is not genuine, or was never sealed, is refused (2).
+    Both are verified first; what is not genuine, or was never sealed, is refused (2).
     """
-    return report(lambda: _run(a, b), format="json" if json else format, json_into=json_into)
+    return report(lambda: _run(a, b, every=every), format="json" if json else format, json_into=json_into)
 
 
-def _run(a: Path, b: Path) -> Outcome:
+def _run(a: Path, b: Path, *, every: bool) -> Outcome:
     from gate.evidence.codec import adapter
     from gate.judge.diff import compare
     from gate.model.diff import Difference
     from gate.render import difference
-    from gate.seal import verify
 
     try:
-        (one, first), (two, second) = verify(a), verify(b)
+        (one, first), (two, second) = verified(a), verified(b)
     except UnsealedError as error:
         raise RefusedError(str(error)) from None
     difference_of_runs = compare(one, two, digests=(first, second))
     return Outcome(
         exit_code=difference_of_runs.exit_code,
-        text=difference.text(difference_of_runs),
-        markdown=difference.markdown(difference_of_runs),
+        text=difference.text(difference_of_runs, every=every),
+        markdown=difference.markdown(difference_of_runs, every=every),
         data={
             "schema": RESULT_SCHEMA,
             "difference": adapter(Difference).dump_python(difference_of_runs, mode="json"),

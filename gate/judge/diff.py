@@ -337,4 +337,4 @@ def _headline(weight: Weight, rows: tuple[DiffRow, ...], b: Evidence) -> str:
     if weight is Weight.UNSURE:
         return f"It can't be said that nothing was lost between A and B: {subjects}{more}."
     changed = sum(each.weight is Weight.NOTE for each in rows)
-    return f"No significant difference ({changed} notes); B's own verdict is {b.verdict.word.value}, whatever A's was."
+    return f"Nothing was lost between A and B ({changed} notes); B's own verdict is {b.verdict.word.value}."

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,7 +123,7 @@ def test_text_markdown_and_the_file(captures: dict[str, Path], tmp_path: Path) -
     shown = diff(captures["again"], captures["lost"], "--json-into", str(into))
     assert shown.returncode == 4
     assert shown.stdout.startswith("WORSE: B is worse than A: verdict of the run, bucket attic")
-    assert "  bucket attic [post]\n    indexed → index-lost, lost in a sample (the failure class in B" in shown.stdout
+    assert "  bucket: attic [post]\n    indexed → index-lost, lost in a sample (the failure class in B" in shown.stdout
     assert shown.stdout.endswith("exit code: 4\n")
     assert json.loads(into.read_text())["difference"]["exit_code"] == 4
     table = diff(captures["again"], captures["lost"], "--format", "markdown").stdout
@@ -135,6 +136,8 @@ def test_a_folder_that_is_not_genuine_is_refused(captures: dict[str, Path], tmp_
     for file in captures["again"].iterdir():
         (copy / file.name).write_bytes(file.read_bytes())
     assert diff(captures["before"], copy).returncode == 0
+    archive = Path(shutil.make_archive(str(tmp_path / "evidence"), "zip", copy))
+    assert diff(archive, copy).returncode == 0, "an artifact's zip, as it was downloaded"
     document = copy / "evidence.json"
     sealed = document.read_bytes()
     document.write_bytes(sealed.replace(b'"index_lost_seen":false', b'"index_lost_seen":true '))

@@ -43,7 +43,7 @@ def only(rows: Any) -> DiffRow:
 def test_the_same_evidence_differs_in_nothing() -> None:
     found = both()
     assert (found.weight.value, found.exit_code, heavy(found.rows)) == ("same", 0, [])
-    assert found.headline == "No significant difference (0 notes); B's own verdict is pass, whatever A's was."
+    assert found.headline == "Nothing was lost between A and B (0 notes); B's own verdict is pass."
     assert (found.a.run_id, found.a.verdict, found.a.digest, found.b.started_at) == (
         "r1",
         "pass",

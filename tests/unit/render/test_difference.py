@@ -25,18 +25,15 @@ A: run r1, verdict inconclusive, t1 to t2, sha256 {"d" * 64}
 B: run r1, verdict inconclusive, t1 to t2, sha256 {"d" * 64}
 
 worse in B:
-  bucket c [pre]
+  bucket: c [pre]
     indexed → index-lost (lost)
 
 can't be compared, or may hide a loss:
-  bucket b [pre]
+  bucket: b [pre]
     not looked at (not known)
 
-different, and of no weight:
-  tool nix
-    1 → 2
-
-the same: 1 row, in the JSON
+different, without weight: 1; --all lists them
+the same: 1, in the JSON
 exit code: 4
 """
 TABLE = """
@@ -46,7 +43,7 @@ TABLE = """
 | unsure | bucket | b | pre | not looked at | not looked at | not known |
 | note | tool | nix | – | 1 | 2 | – |
 
-The same: 1 row, in the JSON
+the same: 1, in the JSON
 """
 
 
@@ -55,9 +52,45 @@ def test_text() -> None:
 
 
 def test_markdown() -> None:
-    shown = difference.markdown(WORSE)
+    shown = difference.markdown(WORSE, every=True)
     assert shown.startswith("**WORSE: B is worse than A.**\n\nA: run r1,")
     assert shown.endswith(TABLE)
+
+
+def test_notes_are_listed_where_all_is_asked_for() -> None:
+    note = "\ndifferent, without weight:\n  tool: nix\n    1 → 2\n"
+    assert note in difference.text(WORSE, every=True)
+    assert "| note |" not in difference.markdown(WORSE)
+
+
+def test_rows_that_say_the_same_of_many_subjects_are_one_group() -> None:
+    """The incident has 21 failed paths: one group with its count, not 21 line pairs."""
+    failed = [
+        DiffRow(
+            matter="finding",
+            subject=f"push-path-failed /nix/store/{number}",
+            phase="",
+            before="–",
+            after="fail",
+            weight=Weight.WORSE,
+            why="",
+        )
+        for number in range(21)
+    ]
+    other = replace(failed[0], subject="body-empty /nix/store/x")
+    grouped = replace(WORSE, rows=(*failed, other))
+    first = "/nix/store/0, /nix/store/1, /nix/store/2 and 18 more"
+    assert f"  finding push-path-failed (21): {first}\n    – → fail\n" in difference.text(grouped)
+    assert "  finding body-empty: /nix/store/x\n" in difference.text(grouped)
+    assert f"| worse | finding push-path-failed | {first} | – | – | fail | – |" in difference.markdown(grouped)
+    assert "/nix/store/20\n" in difference.text(grouped, every=True)
+
+
+def test_two_places_are_named_before_any_row() -> None:
+    other = replace(SAME, matter="setting", subject="s3-endpoint", weight=Weight.UNSURE)
+    text = difference.text(replace(WORSE, rows=(*ROWS, other)))
+    assert text.split("\n")[1] == "A and B are not of the same cache and store: s3-endpoint differ."
+    assert "not of the same" not in difference.text(WORSE)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +100,7 @@ def test_markdown() -> None:
 def test_the_first_word(weight: str, word: str) -> None:
     found = replace(WORSE, weight=Weight(weight), rows=(SAME, SAME))
     assert difference.text(found).startswith(f"{word}: ")
-    assert "the same: 2 rows, in the JSON" in difference.text(found)
+    assert "the same: 2, in the JSON" in difference.text(found)
     assert "worse in B" not in difference.text(found)
 
 
