@@ -1,10 +1,11 @@
 """``init``: a first, commented ``gate.toml`` from flags, from what this machine knows, and from questions."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 _SECONDS = 10.0
 _BYTES = 1_000_000
 _FILE = Path("gate.toml")
+_PLACEHOLDER: Final = "OWNER/publication-gate@" + "0" * 40
+_ACTION: Final = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+@[0-9a-f]{40}")
+
+Workflow = Literal[
+    "dispatched-probe", "split-rights-probe", "scheduled-synthetic", "required-pr-check", "check-before-push"
+]
 
 
 def init(
@@ -34,10 +41,17 @@ def init(
     output: Annotated[
         Path, Parameter(help="The file to write; one that exists is left untouched.", show_default=True)
     ] = _FILE,
-    dry_run: Annotated[bool, Parameter(help="Print the file, and write nothing.", negative=())] = False,
+    workflow: Annotated[
+        tuple[Workflow, ...],
+        Parameter(help="A workflow to write below .github/workflows/ beside the file; once for each."),
+    ] = (),
+    action: Annotated[
+        str, Parameter(help="OWNER/NAME@COMMIT of this action for the workflows; COMMIT has 40 hex digits.")
+    ] = "",
+    dry_run: Annotated[bool, Parameter(help="Print the files, and write nothing.", negative=())] = False,
     json_into: JsonInto = None,
 ) -> int:
-    """Write a commented gate.toml from flags and from what this machine knows; asks for the rest on a terminal.
+    """Write a commented gate.toml, and workflows, from flags and from what this machine knows; asks for the rest.
 
     Looked at: the attic client's configuration, Nix's substituters, systemd's units, docker's containers. When the file
     is written, `doctor` reads from the servers that it names, and says what is still unknown.
@@ -50,34 +64,76 @@ def init(
         "state_key": state_key,
         "markers": markers,
     }
-    return report(lambda: _init(flags, output, dry_run=dry_run), format="text", json_into=json_into)
+    return report(
+        lambda: _init(flags, output, _workflows(workflow, action, output.parent), dry_run=dry_run),
+        format="text",
+        json_into=json_into,
+    )
 
 
-def _init(flags: Mapping[str, str | tuple[str, ...]], output: Path, *, dry_run: bool) -> Outcome:
+def _workflows(names: Sequence[str], action: str, folder: Path) -> dict[Path, str]:
+    """The text of each workflow by the file that it goes to."""
+    if action and not _ACTION.fullmatch(action):
+        raise RefusedError(f"--action is {action[:80]!a}: expected OWNER/NAME@ and a commit of 40 hex digits")
+    package = Path(__file__).parents[1]
+    templates = next(each for each in (package / "workflows", package.parent / "workflows") if each.is_dir())
+    return {
+        folder / ".github" / "workflows" / f"{name}.yml": (templates / f"{name}.yml")
+        .read_text(encoding="utf-8")
+        .replace(_PLACEHOLDER, action or _PLACEHOLDER)
+        for name in names
+    }
+
+
+def _init(
+    flags: Mapping[str, str | tuple[str, ...]], output: Path, workflows: Mapping[Path, str], *, dry_run: bool
+) -> Outcome:
     from gate.model.setting import Guess
     from gate.observe.site import guess_site
     from gate.settings.table import NEEDED, draft
 
-    if not dry_run and os.path.lexists(output):
-        raise RefusedError(f"{output} is there already and is left untouched: give --output a new name, or --dry-run")
+    existing = [] if dry_run else [path for path in (output, *workflows) if os.path.lexists(path)]
+    if existing:
+        raise RefusedError(
+            f"{existing[0]} is there already and is left untouched, and nothing was written: "
+            "give --output a new name, or --dry-run"
+        )
     guesses: dict[str, Guess] = dict(guess_site(_ask(), _attic_config()))
     guesses.update({name: Guess(text=text, origin="a flag") for name, text in flags.items() if text})
     if not dry_run and sys.stdin is not None and sys.stdin.isatty():
         _question(guesses)
     text = draft(guesses)
     missing = [name for name in NEEDED if name not in guesses]
-    data = {"schema": RESULT_SCHEMA, "file": str(output), "missing": missing, "error": None}
+    places = [*map(str, workflows)]
+    data = {"schema": RESULT_SCHEMA, "file": str(output), "workflows": places, "missing": missing, "error": None}
     if dry_run:
-        return Outcome(exit_code=0, text=text, data=data)
-    try:
-        with output.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except OSError as error:
-        raise RefusedError(f"{output} can't be written ({error.strerror}): give --output a writable place") from None
+        return Outcome(
+            exit_code=0, text="\n".join((text, *(f"# {path}\n{workflows[path]}" for path in workflows))), data=data
+        )
+    _write(output, text)
+    for path, content in workflows.items():
+        _write(path, content, with_folder=True)
     names = ", ".join(name.replace("_", "-") for name in missing)
     lines = [f"{output}: written" + (f"; still needed: {names}" if missing else "")]
-    lines += ["workflows: copy one of workflows/ of this gate's repository, see docs/action.md", "", _examined(output)]
+    lines += [f"{path}: written{_left_to_do(content)}" for path, content in workflows.items()]
+    if not workflows:
+        lines.append("workflows: --workflow writes one, see docs/action.md")
+    lines += ["", _examined(output)]
     return Outcome(exit_code=0, text="\n".join(lines), data=data)
+
+
+def _write(path: Path, content: str, *, with_folder: bool = False) -> None:
+    try:
+        if with_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as stream:
+            stream.write(content)
+    except OSError as error:
+        raise RefusedError(f"{path} can't be written ({error.strerror}): give --output a writable place") from None
+
+
+def _left_to_do(content: str) -> str:
+    return "; replace OWNER and the zeros by a release's commit" if _PLACEHOLDER in content else ""
 
 
 def _question(guesses: "dict[str, Guess]") -> None:

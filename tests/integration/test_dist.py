@@ -76,7 +76,8 @@ def test_the_wheel_has_all_of_the_package_and_nothing_else(dist: Path) -> None:
     with zipfile.ZipFile(wheel(dist)) as archive:
         shipped = {name for name in archive.namelist() if not name.startswith("publication_gate-")}
     wanted = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "gate").stdout.split("\n")
-    assert shipped == {name for name in wanted if name and (ROOT / name).exists()}
+    workflows = {f"gate/workflows/{path.name}" for path in (ROOT / "workflows").glob("*.yml")}
+    assert shipped == {name for name in wanted if name and (ROOT / name).exists()} | workflows
 
 
 def test_the_sdist_has_no_file_that_is_not_for_users(dist: Path) -> None:

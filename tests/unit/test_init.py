@@ -146,6 +146,41 @@ def test_a_file_is_written_once_and_doctor_says_what_lacks(empty: Path, capsys: 
     assert main(["init", "--output", "nowhere/gate.toml"]) == 2
 
 
+def test_the_chosen_workflows_are_written_with_the_action_that_is_named(
+    empty: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    action = f"example/gate@{'a1' * 20}"
+    chosen = ("dispatched-probe", "required-pr-check")
+    words = [word for name in chosen for word in ("--workflow", name)]
+    assert main(["init", "--dry-run", *words]) == 0
+    assert list(empty.iterdir()) == []
+    assert capsys.readouterr().out.count("\n# .github/workflows/") == len(chosen)
+    assert main(["init", *words, "--action", action]) == 0
+    folder = empty / ".github" / "workflows"
+    for name in chosen:
+        text = (folder / f"{name}.yml").read_text()
+        template = (Path(__file__).parents[2] / "workflows" / f"{name}.yml").read_text()
+        assert text == template.replace(f"OWNER/publication-gate@{'0' * 40}", action)
+        assert action in text
+        assert "replace OWNER" not in capsys.readouterr().out
+
+
+def test_no_workflow_is_overwritten_and_then_nothing_is_written(
+    empty: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = empty / ".github" / "workflows" / "dispatched-probe.yml"
+    place.parent.mkdir(parents=True)
+    place.write_text("mine")
+    assert main(["init", "--workflow", "dispatched-probe"]) == 2
+    assert "is left untouched, and nothing was written" in capsys.readouterr().err
+    assert (place.read_text(), (empty / "gate.toml").exists()) == ("mine", False)
+    for action in ("example/gate@main", "example/gate", f"a/b@{'0' * 39}", f"a/b@{'0' * 40}\n"):
+        assert main(["init", "--workflow", "scheduled-synthetic", "--action", action]) == 2
+    assert "expected OWNER/NAME@ and a commit of 40 hex digits" in capsys.readouterr().err
+    assert main(["init", "--workflow", "scheduled-synthetic"]) == 0
+    assert "scheduled-synthetic.yml: written; replace OWNER and the zeros" in capsys.readouterr().out
+
+
 def test_questions_are_asked_on_a_terminal_and_an_empty_answer_keeps_what_was_guessed(
     empty: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
