@@ -53,6 +53,10 @@ liars: setup ## every lie of every party, in a healthy run (LIARS="s3 attic-body
 bench: setup ## side-by-side measurements
 	@$(WITH_NIX) $(BIN)/python -m bench
 
+.PHONY: bench-audit
+bench-audit: setup ## the acceptance table of the audit, 100,000 chunks (about two minutes)
+	@$(BIN)/python -m bench.audit
+
 # ---- checking it
 
 # What covers parse, judge and evidence; the rest runs without the tracer, which doubles its time.

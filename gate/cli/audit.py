@@ -152,10 +152,11 @@ def run(
         sealed, plan_id = load_plan(plan)
         numbers = chosen_shards(shard, os.environ, shard_count(sealed))
         count = min(processes or os.cpu_count() or 1, len(numbers))
-        if count > 1 and len(numbers) == shard_count(sealed):
+        is_alone = len(numbers) == shard_count(sealed)  # then the whole rate is this machine's
+        if count > 1 and is_alone:
             return _run_pool(plan, output, count, config)
         work = ShardWork(plan=sealed, plan_id=plan_id, directory=plan, output=output, host=gethostname())
-        return _run_shards(work, numbers, workers=workers or sealed.workers, config=config)
+        return _run_shards(work, numbers, workers=workers or (1 if is_alone else sealed.workers), config=config)
 
     return report(make, format=format, json_into=json_into)
 

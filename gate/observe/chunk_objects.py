@@ -7,6 +7,7 @@ retention rests (attic b7c9056 server/src/gc.rs). Nothing is listed: RustFS read
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -32,6 +33,7 @@ _REFUSALS: Final = frozenset({400, 401, 403})
 _SLOW: Final = frozenset({429, 500, 502, 503, 504})
 _UNRESERVED: Final = "-_.~"
 _TIMEOUT: Final = 28  # CURLE_OPERATION_TIMEDOUT
+_TWO_ANSWERS: Final = "two reads gave two answers"
 _WRITE_ERROR: Final = 23  # CURLE_WRITE_ERROR: the sink took no more
 
 
@@ -111,6 +113,8 @@ class ChunkReader:
                 self._idle.append(transfer)
                 if row is None:
                     self._rate.healthy()
+                    if transfer.before is not None and transfer.before.state is not ChunkState.UNREAD:
+                        rows.append(replace(transfer.before, state=ChunkState.FLAPPING, problem=_TWO_ANSWERS))
                     continue
                 if reason := transfer.stop_reason(row):
                     raise StoreStoppedError(reason)
@@ -173,9 +177,7 @@ def _joined(before: ChunkReading | None, row: ChunkReading) -> ChunkReading:
         return row
     if row.state is ChunkState.UNREAD or (before.state, before.sha256) == (row.state, row.sha256):
         return before
-    from dataclasses import replace  # noqa: PLC0415  # rare
-
-    return replace(row, state=ChunkState.FLAPPING, problem="two reads gave two answers")
+    return replace(row, state=ChunkState.FLAPPING, problem=_TWO_ANSWERS)
 
 
 class _Transfer:
