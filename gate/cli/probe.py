@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -18,6 +18,7 @@ from gate.clock import SystemClock
 from gate.errors import ForgedError, InconclusiveError, RefusedError
 from gate.model.basics import VerdictWord
 from gate.model.split import DURING, PRE
+from gate.render.escape import plain
 from gate.settings import check_config, check_confirm, find_profile, resolve
 
 if TYPE_CHECKING:
@@ -72,8 +73,20 @@ def probe(
     profile: Annotated[
         str, Parameter(help="The bounded thing to publish: synthetic, small-check, medium-check, or one of gate.toml.")
     ],
-    output: OutputFolder,
+    output: Annotated[
+        Path | None,
+        Parameter(
+            help="A new folder for the evidence; one that exists is refused, untouched. Needed, but for --dry-run."
+        ),
+    ] = None,
     confirm: Confirm = "",
+    dry_run: Annotated[
+        bool,
+        Parameter(
+            help="Print what would be published, asked and needed; asks no server, builds nothing, ends in 3.",
+            negative=(),
+        ),
+    ] = False,
     config: Config = None,
     flags: Annotated[Flags | None, Parameter(name="*")] = None,
     format: AsFormat = "text",
@@ -82,6 +95,10 @@ def probe(
     verbose: Verbose = False,
 ) -> int:
     """Publish one bounded profile and prove, by reading back, that every published byte can be served."""
+    if dry_run:
+        return report(lambda: run_preview(profile, config, flags), format=format, json_into=json_into)
+    if output is None:
+        raise RefusedError("probe needs --output: give it a new folder for the evidence; nothing was done")
     return report(
         lambda: run_probe(profile=profile, confirm=confirm, output=output, config=config, flags=flags),
         format=format,
@@ -130,6 +147,37 @@ def run_probe(*, profile: str, confirm: str, output: Path, config: Path | None, 
     except RefusedError as error:
         raise RefusedError(f"{error}{_missing_too(profile, toml, flags)}") from None
     return _recorded(run, profile, toml, flags, output)
+
+
+def run_preview(profile: str, config: Path | None, flags: object) -> Outcome:
+    """What `run_probe` would do with these settings. Raises `RefusedError` as it does, but for secrets and phrase."""
+    from gate.probe.preview import preview
+
+    toml = read_config(config)
+    settings = resolve(
+        profile, toml=toml, environ=os.environ, flags=set_flags(flags), read_file=read_secret_file, act=None
+    )
+    missing = _missing_too(profile, toml, flags)
+    with command_world(settings) as world:
+        plan = preview(settings, world, confirm=find_profile(profile, toml).confirm)
+    lines = [
+        f"DRY RUN: {plan.profile} of {plan.installable}; nothing was published, built or asked, so this is no pass.",
+        "",
+        "would publish:",
+    ]
+    for push in plan.pushes:
+        size = f", {push.nar_bytes} bytes of NARs" if push.nar_bytes is not None else ""
+        amount = f"{push.paths} paths{size}" if push.paths is not None else "not known before the build"
+        lines.append(f"  {push.content}: to {push.cache}: {amount}{f' ({push.bounds})' if push.bounds else ''}")
+    lines += ["", "would ask:", *(f"  {request}" for request in plan.requests)]
+    lines += ["", "needs:", *(f"  {right}" for right in plan.rights), f"  --confirm {plan.confirm}"]
+    lines += ["", *(f"note: {note}" for note in plan.notes)] if plan.notes else []
+    lines += [f"a probe would be refused now: {missing.removeprefix('. Besides, ')}"] if missing else []
+    text = "".join(f"{plain(line, limits.ERROR_TEXT_CHARS)}\n" for line in lines)
+    code = InconclusiveError.exit_code  # a script that takes 0 of a probe for a pass must not get it here
+    verdict = {"word": VerdictWord.INCONCLUSIVE.value, "outcome": "fail", "exit_code": code, "blocks": True}
+    data = {"schema": RESULT_SCHEMA, "verdict": verdict, "preview": asdict(plan), "error": None}
+    return Outcome(exit_code=code, text=text, data=data)
 
 
 def _missing_too(profile: str, toml: Mapping[str, Any], flags: object) -> str:

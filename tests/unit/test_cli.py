@@ -129,7 +129,7 @@ def test_bad_values_are_refused_in_one_sentence(argv: list[str], message: str, t
     ("argv", "message"),
     [
         (["nope"], 'Unknown command "nope"'),
-        (["probe"], 'Command "probe" needs --profile and --output, each with a value.'),
+        (["publish"], 'Command "publish" needs --profile and --output, each with a value.'),
         (["probe", "--output", "x"], "--profile requires an argument"),
         (["--verison"], "Unknown option --verison. Did you mean --version?"),
         (["-x"], "Unknown option -x."),
