@@ -5,6 +5,7 @@ before it deletes the object (attic b7c9056 server/src/gc.rs), so a row that is 
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from stat import S_ISDIR
 from typing import Final
@@ -22,6 +23,7 @@ from gate.parse.audit_files import ChunkClaim, parse_claim
 from gate.parse.locator import parse_locator
 
 _SYSTEM: Final = ".rustfs.sys"  # what every drive of RustFS has, and what no empty mount point has
+_CONTROLS: Final = 32  # with half of the drives named, all of them are found by chance once in four billion times
 _IDS: Final = 500  # in one question; SQLite takes 32,766 values
 
 
@@ -41,6 +43,7 @@ def recheck(
         again.update((claim.chunk_id, ChunkState.WHOLE) for claim in block)
         again.update((row.chunk_id, row.state) for row in reader.read(block))
     claimed = _claimed(database, failed)
+    drives = drives if _have_all(drives, _controls(directory, plan, set(failed), reader), plan) else ()
     moved = _moved(database, result)
     return tuple(
         RecheckRow(
@@ -48,10 +51,27 @@ def recheck(
             again=again[number],
             claimed=Truth.PRESENT if number in claimed else Truth.ABSENT,
             superseded=number in moved,
-            drive=_on_drives(drives, chunk) if again[number] is ChunkState.ABSENT else Truth.UNKNOWN,
+            drive=_on_drives(drives, *_place_of(chunk)) if again[number] is ChunkState.ABSENT else Truth.UNKNOWN,
         )
         for number, chunk in sorted(failed.items())
     )
+
+
+def _controls(directory: Path, plan: AuditPlan, failed: set[int], reader: Reader) -> list[ChunkClaim]:
+    """Some chunks that the store gives whole at this moment."""
+    claims = (claim for file in plan.shards for claim in map(parse_claim, lines(directory, file)))
+    block = list(islice((claim for claim in claims if claim.chunk_id not in failed), _CONTROLS))
+    others = {row.chunk_id for row in reader.read(block)} if block else set()
+    return [claim for claim in block if claim.chunk_id not in others]
+
+
+def _have_all(drives: Sequence[str], controls: Sequence[ChunkClaim], plan: AuditPlan) -> bool:
+    """Whether these are the store's drives, and all of them: each chunk that it gives is on one.
+
+    Another store's drive, or one set of several, would show every chunk of the others as lost.
+    """
+    places = [(plan.places[claim.place].bucket, claim.key) for claim in controls]
+    return bool(places) and all(_on_drives(drives, bucket, key) is Truth.PRESENT for bucket, key in places)
 
 
 def _blocks(directory: Path, plan: AuditPlan, ids: set[int]) -> Iterator[list[ChunkClaim]]:
@@ -101,10 +121,14 @@ def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[at : at + _IDS]
 
 
-def _on_drives(drives: Sequence[str], chunk: DamagedChunk) -> Truth:
+def _place_of(chunk: DamagedChunk) -> tuple[str, str]:
+    """The bucket and the key of ``s3:region/bucket/key``."""
+    _, bucket, key = chunk.remote_file_id.split("/", 2)
+    return bucket, key
+
+
+def _on_drives(drives: Sequence[str], bucket: str, key: str) -> Truth:
     """Whether any drive has the object's entry. Absent only where every drive was seen, mounted and without it."""
-    _, _, rest = chunk.remote_file_id.partition(":")
-    _, bucket, key = rest.split("/", 2)
     truths = {_on_drive(drive, bucket, key) for drive in drives}
     if Truth.PRESENT in truths:
         return Truth.PRESENT

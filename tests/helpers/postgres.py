@@ -5,6 +5,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,17 +20,17 @@ def _program(name: str) -> str:
 
 
 @contextmanager
-def running_postgres(work: Path) -> Iterator[str]:
-    """The server's URL without a database, ``postgresql://gate@127.0.0.1:PORT``; PostgreSQL never runs as root."""
-    work.mkdir(mode=0o755)
+def running_postgres() -> Iterator[str]:
+    """The server's URL without a database, ``postgresql://gate@127.0.0.1:PORT``; PostgreSQL never runs as root.
+
+    Not below pytest's own folder, which each session closes to other users again.
+    """
+    work = Path(tempfile.mkdtemp(prefix="gate-postgres-"))
     as_user: list[str] = []
     if os.geteuid() == 0:
         user = pwd.getpwnam("nobody")
         os.chown(work, user.pw_uid, user.pw_gid)
         as_user = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-        for parent in work.parents:  # pytest makes its folders private
-            if parent.stat().st_uid == os.geteuid() and str(parent).startswith("/tmp/"):
-                parent.chmod(parent.stat().st_mode | 0o011)
     data = work / "data"
     environ = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(work)}
     initdb = [_program("initdb"), "--auth=trust", "--username=gate", "--no-sync", "-D", str(data)]
@@ -56,3 +57,4 @@ def running_postgres(work: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(20)
+        shutil.rmtree(work, ignore_errors=True)

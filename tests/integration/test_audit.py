@@ -207,9 +207,14 @@ def test_what_garbage_collection_took_is_collected_and_what_the_index_hides_is_h
         drive = cache.new("drive")
         (drive / ".rustfs.sys").mkdir(parents=True)
         (drive / BUCKET / cache.claims.keys[hidden]).mkdir(parents=True)
+        words = ("recheck", "--plan", plan, "--database", cache.url, "--audit", audit["folder"], "--output")
+        # A drive that lacks what the store gives is not its drive, and says nothing.
+        cache.ask(*words, cache.new("foreign"), "--markers", f"file://{drive}", code=3)
+        for number, key in cache.claims.keys.items():
+            if number not in (collected, hidden):
+                (drive / BUCKET / key).mkdir()
         settled = cache.new("settled")
-        words = ("recheck", "--plan", plan, "--database", cache.url, "--audit", audit["folder"], "--output", settled)
-        cache.ask(*words, "--markers", f"file://{drive}", code=4)
+        cache.ask(*words, settled, "--markers", f"file://{drive}", code=4)
         result = json.loads((settled / "audit.json").read_text())["result"]
         assert {row["chunk_id"]: row["state"] for row in result["damaged_chunks"]} == {
             collected: "collected",
@@ -230,7 +235,7 @@ def test_postgresql_gives_the_plan_that_sqlite_gives_and_a_lesser_role_is_told_a
 ) -> None:
     import psycopg
 
-    with running_postgres(tmp_path / "postgres") as server:
+    with running_postgres() as server:
         url = cache.claims.write_postgres(server, "attic")
         plan = cache.plan(database=url)
         sealed = json.loads((plan / "plan.json").read_text())
