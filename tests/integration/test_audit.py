@@ -258,3 +258,20 @@ def test_postgresql_gives_the_plan_that_sqlite_gives_and_a_lesser_role_is_told_a
             admin.execute("INSERT INTO seaql_migrations VALUES ('m20990101_000001_unknown', 9)")
         refused = cache.ask("plan", "--database", url, "--output", cache.new("plan"), code=2)
         assert "m20990101_000001_unknown" in refused["error"]
+
+
+def test_the_local_pool_starts_a_killed_process_again(cache: Cache) -> None:
+    plan = cache.plan(rate=400)
+    shards = cache.new("shards")
+    argv = cache.argv("run", "--plan", plan, "--output", shards, "--processes", 2)
+    pool = subprocess.Popen(argv, env=cache.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while len(list(shards.glob("shard-*/blocks.jsonl"))) < 2:
+        assert pool.poll() is None
+        time.sleep(0.02)
+    tasks = Path(f"/proc/{pool.pid}/task").glob("*/children")
+    children = [number for file in tasks for number in file.read_text().split()]
+    os.kill(int(children[0]), signal.SIGKILL)
+    assert pool.wait(60) == 0
+    audit = cache.merge(plan, shards, code=3)
+    assert audit["result"]["chunks"] == {"whole": len(cache.claims.chunks)}
+    assert len(list(shards.iterdir())) > 3
