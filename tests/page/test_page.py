@@ -10,10 +10,11 @@ from gate.judge.standing_quarantine import past_of
 from gate.model import records
 from gate.model.basics import Kind, Phase, Truth, VerdictWord
 from gate.model.document import Evidence
+from gate.model.split import DURING
 from gate.render import html
 from gate.render.history import Listed, history_page
 from gate.seal import assemble
-from tests.helpers import runs
+from tests.helpers import parts, runs
 from tests.page import browser
 from tests.unit.render import captures, samples
 from tests.unit.render.hostile import everywhere
@@ -91,6 +92,9 @@ STATES: dict[str, Evidence] = {
     "capture": captures.captured(),
     "hostile": everywhere(samples.quarantined(), "<script>alert(1)</script>\"'`\u202e" + "W" * 400),
     "thousand": large(1000),
+    # A refused run has no page: it leaves result.json and no evidence.
+    "split-run": parts.healthy().judged(),
+    "split-run-lost": parts.healthy().change(DURING, SAMPLED, runs.lost).judged(),
 }
 CONFIGS = ("light", "dark", "phone")
 ROWS = [(name, config) for name in (*STATES, "history") for config in CONFIGS]
