@@ -111,8 +111,9 @@ def _collect(folders: Iterable[Path], plan: AuditPlan, plan_id: str) -> _Shards:
             document, blocks, seal = load_shard(directory, plan_id)
             rows = {row.chunk_id: row for block in blocks for row in block.rows}
             chunk_count = sum(block.chunk_count for block in blocks)
-            if document.service:
-                if document.is_complete and document.shard == service_shard(plan):
+            if document.shard >= len(plan.shards):
+                paths = {(row.cache, row.store_path) for row in document.service}
+                if document.is_complete and paths == {(path.cache, path.store_path) for path in plan.service}:
                     shards.service.append(document.service)
             elif document.is_complete and chunk_count == plan.shards[document.shard].rows:
                 shards.complete.setdefault(document.shard, []).append(rows)

@@ -136,7 +136,7 @@ def parse_path(line: bytes) -> ClaimedPath:
             _count(cache),
             path,
             created_at,
-            None if created_by == _NONE else created_by,
+            None if created_by in (_NONE, "") else created_by,
         )
     except ValueError:
         raise _foreign("path", line) from None
