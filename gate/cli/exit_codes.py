@@ -126,7 +126,10 @@ COMMANDS: Final[Mapping[str, CommandEnds]] = {
         "`audit recheck`", "as for `audit merge`", "wrong settings", "as for `audit merge`", "as for `audit merge`"
     ),
     "read": _row(
-        "`read KIND FILE`", "shown, whatever it is", "the file can't be read", "it has lines and none was understood"
+        "`read KIND FILE`",
+        "shown, whatever it is",
+        "the file can't be read",
+        "none of its lines was understood, or its packing is damaged",
     ),
     "require": _row(
         "`require`",

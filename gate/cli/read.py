@@ -3,10 +3,10 @@
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, Literal, Protocol
 
 from cyclopts import Parameter
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gate.model.parsed import PushReport
 
 Kind = Literal["push-log", "nix-log", "server-log", "narinfo", "nar"]
+_LOGS: Final = frozenset({"push-log", "nix-log", "server-log"})
 _STDIN = "-"
 _SPOOL_BYTES = 4 * 1024 * 1024  # of a piped push log that is held in memory; it is read twice
 _VALUE_CHARS = 512
@@ -38,41 +39,109 @@ def read(
     ] = None,
     codec: Annotated[str | None, Parameter(help="nar: its Compression (default: what its first bytes say).")] = None,
     nar_size: Annotated[int | None, Parameter(help="nar: its NarSize, if known.")] = None,
+    member: Annotated[str | None, Parameter(help="A zip of several logs: the name of the one to read.")] = None,
     format: AsFormat = "text",
     json_into: JsonInto = None,
 ) -> int:
     """Show what the gate sees in a push log, a build log, a server log, a narinfo or a NAR.
 
-    0 whatever it is, and 3 where it has lines and none of them was understood.
+    A log may be as it was downloaded: the log of a job of GitHub or GitLab, `gh run view --log`, `journalctl -o export`
+    or `-o json`, in gzip, or in GitHub's zip. 0 whatever it is, and 3 where it has lines and none of them was
+    understood, or where its packing is damaged.
     """
 
     def make() -> Outcome:
-        with _opened(file, twice=kind == "push-log") as stream:
+        with _opened(file, kind, member) as stream:
             if kind == "nar":
                 return _outcome(_nar(stream, codec, nar_size))
-            return _outcome(_READERS[kind](stream, exit_code))
+            return _outcome(_with_packing(stream, _READERS[kind](stream, exit_code)))
 
     return report(make, format=format, json_into=json_into)
 
 
+class _Source(Protocol):
+    """The bytes of a file, as they are parsed."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def rewind(self) -> None: ...
+
+
+class _PlainSource:
+    """A file as it is; of one that can't be sought in, ``beginning`` is what was read of it before."""
+
+    def __init__(self, stream: BinaryIO, beginning: bytes = b"") -> None:
+        self._stream = stream
+        self._beginning = beginning
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._beginning:
+            return self._stream.read(size)
+        end = len(self._beginning) if size < 0 else size
+        beginning, self._beginning = self._beginning[:end], self._beginning[end:]
+        return beginning
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def seekable(self) -> bool:
+        return self._stream.seekable()
+
+    def rewind(self) -> None:
+        self.seek(0)
+
+
 @contextmanager
-def _opened(file: str, *, twice: bool) -> Iterator[BinaryIO]:
-    """The file's bytes; a stream that can be read only once is kept in a temporary file where it is needed twice."""
+def _opened(file: str, kind: Kind, member: str | None) -> Iterator[_Source]:
+    """The file's bytes, unpacked where it is a log that was packed.
+
+    A stream that can be read only once is kept in a temporary file where it is needed twice, or is a zip.
+    """
+    from gate.cli.packed_log import MAGIC_BYTES, is_zip, unpacked
+
+    if member is not None and kind not in _LOGS:
+        raise RefusedError(f"--member is for logs, and the kind is {kind}: leave it out")
     try:
-        with nullcontext(sys.stdin.buffer) if file == _STDIN else Path(file).open("rb") as stream:
-            if not twice or stream.seekable():
-                yield stream
+        with nullcontext(sys.stdin.buffer) if file == _STDIN else Path(file).open("rb") as stream, ExitStack() as stack:
+            source = _PlainSource(stream)
+            if kind not in _LOGS:
+                yield source
                 return
-            with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
-                for piece in _pieces(stream, limits.LOG_FILE_BYTES):
-                    spool.write(piece)
-                spool.seek(0)
-                yield spool  # type: ignore[misc]  # a file in all but its class
+            magic = stream.read(MAGIC_BYTES)
+            if stream.seekable():
+                source.rewind()
+            else:
+                source = _PlainSource(stream, magic)
+                if kind == "push-log" or is_zip(magic):
+                    source = stack.enter_context(_spooled(source))
+            yield stack.enter_context(unpacked(source, magic, member)) or source
     except OSError as error:
         raise RefusedError(f"{file} can't be read ({error.strerror}): give a readable file, or - for stdin") from None
 
 
-def _pieces(stream: BinaryIO, cap: int) -> Iterator[bytes]:
+@contextmanager
+def _spooled(source: _Source) -> Iterator[_PlainSource]:
+    with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
+        for piece in _pieces(source, limits.LOG_FILE_BYTES):
+            spool.write(piece)
+        spool.seek(0)
+        yield _PlainSource(spool)  # type: ignore[arg-type]  # a file in all but its class
+
+
+def _with_packing(source: _Source, values: dict[str, Any]) -> dict[str, Any]:
+    """What the parsers say, after why it is not all of a packed log, and before what it was packed in."""
+    from gate.cli.packed_log import UnpackedLog
+
+    if not isinstance(source, UnpackedLog):
+        return values
+    fault = {"incomplete": source.fault} if source.fault else {}
+    return {**fault, **values, "packing": source.packing}
+
+
+def _pieces(stream: _Source, cap: int) -> Iterator[bytes]:
     remaining = cap
     while piece := stream.read(limits.READ_CHUNK_BYTES):
         remaining -= len(piece)
@@ -81,20 +150,26 @@ def _pieces(stream: BinaryIO, cap: int) -> Iterator[bytes]:
         yield piece
 
 
-def _feed(parser: _Parser, stream: BinaryIO) -> None:
-    for piece in _pieces(stream, limits.LOG_FILE_BYTES):
-        parser.feed(piece)
+def _feed_server_log(parser: _Parser, stream: _Source) -> None:
+    """Feed a log whose heads its parser takes off by itself, all but those of a journal's export, which has bytes."""
+    from gate.parse.program_output import JournalExport, is_export
+
+    export: JournalExport | None = None
+    for number, piece in enumerate(_pieces(stream, limits.LOG_FILE_BYTES)):
+        export = JournalExport() if number == 0 and is_export(piece) else export
+        parser.feed(export.feed(piece) if export else piece)
+    parser.feed(export.finish() if export else b"")
 
 
-def _feed_bare(parser: _Parser, stream: BinaryIO) -> tuple[int, int]:
+def _feed_bare(parser: _Parser, stream: _Source) -> tuple[int, int]:
     """Feed a program's output without what a job's log has before its lines.
 
     How many lines had that, and how many lines with a text there are.
     """
-    from gate.parse.log_heads import JobLogHeads
+    from gate.parse.program_output import ProgramOutput
     from gate.parse.text import LineSplitter
 
-    heads, splitter, lines = JobLogHeads(), LineSplitter(), 0
+    heads, splitter, lines = ProgramOutput(), LineSplitter(), 0
     for piece in _pieces(stream, limits.LOG_FILE_BYTES):
         bare = heads.feed(piece)
         parser.feed(bare)
@@ -114,13 +189,13 @@ def _understanding(unread: int, headed: int = 0, *, anything: bool, first: str =
 
 
 # --- what is read: JSON of each kind --------------------------------------------------------------------------------
-def _push_log(stream: BinaryIO, exit_code: int | None) -> dict[str, Any]:
+def _push_log(stream: _Source, exit_code: int | None) -> dict[str, Any]:
     """Without a plan every path that the log names may have a result in it."""
     from gate.parse.push_log import PushLogParser, ResultNames
 
     names = ResultNames()
     _feed_bare(names, stream)
-    stream.seek(0)
+    stream.rewind()
     parser = PushLogParser(names.finish())
     headed, _ = _feed_bare(parser, stream)
     log = parser.finish()
@@ -156,7 +231,7 @@ def _ending(log: "PushReport", exit_code: int) -> list[str]:
     return codes
 
 
-def _nix_log(stream: BinaryIO, exit_code: int | None) -> dict[str, Any]:
+def _nix_log(stream: _Source, exit_code: int | None) -> dict[str, Any]:
     from gate.parse.nix_log import NixLogParser
 
     parser = NixLogParser(exit_code=exit_code)
@@ -172,11 +247,11 @@ def _nix_log(stream: BinaryIO, exit_code: int | None) -> dict[str, Any]:
     }
 
 
-def _server_log(stream: BinaryIO, _exit_code: int | None) -> dict[str, Any]:
+def _server_log(stream: _Source, _exit_code: int | None) -> dict[str, Any]:
     from gate.parse.server_log import ServerLogParser
 
     parser = ServerLogParser()
-    _feed(parser, stream)
+    _feed_server_log(parser, stream)
     events = parser.finish()
     return {
         **_understanding(parser.unread_lines, anything=parser.seen > 0, first=parser.first_unread),
@@ -185,7 +260,7 @@ def _server_log(stream: BinaryIO, _exit_code: int | None) -> dict[str, Any]:
     }
 
 
-def _narinfo(stream: BinaryIO, _exit_code: int | None) -> dict[str, Any]:
+def _narinfo(stream: _Source, _exit_code: int | None) -> dict[str, Any]:
     from gate.parse.narinfo import parse_narinfo
     from gate.parse.store_path import STORE_DIR
 
@@ -193,7 +268,7 @@ def _narinfo(stream: BinaryIO, _exit_code: int | None) -> dict[str, Any]:
     return {**info, "references": [f"{STORE_DIR}/{name}" for name in info["references"]]}
 
 
-def _nar(stream: BinaryIO, codec: str | None, nar_size: int | None) -> dict[str, Any]:
+def _nar(stream: _Source, codec: str | None, nar_size: int | None) -> dict[str, Any]:
     from gate.parse.nar import SNIFF_BYTES, NarMeter, sniff
 
     pieces = _pieces(stream, limits.NAR_BYTES)
@@ -227,7 +302,7 @@ def _nar(stream: BinaryIO, codec: str | None, nar_size: int | None) -> dict[str,
     }
 
 
-_READERS: dict[str, Callable[[BinaryIO, int | None], dict[str, Any]]] = {
+_READERS: dict[str, Callable[[_Source, int | None], dict[str, Any]]] = {
     "push-log": _push_log,
     "nix-log": _nix_log,
     "server-log": _server_log,
@@ -249,7 +324,8 @@ def _outcome(values: dict[str, Any]) -> Outcome:
         lines.append(f"{name}: {len(rows)}")
         lines += [f"  {_one(row)}" for row in rows[:_ROWS]]
         lines += [f"  and {len(rows) - _ROWS} more; --format json has them all"] if len(rows) > _ROWS else []
-    code = InconclusiveError.exit_code if values.get("understood") == "nothing" else 0
+    unknown = values.get("understood") == "nothing" or "incomplete" in values
+    code = InconclusiveError.exit_code if unknown else 0
     return Outcome(exit_code=code, text=runner_safe("\n".join(lines)) + "\n", data=values)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from gate import limits
-from gate.parse.text import LineSplitter, decode, strip_escapes
+from gate.parse.text import decode, strip_escapes
 
 _DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK: Final = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?"
@@ -26,7 +26,8 @@ TIME: Final = rf"{_DATE}[T ]{_CLOCK}{_ZONE}"
 _MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _PRIORITY: Final = r"(?:<[0-9]{1,3}>)?"
 # `HOST PROGRAM[PID]: `, as journald and every syslog daemon write it.
-_IDENT: Final = r"([\w.:-]{1,255} [^\s\[\]:]{1,128}(?:\[[0-9]{1,10}\])?): ?"
+_PID: Final = r"(?:\[[0-9]{1,10}\])?"
+_IDENT: Final = rf"([\w.:-]{{1,255}} [^\s\[\]:]{{1,128}}{_PID}): ?"
 
 _WIRE: Final = r"(\S{1,255} \S{1,48} \S{1,128}) \S{1,32} (?:-|\[[^\]]{0,400}\]) ?"  # RFC 5424, behind its time
 
@@ -49,6 +50,14 @@ _FORMS: Final = (
     ("M", r"MESSAGE="),
 )
 _HEADS: Final = tuple((first, re.compile(form)) for first, form in _FORMS)
+# Heads that no program's own text looks like: those of a pod, or of a host and a program with its process, where a time
+# with two words and a colon could be a sentence. A time alone is one only behind another.
+_CERTAIN_FORMS: Final = tuple(
+    (first, form.replace(_PID, _PID.removesuffix("?")) if "0" in first else form)
+    for first, form in _FORMS
+    if first not in ("", "M", _DIGITS)
+)
+_TIME_FORM: Final = ((_DIGITS, rf"{TIME} "),)
 _HEADS_DEEP: Final = 4  # a collector's head before another's; more are no log that somebody keeps
 _FRAMES_DEEP: Final = 3
 _CRI: Final = re.compile(rf"{_DATE}T{_CLOCK}{_ZONE} (stdout|stderr) ([FP])(?::\S{{0,64}})? (.*)", re.DOTALL)
@@ -131,52 +140,18 @@ def _journal_message(item: object) -> str | None:
     return item if isinstance(item, str) else None
 
 
-_JOB_HEAD: Final = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:[^\t\n]{1,128}\t[^\t\n]{1,128}\t(?:\xef\xbb\xbf)?)?"
-    + TIME.encode()
-    + rb" (?:[0-9]{2}[OE][ +])?"
-)
-_BOM: Final = b"\xef\xbb\xbf"
-
-
-class JobLogHeads:
-    """Takes off what GitHub and GitLab put before each line of a job's log, and a byte order mark.
-
-    The first line says whether there are such heads: a program's own times are not theirs. ``lines`` counts the lines
-    that had one.
-    """
-
-    def __init__(self) -> None:
-        self.lines = 0
-        self._lines = LineSplitter(limits.NIX_EVENT_BYTES)
-        self._begun = b""
-        self._headed: bool | None = None
-
-    def feed(self, data: bytes) -> bytes:
-        """The same text without heads, as far as it has come."""
-        if self._headed is None:
-            self._begun += data
-            if b"\n" not in self._begun and len(self._begun) < limits.LINE_BYTES:
-                return b""
-            self._headed, data = self._begin()
-        if not self._headed:
-            return data
-        return b"".join(self._bare(line) + b"\n" for line in self._lines.feed(data))
-
-    def finish(self) -> bytes:
-        """The rest, a last line without its end."""
-        if self._headed is None:
-            self._headed, data = self._begin()
-            return self._bare(data) if self._headed else data
-        return self._bare(self._lines.rest())
-
-    def _begin(self) -> tuple[bool, bytes]:
-        return _JOB_HEAD.match(self._begun) is not None, self._begun.removeprefix(_BOM)
-
-    def _bare(self, line: bytes) -> bytes:
-        match = _JOB_HEAD.match(line)
-        self.lines += match is not None
-        return line[match.end() :] if match else line
+def heads_of(text: str) -> tuple[re.Pattern[bytes], ...]:
+    """The heads of a log's first line, outermost first, of those that no program's own text looks like."""
+    heads: list[re.Pattern[bytes]] = []
+    while len(heads) < _HEADS_DEEP and text:
+        for firsts, form in _CERTAIN_FORMS + (_TIME_FORM if heads else ()):
+            if text[0] in firsts and (match := re.match(form, text, re.ASCII)):
+                heads.append(re.compile(form.encode()))
+                text = text[match.end() :]
+                break
+        else:
+            break
+    return tuple(heads)
 
 
 def unheaded(line: Bare) -> Iterator[Bare]:

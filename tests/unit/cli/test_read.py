@@ -1,10 +1,14 @@
 """``read``: what it shows is what the parsers of a run say, escaped."""
 
+import gzip
 import io
 import itertools
 import json
 import lzma
+import subprocess
+import sys
 import tarfile
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +22,7 @@ from gate.parse.nix_log import parse_nix_log
 from gate.parse.push_log import ResultNames, parse_push_log
 from gate.parse.server_log import parse_server_log
 from tests.helpers.nars import COMPRESS, file_nar, nix32_of
+from tests.helpers.systemd_journal import Journal
 from tests.unit.observe.nar_reading import narinfo
 from tests.unit.parse.test_push_recordings import PUSHES, recorded
 
@@ -167,6 +172,146 @@ def test_a_push_log_out_of_a_job_of_github(tmp_path: Path, capsys: pytest.Captur
     claims = [path["claim"] for path in cast("list[dict[str, Any]]", said["paths"])]
     assert (len(claims), claims.count("uploaded"), said["codes"]) == (5, 2, ["push-failed"])
     assert shown(capsys, "push-log", str(file)).startswith("unread_lines: ")
+
+
+INCIDENT = (ATTIC / "bucket-lost-mid-push/stderr").read_bytes()
+JOB_TIME = b"2026-09-07T12:06:00.1234567Z "
+GITLAB_START = b"\x1b[0KRunning with gitlab-runner 17.5.0 (abc)\x1b[0;m\nsection_start:17:step_script\r\x1b[0K"
+
+
+def each_behind(head: bytes) -> bytes:
+    return b"".join(head + line for line in INCIDENT.splitlines(keepends=True))
+
+
+def zipped(**files: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return packed.getvalue()
+
+
+def journal_of_the_incident(folder: Path, form: str) -> bytes:
+    """What the real journalctl prints of a journal that the real systemd-journal-remote wrote."""
+    folder.mkdir()
+    Journal(folder).write(*INCIDENT.decode().splitlines(), _HOSTNAME="mini", SYSLOG_IDENTIFIER="push")
+    argv = ["journalctl", f"--directory={folder}", f"--output={form}", "--no-pager"]
+    return subprocess.run(argv, check=True, capture_output=True).stdout
+
+
+PASTED: dict[str, tuple[bytes, int]] = {
+    "GitHub": (b"\xef\xbb\xbf" + JOB_TIME + b"##[group]Run attic push\n" + each_behind(JOB_TIME), 1),
+    "gh run view": (each_behind(b"push / cache\tRun it\t\xef\xbb\xbf" + JOB_TIME), 0),
+    "GitLab": (GITLAB_START + b"\n" + each_behind(b""), 1),
+    "GitLab with times": (each_behind(b"2026-09-07T12:06:00.123456Z 01E "), 0),
+    "gzip": (gzip.compress(INCIDENT), 0),
+    "gzip of GitHub": (gzip.compress(each_behind(JOB_TIME)), 0),
+    "zip of GitHub": (
+        zipped(**{"0_push (x).txt": each_behind(JOB_TIME), "push (x)/2_Run it.txt": each_behind(JOB_TIME)}),
+        0,
+    ),
+    "syslog": (each_behind(b"Feb 03 19:30:32 mini push[7]: "), 0),
+    "journalctl -o export": (b"", 0),
+    "journalctl -o json": (b"", 0),
+    "journalctl -o short-iso": (b"", 0),
+}
+
+
+@pytest.mark.parametrize("form", PASTED)
+def test_the_incident_is_the_same_however_its_log_is_pasted(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, foreign = PASTED[form]
+    if form.startswith("journalctl"):
+        data = journal_of_the_incident(tmp_path / "journal", form.rpartition(" ")[2])
+    (tmp_path / "log").write_bytes(data)
+    said = seen(capsys, "push-log", tmp_path / "log", exit_code=1)
+    bare = seen(capsys, "push-log", ATTIC / "bucket-lost-mid-push/stderr", exit_code=1)
+    assert len(cast("list[object]", said["paths"])) == 22
+    assert cast("int", said["unread_lines"]) - cast("int", bare["unread_lines"]) == foreign
+    assert ("packing" in said) == ("zip" in form)
+    assert [said[name] for name in ("announced", "paths", "fatal", "codes")] == [
+        bare[name] for name in ("announced", "paths", "fatal", "codes")
+    ]
+    assert shown(capsys, "push-log", str(tmp_path / "log")).startswith("unread_lines: ")
+
+
+def test_a_journal_of_a_server_is_read_as_its_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Colors make journald write a message as bytes."""
+    (tmp_path / "journal").mkdir()
+    Journal(tmp_path / "journal").write(
+        "\x1b[31m2026-11-23T23:00:42Z ERROR a::b: x\x1b[0m", "2026-11-23T23:00:42Z  INFO a: y"
+    )
+    argv = ["journalctl", f"--directory={tmp_path / 'journal'}", "--output=export"]
+    export = subprocess.run(argv, check=True, capture_output=True).stdout
+    (tmp_path / "log").write_bytes(gzip.compress(export))
+    said = seen(capsys, "server-log", tmp_path / "log")
+    assert (said["event_count"], said["unread_lines"], said["packing"]) == (2, 0, "gzip")
+
+
+@pytest.mark.parametrize("kept", [30, 400, -1])
+def test_a_gzip_that_is_cut_shows_what_it_has_and_is_no_success(
+    kept: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "log").write_bytes(gzip.compress(INCIDENT)[:kept])
+    said = seen(capsys, "push-log", tmp_path / "log", code=3)
+    assert "the gzip is damaged or cut" in str(said["incomplete"])
+    assert len(cast("list[object]", said["paths"])) == 22 or kept > 0
+
+
+def test_bytes_behind_a_gzip_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "log").write_bytes(gzip.compress(INCIDENT) + b"more")
+    assert "Not a gzipped file" in str(seen(capsys, "push-log", tmp_path / "log", code=3)["incomplete"])
+
+
+def test_a_zip_of_several_logs_needs_a_choice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "log").write_bytes(zipped(**{"0_a.txt": b"x\n", "1_\x1b[31mb.txt": INCIDENT}))
+    assert main(["read", "push-log", str(tmp_path / "log")]) == 2
+    error = capsys.readouterr().err
+    assert "the zip has 2 logs, and one is expected: give --member with one of '0_a.txt', '1_\\x1b[31mb.txt'" in error
+    assert (
+        len(cast("list[object]", seen(capsys, "push-log", tmp_path / "log", member="1_\x1b[31mb.txt")["paths"])) == 22
+    )
+    assert main(["read", "push-log", str(tmp_path / "log"), "--member", "none"]) == 2
+    assert "0 members of that name" in capsys.readouterr().err
+
+
+def test_zips_and_choices_that_can_not_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = zipped(**{"0_a.txt": INCIDENT})
+    log = str(tmp_path / "log")
+
+    def refusal(data: bytes, *more: str, kind: str = "push-log") -> str:
+        (tmp_path / "log").write_bytes(data)
+        assert main(["read", kind, log, *more]) == 2
+        return capsys.readouterr().err
+
+    assert "the zip can't be read" in refusal(packed[:-9])
+    assert "the zip can't be read" in refusal(packed.replace(b"\x08\x00", b"\x63\x00"))
+    assert "nothing: it is empty" in refusal(b"PK\x03\x04" + zipped())
+    assert "the file is no zip" in refusal(b"x", "--member", "a")
+    assert "--member is for logs" in refusal(b"x", "--member", "a", kind="narinfo")
+    (tmp_path / "log").write_bytes(
+        packed.replace(INCIDENT[:9], b"?") if INCIDENT[:9] in packed else packed[:60] + b"\xff" + packed[61:]
+    )
+    assert "is damaged or cut" in str(seen(capsys, "push-log", log, code=3)["incomplete"])
+    monkeypatch.setattr(limits, "LOG_ZIP_DIRECTORY_BYTES", 9)
+    assert "the zip has too many members" in refusal(packed)
+    monkeypatch.setattr(limits, "LOG_UNPACKED_BYTES", 99)
+    assert "unpacks to more than 99 bytes" in refusal(gzip.compress(INCIDENT))
+
+
+@pytest.mark.parametrize("kind", ["push-log", "nix-log"])
+@pytest.mark.parametrize("data", [gzip.compress(INCIDENT), zipped(a=INCIDENT), b"ab", INCIDENT])
+def test_packed_logs_come_by_a_pipe(kind: Kind, data: bytes, tmp_path: Path) -> None:
+    """The same answer as from the file."""
+    (tmp_path / "log").write_bytes(data)
+    answers = []
+    for file, stdin in ((str(tmp_path / "log"), b""), ("-", data)):
+        argv = [sys.executable, "-m", "gate", "read", kind, file, "--format", "json"]
+        answers.append(subprocess.run(argv, input=stdin, cwd=ROOT, capture_output=True, check=False).stdout)
+    assert answers[0] == answers[1] != b""
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from gate import limits
 from gate.model.parsed import LogEvent
-from gate.parse.log_heads import Bare, JobLogHeads, LogFrames, unheaded
+from gate.parse.log_heads import Bare, LogFrames, unheaded
+from gate.parse.program_output import ProgramOutput
 from gate.parse.server_log import ServerLogParser
 
 RECORDINGS = Path(__file__).parents[3] / "fixtures/recordings"
@@ -306,7 +307,7 @@ JOB = {
 def test_what_a_job_has_before_its_lines(name: str, mark: bytes, size: int, end: bytes) -> None:
     bare = b"one\r\n\n2026-09-07T12:06:00Z two\nthree" + end
     text = mark + b"".join(JOB[name] + line for line in bare.splitlines(keepends=True))
-    heads = JobLogHeads()
+    heads = ProgramOutput()
     out = b"".join(heads.feed(text[at : at + size]) for at in range(0, len(text), size)) + heads.finish()
     assert (out, heads.lines) == (bare, 4)
 
@@ -317,14 +318,14 @@ def test_what_a_job_has_before_its_lines(name: str, mark: bytes, size: int, end:
 @pytest.mark.parametrize("size", [1000, 100_000])
 def test_a_text_whose_first_line_has_no_head_stays_as_it_is(text: bytes, size: int) -> None:
     for mark in (b"", b"\xef\xbb\xbf"):
-        heads = JobLogHeads()
+        heads = ProgramOutput()
         whole = mark + text
         out = b"".join(heads.feed(whole[at : at + size]) for at in range(0, len(whole), size)) + heads.finish()
         assert (out, heads.lines) == (text, 0)
 
 
 def test_a_lone_headed_line_without_its_end() -> None:
-    heads = JobLogHeads()
+    heads = ProgramOutput()
     assert (heads.feed(JOB["GitHub"] + b"x"), heads.finish(), heads.lines) == (b"", b"x", 1)
 
 
