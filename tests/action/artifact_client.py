@@ -38,9 +38,9 @@ class ArtifactClient:
         self._said = folder / "artifact-client.log"
 
     def __enter__(self) -> Self:
-        with self._said.open("wb") as said:
+        with self._said.open("wb") as output:
             command = [*_program(), str(self._place)]
-            self._node = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)
+            self._node = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
         ends = time.monotonic() + START_SECONDS
         while not self._place.exists():
             assert self._node.poll() is None, self._said.read_text(encoding="utf-8")
@@ -87,20 +87,20 @@ def _install(folder: Path) -> None:
 def main(what: str, name: str, path: str, days: str = "0") -> int:
     """Ask for it; an upload gives its outputs."""
     environ = {each: os.environ[each] for each in RUNNERS if each in os.environ}
-    asked = {"what": what, "name": name, "path": str(Path(path).resolve()), "days": days, "environ": environ}
+    request = {"what": what, "name": name, "path": str(Path(path).resolve()), "days": days, "environ": environ}
     connection = http.client.HTTPConnection("127.0.0.1", int(os.environ[PORT]), timeout=ANSWER_SECONDS)
-    connection.request("POST", "/", json.dumps(asked))
+    connection.request("POST", "/", json.dumps(request))
     answer = connection.getresponse()
     text = answer.read().decode("utf-8")
     if answer.status != http.client.OK:
         sys.stderr.write(f"{what} of {name}: {text}\n")
         return 1
     if what == "upload":
-        made = json.loads(text)
+        result = json.loads(text)
         run = "/".join(os.environ[f"GITHUB_{each}"] for each in ("SERVER_URL", "REPOSITORY"))
-        url = f"{run}/actions/runs/{os.environ['GITHUB_RUN_ID']}/artifacts/{made['id']}"
+        url = f"{run}/actions/runs/{os.environ['GITHUB_RUN_ID']}/artifacts/{result['id']}"
         with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as outputs:
-            outputs.write(f"artifact-url={url}\nartifact-digest={made['digest']}\n")
+            outputs.write(f"artifact-url={url}\nartifact-digest={result['digest']}\n")
     return 0
 
 

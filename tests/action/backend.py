@@ -130,11 +130,11 @@ class Warm:
         self._made = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def wait(self) -> None:
-        said, _ = self._made.communicate()
+        output, _ = self._made.communicate()
         # Compiled once what each run imports; the copies are links.
         for python in self._folder.glob("*/bin/python"):
             subprocess.run([python, "-I", "-c", "import gate.cli.action, gate.cli.probe, boto3, jinja2"], check=True)
-        result = {"exit": self._made.returncode, "said": said}
+        result = {"exit": self._made.returncode, "said": output}
         (self._out / "install.json").write_text(json.dumps(result), encoding="utf-8")
 
 
@@ -172,8 +172,8 @@ class Site:
         subprocess.run([*git, "remote", "add", "origin", f"https://github.com/{gh.REPOSITORY}"], check=True)
         for name in ("bash", "uv"):
             self._program(name, (HERE / "bin" / name).read_text(encoding="utf-8"))
-        held = f'#!/bin/sh\nwhile [ "$1" = push ] && [ -e {self.hold} ]; do sleep 0.05; done\n'
-        self._program("attic", f'{held}exec {self.stack.client} "$@"\n')
+        holder = f'#!/bin/sh\nwhile [ "$1" = push ] && [ -e {self.hold} ]; do sleep 0.05; done\n'
+        self._program("attic", f'{holder}exec {self.stack.client} "$@"\n')
         return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
 
     def protect(self) -> None:
@@ -194,8 +194,8 @@ class Site:
         for row in SETTINGS:
             value = settings.value_of(row)
             if row.type != "secret" and row.name not in ("attic_bin", "installable") and value != row.default:
-                shown = json.dumps(list(value) if isinstance(value, tuple) else value)
-                tables.setdefault(row.table, []).append(f"{row.name.replace('_', '-')} = {shown}")
+                text = json.dumps(list(value) if isinstance(value, tuple) else value)
+                tables.setdefault(row.table, []).append(f"{row.name.replace('_', '-')} = {text}")
         tables["profiles.medium-check"] = [f"installable = {json.dumps(settings.policy.installable)}"]
         return "\n".join(line for table, rows in tables.items() for line in (f"[{table}]", *rows)) + REQUIRE
 
@@ -232,8 +232,8 @@ class Site:
         text = text.replace("${{ job.workflow_sha }}", GATE_COMMIT)
         copy.write_text(text, encoding="utf-8")
         payload = json.loads(gh.pull_request()) if event == "pull_request" else {}
-        given = {"profile": profile, "confirm": confirm}
-        payload |= {"ref": ref, "inputs": {name: value for name, value in given.items() if value is not None}}
+        inputs = {"profile": profile, "confirm": confirm}
+        payload |= {"ref": ref, "inputs": {name: value for name, value in inputs.items() if value is not None}}
         payload["repository"] = {
             "id": gh.NUMBER,
             "default_branch": "main",
@@ -292,8 +292,8 @@ class Site:
             if during is not None:
                 during(run, process)
             process.wait(ACT_SECONDS)
-        said = {"exit": process.returncode, "seconds": time.monotonic() - began}
-        (self.out / f"{run}.json").write_text(json.dumps(said), encoding="utf-8")
+        output = {"exit": process.returncode, "seconds": time.monotonic() - began}
+        (self.out / f"{run}.json").write_text(json.dumps(output), encoding="utf-8")
         return process.returncode == 0
 
     # --- what happens during a run ----------------------------------------------------------------------------------
@@ -357,16 +357,16 @@ class Site:
         token = f"GITHUB_TOKEN={gh.TOKEN}\n"
         text = token + "".join(f"GATE_{name.upper()}={getattr(settings.secrets, name).reveal()}\n" for name in names)
         path.write_text(text)
-        with (self.out / "all-secrets").open("a", encoding="utf-8") as kept:  # each run has tokens of its own
-            kept.write(text)
+        with (self.out / "all-secrets").open("a", encoding="utf-8") as remaining:  # each run has tokens of its own
+            remaining.write(text)
         return path
 
 
 def _tool(name: str) -> str:
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
-    assert found is not None, f"{name} is missing: make setup"
-    return found
+    neighbor = Path(sys.executable).parent / name
+    result = str(neighbor) if neighbor.exists() else shutil.which(name)
+    assert result is not None, f"{name} is missing: make setup"
+    return result
 
 
 def _path() -> list[str]:

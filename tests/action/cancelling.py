@@ -35,33 +35,33 @@ class Cancelling:
         (place / "work").mkdir(parents=True)
         evidence = place / "evidence"
         environ = {**self._environ, **self._given(place, evidence, run)}
-        said = (place / "said.raw").open("wb")
-        with said:
-            held = [sys.executable, "-I", str(HERE / "held.py"), str(ROOT), stage]
-            with subprocess.Popen(held, env=environ, stdout=said, stderr=subprocess.STDOUT) as probe:
+        output = (place / "said.raw").open("wb")
+        with output:
+            holder = [sys.executable, "-I", str(HERE / "held.py"), str(ROOT), stage]
+            with subprocess.Popen(holder, env=environ, stdout=output, stderr=subprocess.STDOUT) as probe:
                 try:
                     _until_begun(probe, evidence / "journal.jsonl", stage)
                     sent = _as_the_runner_does(probe)
                 finally:
                     probe.kill()
             finish = [sys.executable, "-I", "-c", _FINISH, str(ROOT), str(evidence)]
-            ended = subprocess.run(finish, env=environ, stdout=said, stderr=subprocess.STDOUT, check=False)
-            told = outputs_of(place / "output")
-            uploaded = self._uploaded(told, {**environ, "GITHUB_OUTPUT": str(place / "uploaded")}, said.fileno())
+            ended = subprocess.run(finish, env=environ, stdout=output, stderr=subprocess.STDOUT, check=False)
+            answer = outputs_of(place / "output")
+            uploaded = self._uploaded(answer, {**environ, "GITHUB_OUTPUT": str(place / "uploaded")}, output.fileno())
             verdict = subprocess.run(
                 [ROOT / "scripts" / "action" / "verdict.sh"],
                 env={
                     **environ,
-                    "GATE_ACTION_EXIT_CODE": told.get("exit-code", ""),
+                    "GATE_ACTION_EXIT_CODE": answer.get("exit-code", ""),
                     "GATE_ACTION_FINISH": "success" if ended.returncode == 0 else "failure",
                     "GATE_ACTION_UPLOAD": "success" if uploaded == 0 else "failure",
                 },
-                stdout=said,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 check=False,
             )
-        seen = {"sent": sent, "run": run, "outputs": told, "upload": uploaded, "verdict": verdict.returncode}
-        (place / "seen.json").write_text(json.dumps(seen), encoding="utf-8")
+        observation = {"sent": sent, "run": run, "outputs": answer, "upload": uploaded, "verdict": verdict.returncode}
+        (place / "seen.json").write_text(json.dumps(observation), encoding="utf-8")
 
     def _uploaded(self, told: Mapping[str, str], environ: Mapping[str, str], said: int) -> int:
         command = [*self._upload, told["artifact-name"], told["upload-path"], "0"]

@@ -53,27 +53,27 @@ class Issues:
         path = request.path.removeprefix(ISSUES)
         if request.method == "GET" and not path:
             return self._list(request)
-        given = json.loads(request.get_data())
+        value = json.loads(request.get_data())
         if request.method == "POST" and not path:
-            labels = [{"name": name} for name in given.pop("labels")]
-            row = {"number": len(self.rows) + 1, "state": "open", **given, "labels": labels}
+            labels = [{"name": name} for name in value.pop("labels")]
+            row = {"number": len(self.rows) + 1, "state": "open", **value, "labels": labels}
             self.rows.append(row)
             return _json(row, 201)
-        found = re.fullmatch(r"/(\d+)(/comments)?", path)
-        if found is None:
+        result = re.fullmatch(r"/(\d+)(/comments)?", path)
+        if result is None:
             return _json({"message": "Not Found"}, 404)
-        if found[2]:
-            self.comments.setdefault(int(found[1]), []).append(given["body"])
+        if result[2]:
+            self.comments.setdefault(int(result[1]), []).append(value["body"])
             return _json({"id": 1}, 201)
-        self.rows[int(found[1]) - 1].update(given)
-        return _json(self.rows[int(found[1]) - 1])
+        self.rows[int(result[1]) - 1].update(value)
+        return _json(self.rows[int(result[1]) - 1])
 
     def _list(self, request: Request) -> Response:
-        wanted = request.args["labels"]
+        expected = request.args["labels"]
         rows = [
             row
             for row in self.rows
-            if row["state"] == request.args["state"] and wanted in {label["name"] for label in row["labels"]}
+            if row["state"] == request.args["state"] and expected in {label["name"] for label in row["labels"]}
         ]
         page, size = int(request.args.get("page", 1)), int(request.args.get("per_page", 30))
         return _json(rows[(page - 1) * size : page * size])
@@ -137,19 +137,19 @@ class GitHubServer:
         return self.world.answer(request)
 
     def _twirp(self, request: Request) -> Response:
-        asked: Mapping[str, Any] = json.loads(request.get_data())
-        run = int(asked["workflow_run_backend_id"])
+        requests: Mapping[str, Any] = json.loads(request.get_data())
+        run = int(requests["workflow_run_backend_id"])
         if request.headers.get("Authorization") != f"Bearer {self.token(run)}":
             return _json({"code": "unauthenticated", "msg": "another token"}, 401)
         method = request.path.removeprefix(SERVICE)
         if method == "CreateArtifact":
-            return self._create(run, asked["name"])
+            return self._create(run, requests["name"])
         if method == "FinalizeArtifact":
-            return self._finalize(run, asked)
+            return self._finalize(run, requests)
         if method == "ListArtifacts":
-            return self._list(run, asked)
+            return self._list(run, requests)
         if method == "GetSignedArtifactURL":
-            (upload,) = [each for each in self._whole(run) if each.name == asked["name"]]
+            (upload,) = [each for each in self._whole(run) if each.name == requests["name"]]
             return _json({"name": upload.name, "signed_url": f"{self.url}/blob/{upload.number}?sig={upload.signature}"})
         return _json({"code": "bad_route", "msg": f"no method {method}"}, 404)
 
@@ -163,7 +163,7 @@ class GitHubServer:
         return [each for each in self._uploads.values() if each.run == run and each.data is not None]
 
     def _list(self, run: int, asked: Mapping[str, Any]) -> Response:
-        found = [
+        result = [
             {
                 "workflow_run_backend_id": str(run),
                 "workflow_job_run_backend_id": asked["workflow_job_run_backend_id"],
@@ -176,7 +176,7 @@ class GitHubServer:
             if asked.get("name_filter", upload.name) == upload.name
             and asked.get("id_filter", str(upload.number)) == str(upload.number)
         ]
-        return _json({"artifacts": found})
+        return _json({"artifacts": result})
 
     def _create(self, run: int, name: str) -> Response:
         if any((each.run, each.name) == (run, name) for each in self._uploads.values()):
@@ -194,8 +194,8 @@ class GitHubServer:
         if request.args.get("comp") == "block":
             upload.blocks[request.args["blockid"]] = request.get_data()
         else:
-            named = re.findall(r"<Latest>([^<]+)</Latest>", request.get_data().decode())
-            upload.data = b"".join(upload.blocks[name] for name in named)
+            names = re.findall(r"<Latest>([^<]+)</Latest>", request.get_data().decode())
+            upload.data = b"".join(upload.blocks[name] for name in names)
         return Response(status=201)
 
     def _finalize(self, run: int, asked: Mapping[str, Any]) -> Response:

@@ -23,7 +23,7 @@ class Held:
 
 def probes(*marks: str) -> list[tuple[int, Path]]:
     """Number and evidence folder of each run step whose environment has these lines."""
-    found = []
+    result = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             argv = (entry / "cmdline").read_bytes().split(b"\0")
@@ -32,5 +32,5 @@ def probes(*marks: str) -> list[tuple[int, Path]]:
             continue
         places = [line.partition("=")[2] for line in environ if line.startswith("GATE_ACTION_EVIDENCE=")]
         if argv[1:5] == [b"-I", b"-m", b"gate", b"action-run"] and set(marks) <= set(environ) and places:
-            found.append((int(entry.name), Path(places[0])))
-    return found
+            result.append((int(entry.name), Path(places[0])))
+    return result

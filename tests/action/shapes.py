@@ -20,10 +20,10 @@ _SETTING: Final = re.compile(r"GATE_(?!ACTION_|ISSUE_)")  # made from the table 
 
 def shape(document: dict[str, Any]) -> dict[str, Any]:
     """The document without descriptions, commits of pinned actions, and what the table of settings makes."""
-    found: dict[str, Any] = _shape(document)
-    if "runs" in found:  # an action: its inputs and outputs are compared with their tables
-        found = {key: value for key, value in found.items() if key not in ("inputs", "outputs", "name")}
-    return found
+    result: dict[str, Any] = _shape(document)
+    if "runs" in result:  # an action: its inputs and outputs are compared with their tables
+        result = {key: value for key, value in result.items() if key not in ("inputs", "outputs", "name")}
+    return result
 
 
 def _shape(node: object) -> Any:  # YAML

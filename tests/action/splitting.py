@@ -48,13 +48,13 @@ def whole(site: "Site", run: str, *, lose: bool = False) -> None:
     from gate.lab.attic_stack import BUCKET
 
     over = site.out / f"over-{run}"
-    with site.held_push() as held:
+    with site.held_push() as holder:
 
         def during(_run: str, process: "subprocess.Popen[bytes]") -> None:
             wait_for(process, lambda: watched(run), f"{run}: the watch did not begin")
             if lose:
                 site.stack.store.lose(BUCKET)
-            held.let_go()
+            holder.let_go()
             wait_for(process, lambda: handed_on(site, run), f"{run}: nothing was published")
             over.touch()
 
@@ -73,8 +73,8 @@ def watched(run: str) -> bool:
     """Whether the part during of a run has its first sample."""
     from tests.action.backend import RUNS
 
-    found = probes(f"DRILL_NUMBER={RUNS[run]}", "GATE_ACTION_PHASE=during")
-    journals = [evidence / "journal.jsonl" for _, evidence in found]
+    result = probes(f"DRILL_NUMBER={RUNS[run]}", "GATE_ACTION_PHASE=during")
+    journals = [evidence / "journal.jsonl" for _, evidence in result]
     return any(path.exists() and b'"bucket-sample"' in path.read_bytes() for path in journals)
 
 

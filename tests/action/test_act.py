@@ -46,8 +46,8 @@ SHIPPED = {
 
 
 def outputs(out: Path, step: str) -> dict[str, str]:
-    found: dict[str, str] = read(out / "steps.json")[step]["outputs"]
-    return found
+    result: dict[str, str] = read(out / "steps.json")[step]["outputs"]
+    return result
 
 
 def log(out: Path, run: str) -> str:
@@ -55,48 +55,48 @@ def log(out: Path, run: str) -> str:
 
 
 def test_the_environment_is_made_by_pip_from_the_hashed_lock(out: Path) -> None:
-    made = read(out / "install.json")
-    assert made["exit"] == 0, made["said"]
-    assert re.fullmatch(r"environment: Python 3\.\d+\.\d+, made by pip in \d+\.\d s\n", made["said"])
+    result = read(out / "install.json")
+    assert result["exit"] == 0, result["said"]
+    assert re.fullmatch(r"environment: Python 3\.\d+\.\d+, made by pip in \d+\.\d s\n", result["said"])
 
 
 @pytest.mark.parametrize("step", ENDS)
 def test_each_use_ends_as_it_must_and_says_so_in_every_output(step: str, out: Path) -> None:
-    seen = read(out / "steps.json")[step]
-    told = seen["outputs"]
-    assert (seen["outcome"], told["verdict"], told["exit-code"]) == ENDS[step]
-    assert sorted(told) == sorted([*OUTPUTS, "artifact-url"])
-    assert told["outcome"] == ("pass" if told["verdict"] == "pass" else "fail")
-    assert told["summary"].startswith(told["verdict"].upper() + ": ")
-    assert json.loads(told["failed-paths"]) == []
+    observation = read(out / "steps.json")[step]
+    answer = observation["outputs"]
+    assert (observation["outcome"], answer["verdict"], answer["exit-code"]) == ENDS[step]
+    assert sorted(answer) == sorted([*OUTPUTS, "artifact-url"])
+    assert answer["outcome"] == ("pass" if answer["verdict"] == "pass" else "fail")
+    assert answer["summary"].startswith(answer["verdict"].upper() + ": ")
+    assert json.loads(answer["failed-paths"]) == []
 
 
 def test_what_was_sealed_is_uploaded_by_npms_client_and_is_genuine_when_downloaded(out: Path, tmp_path: Path) -> None:
-    told = outputs(out, "right")
-    assert told["evidence-path"] == str(out / "right")
-    assert told["artifact-name"] == f"publication-evidence-synthetic-{RUNS['drill']}-1-right"
-    wanted = rf"https://github\.com/acme/widgets/actions/runs/{RUNS['drill']}/artifacts/\d+"
-    assert re.fullmatch(wanted, told["artifact-url"])
-    evidence, digest = downloaded(out, RUNS["drill"], told["artifact-name"], tmp_path)
-    assert (evidence.verdict.word.value, str(evidence.verdict.exit_code)) == (told["verdict"], told["exit-code"])
-    assert digest == told["evidence-digest"] == verify(out / "right")[1]
+    answer = outputs(out, "right")
+    assert answer["evidence-path"] == str(out / "right")
+    assert answer["artifact-name"] == f"publication-evidence-synthetic-{RUNS['drill']}-1-right"
+    expected = rf"https://github\.com/acme/widgets/actions/runs/{RUNS['drill']}/artifacts/\d+"
+    assert re.fullmatch(expected, answer["artifact-url"])
+    evidence, digest = downloaded(out, RUNS["drill"], answer["artifact-name"], tmp_path)
+    assert (evidence.verdict.word.value, str(evidence.verdict.exit_code)) == (answer["verdict"], answer["exit-code"])
+    assert digest == answer["evidence-digest"] == verify(out / "right")[1]
 
 
 @pytest.mark.row("RUN-28", "RUN-29")
 @pytest.mark.parametrize("step", REFUSED_AND_UPLOADED)
 def test_a_refusal_leaves_its_result_and_no_evidence(step: str, out: Path) -> None:
-    told = outputs(out, step)
-    assert (told["evidence-path"], told["evidence-digest"]) == ("", "")
-    assert told["artifact-name"].startswith("publication-evidence-")
-    assert told["artifact-url"]
-    assert is_refusal((out / "artifacts" / str(RUNS["drill"]) / f"{told['artifact-name']}.zip").read_bytes())
+    answer = outputs(out, step)
+    assert (answer["evidence-path"], answer["evidence-digest"]) == ("", "")
+    assert answer["artifact-name"].startswith("publication-evidence-")
+    assert answer["artifact-url"]
+    assert is_refusal((out / "artifacts" / str(RUNS["drill"]) / f"{answer['artifact-name']}.zip").read_bytes())
     assert not (out / "wrong").exists()
 
 
 @pytest.mark.parametrize("step", ["require", "yes"])
 def test_nothing_is_uploaded_where_nothing_is_wanted(step: str, out: Path) -> None:
-    told = outputs(out, step)
-    assert [told[name] for name in ("evidence-path", "evidence-digest", "artifact-name", "artifact-url")] == [""] * 4
+    answer = outputs(out, step)
+    assert [answer[name] for name in ("evidence-path", "evidence-digest", "artifact-name", "artifact-url")] == [""] * 4
     assert not (out / step).exists()
 
 
@@ -134,9 +134,9 @@ def test_a_run_whose_runner_was_lost_in_its_push_has_no_pass_in_any_output(out: 
     """act, interrupted, kills the step and leaves the action's other steps out: what a lost runner does."""
     assert read(out / "stopped.json")["exit"] == 1
     assert "push:canary" in raw(out, "stopped")
-    said = log(out, "stopped")
-    assert re.findall(r"::set-output:: verdict=(\S*)", said) == ["inconclusive"]
-    assert re.findall(r"::set-output:: (?:outcome|exit-code)=(\S*)", said) in (["fail", "3"], ["3", "fail"])
+    output = log(out, "stopped")
+    assert re.findall(r"::set-output:: verdict=(\S*)", output) == ["inconclusive"]
+    assert re.findall(r"::set-output:: (?:outcome|exit-code)=(\S*)", output) in (["fail", "3"], ["3", "fail"])
     assert not (out / "artifacts" / str(RUNS["stopped"])).exists()
 
 
@@ -159,10 +159,10 @@ def test_a_workflow_as_it_is_shipped_ends_as_it_must(run: str, out: Path) -> Non
 
 @pytest.mark.parametrize(("run", "times"), [("pushed", 1), ("stale", 0)])
 def test_the_push_comes_after_the_answer_and_only_after_a_good_one(run: str, times: int, out: Path) -> None:
-    said = raw(out, run)
-    after = said.partition(f"verdict: exit code {SHIPPED[run][1]}\n")[2]
+    output = raw(out, run)
+    after = output.partition(f"verdict: exit code {SHIPPED[run][1]}\n")[2]
     assert len(re.findall(r"✅ [0-9a-z]{32}-widgets-[0-9a-f]{40} ", after)) == times
-    assert said.count("Pushing 1 paths") == times
+    assert output.count("Pushing 1 paths") == times
 
 
 @pytest.mark.row("RUN-28")

@@ -30,16 +30,21 @@ def each(stage: str) -> object:
 def test_a_run_cancelled_in_any_stage_ends_inconclusive_with_evidence_that_verifies(
     stage: str, out: Path, tmp_path: Path
 ) -> None:
-    seen = read(place(out, stage) / "seen.json")
-    told = seen["outputs"]
+    observation = read(place(out, stage) / "seen.json")
+    answer = observation["outputs"]
     assert begun(place(out, stage) / "evidence" / "journal.jsonl", stage)
-    assert seen["sent"][0] == "SIGINT"
-    assert (told["verdict"], told["outcome"], told["exit-code"], seen["verdict"]) == ("inconclusive", "fail", "3", 3)
-    assert set(OUTPUTS) <= set(told)
-    assert seen["upload"] == 0
-    evidence, digest = downloaded(out, seen["run"], told["artifact-name"], tmp_path)
-    assert digest == told["evidence-digest"]
-    assert evidence.run.workflow_run == str(seen["run"])
+    assert observation["sent"][0] == "SIGINT"
+    assert (answer["verdict"], answer["outcome"], answer["exit-code"], observation["verdict"]) == (
+        "inconclusive",
+        "fail",
+        "3",
+        3,
+    )
+    assert set(OUTPUTS) <= set(answer)
+    assert observation["upload"] == 0
+    evidence, digest = downloaded(out, observation["run"], answer["artifact-name"], tmp_path)
+    assert digest == answer["evidence-digest"]
+    assert evidence.run.workflow_run == str(observation["run"])
     summary = (place(out, stage) / "summary.md").read_text(encoding="utf-8").split("\n")
     assert summary[0] == "> [!WARNING]"
     assert summary[1].startswith("> **INCONCLUSIVE: ")
@@ -47,8 +52,8 @@ def test_a_run_cancelled_in_any_stage_ends_inconclusive_with_evidence_that_verif
 
 @pytest.mark.parametrize("stage", [each(stage) for stage in IN_TIME])
 def test_its_evidence_says_what_ended_it_and_nothing_was_published_after(stage: str, out: Path, tmp_path: Path) -> None:
-    seen = read(place(out, stage) / "seen.json")
-    evidence, _ = downloaded(out, seen["run"], seen["outputs"]["artifact-name"], tmp_path)
+    observation = read(place(out, stage) / "seen.json")
+    evidence, _ = downloaded(out, observation["run"], observation["outputs"]["artifact-name"], tmp_path)
     assert evidence.journal.cancelled is not None
     assert evidence.journal.cancelled.rstrip(".").endswith("signal SIGINT")
     assert "run-cancelled" in {row.code for row in evidence.findings}
@@ -60,10 +65,10 @@ def test_its_evidence_says_what_ended_it_and_nothing_was_published_after(stage: 
 def test_a_pass_that_was_sealed_while_the_step_was_cancelled_is_not_taken(
     stage: str, out: Path, tmp_path: Path
 ) -> None:
-    seen = read(place(out, stage) / "seen.json")
-    evidence, _ = downloaded(out, seen["run"], seen["outputs"]["artifact-name"], tmp_path)
+    observation = read(place(out, stage) / "seen.json")
+    evidence, _ = downloaded(out, observation["run"], observation["outputs"]["artifact-name"], tmp_path)
     assert evidence.verdict.word.value == "pass"
-    assert seen["outputs"]["summary"].startswith("INCONCLUSIVE: the probe's step ended as cancelled")
+    assert observation["outputs"]["summary"].startswith("INCONCLUSIVE: the probe's step ended as cancelled")
 
 
 def test_set_up_that_was_cancelled_gives_no_python_and_is_made_again(tmp_path: Path) -> None:

@@ -38,16 +38,16 @@ def test_each_setting_is_told_in_the_words_of_the_table_and_empty_by_default() -
 
 
 def test_each_setting_goes_into_the_variable_of_the_table_in_the_probe_step_alone() -> None:
-    found = {name: value for name, value in step("probe")["env"].items() if not name.startswith("GATE_ACTION_")}  # type: ignore[attr-defined]  # a mapping
-    del found["GITHUB_TOKEN"]
-    assert found == {row.env: f"${{{{ inputs.{row.action_input} }}}}" for row in SETTINGS if row.action_input}
+    result = {name: value for name, value in step("probe")["env"].items() if not name.startswith("GATE_ACTION_")}  # type: ignore[attr-defined]  # a mapping
+    del result["GITHUB_TOKEN"]
+    assert result == {row.env: f"${{{{ inputs.{row.action_input} }}}}" for row in SETTINGS if row.action_input}
     for row in SECRETS:
         assert ACTION.read_text(encoding="utf-8").count(f"inputs.{row.action_input} ") == 1, row.name
 
 
 def test_the_token_of_github_goes_to_the_run_step_alone_and_in_mode_require_alone() -> None:
-    wanted = "${{ inputs.mode == 'require' && inputs.github-token || '' }}"
-    assert step("probe")["env"]["GITHUB_TOKEN"] == wanted  # type: ignore[index]  # a mapping
+    expected = "${{ inputs.mode == 'require' && inputs.github-token || '' }}"
+    assert step("probe")["env"]["GITHUB_TOKEN"] == expected  # type: ignore[index]  # a mapping
     text = ACTION.read_text(encoding="utf-8")
     assert (text.count("inputs.github-token"), text.count("github.token")) == (1, 1)
     assert load(ACTION)["inputs"]["github-token"]["default"] == "${{ github.token }}"
@@ -120,10 +120,10 @@ def test_one_commit_an_action_everywhere() -> None:
 @pytest.mark.parametrize("path", ALL, ids=NAMES)
 def test_a_condition_on_an_input_compares_it(path: Path) -> None:
     """An action's input is text, and the text false is true (actions/runner#1483)."""
-    wanted = r"== '(true|false)'" if path in ACTIONS else r"== (true|false)\b"
+    expected = r"== '(true|false)'" if path in ACTIONS else r"== (true|false)\b"
     for condition in conditions(path):
-        for found in re.finditer(r"inputs\.[a-z0-9-]+(?P<rest>[^&|)]*)", condition):
-            assert re.match(r" *" + wanted, found["rest"]), condition
+        for result in re.finditer(r"inputs\.[a-z0-9-]+(?P<rest>[^&|)]*)", condition):
+            assert re.match(r" *" + expected, result["rest"]), condition
 
 
 @pytest.mark.row("RUN-32")
@@ -198,8 +198,8 @@ def test_a_job_outlives_the_runs_own_deadline_by_a_minute() -> None:
             for each in job["steps"]:
                 probes = re.search(r"publication-gate(@|$)", each.get("uses", ""))
                 if probes and each["with"].get("mode") != "require":
-                    given = float(each["with"].get("deadline", deadline))
-                    assert job["timeout-minutes"] * 60 - given >= 60, path.name
+                    value = float(each["with"].get("deadline", deadline))
+                    assert job["timeout-minutes"] * 60 - value >= 60, path.name
 
 
 @pytest.mark.row("RUN-16")
@@ -265,5 +265,5 @@ def test_every_message_that_the_document_explains_is_one_of_ours() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in places)
     source = re.sub(r"\{[^{}]*\}|\$[A-Za-z_]+", "…", re.sub(r'"\s*\n\s*f?"', "", source))
     for message in messages:
-        shown = re.sub(r"GATE_[A-Z_]+|\battic\b(?= is not on)", "…", message)
-        assert shown in source, message
+        output = re.sub(r"GATE_[A-Z_]+|\battic\b(?= is not on)", "…", message)
+        assert output in source, message

@@ -25,9 +25,9 @@ Report = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def issues(httpserver: HTTPServer) -> Issues:
-    made = Issues()
-    httpserver.expect_request(re.compile(".*")).respond_with_handler(made.answer)
-    return made
+    result = Issues()
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(result.answer)
+    return result
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def report(httpserver: HTTPServer, tmp_path: Path) -> Report:
     """Runs the script as the action's step does: exit code, stdout, stderr."""
 
     def run(verdict: str, result: str = "failure", **environ: str) -> tuple[int, str, str]:
-        given = {
+        value = {
             "GATE_ISSUE_VERDICT": verdict,
             "GATE_ISSUE_RESULT": result,
             "GATE_ISSUE_TOKEN": gh.TOKEN,
@@ -47,7 +47,7 @@ def report(httpserver: HTTPServer, tmp_path: Path) -> Report:
         }
         command = [sys.executable, "-I", str(SCRIPT)]
         done = subprocess.run(
-            command, env={**given, **environ}, cwd=tmp_path, capture_output=True, text=True, check=False
+            command, env={**value, **environ}, cwd=tmp_path, capture_output=True, text=True, check=False
         )
         return done.returncode, done.stdout, done.stderr
 
@@ -126,8 +126,8 @@ def test_the_oldest_of_several_on_a_later_page_is_updated(issues: Issues, report
 def test_what_is_no_answer_is_inconclusive_and_is_not_quoted(
     verdict: str, result: str, issues: Issues, report: Report
 ) -> None:
-    code, said, _ = report(verdict, result)
-    assert (code, said) == (0, "issue: issue 1 opened: inconclusive\n")
+    code, output, _ = report(verdict, result)
+    assert (code, output) == (0, "issue: issue 1 opened: inconclusive\n")
     text = json.dumps(issues.rows)
     assert not [piece for piece in ("everyone", "evil", "<img", "break-glass", "PASS", "```") if piece in text]
 
@@ -150,9 +150,9 @@ def test_what_is_no_answer_is_inconclusive_and_is_not_quoted(
     ],
 )
 def test_odd_surroundings_write_nothing(name: str, value: str, issues: Issues, report: Report) -> None:
-    code, said, told = report("quarantine", **{name: value})
-    assert (code, said, issues.rows) == (3, "", [])
-    assert re.fullmatch(r"issue: [^\n]+\n", told)
+    code, output, answer = report("quarantine", **{name: value})
+    assert (code, output, issues.rows) == (3, "", [])
+    assert re.fullmatch(r"issue: [^\n]+\n", answer)
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_an_interface_that_fails_is_one_sentence(
     other = httpserver.url_for("/elsewhere").replace("//localhost:", "//127.0.0.1:")
     answer = Response(body, status, headers={"Location": other})
     httpserver.expect_request(ISSUES).respond_with_response(answer)
-    code, said, told = report("quarantine")
-    assert (code, said) == (3, "")
-    assert told.startswith(f"issue: {words}")
+    code, output, result = report("quarantine")
+    assert (code, output) == (3, "")
+    assert result.startswith(f"issue: {words}")
     assert [request.path for request, _ in httpserver.log] == [ISSUES]
 
 
@@ -200,14 +200,14 @@ def test_a_renamed_repository_is_led_to_by_its_number(httpserver: HTTPServer, is
 @pytest.mark.row("TRU-12")
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 def test_no_proxy_of_the_environment_gets_the_token(httpserver: HTTPServer, report: Report, name: str) -> None:
-    given = {"GITHUB_API_URL": "http://127.0.0.1:9", name: httpserver.url_for("")}
-    assert report("quarantine", **given)[0] == 3
+    value = {"GITHUB_API_URL": "http://127.0.0.1:9", name: httpserver.url_for("")}
+    assert report("quarantine", **value)[0] == 3
     assert httpserver.log == []
 
 
 def test_nothing_listens(report: Report) -> None:
-    code, _, told = report("quarantine", GITHUB_API_URL="http://127.0.0.1:9")
-    assert (code, told) == (3, "issue: GitHub could not be asked for GET issues (URLError): see the run itself\n")
+    code, _, answer = report("quarantine", GITHUB_API_URL="http://127.0.0.1:9")
+    assert (code, answer) == (3, "issue: GitHub could not be asked for GET issues (URLError): see the run itself\n")
 
 
 def test_the_job_that_may_write_issues_runs_nothing_else_and_has_no_secret() -> None:

@@ -29,10 +29,10 @@ runs:
 
 
 def tool(name: str) -> str:
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
-    assert found, f"{name} is missing: make setup"
-    return found
+    neighbor = Path(sys.executable).parent / name
+    result = str(neighbor) if neighbor.exists() else shutil.which(name)
+    assert result, f"{name} is missing: make setup"
+    return result
 
 
 def run(*command: str | Path) -> tuple[int, str]:
@@ -60,35 +60,35 @@ def test_the_schema_of_an_action_knows_no_time_out_of_a_step(broken: Path) -> No
 
 @pytest.mark.row("RUN-30", "RUN-34", "RUN-35", "RUN-36")
 def test_zizmor_finds_nothing_at_its_most_pedantic() -> None:
-    code, said = run(tool("zizmor"), "--offline", "--pedantic", "--no-progress", *ALL)
-    assert code == 0, said
+    code, output = run(tool("zizmor"), "--offline", "--pedantic", "--no-progress", *ALL)
+    assert code == 0, output
     # It goes on without a file that it can't read: each must have been looked at.
-    assert [path.name for path in ALL if f"completed {path}" not in said] == [], said
+    assert [path.name for path in ALL if f"completed {path}" not in output] == [], output
 
 
 @pytest.mark.row("RUN-30", "RUN-35")
 def test_zizmor_finds_injection_and_a_moving_tag(broken: Path) -> None:
-    code, said = run(tool("zizmor"), "--offline", "--pedantic", "--no-progress", broken)
+    code, output = run(tool("zizmor"), "--offline", "--pedantic", "--no-progress", broken)
     assert code != 0
-    assert "template-injection" in said
-    assert "unpinned-uses" in said
+    assert "template-injection" in output
+    assert "unpinned-uses" in output
 
 
 def test_jactionlint_finds_nothing() -> None:
-    code, said = run(tool("jactionlint"), *ALL)
-    assert code == 0, said
+    code, output = run(tool("jactionlint"), *ALL)
+    assert code == 0, output
 
 
 def test_jactionlint_finds_an_output_of_no_step(broken: Path) -> None:
     broken.write_text(BROKEN.replace("echo ${{ inputs.x }}", "echo ${{ steps.y.outputs.z }}"), encoding="utf-8")
-    code, said = run(tool("jactionlint"), broken)
+    code, output = run(tool("jactionlint"), broken)
     assert code != 0
-    assert '"y"' in said
+    assert '"y"' in output
 
 
 def test_shellcheck_finds_nothing() -> None:
-    code, said = run(tool("shellcheck"), *SHELL, *sorted((ROOT / "tests" / "action" / "bin").iterdir()))
-    assert code == 0, said
+    code, output = run(tool("shellcheck"), *SHELL, *sorted((ROOT / "tests" / "action" / "bin").iterdir()))
+    assert code == 0, output
 
 
 def test_every_script_of_the_action_can_be_run() -> None:

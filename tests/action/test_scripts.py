@@ -21,9 +21,9 @@ def bin_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in NEEDED:
-        found = shutil.which(name)
-        assert found
-        (folder / name).symlink_to(found)
+        result = shutil.which(name)
+        assert result
+        (folder / name).symlink_to(result)
     return folder
 
 
@@ -54,10 +54,10 @@ def find(
 def test_the_first_python_on_path_that_is_new_enough_is_taken(tmp_path: Path, bin_folder: Path) -> None:
     program(bin_folder, "python3", "exit 1\n")  # as an old one answers
     newer = real_python(bin_folder, "python3.12")
-    code, told, _ = find(tmp_path, bin_folder)
-    assert (code, told["python"]) == (0, str(newer))
-    assert Path(told["work"]).parent == tmp_path
-    assert told["evidence"] == told["work"] + "/evidence"
+    code, answer, _ = find(tmp_path, bin_folder)
+    assert (code, answer["python"]) == (0, str(newer))
+    assert Path(answer["work"]).parent == tmp_path
+    assert answer["evidence"] == answer["work"] + "/evidence"
 
 
 def test_each_use_gets_a_folder_of_its_own(tmp_path: Path, bin_folder: Path) -> None:
@@ -76,9 +76,9 @@ def test_the_input_wins(tmp_path: Path, bin_folder: Path) -> None:
 @pytest.mark.parametrize("value", ["/nowhere/python", "bash", "-c"])
 def test_an_input_that_is_no_python_ends_the_action(value: str, tmp_path: Path, bin_folder: Path) -> None:
     real_python(bin_folder, "python3")
-    code, told, said = find(tmp_path, bin_folder, GATE_ACTION_PYTHON=value)
-    assert (code, said) == (2, "python: the input python names no Python of 3.11 to 3.14\n")
-    assert "python" not in told
+    code, answer, output = find(tmp_path, bin_folder, GATE_ACTION_PYTHON=value)
+    assert (code, output) == (2, "python: the input python names no Python of 3.11 to 3.14\n")
+    assert "python" not in answer
 
 
 @pytest.mark.row("KUBE-18")
@@ -93,9 +93,9 @@ def test_no_python_of_the_checkout_is_run(entry: str, tmp_path: Path, bin_folder
             program(folder, name, f"touch {tmp_path}/ran\nexit 0\n")
     good = real_python(bin_folder, "python3")
     path = f"{entry.format(workspace=workspace, link=tmp_path / 'link')}:{bin_folder}"
-    code, told, said = find(tmp_path, bin_folder, cwd=str(workspace), PATH=path, GITHUB_WORKSPACE=str(workspace))
-    assert (code, told["python"], (tmp_path / "ran").exists()) == (0, str(good), False)
-    assert "is of the checkout, or relative: passed over" in said
+    code, answer, output = find(tmp_path, bin_folder, cwd=str(workspace), PATH=path, GITHUB_WORKSPACE=str(workspace))
+    assert (code, answer["python"], (tmp_path / "ran").exists()) == (0, str(good), False)
+    assert "is of the checkout, or relative: passed over" in output
 
 
 @pytest.mark.parametrize("value", ["./python3", "tools/python3", "{workspace}/python3", "linked"])
@@ -105,15 +105,15 @@ def test_the_input_names_no_python_of_the_checkout(value: str, tmp_path: Path, b
     for folder in (workspace, workspace / "tools"):
         real_python(folder, "python3")
     (bin_folder / "linked").symlink_to(workspace / "python3")
-    found = shutil.which("readlink")
-    assert found
-    (bin_folder / "readlink").symlink_to(found)
-    named = value.format(workspace=workspace)
-    code, told, said = find(
-        tmp_path, bin_folder, cwd=str(workspace), GATE_ACTION_PYTHON=named, GITHUB_WORKSPACE=str(workspace)
+    result = shutil.which("readlink")
+    assert result
+    (bin_folder / "readlink").symlink_to(result)
+    names = value.format(workspace=workspace)
+    code, answer, output = find(
+        tmp_path, bin_folder, cwd=str(workspace), GATE_ACTION_PYTHON=names, GITHUB_WORKSPACE=str(workspace)
     )
-    assert (code, "python" in told) == (2, False)
-    assert "of the checkout" in said
+    assert (code, "python" in answer) == (2, False)
+    assert "of the checkout" in output
 
 
 def test_uv_is_asked_last_and_without_the_callers_settings(tmp_path: Path, bin_folder: Path) -> None:
@@ -123,8 +123,8 @@ def test_uv_is_asked_last_and_without_the_callers_settings(tmp_path: Path, bin_f
         "uv",
         f'[ -z "$UV_INDEX_URL$VIRTUAL_ENV" ] && [ "$1 $2" = "python find" ] && echo "{managed}"\n',
     )
-    code, told, said = find(tmp_path, bin_folder, UV_INDEX_URL="x", VIRTUAL_ENV="y")
-    assert (code, told["python"]) == (0, str(managed)), said
+    code, answer, output = find(tmp_path, bin_folder, UV_INDEX_URL="x", VIRTUAL_ENV="y")
+    assert (code, answer["python"]) == (0, str(managed)), output
 
 
 def test_uv_fetches_a_python_into_the_jobs_own_folder(tmp_path: Path, bin_folder: Path) -> None:
@@ -135,21 +135,21 @@ def test_uv_fetches_a_python_into_the_jobs_own_folder(tmp_path: Path, bin_folder
         f'if [ "$2" = install ]; then mkdir "$UV_PYTHON_INSTALL_DIR"; exit; fi\n'
         f'[ -d "$UV_PYTHON_INSTALL_DIR" ] && echo "{managed}"\n',
     )
-    code, told, said = find(tmp_path, bin_folder)
-    assert (code, told["python"]) == (0, str(managed)), said
-    assert (Path(told["work"]) / "python").is_dir()
+    code, answer, output = find(tmp_path, bin_folder)
+    assert (code, answer["python"]) == (0, str(managed)), output
+    assert (Path(answer["work"]) / "python").is_dir()
 
 
 def test_only_a_hosted_runner_is_given_a_python(tmp_path: Path, bin_folder: Path) -> None:
-    code, told, _ = find(tmp_path, bin_folder, RUNNER_ENVIRONMENT="github-hosted")
-    assert (code, told["setup"], "python" in told) == (0, "true", False)
+    code, answer, _ = find(tmp_path, bin_folder, RUNNER_ENVIRONMENT="github-hosted")
+    assert (code, answer["setup"], "python" in answer) == (0, "true", False)
 
 
 def test_another_runner_without_any_is_told_what_to_do(tmp_path: Path, bin_folder: Path) -> None:
-    code, told, said = find(tmp_path, bin_folder, RUNNER_ENVIRONMENT="self-hosted")
+    code, answer, output = find(tmp_path, bin_folder, RUNNER_ENVIRONMENT="self-hosted")
     assert code == 3
-    assert "setup" not in told
-    assert said.startswith("python: no Python of 3.11 to 3.14 and no uv on PATH")
+    assert "setup" not in answer
+    assert output.startswith("python: no Python of 3.11 to 3.14 and no uv on PATH")
 
 
 def test_a_relative_folder_is_of_the_workspace_and_a_line_end_is_refused(tmp_path: Path, bin_folder: Path) -> None:
@@ -158,10 +158,10 @@ def test_a_relative_folder_is_of_the_workspace_and_a_line_end_is_refused(tmp_pat
     assert find(tmp_path, bin_folder, **environ)[1]["evidence"] == "/site/a/b"
     (tmp_path / "outputs").unlink()
     environ["GATE_ACTION_EVIDENCE_DIR"] = "a\npython=/evil"
-    code, told, said = find(tmp_path, bin_folder, **environ)
+    code, answer, output = find(tmp_path, bin_folder, **environ)
     assert code == 2
-    assert "evidence has a line end in it" in said
-    assert list(told) == ["work"]
+    assert "evidence has a line end in it" in output
+    assert list(answer) == ["work"]
 
 
 def install(tmp_path: Path, path: str, **environ: str) -> tuple[int, str, str]:
@@ -188,9 +188,9 @@ def recording_uv(folder: Path, ending: str = "exit 0") -> Path:
         f'env | sort >"{folder}/uv.env"; printf "%s\\n" "$@" >"{folder}/uv.argv"; pwd >"{folder}/uv.cwd"\n{ending}\n',
     )
     for name in ("sort", "pwd"):
-        found = shutil.which(name)
-        assert found
-        (folder / name).symlink_to(found)
+        result = shutil.which(name)
+        assert result
+        (folder / name).symlink_to(result)
     return folder
 
 
@@ -199,17 +199,17 @@ def test_uv_installs_the_lock_by_hash_away_from_the_workspace_and_its_settings(
 ) -> None:
     recording_uv(bin_folder)
     leaks = {"UV_INDEX_URL": "x", "PIP_EXTRA_INDEX_URL": "x", "PYTHONPATH": "x", "VIRTUAL_ENV": "x"}
-    code, python, said = install(tmp_path, str(bin_folder), SSL_CERT_FILE="kept", **leaks)
-    assert code == 0, said
+    code, python, output = install(tmp_path, str(bin_folder), SSL_CERT_FILE="kept", **leaks)
+    assert code == 0, output
     argv = (bin_folder / "uv.argv").read_text(encoding="utf-8").split("\n")[:-1]
     lock = str(ROOT / "requirements" / "runtime.txt")
     assert argv == [
         *("pip", "install", "--quiet", "--python", python),
         *("--require-hashes", "--only-binary", ":all:", "--no-deps", "--requirement", lock),
     ]
-    given = (bin_folder / "uv.env").read_text(encoding="utf-8")
-    assert [name for name in leaks if f"{name}=" in given] == []
-    assert "SSL_CERT_FILE=kept" in given
+    value = (bin_folder / "uv.env").read_text(encoding="utf-8")
+    assert [name for name in leaks if f"{name}=" in value] == []
+    assert "SSL_CERT_FILE=kept" in value
     assert (bin_folder / "uv.cwd").read_text(encoding="utf-8").strip() == str(Path(python).parents[1])
 
 
@@ -240,25 +240,25 @@ def test_what_was_left_half_made_is_made_again(tmp_path: Path, bin_folder: Path)
     assert install(tmp_path, str(bin_folder))[0] == 3
     recording_uv_again = bin_folder / "uv"
     program(bin_folder, recording_uv_again.name, "exit 0\n")
-    code, python, said = install(tmp_path, str(bin_folder))
-    assert (code, "made by uv" in said) == (0, True)
+    code, python, output = install(tmp_path, str(bin_folder))
+    assert (code, "made by uv" in output) == (0, True)
     assert Path(python).exists()
 
 
 def test_a_failing_installer_is_quoted_harmlessly(tmp_path: Path, bin_folder: Path) -> None:
     recording_uv(bin_folder, "printf '::error::x\\r##[add-mask]pass\\n'; exit 7")
-    code, python, said = install(tmp_path, str(bin_folder))
+    code, python, output = install(tmp_path, str(bin_folder))
     assert (code, python) == (3, "")
-    assert said == "\\x3a:error::x\\x0d##\\x5badd-mask]pass\nenvironment: uv ended with 7: see its words above\n"
+    assert output == "\\x3a:error::x\\x0d##\\x5badd-mask]pass\nenvironment: uv ended with 7: see its words above\n"
 
 
 def test_a_place_that_can_not_be_written_is_one_sentence(tmp_path: Path, bin_folder: Path) -> None:
     recording_uv(bin_folder)
     (tmp_path / "file").touch()
-    code, _, said = install(tmp_path, str(bin_folder), RUNNER_TEMP=str(tmp_path / "file"))
+    code, _, output = install(tmp_path, str(bin_folder), RUNNER_TEMP=str(tmp_path / "file"))
     assert code == 3
-    assert said.startswith("environment: Not a directory (")
-    assert said.count("\n") == 1
+    assert output.startswith("environment: Not a directory (")
+    assert output.count("\n") == 1
 
 
 WORDS = {"0": "pass", "2": "refused", "3": "inconclusive", "4": "quarantine"}
@@ -324,9 +324,9 @@ def test_an_artifact_that_was_not_wanted_is_not_missed(tmp_path: Path) -> None:
 
 
 def test_a_failed_upload_does_not_hide_the_worse_verdict(tmp_path: Path) -> None:
-    code, said, _ = verdict(tmp_path, EXIT_CODE="4", FINISH="success", UPLOAD="failure")
+    code, output, _ = verdict(tmp_path, EXIT_CODE="4", FINISH="success", UPLOAD="failure")
     assert code == 4
-    assert "the evidence was not uploaded" in said
+    assert "the evidence was not uploaded" in output
 
 
 @pytest.mark.parametrize(

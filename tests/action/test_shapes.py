@@ -44,8 +44,8 @@ def of_jobs(document: Document) -> Iterator[tuple[Place, object]]:
     for at, job in jobs(document).items():
         if "runs" in document:
             continue
-        held = job["permissions"]
-        yield from (((*at, "permissions", right), "write") for right in RIGHTS if held.get(right) != "write")
+        holder = job["permissions"]
+        yield from (((*at, "permissions", right), "write") for right in RIGHTS if holder.get(right) != "write")
         yield from (((*at, "permissions"), value) for value in ("write-all", "read-all", GONE))
         yield (*at, "continue-on-error"), True
         yield (*at, "if"), "github.actor != 'x'"
@@ -108,12 +108,12 @@ def test_no_expected_document_is_left_over() -> None:
 @pytest.mark.parametrize("path", PLACES, ids=NAMES)
 def test_every_widening_is_seen(path: Path) -> None:
     """Rights, conditions, filters, shells, steps: each changed alone in the real file, as YAML reads it back."""
-    wanted = expected()[name_of(path)]
+    target = expected()[name_of(path)]
     real = load(path)
     changes = [*of_jobs(real), *of_steps(real), *of_triggers(real)]
     assert len(changes) >= 6 * len(jobs(real))
-    made = ((place, value, yaml.safe_dump(apply(real, place, value))) for place, value in changes)
-    assert [(place, value) for place, value, text in made if shape(yaml.safe_load(text)) == wanted] == []
+    result = ((place, value, yaml.safe_dump(apply(real, place, value))) for place, value in changes)
+    assert [(place, value) for place, value, text in result if shape(yaml.safe_load(text)) == target] == []
 
 
 @pytest.mark.row("RUN-31", "RUN-37")

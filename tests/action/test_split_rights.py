@@ -39,11 +39,11 @@ def test_five_jobs_with_their_own_rights_give_one_pass(out: Path, tmp_path: Path
 
 
 def test_a_part_says_that_it_is_no_verdict_and_the_last_job_gives_one(out: Path) -> None:
-    said = (out / "split.raw.none.md").read_text(encoding="utf-8")
-    assert said.count("This is a part of a run, and no verdict.") == len(PARTS)
-    assert said.count("> **PASS: ") == 1
-    told = set(re.findall(r"split probe, (\w+) *\] +⚙  ::set-output:: verdict=(\w*)", log(out, "split")))
-    assert told == {*((name, "inconclusive") for name in JOBS[:-1]), ("judge", "pass")}
+    output = (out / "split.raw.none.md").read_text(encoding="utf-8")
+    assert output.count("This is a part of a run, and no verdict.") == len(PARTS)
+    assert output.count("> **PASS: ") == 1
+    answer = set(re.findall(r"split probe, (\w+) *\] +⚙  ::set-output:: verdict=(\w*)", log(out, "split")))
+    assert answer == {*((name, "inconclusive") for name in JOBS[:-1]), ("judge", "pass")}
 
 
 def test_a_bucket_that_is_lost_while_the_publishing_job_pushes_is_a_quarantine(out: Path, tmp_path: Path) -> None:

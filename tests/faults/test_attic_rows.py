@@ -65,19 +65,19 @@ def serve(nar: Handler | bytes = ZSTD, info: Handler | str = INFO) -> Handler:
     """The cache: bytes and text are a 200 of them."""
 
     def handler(request: Request) -> None:
-        made = info if request.path.endswith(".narinfo") else nar
-        if callable(made):
-            made(request)
+        result = info if request.path.endswith(".narinfo") else nar
+        if callable(result):
+            result(request)
         else:
-            request.answer(200, made.encode() if isinstance(made, str) else made)
+            request.answer(200, result.encode() if isinstance(result, str) else result)
 
     return handler
 
 
 def read_from(server: RawServer, *hosts: str, reads: int = 3) -> list[records.BodyRead]:
     """So many spaced reads, as a run makes of a path that fails."""
-    known = (server.host, *hosts)
-    access = Access(cache_url=f"{server.url}/main", token=TOKEN, hosts=HostList(known, known))
+    facts = (server.host, *hosts)
+    access = Access(cache_url=f"{server.url}/main", token=TOKEN, hosts=HostList(facts, facts))
     target = NarTarget(label=Label.PROFILE, cache="main", store_path=PATH, nar_size=len(NAR))
     return [
         record
@@ -139,17 +139,17 @@ def test_ats_01_what_the_client_claims_is_no_proof_of_a_body(claim: str) -> None
         run = run_with(read_from(server, store.host))
     names = [facts.store_path.removeprefix("/nix/store/") for facts in runs.SOURCES[1:]]
     pushed = "".join(f"✅ {name} (8.31 KiB/s)\n" for name in names)
-    known = [facts.store_path.removeprefix("/nix/store/")[:32] for facts in runs.SOURCES]
+    knowledge = [facts.store_path.removeprefix("/nix/store/")[:32] for facts in runs.SOURCES]
     if claim == "(deduplicated)":
         head = '⚙️ Pushing 11 paths to "main" on "gate" (0 already cached, 0 in upstream)...\n'
         log = f"{head}✅ {HASH}-thing (deduplicated)\n{pushed}"
     else:
         log = f'⚙️ Pushing 10 paths to "main" on "gate" (1 already cached, 0 in upstream)...\n{pushed}'
-        known = known[1:]
-    asked = json.dumps({"missing_paths": known})
+        knowledge = knowledge[1:]
+    requests = json.dumps({"missing_paths": knowledge})
     run = run.with_file("push-profile.log", log.encode()).change(
         records.MissingAsked,
-        lambda record: replace(record, answer=answer(body=asked)) if record.label is Label.PROFILE else record,
+        lambda record: replace(record, answer=answer(body=requests)) if record.label is Label.PROFILE else record,
     )
     claims = {path.store_path: path.claim for path in run.facts().push.paths}
     assert claims[PATH] is (Claim.DEDUPLICATED if claim == "(deduplicated)" else Claim.ALREADY_CACHED)
@@ -343,14 +343,14 @@ def test_ats_23_a_gateway_alone_is_no_cache() -> None:
 
 @pytest.mark.row("ATS-29")
 def test_ats_29_an_object_that_vanishes_after_a_good_push() -> None:
-    gone: list[bool] = []
+    absence: list[bool] = []
 
     def info(request: Request) -> None:
-        request.answer(404, ATTIC_404) if gone else request.answer(200, INFO.encode())
+        request.answer(404, ATTIC_404) if absence else request.answer(200, INFO.encode())
 
     with serving(serve(ZSTD, info)) as server:
         good = read_from(server, reads=1)
-        gone.append(True)
+        absence.append(True)
         late = [replace(read, again_after_post=True) for read in read_from(server, reads=3)]
     assert [read.nar is not None for read in (*good, *late)] == [True, False, False, False]
     expect(run_with([*good, *late]), VerdictWord.QUARANTINE, "body-missing")
@@ -450,10 +450,10 @@ def test_ats_11_a_url_that_leads_elsewhere_is_never_asked() -> None:
         with socket.create_server(("127.0.0.1", 0)) as trap:
             trap.setblocking(False)
             text = INFO.replace(f"nar/{HASH}.nar", url.replace("PORT", str(trap.getsockname()[1])))
-            odd = not leads_elsewhere(url)
+            outlier = not leads_elsewhere(url)
             word, code = (
                 (VerdictWord.INCONCLUSIVE, "body-narinfo-unreadable")
-                if odd
+                if outlier
                 else (VerdictWord.QUARANTINE, "body-url-denied")
             )
             server = judged(serve(ZSTD, text), word, code, reads=1, asked=0)

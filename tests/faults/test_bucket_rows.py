@@ -53,8 +53,8 @@ def tokens(pages: dict[str, tuple[int, bytes]]) -> Answer:
     """Pages by the token that they are asked with."""
 
     def answer(request: Request) -> None:
-        asked = request.path.partition("continuation-token=")[2].partition("&")[0]
-        status, body = pages[asked]
+        requests = request.path.partition("continuation-token=")[2].partition("&")[0]
+        status, body = pages[requests]
         request.answer(status, body, Content_Type=XML)
 
     return answer
@@ -71,8 +71,8 @@ def resets(request: Request) -> None:
 def test_an_empty_list_while_the_markers_are_on_disk(tmp_path: Path) -> None:
     place = drive(tmp_path)
     empty = answering(200, listing([]), Content_Type=XML)
-    gone = {f"{method} /{name}": NO_BUCKET for method in ("HEAD", "GET") for name in ("attic", "tofu-state")}
-    lost, unlisted = Script({"GET /": empty, **gone}), Script({"GET /": empty})
+    absence = {f"{method} /{name}": NO_BUCKET for method in ("HEAD", "GET") for name in ("attic", "tofu-state")}
+    lost, unlisted = Script({"GET /": empty, **absence}), Script({"GET /": empty})
     whole, half = rca(lost, place), rca(unlisted, place)
     for bucket in ("attic", "tofu-state"):
         expect(whole, LOST, VerdictWord.QUARANTINE, bucket=bucket)
@@ -82,8 +82,8 @@ def test_an_empty_list_while_the_markers_are_on_disk(tmp_path: Path) -> None:
 
 @pytest.mark.row("S3-16")
 def test_no_such_bucket_while_the_disk_holds_it(tmp_path: Path) -> None:
-    gone = {"HEAD /tofu-state": NO_BUCKET, "GET /tofu-state": NO_BUCKET}
-    listed, unlisted = Script(gone), Script({**gone, "GET /": answering(200, listing(["attic"]))})
+    absence = {"HEAD /tofu-state": NO_BUCKET, "GET /tofu-state": NO_BUCKET}
+    listed, unlisted = Script(absence), Script({**absence, "GET /": answering(200, listing(["attic"]))})
     place = drive(tmp_path)
     expect(rca(listed, place), BucketState.UNSERVED, VerdictWord.QUARANTINE)
     expect(rca(unlisted, place), LOST, VerdictWord.QUARANTINE)
@@ -139,9 +139,9 @@ def test_a_list_that_is_none_is_never_an_empty_one(name: str, tmp_path: Path) ->
     fault, note = LISTS[name]
     script = Script({"GET /": fault})
     began = time.monotonic()
-    found = rca(script, drive(tmp_path))
-    expect(found, UNSEEN, VerdictWord.INCONCLUSIVE, note)
-    expect(found, UNSEEN, VerdictWord.INCONCLUSIVE, note, bucket="attic")
+    result = rca(script, drive(tmp_path))
+    expect(result, UNSEEN, VerdictWord.INCONCLUSIVE, note)
+    expect(result, UNSEEN, VerdictWord.INCONCLUSIVE, note, bucket="attic")
     assert script.hits >= 2
     assert time.monotonic() - began < SOON
 
@@ -167,9 +167,9 @@ def test_a_list_of_a_hundred_mebibytes_is_let_go_of_early(tmp_path: Path) -> Non
 @pytest.mark.row("S3-11")
 def test_a_doctype_in_an_error_body(tmp_path: Path) -> None:
     script = Script({"GET /attic": answering(404, b'<!DOCTYPE a [<!ENTITY b "c">]>' + error("NoSuchBucket"))})
-    found = rca(script, drive(tmp_path))
-    expect(found, UNSEEN, VerdictWord.INCONCLUSIVE, "get: HTTP 404", bucket="attic")
-    assert found.buckets["tofu-state"].state is BucketState.INDEXED
+    result = rca(script, drive(tmp_path))
+    expect(result, UNSEEN, VerdictWord.INCONCLUSIVE, "get: HTTP 404", bucket="attic")
+    assert result.buckets["tofu-state"].state is BucketState.INDEXED
     assert script.hits == 2
 
 
@@ -227,8 +227,8 @@ def no_tls() -> Iterator[tuple[str, list[bytes]]]:
 def test_no_tls_where_https_is_asked_for(tmp_path: Path) -> None:
     with no_tls() as (host, hellos), Http([host], clock=SystemClock(), seconds=SOON) as http:
         s3 = S3(f"https://{host}", Secret("keykeykey"), Secret("secretsecret"), "us-east-1", http)
-        found = judged(samples(Door(s3=s3, http=http), [drive(tmp_path)]))
-    expect(found, UNSEEN, VerdictWord.INCONCLUSIVE, "list: tls")
+        result = judged(samples(Door(s3=s3, http=http), [drive(tmp_path)]))
+    expect(result, UNSEEN, VerdictWord.INCONCLUSIVE, "list: tls")
     assert len(hellos) == 14  # two samples of seven requests, each asked once
     assert not any(b"AWS4" in hello for hello in hellos)
 
@@ -248,16 +248,16 @@ def test_a_clock_that_the_server_calls_skewed(tmp_path: Path) -> None:
     date = "Mon, 23 Nov 2026 22:00:00 GMT"
     script = Script({"GET /": answering(403, error("RequestTimeTooSkewed"), Date=date)})
     with store(script) as (_server, door):
-        seen = samples(door, [drive(tmp_path)])
-    expect(judged(seen), UNSEEN, VerdictWord.INCONCLUSIVE, "list: HTTP 403 RequestTimeTooSkewed")
-    assert [sample.listing[0].date for sample in seen] == [date] * 2
+        observation = samples(door, [drive(tmp_path)])
+    expect(judged(observation), UNSEEN, VerdictWord.INCONCLUSIVE, "list: HTTP 403 RequestTimeTooSkewed")
+    assert [sample.listing[0].date for sample in observation] == [date] * 2
     assert script.hits == 2
 
 
 def test_the_same_store_without_a_fault_passes(tmp_path: Path) -> None:
-    found = rca(Script(), drive(tmp_path))
+    result = rca(Script(), drive(tmp_path))
     for bucket in ("attic", "tofu-state"):
-        expect(found, BucketState.INDEXED, VerdictWord.PASS, bucket=bucket)
+        expect(result, BucketState.INDEXED, VerdictWord.PASS, bucket=bucket)
 
 
 # --- lists of state objects
@@ -287,7 +287,7 @@ def readiness(script: Script, place: str) -> tuple[Readiness, Sequence[str]]:
         keys, trouble = find_states(door.s3, "tofu-state", "")
         hits = script.hits
         script.faults = {}
-        seen = ReadinessSeen(
+        observation = ReadinessSeen(
             endpoint=server.url,
             cache_endpoint=server.url,
             bucket="tofu-state",
@@ -303,7 +303,7 @@ def readiness(script: Script, place: str) -> tuple[Readiness, Sequence[str]]:
             now="2026-11-24T00:00:00.000Z",
         )
         script.hits = hits
-    return judge_readiness(seen, expect_interim=True), keys
+    return judge_readiness(observation, expect_interim=True), keys
 
 
 PAGES: dict[str, tuple[dict[str, tuple[int, bytes]], str]] = {
@@ -356,8 +356,8 @@ def test_keys_of_any_characters_are_read_as_they_are_and_told_without_a_command(
     assert keys == ("a\n::set-output name=x::", "b##[add-mask]\r", "c\u202e\x1b[31m d")
     assert (ready.level, ready.verdict.word, ready.verdict.exit_code) == (Level.INTERIM, VerdictWord.PASS, 0)
     assert tuple(row.key for row in ready.state_objects) == keys
-    told = readiness_text(ready)
-    assert not any(line.lstrip().startswith("::") or "##[" in line for line in told.split("\n")), told
-    assert not {"\r", "\x1b", "\u202e"} & set(told)
-    assert "set-output name=x" in told
+    answer = readiness_text(ready)
+    assert not any(line.lstrip().startswith("::") or "##[" in line for line in answer.split("\n")), answer
+    assert not {"\r", "\x1b", "\u202e"} & set(answer)
+    assert "set-output name=x" in answer
     assert script.hits == 1

@@ -112,9 +112,9 @@ SERVERS = [
 @pytest.mark.parametrize("name", ["attic_server", "s3_endpoint"])
 @pytest.mark.parametrize("url", SERVERS)
 def test_an_endpoint_that_programs_read_in_several_ways_is_refused(url: str, name: str) -> None:
-    said = refused(name.upper(), **{name: url})
-    assert "hunter2" not in said
-    assert "user" not in said.replace("user, query or fragment", "")
+    output = refused(name.upper(), **{name: url})
+    assert "hunter2" not in output
+    assert "user" not in output.replace("user, query or fragment", "")
 
 
 @pytest.mark.row("CFG-03")
@@ -128,10 +128,10 @@ def test_a_plain_endpoint_is_taken_where_it_is_named() -> None:
 @pytest.mark.row("CFG-04")
 @pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1%lo", "::ffff:169.254.169.254", "::", "224.0.0.1"])
 def test_a_name_that_leads_to_a_link_local_address_is_not_asked(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = resolver(monkeypatch, [address, "127.0.0.1"])
+    request = resolver(monkeypatch, [address, "127.0.0.1"])
     with Http(["s3.example:9"], ["s3.example:9"], clock=SystemClock(), seconds=5) as http:
         answer, _ = http.ask("GET", "http://s3.example:9/", cap=100, keep_body=True)
-    assert (answer.error, answer.status, asked) == ("refused-address", None, ["s3.example"])
+    assert (answer.error, answer.status, request) == ("refused-address", None, ["s3.example"])
 
 
 @pytest.mark.row("CFG-04")
@@ -141,11 +141,11 @@ def test_a_name_is_looked_up_once_and_what_was_checked_is_what_is_connected_to(
     """A resolver that answers otherwise the second time is never asked a second time."""
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhere"
     with raw_server(lambda connection, _head: connection.sendall(whole)) as server:
-        asked = resolver(monkeypatch, ["127.0.0.1"], ["169.254.169.254"])
+        request = resolver(monkeypatch, ["127.0.0.1"], ["169.254.169.254"])
         host = f"s3.example:{server.port}"
         with Http([host], [host], clock=SystemClock(), seconds=10) as http:
             answer, body = http.ask("GET", f"http://{host}/", cap=100, keep_body=True)
-    assert (answer.status, body, asked) == (200, b"here", ["s3.example"])
+    assert (answer.status, body, request) == (200, b"here", ["s3.example"])
 
 
 @pytest.mark.row("CFG-04")
@@ -175,18 +175,18 @@ def test_no_body_is_read_from_a_link_local_address(address: str, code: int) -> N
 
 def resolver(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
     """Names ending in .example lead where it is said, one answer after the other; the names that were asked."""
-    asked: list[str] = []
+    request: list[str] = []
     real = socket.getaddrinfo
 
     def found(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
         if not str(host).endswith(".example"):
             return real(host, port, *rest, **more)
-        asked.append(str(host))
-        addresses = answers[min(len(asked), len(answers)) - 1]
+        request.append(str(host))
+        addresses = answers[min(len(request), len(answers)) - 1]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
     monkeypatch.setattr(socket, "getaddrinfo", found)
-    return asked
+    return request
 
 
 @pytest.mark.row("CFG-05")
@@ -205,10 +205,10 @@ NUMBERS = [row for row in SETTINGS if row.type in ("whole", "seconds")]
 @pytest.mark.row("CFG-06")
 @pytest.mark.parametrize("row", NUMBERS, ids=lambda row: row.name)
 def test_a_limit_that_is_none_is_refused(row: Any) -> None:
-    for given in ("-1", "inf", "-inf", "nan", "1e999", "", "x", "1_0", "0x10"):
-        if given:
+    for inputs in ("-1", "inf", "-inf", "nan", "1e999", "", "x", "1_0", "0x10"):
+        if inputs:
             with pytest.raises(RefusedError):
-                settings(environ={row.env: given})
+                settings(environ={row.env: inputs})
     for value in (float("inf"), float("nan"), -1, True, "1e999", 10**30):
         with pytest.raises(RefusedError):
             settings({row.table: {row.name.replace("_", "-"): value}})
@@ -299,8 +299,8 @@ def test_no_flag_and_no_variable_drops_a_claim() -> None:
     assert {flag for flag in flags if SKIPS.search(flag)} == {"--dry-run"}
     assert [name for name in app if "--dry-run" in flags_of(name)] == ["init", "probe"], "of a probe it is never a 0"
     assert main(["probe", "--dry-run", "--profile", "synthetic", "--confirm", "probe-attic-publication-synthetic"]) != 0
-    stated = {row.name for row in SETTINGS if row.file_only}
-    assert {"absent", "cache_public"} <= stated
+    statement = {row.name for row in SETTINGS if row.file_only}
+    assert {"absent", "cache_public"} <= statement
     assert all(not row.flag and not row.env and not row.action_input for row in SETTINGS if row.file_only)
 
 
@@ -372,8 +372,8 @@ def test_a_claim_that_was_never_made_is_no_pass() -> None:
     findings, verdict = judge(facts)
     assert verdict.word is VerdictWord.PASS
     for claim in required_claims(facts):
-        left = [row for row in findings if (row.code.split("-")[0], row.subject, row.phase) != claim]
-        assert list(missing_claims(facts, left)), claim
-        assert claim in unproved_claims(facts, left)
-        assert fold_verdict(facts, left).word is VerdictWord.INCONCLUSIVE, claim
+        remaining = [row for row in findings if (row.code.split("-")[0], row.subject, row.phase) != claim]
+        assert list(missing_claims(facts, remaining)), claim
+        assert claim in unproved_claims(facts, remaining)
+        assert fold_verdict(facts, remaining).word is VerdictWord.INCONCLUSIVE, claim
     assert runs.healthy().cut_after(1).word() == "inconclusive"

@@ -35,8 +35,8 @@ DEATH_SECONDS = 15
 def lab(tmp: Path, out: Path, kill: int = 0) -> int:
     """A healthy run of the lab under the hook; its exit code."""
     (tmp / "states").mkdir(exist_ok=True)
-    told = json.dumps({"folder": str(out), "states": str(tmp / "states"), "kill": kill})
-    environ = {**os.environ, "PYTHONPATH": str(SITE), "GATE_TEST_CRASH": told, "TMPDIR": str(tmp)}
+    answer = json.dumps({"folder": str(out), "states": str(tmp / "states"), "kill": kill})
+    environ = {**os.environ, "PYTHONPATH": str(SITE), "GATE_TEST_CRASH": answer, "TMPDIR": str(tmp)}
     argv = [sys.executable, "-m", "gate", "lab", "--profile", "synthetic", "--output", str(out)]
     with (tmp / "output").open("wb") as output:
         return subprocess.run(
@@ -103,10 +103,10 @@ def look_at(state: Path) -> None:
         with pytest.raises((RefusedError, ForeignTextError)):
             finalize(state)
         return
-    made = finalize(state)
-    assert made.verdict.word is VerdictWord.INCONCLUSIVE, state
-    assert "run-finalized" in made.verdict.codes, state
-    assert verify(state)[0] == made, state
+    result = finalize(state)
+    assert result.verdict.word is VerdictWord.INCONCLUSIVE, state
+    assert "run-finalized" in result.verdict.codes, state
+    assert verify(state)[0] == result, state
 
 
 @pytest.mark.row("RUN-04")
@@ -125,14 +125,14 @@ def test_a_run_that_is_killed_leaves_no_pass_and_no_process(run: Path, tmp_path:
             else:  # killed after its seal: then the record had come to its end before
                 assert sealed.journal.complete, kill
         until = time.monotonic() + DEATH_SECONDS
-        while (left := alive(tmp)) and time.monotonic() < until:
+        while (remaining := alive(tmp)) and time.monotonic() < until:
             time.sleep(0.05)
-        assert left == [], kill
+        assert remaining == [], kill
 
 
 def alive(folder: Path) -> list[int]:
     """Processes that name the folder in their environment or arguments."""
-    found = []
+    result = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
@@ -140,5 +140,5 @@ def alive(folder: Path) -> list[int]:
             except OSError:
                 continue
             if f"{folder}/".encode() in text or f"={folder}\0".encode() in text:
-                found.append(int(entry.name))
-    return found
+                result.append(int(entry.name))
+    return result

@@ -177,16 +177,16 @@ def test_eio_at_every_call_is_never_a_pass_and_hides_no_loss(tmp_path: Path) -> 
     for name, number in calls:
         place = in_a_child(root, log, f"{name}:error=EIO:when={number}")
         assert log.read_text().count("(INJECTED)") == 1, (name, number)
-        found = with_place(good, place)
-        states = {cause.state for cause in found.buckets.values()}
+        result = with_place(good, place)
+        states = {cause.state for cause in result.buckets.values()}
         assert UNSEEN in states, (name, number)
         assert states <= {UNSEEN, BucketState.INDEXED}, (name, number)
-        for verdict in (found.verdict, found.run):
+        for verdict in (result.verdict, result.run):
             assert (verdict.word, verdict.exit_code) == (VerdictWord.INCONCLUSIVE, 3), (name, number)
-        notes = [note for cause in found.buckets.values() for row in cause.samples for note in row.sample.notes]
+        notes = [note for cause in result.buckets.values() for row in cause.samples for note in row.sample.notes]
         assert any("Input/output error" in note for note in notes), (name, number)
-        assert "bucket-unobservable" in {found.code(bucket) for bucket in BUCKETS}
-        assert scan_io(found) == {f"file://{root}"}, (name, number)
+        assert "bucket-unobservable" in {result.code(bucket) for bucket in BUCKETS}
+        assert scan_io(result) == {f"file://{root}"}, (name, number)
         blind = (name, number) == calls[0]  # the drive itself could not be looked at
         expect(
             with_place(lost, place),
@@ -237,13 +237,13 @@ class Here:
 @pytest.fixture(params=["busybox", "dash"])
 def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A search path with the few programs of the script: busybox's own, or Debian's."""
-    made = tmp_path / "bin"
-    made.mkdir()
+    result = tmp_path / "bin"
+    result.mkdir()
     for name in ("sh", "ls", "dd", "stat", "sha256sum"):
         real = shutil.which("busybox" if request.param == "busybox" else {"sh": "dash"}.get(name, name))
         assert real, f"{request.param} is not on PATH: install it (Debian: apt-get install busybox)"
-        (made / name).symlink_to(real)
-    return made
+        (result / name).symlink_to(real)
+    return result
 
 
 @pytest.mark.row("DISK-09")
@@ -255,15 +255,15 @@ def test_eio_inside_of_a_container_is_never_a_pass(at: int, shell: Path, tmp_pat
     failing = paths_of(root)[at]
     kubectl: Any = Here(shell, failing, log)
     place = f"kubectl://ns/statefulset/rustfs?container=rustfs&path={root}"
-    (seen,) = look_at(place, BUCKETS, kubectl=kubectl, seconds=WAIT)
+    (observation,) = look_at(place, BUCKETS, kubectl=kubectl, seconds=WAIT)
     assert "(INJECTED)" in log.read_text()
     with store(Script()) as (_server, door):
-        found = with_place(samples(door, []), seen)
-    expect(found, UNSEEN, VerdictWord.INCONCLUSIVE, bucket="attic" if "attic" in str(failing) else "tofu-state")
-    notes = [note for cause in found.buckets.values() for row in cause.samples for note in row.sample.notes]
+        result = with_place(samples(door, []), observation)
+    expect(result, UNSEEN, VerdictWord.INCONCLUSIVE, bucket="attic" if "attic" in str(failing) else "tofu-state")
+    notes = [note for cause in result.buckets.values() for row in cause.samples for note in row.sample.notes]
     assert any(f"{failing}" in note and "rror" in note for note in notes), notes
-    assert scan_io(found) == {seen.place}
-    assert Truth.ABSENT not in {truth for mark in seen.markers for truth in (mark.data, mark.meta)}
+    assert scan_io(result) == {observation.place}
+    assert Truth.ABSENT not in {truth for mark in observation.markers for truth in (mark.data, mark.meta)}
 
 
 def format_of(root: Path) -> None:
@@ -278,14 +278,14 @@ def test_eio_while_a_container_reads_the_name_of_its_volume(calls: str, shell: P
     format_of(root)
     kubectl: Any = Here(shell, root / ".rustfs.sys/format.json", log)
     kubectl.calls = calls
-    (seen,) = look_at(f"kubectl://ns/statefulset/rustfs?path={root}", BUCKETS, kubectl=kubectl, seconds=WAIT)
+    (observation,) = look_at(f"kubectl://ns/statefulset/rustfs?path={root}", BUCKETS, kubectl=kubectl, seconds=WAIT)
     assert "(INJECTED)" in log.read_text()
-    assert seen.volume is None
+    assert observation.volume is None
     with store(Script()) as (_server, door):
-        found = with_place(samples(door, []), seen)
+        result = with_place(samples(door, []), observation)
     for bucket in BUCKETS:
-        expect(found, UNSEEN, VerdictWord.INCONCLUSIVE, "format.json", bucket=bucket)
-    assert scan_io(found) == {seen.place}
+        expect(result, UNSEEN, VerdictWord.INCONCLUSIVE, "format.json", bucket=bucket)
+    assert scan_io(result) == {observation.place}
 
 
 # --- names, trees and volumes
@@ -357,24 +357,24 @@ def test_a_folder_on_another_file_system_is_not_the_store_s(
     met: list[Path] = []
 
     def lstat(path: Any, **rest: Any) -> os.stat_result:
-        found = real(path, **rest)
+        result = real(path, **rest)
         if path != mounted:
-            return found
+            return result
         met.append(path)
-        return os.stat_result([*found[:2], found.st_dev + 1, *found[3:]])
+        return os.stat_result([*result[:2], result.st_dev + 1, *result[3:]])
 
     monkeypatch.setattr(os, "lstat", lstat)
-    found = rca(Script(), place)
+    result = rca(Script(), place)
     assert len(met) >= 2, "the fault was active"
     for bucket in {1: BUCKETS, 2: (BUCKETS[0],), 4: (BUCKETS[0],)}[at]:
         expect(
-            found,
+            result,
             UNSEEN,
             VerdictWord.INCONCLUSIVE,
             f"{mounted} is on another file system than {tmp_path}",
             bucket=bucket,
         )
-    assert split(found) == {place}
+    assert split(result) == {place}
 
 
 @pytest.mark.row("DISK-12")
@@ -386,14 +386,14 @@ def test_a_mount_point_inside_of_a_container(shell: Path, tmp_path: Path) -> Non
     (shell / "stat").chmod(0o755)
     kubectl: Any = Here(shell, root, tmp_path / "log")
     kubectl.exec = lambda *words, **_: untraced(shell, words[3])
-    (seen,) = look_at(f"kubectl://ns/pod/rustfs-0?path={root}", BUCKETS, kubectl=kubectl)
+    (observation,) = look_at(f"kubectl://ns/pod/rustfs-0?path={root}", BUCKETS, kubectl=kubectl)
     with store(Script()) as (_server, door):
-        found = with_place(samples(door, []), seen)
+        result = with_place(samples(door, []), observation)
     expect(
-        found, UNSEEN, VerdictWord.INCONCLUSIVE, f"{root}/attic is on another file system than {root}", bucket="attic"
+        result, UNSEEN, VerdictWord.INCONCLUSIVE, f"{root}/attic is on another file system than {root}", bucket="attic"
     )
-    expect(found, BucketState.INDEXED, VerdictWord.INCONCLUSIVE, bucket="tofu-state")
-    assert split(found) == {seen.place}
+    expect(result, BucketState.INDEXED, VerdictWord.INCONCLUSIVE, bucket="tofu-state")
+    assert split(result) == {observation.place}
 
 
 @pytest.mark.row("DISK-12")
@@ -405,13 +405,13 @@ def test_a_file_system_that_the_container_tells_of_the_drive_alone(shell: Path, 
     (shell / "stat").chmod(0o755)
     kubectl: Any = Here(shell, root, tmp_path / "log")
     kubectl.exec = lambda *words, **_: untraced(shell, words[3])
-    (seen,) = look_at(f"kubectl://ns/pod/rustfs-0?path={root}", BUCKETS, kubectl=kubectl)
+    (observation,) = look_at(f"kubectl://ns/pod/rustfs-0?path={root}", BUCKETS, kubectl=kubectl)
     with store(Script()) as (_server, door):
-        found = with_place(samples(door, []), seen)
+        result = with_place(samples(door, []), observation)
     expect(
-        found, UNSEEN, VerdictWord.INCONCLUSIVE, f"{root}/attic: its file system can't be determined", bucket="attic"
+        result, UNSEEN, VerdictWord.INCONCLUSIVE, f"{root}/attic: its file system can't be determined", bucket="attic"
     )
-    assert split(found) == set()
+    assert split(result) == set()
 
 
 @pytest.mark.row("DISK-12")
@@ -437,20 +437,20 @@ def test_a_tree_without_end_is_not_walked(tmp_path: Path, monkeypatch: pytest.Mo
         (root / ".rustfs.sys/buckets/tofu-state/.metadata.bin/cycle").symlink_to(root)
         looks.clear()
         with deep(root / "attic", 1000):
-            found = judged([sample(door, [place], number) for number in (1, 2)])
+            result = judged([sample(door, [place], number) for number in (1, 2)])
     assert len(looks) == 2 * flat
     assert list((root / "attic").iterdir()) == []
     for bucket in BUCKETS:
-        expect(found, BucketState.INDEXED, VerdictWord.PASS, bucket=bucket)
+        expect(result, BucketState.INDEXED, VerdictWord.PASS, bucket=bucket)
 
 
 def change(place: Path, door: Door, *steps: Callable[[], Any]) -> BucketVerdicts:
     """One sample, then one after each step."""
-    seen = [sample(door, [f"file://{place}"])]
+    observation = [sample(door, [f"file://{place}"])]
     for number, step in enumerate(steps, 2):
         step()
-        seen.append(sample(door, [f"file://{place}"], number))
-    return judged(seen)
+        observation.append(sample(door, [f"file://{place}"], number))
+    return judged(observation)
 
 
 @pytest.mark.row("DISK-13", "DISK-17")
@@ -460,12 +460,12 @@ def test_markers_that_come_or_go_between_samples(tmp_path: Path) -> None:
     with store(Script()) as (_server, door):
         going = change(tmp_path, door, meta.rmdir)
         coming = change(tmp_path, door, meta.mkdir)
-    for found, states in (
+    for result, states in (
         (going, [BucketState.INDEXED, BucketState.MARKER_MISSING]),
         (coming, [BucketState.MARKER_MISSING, BucketState.INDEXED]),
     ):
-        assert [row.sample.state for row in found.buckets["tofu-state"].samples] == states
-        expect(found, BucketState.FLAPPING, VerdictWord.INCONCLUSIVE)
+        assert [row.sample.state for row in result.buckets["tofu-state"].samples] == states
+        expect(result, BucketState.FLAPPING, VerdictWord.INCONCLUSIVE)
 
 
 @pytest.mark.row("DISK-14")
@@ -474,9 +474,9 @@ def test_an_empty_mount_point_and_a_foreign_volume(tmp_path: Path) -> None:
     expect(rca(Script(), f"file://{tmp_path / 'empty'}"), UNSEEN, VerdictWord.INCONCLUSIVE, "not mounted")
     foreign = drive(tmp_path / "foreign", buckets=())
     (tmp_path / "foreign/.rustfs.sys/format.json").write_text('{"id": "another-deployment"}')
-    found = rca(Script(), foreign)
-    expect(found, BucketState.MARKER_MISSING, VerdictWord.INCONCLUSIVE)
-    assert found.buckets["attic"].samples[0].places[0].volume == "another-deployment"
+    result = rca(Script(), foreign)
+    expect(result, BucketState.MARKER_MISSING, VerdictWord.INCONCLUSIVE)
+    assert result.buckets["attic"].samples[0].places[0].volume == "another-deployment"
     lost = Script({"GET /": answering(200, listing(["attic"])), "HEAD /tofu-state": answering(404)})
     expect(rca(lost, foreign), BucketState.MISSING, VerdictWord.INCONCLUSIVE)
     assert lost.hits == 4

@@ -66,13 +66,13 @@ def test_the_rows_are_of_drills_that_there_are() -> None:
     [pytest.param(drill, id=drill.name, marks=pytest.mark.row(*ROWS.get(drill.name, ()))) for drill in DRILLS],
 )
 def test_a_drill_ends_as_expected(drill: Drill, tmp_path: Path) -> None:
-    exit_code, told, stderr = lab(tmp_path, "--fault", drill.name)
+    exit_code, answer, stderr = lab(tmp_path, "--fault", drill.name)
     document = evidence(tmp_path / "run")
-    assert told["lab"]["void"] is None, (told["lab"]["void"], stderr)
+    assert answer["lab"]["void"] is None, (answer["lab"]["void"], stderr)
     assert document["verdict"]["word"] == drill.word.value, document["verdict"]
     assert {(code, status.value) for code, status in drill.codes} <= codes(document)
-    assert told["lab"]["as_expected"] is True
-    assert told["lab"]["proof"]
+    assert answer["lab"]["as_expected"] is True
+    assert answer["lab"]["proof"]
     assert exit_code == EXIT_CODES[drill.word]
     assert document["policy"]["kind"] == "lab"
     leaked = {path.name for path in (tmp_path / "run").iterdir() if TOKEN.search(path.read_bytes())}
@@ -85,9 +85,9 @@ def test_a_drill_ends_as_expected(drill: Drill, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("profile", "paths"), [("synthetic", 1), ("small-check", 22), ("medium-check", 22)])
 def test_a_healthy_profile_passes(profile: str, paths: int, tmp_path: Path) -> None:
-    exit_code, told, stderr = lab(tmp_path, "--profile", profile)
+    exit_code, answer, stderr = lab(tmp_path, "--profile", profile)
     document = evidence(tmp_path / "run")
-    assert (exit_code, told["lab"]["as_expected"]) == (0, True), (document["verdict"], stderr)
+    assert (exit_code, answer["lab"]["as_expected"]) == (0, True), (document["verdict"], stderr)
     published = [path for path in document["push"]["paths"] if path["label"] == "profile"]
     assert len(published) == paths
     assert {read["code"] for body in document["bodies"] for read in body["reads"]} == {"body-whole"}
@@ -116,8 +116,8 @@ def test_the_incident_looks_like_the_incident(tmp_path: Path) -> None:
 
 
 def test_an_unknown_fault_is_refused(tmp_path: Path) -> None:
-    exit_code, told, stderr = lab(tmp_path, "--fault", "gremlins")
-    assert (exit_code, told["verdict"]["word"]) == (2, VerdictWord.REFUSED.value)
+    exit_code, answer, stderr = lab(tmp_path, "--fault", "gremlins")
+    assert (exit_code, answer["verdict"]["word"]) == (2, VerdictWord.REFUSED.value)
     assert "expected one of healthy, index-lost-during-push" in stderr
     assert not (tmp_path / "run").exists()
 
@@ -183,7 +183,7 @@ def _working_folders(pid: int) -> Any:
 
 def _named_in_argv(text: str, parent: int | None = None) -> list[str]:
     """Command lines of running processes that hold this text; of this parent's children where one is given."""
-    found = []
+    result = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             argv = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
@@ -191,5 +191,5 @@ def _named_in_argv(text: str, parent: int | None = None) -> list[str]:
         except OSError:
             continue
         if text in argv and (parent is None or ppid == parent):
-            found.append(argv)
-    return found
+            result.append(argv)
+    return result

@@ -179,9 +179,9 @@ def test_a_secret_in_a_capture_is_refused_and_to_be_rotated(tmp_path: Path, caps
     assert seal(at).verdict.word.value == "pass"
     verify(at)
     assert main(["verify", str(at)]) == 2
-    said = capsys.readouterr().out
-    assert "a signed JSON web token in server.log: rotate it" in said
-    assert TOKEN not in said
+    output = capsys.readouterr().out
+    assert "a signed JSON web token in server.log: rotate it" in output
+    assert TOKEN not in output
 
 
 # ----------------------------------------------------------------------------------------------- what a run saw in time
@@ -244,9 +244,9 @@ def test_as_many_as_before_and_not_the_same_is_a_loss() -> None:
     def other(row: records.BucketSampled) -> records.Record:
         if row.phase is not Phase.POST:
             return row
-        seen = runs.lost(row)
-        body = seen.listing[0].body.replace("<Buckets>", "<Buckets><Bucket><Name>attic2</Name></Bucket>")
-        return replace(seen, listing=(answer(body=body),))
+        observation = runs.lost(row)
+        body = observation.listing[0].body.replace("<Buckets>", "<Buckets><Bucket><Name>attic2</Name></Bucket>")
+        return replace(observation, listing=(answer(body=body),))
 
     run = healthy().change(records.BucketSampled, other)
     assert ("bucket-index-lost", "fail") in run.rows()

@@ -36,7 +36,7 @@ def marked(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def alive(mark: str, folder: Path) -> list[int]:
     """Processes that carry the mark, or name the folder, in their environment or arguments."""
-    found = []
+    result = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
@@ -44,8 +44,8 @@ def alive(mark: str, folder: Path) -> list[int]:
             except OSError:
                 continue
             if mark.encode() in text or str(folder).encode() in text:
-                found.append(int(entry.name))
-    return found
+                result.append(int(entry.name))
+    return result
 
 
 def started(journal: Path, stage: str) -> bool:
@@ -92,9 +92,9 @@ def test_killed_at_a_stage(stage: str, tmp_path: Path, marked: dict[str, str]) -
     assert "run-incomplete" in evidence.verdict.codes
     assert verify(out)[0].verdict == evidence.verdict
     until = time.monotonic() + DEATH_SECONDS
-    while (left := alive(marked["GATE_TEST_MARK"], tmp_path)) and time.monotonic() < until:
+    while (remaining := alive(marked["GATE_TEST_MARK"], tmp_path)) and time.monotonic() < until:
         time.sleep(0.05)
-    assert left == []
+    assert remaining == []
 
 
 def test_no_secret_is_in_any_file_of_a_whole_run(tmp_path: Path, marked: dict[str, str]) -> None:

@@ -410,14 +410,14 @@ def test_a_body_of_any_size_is_streamed(codec: str) -> None:
     size = len(head) + content + len(tail)
     parts = [head, *[piece] * count, tail]
     packed = {part: zstandard.compress(part) if codec == "zstd" else part for part in (head, piece, tail)}
-    held: list[int] = []
+    holder: list[int] = []
 
     def answer(request: Request) -> None:
         length = sum(len(packed[part]) for part in parts)
         request.raw(f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n".encode())
         for part in parts:
             request.raw(packed[part])
-            held.append(resident())
+            holder.append(resident())
 
     text = info(codec, size=str(size), digest=f"sha256:{to_nix32(digest.digest())}")
     with serving(cache(answer, text)) as server:
@@ -425,6 +425,6 @@ def test_a_body_of_any_size_is_streamed(codec: str) -> None:
     assert record.nar is not None
     assert (record.nar.curl, record.nar.nar_bytes, record.nar.clean_end) == (0, size, True)
     assert record.nar.sha256 == to_nix32(digest.digest())
-    assert len(held) == count + 2
-    assert max(held) - held[8] < 64 * MIB
+    assert len(holder) == count + 2
+    assert max(holder) - holder[8] < 64 * MIB
     assert HASH in server.paths()[0]

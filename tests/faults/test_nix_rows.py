@@ -53,19 +53,19 @@ THEIRS = "https://cache.example"
 @pytest.fixture(scope="module")
 def recordings() -> dict[str, bytes]:
     """Logs of builds with ``--fallback`` against a broken cache, which all ended well."""
-    wanted = {
+    expected = {
         f"{version}/{name}.fallback.internal-json.stderr"
         for version in VERSIONS
         for name in ("f-nar-corrupt-bytes+none", "a-nar-cl-zero-close")
     }
     with tarfile.open("fixtures/recordings/nix/recordings.tar.xz") as archive:
-        found = {
+        result = {
             member.name.partition(".fallback")[0]: file.read()
             for member in archive
-            if member.name in wanted and (file := archive.extractfile(member))
+            if member.name in expected and (file := archive.extractfile(member))
         }
-    assert len(found) == len(wanted)
-    return found
+    assert len(result) == len(expected)
+    return result
 
 
 def with_cache(log: bytes, url: str) -> Run:
@@ -189,8 +189,8 @@ def test_a_twin_that_the_cache_knows_is_judged_since_the_canaries_are_out() -> N
     fresh = runs.push_log(runs.CANARIES).decode()
     for log_text in (head + lines, f"✅ All done! ({len(names)} already cached, 0 in upstream)\n", fresh):
         run = healthy().change(records.MissingAsked, known).with_file("push-canary.log", log_text.encode())
-        wanted = {("push-nonce-known", "inconclusive"), ("push-wrote-nothing", "inconclusive")}
-        assert run.rows() == (wanted if log_text != fresh else {("push-nonce-known", "inconclusive")})
+        expected = {("push-nonce-known", "inconclusive"), ("push-wrote-nothing", "inconclusive")}
+        assert run.rows() == (expected if log_text != fresh else {("push-nonce-known", "inconclusive")})
         assert run.word() == INCONCLUSIVE
 
 
@@ -243,9 +243,9 @@ def test_workflow_commands_of_a_builder_change_nothing_and_are_not_told_raw(
     assert run.word() == INCONCLUSIVE
     (tmp_path / "build.log").write_bytes(run.files["build.log"])
     assert main(["read", "nix-log", str(tmp_path / "build.log"), "--exit-code", "0"]) == 0
-    said = capsys.readouterr()
-    for told in (said.out, said.err):
-        assert not re.search(r"(?m)^\s*::|##\[|\x1b|\r", told)
+    output = capsys.readouterr()
+    for result in (output.out, output.err):
+        assert not re.search(r"(?m)^\s*::|##\[|\x1b|\r", result)
 
 
 # ------------------------------------------------------------------------------------------------ a nix that is not so
@@ -282,13 +282,13 @@ def test_a_nix_that_hangs_is_ended_with_its_whole_group(tmp_path: Path) -> None:
         tmp_path,
         f'*--log-format*) {LOG} sleep 600 & echo $! > "{tmp_path}/child"; : > "{tmp_path}/up"; wait;;\n*) exit 1;;',
     )
-    ended, facts, said = built(store, tmp_path, seconds=10.0)
+    ended, facts, output = built(store, tmp_path, seconds=10.0)
     assert (tmp_path / "up").exists(), "it was under way"
     child = int((tmp_path / "child").read_text())
     assert (ended.ended_by, facts.outputs) == ("deadline", ())
     state = Path(f"/proc/{child}/stat")
     assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
-    run = run_with(ended, facts, said)
+    run = run_with(ended, facts, output)
     assert ("build-failed", "inconclusive") in run.rows()
     assert run.word() == INCONCLUSIVE
 
@@ -297,9 +297,9 @@ def test_a_nix_that_hangs_is_ended_with_its_whole_group(tmp_path: Path) -> None:
 def test_a_store_without_room_is_our_own_trouble(tmp_path: Path) -> None:
     full = "error: writing to file '/nix/store/x': No space left on device"
     store = shim(tmp_path, f'*--log-format*) {LOG} echo "{full}" >&2; exit 1;;\n*) exit 1;;')
-    ended, facts, said = built(store, tmp_path)
-    assert b"No space left on device" in said
-    run = run_with(ended, facts, said)
+    ended, facts, output = built(store, tmp_path)
+    assert b"No space left on device" in output
+    run = run_with(ended, facts, output)
     assert ("build-failed", "inconclusive") in run.rows()
     assert run.word() == INCONCLUSIVE
 
@@ -392,7 +392,7 @@ def test_a_nix_that_does_not_say_what_it_built_is_our_own_trouble(tmp_path: Path
 @pytest.mark.row("NIX-10")
 def test_the_shim_s_good_answer_is_taken(tmp_path: Path) -> None:
     """So that the refusals above are of the paths and not of the shim."""
-    said = json.dumps([{"drvPath": f"/nix/store/{'b' * 32}-x.drv", "outputs": {"out": OUTPUT}}])
-    script = f"*--log-format*) {LOG};;\n*--json*--no-link*) cat <<'END'\n{said}\nEND\n;;\n*) exit 1;;"
+    output = json.dumps([{"drvPath": f"/nix/store/{'b' * 32}-x.drv", "outputs": {"out": OUTPUT}}])
+    script = f"*--log-format*) {LOG};;\n*--json*--no-link*) cat <<'END'\n{output}\nEND\n;;\n*) exit 1;;"
     ended, facts, _ = built(shim(tmp_path, script), tmp_path)
     assert (ended.exit, facts.outputs, facts.problem) == (0, (OUTPUT,), None)

@@ -45,8 +45,8 @@ def pushed(log: bytes, **child: Any) -> runs.Run:
 
 def failing(error: str, *, after: str = "") -> bytes:
     """A log in which the last path fails with this error."""
-    said = f"❌ {NAMES[-1]}: {error}\n{after}Error: {error}\n"
-    return runs.push_log(PATHS[:-1], announced=len(PATHS)) + said.encode()
+    output = f"❌ {NAMES[-1]}: {error}\n{after}Error: {error}\n"
+    return runs.push_log(PATHS[:-1], announced=len(PATHS)) + output.encode()
 
 
 def claims(made: runs.Run) -> dict[str, Claim]:
@@ -71,11 +71,11 @@ def check(made: runs.Run, word: str, code: str) -> None:
     ids=["token", "page", "panicked", "exit 0"],
 )
 def test_a_planned_path_that_the_server_failed_on(error: str, exit_code: int) -> None:
-    made = pushed(failing(error), exit=exit_code)
-    check(made, "quarantine", "push-path-failed")
-    (row,) = [row for row in made.judged()[0] if row.code == "push-path-failed"]
+    result = pushed(failing(error), exit=exit_code)
+    check(result, "quarantine", "push-path-failed")
+    (row,) = [row for row in result.judged()[0] if row.code == "push-path-failed"]
     assert row.subject == BAD.store_path
-    assert claims(made)[BAD.store_path] is Claim.FAILED
+    assert claims(result)[BAD.store_path] is Claim.FAILED
 
 
 @pytest.mark.parametrize("code", ["HTTP 413 Payload Too Large: x", "HTTP 502 Bad Gateway: x", "HTTP 429 Too Many: x"])
@@ -85,15 +85,15 @@ def test_what_a_proxy_refuses_is_no_storage_failure(code: str) -> None:
 
 @pytest.mark.row("LOG-06")
 def test_exit_1_without_a_failed_path() -> None:
-    made = pushed(GOOD_LOG, exit=1)
-    check(made, "inconclusive", "push-unattributed")
-    assert Claim.FAILED not in claims(made).values()
+    result = pushed(GOOD_LOG, exit=1)
+    check(result, "inconclusive", "push-unattributed")
+    assert Claim.FAILED not in claims(result).values()
 
 
 def nothing_is_missing(made: runs.Run) -> runs.Run:
     def change(record: records.MissingAsked) -> records.MissingAsked:
-        known = runs.answer(body='{"missing_paths":[]}')
-        return replace(record, answer=known) if record.label is Label.PROFILE else record
+        facts = runs.answer(body='{"missing_paths":[]}')
+        return replace(record, answer=facts) if record.label is Label.PROFILE else record
 
     return made.change(records.MissingAsked, change)
 
@@ -101,39 +101,39 @@ def nothing_is_missing(made: runs.Run) -> runs.Run:
 @pytest.mark.row("LOG-07")
 @pytest.mark.parametrize("word", ["specified", "selected"])
 def test_nothing_to_push(word: str) -> None:
-    made = nothing_is_missing(pushed(f"🤷 Nothing {word}.\n".encode()))
-    check(made, "inconclusive", "push-wrote-nothing")
-    assert [attempt.vacuous for attempt in made.facts().push.attempts if attempt.label is Label.PROFILE] == [True]
+    result = nothing_is_missing(pushed(f"🤷 Nothing {word}.\n".encode()))
+    check(result, "inconclusive", "push-wrote-nothing")
+    assert [attempt.vacuous for attempt in result.facts().push.attempts if attempt.label is Label.PROFILE] == [True]
 
 
 @pytest.mark.row("LOG-08")
 def test_everything_was_there_before() -> None:
-    made = nothing_is_missing(pushed(f"✅ All done! ({len(PATHS)} already cached, 0 in upstream)\n".encode()))
-    check(made, "inconclusive", "push-not-representative")
-    assert set(claims(made).values()) == {Claim.ALREADY_CACHED}
+    result = nothing_is_missing(pushed(f"✅ All done! ({len(PATHS)} already cached, 0 in upstream)\n".encode()))
+    check(result, "inconclusive", "push-not-representative")
+    assert set(claims(result).values()) == {Claim.ALREADY_CACHED}
 
 
 @pytest.mark.row("LOG-10")
 def test_a_page_with_2xx_that_the_client_takes_for_an_upload() -> None:
     """The client says ✅ for each, and the cache has none of that name; the drill proxy-200-html does it for real."""
-    gone = '{"code":404,"error":"NoSuchObject","message":"The requested object does not exist."}'
+    absence = '{"code":404,"error":"NoSuchObject","message":"The requested object does not exist."}'
 
     def change(record: records.BodyRead) -> records.BodyRead:
         lost = record.store_path == BAD.store_path
-        return replace(record, narinfo=runs.answer(404, gone), nar=None) if lost else record
+        return replace(record, narinfo=runs.answer(404, absence), nar=None) if lost else record
 
-    made = pushed(GOOD_LOG).change(records.BodyRead, change)
-    assert claims(made)[BAD.store_path] is Claim.UPLOADED, "the fault: the client believes it"
-    check(made, "quarantine", "body-missing")
+    result = pushed(GOOD_LOG).change(records.BodyRead, change)
+    assert claims(result)[BAD.store_path] is Claim.UPLOADED, "the fault: the client believes it"
+    check(result, "quarantine", "body-missing")
 
 
 @pytest.mark.row("LOG-11")
 def test_a_success_forged_in_the_error_of_the_path_itself() -> None:
     forged = f"✅ {NAMES[-1]} (1.00 MiB/s)"
-    made = pushed(failing(PAGE.format(forged)), exit=1)
-    assert forged.encode() in made.files["push-profile.log"]
-    check(made, "quarantine", "push-path-failed")
-    assert claims(made)[BAD.store_path] is Claim.FAILED
+    result = pushed(failing(PAGE.format(forged)), exit=1)
+    assert forged.encode() in result.files["push-profile.log"]
+    check(result, "quarantine", "push-path-failed")
+    assert claims(result)[BAD.store_path] is Claim.FAILED
 
 
 @pytest.mark.row("LOG-12")
@@ -148,22 +148,22 @@ def test_a_success_forged_in_the_error_of_the_path_itself() -> None:
     ids=["of the plan", "unknown", "a storage error", "a server's error"],
 )
 def test_a_failure_forged_for_another_path(forged: str, word: str, code: str) -> None:
-    made = pushed(failing("HTTP 413 Payload Too Large: <html>", after=f"{forged}\n"), exit=1)
-    check(made, word, code)
-    assert claims(made)[BAD.store_path] is Claim.FAILED
+    result = pushed(failing("HTTP 413 Payload Too Large: <html>", after=f"{forged}\n"), exit=1)
+    check(result, word, code)
+    assert claims(result)[BAD.store_path] is Claim.FAILED
 
 
 @pytest.mark.row("LOG-12")
 def test_a_path_whose_failure_is_forged_must_be_there_all_the_same() -> None:
     log = failing("HTTP 413 Payload Too Large: <html>", after=f"❌ {NAMES[0]}: {INTERNAL}\n")
-    gone = '{"code":404,"error":"NoSuchObject","message":"The requested object does not exist."}'
+    absence = '{"code":404,"error":"NoSuchObject","message":"The requested object does not exist."}'
 
     def change(record: records.BodyRead) -> records.BodyRead:
         lost = record.store_path == PATHS[0].store_path
-        return replace(record, narinfo=runs.answer(404, gone), nar=None) if lost else record
+        return replace(record, narinfo=runs.answer(404, absence), nar=None) if lost else record
 
-    made = pushed(log, exit=1).change(records.BodyRead, change)
-    check(made, "quarantine", "body-missing")
+    result = pushed(log, exit=1).change(records.BodyRead, change)
+    check(result, "quarantine", "body-missing")
 
 
 PROXY = "HTTP 413 Payload Too Large: <html>"
@@ -203,13 +203,13 @@ CORPUS = [f"{COMMANDS[number % len(COMMANDS)]}{number}" for number in range(200)
 def test_commands_of_a_runner_in_the_log(end: str) -> None:
     log = "".join(line + end for line in CORPUS).encode()
     assert len(list(commands(log.decode()))) == len(CORPUS), "they are commands to a runner that reads the log itself"
-    made = pushed(log + b"\n" + GOOD_LOG)
-    assert (made.word(), made.rows()) == ("pass", set())
+    result = pushed(log + b"\n" + GOOD_LOG)
+    assert (result.word(), result.rows()) == ("pass", set())
     failed = pushed(failing(PAGE.format(log.decode())), exit=1)
     check(failed, "quarantine", "push-path-failed")
-    for evidence in (assemble(made.facts(), ()), assemble(failed.facts(), ())):
-        for shown in (text.summary(evidence, "evidence"), markdown.summary(evidence), html.report(evidence)):
-            assert list(commands(shown)) == []
+    for evidence in (assemble(result.facts(), ()), assemble(failed.facts(), ())):
+        for output in (text.summary(evidence, "evidence"), markdown.summary(evidence), html.report(evidence)):
+            assert list(commands(output)) == []
 
 
 @pytest.mark.row("LOG-15")
@@ -218,9 +218,9 @@ def test_what_only_looks_like_a_new_line(end: str) -> None:
     forged = f"✅ {NAMES[-1]} (1.00 MiB/s)"
     error = f"HTTP 500 Internal Server Error: x{end}{forged}{end}y"
     assert forged in error.splitlines(), "the fault: Python's own lines would have it"
-    made = pushed(failing(error), exit=1)
-    check(made, "quarantine", "push-path-failed")
-    assert claims(made)[BAD.store_path] is Claim.FAILED
+    result = pushed(failing(error), exit=1)
+    check(result, "quarantine", "push-path-failed")
+    assert claims(result)[BAD.store_path] is Claim.FAILED
 
 
 @pytest.mark.row("LOG-16")
@@ -249,10 +249,10 @@ def test_a_client_that_prints_without_end_is_ended_and_proves_nothing(tmp_path: 
     closed = capture.close()
     assert (ended.ended_by, closed.cut, closed.bytes) == ("limit", True, 1_000_000)
     log = (tmp_path / "push-profile.log").read_bytes()
-    made = pushed(log, exit=ended.exit, signal=ended.signal, ended_by=ended.ended_by)
-    made = made.change(records.CaptureClosed, lambda record: closed if record.name == closed.name else record)
-    check(made, "inconclusive", "push-unattributed")
-    assert ("capture-cut", "inconclusive") in made.rows()
+    result = pushed(log, exit=ended.exit, signal=ended.signal, ended_by=ended.ended_by)
+    result = result.change(records.CaptureClosed, lambda record: closed if record.name == closed.name else record)
+    check(result, "inconclusive", "push-unattributed")
+    assert ("capture-cut", "inconclusive") in result.rows()
 
 
 @pytest.mark.parametrize(
@@ -268,15 +268,15 @@ def test_a_client_that_prints_without_end_is_ended_and_proves_nothing(tmp_path: 
 def test_lines_that_nobody_can_read_change_nothing(junk: bytes) -> None:
     whole = parse_push_log(junk + GOOD_LOG, [facts.store_path for facts in PATHS])
     assert whole.unread_lines == (0 if junk.isspace() else junk.count(b"\n"))
-    made = pushed(junk + GOOD_LOG)
-    assert (made.word(), made.rows()) == ("pass", set())
-    assert set(claims(made).values()) == {Claim.UPLOADED}
+    result = pushed(junk + GOOD_LOG)
+    assert (result.word(), result.rows()) == ("pass", set())
+    assert set(claims(result).values()) == {Claim.UPLOADED}
 
 
 @pytest.mark.row("LOG-18")
 def test_a_long_line_that_may_be_a_failure_makes_doubtful_what_follows() -> None:
-    made = pushed("❌".encode() + b" " * 2**20 + b"\n" + GOOD_LOG)
-    check(made, "inconclusive", "push-unaccounted")
+    result = pushed("❌".encode() + b" " * 2**20 + b"\n" + GOOD_LOG)
+    check(result, "inconclusive", "push-unaccounted")
 
 
 @pytest.mark.row("LOG-19")
@@ -290,9 +290,9 @@ def test_no_cut_of_the_log_gives_a_pass() -> None:
     whole = parse_push_log(GOOD_LOG, [facts.store_path for facts in PATHS])
     assert len(whole.lines) == len(PATHS)
     for cut in cuts:
-        made = pushed(GOOD_LOG[:cut])
-        assert made.word() == "inconclusive", (cut, made.rows())
-        codes = {code for code, _ in made.rows()}
+        result = pushed(GOOD_LOG[:cut])
+        assert result.word() == "inconclusive", (cut, result.rows())
+        codes = {code for code, _ in result.rows()}
         assert codes & {"push-unaccounted", "push-counts-differ", "push-wrote-nothing"}, (cut, codes)
 
 
@@ -311,23 +311,23 @@ def test_another_wording_is_not_guessed_at(change: Callable[[str], str]) -> None
     changed = change(GOOD_LOG.decode())
     assert changed != GOOD_LOG.decode()
     versions = {"attic": "attic 9.9", "nix": "2.8.0"}
-    made = pushed(changed.encode()).change(
+    result = pushed(changed.encode()).change(
         records.RunStarted, lambda record: replace(record, run=replace(record.run, versions=versions))
     )
-    assert made.word() == "inconclusive", made.rows()
-    assert {code for code, _ in made.rows()} & {"push-unaccounted", "push-counts-differ"}
-    assert assemble(made.facts(), ()).run.versions == versions, "the evidence says which client it was"
+    assert result.word() == "inconclusive", result.rows()
+    assert {code for code, _ in result.rows()} & {"push-unaccounted", "push-counts-differ"}
+    assert assemble(result.facts(), ()).run.versions == versions, "the evidence says which client it was"
 
 
 @pytest.mark.row("LOG-21")
 @pytest.mark.parametrize("field", ["api_endpoint", "substituter_endpoint"])
 def test_a_cache_that_sends_its_clients_elsewhere_stops_the_run_before_any_push(field: str) -> None:
     """The client follows the endpoint with its token (attic b7c9056 client/src/command/push.rs:156)."""
-    told = json.loads(runs.cache_config("main").answer.body)
-    seen: list[records.Record] = []
+    answer = json.loads(runs.cache_config("main").answer.body)
+    observation: list[records.Record] = []
     with Http(("127.0.0.1:8",), ("127.0.0.1:8",), clock=SystemClock(), cancel=CancelToken()) as http:
-        for place, refused in ((told[field], False), ("https://evil.example/main", True)):
-            body = json.dumps({**told, field: place})
+        for place, refused in ((answer[field], False), ("https://evil.example/main", True)):
+            body = json.dumps({**answer, field: place})
             site: Any = SimpleNamespace(
                 read_tokens={"main": None},
                 settings=SimpleNamespace(secrets=Secrets()),
@@ -336,7 +336,7 @@ def test_a_cache_that_sends_its_clients_elsewhere_stops_the_run_before_any_push(
                         cache="main", answer=runs.answer(body=body)
                     )
                 ),
-                write=seen.append,
+                write=observation.append,
                 http=http,
                 policy=runs.policy(probe_cache=""),
                 public_keys={},
@@ -349,7 +349,7 @@ def test_a_cache_that_sends_its_clients_elsewhere_stops_the_run_before_any_push(
             with pytest.raises(StoppedError, match=r"sends its clients to 'evil\.example'") as raised:
                 identify_caches(site)
             assert (raised.value.exit_code, raised.value.code) == (3, "cache-leads-elsewhere")
-    assert len(seen) == 2, "what the cache said is recorded all the same"
+    assert len(observation) == 2, "what the cache said is recorded all the same"
 
 
 @pytest.mark.row("LOG-22")

@@ -148,9 +148,9 @@ class Disk:
 
     def states(self) -> Iterator[dict[str, bytes]]:
         """Each legal state: any subset of what is pending, in any part of its bytes."""
-        for kept in itertools.product((False, True), repeat=len(self.pending)):
+        for remaining in itertools.product((False, True), repeat=len(self.pending)):
             now = dict(self.names)
-            for (what, name, content), there in zip(self.pending, kept, strict=True):
+            for (what, name, content), there in zip(self.pending, remaining, strict=True):
                 if not there:
                     continue
                 if what == "data":
@@ -172,7 +172,7 @@ def test_after_a_loss_of_power_each_state_of_the_disk_is_unsealed_or_whole(
     start = {path.name: path.read_bytes() for path in at.iterdir()}
     calls = sealing(at, monkeypatch)
     assert [what for what, _, _ in calls] == ["data", "sync", "rename", "sync-folder"] * 3
-    seen: set[VerdictWord | None] = set()
+    observation: set[VerdictWord | None] = set()
     number = 0
     for upto in range(len(calls) + 1):
         disk = Disk(names=dict(start))
@@ -184,14 +184,14 @@ def test_after_a_loss_of_power_each_state_of_the_disk_is_unsealed_or_whole(
             copy.mkdir()
             for name, data in state.items():
                 (copy / name).write_bytes(data)
-            found = word(copy)
-            assert found in (None, VerdictWord.PASS)
-            assert (found is VerdictWord.PASS) is ({"evidence.json", "report.html", "summary.md"} <= set(state))
-            seen.add(found)
+            result = word(copy)
+            assert result in (None, VerdictWord.PASS)
+            assert (result is VerdictWord.PASS) is ({"evidence.json", "report.html", "summary.md"} <= set(state))
+            observation.add(result)
             # The journal is whole: the seal can be made again, by a person, and what the run had sealed stays.
-            assert finalize(copy).verdict.word is (found or VerdictWord.INCONCLUSIVE)
-            assert word(copy) is (found or VerdictWord.INCONCLUSIVE)
-    assert seen == {None, VerdictWord.PASS}
+            assert finalize(copy).verdict.word is (result or VerdictWord.INCONCLUSIVE)
+            assert word(copy) is (result or VerdictWord.INCONCLUSIVE)
+    assert observation == {None, VerdictWord.PASS}
     assert number > 15
 
 
@@ -309,9 +309,9 @@ def hungry(how: str, out: Path) -> subprocess.CompletedProcess[str]:
     env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **SITE}
     command = [sys.executable, "-c", HUNGRY, how, str(out)]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=110, check=False)
-    taken = re.search(r"taken: (\d+) MiB", done.stderr)
-    assert taken is not None, done.stderr
-    assert int(taken[1]) > 0
+    samples = re.search(r"taken: (\d+) MiB", done.stderr)
+    assert samples is not None, done.stderr
+    assert int(samples[1]) > 0
     return done
 
 
@@ -324,8 +324,8 @@ def test_memory_that_ends_in_a_step_is_told_and_the_run_goes_on_to_its_seal(tmp_
     assert "Traceback" not in done.stderr
     evidence, _ = verify(out)
     assert (evidence.verdict.word, evidence.journal.complete) == (VerdictWord.INCONCLUSIVE, True)
-    (told,) = [trouble for trouble in evidence.journal.troubles if "MemoryError" in trouble]
-    assert told.startswith("pre: memory ended: MemoryError at ")
+    (answer,) = [trouble for trouble in evidence.journal.troubles if "MemoryError" in trouble]
+    assert answer.startswith("pre: memory ended: MemoryError at ")
     assert "run-trouble" in evidence.verdict.codes
     assert {name: len(bucket.samples) for name, bucket in evidence.post.buckets.items()} == {
         "attic": 2,
@@ -366,7 +366,7 @@ def test_a_second_gate_on_one_folder_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.row("RUN-27")
 def test_another_language_and_closed_streams_give_the_same_bytes(tmp_path: Path) -> None:
-    made: dict[str, dict[str, bytes]] = {}
+    result: dict[str, dict[str, bytes]] = {}
     for name, environ in (
         ("usual", {"LC_ALL": "C.UTF-8"}),
         ("ascii", {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}),
@@ -375,8 +375,8 @@ def test_another_language_and_closed_streams_give_the_same_bytes(tmp_path: Path)
         at = folder(tmp_path / name, runs.healthy())
         done = gate("finalize", str(at), before=None, **environ)
         assert (done.returncode, done.stderr) == (3, ""), name
-        made[name] = {path.name: path.read_bytes() for path in at.iterdir()}
-    assert made["usual"] == made["ascii"] == made["latin"]
+        result[name] = {path.name: path.read_bytes() for path in at.iterdir()}
+    assert result["usual"] == result["ascii"] == result["latin"]
 
 
 # ------------------------------------------------------------------------------------------------------ our own defects
@@ -424,11 +424,11 @@ def test_a_defect_at_any_call_is_no_pass_and_shows_no_value(
         copy = folder(tmp_path / f"run-{number}", runs.healthy())
         with throwing(call, error):
             code = main(["finalize", str(copy)])
-        said = capsys.readouterr()
-        assert "hunter2" not in said.out + said.err
-        assert "Traceback" not in said.out + said.err
+        output = capsys.readouterr()
+        assert "hunter2" not in output.out + output.err
+        assert "Traceback" not in output.out + output.err
         assert code in (2, 3), call  # one sentence, or a seal
-        assert said.err.startswith("publication-gate: ") or said.out.startswith("INCONCLUSIVE: ")
+        assert output.err.startswith("publication-gate: ") or output.out.startswith("INCONCLUSIVE: ")
         assert finalize(copy).verdict.word is VerdictWord.INCONCLUSIVE
 
 

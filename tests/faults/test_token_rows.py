@@ -75,7 +75,7 @@ class Checked:
 
     def leaks(self) -> list[str]:
         """Which forms of the secrets stand anywhere."""
-        found = []
+        result = []
         for name, secret in (("secret", KEY), *(("token", token.encode()) for token in self.sent if token)):
             forms = {
                 "plain": secret,
@@ -85,8 +85,8 @@ class Checked:
             }
             if name == "token":
                 forms["signature"] = secret.rpartition(b".")[2]
-            found += [f"{name} {form}" for form, text in forms.items() if text in self.everything]
-        return found
+            result += [f"{name} {form}" for form, text in forms.items() if text in self.everything]
+        return result
 
 
 @pytest.mark.row("JWT-01", "JWT-14")
@@ -102,36 +102,36 @@ class Checked:
     ids=["none", "runner", "devmode", "verbose", "libraries"],
 )
 def test_no_mode_of_debugging_shows_a_secret(debug: dict[str, str], tmp_path: Path) -> None:
-    seen = Checked(tmp_path, demanding(), GATE_SIGNING_SECRET=SECRET, **debug)
-    assert (seen.code, seen.said["token"]) == (0, "minted"), seen.done.stderr
-    assert seen.asked > 0
-    assert all(token.count(".") == 2 for token in seen.sent), "the canary went out, to the server alone"
-    assert seen.leaks() == []
+    observation = Checked(tmp_path, demanding(), GATE_SIGNING_SECRET=SECRET, **debug)
+    assert (observation.code, observation.said["token"]) == (0, "minted"), observation.done.stderr
+    assert observation.asked > 0
+    assert all(token.count(".") == 2 for token in observation.sent), "the canary went out, to the server alone"
+    assert observation.leaks() == []
 
 
 def test_a_leak_is_found_in_every_form(tmp_path: Path) -> None:
     for number, text in enumerate((KEY, b64encode(KEY), b64encode(b"x" + KEY), KEY.hex().encode())):
         (tmp_path / str(number)).write_bytes(text)
-    seen = Checked(tmp_path, demanding(), GATE_SIGNING_SECRET=SECRET)
-    assert seen.leaks() == ["secret plain", "secret base64 at 0", "secret base64 at 1", "secret hex"]
+    observation = Checked(tmp_path, demanding(), GATE_SIGNING_SECRET=SECRET)
+    assert observation.leaks() == ["secret plain", "secret base64 at 0", "secret base64 at 1", "secret hex"]
 
 
 @pytest.mark.row("JWT-10")
 @pytest.mark.parametrize("expected", [{"audience": "attic"}, {"issuer": "https://issuer.example"}], ids=["aud", "iss"])
 def test_a_server_that_wants_more_claims_denies_and_that_is_told(expected: dict[str, str], tmp_path: Path) -> None:
-    seen = Checked(tmp_path, demanding(**expected), GATE_SIGNING_SECRET=SECRET)
-    (row,) = seen.said["paths"]
-    assert (seen.code, row["status"], row["code"], row["http_status"]) == (3, "inconclusive", "body-unread", 401)
-    assert "401 Unauthorized" in seen.said["cache"]["note"]
-    assert seen.leaks() == []
+    observation = Checked(tmp_path, demanding(**expected), GATE_SIGNING_SECRET=SECRET)
+    (row,) = observation.said["paths"]
+    assert (observation.code, row["status"], row["code"], row["http_status"]) == (3, "inconclusive", "body-unread", 401)
+    assert "401 Unauthorized" in observation.said["cache"]["note"]
+    assert observation.leaks() == []
 
 
 @pytest.mark.row("JWT-15")
 def test_a_secret_that_was_rotated_is_denied_and_not_tried_again(tmp_path: Path) -> None:
-    seen = Checked(tmp_path, demanding(key=KEY[::-1]), GATE_SIGNING_SECRET=SECRET)
-    (row,) = seen.said["paths"]
-    assert (seen.code, row["code"], row["http_status"]) == (3, "body-unread", 401)
-    assert seen.asked == 2, "the cache's description and one narinfo: a 401 is an answer"
+    observation = Checked(tmp_path, demanding(key=KEY[::-1]), GATE_SIGNING_SECRET=SECRET)
+    (row,) = observation.said["paths"]
+    assert (observation.code, row["code"], row["http_status"]) == (3, "body-unread", 401)
+    assert observation.asked == 2, "the cache's description and one narinfo: a 401 is an answer"
 
 
 @pytest.mark.row("JWT-05")
@@ -142,18 +142,18 @@ def test_a_token_that_ends_within_the_run_makes_it_inconclusive() -> None:
     def change(record: records.BodyRead) -> records.BodyRead:
         return replace(record, narinfo=denied, nar=None) if record.store_path in late else record
 
-    made = runs.healthy().change(records.BodyRead, change)
-    assert (made.word(), made.rows()) == ("inconclusive", {("body-unread", "inconclusive")})
+    result = runs.healthy().change(records.BodyRead, change)
+    assert (result.word(), result.rows()) == ("inconclusive", {("body-unread", "inconclusive")})
 
 
 @pytest.mark.row("JWT-05")
 def test_a_clock_behind_gives_a_token_that_is_over_and_the_server_says_so(tmp_path: Path) -> None:
     now = datetime.now(tz=UTC)
     old = mint(Secret(SECRET), cache="main", seconds=300, now=datetime.fromtimestamp(now.timestamp() - 400, tz=UTC))
-    seen = Checked(tmp_path, demanding(), GATE_READ_TOKEN=old.reveal())
-    (row,) = seen.said["paths"]
-    assert (seen.code, row["code"], row["http_status"]) == (3, "body-unread", 401)
-    assert seen.leaks() == []
+    observation = Checked(tmp_path, demanding(), GATE_READ_TOKEN=old.reveal())
+    (row,) = observation.said["paths"]
+    assert (observation.code, row["code"], row["http_status"]) == (3, "body-unread", 401)
+    assert observation.leaks() == []
 
 
 # ----------------------------------------------------------------------------------------- where the secret may not be
@@ -171,8 +171,8 @@ def test_no_child_is_given_the_secret() -> None:
 def test_what_a_capture_takes_of_the_secret_is_redacted() -> None:
     """If a flake's code came by the secret all the same, no output of it would keep it."""
     redactor = Redactor([Secret(SECRET)])
-    shown = redactor.feed(b"got " + SECRET.encode() + b" and " + SECRET.encode() + b"\n") + redactor.finish()
-    assert shown == b"got *** and ***\n"
+    text = redactor.feed(b"got " + SECRET.encode() + b" and " + SECRET.encode() + b"\n") + redactor.finish()
+    assert text == b"got *** and ***\n"
 
 
 PRIVATE = f"""

@@ -30,7 +30,7 @@ class AtticClaims:
 
     def fill(self, *, paths: int, chunks_each: int, shared: int = 0, size: int = 2000) -> None:
         """So many paths in the first cache, the first tenth in the second too; ``shared`` chunks are in every NAR."""
-        made = random.Random(self.seed)
+        result = random.Random(self.seed)
         folder = self.data / BUCKET
         folder.mkdir(parents=True, exist_ok=True)
         now = "2026-06-01 00:00:00+00"
@@ -43,14 +43,14 @@ class AtticClaims:
         references: list[tuple[Any, ...]] = []
         objects: list[tuple[Any, ...]] = []
         for _ in range(shared):
-            self._chunk(made, folder, size, now)
+            self._chunk(result, folder, size, now)
         for nar in range(1, paths + 1):
             ids = list(range(1, shared + 1))
-            ids += [self._chunk(made, folder, size, now) for _ in range(chunks_each - shared)]
+            ids += [self._chunk(result, folder, size, now) for _ in range(chunks_each - shared)]
             total = size * len(ids)
-            nars.append((nar, "V", f"sha256:{made.randbytes(32).hex()}", total, "zstd", now, len(ids)))
+            nars.append((nar, "V", f"sha256:{result.randbytes(32).hex()}", total, "zstd", now, len(ids)))
             references += [(nar, at, chunk) for at, chunk in enumerate(ids)]
-            name = "".join(made.choices(_ALPHABET, k=32))
+            name = "".join(result.choices(_ALPHABET, k=32))
             for cache in range(1, (2 if nar <= paths // 10 else 1) + 1):
                 path = f"/nix/store/{name}-path-{nar}"
                 objects.append((len(objects) + 1, cache, nar, name, path, "[]", "[]", now, "builder-1"))

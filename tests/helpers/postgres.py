@@ -14,9 +14,9 @@ _DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name, path=os.pathsep.join([*map(str, reversed(_DEBIAN)), os.environ["PATH"]]))
-    assert found, f"{name} is missing: scripts/ensure-test-tools.sh installs PostgreSQL"
-    return found
+    result = shutil.which(name, path=os.pathsep.join([*map(str, reversed(_DEBIAN)), os.environ["PATH"]]))
+    assert result, f"{name} is missing: scripts/ensure-test-tools.sh installs PostgreSQL"
+    return result
 
 
 @contextmanager

@@ -59,23 +59,23 @@ class Clinic:
         settings = changed(self.stack.settings_for("medium-check"), **(changes or {}))
         env = {**self.stack.environ(), "KUBECONFIG": self.kubeconfig, **(environ or {})}
         world = World(environ=env, cancel=CancelToken(), progress=Quiet(), clock=SystemClock())
-        made = examine(visit(settings, world))
-        data, text = as_json(Examination, made), examination_text(made)
+        result = examine(visit(settings, world))
+        data, text = as_json(Examination, result), examination_text(result)
         return {
-            "code": made.verdict.exit_code,
-            "word": made.verdict.word.value,
+            "code": result.verdict.exit_code,
+            "word": result.verdict.word.value,
             "bad": {
                 check_name(check): [check.status.value, check.summary]
-                for check in made.findings
+                for check in result.findings
                 if check.status.value not in ("pass", "not_applicable")
             },
-            "names": [check_name(check) for check in made.findings],
+            "names": [check_name(check) for check in result.findings],
             "hintless": [
                 check_name(check)
-                for check in made.findings
+                for check in result.findings
                 if check.status.value == "inconclusive" and not (check.remedy or check.because)
             ],
-            "unknown": sorted({f"{claim.family}:{claim.subject}" for claim in made.unknown}),
+            "unknown": sorted({f"{claim.family}:{claim.subject}" for claim in result.unknown}),
             "leaks": [secret[:4] for secret in secrets_of(settings) if secret in text + json.dumps(data)],
             "text": text,
         }
@@ -128,18 +128,18 @@ class Clinic:
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    made: dict[str, str] = {}
+    result: dict[str, str] = {}
     for row in SETTINGS:
-        given = settings.value_of(row)
-        if not row.env or given is None:
+        value = settings.value_of(row)
+        if not row.env or value is None:
             continue
-        if isinstance(given, Secret):
-            made[row.env] = given.reveal()
-        elif isinstance(given, tuple):
-            made[row.env] = " ".join(given)
+        if isinstance(value, Secret):
+            result[row.env] = value.reveal()
+        elif isinstance(value, tuple):
+            result[row.env] = " ".join(value)
         else:
-            made[row.env] = str(given).lower() if isinstance(given, bool) else str(given)
-    return made
+            result[row.env] = str(value).lower() if isinstance(value, bool) else str(value)
+    return result
 
 
 def count_paths(stack: Stack) -> int:
@@ -178,9 +178,9 @@ def denying() -> Iterator[str]:
 @contextmanager
 def nobody() -> Iterator[str]:
     """A place that is taken and at which nobody listens: a connection is refused."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{taken.getsockname()[1]}"
+    with socket.socket() as samples:
+        samples.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{samples.getsockname()[1]}"
 
 
 def elsewhere(stack: Stack, host: str) -> dict[str, Any]:
@@ -288,9 +288,9 @@ def visits(clinic: Clinic, work: Path) -> dict[str, Callable[[], dict[str, Any]]
 
 
 def folder(work: Path, name: str) -> Path:
-    made = work / name
-    made.mkdir()
-    return made
+    result = work / name
+    result.mkdir()
+    return result
 
 
 def main() -> None:
@@ -302,9 +302,9 @@ def main() -> None:
             stack.settings_for("synthetic").policy.server_log.removeprefix("file://")
         )
         work = Path(sys.argv[1])
-        made = {name: act() for name, act in visits(Clinic(stack, api, work), work).items()}
+        result = {name: act() for name, act in visits(Clinic(stack, api, work), work).items()}
         posts = sorted({request[5:] for request in api.requests if request.startswith("POST ")})
-        print(json.dumps({"visits": made, "kube_posts": posts, "reviews": api.reviews}))
+        print(json.dumps({"visits": result, "kube_posts": posts, "reviews": api.reviews}))
 
 
 main()

@@ -49,8 +49,8 @@ def serves(endpoint: str) -> Callable[[int, str], tuple[int, str, bytes]]:
 
     def answer(port: int, path: str) -> tuple[int, str, bytes]:
         assert port == 8080
-        asked = urlsplit(endpoint)
-        connection = HTTPConnection(asked.netloc, timeout=60)
+        request = urlsplit(endpoint)
+        connection = HTTPConnection(request.netloc, timeout=60)
         connection.request("GET", path)
         response = connection.getresponse()
         return response.status, response.headers["Content-Type"], response.read()

@@ -63,8 +63,8 @@ class Site:
 
     def environ(self, job: str) -> dict[str, str]:
         run = {"GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_REPOSITORY_ID": "5", "GITHUB_SHA": "c" * 40}
-        held = {name: self.secrets[name] for name in SECRETS[job]}
-        return {**self.stack.environ(), **run, "PYTHONPATH": str(ROOT), **held}
+        holder = {name: self.secrets[name] for name in SECRETS[job]}
+        return {**self.stack.environ(), **run, "PYTHONPATH": str(ROOT), **holder}
 
     def start(self, job: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
         argv = [sys.executable, "-m", "gate", *map(str, arguments)]
@@ -122,13 +122,13 @@ def documented() -> dict[str, list[str]]:
 def split_run(site: Site, *, lose: bool) -> Mapping[str, Any]:
     parts = [site.work / "parts" / name for name in ("pre", "publish", "during", "post")]
     pre, publish, during, _ = parts
-    shown = documented()
-    codes = {"pre": site.run("observe", *shown["pre"])}
+    text = documented()
+    codes = {"pre": site.run("observe", *text["pre"])}
     over = site.work / "over"
-    watching = site.start("observe", *shown["during"], *told([pre]), "--until", over)
+    watching = site.start("observe", *text["during"], *told([pre]), "--until", over)
     journal = during / "journal.jsonl"
     wait_for(lambda: journal.exists() and b'"bucket-sample"' in journal.read_bytes())
-    publishing = site.start("publish", *shown["publish"], *told([pre]))
+    publishing = site.start("publish", *text["publish"], *told([pre]))
     if lose:
         wait_for((site.work / "pushing").exists)
         for bucket in BUCKETS:
@@ -137,9 +137,9 @@ def split_run(site: Site, *, lose: bool) -> Mapping[str, Any]:
     codes["publish"] = publishing.wait(PATIENCE)
     over.touch()
     codes["during"] = watching.wait(PATIENCE)
-    codes["post"] = site.run("observe", *shown["post"], *told([pre, publish]))
+    codes["post"] = site.run("observe", *text["post"], *told([pre, publish]))
     digests = {f"{part.name}=…": f"{part.name}={digest(part)}" for part in parts}
-    codes["judge"] = site.run("judge", *(digests.get(word, word) for word in shown["split"]))
+    codes["judge"] = site.run("judge", *(digests.get(word, word) for word in text["split"]))
     return {"codes": codes, **looked(site, site.work / "evidence" / "split", parts)}
 
 
@@ -165,9 +165,9 @@ def newcomer(site: Site) -> dict[str, Any]:
         subprocess.run(["git", "-C", str(folder), *command], env=environ, check=True)
     settings = site.stack.settings_for(PROFILE)
     names = [(table, key) for table, keys in tomllib.loads(written[1]).items() for key in keys]
-    beside = [("cache", "plain-http-hosts"), ("sampling", "samples"), ("sampling", "sample-spacing")]
-    beside.append(("nix", "nix-settings"))  # the lab's Nix builds without a sandbox
-    (folder / "gate.toml").write_text(as_toml(settings, [*names, *beside]), encoding="utf-8")
+    neighbor = [("cache", "plain-http-hosts"), ("sampling", "samples"), ("sampling", "sample-spacing")]
+    neighbor.append(("nix", "nix-settings"))  # the lab's Nix builds without a sandbox
+    (folder / "gate.toml").write_text(as_toml(settings, [*names, *neighbor]), encoding="utf-8")
     lines = [
         *console(start, "echo /evidence/"),
         *console(start, "publication-gate"),
@@ -236,8 +236,8 @@ def after_the_loss(site: Site) -> dict[str, Any]:
     skipped = [mark for mark in verify_part(unclean).journal_log.of(StageMark) if mark.state == "skipped"]
     parts = work / "parts"
     (parts / "publish" / "build.log").write_bytes(b"x")
-    given = ("--after", parts / "pre", "--after", parts / "publish")
-    site.run("observe", "capture", "--phase", "post", *profile, *given, "--output", doubted)
+    value = ("--after", parts / "pre", "--after", parts / "publish")
+    site.run("observe", "capture", "--phase", "post", *profile, *value, "--output", doubted)
     post = verify_part(doubted)
     return {
         "unclean": [code, [mark.name for mark in skipped], len(list(unclean.glob("push-*.log")))],

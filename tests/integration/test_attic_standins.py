@@ -216,20 +216,20 @@ PUSHES: dict[str, Callable[[Lab], DirectoryLook]] = {
 
 @pytest.mark.parametrize("name", PUSHES)
 def test_a_push_shows_what_the_real_one_showed(lab: Lab, name: str) -> None:
-    seen, real = PUSHES[name](lab), recorded(name)
-    assert output_form(seen.stderr) == output_form(real.stderr)
-    assert (seen.exit, seen.stdout) == (real.exit, real.stdout)
+    observation, real = PUSHES[name](lab), recorded(name)
+    assert output_form(observation.stderr) == output_form(real.stderr)
+    assert (observation.exit, observation.stdout) == (real.exit, real.stdout)
     if (RECORDINGS / name / "atticd.log").exists():
-        assert log_form(seen.log) == log_form(real.log)
+        assert log_form(observation.log) == log_form(real.log)
 
 
 def test_a_push_during_which_the_bucket_goes_fails_in_part(lab: Lab) -> None:
-    seen, real = bucket_lost_mid_push(lab), recorded("bucket-lost-mid-push")
+    observation, real = bucket_lost_mid_push(lab), recorded("bucket-lost-mid-push")
     # how many paths come through is a matter of the moment, so sets of lines and of records are compared
-    assert {*output_form(seen.stderr)} == {*output_form(real.stderr)}
-    assert len(output_form(seen.stderr)) == len(output_form(real.stderr))
-    assert {*log_form(seen.log)} == {*log_form(real.log)}
-    assert seen.exit == real.exit
+    assert {*output_form(observation.stderr)} == {*output_form(real.stderr)}
+    assert len(output_form(observation.stderr)) == len(output_form(real.stderr))
+    assert {*log_form(observation.log)} == {*log_form(real.log)}
+    assert observation.exit == real.exit
 
 
 def test_making_a_cache_shows_what_the_real_one_showed(lab: Lab) -> None:
@@ -309,18 +309,18 @@ STATUS_ONLY = {"cache-config"}  # of the head, only the status was kept
 
 @pytest.mark.parametrize("name", FETCHES)
 def test_a_fetch_shows_what_the_real_one_showed(lab: Lab, name: str) -> None:
-    seen, real = FETCHES[name](lab), recorded(name)
-    assert seen.exit == real.exit
+    observation, real = FETCHES[name](lab), recorded(name)
+    assert observation.exit == real.exit
     if name in STATUS_ONLY:
-        assert seen.head.startswith(real.head.strip())
+        assert observation.head.startswith(real.head.strip())
     else:
-        assert head_form(seen.head) == head_form(real.head)
+        assert head_form(observation.head) == head_form(real.head)
     if name in BINARY:
-        assert seen.body[:6] == real.body[:6]  # zstd's magic number, and a frame that doesn't tell its size
+        assert observation.body[:6] == real.body[:6]  # zstd's magic number, and a frame that doesn't tell its size
     elif name not in NO_BODY_KEPT:
-        assert body_form(seen.body) == body_form(real.body)
+        assert body_form(observation.body) == body_form(real.body)
     if (RECORDINGS / name / "atticd.log").exists():
-        assert log_form(seen.log) == log_form(real.log)
+        assert log_form(observation.log) == log_form(real.log)
 
 
 def test_every_recording_is_held_against_the_stand_ins() -> None:
@@ -364,16 +364,16 @@ def test_paths_signed_by_an_upstream_key_stay_at_home(lab: Lab) -> None:
     path, key = built(lab.root), lab.root / "upstream.key"
     nix("nix-store", "--generate-binary-cache-key", "cache.nixos.org-1", str(key), f"{key}.pub")
     nix("nix", "store", "sign", "--key-file", str(key), path)
-    seen = lab.push("--no-closure", "main", path)
-    assert (seen.exit, seen.stderr) == (0, "✅ All done! (0 already cached, 1 in upstream)\n")
+    observation = lab.push("--no-closure", "main", path)
+    assert (observation.exit, observation.stderr) == (0, "✅ All done! (0 already cached, 1 in upstream)\n")
 
 
 def test_a_public_cache_is_read_without_a_token(lab: Lab) -> None:
     assert lab.attic("cache", "create", "open", "--public", "--priority", "30").exit == 0
     path = probe()
     assert lab.push("open", path).exit == 0
-    seen = lab.fetch(f"open/{hash_of(path)}.narinfo")
-    assert "x-attic-cache-visibility: public" in seen.head
+    observation = lab.fetch(f"open/{hash_of(path)}.narinfo")
+    assert "x-attic-cache-visibility: public" in observation.head
     assert lab.fetch("open/nix-cache-info").body == b"WantMassQuery: 1\nStoreDir: /nix/store\nPriority: 30\n"
 
 
@@ -385,13 +385,13 @@ def test_a_head_request_has_the_head_of_a_get(lab: Lab) -> None:
 
 
 def test_a_head_request_for_chunks_says_nothing_of_a_body(lab: Lab) -> None:
-    seen = lab.fetch(f"main/nar/{hash_of(lab.stored['large'])}.nar", token=new_token(READ_ONLY), head=True)
-    assert head_form(seen.head) == ["HTTP/1.1 200 OK\ncontent-type: application/x-nix-nar\ndate: TIME"]
+    observation = lab.fetch(f"main/nar/{hash_of(lab.stored['large'])}.nar", token=new_token(READ_ONLY), head=True)
+    assert head_form(observation.head) == ["HTTP/1.1 200 OK\ncontent-type: application/x-nix-nar\ndate: TIME"]
 
 
 def test_logging_in_writes_a_file_for_its_owner_only(lab: Lab) -> None:
     env = {**os.environ, "XDG_CONFIG_HOME": str(lab.root / "fresh"), "ATTIC_LOGIN_TOKEN": new_token(ALL_RIGHTS)}
-    seen = lab.attic("login", "lab", lab.url, "--set-default", env=env)
-    assert seen == replace(seen, exit=0, stdout="", stderr='✍️ Configuring server "lab"\n')
+    observation = lab.attic("login", "lab", lab.url, "--set-default", env=env)
+    assert observation == replace(observation, exit=0, stdout="", stderr='✍️ Configuring server "lab"\n')
     assert (lab.root / "fresh" / "attic" / "config.toml").stat().st_mode & 0o777 == 0o600
     assert "Nothing specified" in lab.push("main", env=env).stderr

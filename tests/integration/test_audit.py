@@ -98,12 +98,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cache]:
 @pytest.fixture
 def damage(cache: Cache) -> Iterator[dict[int, str]]:
     """Damage of each kind in 40 chunks, taken back afterwards; two of them are in every NAR."""
-    made = Random(5)
-    numbers = made.sample(range(3, len(cache.claims.chunks) + 1), 40)
-    kept = {number: cache.claims.object_file(number).read_bytes() for number in numbers}
+    result = Random(5)
+    numbers = result.sample(range(3, len(cache.claims.chunks) + 1), 40)
+    remaining = {number: cache.claims.object_file(number).read_bytes() for number in numbers}
     planted = {}
     for at, number in enumerate(numbers):
-        file, content = cache.claims.object_file(number), kept[number]
+        file, content = cache.claims.object_file(number), remaining[number]
         kind = ("removed", "cut", "emptied", "flipped")[at % 4]
         planted[number] = kind
         if kind == "removed":
@@ -113,7 +113,7 @@ def damage(cache: Cache) -> Iterator[dict[int, str]]:
             file.write_bytes({"cut": content[:-1], "emptied": b"", "flipped": flipped}[kind])
     time.sleep(0.2)  # rclone's memory of a folder
     yield planted
-    for number, content in kept.items():
+    for number, content in remaining.items():
         cache.claims.object_file(number).write_bytes(content)
     time.sleep(0.2)
 
@@ -122,8 +122,8 @@ def test_each_planted_damage_is_found_with_its_class_and_none_is_invented(cache:
     plan = cache.plan()
     shards = cache.read(plan)
     audit = cache.merge(plan, shards, code=4)
-    found = {row["chunk_id"]: row["state"] for row in audit["result"]["damaged_chunks"]}
-    assert found == {number: "absent" if kind == "removed" else "corrupt" for number, kind in damage.items()}
+    result = {row["chunk_id"]: row["state"] for row in audit["result"]["damaged_chunks"]}
+    assert result == {number: "absent" if kind == "removed" else "corrupt" for number, kind in damage.items()}
     hit = {row["nar_id"] for row in audit["result"]["damaged_paths"]}
     assert hit == {(number - 3) // 3 + 1 for number in damage}
     assert audit["result"]["bounds"][0]["damaged"] == audit["result"]["damaged_paths_total"]
@@ -194,8 +194,8 @@ def test_a_lost_bucket_stops_the_shard_and_nothing_is_called_lost(cache: Cache) 
 def test_what_garbage_collection_took_is_collected_and_what_the_index_hides_is_hidden(cache: Cache) -> None:
     plan = cache.plan()
     collected, hidden = 7, 11
-    kept = {number: cache.claims.object_file(number).read_bytes() for number in (collected, hidden)}
-    for number in kept:
+    remaining = {number: cache.claims.object_file(number).read_bytes() for number in (collected, hidden)}
+    for number in remaining:
         cache.claims.object_file(number).unlink()
     time.sleep(0.2)
     database = sqlite3.connect(cache.file)
@@ -226,7 +226,7 @@ def test_what_garbage_collection_took_is_collected_and_what_the_index_hides_is_h
         with database:
             database.execute("UPDATE chunk SET state = 'V' WHERE id = ?", (collected,))
         database.close()
-        for number, content in kept.items():
+        for number, content in remaining.items():
             cache.claims.object_file(number).write_bytes(content)
 
 

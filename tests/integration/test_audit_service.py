@@ -54,12 +54,12 @@ def audit(lab: Lab, work: Path, code: int) -> dict[str, Any]:
         "GATE_READ_TOKEN": new_token(ALL_RIGHTS),
     }
     plan, shards, merged = work / "plan", work / "shards", work / "audit"
-    with patch.dict(os.environ, environ), contextlib.redirect_stdout(io.StringIO()) as said:
+    with patch.dict(os.environ, environ), contextlib.redirect_stdout(io.StringIO()) as output:
         url = database(lab, work / "attic.db")
         words = ["audit", "plan", "--database", url, "--output", str(plan), "--shards", "1"]
-        assert main(words) == 0, said.getvalue()
+        assert main(words) == 0, output.getvalue()
         run = ["audit", "run", "--plan", str(plan), "--output", str(shards), "--processes", "1"]
-        assert main(run) == 0, said.getvalue()
+        assert main(run) == 0, output.getvalue()
         assert main(["audit", "merge", "--plan", str(plan), "--output", str(merged), str(shards)]) == code
     return json.loads((merged / "audit.json").read_text())["result"]  # type: ignore[no-any-return]  # a test knows
 

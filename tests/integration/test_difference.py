@@ -33,14 +33,14 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             capture(stack.settings_for("synthetic"), folder / name, world)
             return folder / name
 
-        taken = {"before": take("before"), "again": take("again")}
+        samples = {"before": take("before"), "again": take("again")}
         stack.store.lose("attic")
-        taken["lost"] = take("lost")
+        samples["lost"] = take("lost")
         stack.store.restore("attic")
-        taken["back"] = take("back")
+        samples["back"] = take("back")
         stack.store.restart()
-        taken["restarted"] = take("restarted")
-    return taken
+        samples["restarted"] = take("restarted")
+    return samples
 
 
 def diff(a: Path, b: Path, *argv: str) -> subprocess.CompletedProcess[str]:
@@ -60,14 +60,14 @@ def diff(a: Path, b: Path, *argv: str) -> subprocess.CompletedProcess[str]:
 def rows(a: Path, b: Path) -> tuple[int, dict[str, Any], dict[tuple[str, str, str], tuple[str, str, str]]]:
     """The exit code, the difference, and its rows that are not the same."""
     done = diff(a, b, "--json")
-    found = json.loads(done.stdout)["difference"]
-    assert found["exit_code"] == done.returncode
+    result = json.loads(done.stdout)["difference"]
+    assert result["exit_code"] == done.returncode
     return (
         done.returncode,
-        found,
+        result,
         {
             (row["matter"], row["subject"], row["phase"]): (row["before"], row["after"], row["weight"])
-            for row in found["rows"]
+            for row in result["rows"]
             if row["weight"] != "same"
         },
     )
@@ -78,17 +78,17 @@ def heavy(told: dict[tuple[str, str, str], tuple[str, str, str]]) -> dict[tuple[
 
 
 def test_nothing_of_weight_between_two_healthy_captures(captures: dict[str, Path]) -> None:
-    code, found, told = rows(captures["before"], captures["again"])
-    assert (code, heavy(told)) == (0, {})
-    assert found["weight"] == "note"
-    assert told["bucket", "attic ready", "pre"] == ("unknown", "unknown", "note")
-    assert {matter for matter, _, _ in told} <= {"bucket", "disk"}
+    code, result, answer = rows(captures["before"], captures["again"])
+    assert (code, heavy(answer)) == (0, {})
+    assert result["weight"] == "note"
+    assert answer["bucket", "attic ready", "pre"] == ("unknown", "unknown", "note")
+    assert {matter for matter, _, _ in answer} <= {"bucket", "disk"}
 
 
 def test_the_rows_of_a_lost_bucket(captures: dict[str, Path]) -> None:
-    code, found, told = rows(captures["again"], captures["lost"])
-    assert (code, found["weight"]) == (4, "worse")
-    worse = {key: row for key, row in told.items() if row[2] == "worse"}
+    code, result, answer = rows(captures["again"], captures["lost"])
+    assert (code, result["weight"]) == (4, "worse")
+    worse = {key: row for key, row in answer.items() if row[2] == "worse"}
     lost = ("indexed", "index-lost, lost in a sample", "worse")
     assert worse == {
         ("bucket", "attic", "pre"): lost,
@@ -97,34 +97,36 @@ def test_the_rows_of_a_lost_bucket(captures: dict[str, Path]) -> None:
     }
     for phase in ("pre", "post"):
         for source in ("list", "head", "get"):
-            assert told["bucket", f"attic {source}", phase] == ("present", "absent", "note")
-        assert ("bucket", "attic marker", phase) not in told
-        assert ("bucket", "tofu-state", phase) not in told
-    assert heavy(told).keys() - worse.keys() <= {("log", f"server log {code}", "") for code in ("NoSuchBucket", "500")}
+            assert answer["bucket", f"attic {source}", phase] == ("present", "absent", "note")
+        assert ("bucket", "attic marker", phase) not in answer
+        assert ("bucket", "tofu-state", phase) not in answer
+    assert heavy(answer).keys() - worse.keys() <= {
+        ("log", f"server log {code}", "") for code in ("NoSuchBucket", "500")
+    }
 
 
 def test_what_came_back_is_a_note_until_the_store_was_restarted(captures: dict[str, Path]) -> None:
-    code, _, told = rows(captures["lost"], captures["back"])
-    assert (code, heavy(told)) == (0, {})
-    assert told["bucket", "attic", "post"] == ("index-lost, lost in a sample", "indexed", "note")
-    assert told["verdict", "of the run", ""] == ("quarantine", "inconclusive", "note")
-    code, _, told = rows(captures["lost"], captures["restarted"])
-    (epoch,) = heavy(told)
+    code, _, answer = rows(captures["lost"], captures["back"])
+    assert (code, heavy(answer)) == (0, {})
+    assert answer["bucket", "attic", "post"] == ("index-lost, lost in a sample", "indexed", "note")
+    assert answer["verdict", "of the run", ""] == ("quarantine", "inconclusive", "note")
+    code, _, answer = rows(captures["lost"], captures["restarted"])
+    (epoch,) = heavy(answer)
     assert (code, epoch[0], epoch[1].split(" ")[0]) == (3, "epoch", "store")
 
 
 def test_the_wrong_order_is_no_all_clear(captures: dict[str, Path]) -> None:
-    code, _, told = rows(captures["lost"], captures["again"])
-    assert (code, told["order", "began at", ""][2]) == (3, "unsure")
+    code, _, answer = rows(captures["lost"], captures["again"])
+    assert (code, answer["order", "began at", ""][2]) == (3, "unsure")
 
 
 def test_text_markdown_and_the_file(captures: dict[str, Path], tmp_path: Path) -> None:
     into = tmp_path / "o.json"
-    shown = diff(captures["again"], captures["lost"], "--json-into", str(into))
-    assert shown.returncode == 4
-    assert shown.stdout.startswith("WORSE: B is worse than A: verdict of the run, bucket attic")
-    assert "  bucket: attic [post]\n    indexed → index-lost, lost in a sample (the failure class in B" in shown.stdout
-    assert shown.stdout.endswith("exit code: 4\n")
+    text = diff(captures["again"], captures["lost"], "--json-into", str(into))
+    assert text.returncode == 4
+    assert text.stdout.startswith("WORSE: B is worse than A: verdict of the run, bucket attic")
+    assert "  bucket: attic [post]\n    indexed → index-lost, lost in a sample (the failure class in B" in text.stdout
+    assert text.stdout.endswith("exit code: 4\n")
     assert json.loads(into.read_text())["difference"]["exit_code"] == 4
     table = diff(captures["again"], captures["lost"], "--format", "markdown").stdout
     assert "| worse | bucket | attic | post | indexed | index-lost, lost in a sample |" in table

@@ -47,8 +47,8 @@ def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def wheel(dist: Path) -> Path:
-    (found,) = dist.glob("*.whl")
-    return found
+    (result,) = dist.glob("*.whl")
+    return result
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -75,9 +75,9 @@ def test_a_folder_with_something_in_it_is_left_alone(dist: Path) -> None:
 def test_the_wheel_has_all_of_the_package_and_nothing_else(dist: Path) -> None:
     with zipfile.ZipFile(wheel(dist)) as archive:
         shipped = {name for name in archive.namelist() if not name.startswith("publication_gate-")}
-    wanted = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "gate").stdout.split("\n")
+    expected = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "gate").stdout.split("\n")
     workflows = {f"gate/workflows/{path.name}" for path in (ROOT / "workflows").glob("*.yml")}
-    assert shipped == {name for name in wanted if name and (ROOT / name).exists()} | workflows
+    assert shipped == {name for name in expected if name and (ROOT / name).exists()} | workflows
 
 
 def test_the_sdist_has_no_file_that_is_not_for_users(dist: Path) -> None:

@@ -108,13 +108,13 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         timeout=900,
         check=True,
     )
-    made: dict[str, Any] = json.loads(done.stdout)
-    return made
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def visit(seen: dict[str, Any], name: str) -> dict[str, Any]:
-    made: dict[str, Any] = seen["visits"][name]
-    return made
+    result: dict[str, Any] = seen["visits"][name]
+    return result
 
 
 def bad(made: dict[str, Any]) -> dict[str, str]:
@@ -131,25 +131,25 @@ def told(made: dict[str, Any], name: str) -> str:
 
 @pytest.mark.parametrize("name", PASSED)
 def test_settings_with_which_everything_can_be_observed(seen: dict[str, Any], name: str) -> None:
-    made = visit(seen, name)
-    assert (made["code"], made["word"], made["bad"], made["unknown"]) == (0, "pass", {}, [])
-    assert "unknown with these settings: nothing\n" in made["text"]
+    result = visit(seen, name)
+    assert (result["code"], result["word"], result["bad"], result["unknown"]) == (0, "pass", {}, [])
+    assert "unknown with these settings: nothing\n" in result["text"]
 
 
 @pytest.mark.parametrize("name", INCONCLUSIVE)
 def test_each_fault_has_its_checks_and_its_unknown_claims(seen: dict[str, Any], name: str) -> None:
-    made = visit(seen, name)
+    result = visit(seen, name)
     checks, unknown = INCONCLUSIVE[name]
-    assert bad(made) == dict.fromkeys(checks, "inconclusive")
-    assert set(made["unknown"]) == unknown
-    assert (made["code"], made["word"], made["hintless"]) == (3, "inconclusive", [])
+    assert bad(result) == dict.fromkeys(checks, "inconclusive")
+    assert set(result["unknown"]) == unknown
+    assert (result["code"], result["word"], result["hintless"]) == (3, "inconclusive", [])
 
 
 @pytest.mark.parametrize(("name", "check"), FAILED.items())
 def test_what_a_run_would_fail_by_fails_here_too(seen: dict[str, Any], name: str, check: str) -> None:
-    made = visit(seen, name)
-    assert bad(made) == {check: "fail", **AFTER_IT.get(name, {})}
-    assert (made["code"], made["word"]) == (4, "quarantine")
+    result = visit(seen, name)
+    assert bad(result) == {check: "fail", **AFTER_IT.get(name, {})}
+    assert (result["code"], result["word"]) == (4, "quarantine")
 
 
 @pytest.mark.parametrize(
@@ -182,13 +182,13 @@ def test_what_is_told_of_a_fault(seen: dict[str, Any], name: str, check: str, wo
 
 
 def test_no_secret_stands_in_any_answer(seen: dict[str, Any]) -> None:
-    assert {name: made["leaks"] for name, made in seen["visits"].items() if made["leaks"]} == {}
+    assert {name: result["leaks"] for name, result in seen["visits"].items() if result["leaks"]} == {}
 
 
 def test_the_command_builds_pushes_and_writes_nothing(seen: dict[str, Any]) -> None:
-    made = visit(seen, "command")
-    assert (made["code"], made["written"], made["pushed"]) == (0, [], 0)
-    data = json.loads(made["out"])
+    result = visit(seen, "command")
+    assert (result["code"], result["written"], result["pushed"]) == (0, [], 0)
+    data = json.loads(result["out"])
     assert data["verdict"] == {**data["verdict"], "word": "pass", "exit_code": 0}
     assert {tuple(sorted(check)) for check in data["findings"]} == {
         ("because", "code", "evidence", "phase", "remedy", "status", "subject", "summary")
@@ -197,15 +197,15 @@ def test_the_command_builds_pushes_and_writes_nothing(seen: dict[str, Any]) -> N
 
 
 def test_the_command_says_by_its_exit_code_that_something_would_be_unknown(seen: dict[str, Any]) -> None:
-    made = visit(seen, "command-fault")
-    assert (made["code"], made["written"], made["pushed"]) == (3, [], 0)
-    first = made["out"].split("\n")[0]
+    result = visit(seen, "command-fault")
+    assert (result["code"], result["written"], result["pushed"]) == (3, [], 0)
+    first = result["out"].split("\n")[0]
     assert first.startswith("INCONCLUSIVE: Don't run the probe yet, it could not pass. Fix 1 thing first: push-token.")
 
 
 def test_the_command_refuses_what_other_commands_refuse(seen: dict[str, Any]) -> None:
-    made = visit(seen, "command-refused")
-    assert (made["code"], json.loads(made["out"])["verdict"]["word"]) == (2, "refused")
+    result = visit(seen, "command-refused")
+    assert (result["code"], json.loads(result["out"])["verdict"]["word"]) == (2, "refused")
 
 
 def test_the_cluster_is_asked_by_name_and_only_to_read(seen: dict[str, Any]) -> None:

@@ -15,8 +15,8 @@ AUTHORITY = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
 def test_the_line_that_tells_the_authority_gives_what_the_gate_compares(tmp_path: Path) -> None:
-    found = re.search(r"(?s)```console\n(kubectl config view .*?)```", DOCUMENT.read_text(encoding="utf-8"))
-    assert found is not None
+    result = re.search(r"(?s)```console\n(kubectl config view .*?)```", DOCUMENT.read_text(encoding="utf-8"))
+    assert result is not None
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "kubectl").symlink_to(real_kubectl())
     cluster = {"server": "https://x", "certificate-authority-data": base64.b64encode(AUTHORITY).decode()}
@@ -29,5 +29,5 @@ def test_the_line_that_tells_the_authority_gives_what_the_gate_compares(tmp_path
     }
     (tmp_path / "config").write_text(json.dumps(config), encoding="utf-8")
     environ = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "KUBECONFIG": str(tmp_path / "config")}
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", found[1]], env=environ, capture_output=True, check=True)
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", result[1]], env=environ, capture_output=True, check=True)
     assert done.stdout.decode().split()[0] == hashlib.sha256(AUTHORITY).hexdigest()

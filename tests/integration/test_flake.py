@@ -32,16 +32,16 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_the_example_of_the_document_gives_the_package_to_another_flake(tmp_path: Path) -> None:
     """docs/runners.md: its inputs, with this copy in the place of a commit, and the package that its comment names."""
-    found = re.search(r"(?s)```nix\n(.*?)```", (ROOT / "docs" / "runners.md").read_text(encoding="utf-8"))
-    assert found is not None
-    package = re.search(r"\[ (inputs\.\S+) \]", found[1])
+    result = re.search(r"(?s)```nix\n(.*?)```", (ROOT / "docs" / "runners.md").read_text(encoding="utf-8"))
+    assert result is not None
+    package = re.search(r"\[ (inputs\.\S+) \]", result[1])
     assert package is not None
     gate, user = tmp_path / "gate", tmp_path / "user"
     (gate / "gate").mkdir(parents=True)
     user.mkdir()
     for name in ("flake.nix", "gate/__init__.py"):
         shutil.copy(ROOT / name, gate / name)
-    text = found[1].replace("github:OWNER/publication-gate/COMMIT", f"path:{gate}")
+    text = result[1].replace("github:OWNER/publication-gate/COMMIT", f"path:{gate}")
     use = f'inputs: let pkgs.system = "x86_64-linux"; in {{ asked = {package[1]}; }}'
     flake = f'{text.rstrip().removesuffix("}")}  inputs.nixpkgs.url = "path:{STUB}";\n  outputs = {use};\n}}\n'
     (user / "flake.nix").write_text(flake, encoding="utf-8")
@@ -64,10 +64,10 @@ def test_both_systems_have_the_package_of_this_version(outputs: dict[str, Any]) 
 
 def test_its_dependencies_are_those_of_the_project(outputs: dict[str, Any]) -> None:
     read = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = sorted(re.split(r"[\[<>=;]", line)[0] for line in read["project"]["dependencies"])
+    expected = sorted(re.split(r"[\[<>=;]", line)[0] for line in read["project"]["dependencies"])
     built = sorted(re.split(r"[\[<>=;]", line)[0] for line in read["build-system"]["requires"])
     for package in outputs["packages"].values():
-        assert (sorted(package["dependencies"]), package["build-system"]) == (wanted, built)
+        assert (sorted(package["dependencies"]), package["build-system"]) == (expected, built)
 
 
 def test_its_program_is_the_command(outputs: dict[str, Any]) -> None:

@@ -37,10 +37,10 @@ def with_df(busybox: str) -> str:
 
 def past(kubectl: Kubectl, folder: Path, place: str = STORE) -> tuple[WorkloadPast, bytes]:
     capture = Capture(folder, "previous.log")
-    seen = look_at_past("store", place, kubectl=kubectl, capture=capture)
-    assert seen is not None
+    observation = look_at_past("store", place, kubectl=kubectl, capture=capture)
+    assert observation is not None
     assert capture.close().cut is False
-    return seen, (folder / "previous.log").read_bytes()
+    return observation, (folder / "previous.log").read_bytes()
 
 
 # ------------------------------------------------------------------------------------------------------------ disk use
@@ -48,10 +48,10 @@ def past(kubectl: Kubectl, folder: Path, place: str = STORE) -> tuple[WorkloadPa
 
 def test_disk_use_of_every_pod_by_busybox(api: KubeApi, kubectl: Kubectl, drive: Path, with_df: str) -> None:
     api.add("deployment", "rustfs", 2, "rustfs", path=with_df)
-    seen = look_at_disk(place(drive), kubectl=kubectl)
-    assert [row.place for row in seen] == [place(drive, "pod", f"rustfs-7d9f8c-p{number}") for number in (0, 1)]
+    observation = look_at_disk(place(drive), kubectl=kubectl)
+    assert [row.place for row in observation] == [place(drive, "pod", f"rustfs-7d9f8c-p{number}") for number in (0, 1)]
     (here,) = look_at_disk(f"file://{drive}", kubectl=None)
-    for row in seen:
+    for row in observation:
         assert row.error is None
         assert row.space is not None
         assert here.space is not None
@@ -61,9 +61,9 @@ def test_disk_use_of_every_pod_by_busybox(api: KubeApi, kubectl: Kubectl, drive:
 
 
 def unseen(api: KubeApi, kubectl: Kubectl, drive: Path) -> str:
-    (seen,) = look_at_disk(place(drive), kubectl=kubectl)
-    assert (seen.space, seen.inodes) == (None, None)
-    return seen.error or ""
+    (observation,) = look_at_disk(place(drive), kubectl=kubectl)
+    assert (observation.space, observation.inodes) == (None, None)
+    return observation.error or ""
 
 
 def test_disk_use_that_can_not_be_told(
@@ -110,17 +110,22 @@ def test_events_of_the_workload_its_replica_set_and_its_pods(api: KubeApi, kubec
         [("Pod", "rustfs-7d9f8c-p1"), ("ReplicaSet", "rustfs-7d9f8c"), ("Deployment", "rustfs"), ("Pod", "other-p0")]
     ):
         api.event(kind, name, f"Reason{number}", f"m\n{number}", lastTimestamp=f"2026-11-24T00:00:0{9 - number}Z")
-    seen, log = past(kubectl, tmp_path)
-    assert [(event.involved, event.reason, event.message) for event in seen.events.events] == [
+    observation, log = past(kubectl, tmp_path)
+    assert [(event.involved, event.reason, event.message) for event in observation.events.events] == [
         ("Deployment/rustfs", "Reason2", r"m\n2"),
         ("ReplicaSet/rustfs-7d9f8c", "Reason1", r"m\n1"),
         ("Pod/rustfs-7d9f8c-p1", "Reason0", r"m\n0"),
     ]
-    assert (seen.events.role, seen.events.place, seen.events.cut, seen.events.error) == ("store", STORE, False, None)
-    assert (seen.logs, log) == ((), b"")
-    asked = [request for request in api.requests if "/events" in request]
-    assert len(asked) == 4
-    assert all(f"&limit={limits.KUBE_EVENTS}" in request for request in asked)
+    assert (observation.events.role, observation.events.place, observation.events.cut, observation.events.error) == (
+        "store",
+        STORE,
+        False,
+        None,
+    )
+    assert (observation.logs, log) == ((), b"")
+    requests = [request for request in api.requests if "/events" in request]
+    assert len(requests) == 4
+    assert all(f"&limit={limits.KUBE_EVENTS}" in request for request in requests)
 
 
 def test_the_logs_of_every_container_that_restarted(api: KubeApi, kubectl: Kubectl, tmp_path: Path) -> None:
@@ -132,8 +137,8 @@ def test_the_logs_of_every_container_that_restarted(api: KubeApi, kubectl: Kubec
     }
     api.log(pod.name, "now", "rustfs")
     api.log(pod.name, "before: health is faulty\nlast words", "rustfs", previous=True)
-    seen, log = past(kubectl, tmp_path)
-    first, second = seen.logs
+    observation, log = past(kubectl, tmp_path)
+    first, second = observation.logs
     assert (first.place, first.restarts, first.ended, first.error) == (
         f"kubectl://nix-cache/pod/{pod.name}?container=rustfs",
         3,
@@ -153,13 +158,13 @@ def test_without_rights_it_is_said(api: KubeApi, kubectl: Kubectl, tmp_path: Pat
     (pod,) = api.add("deployment", "rustfs", 1, "rustfs")
     api.event("Pod", pod.name, "BackOff", "m")
     api.forbidden |= {"list events"}
-    seen, _ = past(kubectl, tmp_path)
-    assert seen.events.events == ()
-    assert 'cannot list resource "events"' in (seen.events.error or "")
+    observation, _ = past(kubectl, tmp_path)
+    assert observation.events.events == ()
+    assert 'cannot list resource "events"' in (observation.events.error or "")
     api.forbidden = {"list pods"}
     (tmp_path / "again").mkdir()
-    seen, _ = past(kubectl, tmp_path / "again")
-    assert 'cannot list resource "pods"' in (seen.events.error or "")
+    observation, _ = past(kubectl, tmp_path / "again")
+    assert 'cannot list resource "pods"' in (observation.events.error or "")
 
 
 def test_places_that_are_no_workload_have_no_past(kubectl: Kubectl, tmp_path: Path) -> None:
@@ -200,14 +205,14 @@ def test_a_capture_records_all_of_it_and_closes_its_log(
     assert facts.incident is not None
     assert facts.incident.previous_codes == {"NoSuchBucket": 1}
     assert facts.journal.missing_captures == ()
-    assert [event.reason for seen in facts.incident.events for event in seen.events] == ["Unhealthy"]
+    assert [event.reason for observation in facts.incident.events for event in observation.events] == ["Unhealthy"]
     assert [row.role for row in facts.incident.previous_logs] == ["cache"]
 
 
 def test_the_clusters_token_is_in_no_answer(api: KubeApi, kubectl: Kubectl, tmp_path: Path) -> None:
     (pod,) = api.add("deployment", "rustfs", 1, "rustfs", containers={"rustfs": running(restarts=1)})
     api.event("Pod", pod.name, "Failed", f"pull with Authorization: Bearer {TOKEN}")
-    seen, log = past(kubectl, tmp_path)
-    assert len(seen.events.events) == 1
-    assert TOKEN not in str(seen)
+    observation, log = past(kubectl, tmp_path)
+    assert len(observation.events.events) == 1
+    assert TOKEN not in str(observation)
     assert TOKEN not in log.decode()

@@ -42,8 +42,8 @@ def program() -> str:
 
 @pytest.fixture
 def api() -> Iterator[KubeApi]:
-    with kube_api() as made:
-        yield made
+    with kube_api() as result:
+        yield result
 
 
 @pytest.fixture
@@ -65,12 +65,12 @@ def busybox(tmp_path: Path) -> str:
 
 @pytest.fixture
 def drive(tmp_path: Path) -> Path:
-    made = tmp_path / "data"
+    result = tmp_path / "data"
     for bucket in ("attic", "tofu-state"):
-        (made / bucket).mkdir(parents=True)
-        (made / ".rustfs.sys/buckets" / bucket / ".metadata.bin").mkdir(parents=True)
-    (made / ".rustfs.sys/format.json").write_text('{"id": "deployment-1", "xl": {"this": "drive-1"}}')
-    return made
+        (result / bucket).mkdir(parents=True)
+        (result / ".rustfs.sys/buckets" / bucket / ".metadata.bin").mkdir(parents=True)
+    (result / ".rustfs.sys/format.json").write_text('{"id": "deployment-1", "xl": {"this": "drive-1"}}')
+    return result
 
 
 def place(drive: Path, kind: str = "deployment", name: str = "rustfs", container: str = "rustfs") -> str:
@@ -99,16 +99,16 @@ def test_markers_of_a_deployment_and_of_a_lost_bucket(
 ) -> None:
     api.add("deployment", "rustfs", 1, "rustfs", path=busybox)
     (drive / "gone").mkdir()
-    (seen,) = look_at(place(drive), ["attic", "tofu-state", "gone", "none"], kubectl=kubectl)
-    assert seen.place == place(drive, "pod", "rustfs-7d9f8c-p0")
-    assert truths(seen) == [
+    (observation,) = look_at(place(drive), ["attic", "tofu-state", "gone", "none"], kubectl=kubectl)
+    assert observation.place == place(drive, "pod", "rustfs-7d9f8c-p0")
+    assert truths(observation) == [
         ("attic", PRESENT, PRESENT),
         ("tofu-state", PRESENT, PRESENT),
         ("gone", PRESENT, ABSENT),
         ("none", ABSENT, ABSENT),
     ]
-    assert (seen.volume, seen.error) == ("deployment-1/drive-1", None)
-    assert rows_of(seen) == set()
+    assert (observation.volume, observation.error) == ("deployment-1/drive-1", None)
+    assert rows_of(observation) == set()
     assert api.commands[0][:2] == ["sh", "-c"]
     assert TOKEN not in str(api.commands)
     assert list((tmp_path / "home").iterdir()) == []  # kubectl keeps nothing outside of the evidence folder
@@ -122,15 +122,19 @@ def test_every_replica_and_every_drive(
     second = tmp_path / "data1"
     shutil.copytree(drive, second)
     shutil.rmtree(second / "attic")
-    seen = [row for each in (drive, second) for row in look_at(place(each, kind), ["attic"], kubectl=kubectl)]
-    assert [row.place for row in seen] == [place(each, "pod", pod.name) for each in (drive, second) for pod in pods]
-    assert [truths(row) for row in seen] == [[("attic", PRESENT, PRESENT)]] * 3 + [[("attic", ABSENT, PRESENT)]] * 3
+    observation = [row for each in (drive, second) for row in look_at(place(each, kind), ["attic"], kubectl=kubectl)]
+    assert [row.place for row in observation] == [
+        place(each, "pod", pod.name) for each in (drive, second) for pod in pods
+    ]
+    assert [truths(row) for row in observation] == [[("attic", PRESENT, PRESENT)]] * 3 + [
+        [("attic", ABSENT, PRESENT)]
+    ] * 3
 
 
 def test_one_pod_by_its_name(api: KubeApi, kubectl: Kubectl, drive: Path, busybox: str) -> None:
     api.add("statefulset", "rustfs", 2, "rustfs", path=busybox)
-    (seen,) = look_at(place(drive, "pod", "rustfs-1"), ["attic"], kubectl=kubectl)
-    assert (seen.place, truths(seen)) == (place(drive, "pod", "rustfs-1"), [("attic", PRESENT, PRESENT)])
+    (observation,) = look_at(place(drive, "pod", "rustfs-1"), ["attic"], kubectl=kubectl)
+    assert (observation.place, truths(observation)) == (place(drive, "pod", "rustfs-1"), [("attic", PRESENT, PRESENT)])
     assert not [request for request in api.requests if "statefulsets" in request]
 
 
@@ -144,9 +148,9 @@ def test_disk_10_a_stdout_that_the_api_server_cuts_and_calls_a_success(
     assert rows_of(whole) == set()
     size = len(kubectl.exec("nix-cache", "rustfs-7d9f8c-p0", "rustfs", api.commands[0], cap=10**6, seconds=10))
     api.exec.cut_stdout = cut if cut >= 0 else size + cut
-    (seen,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
-    assert "the answer of the marker script" in (seen.error or "")
-    assert rows_of(seen) == UNSEEN
+    (observation,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
+    assert "the answer of the marker script" in (observation.error or "")
+    assert rows_of(observation) == UNSEEN
     assert len(api.commands) == 3
 
 
@@ -154,8 +158,8 @@ def test_disk_10_a_stdout_that_the_api_server_cuts_and_calls_a_success(
 def test_kube_04_a_banner_of_the_shell(api: KubeApi, kubectl: Kubectl, drive: Path, busybox: str) -> None:
     api.add("deployment", "rustfs", 1, "rustfs", path=busybox, containers={"rustfs": running(), "other": running()})
     api.exec.banner = b"Welcome to rustfs!\nDefaulted container"
-    (seen,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
-    assert rows_of(seen) == set()
+    (observation,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
+    assert rows_of(observation) == set()
     assert "container=rustfs" in next(request for request in api.requests if "/exec?" in request)
 
 
@@ -165,9 +169,9 @@ def test_disk_18_no_shell(api: KubeApi, kubectl: Kubectl, drive: Path, *, tmp_pa
     (tmp_path / "empty").mkdir()
     api.add("deployment", "rustfs", 1, "rustfs", path=str(tmp_path / "empty"))
     api.exec.end = end
-    (seen,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
-    assert f"there is no sh in this container (exit {code}" in (seen.error or "")
-    assert rows_of(seen) == UNSEEN
+    (observation,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
+    assert f"there is no sh in this container (exit {code}" in (observation.error or "")
+    assert rows_of(observation) == UNSEEN
     assert len(api.commands) == 1
 
 
@@ -183,34 +187,34 @@ def test_disk_18_no_shell(api: KubeApi, kubectl: Kubectl, drive: Path, *, tmp_pa
 def test_rbac_refusals(api: KubeApi, kubectl: Kubectl, drive: Path, *, busybox: str, verb: str, reply: str) -> None:
     api.add("deployment", "rustfs", 1, "rustfs", path=busybox)
     api.forbidden.add(verb)
-    (seen,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
-    assert reply in (seen.error or "") or "forbidden" in (seen.error or "").lower()
-    assert rows_of(seen) == UNSEEN
+    (observation,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
+    assert reply in (observation.error or "") or "forbidden" in (observation.error or "").lower()
+    assert rows_of(observation) == UNSEEN
     assert api.commands == []
 
 
 @pytest.mark.row("KUBE-08")
 def test_kube_08_no_pod(api: KubeApi, kubectl: Kubectl, drive: Path) -> None:
     api.add("deployment", "rustfs", 0)
-    (seen,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
-    assert seen.error == "deployment rustfs has no pod"
-    assert rows_of(seen) == UNSEEN
+    (observation,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
+    assert observation.error == "deployment rustfs has no pod"
+    assert rows_of(observation) == UNSEEN
 
 
 @pytest.mark.row("KUBE-07")
 def test_kube_07_the_api_names_a_pod_that_is_none(api: KubeApi, kubectl: Kubectl, drive: Path, busybox: str) -> None:
     api.add("deployment", "rustfs", 1, "rustfs", path=busybox)
     api.add_pod("deployment", "rustfs", 1, "rustfs", path=busybox).name = "--help"
-    (seen,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
-    assert "says '--help': expected a DNS-1123 name" in (seen.error or "")
+    (observation,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
+    assert "says '--help': expected a DNS-1123 name" in (observation.error or "")
     assert api.commands == []
 
 
 def test_pods_that_ended_are_no_replicas(api: KubeApi, kubectl: Kubectl, drive: Path, busybox: str) -> None:
     api.add("deployment", "rustfs", 1, "rustfs", path=busybox)
     api.add_pod("deployment", "rustfs", 1, "rustfs", phase="Failed")
-    seen = look_at(place(drive), ["attic"], kubectl=kubectl)
-    assert [row.error for row in seen] == [None]
+    observation = look_at(place(drive), ["attic"], kubectl=kubectl)
+    assert [row.error for row in observation] == [None]
 
 
 def test_a_pod_that_is_replaced_between_list_and_exec(
@@ -219,11 +223,11 @@ def test_a_pod_that_is_replaced_between_list_and_exec(
     (pod,) = api.add("deployment", "rustfs", 1, "rustfs", path=busybox)
     locator = parse_locator(place(drive))
     assert isinstance(locator, KubectlLocator)
-    found = kubectl.pods(locator)
+    result = kubectl.pods(locator)
     del api.pods[pod.name]
-    seen = kube_markers._look_in(kubectl, locator, found[0], ["attic", "tofu-state"], 10)
-    assert f'pods "{pod.name}" not found' in (seen.error or "")
-    assert rows_of(seen) == UNSEEN
+    observation = kube_markers._look_in(kubectl, locator, result[0], ["attic", "tofu-state"], 10)
+    assert f'pods "{pod.name}" not found' in (observation.error or "")
+    assert rows_of(observation) == UNSEEN
 
 
 @pytest.mark.row("KUBE-19")
@@ -233,18 +237,18 @@ def test_a_pod_that_is_replaced_between_list_and_exec(
 def test_kube_19_an_api_server_in_trouble(api: KubeApi, kubectl: Kubectl, drive: Path, code: int, message: str) -> None:
     api.add("deployment", "rustfs", 1, "rustfs")
     api.broken = (code, message)
-    (seen,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
-    assert message in (seen.error or "")
-    assert rows_of(seen) == UNSEEN
+    (observation,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl)
+    assert message in (observation.error or "")
+    assert rows_of(observation) == UNSEEN
     assert len(api.requests) >= 1
 
 
 def test_an_exec_that_stalls(api: KubeApi, kubectl: Kubectl, drive: Path, busybox: str) -> None:
     api.add("deployment", "rustfs", 1, "rustfs", path=busybox)
     api.exec.before = lambda: time.sleep(6)
-    (seen,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl, seconds=3)
-    assert "kubectl did not answer within" in (seen.error or "")
-    assert rows_of(seen) == UNSEEN | {("store-stalled", "inconclusive")}
+    (observation,) = look_at(place(drive), ["attic", "tofu-state"], kubectl=kubectl, seconds=3)
+    assert "kubectl did not answer within" in (observation.error or "")
+    assert rows_of(observation) == UNSEEN | {("store-stalled", "inconclusive")}
     assert len(api.commands) == 1
 
 
@@ -259,16 +263,16 @@ def framed(kubectl: Kubectl, drive: Path, pod: str, nonce: str) -> str:
 def test_a_sidecars_log(api: KubeApi, kubectl: Kubectl, drive: Path, busybox: str) -> None:
     containers = {"rustfs": running(), "markers": running()}
     (pod,) = api.add("deployment", "rustfs", 1, "rustfs", path=busybox, containers=containers)
-    said = framed(kubectl, drive, pod.name, "1-1")
+    output = framed(kubectl, drive, pod.name, "1-1")
     where = place(drive, container="markers") + "&by=log"
-    api.log(pod.name, said, "markers", ago=60)
+    api.log(pod.name, output, "markers", ago=60)
     (old,) = look_at(where, ["attic", "tofu-state"], kubectl=kubectl)
     assert "the log has no whole answer" in (old.error or "")
     assert rows_of(old) == UNSEEN
-    api.log(pod.name, said, "markers", ago=1)
-    (seen,) = look_at(where, ["attic", "tofu-state"], kubectl=kubectl)
-    assert truths(seen) == [("attic", PRESENT, PRESENT), ("tofu-state", PRESENT, PRESENT)]
-    assert rows_of(seen) == set()
+    api.log(pod.name, output, "markers", ago=1)
+    (observation,) = look_at(where, ["attic", "tofu-state"], kubectl=kubectl)
+    assert truths(observation) == [("attic", PRESENT, PRESENT), ("tofu-state", PRESENT, PRESENT)]
+    assert rows_of(observation) == set()
 
 
 # -------------------------------------------------------------------------------------------------------------- epochs
@@ -282,15 +286,15 @@ def epochs(api: KubeApi, kubectl: Kubectl, change: Any) -> tuple[set[tuple[str, 
     """The rows of a healthy run whose workloads are the cluster's, changed between pre and post; and the notes."""
     api.add("deployment", "attic", 2, "attic")
     api.add("statefulset", "rustfs", 1, "rustfs")
-    made: dict[tuple[str, Phase], tuple[records.WorkloadSeen, ...]] = {}
+    result: dict[tuple[str, Phase], tuple[records.WorkloadSeen, ...]] = {}
     for phase in (Phase.PRE, Phase.POST):
         if phase is Phase.POST:
             change()
-        made["cache", phase] = look_at_replicas("cache", CACHE, phase=phase, kubectl=kubectl)
-        made["store", phase] = look_at_replicas("store", STORE, phase=phase, kubectl=kubectl)
+        result["cache", phase] = look_at_replicas("cache", CACHE, phase=phase, kubectl=kubectl)
+        result["store", phase] = look_at_replicas("store", STORE, phase=phase, kubectl=kubectl)
     rows: list[records.Record] = []
     for record in runs.healthy().records:
-        replicas = made[record.role, record.phase] if isinstance(record, records.WorkloadSeen) else (record,)
+        replicas = result[record.role, record.phase] if isinstance(record, records.WorkloadSeen) else (record,)
         rows.extend(replicas)
     run = runs.Run(tuple(rows), runs.healthy().files)
     return run.rows(), sorted(row.code for row in run.judged()[0] if row.code.startswith("epoch-"))
@@ -491,14 +495,14 @@ def test_a_late_canary_is_waited_for(api: KubeApi, kubectl: Kubectl, tmp_path: P
     (pod,) = api.add("deployment", "attic", 1, "attic")
     window = Window(api, kubectl, tmp_path)
     api.log(pod.name, attic(PRE), "attic")
-    asked = len(api.requests)
+    request = len(api.requests)
     real = KubeLogWindow._read
 
     def read(self: KubeLogWindow) -> Any:
-        found = real(self)
-        if len(api.requests) > asked and POST not in str(api.logs):
+        result = real(self)
+        if len(api.requests) > request and POST not in str(api.logs):
             api.log(pod.name, attic(POST), "attic")
-        return found
+        return result
 
     KubeLogWindow._read = read  # type: ignore[method-assign]  # put back below
     try:
@@ -517,8 +521,8 @@ def trust(api: KubeApi, program: str, folder: Path, context: str = "lab", **chan
     if changes.pop("kubeconfig", True):
         environ["KUBECONFIG"] = str(path)
     kubectl = Kubectl(environ=environ, cancel=CancelToken(), clock=SystemClock(), program=program, context=context)
-    asked = {"server": api.url, "authority": "", "plugins": (), **changes}
-    return distrust(kubectl, **asked)
+    request = {"server": api.url, "authority": "", "plugins": (), **changes}
+    return distrust(kubectl, **request)
 
 
 def test_the_pinned_cluster_is_trusted(api: KubeApi, program: str, tmp_path: Path) -> None:
@@ -551,10 +555,10 @@ def test_kube_16_a_credential_plugin_runs_only_when_it_is_allowed(api: KubeApi, 
     plugin = tmp_path / "plugin"
     plugin.write_text(f"#!/bin/sh\ntouch {pwned}\n")
     plugin.chmod(0o755)
-    said = {"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", "command": str(plugin)}
-    assert f"would run '{plugin}'" in (trust(api, program, tmp_path, user={"exec": said}) or "")
-    assert "by absolute path" in (trust(api, program, tmp_path, user={"exec": {**said, "command": "touch"}}) or "")
-    assert trust(api, program, tmp_path, user={"exec": said}, plugins=(str(plugin),)) is None
+    output = {"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", "command": str(plugin)}
+    assert f"would run '{plugin}'" in (trust(api, program, tmp_path, user={"exec": output}) or "")
+    assert "by absolute path" in (trust(api, program, tmp_path, user={"exec": {**output, "command": "touch"}}) or "")
+    assert trust(api, program, tmp_path, user={"exec": output}, plugins=(str(plugin),)) is None
     assert not pwned.exists()
 
 

@@ -33,31 +33,31 @@ pytestmark = [pytest.mark.lab, pytest.mark.nix, pytest.mark.slow, pytest.mark.xd
 
 @pytest.mark.timeout(300)
 def test_a_healthy_run_seen_through_kubectl_passes(facts: Any) -> None:
-    seen = facts["healthy"]
-    assert (seen["word"], seen["codes"], seen["troubles"]) == ("pass", [], [])
-    assert [place.split("?")[0] for place in seen["places"]] == ["kubectl://nix-cache/pod/rustfs-0"]
-    assert seen["workloads"] == [
+    observation = facts["healthy"]
+    assert (observation["word"], observation["codes"], observation["troubles"]) == ("pass", [], [])
+    assert [place.split("?")[0] for place in observation["places"]] == ["kubectl://nix-cache/pod/rustfs-0"]
+    assert observation["workloads"] == [
         ["kubectl://nix-cache/pod/rustfs-0?container=rustfs", "present"],
         ["kubectl://nix-cache/pod/attic-7d9f8c-p0?container=attic", "present"],
         ["kubectl://nix-cache/pod/attic-7d9f8c-p1?container=attic", "present"],
     ]
-    assert seen["log"] == ["present", "present"]
-    assert seen["captured"] > 1
+    assert observation["log"] == ["present", "present"]
+    assert observation["captured"] > 1
     assert facts["execs"] >= 10
     replicas = [[f"attic-7d9f8c-p{number}", "proxy", "present"] for number in range(2)]
-    assert seen["replicas"] == [*replicas, *replicas]
+    assert observation["replicas"] == [*replicas, *replicas]
     assert facts["proxied"] == 8
-    assert seen["store_log"] == ["present", 0]
+    assert observation["store_log"] == ["present", 0]
 
 
 @pytest.mark.timeout(300)
 def test_a_replaced_pod_of_the_store_and_what_its_log_tells_are_inconclusive(facts: Any) -> None:
-    seen = facts["replaced"]
-    assert (seen["word"], seen["codes"]) == (
+    observation = facts["replaced"]
+    assert (observation["word"], observation["codes"]) == (
         "inconclusive",
         ["epoch-changed", "log-storage-error", "log-store-unobservable"],
     )
-    assert seen["store_log"] == ["unknown", 2]  # the new pod's log is read from its first line
+    assert observation["store_log"] == ["unknown", 2]  # the new pod's log is read from its first line
 
 
 @pytest.mark.timeout(300)

@@ -29,8 +29,8 @@ Serves = Callable[[int, str], tuple[int, str, bytes]]
 
 @pytest.fixture
 def api() -> Iterator[KubeApi]:
-    with kube_api() as made:
-        yield made
+    with kube_api() as result:
+        yield result
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_each_replica_answers_and_logs_a_canary_of_its_own(api: KubeApi, kubectl
     rows = send(kubectl)
     assert [(row.route, row.answered, row.error) for row in rows] == [("proxy", True, "")] * 3
     assert len(api.proxied) == 3
-    assert not [said for headers in api.proxied for said in headers.values() if "token" in said.lower()]
+    assert not [output for headers in api.proxied for output in headers.values() if "token" in output.lower()]
     capture = Capture(tmp_path, "server.log")
     notes = window.capture(capture, [row.nonce for row in rows], clock=SystemClock(), seconds=0.05)
     capture.close()
@@ -115,11 +115,11 @@ def test_another_answer_is_not_attics(api: KubeApi, kubectl: Kubectl, status: in
 
 @pytest.fixture
 def drive(tmp_path: Path) -> Path:
-    made = tmp_path / "data"
-    (made / "attic").mkdir(parents=True)
-    (made / ".rustfs.sys/buckets/attic/.metadata.bin").mkdir(parents=True)
-    (made / ".rustfs.sys/format.json").write_text('{"id": "deployment-1", "xl": {"this": "drive-1"}}')
-    return made
+    result = tmp_path / "data"
+    (result / "attic").mkdir(parents=True)
+    (result / ".rustfs.sys/buckets/attic/.metadata.bin").mkdir(parents=True)
+    (result / ".rustfs.sys/format.json").write_text('{"id": "deployment-1", "xl": {"this": "drive-1"}}')
+    return result
 
 
 def markers(kubectl: Kubectl, drive: Path) -> list[tuple[str, Truth, str | None]]:
@@ -169,25 +169,25 @@ def test_a_pod_that_is_another_is_looked_into_again_after_the_list(
     """The look that was begun on what was known does not count, whatever it saw: the new pod's drive has no bucket."""
     api.add("statefulset", "rustfs", 1, "rustfs")
     assert markers(kubectl, drive) == [("rustfs-0", Truth.PRESENT, None)]
-    asked = len(api.commands)
+    request = len(api.commands)
     change(api)
-    begun = threading.Event()
+    start = threading.Event()
     listed = kubectl.pods
 
     def look() -> None:
-        if len(api.commands) == asked + looks:
+        if len(api.commands) == request + looks:
             (drive / "attic").rmdir()
-        begun.set()
+        start.set()
 
     def pods(place: KubectlLocator, *, seconds: float) -> tuple[PodSeen, ...]:
         if looks > 1:  # where the old pod has its name still, the early look comes there before the list
-            assert begun.wait(120)
+            assert start.wait(120)
         return listed(place, seconds=seconds)
 
     api.exec.before = look
     monkeypatch.setattr(kubectl, "pods", pods)
     assert markers(kubectl, drive) == [(name, Truth.ABSENT, None)]
-    assert len(api.commands) == asked + looks
+    assert len(api.commands) == request + looks
 
 
 def test_a_pod_that_came_is_looked_into_too(api: KubeApi, kubectl: Kubectl, drive: Path) -> None:
@@ -215,10 +215,10 @@ def test_an_answer_is_taken_again_only_since_a_moment(api: KubeApi, kubectl: Kub
     assert kubectl.known_pods(place) == ()
     api.add("deployment", "attic", 1, "attic")
     began = kubectl.clock.monotonic()
-    found = kubectl.pods(place)
-    asked = len(api.requests)
+    result = kubectl.pods(place)
+    request = len(api.requests)
     api.pods.clear()
-    assert kubectl.pods(place, since=began) == found
-    assert (len(api.requests), kubectl.known_pods(place)) == (asked, found)
+    assert kubectl.pods(place, since=began) == result
+    assert (len(api.requests), kubectl.known_pods(place)) == (request, result)
     assert kubectl.pods(place, since=kubectl.clock.monotonic()) == ()
     assert kubectl.known_pods(place) == ()

@@ -27,8 +27,8 @@ def facts() -> dict[str, Any]:
     child = start()
     out, _ = child.communicate(timeout=100)
     assert child.returncode == 0
-    seen: dict[str, Any] = json.loads(out)
-    return seen
+    observation: dict[str, Any] = json.loads(out)
+    return observation
 
 
 def is_alive(pid: int) -> bool:
@@ -116,10 +116,10 @@ def test_no_server_outlives_a_lab_that_is_killed() -> None:
     child = start("hang")
     assert child.stdout is not None
     with child.stdout:
-        seen = json.loads(child.stdout.readline())
-        pids = list(seen["pids"].values())
+        observation = json.loads(child.stdout.readline())
+        pids = list(observation["pids"].values())
         assert [is_alive(pid) for pid in pids] == [True, True]
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
         assert wait_until_gone(pids) == []
-    subprocess.run(["rm", "-rf", seen["work"]], check=True)  # SIGKILL leaves the folder
+    subprocess.run(["rm", "-rf", observation["work"]], check=True)  # SIGKILL leaves the folder

@@ -79,35 +79,35 @@ class Checked:
 )
 def test_healthy_paths_of_one_and_of_many_chunks(lab: Lab, argv: tuple[str, ...], yardstick: str) -> None:
     one, many = pushed(lab, to_file("one", secrets.token_hex(20))), large(lab)
-    seen = Checked(lab, "--store-hash", hash_of(one), "--store-hash", many, *argv)
-    assert seen.code == 0, seen.done.stderr
-    assert seen.said["token"] == "minted"
-    assert [seen.told(path) for path in (one, many)] == [("pass", "body-whole", yardstick, 0)] * 2
-    assert all(row["bytes"] > 0 and row["signed"] == "present" for row in seen.rows.values())
+    observation = Checked(lab, "--store-hash", hash_of(one), "--store-hash", many, *argv)
+    assert observation.code == 0, observation.done.stderr
+    assert observation.said["token"] == "minted"
+    assert [observation.told(path) for path in (one, many)] == [("pass", "body-whole", yardstick, 0)] * 2
+    assert all(row["bytes"] > 0 and row["signed"] == "present" for row in observation.rows.values())
     secret = base64.b64encode(SECRET).decode()
-    assert secret not in seen.text + seen.done.stdout + seen.done.stderr
-    assert "Signature=" not in seen.text + seen.done.stdout + seen.done.stderr
+    assert secret not in observation.text + observation.done.stdout + observation.done.stderr
+    assert "Signature=" not in observation.text + observation.done.stdout + observation.done.stderr
 
 
 def test_the_bucket_is_gone(lab: Lab) -> None:
     one, many = pushed(lab, to_file("one", secrets.token_hex(20))), large(lab)
     with lab.bucket_lost():
-        seen = Checked(lab, "--store-hash", hash_of(many), "--store-hash", hash_of(one))
-    assert seen.code == 4
-    assert seen.told(many) == ("fail", "body-empty", "local-nix", 18)
-    assert seen.told(one)[:2] == ("fail", "body-missing")
-    assert (seen.rows[many]["bytes"], seen.rows[many]["http_status"]) == (0, 200)
-    assert "curl 18" in seen.done.stdout
-    assert seen.done.stdout.startswith("QUARANTINE: 0 of 2 paths came whole, 2 failed. Don't publish")
+        observation = Checked(lab, "--store-hash", hash_of(many), "--store-hash", hash_of(one))
+    assert observation.code == 4
+    assert observation.told(many) == ("fail", "body-empty", "local-nix", 18)
+    assert observation.told(one)[:2] == ("fail", "body-missing")
+    assert (observation.rows[many]["bytes"], observation.rows[many]["http_status"]) == (0, 200)
+    assert "curl 18" in observation.done.stdout
+    assert observation.done.stdout.startswith("QUARANTINE: 0 of 2 paths came whole, 2 failed. Don't publish")
 
 
 def test_one_chunk_is_missing(lab: Lab) -> None:
     path = large(lab)
     lab.chunk_files(path)[2].unlink()
     time.sleep(SETTLE_SECONDS)
-    seen = Checked(lab, "--store-hash", hash_of(path))
-    assert (seen.code, seen.told(path)) == (4, ("fail", "body-short", "local-nix", 18))
-    assert 0 < seen.rows[path]["nar_bytes"] < LARGE
+    observation = Checked(lab, "--store-hash", hash_of(path))
+    assert (observation.code, observation.told(path)) == (4, ("fail", "body-short", "local-nix", 18))
+    assert 0 < observation.rows[path]["nar_bytes"] < LARGE
 
 
 def test_one_bit_is_flipped(lab: Lab) -> None:
@@ -118,18 +118,18 @@ def test_one_bit_is_flipped(lab: Lab) -> None:
     chunk.write_bytes(content)
     time.sleep(SETTLE_SECONDS)
     for argv in ((), ("--yardstick", "signed-narinfo")):
-        seen = Checked(lab, "--store-hash", hash_of(path), *argv)
-        status, code, _, curl = seen.told(path)
-        assert (seen.code, status, code, curl) == (4, "fail", "body-corrupt", 0)
-        assert seen.rows[path]["http_status"] == 200
+        observation = Checked(lab, "--store-hash", hash_of(path), *argv)
+        status, code, _, curl = observation.told(path)
+        assert (observation.code, status, code, curl) == (4, "fail", "body-corrupt", 0)
+        assert observation.rows[path]["http_status"] == 200
 
 
 def test_an_absent_path_is_inconclusive_with_and_without_a_local_store(lab: Lab) -> None:
     never = to_file("never-pushed", secrets.token_hex(20))
-    seen = Checked(lab, "--store-hash", hash_of(never), "--store-hash", "8iv5j0f2difw6wg9vwj9r2raacb08fkv")
-    assert seen.code == 3
-    assert seen.told(never) == ("inconclusive", "body-not-published", "local-nix", None)
-    assert seen.told("/nix/store/8iv5j0f2difw6wg9vwj9r2raacb08fkv")[:3] == (
+    observation = Checked(lab, "--store-hash", hash_of(never), "--store-hash", "8iv5j0f2difw6wg9vwj9r2raacb08fkv")
+    assert observation.code == 3
+    assert observation.told(never) == ("inconclusive", "body-not-published", "local-nix", None)
+    assert observation.told("/nix/store/8iv5j0f2difw6wg9vwj9r2raacb08fkv")[:3] == (
         "inconclusive",
         "body-not-published",
         "none",
@@ -143,9 +143,9 @@ def test_a_closure(lab: Lab, local: bool) -> None:
     )
     pushed(lab, root)
     argv = () if local else ("--yardstick", "signed-narinfo")
-    seen = Checked(lab, "--closure", root, *argv)
-    assert (seen.code, set(seen.rows)) == (0, {root, *parts})
-    assert {row["yardstick"] for row in seen.rows.values()} == {"local-nix" if local else "signed-narinfo"}
+    observation = Checked(lab, "--closure", root, *argv)
+    assert (observation.code, set(observation.rows)) == (0, {root, *parts})
+    assert {row["yardstick"] for row in observation.rows.values()} == {"local-nix" if local else "signed-narinfo"}
 
 
 @pytest.mark.row("NIX-15")
@@ -157,8 +157,8 @@ def test_what_an_upstream_signed_is_left_to_it_in_a_closure_only(lab: Lab) -> No
     nix("nix", "store", "sign", "--key-file", str(key), part)
     pushed(lab, root)
     keys = Path(f"{key}.pub").read_text()
-    seen = Checked(lab, "--closure", root, GATE_UPSTREAM_KEYS=keys)
-    assert (seen.code, seen.told(root)[:2], seen.told(part)[:2]) == (
+    observation = Checked(lab, "--closure", root, GATE_UPSTREAM_KEYS=keys)
+    assert (observation.code, observation.told(root)[:2], observation.told(part)[:2]) == (
         0,
         ("pass", "body-whole"),
         ("not_applicable", "in-upstream"),
@@ -171,8 +171,8 @@ def test_what_an_upstream_signed_is_left_to_it_in_a_closure_only(lab: Lab) -> No
 
 def test_a_redirect_to_a_host_that_is_not_named_is_not_followed(lab: Lab) -> None:
     path = pushed(lab, to_file("one", secrets.token_hex(20)))
-    seen = Checked(lab, "--store-hash", hash_of(path), hosts=())
-    assert (seen.code, seen.told(path)[:2]) == (3, ("inconclusive", "body-redirect-denied"))
+    observation = Checked(lab, "--store-hash", hash_of(path), hosts=())
+    assert (observation.code, observation.told(path)[:2]) == (3, ("inconclusive", "body-redirect-denied"))
 
 
 def test_a_binary_cache_of_nix_itself(lab: Lab) -> None:
@@ -215,14 +215,14 @@ def test_the_local_store_is_found_by_hash_by_path_and_wherever_it_is(tmp_path: P
     there_root = str(tmp_path / "root")
     (tmp_path / "there").write_text(secrets.token_hex(20))
     there = nix("nix-store", "--store", there_root, "--add", str(tmp_path / "there"))
-    gone = "/nix/store/8iv5j0f2difw6wg9vwj9r2raacb08fkv-gone"
+    absence = "/nix/store/8iv5j0f2difw6wg9vwj9r2raacb08fkv-gone"
     env = observed_environment({**nix_environment()})
     clock, cancel = SystemClock(), CancelToken()
     local = NixStore(env=env, cancel=cancel, clock=clock)
-    for names in ([here, there, gone], [path[:43] for path in (here, there, gone)]):
+    for names in ([here, there, absence], [path[:43] for path in (here, there, absence)]):
         assert [fact.store_path for fact in look_locally(local, names, []).facts.values()] == [here]
     other = NixStore(env={**env, "NIX_REMOTE": there_root}, cancel=cancel, clock=clock)
-    for names in ([here, there, gone], [path[:43] for path in (here, there, gone)]):
+    for names in ([here, there, absence], [path[:43] for path in (here, there, absence)]):
         assert [fact.store_path for fact in look_locally(other, names, []).facts.values()] == [there]
-    seen = look_locally(local, [], [here, gone])
-    assert (seen.closure, seen.unknown, seen.note) == ((here,), (gone,), None)
+    observation = look_locally(local, [], [here, absence])
+    assert (observation.closure, observation.unknown, observation.note) == ((here,), (absence,), None)

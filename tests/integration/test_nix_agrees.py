@@ -83,8 +83,8 @@ def chain(length: int) -> str:
     """A Nix expression: so many text files, each naming all before it; it gives the last."""
     lines = ["let"]
     for number in range(length):
-        named = " ".join(f"${{t{other}}}" for other in range(number))
-        lines.append(f'  t{number} = builtins.toFile "text-{number * 7 % length}" "{number} {named}";')
+        names = " ".join(f"${{t{other}}}" for other in range(number))
+        lines.append(f'  t{number} = builtins.toFile "text-{number * 7 % length}" "{number} {names}";')
     return "\n".join([*lines, f"in t{length - 1}"])
 
 
@@ -133,10 +133,10 @@ def print_of(facts: PathFacts) -> bytes:
 def test_hashes(store: Store) -> None:
     rng = random.Random(7)
     digests = [rng.randbytes(32) for _ in range(MANY)] + [bytes(32), b"\xff" * 32]
-    given = [digest.hex() for digest in digests]
+    value = [digest.hex() for digest in digests]
 
     def convert(form: str) -> list[str]:
-        return store.run("nix", "hash", f"to-{form}", "--type", "sha256", *given).decode().split()
+        return store.run("nix", "hash", f"to-{form}", "--type", "sha256", *value).decode().split()
 
     nix32 = convert("base32")
     assert [to_nix32(digest) for digest in digests] == nix32
@@ -218,7 +218,7 @@ def exported(store: Store) -> dict[str, bytes]:
 def test_many_nars(many: Store) -> None:
     nars = exported(many)
     assert len(nars) == len(many.paths) == MANY
-    made = 0
+    result = 0
     for facts in many.paths:
         body = nars[facts.store_path]
         meter = NarMeter("none", facts.nar_size)
@@ -227,8 +227,8 @@ def test_many_nars(many: Store) -> None:
         assert (got.nar_bytes, f"sha256:{got.sha256}") == (facts.nar_size, facts.nar_hash)
         assert (got.clean_end, got.well_formed) == (True, True)
         tree = many.trees.get(facts.store_path[len("/nix/store/") + 33 :])
-        made += tree is not None and body == nar(tree)
-    assert made == MANY - MANY_CHAIN, "each tree's NAR is the one that the tests' own writer makes"
+        result += tree is not None and body == nar(tree)
+    assert result == MANY - MANY_CHAIN, "each tree's NAR is the one that the tests' own writer makes"
 
 
 def test_many_signatures_of_nix(many: Store) -> None:
@@ -314,7 +314,7 @@ def test_answers_in_json(store: Store) -> None:
     assert built.derivation.endswith("-empty.drv")
     assert list(built.outputs) == ["out"]
     assert built.outputs["out"].endswith("-empty")
-    named = parse_build(
+    names = parse_build(
         store.run("nix", "build", "--json", "--no-link", "--store", store.url, store.paths[0].store_path)
     )
-    assert [(each.derivation, each.outputs) for each in named] == [(None, {"out": store.paths[0].store_path})]
+    assert [(each.derivation, each.outputs) for each in names] == [(None, {"out": store.paths[0].store_path})]

@@ -196,8 +196,8 @@ def test_settings_of_newer_nix_are_asked_by_their_new_name(tmp_path: Path) -> No
     nix = tmp_path / "nix"
     nix.write_text(f"#!/bin/sh\n[ \"$3 $4 $5\" = 'config show --json' ] && echo '{json.dumps(settings)}'\n")
     nix.chmod(0o700)
-    found = store_with(environment(), folder=tmp_path).settings()
-    assert (found.substituters, found.fallback) == (("https://cache.example/main",), True)
+    result = store_with(environment(), folder=tmp_path).settings()
+    assert (result.substituters, result.fallback) == (("https://cache.example/main",), True)
 
 
 @pytest.mark.parametrize(

@@ -74,8 +74,8 @@ def test_the_lab_s_own_push_set_has_a_twin_of_its_sizes(store: NixStore, name: s
     paths, facts = made(store, name, plan_twin(push_set, **CAPS))
     assert len(set(paths)) == 22
     # The check's output is an empty file: its NAR of 112 bytes is everybody's, so its twin is 16 bytes longer.
-    wanted = sorted(128 if path.nar_size == 112 else path.nar_size for path in push_set)
-    assert sorted(path.nar_size for path in facts.values()) == wanted
+    expected = sorted(128 if path.nar_size == 112 else path.nar_size for path in push_set)
+    assert sorted(path.nar_size for path in facts.values()) == expected
     assert {path.nar_hash for path in facts.values()}.isdisjoint(path.nar_hash for path in push_set)
     assert all(path.signatures == () for path in facts.values())
     assert store.closure(paths) == tuple(sorted(paths))

@@ -32,8 +32,8 @@ STATE = {
 @pytest.fixture
 def keeper(store: Store) -> Iterator[Keeper]:
     write_state(store, json.dumps(STATE))
-    with keeping(store) as made:
-        yield made
+    with keeping(store) as result:
+        yield result
 
 
 def write_state(store: Store, text: str, key: str = KEY_OF_STATE) -> None:
@@ -54,7 +54,7 @@ def markers(store: Store) -> list[str]:
 def settle(store: Store) -> None:
     """Until the keeper has taken back what it gave."""
     until = time.monotonic() + 10
-    while len({frozenset(found) for found in names(store)}) > 1 and time.monotonic() < until:
+    while len({frozenset(result) for result in names(store)}) > 1 and time.monotonic() < until:
         time.sleep(0.02)
 
 
@@ -68,15 +68,15 @@ def test_a_healthy_index_and_a_scratch_bucket_that_leaves_nothing(store: Store, 
     )
     assert done.code == 0, done.out + done.err
     assert done.out.startswith("PASS: The index is whole: attic, tofu-state indexed in every sample, and a scratch")
-    assert {name: found["state"] for name, found in done.said["buckets"].items()} == {
+    assert {name: result["state"] for name, result in done.said["buckets"].items()} == {
         "attic": "indexed",
         "tofu-state": "indexed",
     }
     assert [row["number"] for row in done.said["buckets"]["attic"]["samples"]] == [1, 2]
     assert done.said["verdict"]["word"] == "pass"
     assert done.said["verdict"]["exit_code"] == 0
-    (made,) = keeper.kept
-    assert made == done.said["scratch"]["bucket"]
+    (product,) = keeper.kept
+    assert product == done.said["scratch"]["bucket"]
     assert {step["name"]: step["status"] for step in done.said["scratch"]["steps"]} == dict.fromkeys(
         ("make", "find in the index", "find on every drive", "put", "get", "delete the object", "remove"), "pass"
     )
@@ -117,12 +117,12 @@ def test_a_bucket_whose_markers_no_drive_gets_is_no_pass_where_that_is_asked_for
 
 
 def test_a_left_over_scratch_bucket_is_reported_by_the_next_run(store: Store, keeper: Keeper, tmp_path: Path) -> None:
-    left = "publication-gate-scratch-0123456789abcdef"
-    (store.root / left).mkdir()
+    remaining = "publication-gate-scratch-0123456789abcdef"
+    (store.root / remaining).mkdir()
     done = gate(store, tmp_path / "o.json", RCA, "--bucket", "attic", *markers(store))
-    assert (done.code, done.said["leftovers"]) == (0, [left])
-    assert f"  - {left}\n" in done.out
-    assert (store.root / left).is_dir()
+    assert (done.code, done.said["leftovers"]) == (0, [remaining])
+    assert f"  - {remaining}\n" in done.out
+    assert (store.root / remaining).is_dir()
 
 
 def test_sigterm_in_the_middle_leaves_nothing(store: Store, keeper: Keeper, tmp_path: Path) -> None:
@@ -237,21 +237,21 @@ def levels(said: dict[str, object]) -> dict[str, tuple[str, object]]:
 
 def test_the_levels_of_a_state(store: Store, keeper: Keeper, tmp_path: Path) -> None:
     key = ["--key", KEY_OF_STATE]
-    code, said = ready(store, tmp_path, *key)
-    assert (code, said["level"], levels(said)) == (3, "interim", {KEY_OF_STATE: ("interim", 7)})
-    assert said["state_objects"][0]["size"] == len(json.dumps(STATE))  # type: ignore[index]  # JSON
-    code, said = ready(store, tmp_path, *key, "--expect-interim")
-    assert (code, said["level"], said["beside_cache"]) == (0, "interim", "present")
+    code, output = ready(store, tmp_path, *key)
+    assert (code, output["level"], levels(output)) == (3, "interim", {KEY_OF_STATE: ("interim", 7)})
+    assert output["state_objects"][0]["size"] == len(json.dumps(STATE))  # type: ignore[index]  # JSON
+    code, output = ready(store, tmp_path, *key, "--expect-interim")
+    assert (code, output["level"], output["beside_cache"]) == (0, "interim", "present")
     # The same server, taken for a store of its own: the cache's is elsewhere and its buckets have other names.
     apart = {"GATE_S3_ENDPOINT": "https://cache.example", "GATE_BUCKETS": "nix-cache"}
-    stated = tmp_path / "gate.toml"
-    stated.write_text('[state]\nstate-ha-statement = "ops: three sites"\n', encoding="utf-8")
-    code, said = ready(store, tmp_path, *key, "--config", str(stated), **apart)
-    assert (code, said["level"], said["beside_cache"]) == (0, "ha", "absent")
-    code, said = ready(store, tmp_path, *key, "--config", str(stated))
-    assert (code, said["level"]) == (3, "interim")
-    code, said = ready(store, tmp_path, "--key", "env/none")
-    assert (code, said["level"], levels(said)) == (3, "unknown", {"env/none": ("unknown", None)})
+    statement = tmp_path / "gate.toml"
+    statement.write_text('[state]\nstate-ha-statement = "ops: three sites"\n', encoding="utf-8")
+    code, output = ready(store, tmp_path, *key, "--config", str(statement), **apart)
+    assert (code, output["level"], output["beside_cache"]) == (0, "ha", "absent")
+    code, output = ready(store, tmp_path, *key, "--config", str(statement))
+    assert (code, output["level"]) == (3, "interim")
+    code, output = ready(store, tmp_path, "--key", "env/none")
+    assert (code, output["level"], levels(output)) == (3, "unknown", {"env/none": ("unknown", None)})
 
 
 def test_states_that_are_broken(store: Store, keeper: Keeper, tmp_path: Path) -> None:
@@ -260,22 +260,22 @@ def test_states_that_are_broken(store: Store, keeper: Keeper, tmp_path: Path) ->
     write_state(store, json.dumps({"version": 5}), "env/newer.tfstate")
     write_state(store, json.dumps({"encrypted_data": CANARY, "encryption_version": "v0"}), "env/sealed.tfstate")
     write_state(store, "{}", f"{KEY_OF_STATE}.tflock")
-    code, said = ready(store, tmp_path, "--prefix", "env/", "--expect-interim")
-    assert (code, said["level"]) == (4, "broken")
-    assert levels(said) == {
+    code, output = ready(store, tmp_path, "--prefix", "env/", "--expect-interim")
+    assert (code, output["level"]) == (4, "broken")
+    assert levels(output) == {
         "env/empty.tfstate": ("broken", None),
         "env/newer.tfstate": ("unknown", None),
         "env/sealed.tfstate": ("interim", None),
         KEY_OF_STATE: ("interim", 7),
         "env/torn.tfstate": ("broken", None),
     }
-    assert f"{KEY_OF_STATE} is locked: somebody works on it, or a run died with its lock" in said["notes"]  # type: ignore[operator]  # JSON
+    assert f"{KEY_OF_STATE} is locked: somebody works on it, or a run died with its lock" in output["notes"]  # type: ignore[operator]  # JSON
 
 
 def test_a_state_whose_bucket_is_lost(store: Store, keeper: Keeper, tmp_path: Path) -> None:
     store.lose("tofu-state")
-    code, said = ready(store, tmp_path, "--key", KEY_OF_STATE, "--expect-interim")
-    assert (code, said["level"], said["bucket_state"]) == (4, "broken", "index-lost")
-    code, said = ready(store, tmp_path, "--prefix", "env/")
-    assert (code, said["level"], said["state_objects"]) == (4, "broken", [])
+    code, output = ready(store, tmp_path, "--key", KEY_OF_STATE, "--expect-interim")
+    assert (code, output["level"], output["bucket_state"]) == (4, "broken", "index-lost")
+    code, output = ready(store, tmp_path, "--prefix", "env/")
+    assert (code, output["level"], output["state_objects"]) == (4, "broken", [])
     assert (store.data / "tofu-state" / KEY_OF_STATE).exists()

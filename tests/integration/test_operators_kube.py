@@ -23,14 +23,14 @@ TOKEN = "kube-token-canary"
 @pytest.fixture
 def keeper(store: Store) -> Iterator[Keeper]:
     write_state(store, json.dumps(STATE))
-    with keeping(store) as made:
-        yield made
+    with keeping(store) as result:
+        yield result
 
 
 @pytest.fixture
 def api() -> Iterator[KubeApi]:
-    with kube_api() as made:
-        yield made
+    with kube_api() as result:
+        yield result
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def cluster(store: Store, keeper: Keeper, api: KubeApi, tmp_path: Path) -> Clust
 
 
 def states(done: Done) -> dict[str, str]:
-    return {name: found["state"] for name, found in done.said["buckets"].items()}
+    return {name: result["state"] for name, result in done.said["buckets"].items()}
 
 
 def place_of(done: Done) -> Any:

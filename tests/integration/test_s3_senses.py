@@ -174,5 +174,5 @@ def test_the_state_and_its_lock(store: Store, http: Http) -> None:
     assert (free.head.status, free.head.content_length, free.lock.status) == (200, 14, 404)
     assert free.head.etag
     (store.data / "tofu-state/env/terraform.tfstate.tflock").write_text("{}")
-    held = look(s3, "tofu-state", "env/terraform.tfstate", phase=Phase.POST)
-    assert (held.head.etag, held.lock.status) == (free.head.etag, 200)
+    holder = look(s3, "tofu-state", "env/terraform.tfstate", phase=Phase.POST)
+    assert (holder.head.etag, holder.lock.status) == (free.head.etag, 200)

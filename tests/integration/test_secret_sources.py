@@ -49,16 +49,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def path(lab: Lab) -> str:
-    made = to_file("one", secrets.token_hex(20))
-    assert lab.push("main", made).exit == 0, "the server takes an RS256 token"
-    return made
+    result = to_file("one", secrets.token_hex(20))
+    assert lab.push("main", result).exit == 0, "the server takes an RS256 token"
+    return result
 
 
 @pytest.fixture
 def api() -> Iterator[KubeApi]:
-    with kube_api() as made:
-        made.secrets["attic"] = {name: base64.b64encode(text.encode()).decode() for name, text in DATA.items()}
-        yield made
+    with kube_api() as result:
+        result.secrets["attic"] = {name: base64.b64encode(text.encode()).decode() for name, text in DATA.items()}
+        yield result
 
 
 DATA = {KEY: SIGNING, "other": OTHER, "empty": "", "words": "!!canary-of-words!!"}
@@ -95,8 +95,8 @@ class Checked:
         )
         self.code, self.err = done.returncode, done.stderr
         self.said = json.loads(into.read_text())
-        told = self.told.read_text() if self.told.exists() else ""
-        self.kubectl = [json.loads(line) for line in told.split("\n")[:-1]]
+        answer = self.told.read_text() if self.told.exists() else ""
+        self.kubectl = [json.loads(line) for line in answer.split("\n")[:-1]]
         written = [file.read_text() for file in folder.rglob("*") if file.is_file() and file.name != "kubeconfig"]
         self.everything = "\n".join([done.stdout, done.stderr, *written])
 
@@ -111,14 +111,14 @@ class Checked:
 def test_the_secret_of_the_cluster_reads_a_private_cache_and_stands_nowhere(
     lab: Lab, api: KubeApi, path: str, tmp_path: Path
 ) -> None:
-    seen = Checked(lab, api, path, folder=tmp_path)
-    assert seen.code == 0, seen.err
-    assert (seen.said["token"], seen.said["paths"][0]["code"]) == ("minted", "body-whole")
-    assert seen.leaks() == []
-    asked = [argv[1:] for argv, _ in seen.kubectl]
-    assert ["--context=lab", "get", "--raw=/api/v1/namespaces/nix-cache/secrets/attic"] in asked
+    observation = Checked(lab, api, path, folder=tmp_path)
+    assert observation.code == 0, observation.err
+    assert (observation.said["token"], observation.said["paths"][0]["code"]) == ("minted", "body-whole")
+    assert observation.leaks() == []
+    request = [argv[1:] for argv, _ in observation.kubectl]
+    assert ["--context=lab", "get", "--raw=/api/v1/namespaces/nix-cache/secrets/attic"] in request
     assert [line for line in api.requests if "secret" in line] == ["GET /api/v1/namespaces/nix-cache/secrets/attic"]
-    assert not [name for _, env in seen.kubectl for name in env if name.startswith("GATE_")]
+    assert not [name for _, env in observation.kubectl for name in env if name.startswith("GATE_")]
     assert b"Unauthorized" in lab.fetch("_api/v1/cache-config/main").body, "without a token it is denied"
 
 
@@ -143,26 +143,26 @@ def test_the_canaries_are_found_where_they_are(lab: Lab, api: KubeApi, path: str
 def test_a_secret_that_is_not_there_or_is_none(
     place: str, code: int, message: str, *, lab: Lab, api: KubeApi, path: str, tmp_path: Path
 ) -> None:
-    seen = Checked(lab, api, path, folder=tmp_path, place=place)
-    assert (seen.code, seen.leaks()) == (code, [])
-    assert message.replace('\\"', '"') in seen.said["error"]
+    observation = Checked(lab, api, path, folder=tmp_path, place=place)
+    assert (observation.code, observation.leaks()) == (code, [])
+    assert message.replace('\\"', '"') in observation.said["error"]
     assert [line for line in api.requests if "/secrets/" in line], "it was asked for"
 
 
 def test_what_the_api_gives_is_no_base64(lab: Lab, api: KubeApi, path: str, tmp_path: Path) -> None:
     api.secrets["attic"][KEY] = SIGNING + "!"
-    seen = Checked(lab, api, path, folder=tmp_path)
-    assert (seen.code, seen.leaks()) == (3, [])
-    assert f"its key '{KEY}' holds no text in base64" in seen.said["error"]
+    observation = Checked(lab, api, path, folder=tmp_path)
+    assert (observation.code, observation.leaks()) == (3, [])
+    assert f"its key '{KEY}' holds no text in base64" in observation.said["error"]
 
 
 def test_rbac_refuses(lab: Lab, api: KubeApi, path: str, tmp_path: Path) -> None:
     api.forbidden.add("get secrets")
-    seen = Checked(lab, api, path, folder=tmp_path)
-    assert (seen.code, seen.leaks()) == (3, [])
+    observation = Checked(lab, api, path, folder=tmp_path)
+    assert (observation.code, observation.leaks()) == (3, [])
     assert (
         "the signing secret was not given: the secret nix-cache/attic: Error from server (Forbidden)"
-        in (seen.said["error"])
+        in (observation.said["error"])
     )
 
 
@@ -176,15 +176,15 @@ def test_rbac_refuses(lab: Lab, api: KubeApi, path: str, tmp_path: Path) -> None
 def test_another_cluster_is_not_asked(
     env: dict[str, str], message: str, *, lab: Lab, api: KubeApi, path: str, tmp_path: Path
 ) -> None:
-    seen = Checked(lab, api, path, folder=tmp_path, **env)
-    assert (seen.code, seen.leaks(), api.requests) == (2, [], [])
-    assert message in seen.said["error"]
+    observation = Checked(lab, api, path, folder=tmp_path, **env)
+    assert (observation.code, observation.leaks(), api.requests) == (2, [], [])
+    assert message in observation.said["error"]
 
 
 def test_a_kubectl_that_is_not_there(lab: Lab, api: KubeApi, path: str, tmp_path: Path) -> None:
-    seen = Checked(lab, api, path, folder=tmp_path, GATE_KUBECTL_BIN="/nowhere/kubectl")
-    assert (seen.code, seen.kubectl) == (2, [])
-    assert "is not on PATH, or can't be run" in seen.said["error"]
+    observation = Checked(lab, api, path, folder=tmp_path, GATE_KUBECTL_BIN="/nowhere/kubectl")
+    assert (observation.code, observation.kubectl) == (2, [])
+    assert "is not on PATH, or can't be run" in observation.said["error"]
 
 
 @pytest.mark.row("JWT-15")
@@ -197,9 +197,9 @@ def test_a_key_that_is_not_the_servers_is_denied_and_that_is_the_end(
     )
     api.secrets["attic"][KEY] = base64.b64encode(base64.b64encode(rotated)).decode()
     with lab.logging() as log:
-        seen = Checked(lab, api, path, folder=tmp_path)
-    assert (seen.code, seen.leaks()) == (3, [])
-    (row,) = seen.said["paths"]
+        observation = Checked(lab, api, path, folder=tmp_path)
+    assert (observation.code, observation.leaks()) == (3, [])
+    (row,) = observation.said["paths"]
     assert (row["status"], row["code"], row["http_status"]) == ("inconclusive", "body-unread", 401)
-    assert "Unauthorized" in seen.said["cache"]["note"]
+    assert "Unauthorized" in observation.said["cache"]["note"]
     assert "error" not in log.text().lower()

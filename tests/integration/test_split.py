@@ -29,8 +29,8 @@ def scenario(*arguments: str) -> dict[str, Any]:
         timeout=DEADLINE,
         check=True,
     )
-    seen: dict[str, Any] = json.loads(done.stdout)
-    return seen
+    observation: dict[str, Any] = json.loads(done.stdout)
+    return observation
 
 
 @pytest.fixture(scope="module")

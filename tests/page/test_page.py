@@ -52,8 +52,8 @@ def runs_of_forty_days() -> list[Listed]:
         ended = f"2026-{10 + number // 60}-{1 + number // 2 % 30:02d}T10:00:00.000Z"
         word = VerdictWord.QUARANTINE if number % 5 == 0 else VerdictWord.PASS
         profile = ("small-check", "medium-check")[number % 2]
-        made = replace(past, ended_at=ended, word=word, profile=profile, stores=(f"store-{number // 20}",))
-        rows.append(Listed(past=made, link=f"run-{number}"))
+        result = replace(past, ended_at=ended, word=word, profile=profile, stores=(f"store-{number // 20}",))
+        rows.append(Listed(past=result, link=f"run-{number}"))
     return rows
 
 
@@ -104,8 +104,8 @@ ROWS = [(name, config) for name in (*STATES, "history") for config in CONFIGS]
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], dict[str, Any]]:
     pages = {name: html.report(evidence) for name, evidence in STATES.items()}
     pages["history"] = history_page(runs_of_forty_days(), ["x is no evidence folder"], None)
-    found = browser.inspect(pages, tmp_path_factory.mktemp("pages"))
-    return {(row["name"], row["config"]): row for row in found}
+    result = browser.inspect(pages, tmp_path_factory.mktemp("pages"))
+    return {(row["name"], row["config"]): row for row in result}
 
 
 every_row = pytest.mark.parametrize("key", ROWS, ids="-".join)

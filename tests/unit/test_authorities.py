@@ -56,6 +56,6 @@ def test_the_evidence_names_them() -> None:
     own = AuthorityFile(variable="openssl", path="/etc/ssl/cert.pem", sha256="1" * 64)
     run = runs.healthy().change(ToolsFound, lambda row: replace(row, authorities=(own, site)))
     assert run.facts().machine.authorities == (own, site)
-    (told,) = [row.summary for row in run.judged()[0] if row.code == "tool-identified"]
-    assert told.endswith("; certificate authorities of /etc/site.pem by SSL_CERT_FILE")
+    (answer,) = [row.summary for row in run.judged()[0] if row.code == "tool-identified"]
+    assert answer.endswith("; certificate authorities of /etc/site.pem by SSL_CERT_FILE")
     assert run.word() == "pass"

@@ -154,12 +154,12 @@ def test_wrong_usage_is_told_in_one_line_with_the_help_to_read(
 
 def test_the_help_shows_defaults_and_no_empty_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["probe", "--help"]) == 0
-    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "[default: 3, env: GATE_SAMPLES, gate.toml: [sampling] samples]" in shown
-    assert "[default: attic tofu-state, env: GATE_BUCKETS, gate.toml: [store] buckets]" in shown
-    assert "[default: 8, env: GATE_SAMPLE_SPACING, gate.toml: [sampling] sample-spacing]" in shown
-    assert ".#checks.<system>.statix" in shown
-    assert not re.search(r"default: (\]|,|False|None|\(|\")", shown)
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "[default: 3, env: GATE_SAMPLES, gate.toml: [sampling] samples]" in text
+    assert "[default: attic tofu-state, env: GATE_BUCKETS, gate.toml: [store] buckets]" in text
+    assert "[default: 8, env: GATE_SAMPLE_SPACING, gate.toml: [sampling] sample-spacing]" in text
+    assert ".#checks.<system>.statix" in text
+    assert not re.search(r"default: (\]|,|False|None|\(|\")", text)
 
 
 @pytest.mark.parametrize(
@@ -185,9 +185,9 @@ def test_json_comes_on_failure_too(tmp_path: Path) -> None:
     into = tmp_path / "out.json"
     done = gate("probe", "--profile", "x", "--output", str(tmp_path / "run"), "--json-into", str(into), **SITE)
     assert done.returncode == 2
-    said = json.loads(into.read_text())
-    assert said["verdict"] == {"word": "refused", "outcome": "fail", "exit_code": 2, "blocks": True}
-    assert "profile 'x' is not known" in said["error"]
+    output = json.loads(into.read_text())
+    assert output["verdict"] == {"word": "refused", "outcome": "fail", "exit_code": 2, "blocks": True}
+    assert "profile 'x' is not known" in output["error"]
 
 
 def test_an_evidence_folder_that_exists_is_refused_untouched(tmp_path: Path) -> None:
@@ -352,8 +352,8 @@ def test_explain_is_blind_to_case(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_each_help_ends_in_its_own_exit_codes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    assert shown.endswith(footer(name))
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.endswith(footer(name))
 
 
 def test_every_footer_is_of_a_command() -> None:
@@ -365,8 +365,8 @@ def test_every_footer_is_of_a_command() -> None:
 def test_all_that_a_run_lacks_is_told_at_once(tmp_path: Path) -> None:
     done = gate("probe", "--profile", "synthetic", "--output", str(tmp_path / "run"))
     assert done.returncode == 2
-    for told in ("the confirm phrase", "GATE_ATTIC_SERVER", "GATE_PUSH_TOKEN", "GATE_S3_SECRET_ACCESS_KEY"):
-        assert told in done.stderr
+    for answer in ("the confirm phrase", "GATE_ATTIC_SERVER", "GATE_PUSH_TOKEN", "GATE_S3_SECRET_ACCESS_KEY"):
+        assert answer in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -387,8 +387,10 @@ def test_a_folder_that_is_none_of_a_run_is_told_as_such(
 ) -> None:
     assert main([command, str(tmp_path)]) == (3 if command == "verify" else 2)
     out, err = capsys.readouterr()
-    told = f"{tmp_path} is no evidence folder: it has neither journal.jsonl nor evidence.json; give the folder of a run"
-    assert told in out + err
+    answer = (
+        f"{tmp_path} is no evidence folder: it has neither journal.jsonl nor evidence.json; give the folder of a run"
+    )
+    assert answer in out + err
 
 
 def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -420,8 +422,8 @@ def test_finalize_never_ends_in_0(tmp_path: Path, capsys: pytest.CaptureFixture[
     seal(at)
     assert main(["finalize", str(at), "--json-into", str(tmp_path / "f.json")]) == 3
     assert "only the run itself ends in 0" in capsys.readouterr().out
-    said = json.loads((tmp_path / "f.json").read_text())
-    assert (said["verdict"]["word"], said["verdict"]["blocks"]) == ("inconclusive", True)
+    output = json.loads((tmp_path / "f.json").read_text())
+    assert (output["verdict"]["word"], output["verdict"]["blocks"]) == ("inconclusive", True)
     assert main(["verify", str(at)]) == 0
 
 
@@ -435,9 +437,9 @@ def test_foreign_text_in_an_error_is_no_runner_command(capsys: pytest.CaptureFix
 def test_foreign_text_in_json_is_no_runner_command(capsys: pytest.CaptureFixture[str]) -> None:
     name = "x##[add-mask]quarantine"
     assert main(["verify", f"/nowhere/{name}", "--format", "json"]) == 3
-    said = capsys.readouterr().out
-    assert "##[" not in said
-    assert json.loads(said)["verified"][0]["evidence"] == f"/nowhere/{name}"
+    output = capsys.readouterr().out
+    assert "##[" not in output
+    assert json.loads(output)["verified"][0]["evidence"] == f"/nowhere/{name}"
 
 
 def test_a_defect_is_told_without_its_values(
@@ -448,10 +450,10 @@ def test_a_defect_is_told_without_its_values(
 
     monkeypatch.setattr("gate.cli.explain.explain_code", broken)
     assert main(["explain", "body-empty"]) == 3
-    said = capsys.readouterr().err
-    assert "ZeroDivisionError at" in said
-    assert "a secret" not in said
-    assert "Traceback" not in said
+    output = capsys.readouterr().err
+    assert "ZeroDivisionError at" in output
+    assert "a secret" not in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("variable", ["GATE_ABSENT", "GATE_CACHE_PUBLIC", "GATE_STATE_HA_STATEMENT"])

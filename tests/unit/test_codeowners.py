@@ -23,8 +23,8 @@ LINE = re.compile(r"(\*|/[A-Za-z0-9._/-]+)( @OWNER/[a-z-]+)+")
 def files() -> list[str]:
     """Every file of the project, those that are not yet committed too."""
     listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    told = subprocess.run(listed, check=True, capture_output=True, text=True).stdout
-    return [name for name in told.split("\0") if name]
+    answer = subprocess.run(listed, check=True, capture_output=True, text=True).stdout
+    return [name for name in answer.split("\0") if name]
 
 
 def unguarded(text: str) -> list[str]:
@@ -58,8 +58,8 @@ def test_a_later_line_that_takes_a_file_away_is_seen(line: str, loses: str) -> N
 def test_a_line_that_is_left_out_is_seen() -> None:
     text = OWN.read_text(encoding="utf-8")
     for name in DECIDING:
-        fewer, gone = re.subn(rf"(?m)^/{re.escape(name)}/? .*\n", "", text)
-        assert gone == 1, name
+        fewer, absence = re.subn(rf"(?m)^/{re.escape(name)}/? .*\n", "", text)
+        assert absence == 1, name
         assert {each.partition("/")[0] for each in unguarded(fewer)} == {name}
 
 

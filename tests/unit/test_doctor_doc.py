@@ -27,7 +27,7 @@ def example() -> str:
         'the log of attic of pod nix-cache/attic-0: Error from server (Forbidden): pods/log "attic-0" is forbidden'
     )
     right = replace(judged.GRANTED, namespace="nix-cache", sources=("server-log",), granted=False)
-    made = examine(
+    result = examine(
         judged.examined(
             tokens=(judged.READ, replace(judged.PUSH, expires="2026-11-23T23:00:10.000Z")),
             push=dict.fromkeys(("main", "probe"), runs.answer(401, '{"code":401,"error":"Unauthorized"}')),
@@ -36,16 +36,16 @@ def example() -> str:
             facts=judged.facts_before_a_run(),
         )
     )
-    lines = examination_text(made).split("\n")
+    lines = examination_text(result).split("\n")
     at = lines.index("checks:")
     title = [line for line in lines[at + 1 :] if not line.startswith(("  ok ", "  not used "))]
     return "\n".join((*lines[: at + 1], *title))
 
 
 def test_the_example_is_what_the_code_says() -> None:
-    found = re.search(r"<!-- example: doctor -->\n```text\n(.*?)```\n", SECTION, re.DOTALL)
-    assert found is not None
-    assert found[1] == example()
+    result = re.search(r"<!-- example: doctor -->\n```text\n(.*?)```\n", SECTION, re.DOTALL)
+    assert result is not None
+    assert result[1] == example()
 
 
 def test_each_kind_of_check_stands_in_the_table_with_its_hint_and_nothing_else_does() -> None:

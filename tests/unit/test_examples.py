@@ -117,12 +117,14 @@ EXAMPLES = (
 
 def blocks(path: Path) -> list[tuple[str, str]]:
     """Language and text of each example, without its indent."""
-    found = BLOCK.finditer(path.read_text(encoding="utf-8"))
-    return [(each["language"], re.sub(f"(?m)^{each['indent']}", "", each["text"])) for each in found]
+    result = BLOCK.finditer(path.read_text(encoding="utf-8"))
+    return [(each["language"], re.sub(f"(?m)^{each['indent']}", "", each["text"])) for each in result]
 
 
 def example(document: str, language: str, start: str) -> str:
-    (text,) = [text for found, text in blocks(ROOT / document) if found == language and text.lstrip().startswith(start)]
+    (text,) = [
+        text for result, text in blocks(ROOT / document) if result == language and text.lstrip().startswith(start)
+    ]
     return text
 
 
@@ -167,19 +169,19 @@ def test_what_is_said_to_run_an_example_is_there() -> None:
 def test_every_command_of_an_example_is_understood_with_all_its_flags(line: str) -> None:
     plain = re.sub(r"\[[^\]]*\]|&$", "", re.sub(r"\$\([^)]*\)", "now", line))
     words = shlex.split(plain, comments=True)[1:]
-    command, given, left = app.parse_args(words, print_error=False, exit_on_error=False)
+    command, value, remaining = app.parse_args(words, print_error=False, exit_on_error=False)
     assert getattr(command, "__module__", "").startswith("gate.cli."), line
-    assert left == {}
-    assert given.args or given.kwargs or words == ["doctor"]
+    assert remaining == {}
+    assert value.args or value.kwargs or words == ["doctor"]
 
 
 def test_every_target_of_an_example_is_one_of_make() -> None:
     targets = set(re.findall(r"(?m)^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8")))
     for document in ("README.md", "CONTRIBUTING.md"):
         for line in commands(example(document, "console", "make ")):
-            asked = shlex.split(line, comments=True)
-            assert asked[0] == "make"
-            assert set(asked[1:]) <= targets, line
+            request = shlex.split(line, comments=True)
+            assert request[0] == "make"
+            assert set(request[1:]) <= targets, line
 
 
 def test_the_test_of_the_guide_passes() -> None:
@@ -220,8 +222,8 @@ def test_a_gate_toml_of_an_example_and_the_four_secrets_are_the_settings_of_a_ru
     names = {(row.table, row.name.replace("_", "-")): row for row in SETTINGS}
     for table, keys in written.items():
         for key, value in keys.items():
-            taken = settings.value_of(names[(table, key)])
-            assert (list(taken) if isinstance(taken, tuple) else taken) == value, key
+            samples = settings.value_of(names[(table, key)])
+            assert (list(samples) if isinstance(samples, tuple) else samples) == value, key
 
 
 # ------------------------------------------------------------------------------------------------- docs/evidence.md
@@ -239,10 +241,10 @@ def digest(at: Path) -> str:
 
 
 def test_verify_says_what_the_document_shows(sealed: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command, shown = commands(example("docs/evidence.md", "console", "$ publication-gate verify"))
+    command, text = commands(example("docs/evidence.md", "console", "$ publication-gate verify"))
     assert main([str(sealed) if word == "DIR" else word for word in shlex.split(command)[1:]]) == 0
-    told = shown.replace("DIR", str(sealed)).replace("quarantine", "pass").replace("6c1d…", digest(sealed))
-    assert capsys.readouterr().out == told + "\n"
+    answer = text.replace("DIR", str(sealed)).replace("quarantine", "pass").replace("6c1d…", digest(sealed))
+    assert capsys.readouterr().out == answer + "\n"
 
 
 def by_hand(at: Path) -> subprocess.CompletedProcess[str]:
@@ -303,14 +305,14 @@ def test_the_tokens_of_the_document_have_the_rights_that_the_labs_have() -> None
     """`atticadm make-token` takes each right by its cache (attic server/src/adm/command/make_token.rs)."""
     letters = {"pull": "r", "push": "w"}
     both = (SITE_TOML["cache"]["attic-cache"], SITE_TOML["cache"]["probe-cache"])
-    shown = rights(TOKENS)
+    text = rights(TOKENS)
     mint = Mint()
     for name, token in (("push", mint.push(both)), ("read", mint.read(both))):
         claims = jwt.decode(token.reveal(), options={"verify_signature": False})
-        assert {cache: {letters[each]: 1 for each in had} for cache, had in shown.pop(name).items()} == claims[CLAIM][
+        assert {cache: {letters[each]: 1 for each in had} for cache, had in text.pop(name).items()} == claims[CLAIM][
             "caches"
         ], name
-    assert shown == {}
+    assert text == {}
     retention = (
         "configure-cache-retention"  # Attic's own right, without which the next example's last command is refused
     )
@@ -333,8 +335,8 @@ def test_the_policy_of_the_s3_key_has_each_right_that_a_run_needs_and_none_to_wr
 
 def test_the_commands_ask_systemd_for_what_the_gate_asks_it_for() -> None:
     first, second = example("docs/getting-started.md", "console", "systemctl show").strip().split("\n")
-    asked = re.findall(r"--property=(\S+) ", first)[0].split(",")
-    assert set(asked) < set(UNIT_PROPERTIES)
+    request = re.findall(r"--property=(\S+) ", first)[0].split(",")
+    assert set(request) < set(UNIT_PROPERTIES)
     place = parse_server_locator(SITE_TOML["cache"]["server-log"])
     assert isinstance(place, UnitLocator)
     assert (first.endswith(f" {place.unit}"), second.endswith(f" _SYSTEMD_UNIT={place.unit}")) == (True, True)
@@ -412,7 +414,7 @@ def test_what_a_blocked_author_reads() -> None:
 def test_the_step_of_the_action_is_the_one_of_the_template_that_is_run() -> None:
     (step,) = yaml.safe_load(example("docs/action.md", "yaml", "- name: Probe"))
     template = yaml.safe_load((ROOT / "workflows" / "dispatched-probe.yml").read_text(encoding="utf-8"))
-    (wanted,) = [each for each in template["jobs"]["dispatched-probe"]["steps"] if each["name"] == "Probe"]
+    (expected,) = [each for each in template["jobs"]["dispatched-probe"]["steps"] if each["name"] == "Probe"]
     assert step["with"].pop("profile") == "medium-check"
-    assert wanted["with"].pop("profile") == "${{ inputs.profile }}"
-    assert step == {**wanted, "id": "probe"}
+    assert expected["with"].pop("profile") == "${{ inputs.profile }}"
+    assert step == {**expected, "id": "probe"}

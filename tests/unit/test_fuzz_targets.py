@@ -46,9 +46,9 @@ def test_no_simple_change_of_a_seed_does(name: str) -> None:
 
 def test_every_parser_has_a_target() -> None:
     modules = {file.stem for file in Path(parse.__path__[0]).glob("*.py")} - {"__init__"}
-    named = {parser for name in names() for parser in load(name).parsers}
-    assert named - modules == set()
-    assert modules - named - PARTS == set(), "add them to a target in fuzz/targets"
+    label = {parser for name in names() for parser in load(name).parsers}
+    assert label - modules == set()
+    assert modules - label - PARTS == set(), "add them to a target in fuzz/targets"
 
 
 def test_what_was_found_is_kept_under_a_targets_name() -> None:

@@ -99,18 +99,18 @@ def test_whatever_a_value_is_the_file_says_it(text: str, listed: list[str]) -> N
         (text + "".join(listed)).encode()
     except UnicodeEncodeError:
         return
-    made = draft(
+    result = draft(
         {
             "attic_server": Guess(text=text, origin="a flag"),
             "markers": Guess(text=tuple(listed), origin="a flag"),
         }
     )
-    assert values(tomllib.loads(made)) == {"attic-server": text, "markers": listed}
+    assert values(tomllib.loads(result)) == {"attic-server": text, "markers": listed}
 
 
 def test_every_default_that_is_shown_is_toml_and_the_defaults_own_value() -> None:
-    shown = [line[2:] for line in draft({}).splitlines() if line.startswith("# ") and " = " in line]
-    lines = [line for line in shown if line.partition(" = ")[0] in {row.toml_key for row in SETTINGS}]
+    text = [line[2:] for line in draft({}).splitlines() if line.startswith("# ") and " = " in line]
+    lines = [line for line in text if line.partition(" = ")[0] in {row.toml_key for row in SETTINGS}]
     assert len(lines) > 30
     for line in lines:
         tomllib.loads(line)

@@ -37,9 +37,9 @@ def http_for(*hosts: str, **rest: Any) -> Http:
 
 def get(server: RawServer, path: str = "/x", **rest: Any) -> tuple[HttpAnswer, bytes]:
     seconds = rest.pop("seconds", 10.0)
-    asked = {"cap": CAP, "keep_body": True} | rest
+    request = {"cap": CAP, "keep_body": True} | rest
     with http_for(server.host, seconds=seconds) as http:
-        return http.ask("GET", server.url + path, **asked)
+        return http.ask("GET", server.url + path, **request)
 
 
 # -------------------------------------------------------------------------------------------------------- host lists
@@ -200,13 +200,13 @@ def test_what_a_server_sends_after_a_head_spoils_no_other_answer() -> None:
             head = connection.recv(65536)
 
     with raw_server(serve) as server, Http([server.host], [server.host], clock=SystemClock()) as http:
-        asked = [("HEAD", "/lock"), ("HEAD", "/state"), ("GET", "/state"), ("HEAD", "/lock"), ("GET", "/state")]
-        seen = [http.ask(method, f"{server.url}{path}", cap=100, keep_body=True)[0] for method, path in asked]
-    assert [(answer.status, answer.error) for answer in seen] == [
+        request = [("HEAD", "/lock"), ("HEAD", "/state"), ("GET", "/state"), ("HEAD", "/lock"), ("GET", "/state")]
+        observation = [http.ask(method, f"{server.url}{path}", cap=100, keep_body=True)[0] for method, path in request]
+    assert [(answer.status, answer.error) for answer in observation] == [
         *((404, None), (200, None), (200, None)),
         *((404, None), (200, None)),
     ]
-    assert [answer.body for answer in seen] == ["", "", "body", "", "body"]
+    assert [answer.body for answer in observation] == ["", "", "body", "", "body"]
 
 
 def test_a_delete_marker_is_recorded() -> None:
@@ -463,8 +463,8 @@ def test_threads_share_a_door_and_connections_are_used_again(httpserver: HTTPSer
         keep_open(connection, head)
 
     with raw_server(count) as server, http_for(server.host) as http, ThreadPoolExecutor(4) as threads:
-        asked = [threads.submit(http.ask, "GET", f"{server.url}/{n}", cap=CAP, keep_body=True) for n in range(40)]
-        assert {future.result()[1] for future in asked} == {b"ok"}
+        request = [threads.submit(http.ask, "GET", f"{server.url}/{n}", cap=CAP, keep_body=True) for n in range(40)]
+        assert {future.result()[1] for future in request} == {b"ok"}
         assert 1 <= len(accepted) <= 8
 
 
@@ -496,7 +496,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gate test")])
     now = datetime.now(tz=UTC)
-    made = (
+    result = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -512,7 +512,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    (folder / "both.pem").write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    (folder / "both.pem").write_bytes(private + result.public_bytes(serialization.Encoding.PEM))
     return folder / "both.pem"
 
 
@@ -547,8 +547,8 @@ def test_a_slow_answer_over_tls_is_whole(certificate: Path) -> None:
 def test_a_wait_for_a_free_connection_ends_at_the_deadline_too() -> None:
     silent = raw_server(lambda _connection, _head: time.sleep(2.5))
     with silent as server, http_for(server.host, seconds=2) as http, ThreadPoolExecutor(24) as threads:
-        asked = [threads.submit(http.ask, "GET", server.url, cap=CAP, keep_body=True) for _ in range(24)]
-        answers = [future.result()[0] for future in asked]
+        request = [threads.submit(http.ask, "GET", server.url, cap=CAP, keep_body=True) for _ in range(24)]
+        answers = [future.result()[0] for future in request]
     assert {(answer.status, answer.error) for answer in answers} == {(None, "timeout")}
     assert max(answer.millis for answer in answers) < 5000  # three rounds on eight connections would take six seconds
 

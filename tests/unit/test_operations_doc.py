@@ -42,15 +42,15 @@ def _at(began: str, sample: BucketSampled) -> BucketSampled:
 
 def rca_example(root: Path) -> str:
     with store(script("drive-stalled-after-push")) as (_server, door):
-        seen = at_data(samples(door, [disk("drive-stalled-after-push", root)], 3))
+        observation = at_data(samples(door, [disk("drive-stalled-after-push", root)], 3))
     return rca_text(
-        judge_rca(seen, ["attic"], endpoint=ENDPOINT, samples_requested=3, spacing_millis=8000, scratch=None)
+        judge_rca(observation, ["attic"], endpoint=ENDPOINT, samples_requested=3, spacing_millis=8000, scratch=None)
     )
 
 
 def readiness_example(root: Path) -> str:
     with store(script("healthy")) as (_server, door):
-        seen = ReadinessSeen(
+        observation = ReadinessSeen(
             endpoint=ENDPOINT,
             cache_endpoint=ENDPOINT,
             bucket="tofu-state",
@@ -65,13 +65,13 @@ def readiness_example(root: Path) -> str:
             statement="",
             now="2026-11-23T23:30:00.000Z",
         )
-    return readiness_text(judge_readiness(seen, expect_interim=True))
+    return readiness_text(judge_readiness(observation, expect_interim=True))
 
 
 def block(name: str) -> str:
-    found = re.search(rf"<!-- {name} -->\n```text\n(.*?)```\n", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-    assert found is not None
-    return found[1]
+    result = re.search(rf"<!-- {name} -->\n```text\n(.*?)```\n", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    assert result is not None
+    return result[1]
 
 
 def test_the_examples_are_what_the_code_says_of_the_recordings(tmp_path: Path) -> None:

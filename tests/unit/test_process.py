@@ -32,14 +32,14 @@ SECRET = 'hunter2/~?~?"sig+s=='
 
 
 def sh(script: str, **rest: Any) -> ChildEnded:
-    given: dict[str, Any] = {
+    value: dict[str, Any] = {
         "name": "t",
         "env": ENV,
         "deadline_seconds": 30,
         "cancel": CancelToken(),
         "clock": CLOCK,
     } | rest
-    return run(["sh", "-c", script], **given)
+    return run(["sh", "-c", script], **value)
 
 
 def alive(pid: int) -> bool:
@@ -266,13 +266,13 @@ def test_a_failing_fsync_cuts_a_capture(tmp_path: Path) -> None:
 
 def test_stdout_and_stderr_are_one_stream(tmp_path: Path) -> None:
     capture = Capture(tmp_path, "c", secrets=[Secret(SECRET)])
-    seen: list[bytes] = []
+    observation: list[bytes] = []
     script = f"echo out; echo err >&2; printf '%s' '{SECRET}'; printf hunt; exit 3"
-    ended = sh(script, capture=capture, tee=seen.append)
+    ended = sh(script, capture=capture, tee=observation.append)
     assert (ended.exit, ended.signal, ended.ended_by, ended.capture) == (3, None, None, "c")
     assert ended.argv == ("sh", "-c", script)
     capture.close()
-    assert (tmp_path / "c").read_bytes() == b"out\nerr\n***hunt" == b"".join(seen)
+    assert (tmp_path / "c").read_bytes() == b"out\nerr\n***hunt" == b"".join(observation)
 
 
 def test_output_has_the_time_at_which_it_came(tmp_path: Path) -> None:
@@ -294,9 +294,9 @@ def test_the_times_of_output_are_bounded(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_without_a_capture_the_tee_gets_raw_bytes() -> None:
-    seen: list[bytes] = []
-    assert sh("echo hello", tee=seen.append).exit == 0
-    assert b"".join(seen) == b"hello\n"
+    observation: list[bytes] = []
+    assert sh("echo hello", tee=observation.append).exit == 0
+    assert b"".join(observation) == b"hello\n"
 
 
 def test_a_child_that_a_signal_ends() -> None:
@@ -343,19 +343,21 @@ def test_only_the_given_environment() -> None:
 
 
 def test_a_deadline_ends_the_whole_group() -> None:
-    seen: list[bytes] = []
-    ended = sh("sleep 300 & echo $!; wait", deadline_seconds=0.4, tee=seen.append)
+    observation: list[bytes] = []
+    ended = sh("sleep 300 & echo $!; wait", deadline_seconds=0.4, tee=observation.append)
     assert (ended.ended_by, ended.signal) == ("deadline", signal.SIGTERM)
     assert ended.millis < 60_000
-    assert gone_within(int(b"".join(seen)), 2)
+    assert gone_within(int(b"".join(observation)), 2)
 
 
 def test_a_child_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "TERMINATE_SECONDS", 0.3)
-    seen: list[bytes] = []
-    ended = sh("trap 'echo asked' TERM; echo up; while :; do sleep 0.05; done", deadline_seconds=0.4, tee=seen.append)
+    observation: list[bytes] = []
+    ended = sh(
+        "trap 'echo asked' TERM; echo up; while :; do sleep 0.05; done", deadline_seconds=0.4, tee=observation.append
+    )
     assert (ended.ended_by, ended.exit, ended.signal) == ("deadline", None, signal.SIGKILL)
-    assert b"".join(seen).endswith(b"asked\n")  # what it says while it ends is kept
+    assert b"".join(observation).endswith(b"asked\n")  # what it says while it ends is kept
     assert 600 < ended.millis < 60_000
 
 
@@ -393,11 +395,11 @@ def test_what_cannot_be_recorded_is_not_done(tmp_path: Path) -> None:
 
 def test_a_grandchild_that_holds_the_pipe_does_not_hang_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "TERMINATE_SECONDS", 0.3)
-    seen: list[bytes] = []
-    ended = sh("sleep 300 & echo $!; exit 4", tee=seen.append)
+    observation: list[bytes] = []
+    ended = sh("sleep 300 & echo $!; exit 4", tee=observation.append)
     assert (ended.exit, ended.ended_by) == (4, None)
     assert ended.millis < 60_000
-    assert gone_within(int(b"".join(seen)), 2)
+    assert gone_within(int(b"".join(observation)), 2)
 
 
 def test_a_grandchild_in_its_own_session_does_not_hang_the_gate(
@@ -405,9 +407,11 @@ def test_a_grandchild_in_its_own_session_does_not_hang_the_gate(
 ) -> None:
     monkeypatch.setattr(limits, "TERMINATE_SECONDS", 0.3)
     inner = "echo $$; touch up; exec sleep 300"
-    seen: list[bytes] = []
-    ended = sh(f"setsid sh -c '{inner}' & until [ -e up ]; do sleep 0.05; done; exit 4", tee=seen.append, cwd=tmp_path)
-    os.kill(int(b"".join(seen)), signal.SIGKILL)
+    observation: list[bytes] = []
+    ended = sh(
+        f"setsid sh -c '{inner}' & until [ -e up ]; do sleep 0.05; done; exit 4", tee=observation.append, cwd=tmp_path
+    )
+    os.kill(int(b"".join(observation)), signal.SIGKILL)
     assert (ended.exit, ended.ended_by) == (4, None)
     assert ended.millis < 60_000
 
@@ -419,9 +423,9 @@ def test_a_grandchild_that_floods_the_pipe_ends_at_the_cap(tmp_path: Path) -> No
 
 
 def test_late_words_of_a_grandchild_are_kept() -> None:
-    seen: list[bytes] = []
-    assert sh("(sleep 0.1; echo late) & exit 0", tee=seen.append).exit == 0
-    assert b"".join(seen) == b"late\n"
+    observation: list[bytes] = []
+    assert sh("(sleep 0.1; echo late) & exit 0", tee=observation.append).exit == 0
+    assert b"".join(observation) == b"late\n"
 
 
 def test_a_child_that_closes_its_output_is_still_waited_for() -> None:
@@ -431,22 +435,22 @@ def test_a_child_that_closes_its_output_is_still_waited_for() -> None:
 
 
 def test_a_tee_that_raises_leaves_no_child() -> None:
-    seen: list[int] = []
+    observation: list[int] = []
 
     def broken(piece: bytes) -> None:
-        seen.append(int(piece))
+        observation.append(int(piece))
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         sh("echo $$; exec sleep 300", tee=broken)
-    assert gone_within(seen[0], 2)
+    assert gone_within(observation[0], 2)
 
 
 def test_no_core_files() -> None:
     before = resource.getrlimit(resource.RLIMIT_CORE)
-    seen: list[bytes] = []
-    sh("sleep 1; ulimit -c; ulimit -Hc", tee=seen.append)
-    assert b"".join(seen) == b"0\n0\n"
+    observation: list[bytes] = []
+    sh("sleep 1; ulimit -c; ulimit -Hc", tee=observation.append)
+    assert b"".join(observation) == b"0\n0\n"
     assert resource.getrlimit(resource.RLIMIT_CORE) == before
 
 

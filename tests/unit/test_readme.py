@@ -53,10 +53,10 @@ def test_every_flag_of_the_tables_of_commands_is_one() -> None:
     flags = {name: set(re.findall(r"--[a-z-]+", rest)) for name, rest in shown_commands()}
     assert flags["probe"] == {"--profile", "--confirm", "--output"}
     for name in ("probe", "lab", "capture", "rustfs-bucket-index-rca", "attic-nar-integrity-check"):
-        shown = flags.pop(name)
+        text = flags.pop(name)
         takes = {flag for argument in app[name].assemble_argument_collection() for flag in argument.names}
-        assert shown, name
-        assert shown <= takes, name
+        assert text, name
+        assert text <= takes, name
     assert not any(flags.values())
 
 
@@ -66,20 +66,20 @@ def test_the_readme_stays_short() -> None:
 
 @pytest.mark.parametrize("text", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_every_key_of_an_example_is_a_setting(text: str) -> None:
-    known = {row.key for row in SETTINGS if row.key}
+    facts = {row.key for row in SETTINGS if row.key}
     read = tomllib.loads(text)
     used = {f"[{section}] {key}" for section, keys in read.items() for key in keys}
     assert used
-    assert used <= known
+    assert used <= facts
 
 
 def test_every_secret_is_named() -> None:
-    shown = {
+    text = {
         name
         for row in table(START, "| variable | what it must be able to do |")
         for name in re.findall(r"`(GATE_[A-Z_0-9]+)`", row[0])
     }
-    assert shown == {row.env for row in SETTINGS if row.type == "secret"}
+    assert text == {row.env for row in SETTINGS if row.type == "secret"}
 
 
 def test_the_boundary_is_shown_in_its_own_words() -> None:
@@ -91,8 +91,8 @@ def test_the_boundary_is_shown_in_its_own_words() -> None:
 def test_every_link_leads_somewhere(path: Path) -> None:
     text = re.sub(r"(?s)```.*?```", "", path.read_text(encoding="utf-8"))
     for target, anchor in LINK.findall(text):
-        found = (path.parent / target).resolve() if target else path
-        assert found.exists(), target
-        if anchor and found.suffix == ".md":
-            heads = re.findall(r"(?m)^#+ (.+)$", found.read_text(encoding="utf-8"))
+        result = (path.parent / target).resolve() if target else path
+        assert result.exists(), target
+        if anchor and result.suffix == ".md":
+            heads = re.findall(r"(?m)^#+ (.+)$", result.read_text(encoding="utf-8"))
             assert anchor in {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}, anchor

@@ -56,9 +56,9 @@ class Scene:
         artifact: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """One run with its evidence: ``says`` is what the evidence says of itself, ``row`` what GitHub says."""
-        made = self.world.add_run(number, NOW - ago, **(row or {}))
-        self.evidence(made, ago, journal_log=journal_log, says=says, artifact=artifact)
-        return made
+        result = self.world.add_run(number, NOW - ago, **(row or {}))
+        self.evidence(result, ago, journal_log=journal_log, says=says, artifact=artifact)
+        return result
 
     def evidence(
         self,
@@ -70,8 +70,8 @@ class Scene:
         artifact: dict[str, Any] | None = None,
     ) -> Path:
         self.number += 1
-        told = gh.of_run(journal_log or runs.healthy(), run, **(says or {}))
-        folder = gh.evidence_folder(self.tmp / f"evidence-{self.number}", told, NOW - ago + timedelta(minutes=1))
+        answer = gh.of_run(journal_log or runs.healthy(), run, **(says or {}))
+        folder = gh.evidence_folder(self.tmp / f"evidence-{self.number}", answer, NOW - ago + timedelta(minutes=1))
         self.world.add_artifact(run, gh.zipped(folder), **(artifact or {}))
         return folder
 
@@ -722,10 +722,10 @@ def test_a_run_refused_before_it_had_a_folder_blocks_until_the_next(scene: Scene
     scene.probe(100, 3 * HOUR)
     run = scene.world.add_run(101, NOW - HOUR, conclusion="failure")
     assert told(scene.ask()) == (3, ["require-no-evidence"])
-    made = refusal_zip(scene.tmp)
-    row = scene.world.add_artifact(run, made)
+    result = refusal_zip(scene.tmp)
+    row = scene.world.add_artifact(run, result)
     assert told(scene.ask()) == (3, ["require-refused"])
-    scene.world.zips[row["id"]] = made.replace(b"refused", b"perhaps")  # the checksum tells
+    scene.world.zips[row["id"]] = result.replace(b"refused", b"perhaps")  # the checksum tells
     row["digest"] = None
     assert told(scene.ask()) == (2, ["require-bundle-malformed"])
     scene.probe(102, HOUR / 2)
@@ -836,15 +836,15 @@ def test_an_attested_digest_decides_where_the_policy_asks_for_it(scene: Scene) -
     """ART-17: the artifact was replaced by a job of the same run; its bytes are not what was attested."""
     scene.toml = scene.toml.replace("[quarantine]", "attested = true\n[quarantine]")
     scene.probe(100)
-    seen: list[str] = []
+    observation: list[str] = []
 
     def no(path: Path) -> str | None:
-        seen.append(path.name)
+        observation.append(path.name)
         return "no attestation names it"
 
     scene.attest = no
     assert told(scene.ask()) == (2, ["require-not-attested"])
-    assert seen == ["evidence.json"]
+    assert observation == ["evidence.json"]
     scene.attest = lambda _path: None
     assert told(scene.ask()) == (0, ["require-accepted"])
 
@@ -1099,8 +1099,8 @@ def test_answers_of_people_and_machines_say_the_same(scene: Scene) -> None:
     from gate.cli.require import outcome_of
 
     scene.probe(100)
-    taken = outcome_of(scene.ask())
-    assert (taken.exit_code, taken.data["verdict"]["outcome"]) == (0, "pass")
+    samples = outcome_of(scene.ask())
+    assert (samples.exit_code, samples.data["verdict"]["outcome"]) == (0, "pass")
     scene.probe(101, HOUR, journal_log=bad_tape())
     blocked = outcome_of(scene.ask())
     assert blocked.data["verdict"] == {"word": "quarantine", "outcome": "fail", "exit_code": 4, "blocks": True}

@@ -234,10 +234,10 @@ def test_a_full_disk_is_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_leftovers_of_an_interrupted_seal_are_swept(tmp_path: Path) -> None:
     at = folder(tmp_path / "run", runs.healthy())
     (at / ".evidence.json.new").write_bytes(b"half")
-    made = finalize(at)
-    assert (made.verdict.word, made.verdict.codes) == (VerdictWord.INCONCLUSIVE, ("run-finalized",))
-    assert verify(at)[0] == made
-    assert finalize(at) == made
+    result = finalize(at)
+    assert (result.verdict.word, result.verdict.codes) == (VerdictWord.INCONCLUSIVE, ("run-finalized",))
+    assert verify(at)[0] == result
+    assert finalize(at) == result
     assert read_evidence((at / "evidence.json").read_bytes()).schema == "publication-gate/evidence/v1"
 
 

@@ -100,14 +100,14 @@ SPLIT_SECRETS = {
 
 def gates(job: dict[str, Any]) -> dict[str, str]:
     """The inputs of a job's use of the action."""
-    (found,) = [step["with"] for step in job["steps"] if step.get("uses", "").startswith("OWNER/publication-gate@")]
-    return dict(found)
+    (result,) = [step["with"] for step in job["steps"] if step.get("uses", "").startswith("OWNER/publication-gate@")]
+    return dict(result)
 
 
 def test_each_job_of_the_split_probe_holds_its_own_secrets_alone() -> None:
     jobs = load("split-rights-probe.yml")["jobs"]
-    held = {name: set(re.findall(r"secrets\.([A-Z0-9_]+)", str(job))) for name, job in jobs.items()}
-    assert held == SPLIT_SECRETS
+    holder = {name: set(re.findall(r"secrets\.([A-Z0-9_]+)", str(job))) for name, job in jobs.items()}
+    assert holder == SPLIT_SECRETS
     environments = {name: job.get("environment") for name, job in jobs.items()}
     assert environments == {
         "split-pre": "trusted-publication-observe",
@@ -138,13 +138,13 @@ def test_only_the_publishing_job_publishes_and_the_watch_stands_beside_it() -> N
 def test_every_part_is_held_to_the_digest_that_its_own_job_put_out() -> None:
     """An artifact binds nothing: each job of a run can write the run's artifacts."""
     jobs = load("split-rights-probe.yml")["jobs"]
-    given = {"split-publish": {"pre"}, "split-during": {"pre"}, "split-post": {"pre", "publish"}}
-    given["split-judge"] = {"pre", "publish", "during", "post"}
-    for name, parts in given.items():
+    value = {"split-publish": {"pre"}, "split-during": {"pre"}, "split-post": {"pre", "publish"}}
+    value["split-judge"] = {"pre", "publish", "during", "post"}
+    for name, parts in value.items():
         inputs = gates(jobs[name])
         assert set(inputs["parts"].split()) == {f".publication-parts/{part}" for part in parts}
-        told = re.findall(r"([a-z]+)=\$\{\{ needs\.split-([a-z]+)\.outputs\.digest \}\}", inputs["part-digests"])
-        assert (len(told), set(told)) == (len(parts), {(part, part) for part in parts})
+        answer = re.findall(r"([a-z]+)=\$\{\{ needs\.split-([a-z]+)\.outputs\.digest \}\}", inputs["part-digests"])
+        assert (len(answer), set(answer)) == (len(parts), {(part, part) for part in parts})
         fetched = [step["with"] for step in jobs[name]["steps"] if "download-artifact@" in step.get("uses", "")]
         assert {(row["name"], row["path"]) for row in fetched} == {
             (f"${{{{ needs.split-{part}.outputs.artifact }}}}", f".publication-parts/{part}") for part in parts
@@ -158,5 +158,5 @@ def test_the_document_of_the_split_run_names_every_code_of_a_part() -> None:
     from gate.judge.codes.registry import CODES
 
     text = (ROOT / "docs" / "split-rights.md").read_text(encoding="utf-8")
-    wanted = {row.code for row in CODES if row.code.startswith("part-")} - {"part-joined", "part-plan-bound"}
-    assert set(re.findall(r"`(part-[a-z-]+)`", text)) == wanted
+    expected = {row.code for row in CODES if row.code.startswith("part-")} - {"part-joined", "part-plan-bound"}
+    assert set(re.findall(r"`(part-[a-z-]+)`", text)) == expected

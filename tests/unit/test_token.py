@@ -39,26 +39,26 @@ def secret_of(raw: bytes) -> Secret:
 
 def pem(key: Any, form: PrivateFormat = PKCS8, *, password: bytes | None = None) -> bytes:
     encryption = BestAvailableEncryption(password) if password else NoEncryption()
-    made: bytes = key.private_bytes(Encoding.PEM, form, encryption)
-    return made
+    result: bytes = key.private_bytes(Encoding.PEM, form, encryption)
+    return result
 
 
 RS_SECRET = secret_of(pem(RSA, TRADITIONAL))  # as `openssl genrsa -traditional | base64` makes it
 
 
 def minted(**rest: Any) -> Secret:
-    given: dict[str, Any] = {"secret_base64": SECRET, "cache": "main", "seconds": 900, "now": NOW}
-    return mint(**(given | rest))
+    value: dict[str, Any] = {"secret_base64": SECRET, "cache": "main", "seconds": 900, "now": NOW}
+    return mint(**(value | rest))
 
 
 def claims_of(**changes: Any) -> dict[str, Any]:
     plain = {"sub": "x", "iat": AT - 60, "nbf": AT - 60, "exp": AT + 900, CLAIM: {"caches": {"main": {"r": 1}}}}
-    return {name: given for name, given in {**plain, **changes}.items() if given is not None}
+    return {name: value for name, value in {**plain, **changes}.items() if value is not None}
 
 
 def unverified(token: Secret) -> dict[str, Any]:
-    found: dict[str, Any] = jwt.decode(token.reveal(), options={"verify_signature": False})
-    return found
+    result: dict[str, Any] = jwt.decode(token.reveal(), options={"verify_signature": False})
+    return result
 
 
 @pytest.mark.row("JWT-04")
@@ -219,9 +219,9 @@ def test_the_own_reader_is_asked_before_a_token_is_given_away(monkeypatch: pytes
 def by_hand(header: dict[str, str], claims: dict[str, Any], sign: bytes | None) -> Secret:
     """A token that no library would make."""
     parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, claims)]
-    made = b".".join(parts)
-    signature = hmac.digest(sign, made, "sha256") if sign is not None else b""
-    return Secret((made + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode())
+    result = b".".join(parts)
+    signature = hmac.digest(sign, result, "sha256") if sign is not None else b""
+    return Secret((result + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode())
 
 
 CONFUSED = {

@@ -66,10 +66,10 @@ _INSIDE = threading.local()
 
 
 def install() -> None:
-    told = os.environ.pop("GATE_TEST_CRASH", "")
-    if not told:
+    answer = os.environ.pop("GATE_TEST_CRASH", "")
+    if not answer:
         return
-    crash = Crash(**json.loads(told))
+    crash = Crash(**json.loads(answer))
     for place, name in ((os, "write"), (os, "fsync"), (os, "replace"), (os, "rename"), (os, "unlink")):
         setattr(place, name, crash.around(getattr(place, name)))
     for owner, method in ((subprocess.Popen, "__init__"), (socket.socket, "connect")):

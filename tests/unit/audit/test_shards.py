@@ -154,11 +154,11 @@ def test_no_order_doubling_or_retry_changes_the_digest(plan: Path, tmp_path: Pat
             run(plan, tmp_path / name, shard, MemoryReader(states, dies))
         folders.append(tmp_path / name)
     expected = digest(plan, folders[0])
-    made = Random(3)
+    result = Random(3)
     for _ in range(30):
         shards = [path for folder in set(folders) for path in folder.iterdir()]
-        picked = [*shards, *made.choices(shards, k=4)]
-        made.shuffle(picked)
+        picked = [*shards, *result.choices(shards, k=4)]
+        result.shuffle(picked)
         assert digest(plan, *picked) == expected
 
 
@@ -183,25 +183,25 @@ def test_damage_of_an_incomplete_shard_counts_and_the_rest_is_unaudited(plan: Pa
 def test_changed_blocks_and_another_plans_shards_are_refused(plan: Path, tmp_path: Path) -> None:
     run(plan, tmp_path, 0, MemoryReader({6: ChunkState.ABSENT}))
     blocks = tmp_path / "shard-00000-001" / BLOCKS
-    kept = blocks.read_bytes()
-    blocks.write_bytes(kept.replace(b'"absent"', b'"unread"'))
+    remaining = blocks.read_bytes()
+    blocks.write_bytes(remaining.replace(b'"absent"', b'"unread"'))
     with pytest.raises(ForgedError, match="other blocks"):
         digest(plan, tmp_path)
-    blocks.write_bytes(kept)
+    blocks.write_bytes(remaining)
     with pytest.raises(RefusedError, match="another plan"):
         merge(plan, load_plan(plan)[0], "0" * 64, [tmp_path], CLOCK)
 
 
 def test_claims_that_are_not_the_plans_are_not_read(plan: Path, tmp_path: Path) -> None:
     file = plan / "shard-00002.claims"
-    kept = file.read_bytes()
-    file.write_bytes(kept.replace(b".chunk", b".chunq", 1))
+    remaining = file.read_bytes()
+    file.write_bytes(remaining.replace(b".chunk", b".chunq", 1))
     reader = MemoryReader({})
     try:
         with pytest.raises(RefusedError, match="not the file that the plan names"):
             run(plan, tmp_path, 2, reader)
     finally:
-        file.write_bytes(kept)
+        file.write_bytes(remaining)
     assert reader.reads == []
 
 
@@ -301,10 +301,10 @@ def test_what_a_recheck_settles_moves_counts_and_bounds(tmp_path: Path) -> None:
     def row(number: int, again: ChunkState, claimed: Truth, drive: Truth) -> RecheckRow:
         return RecheckRow(chunk_id=number, again=again, claimed=claimed, superseded=False, drive=drive)
 
-    gone, there = Truth.ABSENT, Truth.PRESENT
+    absence, there = Truth.ABSENT, Truth.PRESENT
     rows = [
-        row(4, ChunkState.ABSENT, gone, gone),
-        row(8, ChunkState.ABSENT, there, gone),
+        row(4, ChunkState.ABSENT, absence, absence),
+        row(8, ChunkState.ABSENT, there, absence),
         row(20, ChunkState.WHOLE, there, Truth.UNKNOWN),
     ]
     settled = refined(result, sealed, rows)

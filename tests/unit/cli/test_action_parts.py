@@ -21,15 +21,15 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith(("GATE_", "GITHUB_")):
             monkeypatch.delenv(name)
     monkeypatch.setattr(os, "fsync", lambda handle: None)
-    made = tmp_path / "work"
-    made.mkdir()
+    result = tmp_path / "work"
+    result.mkdir()
     (tmp_path / "gate.toml").write_text(TOML, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     environ = {
         "GITHUB_OUTPUT": tmp_path / "output",
         "GITHUB_STEP_SUMMARY": tmp_path / "summary.md",
-        "GATE_ACTION_WORK": made,
-        "GATE_ACTION_EVIDENCE": made / "evidence",
+        "GATE_ACTION_WORK": result,
+        "GATE_ACTION_EVIDENCE": result / "evidence",
         "GATE_ACTION_PROFILE": "medium-check",
         "GATE_ACTION_UPLOAD_ARTIFACT": "true",
         "GATE_ACTION_RETENTION_DAYS": "0",
@@ -37,7 +37,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     for name, value in environ.items():
         monkeypatch.setenv(name, str(value))
-    return made
+    return result
 
 
 def outputs(tmp_path: Path) -> dict[str, str]:
@@ -57,11 +57,11 @@ def test_a_whole_part_ends_with_0_and_gives_its_digest(
     monkeypatch.setenv("GATE_ACTION_MODE", mode)
     monkeypatch.setenv("GATE_ACTION_PHASE", name if mode == "capture" else "")
     assert action_finish(work / "evidence") == 0
-    told = outputs(tmp_path)
-    assert (told["exit-code"], told["verdict"], told["outcome"]) == ("0", "inconclusive", "fail")
-    assert told["evidence-digest"] == folders.digests[name]
-    assert told["artifact-name"] == f"publication-part-{name}-medium-check"
-    assert told["upload-path"] == str(work / "evidence")
+    answer = outputs(tmp_path)
+    assert (answer["exit-code"], answer["verdict"], answer["outcome"]) == ("0", "inconclusive", "fail")
+    assert answer["evidence-digest"] == folders.digests[name]
+    assert answer["artifact-name"] == f"publication-part-{name}-medium-check"
+    assert answer["upload-path"] == str(work / "evidence")
     assert "no verdict" in (tmp_path / "summary.md").read_text(encoding="utf-8")
 
 
@@ -89,10 +89,10 @@ def test_what_a_killed_job_left_is_sealed_and_given_on(
     monkeypatch.setenv("GATE_ACTION_MODE", "publish")
     monkeypatch.setenv("GATE_ACTION_STEP", "cancelled")
     assert action_finish(work / "evidence") == 0
-    told = outputs(tmp_path)
-    assert told["exit-code"] == "3"
-    assert len(told["evidence-digest"]) == 64
-    assert told["artifact-name"] == "publication-part-publish-medium-check"
+    answer = outputs(tmp_path)
+    assert answer["exit-code"] == "3"
+    assert len(answer["evidence-digest"]) == 64
+    assert answer["artifact-name"] == "publication-part-publish-medium-check"
 
 
 @pytest.mark.parametrize("begun", [True, False])
@@ -105,9 +105,9 @@ def test_without_a_part_there_is_nothing_to_give_on(
     monkeypatch.setenv("GATE_ACTION_MODE", "capture")
     monkeypatch.setenv("GATE_ACTION_PHASE", "pre")
     assert action_finish(work / "evidence") == 0
-    told = outputs(tmp_path)
-    assert (told["exit-code"], told["evidence-digest"], told["artifact-name"]) == ("3", "", "")
-    assert told["summary"].startswith("the part can't be used" if begun else "no part was begun")
+    answer = outputs(tmp_path)
+    assert (answer["exit-code"], answer["evidence-digest"], answer["artifact-name"]) == ("3", "", "")
+    assert answer["summary"].startswith("the part can't be used" if begun else "no part was begun")
 
 
 def test_the_judging_job_gives_the_verdict_and_the_ordinary_artifact(
@@ -120,9 +120,9 @@ def test_the_judging_job_gives_the_verdict_and_the_ordinary_artifact(
     monkeypatch.setenv("GATE_ACTION_PART_DIGESTS", digests)
     assert action_run() == 0
     assert action_finish(work / "evidence") == 0
-    told = outputs(tmp_path)
-    assert (told["verdict"], told["outcome"], told["exit-code"]) == ("pass", "pass", "0")
-    assert told["artifact-name"] == "publication-evidence-medium-check"
+    answer = outputs(tmp_path)
+    assert (answer["verdict"], answer["outcome"], answer["exit-code"]) == ("pass", "pass", "0")
+    assert answer["artifact-name"] == "publication-evidence-medium-check"
 
 
 def test_a_tampered_part_never_becomes_a_refusal_that_does_not_count(
@@ -135,9 +135,9 @@ def test_a_tampered_part_never_becomes_a_refusal_that_does_not_count(
     monkeypatch.setenv("GATE_ACTION_PARTS", " ".join(str(folders.at / name) for name in ORDER))
     assert action_run() == 0
     assert action_finish(work / "evidence") == 0
-    told = outputs(tmp_path)
-    assert (told["verdict"], told["exit-code"]) == ("inconclusive", "3")
-    assert told["artifact-name"] == "publication-evidence-medium-check"
+    answer = outputs(tmp_path)
+    assert (answer["verdict"], answer["exit-code"]) == ("inconclusive", "3")
+    assert answer["artifact-name"] == "publication-evidence-medium-check"
 
 
 def test_a_judging_job_that_was_refused_leaves_no_refusal_either(
@@ -147,8 +147,8 @@ def test_a_judging_job_that_was_refused_leaves_no_refusal_either(
     monkeypatch.setenv("GATE_PUSH_TOKEN", "a-token")
     assert action_run() == 0
     assert action_finish(work / "evidence") == 0
-    told = outputs(tmp_path)
-    assert (told["exit-code"], told["artifact-name"], told["upload-path"]) == ("2", "", "")
+    answer = outputs(tmp_path)
+    assert (answer["exit-code"], answer["artifact-name"], answer["upload-path"]) == ("2", "", "")
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_inputs_that_do_not_fit_are_refused(
     for name, value in more.items():
         monkeypatch.setenv(f"GATE_ACTION_{name}", value)
     assert action_run() == 0
-    said = what_was_told(work)
-    assert said is not None
-    assert (said.word, message in said.error) == (VerdictWord.REFUSED, True)
+    output = what_was_told(work)
+    assert output is not None
+    assert (output.word, message in output.error) == (VerdictWord.REFUSED, True)
     assert not (work / "evidence").exists()
 
 

@@ -88,9 +88,9 @@ def test_a_whole_body_passes_and_the_output_says_by_which_yardstick(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with serving(attic({HASH: info()})) as server:
-        code, said = check(tmp_path, "--store-hash", HASH, *at(server))
-    row = only(said)
-    assert (code, said["verdict"]) == (0, {"word": "pass", "outcome": "pass", "exit_code": 0, "blocks": False})
+        code, output = check(tmp_path, "--store-hash", HASH, *at(server))
+    row = only(output)
+    assert (code, output["verdict"]) == (0, {"word": "pass", "outcome": "pass", "exit_code": 0, "blocks": False})
     assert {name: row[name] for name in ("store_path", "status", "code", "bytes", "nar_bytes", "yardstick")} == {
         "store_path": PATH,
         "status": "pass",
@@ -111,8 +111,8 @@ def test_the_incident_fails_with_curls_code_in_sight(tmp_path: Path, capsys: pyt
         request.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", close=True)
 
     with serving(attic({OTHER_HASH: info(OTHER)}, cut)) as server:
-        code, said = check(tmp_path, "--store-hash", OTHER_HASH, *at(server))
-    row = only(said)
+        code, output = check(tmp_path, "--store-hash", OTHER_HASH, *at(server))
+    row = only(output)
     assert (code, row["code"], row["curl"], row["bytes"], row["http_status"]) == (4, "body-empty", 18, 0, 200)
     out = capsys.readouterr()
     assert out.out.startswith("QUARANTINE: 0 of 1 paths came whole, 1 failed. Don't publish to this cache")
@@ -124,9 +124,9 @@ def test_an_absent_path_is_inconclusive_and_the_reason_says_why(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with serving(attic({HASH: info()})) as server:
-        code, said = check(tmp_path, "--store-hash", HASH, "--store-hash", OTHER_HASH, *at(server))
+        code, output = check(tmp_path, "--store-hash", HASH, "--store-hash", OTHER_HASH, *at(server))
     assert code == 3
-    assert said["counts"] == {"pass": 1, "fail": 0, "inconclusive": 1, "not_applicable": 0}
+    assert output["counts"] == {"pass": 1, "fail": 0, "inconclusive": 1, "not_applicable": 0}
     assert "nobody claims here that it was ever published" in capsys.readouterr().out
 
 
@@ -143,16 +143,16 @@ def test_which_token_goes_out(token: str, tmp_path: Path, monkeypatch: pytest.Mo
         (tmp_path / "token").write_text("a.b.c\n")
         argv = ("--token-file", str(tmp_path / "token"))
     with serving(attic({HASH: info()})) as server:
-        code, said = check(tmp_path, "--store-hash", HASH, *at(server), *argv)
-    assert (code, said["token"]) == (0, "given" if token == "file" else token)
+        code, output = check(tmp_path, "--store-hash", HASH, *at(server), *argv)
+    assert (code, output["token"]) == (0, "given" if token == "file" else token)
     sent = {request.headers.get("authorization", "").removeprefix("Bearer ") for request in server.requests}
     if token in ("given", "file"):
         assert sent == {"a.b.c"}
     elif token == "none":
         assert sent == {""}
     else:
-        for made in sent:
-            claims = jwt.decode(made, b"s" * 32, algorithms=["HS256"])
+        for result in sent:
+            claims = jwt.decode(result, b"s" * 32, algorithms=["HS256"])
             assert claims[CLAIM] == {"caches": {"main": {"r": 1}}}
             assert claims["exp"] - claims["nbf"] == 300 + 60
     assert "a.b.c" not in (tmp_path / "result.json").read_text()
@@ -162,16 +162,16 @@ def test_a_token_of_attic_goes_to_no_other_cache(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("GATE_READ_TOKEN", "a.b.c")
     monkeypatch.setenv("GATE_SIGNING_SECRET", SIGNING_SECRET)
     with serving(attic({HASH: info()})) as server:
-        code, said = check(tmp_path, "--store-hash", HASH, "--cache-url", f"{server.url}/any", "--public-key", KEY)
-    assert (code, said["token"]) == (0, "none")
+        code, output = check(tmp_path, "--store-hash", HASH, "--cache-url", f"{server.url}/any", "--public-key", KEY)
+    assert (code, output["token"]) == (0, "none")
     assert server.paths() == [f"/any/{HASH}.narinfo", f"/any/nar/{HASH}.nar"]
     assert all("authorization" not in request.headers for request in server.requests)
 
 
 def test_without_a_key_the_narinfo_is_no_yardstick(tmp_path: Path) -> None:
     with serving(attic({HASH: info()})) as server:
-        code, said = check(tmp_path, "--store-hash", HASH, "--cache-url", f"{server.url}/any")
-    assert (code, only(said)["code"], only(said)["yardstick"]) == (3, "body-signature-unknown", "none")
+        code, output = check(tmp_path, "--store-hash", HASH, "--cache-url", f"{server.url}/any")
+    assert (code, only(output)["code"], only(output)["yardstick"]) == (3, "body-signature-unknown", "none")
 
 
 def test_a_cache_whose_configuration_can_not_be_had(tmp_path: Path) -> None:
@@ -182,39 +182,39 @@ def test_a_cache_whose_configuration_can_not_be_had(tmp_path: Path) -> None:
             attic({HASH: info()})(request)
 
     with serving(handler) as server:
-        code, said = check(tmp_path, "--store-hash", HASH, *at(server))
-        assert (code, only(said)["code"]) == (3, "body-signature-unknown")
-        assert said["cache"] == {
+        code, output = check(tmp_path, "--store-hash", HASH, *at(server))
+        assert (code, only(output)["code"]) == (3, "body-signature-unknown")
+        assert output["cache"] == {
             "url": f"{server.url}/main",
             "attic": True,
             "public_key": None,
             "note": "the cache's configuration was not given: HTTP 401 Unauthorized",
         }
-        code, said = check(tmp_path, "--store-hash", HASH, *at(server), "--public-key", KEY)
+        code, output = check(tmp_path, "--store-hash", HASH, *at(server), "--public-key", KEY)
     assert code == 0
 
 
 def test_no_such_cache_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(lambda request: request.answer(404, b'{"code":404,"error":"NoSuchCache","message":"x"}')) as server:
-        code, said = check(tmp_path, "--store-hash", HASH, *at(server))
-    assert (code, said["verdict"]) == (2, {"word": "refused", "outcome": "fail", "exit_code": 2, "blocks": True})
+        code, output = check(tmp_path, "--store-hash", HASH, *at(server))
+    assert (code, output["verdict"]) == (2, {"word": "refused", "outcome": "fail", "exit_code": 2, "blocks": True})
     assert "the server has no cache main" in capsys.readouterr().err
 
 
 def test_a_configuration_of_another_form_gives_no_key(tmp_path: Path) -> None:
     with serving(lambda request: request.answer(200, b"<html>")) as server:
-        code, said = check(tmp_path, "--store-hash", HASH, *at(server))
-    assert (code, only(said)["code"]) == (3, "body-narinfo-unreadable")
+        code, output = check(tmp_path, "--store-hash", HASH, *at(server))
+    assert (code, only(output)["code"]) == (3, "body-narinfo-unreadable")
 
 
 def test_a_closure_is_learnt_from_signed_narinfos(tmp_path: Path) -> None:
     third = f"/nix/store/{'0' * 32}-third"
     infos = {HASH: info(PATH, (OTHER, PATH)), OTHER_HASH: info(OTHER, (third,)), "0" * 32: info(third)}
     with serving(attic(infos)) as server:
-        code, said = check(tmp_path, "--closure", PATH, *at(server))
-        assert (code, [row["store_path"] for row in said["paths"]]) == (0, [third, PATH, OTHER])  # type: ignore[attr-defined]  # JSON
-        code, said = check(tmp_path, "--closure", PATH, *at(server), "--public-key", f"other{KEY[4:]}")
-    assert (code, only(said)["code"]) == (4, "body-untrusted"), "an unsigned narinfo leads nowhere"
+        code, output = check(tmp_path, "--closure", PATH, *at(server))
+        assert (code, [row["store_path"] for row in output["paths"]]) == (0, [third, PATH, OTHER])  # type: ignore[attr-defined]  # JSON
+        code, output = check(tmp_path, "--closure", PATH, *at(server), "--public-key", f"other{KEY[4:]}")
+    assert (code, only(output)["code"]) == (4, "body-untrusted"), "an unsigned narinfo leads nowhere"
 
 
 def test_a_closure_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,8 +222,8 @@ def test_a_closure_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.
     paths = [f"/nix/store/{number:032d}-x" for number in range(4)]
     infos = {path[11:43]: info(path, (after,)) for path, after in itertools.pairwise(paths)}
     with serving(attic(infos)) as server:
-        code, said = check(tmp_path, "--closure", paths[0], *at(server))
-    assert (code, "more than 2 paths" in str(said["error"])) == (3, True)
+        code, output = check(tmp_path, "--closure", paths[0], *at(server))
+    assert (code, "more than 2 paths" in str(output["error"])) == (3, True)
 
 
 def test_stdin_takes_hashes_and_paths_each_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,8 +236,8 @@ def test_stdin_takes_hashes_and_paths_each_once(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr("sys.stdin", Piped())
     with serving(attic({HASH: info(), OTHER_HASH: info(OTHER)})) as server:
-        code, said = check(tmp_path, "--stdin", *at(server))
-    assert (code, said["counts"]) == (0, {"pass": 2, "fail": 0, "inconclusive": 0, "not_applicable": 0})
+        code, output = check(tmp_path, "--stdin", *at(server))
+    assert (code, output["counts"]) == (0, {"pass": 2, "fail": 0, "inconclusive": 0, "not_applicable": 0})
 
 
 @pytest.mark.parametrize(
@@ -282,9 +282,9 @@ def test_many_paths_are_told_by_their_exceptions(tmp_path: Path, capsys: pytest.
     infos = {path[11:43]: info(path) for path in paths[1:]}
     argv = [part for path in paths for part in ("--store-hash", path)]
     with serving(attic(infos)) as server:
-        code, said = check(tmp_path, *argv, *at(server), "--format", "markdown")
+        code, output = check(tmp_path, *argv, *at(server), "--format", "markdown")
     out = capsys.readouterr().out
-    assert (code, said["counts"]) == (3, {"pass": 29, "fail": 0, "inconclusive": 1, "not_applicable": 0})
+    assert (code, output["counts"]) == (3, {"pass": 29, "fail": 0, "inconclusive": 1, "not_applicable": 0})
     assert [line for line in out.split("\n") if line.startswith("| inconclusive")] == [
         f"| inconclusive | `body-not-published` | `{paths[0]}` | HTTP 404; "
         + out.partition("HTTP 404; ")[2].partition("\n")[0]
@@ -294,8 +294,8 @@ def test_many_paths_are_told_by_their_exceptions(tmp_path: Path, capsys: pytest.
 
 def test_after_the_deadline_nothing_more_is_read(tmp_path: Path) -> None:
     with serving(attic({HASH: info()}, lambda request: request.drip(b"HTTP/1.1 200", 0.3))) as server:
-        code, said = check(tmp_path, "--store-hash", HASH, *at(server), "--deadline", "1")
-    assert (code, only(said)["code"], only(said)["curl"]) == (3, "body-timed-out", 28)
+        code, output = check(tmp_path, "--store-hash", HASH, *at(server), "--deadline", "1")
+    assert (code, only(output)["code"], only(output)["curl"]) == (3, "body-timed-out", 28)
 
 
 def test_a_terminal_gets_a_bar_and_what_is_wrong_a_line() -> None:

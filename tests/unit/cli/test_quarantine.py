@@ -29,11 +29,11 @@ def bad(run: runs.Run) -> runs.Run:
 
 
 def run_folder(tmp_path: Path, name: str, ago: timedelta, journal_log: runs.Run | None = None) -> Path:
-    made = (journal_log or runs.healthy()).change(
+    result = (journal_log or runs.healthy()).change(
         records.RunStarted,
         lambda row: replace(row, run=replace(row.run, run_id=name)),
     )
-    return gh.evidence_folder(tmp_path / name, made, NOW - ago)
+    return gh.evidence_folder(tmp_path / name, result, NOW - ago)
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_a_release_takes_passes_days_and_a_statement(config: Path, capsys: pytes
         str(run_folder(tmp, "one", 1.5 * DAY)),
         str(run_folder(tmp, "two", 0.2 * DAY)),
     ]
-    code, said = status(*folders, into=tmp / "s.json")
-    assert (code, said["held"]) == (4, True)
+    code, output = status(*folders, into=tmp / "s.json")
+    assert (code, output["held"]) == (4, True)
     out = capsys.readouterr().out
     assert out.startswith("quarantine: HELD: broad trusted writes are held (i)")
     assert out.count("NOT MET") == 1
@@ -70,8 +70,8 @@ def test_a_release_takes_passes_days_and_a_statement(config: Path, capsys: pytes
     attest = ["quarantine", "attest", "--who", "Ada", "--why", "Garage", "--output", str(statement)]
     assert main([*attest, "--backend-replaced"]) == 0
     assert main([*attest, "--backend-replaced"]) == 2  # left untouched
-    code, said = status(*folders, "--statement", str(statement), into=tmp / "s.json")
-    assert (code, said["held"]) == (0, False)
+    code, output = status(*folders, "--statement", str(statement), into=tmp / "s.json")
+    assert (code, output["held"]) == (0, False)
     config.write_text(TOML + 'statements=["statement.json"]\n')
     assert status(*folders, into=tmp / "s.json")[0] == 0
     newer = str(run_folder(tmp, "three", 0.1 * DAY, bad(runs.healthy())))
@@ -81,12 +81,12 @@ def test_a_release_takes_passes_days_and_a_statement(config: Path, capsys: pytes
 def test_a_lab_pass_and_a_forged_folder_are_no_history(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tmp = config.parent
     lab = run_folder(tmp, "lab", DAY, runs.healthy().with_policy(kind=Kind.LAB))
-    code, said = status(str(lab), into=tmp / "s.json")
-    assert (code, said["left_out"]) == (4, ["lab: lab evidence never counts"])
+    code, output = status(str(lab), into=tmp / "s.json")
+    assert (code, output["left_out"]) == (4, ["lab: lab evidence never counts"])
     capsys.readouterr()
-    for form, told in (("text", "  left out: lab"), ("markdown", "- left out: lab")):
+    for form, answer in (("text", "  left out: lab"), ("markdown", "- left out: lab")):
         assert main(["quarantine", "status", str(lab), "--format", form]) == 4
-        assert f"\n{told}: lab evidence never counts\n" in capsys.readouterr().out
+        assert f"\n{answer}: lab evidence never counts\n" in capsys.readouterr().out
     (lab / "push-profile.log").write_bytes(b"")
     assert status(str(lab), into=tmp / "s.json")[0] == 2
 
@@ -129,11 +129,11 @@ def test_suspects_are_one_a_line(config: Path, capsys: pytest.CaptureFixture[str
     assert main(["suspects", str(worse), str(good)]) == 0
     out, err = capsys.readouterr()
     assert out.split("\n") == [*sorted(row.store_path for row in runs.SOURCES), ""]
-    told = f"{len(runs.SOURCES)} paths from 2 folders: 1 published in a bad window, 1 did not, 0 left out"
-    assert err == f"publication-gate: {told}\n"
+    answer = f"{len(runs.SOURCES)} paths from 2 folders: 1 published in a bad window, 1 did not, 0 left out"
+    assert err == f"publication-gate: {answer}\n"
     assert main(["suspects", str(good)]) == 0
-    told = "0 paths from 1 folder: 0 published in a bad window, 1 did not, 0 left out"
-    assert capsys.readouterr() == ("", f"publication-gate: {told}\n")
+    answer = "0 paths from 1 folder: 0 published in a bad window, 1 did not, 0 left out"
+    assert capsys.readouterr() == ("", f"publication-gate: {answer}\n")
     assert main(["suspects", str(good), "--since", (NOW - 4 * DAY).isoformat()]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(runs.SOURCES)
     assert main(["suspects", str(good), "--since", "yesterday"]) == 2
@@ -220,7 +220,7 @@ def test_what_was_verified_here_is_not_verified_again_unless_a_byte_differs(
     folder = run_folder(config.parent, "a", DAY)
     assert main(["history", str(folder)]) == 0
     first = capsys.readouterr().out
-    (kept,) = (config.parent / "cache" / "publication-gate" / "history").glob("*.json")
+    (remaining,) = (config.parent / "cache" / "publication-gate" / "history").glob("*.json")
     verifications: list[Path] = []
     real = verify.verified
 
@@ -233,7 +233,7 @@ def test_what_was_verified_here_is_not_verified_again_unless_a_byte_differs(
     assert (capsys.readouterr().out, verifications) == (first, [])
     assert main(["history", str(folder), "--no-cache"]) == 0
     assert verifications == [folder]
-    kept.write_bytes(b"{}")
+    remaining.write_bytes(b"{}")
     assert main(["history", str(folder)]) == 0
     assert verifications == [folder, folder]
     journal = folder / "journal.jsonl"
@@ -270,10 +270,10 @@ def test_the_history_may_be_the_repositorys_own_artifacts(
         )
         world.add_artifact(row, gh.zipped(folder))
     with stamina.set_testing(True, attempts=1):
-        code, said = status("--from-artifacts", into=config.parent / "s.json")
+        code, output = status("--from-artifacts", into=config.parent / "s.json")
         assert main(["history", "--from-artifacts"]) == 0
     assert code == 4
-    conditions = said["conditions"]
+    conditions = output["conditions"]
     assert isinstance(conditions, list)
     assert [row["met"] for row in conditions] == [True, True, True, True, False]
     assert conditions[1]["rests_on"] == ["1.1", "2.1"]

@@ -39,10 +39,10 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def private(folder: Path, text: str, mode: int = 0o600) -> Path:
-    made = folder / "signing-secret"
-    made.write_text(text)
-    made.chmod(mode)
-    return made
+    result = folder / "signing-secret"
+    result.write_text(text)
+    result.chmod(mode)
+    return result
 
 
 @pytest.mark.parametrize(("secret", "algorithm"), [(RS_SECRET, "RS256"), (HS_SECRET, "HS256")])
@@ -62,8 +62,8 @@ def test_a_token_is_minted_by_the_secrets_own_algorithm(
     else:
         (tmp_path / "gate.toml").write_text(f'[cache]\nsigning-secret-from = "file://{place}"\n')
     with serving(attic({HASH: info()})) as server:
-        code, said = check(tmp_path, "--store-hash", HASH, *at(server), *argv)
-    assert (code, said["token"]) == (0, "minted")
+        code, output = check(tmp_path, "--store-hash", HASH, *at(server), *argv)
+    assert (code, output["token"]) == (0, "minted")
     key = KEY.public_key() if algorithm == "RS256" else b"s" * 32
     sent = {request.headers["authorization"].removeprefix("Bearer ") for request in server.requests}
     for token in sent:
@@ -98,13 +98,13 @@ def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     (tmp_path / "bytes").chmod(0o600)
-    for name, told in (
+    for name, answer in (
         ("none", "No such file"),
         (".", "is no regular file"),
         ("pipe", "is no regular file"),
         ("bytes", "no UTF-8 text"),
     ):
-        with pytest.raises(RefusedError, match=told):
+        with pytest.raises(RefusedError, match=answer):
             private_file(str(tmp_path / name))
 
 
@@ -169,11 +169,11 @@ def test_a_secret_that_is_none_is_never_printed(
     else:
         monkeypatch.setenv("GATE_SIGNING_SECRET", canary)
     with serving(attic({HASH: info()})) as server:
-        code, said = check(tmp_path, "--store-hash", HASH, *at(server), *argv)
+        code, output = check(tmp_path, "--store-hash", HASH, *at(server), *argv)
     assert (code, server.requests) == (2, [])
-    assert "The token secret (base64) can't be read" in str(said["error"])
+    assert "The token secret (base64) can't be read" in str(output["error"])
     out = capsys.readouterr()
-    assert "canary" not in out.out + out.err + str(said)
+    assert "canary" not in out.out + out.err + str(output)
 
 
 @pytest.mark.row("JWT-07")

@@ -44,17 +44,17 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def judge(folders: Folders, *more: str, digests: bool = True) -> tuple[int, dict[str, object]]:
-    told = [text for name, digest in folders.digests.items() for text in ("--digest", f"{name}={digest}")]
+    answer = [text for name, digest in folders.digests.items() for text in ("--digest", f"{name}={digest}")]
     names = [str(folders.at / name) for name in ORDER]
-    argv = ["judge", *names, *PROFILE, *(told if digests else ()), "--output", str(folders.at / "run"), *more]
+    argv = ["judge", *names, *PROFILE, *(answer if digests else ()), "--output", str(folders.at / "run"), *more]
     code = main([*argv, "--json-into", str(folders.at / "result.json")])
     return code, json.loads((folders.at / "result.json").read_text(encoding="utf-8"))
 
 
 def test_judge_gives_the_verdict_of_the_joined_run(tmp_path: Path) -> None:
-    code, said = judge(healthy().write(tmp_path / "parts"))
+    code, output = judge(healthy().write(tmp_path / "parts"))
     assert code == 0
-    assert said["verdict"]["word"] == "pass"  # type: ignore[index]  # a mapping
+    assert output["verdict"]["word"] == "pass"  # type: ignore[index]  # a mapping
     assert main(["verify", str(tmp_path / "parts" / "run")]) == 0
     assert main(["show", str(tmp_path / "parts" / "run")]) == 0
     assert main(["finalize", str(tmp_path / "parts" / "run")]) == 3
@@ -77,10 +77,10 @@ def test_judge_without_digests_is_inconclusive_and_an_empty_one_is_none(tmp_path
 def test_judge_refuses_a_tampered_part_and_leaves_what_the_others_saw(tmp_path: Path) -> None:
     folders = healthy().change("post", records.BucketSampled, runs.lost).write(tmp_path / "parts")
     (tmp_path / "parts" / "publish" / "build.log").write_bytes(b"x")
-    code, said = judge(folders)
+    code, output = judge(folders)
     assert code == 2
-    assert str(said["error"]).startswith("part-tampered: ")
-    assert "(quarantine)" in str(said["error"])
+    assert str(output["error"]).startswith("part-tampered: ")
+    assert "(quarantine)" in str(output["error"])
     assert main(["verify", str(tmp_path / "parts" / "run")]) == 0
 
 
@@ -140,15 +140,15 @@ def test_a_job_that_holds_what_is_not_its_parts_is_refused(
 ) -> None:
     monkeypatch.setenv(secret, "a-secret-value")
     assert main([*argv, "--output", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr().err
-    assert secret in said
-    assert "a-secret-value" not in said
+    output = capsys.readouterr().err
+    assert secret in output
+    assert "a-secret-value" not in output
     assert not (tmp_path / "out").exists()
 
 
 def given(folders: Folders, name: str, digest: str | None = None) -> list[str]:
-    told = ["--digest", f"{name}={digest}"] if digest else []
-    return ["--after", str(folders.at / name), *told]
+    answer = ["--digest", f"{name}={digest}"] if digest else []
+    return ["--after", str(folders.at / name), *answer]
 
 
 def test_a_part_that_is_given_must_be_genuine_and_of_this_run(
@@ -165,9 +165,9 @@ def test_a_part_that_is_given_must_be_genuine_and_of_this_run(
         (given(healthy().with_run("pre", workflow_attempt="2").write(tmp_path / "other"), "pre"), "is not of this run"),
         (given(healthy().with_policy("pre", samples=9).write(tmp_path / "rules"), "pre"), "settings differ"),
     ]
-    for argv, told in cases:
+    for argv, answer in cases:
         assert main([*during, *argv]) == 2
-        assert told in capsys.readouterr().err
+        assert answer in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
 
 

@@ -84,5 +84,5 @@ def test_the_word_of_a_record_leaves_nothing_to_an_upstream(
 def test_a_cache_that_did_not_describe_itself_names_no_upstream() -> None:
     signed = run_of(runs.of_upstream(FIRST)).with_policy(upstream_keys=(runs.UPSTREAM_KEY,))
     silent = signed.change(records.CacheConfigSeen, lambda row: row if row.cache != "main" else None)
-    odd = signed.change(records.CacheConfigSeen, lambda row: replace(row, answer=runs.answer(500)))
-    assert [claim_of(run) for run in (silent, odd)] == [Claim.UNACCOUNTED] * 2
+    outlier = signed.change(records.CacheConfigSeen, lambda row: replace(row, answer=runs.answer(500)))
+    assert [claim_of(run) for run in (silent, outlier)] == [Claim.UNACCOUNTED] * 2

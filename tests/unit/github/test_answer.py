@@ -143,11 +143,11 @@ def test_a_pass_of_the_one_mode_is_none_of_the_other(tmp_path: Path) -> None:
     )
     assert what_was_answered(tmp_path) is None
     assert told(tmp_path, PASSED) is not None
-    asked = what_was_told(tmp_path)
-    for begun in (False, True):
-        if begun:
+    request = what_was_told(tmp_path)
+    for start in (False, True):
+        if start:
             say_begun(tmp_path, tmp_path / "evidence")
-        ending = conclude(tmp_path / "evidence", has_begun=begun, state=asked, step="success", clock=SystemClock())
+        ending = conclude(tmp_path / "evidence", has_begun=start, state=request, step="success", clock=SystemClock())
         assert ending.word is VerdictWord.INCONCLUSIVE
 
 
@@ -282,10 +282,10 @@ def test_each_secret_is_masked_once_before_its_use_and_printed_nowhere_else(
     (tmp_path / "secrets" / "push").write_text("from-a-file\n")
     given_ = {"GATE_PUSH_TOKEN_FILE": str(tmp_path / "secrets" / "push"), "GATE_READ_TOKEN": "of-another-step"}
     steps(GITHUB_ACTIONS="true", **given_)
-    said = capsys.readouterr()
-    first = said.out.split("\n")[:3]
+    output = capsys.readouterr()
+    first = output.out.split("\n")[:3]
     assert sorted(first) == ["::add-mask::from-a-file", f"::add-mask::{gh.TOKEN}", "::add-mask::of-another-step"]
-    rest = said.out.split("\n", 3)[3] + said.err
+    rest = output.out.split("\n", 3)[3] + output.err
     assert not [secret for secret in ("from-a-file", gh.TOKEN, "of-another-step") if secret in rest]
 
 

@@ -42,10 +42,10 @@ def ask(tmp_path: Path, script: str | None, policy: RequirePolicy = POLICY, /, *
 
 
 def test_a_yes_of_gh_is_taken_and_it_is_asked_the_right_thing(tmp_path: Path) -> None:
-    said = tmp_path / "said"
-    script = f'printf "%s\\n" "$@" >{said}; env >{said}.env'
+    output = tmp_path / "said"
+    script = f'printf "%s\\n" "$@" >{output}; env >{output}.env'
     assert ask(tmp_path, script) is None
-    assert said.read_text().split("\n")[:-1] == [
+    assert output.read_text().split("\n")[:-1] == [
         "attestation",
         "verify",
         str(tmp_path / "evidence.json"),
@@ -56,28 +56,28 @@ def test_a_yes_of_gh_is_taken_and_it_is_asked_the_right_thing(tmp_path: Path) ->
         "--source-ref",
         "refs/heads/main",
     ]
-    assert f"GH_TOKEN={gh.TOKEN}" in Path(f"{said}.env").read_text()
+    assert f"GH_TOKEN={gh.TOKEN}" in Path(f"{output}.env").read_text()
 
 
 @pytest.mark.row("TRU-12")
 def test_gh_is_led_nowhere_by_the_environment(tmp_path: Path) -> None:
     """A proxy with authorities of its own, or a socket that gh's own settings name, would get the token."""
-    said = tmp_path / "said"
+    output = tmp_path / "said"
     names = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "GH_CONFIG_DIR")
     environ = dict.fromkeys(names, "elsewhere")
-    assert ask(tmp_path, f'env >{said}; ls -A "$GH_CONFIG_DIR" >>{said}', **environ) is None
-    assert "elsewhere" not in said.read_text()
-    assert "GH_CONFIG_DIR=" in said.read_text()
+    assert ask(tmp_path, f'env >{output}; ls -A "$GH_CONFIG_DIR" >>{output}', **environ) is None
+    assert "elsewhere" not in output.read_text()
+    assert "GH_CONFIG_DIR=" in output.read_text()
 
 
 def test_a_reusable_workflow_signs_and_an_own_server_is_asked(tmp_path: Path) -> None:
-    said = tmp_path / "said"
+    output = tmp_path / "said"
     signer = "o/publication-gate/.github/workflows/p.yml"
-    script = f'printf "%s\\n" "$@" >{said}; env >{said}.env'
+    script = f'printf "%s\\n" "$@" >{output}; env >{output}.env'
     other = replace(POLICY, signer_workflow=signer)
     assert ask(tmp_path, script, other, GITHUB_SERVER_URL="https://git.example.org") is None
-    assert signer in said.read_text()
-    env = Path(f"{said}.env").read_text()
+    assert signer in output.read_text()
+    env = Path(f"{output}.env").read_text()
     assert "GH_HOST=git.example.org" in env
     assert f"GH_ENTERPRISE_TOKEN={gh.TOKEN}" in env
     assert "GH_TOKEN=" not in env
@@ -85,10 +85,10 @@ def test_a_reusable_workflow_signs_and_an_own_server_is_asked(tmp_path: Path) ->
 
 @pytest.mark.parametrize("script", ["echo no attestations found >&2; exit 1", "kill -9 $$"])
 def test_anything_else_is_a_no(tmp_path: Path, script: str) -> None:
-    told = ask(tmp_path, script)
-    assert told is not None
-    assert "says no" in told
-    assert gh.TOKEN not in told
+    answer = ask(tmp_path, script)
+    assert answer is not None
+    assert "says no" in answer
+    assert gh.TOKEN not in answer
 
 
 def test_without_gh_nothing_is_attested(tmp_path: Path) -> None:

@@ -67,10 +67,10 @@ def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
 
 
 def info(name: str, **attributes: int) -> zipfile.ZipInfo:
-    made = zipfile.ZipInfo(name)
+    result = zipfile.ZipInfo(name)
     for key, number in attributes.items():
-        setattr(made, key, number)
-    return made
+        setattr(result, key, number)
+    return result
 
 
 def crafted(*rows: tuple[zipfile.ZipInfo, bytes]) -> bytes:
@@ -83,8 +83,8 @@ def crafted(*rows: tuple[zipfile.ZipInfo, bytes]) -> bytes:
 
 def raw_name(name: bytes) -> bytes:
     """A bundle whose one name is replaced, in both places, by bytes that zipfile itself would not write."""
-    held = b"N" * len(name)
-    return packed({held.decode(): b"x"}).replace(held, name)
+    holder = b"N" * len(name)
+    return packed({holder.decode(): b"x"}).replace(holder, name)
 
 
 NAMES = [
@@ -164,7 +164,7 @@ def test_a_bomb_that_lies_about_its_size_is_cut_off(monkeypatch: pytest.MonkeyPa
     data = packed({"push.log": big})
     lying = data.replace(struct.pack("<I", len(big)), struct.pack("<I", 1000))
     assert lying != data
-    given: list[int] = []
+    value: list[int] = []
     real = zlib.decompressobj
 
     class Counting:
@@ -176,13 +176,13 @@ def test_a_bomb_that_lies_about_its_size_is_cut_off(monkeypatch: pytest.MonkeyPa
 
         def decompress(self, data: bytes, most: int) -> bytes:
             piece = self._inner.decompress(data, most)
-            given.append(len(piece))
+            value.append(len(piece))
             return piece
 
     monkeypatch.setattr(zlib, "decompressobj", Counting)
     with pytest.raises(ForgedError, match="longer or shorter"):
         read_bundle(lying)
-    assert sum(given) <= 1001
+    assert sum(value) <= 1001
 
 
 @pytest.mark.row("ART-04")
@@ -213,9 +213,9 @@ def _zip64(data: bytes) -> bytes:
 
 
 def _zip64_field(data: bytes) -> bytes:
-    made = crafted((_extra("a", struct.pack("<HHQQ", 1, 16, 5, 5)), b"hello"))
-    assert data != made
-    return made
+    result = crafted((_extra("a", struct.pack("<HHQQ", 1, 16, 5, 5)), b"hello"))
+    assert data != result
+    return result
 
 
 def _unicode_name(_data: bytes) -> bytes:
@@ -223,9 +223,9 @@ def _unicode_name(_data: bytes) -> bytes:
 
 
 def _extra(name: str, field: bytes) -> zipfile.ZipInfo:
-    made = zipfile.ZipInfo(name)
-    made.extra = field
-    return made
+    result = zipfile.ZipInfo(name)
+    result.extra = field
+    return result
 
 
 def _bad_sum(data: bytes) -> bytes:
@@ -240,16 +240,16 @@ def _two_names(data: bytes) -> bytes:
 def _other_method(data: bytes) -> bytes:
     at = data.index(b"PK\x03\x04")
     row = data.index(b"PK\x01\x02")
-    made = bytearray(data)
-    made[at + 8 : at + 10] = made[row + 10 : row + 12] = struct.pack("<H", 12)
-    return bytes(made)
+    result = bytearray(data)
+    result[at + 8 : at + 10] = result[row + 10 : row + 12] = struct.pack("<H", 12)
+    return bytes(result)
 
 
 def _encrypted(data: bytes) -> bytes:
-    made = bytearray(data)
-    made[data.index(b"PK\x03\x04") + 6] |= 1
-    made[data.index(b"PK\x01\x02") + 8] |= 1
-    return bytes(made)
+    result = bytearray(data)
+    result[data.index(b"PK\x03\x04") + 6] |= 1
+    result[data.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(result)
 
 
 def _gap(data: bytes) -> bytes:
@@ -284,10 +284,10 @@ EDITS: list[tuple[Callable[[bytes], bytes], str]] = [
 def test_zips_that_readers_disagree_on_are_refused(edit: Callable[[bytes], bytes], match: str, tmp_path: Path) -> None:
     """ART-05: data before, between and after, bad sums, cut directories, zip64, other names."""
     data = packed(method=zipfile.ZIP_STORED)
-    made = edit(data)
-    assert made != data
+    result = edit(data)
+    assert result != data
     with pytest.raises(ForgedError, match=match):
-        unpack(made, tmp_path / "new")
+        unpack(result, tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -304,9 +304,9 @@ def test_a_changed_byte_is_refused_or_changes_nothing_that_is_read(*, streamed: 
     data = packed(streamed=streamed)
     for at in range(len(data)):
         for flip in (1, 0x80):
-            made = data[:at] + bytes([data[at] ^ flip]) + data[at + 1 :]
+            result = data[:at] + bytes([data[at] ^ flip]) + data[at + 1 :]
             try:
-                assert read_bundle(made) == FILES, at
+                assert read_bundle(result) == FILES, at
             except ForgedError:
                 continue
 
@@ -315,8 +315,8 @@ def test_a_changed_byte_is_refused_or_changes_nothing_that_is_read(*, streamed: 
 @given(st.binary(max_size=400), st.integers(0, 500), st.integers(0, 500))
 def test_any_bytes_give_a_bundle_or_our_own_error(junk: bytes, cut: int, at: int) -> None:
     data = packed()
-    for made in (junk, data[:cut] + junk + data[at:]):
+    for result in (junk, data[:cut] + junk + data[at:]):
         try:
-            assert set(read_bundle(made)) == set(FILES)
+            assert set(read_bundle(result)) == set(FILES)
         except ForgedError:
             continue

@@ -60,10 +60,10 @@ def test_the_two_modes_are_read() -> None:
 
 
 def test_a_question_needs_no_more_than_its_switch() -> None:
-    asked = read_question({"GATE_ACTION_PUSH_FOLLOWS": "false"})
-    assert asked == Question(push_follows=False, config="gate.toml")
-    asked = read_question({"GATE_ACTION_PUSH_FOLLOWS": "true", "GATE_ACTION_CONFIG": "a/gate.toml"})
-    assert asked == Question(push_follows=True, config="a/gate.toml")
+    request = read_question({"GATE_ACTION_PUSH_FOLLOWS": "false"})
+    assert request == Question(push_follows=False, config="gate.toml")
+    request = read_question({"GATE_ACTION_PUSH_FOLLOWS": "true", "GATE_ACTION_CONFIG": "a/gate.toml"})
+    assert request == Question(push_follows=True, config="a/gate.toml")
 
 
 @pytest.mark.parametrize("value", ["", "yes", "True", "true\n"])

@@ -42,8 +42,8 @@ def told_of(at: Path, **other: object) -> StepState:
     from gate.seal import verify
 
     evidence, digest = verify(at)
-    told = StepState(word=evidence.verdict.word, digest=digest, error="")
-    return replace(told, **other)  # type: ignore[arg-type]  # fields of the class
+    answer = StepState(word=evidence.verdict.word, digest=digest, error="")
+    return replace(answer, **other)  # type: ignore[arg-type]  # fields of the class
 
 
 def end(at: Path, told: StepState | None, *, begun: bool = True, step: str = "success") -> Conclusion:
@@ -86,19 +86,19 @@ def test_a_dead_run_is_sealed(tmp_path: Path) -> None:
 
 
 def test_a_refusal_is_told_and_nothing_is_looked_at(tmp_path: Path) -> None:
-    told = StepState(word=VerdictWord.REFUSED, digest=None, error="the confirm phrase is x")
-    ending = end(tmp_path / "none", told)
+    answer = StepState(word=VerdictWord.REFUSED, digest=None, error="the confirm phrase is x")
+    ending = end(tmp_path / "none", answer)
     assert (ending.word, ending.exit_code, ending.headline) == (VerdictWord.REFUSED, 2, "the confirm phrase is x")
     assert (ending.folder, ending.digest, ending.failed_paths) == (None, None, ())
 
 
 def test_a_folder_that_was_there_before_is_not_the_runs_own(sealed: Path) -> None:
-    for told in (
+    for answer in (
         None,
         StepState(word=VerdictWord.REFUSED, digest=None, error="exists"),
         StepState(word=VerdictWord.PASS, digest=None, error=""),
     ):
-        ending = end(sealed, told, begun=False)
+        ending = end(sealed, answer, begun=False)
         assert ending.word in (VerdictWord.REFUSED, VerdictWord.INCONCLUSIVE)
         assert ending.folder is None
 
@@ -129,9 +129,9 @@ def test_a_run_that_still_writes_is_waited_for_and_then_left_alone(tmp_path: Pat
 
 
 def test_altered_evidence_is_kept_and_blocks(sealed: Path) -> None:
-    told = told_of(sealed)
+    answer = told_of(sealed)
     (sealed / "summary.md").write_text("PASS", encoding="utf-8")
-    ending = end(sealed, told)
+    ending = end(sealed, answer)
     assert (ending.word, ending.folder, ending.evidence) == (VerdictWord.INCONCLUSIVE, sealed, None)
     assert "is not genuine" in ending.headline
 
@@ -168,9 +168,9 @@ def test_an_account_that_can_not_be_read_is_none(text: str, tmp_path: Path) -> N
 
 def test_a_taken_name_is_refused_and_nothing_is_begun(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    for taken in (tmp_path, tmp_path / "link"):
+    for taking in (tmp_path, tmp_path / "link"):
         with pytest.raises(RefusedError, match="exists and is left untouched"):
-            say_begun(tmp_path, taken)
+            say_begun(tmp_path, taking)
     assert not was_begun(tmp_path)
 
 

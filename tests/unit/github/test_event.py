@@ -27,8 +27,13 @@ def group(**changes: Any) -> bytes:
 
 
 def test_each_event_names_its_ends() -> None:
-    asked = read_event("pull_request", gh.pull_request(base="release"))
-    assert (asked.base, asked.base_commit, asked.head, asked.number) == ("release", None, gh.commit_id("head"), 12)
+    request = read_event("pull_request", gh.pull_request(base="release"))
+    assert (request.base, request.base_commit, request.head, request.number) == (
+        "release",
+        None,
+        gh.commit_id("head"),
+        12,
+    )
     merged = read_event("merge_group", group())
     assert (merged.base, merged.head, merged.number) == ("release/1", gh.HEAD, None)
     pushed = read_event("push", push())

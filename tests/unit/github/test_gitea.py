@@ -26,9 +26,9 @@ def runs(scene: Scene) -> dict[str, Any]:
     """A run names no workflow by number, and has other times."""
     (row,) = scene.world.runs
     same = ("id", "event", "run_attempt", "run_number", "head_sha", "head_branch", "status", "conclusion")
-    kept = {name: row[name] for name in (*same, "repository", "head_repository")}
+    remaining = {name: row[name] for name in (*same, "repository", "head_repository")}
     times = {"started_at": row["run_started_at"], "completed_at": row["updated_at"]}
-    return {"workflow_runs": [{**kept, **times, "path": f"{FILE}@refs/heads/main"}], "total_count": 1}
+    return {"workflow_runs": [{**remaining, **times, "path": f"{FILE}@refs/heads/main"}], "total_count": 1}
 
 
 def comparison(_scene: Scene) -> dict[str, Any]:
@@ -53,16 +53,16 @@ def branch(_scene: Scene) -> dict[str, Any]:
 def test_each_form_of_giteas_blocks(path: str, answer: Callable[[Scene], dict[str, Any]], scene: Scene) -> None:
     scene.probe(100)
     assert told(scene.ask()) == (0, ["require-accepted"])
-    given = json.dumps(answer(scene))
-    asked: list[str] = []
+    value = json.dumps(answer(scene))
+    request: list[str] = []
 
     def gitea(whole: str) -> Response | None:
         if whole != f"/repos/{gh.REPOSITORY}{path}":
             return None
-        asked.append(whole)
-        return Response(given, content_type="application/json")
+        request.append(whole)
+        return Response(value, content_type="application/json")
 
     scene.world.broken = gitea
     code, (reason, *_) = told(scene.ask())
-    assert asked
+    assert request
     assert (code, reason) == (3, "require-api-unreadable")

@@ -39,9 +39,9 @@ def interface(url: str) -> GitHub:
 
 @pytest.fixture
 def world(httpserver: HTTPServer) -> gh.World:
-    made = gh.World(url=httpserver.url_for("").rstrip("/"))
-    httpserver.expect_request(re.compile(".*")).respond_with_handler(made.answer)
-    return made
+    result = gh.World(url=httpserver.url_for("").rstrip("/"))
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(result.answer)
+    return result
 
 
 @pytest.fixture

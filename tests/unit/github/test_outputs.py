@@ -45,14 +45,14 @@ def ending_of(evidence: Evidence) -> Conclusion:
 def read_back(data: bytes) -> dict[str, str]:
     """As the runner reads GITHUB_OUTPUT (actions/runner FileCommandManager.cs, EnvFileKeyValuePairs)."""
     lines = data.decode().split("\n")
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     while lines and lines[0]:
         name, _, delimiter = lines.pop(0).partition("<<")
         value: list[str] = []
         while (line := lines.pop(0)) != delimiter:
             value.append(line)
-        found[name] = "\n".join(value)
-    return found
+        result[name] = "\n".join(value)
+    return result
 
 
 def test_the_outputs_of_a_pass() -> None:
@@ -102,10 +102,10 @@ def test_hostile_text_stays_text(text: str, which: str) -> None:
     assert all("\n" not in value and "\r" not in value for value in values.values())
     assert list(commands("\n".join((values["summary"], step_summary(ending))))) == []
     for line in annotations(ending):
-        found = COMMAND.fullmatch(line)
-        assert found, line
-        assert not is_command(found["data"])
-        assert len(found["data"]) <= 4096
+        result = COMMAND.fullmatch(line)
+        assert result, line
+        assert not is_command(result["data"])
+        assert len(result["data"]) <= 4096
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def test_a_path_that_is_no_utf_8_comes_through() -> None:
 
 
 def levels(ending: Conclusion) -> list[str]:
-    found = [COMMAND.fullmatch(line) for line in annotations(ending)]
-    return [each["level"] for each in found if each]
+    result = [COMMAND.fullmatch(line) for line in annotations(ending)]
+    return [each["level"] for each in result if each]
 
 
 def test_a_pass_is_one_notice() -> None:
@@ -182,15 +182,15 @@ def test_at_most_ten_of_a_level() -> None:
     finding = next(row for row in evidence.findings if row.status.value == "fail")
     other = next(row for row in samples.inconclusive().findings if row.status.value == "inconclusive")
     many = [replace(row, code=f"{row.code}-{number}") for number in range(15) for row in (finding, other)]
-    seen = levels(ending_of(replace(evidence, findings=tuple(many))))
-    assert (seen.count("error"), seen.count("warning")) == (10, 10)
+    observation = levels(ending_of(replace(evidence, findings=tuple(many))))
+    assert (observation.count("error"), observation.count("warning")) == (10, 10)
 
 
 def test_percent_colon_and_comma_are_escaped() -> None:
     evidence = samples.quarantined()
     finding = next(row for row in evidence.findings if row.status.value == "fail")
-    odd = replace(finding, code="a:b,c%d", summary="100%0Atrue")
-    line = list(annotations(ending_of(replace(evidence, findings=(odd,)))))[1]
+    outlier = replace(finding, code="a:b,c%d", summary="100%0Atrue")
+    line = list(annotations(ending_of(replace(evidence, findings=(outlier,)))))[1]
     assert line.startswith("::error title=a%3Ab%2Cc%25d::")
     assert "100%250Atrue" in line
 
@@ -245,8 +245,8 @@ def test_only_a_regular_file_is_written(tmp_path: Path) -> None:
 
 
 def test_each_secret_is_masked_once_and_line_by_line() -> None:
-    made = list(masks(["topsecret", "", "abc", "-----BEGIN\nline one\n-----END\n", "topsecret", "50%\rmore"]))
-    assert made == [
+    result = list(masks(["topsecret", "", "abc", "-----BEGIN\nline one\n-----END\n", "topsecret", "50%\rmore"]))
+    assert result == [
         "::add-mask::topsecret",
         "::add-mask::-----BEGIN%0Aline one%0A-----END",
         "::add-mask::-----BEGIN",

@@ -93,9 +93,9 @@ def test_another_bundle_is_none(tmp_path: Path) -> None:
 
 
 def test_the_form_is_that_of_every_commands_result(tmp_path: Path) -> None:
-    made = json.loads(write_refusal(tmp_path, "no").read_bytes())
+    result = json.loads(write_refusal(tmp_path, "no").read_bytes())
     assert SCHEMA == RESULT_SCHEMA
-    assert made == dict(Outcome.of_error(RefusedError("no")).data)
+    assert result == dict(Outcome.of_error(RefusedError("no")).data)
 
 
 def test_a_place_that_is_taken_or_can_not_be_written_is_refused(tmp_path: Path) -> None:
@@ -110,8 +110,8 @@ def test_a_place_that_is_taken_or_can_not_be_written_is_refused(tmp_path: Path) 
 def step(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The finishing step of a probe, whose files are in this folder."""
     (tmp_path / "job").mkdir()
-    given = {"WORK": tmp_path / "job", "MODE": "probe", "PROFILE": "synthetic", "STEP": "success"}
-    for name, value in given.items():
+    inputs = {"WORK": tmp_path / "job", "MODE": "probe", "PROFILE": "synthetic", "STEP": "success"}
+    for name, value in inputs.items():
         monkeypatch.setenv(f"GATE_ACTION_{name}", str(value))
     for name, value in {"OUTPUT": tmp_path / "output", "STEP_SUMMARY": tmp_path / "summary"}.items():
         monkeypatch.setenv(f"GITHUB_{name}", str(value))
@@ -127,26 +127,26 @@ def finished(step: Path) -> dict[str, str]:
 
 def test_the_finishing_step_gives_a_refused_runs_result_to_upload(step: Path) -> None:
     say_ended(step / "job", Outcome.of_error(RefusedError("the confirm phrase is another")).data)
-    told = finished(step)
-    assert (told["verdict"], told["exit-code"], told["evidence-path"]) == ("refused", "2", "")
-    assert told["artifact-name"] == "publication-evidence-synthetic-7-2"
-    assert is_refusal(packed(Path(told["upload-path"]).read_bytes()))
-    assert re.fullmatch(r".*/job/refusal/result\.json", told["upload-path"])
+    answer = finished(step)
+    assert (answer["verdict"], answer["exit-code"], answer["evidence-path"]) == ("refused", "2", "")
+    assert answer["artifact-name"] == "publication-evidence-synthetic-7-2"
+    assert is_refusal(packed(Path(answer["upload-path"]).read_bytes()))
+    assert re.fullmatch(r".*/job/refusal/result\.json", answer["upload-path"])
 
 
 @pytest.mark.parametrize("begun", [True, False])
 def test_it_gives_none_for_a_run_that_was_not_refused(step: Path, *, begun: bool) -> None:
     if begun:
         say_begun(step / "job", step / "evidence")
-    told = finished(step)
-    assert (told["verdict"], told["artifact-name"], told["upload-path"]) == ("inconclusive", "", "")
+    answer = finished(step)
+    assert (answer["verdict"], answer["artifact-name"], answer["upload-path"]) == ("inconclusive", "", "")
 
 
 def test_it_gives_none_for_a_refused_question(step: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATE_ACTION_MODE", "require")
     say_ended(step / "job", Outcome.of_error(RefusedError("GITHUB_TOKEN is not set")).data)
-    told = finished(step)
-    assert (told["verdict"], told["artifact-name"], told["upload-path"]) == ("refused", "", "")
+    answer = finished(step)
+    assert (answer["verdict"], answer["artifact-name"], answer["upload-path"]) == ("refused", "", "")
 
 
 PHRASE = "probe-attic-publication-synthetic"
@@ -171,8 +171,8 @@ ACTIVE = [
 @pytest.fixture
 def run(step: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The run step of the same use, in a folder where nothing may appear."""
-    given = {"EVIDENCE": step / "evidence", "UPLOAD_ARTIFACT": "true", "RETENTION_DAYS": "0", "CONFIRM": PHRASE}
-    for name, value in given.items():
+    inputs = {"EVIDENCE": step / "evidence", "UPLOAD_ARTIFACT": "true", "RETENTION_DAYS": "0", "CONFIRM": PHRASE}
+    for name, value in inputs.items():
         monkeypatch.setenv(f"GATE_ACTION_{name}", str(value))
     (step / "here").mkdir()
     monkeypatch.chdir(step / "here")
@@ -191,13 +191,13 @@ def test_any_other_phrase_is_refused_and_does_nothing(
 ) -> None:
     monkeypatch.setenv("GATE_ACTION_CONFIRM", phrase)
     assert action_run() == 0
-    told = finished(run)
-    assert (told["verdict"], told["exit-code"], told["evidence-path"]) == ("refused", "2", "")
-    assert "the confirm phrase for profile synthetic is" in told["summary"]
+    answer = finished(run)
+    assert (answer["verdict"], answer["exit-code"], answer["evidence-path"]) == ("refused", "2", "")
+    assert "the confirm phrase for profile synthetic is" in answer["summary"]
     assert list((run / "here").iterdir()) == []
     assert not (run / "evidence").exists()
-    said = capfd.readouterr()
-    assert [line for line in commands(said.out + said.err) if "title=Trusted Publication Probe" not in line] == []
+    output = capfd.readouterr()
+    assert [line for line in commands(output.out + output.err) if "title=Trusted Publication Probe" not in line] == []
 
 
 @pytest.mark.row("RUN-29")
@@ -207,9 +207,9 @@ def test_a_profile_that_is_none_is_refused_and_does_nothing(
 ) -> None:
     monkeypatch.setenv("GATE_ACTION_PROFILE", profile)
     assert action_run() == 0
-    told = finished(run)
-    assert (told["verdict"], told["exit-code"]) == ("refused", "2")
-    assert re.fullmatch(r"publication-evidence-[A-Za-z0-9._-]+-7-2", told["artifact-name"])
+    answer = finished(run)
+    assert (answer["verdict"], answer["exit-code"]) == ("refused", "2")
+    assert re.fullmatch(r"publication-evidence-[A-Za-z0-9._-]+-7-2", answer["artifact-name"])
     assert list((run / "here").iterdir()) == []
 
 

@@ -69,13 +69,13 @@ def test_codes_are_unique_and_say_what_to_do() -> None:
 
 
 def test_the_worst_word_counts() -> None:
-    held, other, none = (
+    holder, other, none = (
         reason(code, "t") for code in ("require-quarantine-held", "require-other-run", "require-no-run")
     )
     assert word_of(()) is VerdictWord.PASS
     assert word_of((none,)) is VerdictWord.INCONCLUSIVE
     assert word_of((none, other)) is VerdictWord.REFUSED
-    assert word_of((none, held, other)) is VerdictWord.QUARANTINE
+    assert word_of((none, holder, other)) is VerdictWord.QUARANTINE
 
 
 def test_silence_is_no_pass() -> None:
@@ -105,7 +105,7 @@ def test_a_time_needs_its_zone() -> None:
 def test_times_that_can_not_be_read_are_no_times() -> None:
     row = gh.run_row(1, NOW - timedelta(hours=7), updated_at="later")
     evidence = assemble(gh.of_run(runs.healthy(), row).facts(), ())
-    codes = [found.code for found in objections(DEMAND, PLACE, run_of(row), evidence, NOW)]
+    codes = [result.code for result in objections(DEMAND, PLACE, run_of(row), evidence, NOW)]
     assert codes == ["require-outside-run"]
 
 
@@ -113,7 +113,7 @@ def test_bounds_above_the_demanded_ones_are_taken() -> None:
     row = gh.run_row(1, NOW - timedelta(hours=6, minutes=1))
     journal_log = runs.healthy().with_policy(buckets=("attic", "tofu-state", "more"), min_paths=6)
     evidence = assemble(gh.of_run(journal_log, row).facts(), ())
-    assert [found.code for found in objections(DEMAND, PLACE, run_of(row), evidence, NOW)] == ["require-inconclusive"]
+    assert [result.code for result in objections(DEMAND, PLACE, run_of(row), evidence, NOW)] == ["require-inconclusive"]
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_a_change_of_the_mode_alone_is_a_change() -> None:
     assert guarded_changes([old], [old], guards) == ()
     assert guarded_changes([old], [new], guards) == ((new, guards),)
     assert not must_be_read(new, guards)
-    told = "it is no plain file (mode 160000), so what it says can't be determined"
-    assert relies(new, guards, None) == Reliance(path="a", line=None, detail=told)
+    answer = "it is no plain file (mode 160000), so what it says can't be determined"
+    assert relies(new, guards, None) == Reliance(path="a", line=None, detail=answer)
     assert must_be_read(old, (Guard(path="a", pattern="x"),))
     second = Reliance(path="a", line=2, detail="it matches the guard ^x of gate.toml")
     assert relies(old, (Guard(path="a", pattern="^x"),), b"y\nx") == second
@@ -155,8 +155,8 @@ def test_a_change_of_the_mode_alone_is_a_change() -> None:
 def test_evidence_of_another_profile_is_not_taken() -> None:
     row = gh.run_row(1, NOW - timedelta(hours=6, minutes=1))
     evidence = assemble(gh.of_run(runs.healthy(), row).facts(), ())
-    found = objections(replace(DEMAND, profile="small-check"), PLACE, run_of(row), evidence, NOW)
-    assert [each.code for each in found] == ["require-other-profile"]
+    result = objections(replace(DEMAND, profile="small-check"), PLACE, run_of(row), evidence, NOW)
+    assert [each.code for each in result] == ["require-other-profile"]
 
 
 WEAKER = "require-policy-weaker"
@@ -206,14 +206,14 @@ def test_a_run_by_other_rules_than_the_base_branch_states_is_not_taken(field: st
     as_stated = {**STATED, "require_cache_push": True}
     demand = replace(DEMAND, required_settings={**SILENT, **as_stated})
     assert policy_objections(demand, **as_stated) == []
-    (found,) = policy_objections(demand, **{**as_stated, field: got})
-    assert found.startswith("the evidence was made with ")
-    assert told in found
+    (result,) = policy_objections(demand, **{**as_stated, field: got})
+    assert result.startswith("the evidence was made with ")
+    assert told in result
 
 
 def test_what_the_base_branch_does_not_state_may_be_given_by_the_environment() -> None:
-    given: dict[str, object] = {**STATED, "markers": ("file:///elsewhere",), "probe_cache": ""}
-    assert policy_objections(DEMAND, **given) == []
+    value: dict[str, object] = {**STATED, "markers": ("file:///elsewhere",), "probe_cache": ""}
+    assert policy_objections(DEMAND, **value) == []
 
 
 def test_places_in_another_order_are_the_same_places() -> None:

@@ -61,9 +61,17 @@ def damaged(state: ChunkState) -> DamagedChunk:
 
 
 def test_the_chance_is_that_of_counting() -> None:
-    for population, marked, sample, seen in ((10, 3, 4, 1), (12, 12, 5, 5), (9, 0, 4, 0), (8, 7, 6, 5), (8, 7, 6, 4)):
-        exact = sum(comb(marked, at) * comb(population - marked, sample - at) for at in range(seen + 1))
-        assert chance_of_at_most(seen, population, marked, sample) == pytest.approx(exact / comb(population, sample))
+    for population, marked, sample, observation in (
+        (10, 3, 4, 1),
+        (12, 12, 5, 5),
+        (9, 0, 4, 0),
+        (8, 7, 6, 5),
+        (8, 7, 6, 4),
+    ):
+        exact = sum(comb(marked, at) * comb(population - marked, sample - at) for at in range(observation + 1))
+        assert chance_of_at_most(observation, population, marked, sample) == pytest.approx(
+            exact / comb(population, sample)
+        )
 
 
 @pytest.mark.parametrize(
@@ -77,20 +85,20 @@ def test_the_bounds_of_a_million_paths(sample: int, seen: int, at_most: int) -> 
 @given(st.integers(1, 40), st.data())
 def test_a_bound_is_between_what_was_seen_and_what_is_left(population: int, data: st.DataObject) -> None:
     sample = data.draw(st.integers(1, population))
-    seen = data.draw(st.integers(0, sample))
-    bound = largest_damage(seen, population, sample, 0.95)
-    assert seen <= bound <= population - (sample - seen)
+    observation = data.draw(st.integers(0, sample))
+    bound = largest_damage(observation, population, sample, 0.95)
+    assert observation <= bound <= population - (sample - observation)
     if sample == population:
-        assert bound == seen
+        assert bound == observation
 
 
 def test_the_bound_holds_in_95_of_100_simulated_audits() -> None:
-    made, population, marked, sample = Random(1), 2000, 20, 150
-    bounds = [largest_damage(seen, population, sample, 0.95) for seen in range(21)]
-    held = sum(
-        bounds[sum(path < marked for path in made.sample(range(population), sample))] >= marked for _ in range(2000)
+    result, population, marked, sample = Random(1), 2000, 20, 150
+    bounds = [largest_damage(observation, population, sample, 0.95) for observation in range(21)]
+    holder = sum(
+        bounds[sum(path < marked for path in result.sample(range(population), sample))] >= marked for _ in range(2000)
     )
-    assert held >= 1900
+    assert holder >= 1900
 
 
 def test_the_order_is_a_permutation_that_the_seed_fixes() -> None:

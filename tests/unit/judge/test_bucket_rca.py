@@ -135,9 +135,9 @@ def test_each_sample_keeps_its_places_and_the_worst_bucket_counts() -> None:
 
 def test_leftovers_are_named_and_lower_nothing() -> None:
     mine, other = "publication-gate-scratch-0000000000000001", "publication-gate-scratch-0000000000000002"
-    seen = timed(sampled(extra=(mine, other)), sampled(listed=UNKNOWN))
+    observation = timed(sampled(extra=(mine, other)), sampled(listed=UNKNOWN))
     rca = judge_rca(
-        seen,
+        observation,
         ["b"],
         endpoint="e",
         samples_requested=2,

@@ -21,8 +21,8 @@ def told(cache: str, **fields: Any) -> Run:
     """The healthy run, where a cache says something else of itself."""
 
     def change(record: records.CacheConfigSeen) -> records.CacheConfigSeen:
-        said = json.loads(record.answer.body) | fields
-        return replace(record, answer=answer(body=json.dumps(said))) if record.cache == cache else record
+        output = json.loads(record.answer.body) | fields
+        return replace(record, answer=answer(body=json.dumps(output))) if record.cache == cache else record
 
     return healthy().change(records.CacheConfigSeen, change)
 

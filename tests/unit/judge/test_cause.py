@@ -30,7 +30,7 @@ def row(code: str, subject: str = "x", *, phase: Any = "run", fail: bool = False
 
 
 def because(*rows: Finding) -> dict[str, str]:
-    return {found.code: found.because for found in with_causes(rows)}
+    return {result.code: result.because for result in with_causes(rows)}
 
 
 def lost(run: runs.Run) -> runs.Run:
@@ -57,10 +57,10 @@ def test_the_index_loss_leads_and_what_it_explains_follows() -> None:
         "push-failed": "push-path-failed",
         "cache-key-untrusted": "",
     }
-    found = with_causes(rows)
-    assert by_cause(found, Status.FAIL) == ("bucket-index-lost", "state-lost", "body-empty", "push-path-failed")
-    assert by_cause(found, Status.INCONCLUSIVE)[0] == "cache-key-untrusted"
-    assert {each.remedy for each in found if each.because} == {""}
+    result = with_causes(rows)
+    assert by_cause(result, Status.FAIL) == ("bucket-index-lost", "state-lost", "body-empty", "push-path-failed")
+    assert by_cause(result, Status.INCONCLUSIVE)[0] == "cache-key-untrusted"
+    assert {each.remedy for each in result if each.because} == {""}
 
 
 def test_a_failure_never_follows_from_what_is_only_unknown() -> None:
@@ -116,17 +116,17 @@ def test_every_chain_of_causes_ends_at_a_finding_that_is_as_bad_and_follows_from
     chosen: Sequence[tuple[str, Status]],
 ) -> None:
     rows = with_causes([finding(code, "x", "s", status=status, evidence=("/journal",)) for code, status in chosen])
-    causes = {found.code: found.because for found in rows}
-    for found in rows:
-        code, steps = found.code, 0
+    causes = {result.code: result.because for result in rows}
+    for result in rows:
+        code, steps = result.code, 0
         while causes[code]:
             code, steps = causes[code], steps + 1
             assert steps < len(BY_CODE)
         roots = {each.status for each in rows if each.code == code}
-        assert found.status is not Status.FAIL or Status.FAIL in roots
-    worst = Status.FAIL if any(found.status is Status.FAIL for found in rows) else Status.INCONCLUSIVE
+        assert result.status is not Status.FAIL or Status.FAIL in roots
+    worst = Status.FAIL if any(result.status is Status.FAIL for result in rows) else Status.INCONCLUSIVE
     leading = by_cause(rows, worst)[0]
-    assert {found.because for found in rows if found.code == leading and found.status is worst} == {""}
+    assert {result.because for result in rows if result.code == leading and result.status is worst} == {""}
 
 
 @given(st.sampled_from(BAD), st.lists(st.text(max_size=400), min_size=1, max_size=5), st.text(max_size=2000))
@@ -183,8 +183,8 @@ def test_the_reason_is_said_where_all_sources_give_the_same_one() -> None:
         )
 
     rows = [row("bucket-unobservable", "attic")]
-    said = headline(silent("connect"), rows, "bucket-unobservable")
-    assert said == "The S3 index of attic could not be observed: no connection."
+    output = headline(silent("connect"), rows, "bucket-unobservable")
+    assert output == "The S3 index of attic could not be observed: no connection."
     unexplained = "The S3 index of attic could not be observed."
     assert headline(silent("cut"), rows, "bucket-unobservable") == unexplained
     facts = silent("connect")
@@ -221,21 +221,21 @@ def test_a_quarantine_says_what_to_do_in_order_and_never_to_probe_again() -> Non
 
 def test_a_capture_does_not_ask_for_another_one() -> None:
     rows = [row("bucket-index-lost", "attic")]
-    made = actions(replace(FACTS, capture=True), rows, VerdictWord.QUARANTINE, "bucket-index-lost")
-    assert not any("publication-gate capture" in action.command for action in made)
+    result = actions(replace(FACTS, capture=True), rows, VerdictWord.QUARANTINE, "bucket-index-lost")
+    assert not any("publication-gate capture" in action.command for action in result)
 
 
 def test_a_lost_state_bucket_keeps_tofu_away() -> None:
     rows = [row("bucket-index-lost", "tofu-state", phase=Phase.POST)]
-    made = actions(FACTS, rows, VerdictWord.QUARANTINE, "bucket-index-lost")
-    assert made[-1].text == "Keep tofu away from tofu-state/runners/terraform.tfstate until it is back."
+    result = actions(FACTS, rows, VerdictWord.QUARANTINE, "bucket-index-lost")
+    assert result[-1].text == "Keep tofu away from tofu-state/runners/terraform.tfstate until it is back."
 
 
 def test_broken_bodies_are_read_again_and_nothing_is_published() -> None:
     rows = [row("body-empty", body.store_path) for body in FACTS.bodies]
-    made = actions(FACTS, rows, VerdictWord.QUARANTINE, "body-empty")
-    assert made[-1].command.startswith("publication-gate attic-nar-integrity-check --store-hash /nix/store/")
-    assert made[-1].command.count("--store-hash") == 2
+    result = actions(FACTS, rows, VerdictWord.QUARANTINE, "body-empty")
+    assert result[-1].command.startswith("publication-gate attic-nar-integrity-check --store-hash /nix/store/")
+    assert result[-1].command.count("--store-hash") == 2
     assert "create the bucket by hand" not in prohibitions(VerdictWord.QUARANTINE, "body-empty")
     other = actions(
         FACTS, [row("control-token-overprivileged")], VerdictWord.QUARANTINE, "control-token-overprivileged"
@@ -247,14 +247,14 @@ def test_broken_bodies_are_read_again_and_nothing_is_published() -> None:
 
 def test_a_foreign_bucket_name_is_quoted_in_a_command() -> None:
     rows = [row("bucket-index-lost", "a; rm -rf /")]
-    made = actions(FACTS, rows, VerdictWord.QUARANTINE, "bucket-index-lost")
-    assert made[2].command.endswith("--bucket 'a; rm -rf /'")
+    result = actions(FACTS, rows, VerdictWord.QUARANTINE, "bucket-index-lost")
+    assert result[2].command.endswith("--bucket 'a; rm -rf /'")
 
 
 def test_an_inconclusive_run_has_the_remedy_of_its_cause_and_a_pass_has_none() -> None:
     rows = with_causes((row("push-auth", "canary"), row("push-not-run")))
-    made = actions(FACTS, rows, VerdictWord.INCONCLUSIVE, "push-auth")
-    assert [action.text for action in made] == ["Mint a new push token for this cache, then run the probe again."]
+    result = actions(FACTS, rows, VerdictWord.INCONCLUSIVE, "push-auth")
+    assert [action.text for action in result] == ["Mint a new push token for this cache, then run the probe again."]
     assert prohibitions(VerdictWord.INCONCLUSIVE, "push-auth") == (
         "take this run for a pass: trusted writes stay as they were",
     )

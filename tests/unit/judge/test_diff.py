@@ -32,19 +32,19 @@ def heavy(rows: Any, *, same: bool = False) -> list[tuple[str, str, str]]:
 
 
 def only(rows: Any) -> DiffRow:
-    (found,) = [row for row in rows if row.weight.value != "same"]
-    assert isinstance(found, DiffRow)
-    return found
+    (result,) = [row for row in rows if row.weight.value != "same"]
+    assert isinstance(result, DiffRow)
+    return result
 
 
 # --------------------------------------------------------------------------------------------------------------- whole
 
 
 def test_the_same_evidence_differs_in_nothing() -> None:
-    found = both()
-    assert (found.weight.value, found.exit_code, heavy(found.rows)) == ("same", 0, [])
-    assert found.headline == "Nothing was lost between A and B (0 notes); B's own verdict is pass."
-    assert (found.a.run_id, found.a.verdict, found.a.digest, found.b.started_at) == (
+    result = both()
+    assert (result.weight.value, result.exit_code, heavy(result.rows)) == ("same", 0, [])
+    assert result.headline == "Nothing was lost between A and B (0 notes); B's own verdict is pass."
+    assert (result.a.run_id, result.a.verdict, result.a.digest, result.b.started_at) == (
         "r1",
         "pass",
         "a" * 64,
@@ -53,9 +53,9 @@ def test_the_same_evidence_differs_in_nothing() -> None:
 
 
 def test_the_earlier_one_as_the_second_is_no_all_clear() -> None:
-    found = both(LATER, HEALTHY)
-    assert (found.exit_code, only(found.rows).subject) == (3, "began at")
-    assert found.headline == "It can't be said that nothing was lost between A and B: order began at."
+    result = both(LATER, HEALTHY)
+    assert (result.exit_code, only(result.rows).subject) == (3, "began at")
+    assert result.headline == "It can't be said that nothing was lost between A and B: order began at."
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def test_the_verdicts(one: str, two: str, weight: str) -> None:
 
 def test_a_loss_is_told_first_whatever_else_is_unknown() -> None:
     run = runs.healthy().change(records.BucketSampled, runs.lost).change(records.WorkloadSeen, lambda record: None)
-    found = both(HEALTHY, replace(assemble(run.facts(), ()), started_at=LATER.started_at))
-    assert (found.weight.value, found.exit_code) == ("worse", 4)
-    assert found.headline == (
+    result = both(HEALTHY, replace(assemble(run.facts(), ()), started_at=LATER.started_at))
+    assert (result.weight.value, result.exit_code) == ("worse", 4)
+    assert result.headline == (
         "B is worse than A: verdict of the run, bucket attic and 1 more. Don't push, don't restart."
     )
     assert {"epoch store file:///s.pid", "epoch cache file:///c.pid"} <= {
-        f"{row.matter} {row.subject}" for row in found.rows if row.weight.value == "unsure"
+        f"{row.matter} {row.subject}" for row in result.rows if row.weight.value == "unsure"
     }
 
 
@@ -94,13 +94,13 @@ def test_a_loss_is_told_first_whatever_else_is_unknown() -> None:
 
 
 def bucket(state: str, *, lost: bool = False) -> Bucket:
-    (made,) = [made for name, made in HEALTHY.post.buckets.items() if name == "attic"]
-    return replace(made, state=BucketState(state), index_lost_seen=lost)
+    (result,) = [result for name, result in HEALTHY.post.buckets.items() if name == "attic"]
+    return replace(result, state=BucketState(state), index_lost_seen=lost)
 
 
 def with_bucket(of: Evidence, made: Bucket | None, phase: str = "post") -> Evidence:
     facts = getattr(of, phase)
-    buckets = {name: seen for name, seen in facts.buckets.items() if name != "attic"}
+    buckets = {name: observation for name, observation in facts.buckets.items() if name != "attic"}
     return replace(of, **{phase: replace(facts, buckets=buckets | ({"attic": made} if made else {}))})
 
 
@@ -131,8 +131,8 @@ def with_bucket(of: Evidence, made: Bucket | None, phase: str = "post") -> Evide
 )
 def test_the_class_of_a_bucket(one: str, two: str, weight: str) -> None:
     a, b = with_bucket(HEALTHY, bucket(one)), with_bucket(LATER, bucket(two))
-    (found,) = [row for row in bucket_rows(a, b) if (row.subject, row.phase) == ("attic", "post")]
-    assert (found.before, found.after, found.weight.value) == (one, two, weight)
+    (result,) = [row for row in bucket_rows(a, b) if (row.subject, row.phase) == ("attic", "post")]
+    assert (result.before, result.after, result.weight.value) == (one, two, weight)
 
 
 def test_a_bucket_that_was_lost_in_a_sample() -> None:
@@ -145,14 +145,14 @@ def test_a_bucket_that_was_lost_in_a_sample() -> None:
 
 
 def test_a_bucket_of_one_side_only() -> None:
-    gone = list(bucket_rows(HEALTHY, with_bucket(LATER, None)))
-    assert heavy(gone) == [
+    absence = list(bucket_rows(HEALTHY, with_bucket(LATER, None)))
+    assert heavy(absence) == [
         ("attic", "post", "unsure"),
         *((f"attic {source}", "post", "unsure") for source in ("list", "head", "get", "marker")),
         ("attic ready", "post", "note"),
     ]
-    (found,) = [row for row in gone if (row.subject, row.phase) == ("attic", "post")]
-    assert (found.before, found.after) == ("indexed", "not looked at")
+    (result,) = [row for row in absence if (row.subject, row.phase) == ("attic", "post")]
+    assert (result.before, result.after) == ("indexed", "not looked at")
     assert heavy(bucket_rows(with_bucket(HEALTHY, None), with_bucket(LATER, bucket("index-lost"))))[0] == (
         "attic",
         "post",
@@ -169,10 +169,10 @@ def test_samples_during_a_push_are_not_asked_of_a_capture() -> None:
 
 
 def test_the_sources_of_a_bucket() -> None:
-    made = bucket("indexed")
-    first, second = made.samples
+    result = bucket("indexed")
+    first, second = result.samples
     changed = replace(
-        made,
+        result,
         samples=(
             replace(first, listed=Truth.ABSENT, get=Truth.UNKNOWN, ready=Truth.UNKNOWN),
             replace(second, head=Truth.ABSENT),
@@ -193,10 +193,10 @@ def test_the_sources_of_a_bucket() -> None:
 
 def with_place(of: Evidence, **changes: Any) -> Evidence:
     """The place of attic's post phase, its marker, or both changed."""
-    made = of.post.buckets["attic"]
-    (place,) = made.places
+    result = of.post.buckets["attic"]
+    (place,) = result.places
     mark = replace(place.markers[0], **{name: changes.pop(name) for name in ("data", "meta") if name in changes})
-    return with_bucket(of, replace(made, places=(replace(place, **{"markers": (mark,), **changes}),)))
+    return with_bucket(of, replace(result, places=(replace(place, **{"markers": (mark,), **changes}),)))
 
 
 @pytest.mark.parametrize(
@@ -339,17 +339,17 @@ POD = "uid u-1, started 2026-11-24T00:00:00Z, restarts 0, image app@sha256:aa, n
 
 
 def workload(place: str, identity: str | None = POD, role: str = "cache", **changes: Any) -> Workload:
-    made = Workload(
+    result = Workload(
         role=role, place=place, truth=Truth.PRESENT, identity=identity, started="s", error=None, image="app@sha256:aa"
     )
-    return replace(made, **changes)
+    return replace(result, **changes)
 
 
 def with_workloads(of: Evidence, *rows: Workload) -> Evidence:
     """These servers as both phases saw them, beside those of the other role."""
     roles = {row.role for row in rows}
-    kept = tuple(row for row in of.post.workloads if row.role not in roles)
-    return replace(of, post=replace(of.post, workloads=(*kept, *rows)))
+    remaining = tuple(row for row in of.post.workloads if row.role not in roles)
+    return replace(of, post=replace(of.post, workloads=(*remaining, *rows)))
 
 
 def epochs(one: list[Workload], two: list[Workload]) -> list[DiffRow]:
@@ -437,11 +437,11 @@ def test_disk_use() -> None:
     assert disks(disk(FULL), disk(replace(FULL, total=2000))) == [("d bytes", "100 % of 1000", "100 % of 2000", "note")]
     assert disks(disk(), disk(inodes=None, error="x")) == [("d inodes", "20 % of 1000", "unknown: x", "unsure")]
     assert disks(disk(), disk(inodes=None)) == [("d inodes", "20 % of 1000", "unknown", "unsure")]
-    gone = [
+    absence = [
         ("d bytes", "20 % of 1000", "not looked at", "unsure"),
         ("d inodes", "20 % of 1000", "not looked at", "unsure"),
     ]
-    assert disks(disk(), None) == gone
+    assert disks(disk(), None) == absence
     blind = disk(None, None, "x")
     assert disks(blind, blind) == [
         ("d bytes", "unknown: x", "unknown: x", "unsure"),
@@ -451,12 +451,12 @@ def test_disk_use() -> None:
 
 def test_a_capture_against_a_run_that_is_none() -> None:
     captured = replace(LATER, incident=NOTHING)
-    for pair, told in (
+    for pair, answer in (
         ((HEALTHY, captured), ("not looked at", "looked at")),
         ((captured, LATER), ("looked at", "not looked at")),
     ):
         row = only(disk_rows(*pair))
-        assert (row.before, row.after, row.weight.value) == (*told, "unsure")
+        assert (row.before, row.after, row.weight.value) == (*answer, "unsure")
         assert list(event_rows(*pair)) == []
 
 
@@ -468,8 +468,8 @@ def event(number: int, count: int = 1) -> KubeEvent:
 
 def events(one: EventsSeen | None, two: EventsSeen | None) -> list[tuple[str, str, str, str]]:
     a, b = (
-        replace(of, incident=replace(NOTHING, events=(seen,) if seen else ()))
-        for of, seen in ((HEALTHY, one), (LATER, two))
+        replace(of, incident=replace(NOTHING, events=(observation,) if observation else ()))
+        for of, observation in ((HEALTHY, one), (LATER, two))
     )
     return [(row.subject, row.before, row.after, row.weight.value) for row in event_rows(a, b)]
 
@@ -514,8 +514,8 @@ def test_many_events_are_counted() -> None:
 
 
 def with_log(of: Evidence, *codes: str | None, truth: Truth = Truth.PRESENT) -> Evidence:
-    made = tuple(ServerEvent(at=None, level="ERROR", target="t", code=code, message="m") for code in codes)
-    return replace(of, server_log=replace(of.server_log, events=made, truth=truth))
+    result = tuple(ServerEvent(at=None, level="ERROR", target="t", code=code, message="m") for code in codes)
+    return replace(of, server_log=replace(of.server_log, events=result, truth=truth))
 
 
 def logs(a: Evidence, b: Evidence) -> list[tuple[str, str, str, str]]:
@@ -586,7 +586,7 @@ def test_failing_findings_of_one_side_only() -> None:
         replace(row, code=code, subject="s", status=Status.FAIL)
         for code in ("body-empty", "push-path-failed", "bucket-index-lost", "state-lost", "epoch-changed")
     ]
-    a, b = (replace(of, findings=found) for of, found in ((HEALTHY, tuple(bad[:1])), (LATER, tuple(bad[1:]))))
+    a, b = (replace(of, findings=result) for of, result in ((HEALTHY, tuple(bad[:1])), (LATER, tuple(bad[1:]))))
     assert [(row.subject, row.before, row.after, row.weight.value) for row in finding_rows(a, b)] == [
         ("body-empty s", "fail", "–", "note"),
         ("push-path-failed s", "–", "fail", "worse"),

@@ -15,7 +15,7 @@ ONE, TWO, THREE = (f"kubectl://n/pod/{name}?container=c" for name in ("one", "tw
 
 
 def replica(place: str, **changes: object) -> records.WorkloadSeen:
-    made = records.WorkloadSeen(
+    result = records.WorkloadSeen(
         phase=Phase.PRE,
         role="cache",
         place=place,
@@ -25,19 +25,19 @@ def replica(place: str, **changes: object) -> records.WorkloadSeen:
         image="a@sha256:1",
         owner="ReplicaSet/c-1",
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # test
+    return replace(result, **changes)  # type: ignore[arg-type]  # test
 
 
 def run(role: str, pre: list[records.WorkloadSeen], post: list[records.WorkloadSeen], base: Run | None = None) -> Run:
     """A healthy run with these replicas of a role, each phase's in place of the one that it had."""
-    made: list[records.Record] = []
+    result: list[records.Record] = []
     for record in (base or healthy()).records:
         if isinstance(record, records.WorkloadSeen) and record.role == role:
             rows = pre if record.phase is Phase.PRE else post
-            made.extend(replace(row, phase=record.phase, role=record.role) for row in rows)
+            result.extend(replace(row, phase=record.phase, role=record.role) for row in rows)
         else:
-            made.append(record)
-    return Run(tuple(made), (base or healthy()).files)
+            result.append(record)
+    return Run(tuple(result), (base or healthy()).files)
 
 
 def epoch(made: Run, role: str) -> tuple[str, str, str]:
@@ -133,20 +133,20 @@ def body_wrong(made: Run) -> Run:
 
 @pytest.mark.parametrize("wrong", [pre_lost, body_wrong], ids=["bucket", "body"])
 def test_a_restart_of_the_store_after_something_was_wrong_fails(wrong: Callable[[Run], Run]) -> None:
-    made = run("store", [replica(ONE)], [restarted], wrong(healthy()))
-    assert epoch(made, "store") == ("epoch-changed", "fail", "quarantine")
+    result = run("store", [replica(ONE)], [restarted], wrong(healthy()))
+    assert epoch(result, "store") == ("epoch-changed", "fail", "quarantine")
 
 
 def test_a_scaled_cache_after_something_was_wrong_is_still_a_note() -> None:
-    made = run("cache", [replica(ONE)], [replica(ONE), replica(TWO)], body_wrong(healthy()))
-    assert epoch(made, "cache") == ("epoch-replicas-changed", "pass", "quarantine")
+    result = run("cache", [replica(ONE)], [replica(ONE), replica(TWO)], body_wrong(healthy()))
+    assert epoch(result, "cache") == ("epoch-replicas-changed", "pass", "quarantine")
 
 
 def test_both_sides_are_told() -> None:
-    made = run("cache", [replica(ONE)], [replica(ONE), starting])
-    (row,) = [row for row in made.judged()[0] if row.code == "epoch-same" and row.subject == "cache"]
-    told = f"uid of {ONE}, restarts 0, image a@sha256:1 since 2026-11-24T00:00:00Z"
-    assert row.summary == f"cache: before {told}; after {ONE}: {told}, {TWO}: has no status yet since unknown"
+    result = run("cache", [replica(ONE)], [replica(ONE), starting])
+    (row,) = [row for row in result.judged()[0] if row.code == "epoch-same" and row.subject == "cache"]
+    answer = f"uid of {ONE}, restarts 0, image a@sha256:1 since 2026-11-24T00:00:00Z"
+    assert row.summary == f"cache: before {answer}; after {ONE}: {answer}, {TWO}: has no status yet since unknown"
 
 
 def with_workloads(edit: Callable[[records.WorkloadSeen], records.WorkloadSeen], phases: tuple[Phase, ...]) -> Run:
@@ -156,14 +156,14 @@ def with_workloads(edit: Callable[[records.WorkloadSeen], records.WorkloadSeen],
 @pytest.mark.row("TRU-15")
 @pytest.mark.parametrize("phases", [(Phase.PRE,), (Phase.POST,), (Phase.PRE, Phase.POST)])
 def test_two_workloads_that_are_one_process_prove_nothing(phases: tuple[Phase, ...]) -> None:
-    made = with_workloads(lambda row: replace(row, identity="1:2"), (Phase.PRE, Phase.POST))
+    result = with_workloads(lambda row: replace(row, identity="1:2"), (Phase.PRE, Phase.POST))
     if len(phases) == 1:  # in the other phase each is its own, and the same before and after cannot be
-        made = with_workloads(lambda row: replace(row, identity="1:2"), phases)
+        result = with_workloads(lambda row: replace(row, identity="1:2"), phases)
     for role in ("store", "cache"):
-        code, status, word = epoch(made, role)
+        code, status, word = epoch(result, role)
         assert (status, word) == ("inconclusive", "inconclusive")
         assert code in ("epoch-shared", "epoch-changed")
-    rows = {row.code for row in made.judged()[0]}
+    rows = {row.code for row in result.judged()[0]}
     assert "epoch-shared" in rows
 
 
@@ -191,7 +191,7 @@ def test_a_process_that_is_not_the_one_that_listens(role: str, phase: Phase) -> 
     ],
 )
 def test_the_listener_and_what_is_unknown_of_it_are_a_note(seen: Listening) -> None:
-    made = listening("store", seen, Phase.PRE, Phase.POST)
-    assert epoch(made, "store") == ("epoch-same", "pass", "pass")
-    (row,) = [row for row in made.judged()[0] if row.code == "epoch-same" and row.subject == "store"]
+    result = listening("store", seen, Phase.PRE, Phase.POST)
+    assert epoch(result, "store") == ("epoch-same", "pass", "pass")
+    (row,) = [row for row in result.judged()[0] if row.code == "epoch-same" and row.subject == "store"]
     assert seen.note in row.summary

@@ -55,26 +55,26 @@ def clock(of: Any, date: str | None = DATE) -> ClockSeen:
 @cache
 def facts(**policy: Any) -> Facts:
     run = runs.healthy().with_policy(**policy)
-    made = run.change(
+    result = run.change(
         records.RunStarted,
         lambda record: replace(
             record, run=replace(record.run, versions={"nix": "2.8.0", "attic": "attic-client 0.1.0"})
         ),
     )
-    return made.facts()
+    return result.facts()
 
 
 def facts_before_a_run() -> Facts:
     """The same facts as doctor has them: nothing was pushed yet."""
-    seen = facts()
-    return replace(seen, push=replace(seen.push, attempts=(), paths=()), bodies=())
+    observation = facts()
+    return replace(observation, push=replace(observation.push, attempts=(), paths=()), bodies=())
 
 
 def examined(**changes: Any) -> Examined:
-    seen = facts()
+    observation = facts()
     sample = runs.sample(Phase.PRE, 1)
-    made = Examined(
-        facts=seen,
+    result = Examined(
+        facts=observation,
         keys_given=True,
         missing_tools=(),
         nix=NixSeen(among=True, trusted=True, error=""),
@@ -91,7 +91,7 @@ def examined(**changes: Any) -> Examined:
         cluster=CLUSTER,
         clocks=(clock("cache"), clock("store"), clock("cluster")),
     )
-    return replace(made, **changes)
+    return replace(result, **changes)
 
 
 def with_sample(edit: Any) -> dict[str, Any]:
@@ -118,8 +118,8 @@ def told(made: Examination, name: str) -> str:
 
 
 def check(made: Examination, name: str) -> Finding:
-    (found,) = [row for row in made.findings if check_name(row) == name]
-    return found
+    (result,) = [row for row in made.findings if check_name(row) == name]
+    return result
 
 
 def unknown(made: Examination) -> set[str]:
@@ -127,11 +127,11 @@ def unknown(made: Examination) -> set[str]:
 
 
 def test_what_was_seen_whole_is_a_pass() -> None:
-    made = examine(examined())
-    assert (bad(made), made.unknown, made.profile) == ({}, (), "medium-check")
-    assert (made.verdict.word, made.verdict.exit_code, made.verdict.blocks) == (VerdictWord.PASS, 0, False)
-    assert [check.remedy for check in made.findings if check.remedy] == []
-    assert list(dict.fromkeys(check.code for check in made.findings)) == list(DOCTOR_BY_CODE)
+    result = examine(examined())
+    assert (bad(result), result.unknown, result.profile) == ({}, (), "medium-check")
+    assert (result.verdict.word, result.verdict.exit_code, result.verdict.blocks) == (VerdictWord.PASS, 0, False)
+    assert [check.remedy for check in result.findings if check.remedy] == []
+    assert list(dict.fromkeys(check.code for check in result.findings)) == list(DOCTOR_BY_CODE)
 
 
 def policy(**changes: Any) -> dict[str, Any]:
@@ -139,34 +139,36 @@ def policy(**changes: Any) -> dict[str, Any]:
 
 
 def versions(**changes: str) -> dict[str, Any]:
-    seen = facts()
-    return {"facts": replace(seen, run=replace(seen.run, versions={**seen.run.versions, **changes}))}
+    observation = facts()
+    return {
+        "facts": replace(observation, run=replace(observation.run, versions={**observation.run.versions, **changes}))
+    }
 
 
 def controls(name: str, fired: Truth) -> dict[str, Any]:
-    seen = facts()
-    rows = tuple(replace(row, fired=fired) if row.name == name else row for row in seen.controls)
-    return {"facts": replace(seen, controls=rows)}
+    observation = facts()
+    rows = tuple(replace(row, fired=fired) if row.name == name else row for row in observation.controls)
+    return {"facts": replace(observation, controls=rows)}
 
 
 def one_process() -> dict[str, Any]:
     """Both workloads name one pid file."""
-    seen = facts_before_a_run()
-    rows = tuple(replace(row, identity="1:2") for row in seen.pre.workloads)
-    return {"facts": replace(seen, pre=replace(seen.pre, workloads=rows))}
+    observation = facts_before_a_run()
+    rows = tuple(replace(row, identity="1:2") for row in observation.pre.workloads)
+    return {"facts": replace(observation, pre=replace(observation.pre, workloads=rows))}
 
 
 def not_listening() -> dict[str, Any]:
-    seen = facts_before_a_run()
+    observation = facts_before_a_run()
     other = Listening(truth=Truth.ABSENT, note="process 9 listens")
-    rows = tuple(replace(row, listening=other) if row.role == "store" else row for row in seen.pre.workloads)
-    return {"facts": replace(seen, pre=replace(seen.pre, workloads=rows))}
+    rows = tuple(replace(row, listening=other) if row.role == "store" else row for row in observation.pre.workloads)
+    return {"facts": replace(observation, pre=replace(observation.pre, workloads=rows))}
 
 
 def drive(space: DiskRoom | None) -> dict[str, Any]:
-    seen = facts_before_a_run()
+    observation = facts_before_a_run()
     disk = DiskSeen(place="file:///data", space=space, error=None if space else "Permission denied")
-    return {"facts": replace(seen, pre=replace(seen.pre, disks=(disk,)))}
+    return {"facts": replace(observation, pre=replace(observation.pre, disks=(disk,)))}
 
 
 def test_a_drive_that_can_not_be_looked_at_is_a_note_and_a_full_one_blocks_the_push() -> None:
@@ -180,31 +182,35 @@ def test_a_drive_that_can_not_be_looked_at_is_a_note_and_a_full_one_blocks_the_p
 
 
 def workload(role: str, truth: Truth | None) -> dict[str, Any]:
-    seen = facts()
+    observation = facts()
     rows = tuple(
         replace(row, truth=truth, identity=None, error="why") if row.role == role and truth else row
-        for row in seen.pre.workloads
+        for row in observation.pre.workloads
         if row.role != role or truth
     )
-    return {"facts": replace(seen, pre=replace(seen.pre, workloads=rows))}
+    return {"facts": replace(observation, pre=replace(observation.pre, workloads=rows))}
 
 
 def state(**changes: Any) -> dict[str, Any]:
-    seen = facts()
-    assert seen.pre.state is not None
-    return {"facts": replace(seen, pre=replace(seen.pre, state=replace(seen.pre.state, **changes)))}
+    observation = facts()
+    assert observation.pre.state is not None
+    return {
+        "facts": replace(observation, pre=replace(observation.pre, state=replace(observation.pre.state, **changes)))
+    }
 
 
 def unreadable() -> dict[str, Any]:
-    seen = facts()
-    return {"facts": replace(seen, server_log=replace(seen.server_log, unread_lines=1, first_unread="'x'"))}
+    observation = facts()
+    return {
+        "facts": replace(observation, server_log=replace(observation.server_log, unread_lines=1, first_unread="'x'"))
+    }
 
 
 def canary(answered: Truth | None, logged: Truth = PRESENT) -> dict[str, Any]:
-    seen = facts()
-    assert seen.pre.canary is not None
-    made = replace(seen.pre.canary, answered=answered, logged=logged) if answered else None
-    return {"facts": replace(seen, pre=replace(seen.pre, canary=made))}
+    observation = facts()
+    assert observation.pre.canary is not None
+    result = replace(observation.pre.canary, answered=answered, logged=logged) if answered else None
+    return {"facts": replace(observation, pre=replace(observation.pre, canary=result))}
 
 
 def cluster(**changes: Any) -> dict[str, Any]:
@@ -338,14 +344,14 @@ MARKED = {"bucket:attic", "bucket:tofu-state"}
     ],
 )
 def test_each_check_and_what_it_tells(changes: dict[str, Any], name: str, words: str) -> None:
-    made = examine(examined(**changes))
-    found = check(made, name)
-    assert found.status is Status.INCONCLUSIVE
-    assert words in found.summary
-    assert found.remedy == DOCTOR_BY_CODE[name.partition(":")[0]].remedy
-    assert (made.verdict.word, made.verdict.exit_code) == (VerdictWord.INCONCLUSIVE, 3)
-    assert any(name in claim.checks for claim in made.unknown)
-    assert name in made.verdict.headline
+    product = examine(examined(**changes))
+    result = check(product, name)
+    assert result.status is Status.INCONCLUSIVE
+    assert words in result.summary
+    assert result.remedy == DOCTOR_BY_CODE[name.partition(":")[0]].remedy
+    assert (product.verdict.word, product.verdict.exit_code) == (VerdictWord.INCONCLUSIVE, 3)
+    assert any(name in claim.checks for claim in product.unknown)
+    assert name in product.verdict.headline
 
 
 def altered(checks: Mapping[str, Any]) -> Any:
@@ -360,15 +366,15 @@ def test_a_403_is_a_missing_right_and_never_absence() -> None:
             "gets": lambda rows: dict.fromkeys(rows, DENIED),
         }
     )
-    made = examine(examined(**with_sample(edit)))
+    result = examine(examined(**with_sample(edit)))
     names = {f"{kind}:{name}" for kind in ("bucket-head", "bucket-get", "bucket") for name in ("attic", "tofu-state")}
-    assert bad(made) == dict.fromkeys({"bucket-list", *names}, Status.INCONCLUSIVE)
-    assert told(made, "bucket-list") == "HTTP 403 AccessDenied: the right is missing"
-    assert told(made, "bucket-get:attic") == "HTTP 403 AccessDenied: the right is missing"
-    assert told(made, "bucket:attic").startswith(
+    assert bad(result) == dict.fromkeys({"bucket-list", *names}, Status.INCONCLUSIVE)
+    assert told(result, "bucket-list") == "HTTP 403 AccessDenied: the right is missing"
+    assert told(result, "bucket-get:attic") == "HTTP 403 AccessDenied: the right is missing"
+    assert told(result, "bucket:attic").startswith(
         "unobservable: list unknown, head unknown, get unknown, marker present"
     )
-    assert unknown(made) == {f"bucket:{name}:{phase.value}" for name in ("attic", "tofu-state") for phase in Phase}
+    assert unknown(result) == {f"bucket:{name}:{phase.value}" for name in ("attic", "tofu-state") for phase in Phase}
 
 
 @pytest.mark.parametrize(
@@ -381,23 +387,23 @@ def test_a_403_is_a_missing_right_and_never_absence() -> None:
     ],
 )
 def test_not_every_403_is_a_missing_right(code: str, words: str) -> None:
-    said = answer(403, f"<Error><Code>{code}</Code></Error>")
-    made = examine(examined(**with_sample(altered({"listing": lambda _: (said,)}))))
-    assert told(made, "bucket-list") == f"HTTP 403 {code}: {words}"
+    output = answer(403, f"<Error><Code>{code}</Code></Error>")
+    result = examine(examined(**with_sample(altered({"listing": lambda _: (output,)}))))
+    assert told(result, "bucket-list") == f"HTTP 403 {code}: {words}"
 
 
 def test_a_list_that_is_none_is_told_by_its_own_words() -> None:
-    made = examine(examined(**with_sample(altered({"listing": lambda _: (answer(body="<html></html>"),)}))))
-    assert told(made, "bucket-list").startswith("list: The list of buckets is a <'html'>")
-    assert check(made, "s3-reachable").status is Status.PASS
+    result = examine(examined(**with_sample(altered({"listing": lambda _: (answer(body="<html></html>"),)}))))
+    assert told(result, "bucket-list").startswith("list: The list of buckets is a <'html'>")
+    assert check(result, "s3-reachable").status is Status.PASS
 
 
 def test_a_lost_index_is_the_failure_class_and_a_bucket_that_never_was_is_not() -> None:
-    made = examine(examined(**with_sample(runs.lost)))
-    assert bad(made) == {"bucket:attic": Status.FAIL}
-    assert check(made, "bucket:attic").remedy == DOCTOR_BY_CODE["bucket"].remedy
-    assert (made.verdict.word, made.verdict.exit_code) == (VerdictWord.QUARANTINE, 4)
-    assert made.verdict.headline.startswith("A run would end in quarantine: bucket:attic. ")
+    result = examine(examined(**with_sample(runs.lost)))
+    assert bad(result) == {"bucket:attic": Status.FAIL}
+    assert check(result, "bucket:attic").remedy == DOCTOR_BY_CODE["bucket"].remedy
+    assert (result.verdict.word, result.verdict.exit_code) == (VerdictWord.QUARANTINE, 4)
+    assert result.verdict.headline.startswith("A run would end in quarantine: bucket:attic. ")
     absent = altered(
         {
             "places": lambda rows: tuple(
@@ -406,48 +412,48 @@ def test_a_lost_index_is_the_failure_class_and_a_bucket_that_never_was_is_not() 
             )
         }
     )
-    made = examine(examined(**with_sample(lambda sample: absent(runs.lost(sample)))))
-    assert bad(made)["bucket:attic"] is Status.INCONCLUSIVE
-    assert told(made, "bucket:attic").startswith(f"{BucketState.MISSING.value}: ")
+    result = examine(examined(**with_sample(lambda sample: absent(runs.lost(sample)))))
+    assert bad(result)["bucket:attic"] is Status.INCONCLUSIVE
+    assert told(result, "bucket:attic").startswith(f"{BucketState.MISSING.value}: ")
 
 
 def test_a_read_token_that_may_push_would_be_a_quarantine() -> None:
-    made = examine(examined(**controls("read-only-push-denied", ABSENT)))
-    assert bad(made) == {"read-only-push-denied": Status.FAIL}
-    assert check(made, "read-only-push-denied").remedy == DOCTOR_BY_CODE["read-only-push-denied"].remedy
-    assert made.verdict.exit_code == 4
+    result = examine(examined(**controls("read-only-push-denied", ABSENT)))
+    assert bad(result) == {"read-only-push-denied": Status.FAIL}
+    assert check(result, "read-only-push-denied").remedy == DOCTOR_BY_CODE["read-only-push-denied"].remedy
+    assert result.verdict.exit_code == 4
 
 
 def test_places_that_can_not_be_read() -> None:
     place = runs.sample(Phase.PRE, 1).places[0]
     unread = replace(place, error="no such folder")
-    odd = replace(place, place="file:///b", markers=(replace(place.markers[0], meta=UNKNOWN, error="I/O error"),))
+    outlier = replace(place, place="file:///b", markers=(replace(place.markers[0], meta=UNKNOWN, error="I/O error"),))
     dumb = replace(place, place="file:///c", markers=(replace(place.markers[0], data=UNKNOWN),))
-    made = examine(examined(places=(unread, odd, dumb, replace(place, place="file:///d"))))
-    assert bad(made) == dict.fromkeys(
+    result = examine(examined(places=(unread, outlier, dumb, replace(place, place="file:///d"))))
+    assert bad(result) == dict.fromkeys(
         ("markers:file:///data", "markers:file:///b", "markers:file:///c"), Status.INCONCLUSIVE
     )
-    assert told(made, "markers:file:///data") == "no such folder"
-    assert told(made, "markers:file:///b") == "I/O error"
-    assert told(made, "markers:file:///c") == "attic could not be read"
-    assert told(made, "markers:file:///d") == "read, of 2 buckets"
-    assert {claim.subject for claim in made.unknown} == {"attic", "tofu-state"}
+    assert told(result, "markers:file:///data") == "no such folder"
+    assert told(result, "markers:file:///b") == "I/O error"
+    assert told(result, "markers:file:///c") == "attic could not be read"
+    assert told(result, "markers:file:///d") == "read, of 2 buckets"
+    assert {claim.subject for claim in result.unknown} == {"attic", "tofu-state"}
     assert bad(examine(examined(places=()))) == {"markers": Status.INCONCLUSIVE}
 
 
 def test_what_the_caches_refuse_stands_in_place_of_their_own_words() -> None:
-    made = examine(examined(refusal="cache main sends its clients to evil.example"))
-    assert bad(made) == dict.fromkeys(("cache:main", "cache:probe"), Status.INCONCLUSIVE)
-    assert told(made, "cache:main") == "cache main sends its clients to evil.example"
+    result = examine(examined(refusal="cache main sends its clients to evil.example"))
+    assert bad(result) == dict.fromkeys(("cache:main", "cache:probe"), Status.INCONCLUSIVE)
+    assert told(result, "cache:main") == "cache main sends its clients to evil.example"
     run = runs.healthy().change(records.CacheConfigSeen, lambda row: replace(row, answer=answer(404)))
-    made = examine(examined(facts=replace(run.facts(), run=facts().run)))
-    assert bad(made) == dict.fromkeys(("cache:main", "cache:probe"), Status.INCONCLUSIVE)
-    assert told(made, "cache:main") == "cache main: HTTP 404"
+    result = examine(examined(facts=replace(run.facts(), run=facts().run)))
+    assert bad(result) == dict.fromkeys(("cache:main", "cache:probe"), Status.INCONCLUSIVE)
+    assert told(result, "cache:main") == "cache main: HTTP 404"
 
 
 def test_stated_absences_and_unused_tools_are_not_applicable() -> None:
     absent = ("state", "store-workload", "cache-workload", "server-log")
-    made = examine(
+    result = examine(
         examined(
             facts=facts(absent=absent, cache_public=True),
             log=None,
@@ -456,7 +462,7 @@ def test_stated_absences_and_unused_tools_are_not_applicable() -> None:
             clocks=(clock("cache", None), clock("store", None), clock("cluster", None)),
         )
     )
-    unused = {check_name(check): check.summary for check in made.findings if check.status is Status.NOT_APPLICABLE}
+    unused = {check_name(check): check.summary for check in result.findings if check.status is Status.NOT_APPLICABLE}
     assert set(unused) == {
         *("no-token-denied", "state-object", "store-workload", "cache-workload", "server-log", "log-canary"),
         *("kubectl", "cluster-trust", "cluster-reachable", "clock-cache", "clock-store", "clock-cluster"),
@@ -464,12 +470,12 @@ def test_stated_absences_and_unused_tools_are_not_applicable() -> None:
     }
     assert unused["clock-cluster"] == unused["kubectl"] == "no place is in a cluster"
     assert unused["clock-cache"] == "no Date was told, so there is nothing to compare"
-    assert (bad(made), made.unknown, made.verdict.exit_code) == ({}, (), 0)
+    assert (bad(result), result.unknown, result.verdict.exit_code) == ({}, (), 0)
 
 
 def replicas(*rows: ReplicaLog, error: str = "") -> Facts:
-    seen = facts()
-    return replace(seen, pre=replace(seen.pre, replicas=rows, replicas_error=error))
+    observation = facts()
+    return replace(observation, pre=replace(observation.pre, replicas=rows, replicas_error=error))
 
 
 def replica(pod: str, note: str = "") -> ReplicaLog:
@@ -478,9 +484,9 @@ def replica(pod: str, note: str = "") -> ReplicaLog:
 
 def test_each_replicas_canary_is_looked_for() -> None:
     both = replicas(replica("a"), replica("b"))
-    made = examine(examined(facts=both))
-    assert check(made, "log-replicas").status is Status.PASS
-    assert told(made, "log-replicas") == "2 of 2 answered a canary of their own"
+    result = examine(examined(facts=both))
+    assert check(result, "log-replicas").status is Status.PASS
+    assert told(result, "log-replicas") == "2 of 2 answered a canary of their own"
     silent = examine(examined(facts=both, log=LogSeen(lacking=(), late=False, silent=("b",))))
     assert bad(silent) == {"log-replicas": Status.INCONCLUSIVE}
     assert told(silent, "log-replicas") == "not in the log of the replica that answered it: b"
@@ -490,17 +496,17 @@ def test_each_replicas_canary_is_looked_for() -> None:
 
 
 def test_a_replica_that_can_not_be_reached_is_told_and_does_not_keep_a_run_from_passing() -> None:
-    made = examine(examined(facts=replicas(replica("a"), replica("b", "through the API server: forbidden"))))
-    found = check(made, "log-replicas")
-    assert (found.status, made.unknown, made.verdict.word) == (Status.NOT_APPLICABLE, (), VerdictWord.PASS)
-    assert found.summary == (
+    product = examine(examined(facts=replicas(replica("a"), replica("b", "through the API server: forbidden"))))
+    result = check(product, "log-replicas")
+    assert (result.status, product.unknown, product.verdict.word) == (Status.NOT_APPLICABLE, (), VerdictWord.PASS)
+    assert result.summary == (
         "1 of 2 answered a canary of their own; "
         "unknown whether the log is whole of b: through the API server: forbidden"
     )
-    made = examine(examined(facts=replicas(error="the pods of n/attic: forbidden")))
-    assert told(made, "log-replicas") == "unknown: the pods of n/attic: forbidden"
-    made = examine(examined(facts=replicas(replica("a"))))
-    assert told(made, "log-replicas") == "there are no replicas to tell apart"
+    product = examine(examined(facts=replicas(error="the pods of n/attic: forbidden")))
+    assert told(product, "log-replicas") == "unknown: the pods of n/attic: forbidden"
+    product = examine(examined(facts=replicas(replica("a"))))
+    assert told(product, "log-replicas") == "there are no replicas to tell apart"
 
 
 def test_the_stores_log_is_looked_at_where_one_is_named() -> None:
@@ -508,10 +514,10 @@ def test_the_stores_log_is_looked_at_where_one_is_named() -> None:
     log = StoreLog(
         place="file:///l", truth=PRESENT, events=(), event_count=0, troubles=0, cut=False, notes=(), parsed_count=1
     )
-    named = replace(facts(store_log="file:///l"), store_log=log)
-    made = examine(examined(facts=named, store_log=()))
-    assert (check(made, "store-log").status, made.unknown) == (Status.PASS, ())
-    quiet = examine(examined(facts=replace(named, store_log=replace(log, parsed_count=0)), store_log=()))
+    names = replace(facts(store_log="file:///l"), store_log=log)
+    result = examine(examined(facts=names, store_log=()))
+    assert (check(result, "store-log").status, result.unknown) == (Status.PASS, ())
+    quiet = examine(examined(facts=replace(names, store_log=replace(log, parsed_count=0)), store_log=()))
     assert (check(quiet, "store-log").status, quiet.unknown) == (Status.NOT_APPLICABLE, ())
     assert "in a run that proves nothing" in told(quiet, "store-log")
     event = LogEvent(at=None, level="WARN", target="t", code="timeout", message="m")
@@ -519,24 +525,24 @@ def test_the_stores_log_is_looked_at_where_one_is_named() -> None:
         (replace(log, unread_lines=2, first_unread="'x'"), "2 lines that are not understood, the first: 'x'"),
         (replace(log, events=(event,), troubles=1), "the store logged 1 × timeout in the window"),
     ):
-        made = examine(examined(facts=replace(named, store_log=changed), store_log=()))
-        assert bad(made) == {"store-log": Status.INCONCLUSIVE}
-        assert words in told(made, "store-log")
-    made = examine(examined(facts=named, store_log=("it can't be read",)))
-    assert bad(made) == {"store-log": Status.INCONCLUSIVE}
-    assert told(made, "store-log") == "it can't be read"
-    assert unknown(made) == {"log:store-log:run"}
+        result = examine(examined(facts=replace(names, store_log=changed), store_log=()))
+        assert bad(result) == {"store-log": Status.INCONCLUSIVE}
+        assert words in told(result, "store-log")
+    result = examine(examined(facts=names, store_log=("it can't be read",)))
+    assert bad(result) == {"store-log": Status.INCONCLUSIVE}
+    assert told(result, "store-log") == "it can't be read"
+    assert unknown(result) == {"log:store-log:run"}
     lacking = replace(CLUSTER, rights=(replace(GRANTED, sources=("store-log",), granted=False),))
-    made = examine(examined(facts=named, store_log=(), cluster=lacking))
-    assert unknown(made) == {"log:store-log:run"}
+    result = examine(examined(facts=names, store_log=(), cluster=lacking))
+    assert unknown(result) == {"log:store-log:run"}
 
 
 def test_the_state_is_read_where_the_policy_says_so() -> None:
-    seen = facts(state_contents=True)
-    assert seen.pre.state is not None
-    state = replace(seen.pre.state, contents=records.StateTold(content="state", serial=3, lineage="a" * 64))
-    made = examine(examined(facts=replace(seen, pre=replace(seen.pre, state=state))))
-    assert (bad(made), told(made, "state-object").endswith("lock absent, content state")) == ({}, True)
+    observation = facts(state_contents=True)
+    assert observation.pre.state is not None
+    state = replace(observation.pre.state, contents=records.StateTold(content="state", serial=3, lineage="a" * 64))
+    result = examine(examined(facts=replace(observation, pre=replace(observation.pre, state=state))))
+    assert (bad(result), told(result, "state-object").endswith("lock absent, content state")) == ({}, True)
 
 
 @pytest.mark.parametrize(
@@ -551,14 +557,14 @@ def test_the_state_is_read_where_the_policy_says_so() -> None:
     ],
 )
 def test_tokens_that_do(token: TokenSeen, words: str) -> None:
-    made = examine(examined(tokens=(token, PUSH)))
-    assert (bad(made), told(made, "read-token")) == ({}, words)
+    result = examine(examined(tokens=(token, PUSH)))
+    assert (bad(result), told(result, "read-token")) == ({}, words)
 
 
 def test_tokens_expire_by_the_caches_own_clock_where_it_tells_one() -> None:
     token = replace(READ, expires="2026-11-24T00:00:30.000Z")
-    ahead = clocks("cache", "Tue, 24 Nov 2026 00:00:40 GMT")
-    assert told(examine(examined(tokens=(token, PUSH), **ahead)), "read-token").endswith(
+    successor = clocks("cache", "Tue, 24 Nov 2026 00:00:40 GMT")
+    assert told(examine(examined(tokens=(token, PUSH), **successor)), "read-token").endswith(
         "EXPIRED 10 s ago, at 2026-11-24T00:00:30.000Z"
     )
     unclear = clocks("cache", None)
@@ -577,15 +583,15 @@ def test_tokens_expire_by_the_caches_own_clock_where_it_tells_one() -> None:
     ],
 )
 def test_the_least_difference_of_clocks_that_a_date_allows_counts(date: str, words: str, good: bool) -> None:
-    found = check(examine(examined(**clocks("store", date))), "clock-store")
-    assert (found.summary, found.status is Status.PASS) == (words, good)
+    result = check(examine(examined(**clocks("store", date))), "clock-store")
+    assert (result.summary, result.status is Status.PASS) == (words, good)
 
 
 def test_the_first_line_names_five_checks_and_counts_the_others() -> None:
-    made = examine(
+    result = examine(
         examined(push={}, keys_given=False, **nix(among=False, trusted=False), missing_tools=("attic", "nix"))
     )
-    assert made.verdict.headline == (
+    assert result.verdict.headline == (
         "Don't run the probe yet, it could not pass. Fix 7 things first: "
         "nix, attic, substituter, trusted-key, push-right:main and 2 more."
     )
@@ -611,20 +617,20 @@ def test_the_first_line_names_five_checks_and_counts_the_others() -> None:
     ],
 )
 def test_which_claims_stand_on_a_check(changes: dict[str, Any], claims: set[str]) -> None:
-    made = unknown(examine(examined(**changes)))
-    assert {claim.rpartition(":")[0] if claim.startswith("bucket:") else claim for claim in made} == claims
+    result = unknown(examine(examined(**changes)))
+    assert {claim.rpartition(":")[0] if claim.startswith("bucket:") else claim for claim in result} == claims
 
 
 def test_the_right_to_push_one_cache_is_of_the_publications_that_go_there() -> None:
-    made = examine(examined(push={"main": NO_PATHS}))
-    assert unknown(made) == {"push:canary:run", "control:bit-flip-caught:run"}
-    made = examine(examined(push={"probe": NO_PATHS}))
-    assert unknown(made) == {"push:profile:run", "push:representative:run", *PUSHED_PATHS}
+    result = examine(examined(push={"main": NO_PATHS}))
+    assert unknown(result) == {"push:canary:run", "control:bit-flip-caught:run"}
+    result = examine(examined(push={"probe": NO_PATHS}))
+    assert unknown(result) == {"push:profile:run", "push:representative:run", *PUSHED_PATHS}
 
 
 def test_the_remedies_of_a_claim_are_said_once_each() -> None:
-    made = examine(examined(**nix(among=False, trusted=False), missing_tools=("nix",)))
-    (build,) = [claim for claim in made.unknown if claim.family == "build"]
+    result = examine(examined(**nix(among=False, trusted=False), missing_tools=("nix",)))
+    (build,) = [claim for claim in result.unknown if claim.family == "build"]
     assert build.checks == ("nix", "substituter", "trusted-key")
     assert build.remedy == "; ".join(DOCTOR_BY_CODE[name.partition(":")[0]].remedy for name in build.checks)
 
@@ -642,15 +648,15 @@ def test_a_check_that_could_not_be_made_names_the_one_that_prevented_it_and_advi
         )
     )
     state_seen = records.StateSeen(phase=Phase.PRE, bucket="b", key="k", head=refused, lock=refused)
-    seen = examined(**sample, state=state_seen)
-    unlooked = replace(seen.facts, pre=replace(seen.facts.pre, state=None))
-    made = examine(replace(seen, facts=unlooked))
-    follows = {check_name(row): (row.because, row.remedy) for row in made.findings if row.because}
+    observation = examined(**sample, state=state_seen)
+    unlooked = replace(observation.facts, pre=replace(observation.facts.pre, state=None))
+    result = examine(replace(observation, facts=unlooked))
+    follows = {check_name(row): (row.because, row.remedy) for row in result.findings if row.because}
     buckets = {f"{kind}:{name}" for kind in ("bucket-head", "bucket-get", "bucket") for name in ("attic", "tofu-state")}
     assert follows == dict.fromkeys({"bucket-list", "state-object", *buckets}, ("s3-reachable", ""))
-    assert check(made, "s3-reachable").remedy == DOCTOR_BY_CODE["s3-reachable"].remedy
-    assert made.verdict.headline == "Don't run the probe yet, it could not pass. Fix 1 thing first: s3-reachable."
-    assert {claim.remedy for claim in made.unknown} == {DOCTOR_BY_CODE["s3-reachable"].remedy}
+    assert check(result, "s3-reachable").remedy == DOCTOR_BY_CODE["s3-reachable"].remedy
+    assert result.verdict.headline == "Don't run the probe yet, it could not pass. Fix 1 thing first: s3-reachable."
+    assert {claim.remedy for claim in result.unknown} == {DOCTOR_BY_CODE["s3-reachable"].remedy}
 
 
 def test_a_bucket_that_could_not_be_asked_for_says_nothing_of_another_one() -> None:
@@ -660,10 +666,10 @@ def test_a_bucket_that_could_not_be_asked_for_says_nothing_of_another_one() -> N
         denied = replace(sample, heads={**sample.heads, "attic": DENIED}, gets={**sample.gets, "attic": DENIED})
         return without_markers(runs.lost(denied, "tofu-state"))
 
-    made = examine(examined(**with_sample(edit)))
-    assert check(made, "bucket:attic").because == "bucket-head"
-    assert told(made, "bucket:tofu-state").startswith("missing: ")
-    assert (check(made, "bucket:tofu-state").because, check(made, "bucket:tofu-state").remedy) == (
+    result = examine(examined(**with_sample(edit)))
+    assert check(result, "bucket:attic").because == "bucket-head"
+    assert told(result, "bucket:tofu-state").startswith("missing: ")
+    assert (check(result, "bucket:tofu-state").because, check(result, "bucket:tofu-state").remedy) == (
         "",
         DOCTOR_BY_CODE["bucket"].remedy,
     )
@@ -687,8 +693,8 @@ def without_markers(sample: records.BucketSampled) -> records.BucketSampled:
 
 
 def test_what_nix_itself_answered_follows_from_nothing() -> None:
-    made = examine(examined(missing_tools=("nix",), nix=NixSeen(among=False, trusted=None, error="no nix")))
-    assert (check(made, "substituter").because, check(made, "trusted-key").because) == ("", "nix")
+    result = examine(examined(missing_tools=("nix",), nix=NixSeen(among=False, trusted=None, error="no nix")))
+    assert (check(result, "substituter").because, check(result, "trusted-key").because) == ("", "nix")
 
 
 def test_each_check_needs_only_checks_that_there_are_and_no_circle() -> None:
@@ -749,9 +755,9 @@ def test_the_rights_on_a_cache_are_those_of_its_name_else_of_each_pattern(
     caches: tuple[str, ...], grants: tuple[tuple[str, ...], ...], lacks: str | None
 ) -> None:
     push = replace(PUSH, caches=caches, grants=grants)
-    made = examine(examined(tokens=(READ, push)))
-    assert told(made, "push-token").endswith(f"; lacks {lacks}") == (lacks is not None)
-    assert ("push-token" in bad(made)) == (lacks is not None)
+    result = examine(examined(tokens=(READ, push)))
+    assert told(result, "push-token").endswith(f"; lacks {lacks}") == (lacks is not None)
+    assert ("push-token" in bad(result)) == (lacks is not None)
 
 
 def test_a_profile_without_a_flake_has_no_tree() -> None:

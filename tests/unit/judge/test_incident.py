@@ -60,8 +60,8 @@ def judged(*rows: Record) -> tuple[str, list[Finding]]:
     ],
 )
 def test_each_record(record: Record, word: str, rows: list[tuple[str, str]]) -> None:
-    found = judged(record)
-    assert (found[0], [(row.code, row.status.value) for row in found[1]]) == (word, rows)
+    result = judged(record)
+    assert (result[0], [(row.code, row.status.value) for row in result[1]]) == (word, rows)
 
 
 def test_the_words() -> None:
@@ -134,7 +134,7 @@ def failing(run: runs.Run) -> runs.Run:
     name = runs.SOURCES[-1].store_path.removeprefix("/nix/store/")
     words = "InternalServerError: The server encountered an internal error or misconfiguration."
     log = run.files["push-profile.log"].decode().replace(f"✅ {name} (8.31 KiB/s)", f"❌ {name}: {words}")
-    made = run.with_file("push-profile.log", f"{log}Error: {words}\n".encode())
+    result = run.with_file("push-profile.log", f"{log}Error: {words}\n".encode())
     missing = runs.SOURCES[-1].store_path
 
     def gone(record: records.BodyRead) -> records.BodyRead:
@@ -142,8 +142,8 @@ def failing(run: runs.Run) -> runs.Run:
             return record
         return replace(record, narinfo=runs.answer(404, '{"error":"NoSuchObject"}'), nar=None)
 
-    made = made.change(records.BodyRead, gone)
-    return made.change(records.ChildEnded, lambda row: replace(row, exit=1) if row.name == "push:profile" else row)
+    result = result.change(records.BodyRead, gone)
+    return result.change(records.ChildEnded, lambda row: replace(row, exit=1) if row.name == "push:profile" else row)
 
 
 def rows_of(run: runs.Run, *families: str) -> list[tuple[str, str]]:
@@ -166,10 +166,10 @@ def rows_of(run: runs.Run, *families: str) -> list[tuple[str, str]]:
 )
 @pytest.mark.row("TRU-16")
 def test_each_look_of_a_run_at_a_drive(phase: Phase, changes: dict[str, object], code: str, status: str) -> None:
-    made = looked(runs.healthy(), phase, **changes)
-    assert rows_of(made, "disk") == [(code, status)]
-    assert made.word() == status
-    (row,) = [row for row in made.judged()[0] if row.code == code]
+    result = looked(runs.healthy(), phase, **changes)
+    assert rows_of(result, "disk") == [(code, status)]
+    assert result.word() == status
+    (row,) = [row for row in result.judged()[0] if row.code == code]
     assert (row.phase, row.evidence) == (phase.value, (f"/{phase.value}/disks/0",))
 
 

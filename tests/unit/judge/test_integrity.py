@@ -27,8 +27,8 @@ LOCAL = PathFacts(
 
 
 def sign(fact: PathFacts, name: str = "main") -> str:
-    made = SECRET.sign(fingerprint(fact.store_path, fact.nar_hash, fact.nar_size, fact.references))
-    return f"{name}:{b64encode(made).decode()}"
+    result = SECRET.sign(fingerprint(fact.store_path, fact.nar_hash, fact.nar_size, fact.references))
+    return f"{name}:{b64encode(result).decode()}"
 
 
 def info(fact: PathFacts = LOCAL, *, signature: str = "", url: str = f"nar/{HASH}.nar") -> HttpAnswer:
@@ -122,13 +122,16 @@ def test_a_narinfo_that_the_key_did_not_sign_is_no_yardstick(
 
 
 def test_another_cache_without_a_key_is_held_against_the_local_store_alone() -> None:
-    asked, seen = ReadRequest(store_path=PATH, local=LOCAL), read(info(signature="x:y", url="nar/anything.nar"), nar())
-    row = judge(asked, seen, key=None, attic=False)
+    request, observation = (
+        ReadRequest(store_path=PATH, local=LOCAL),
+        read(info(signature="x:y", url="nar/anything.nar"), nar()),
+    )
+    row = judge(request, observation, key=None, attic=False)
     assert (row.code, row.signed, row.yardstick) == ("body-whole", None, "local-nix")
-    assert judge(asked, seen, key=KEY, attic=False).code == "body-untrusted"
-    assert judge(asked, seen, key=KEY).code == "body-narinfo-unreadable", "Attic writes one form of URL"
+    assert judge(request, observation, key=KEY, attic=False).code == "body-untrusted"
+    assert judge(request, observation, key=KEY).code == "body-narinfo-unreadable", "Attic writes one form of URL"
     attics = read(info(signature="x:y"), nar())
-    assert judge(asked, attics, key=None).code == "body-signature-unknown", "Attic always has a key"
+    assert judge(request, attics, key=None).code == "body-signature-unknown", "Attic always has a key"
 
 
 ATTIC_404 = HttpAnswer(url="u", status=404, body='{"code":404,"error":"NoSuchObject","message":"x"}')
@@ -138,18 +141,18 @@ ATTIC_404 = HttpAnswer(url="u", status=404, body='{"code":404,"error":"NoSuchObj
 def test_a_path_that_the_cache_does_not_have_was_claimed_by_nobody(local: PathFacts | None) -> None:
     row = judge(ReadRequest(store_path=PATH, local=local), read(ATTIC_404))
     assert (row.code, row.status, row.http_status, row.curl) == ("body-not-published", Status.INCONCLUSIVE, 404, None)
-    left = judge(ReadRequest(store_path=PATH, local=local, upstream=True), read(ATTIC_404))
-    assert (left.code, left.status) == ("in-upstream", Status.NOT_APPLICABLE)
+    remaining = judge(ReadRequest(store_path=PATH, local=local, upstream=True), read(ATTIC_404))
+    assert (remaining.code, remaining.status) == ("in-upstream", Status.NOT_APPLICABLE)
 
 
 def test_a_404_is_believed_of_attic_in_its_own_form_only() -> None:
     page = HttpAnswer(url="u", status=404, body="<html>")
     assert judge(ReadRequest(store_path=PATH), read(page)).code == "body-unread"
     assert judge(ReadRequest(store_path=PATH), read(page), attic=False).code == "body-not-published"
-    gone = nar(status=404, body="<html>", wire_bytes=0, nar_bytes=0, sha256=None, clean_end=False)
-    asked = ReadRequest(store_path=PATH, local=LOCAL)
-    assert judge(asked, read(info(), gone)).code == "body-unread"
-    assert judge(asked, read(info(), gone), attic=False).code == "body-missing"
+    absence = nar(status=404, body="<html>", wire_bytes=0, nar_bytes=0, sha256=None, clean_end=False)
+    request = ReadRequest(store_path=PATH, local=LOCAL)
+    assert judge(request, read(info(), absence)).code == "body-unread"
+    assert judge(request, read(info(), absence), attic=False).code == "body-missing"
 
 
 def test_what_an_upstream_signed_still_fails_when_it_is_there_and_wrong() -> None:

@@ -9,15 +9,15 @@ from tests.helpers.runs import TOOLS, healthy
 
 
 def test_a_run_whose_programs_are_known_passes_and_names_what_was_passed_over() -> None:
-    found = replace(TOOLS, passed_over=("PATH: '.' is relative",))
-    run = healthy().change(ToolsFound, lambda _: found)
+    result = replace(TOOLS, passed_over=("PATH: '.' is relative",))
+    run = healthy().change(ToolsFound, lambda _: result)
     rows = {row.code: row.summary for row in run.judged()[0]}
     assert run.word() == "pass"
     assert (
         rows["tool-identified"]
         == "/usr/bin/attic, /usr/bin/nix, /usr/bin/nix-store; passed over: PATH: '.' is relative"
     )
-    assert run.facts().machine.passed_over == found.passed_over
+    assert run.facts().machine.passed_over == result.passed_over
 
 
 @pytest.mark.row("KUBE-18")
@@ -36,7 +36,7 @@ def test_a_run_that_names_no_program_is_no_pass() -> None:
 
 
 def test_authorities_that_a_variable_names_stand_in_the_finding() -> None:
-    named = AuthorityFile(variable="SSL_CERT_FILE", path="/ca.pem", sha256="b" * 64)
-    run = healthy().change(ToolsFound, lambda row: replace(row, authorities=(named,)))
+    names = AuthorityFile(variable="SSL_CERT_FILE", path="/ca.pem", sha256="b" * 64)
+    run = healthy().change(ToolsFound, lambda row: replace(row, authorities=(names,)))
     rows = {row.code: row.summary for row in run.judged()[0]}
     assert rows["tool-identified"].endswith("certificate authorities of /ca.pem by SSL_CERT_FILE")

@@ -20,16 +20,16 @@ Edit = Callable[[records.BodyRead], records.BodyRead | None]
 
 def at_origin(edit: Edit = lambda read: read, *, run: Run | None = None) -> Run:
     """The healthy run whose canary pair and ten fresh paths were read at the origin as well; those reads are edited."""
-    made: list[records.Record] = []
+    result: list[records.Record] = []
     for record in (run or healthy()).with_policy(origin_server=SERVER).records:
-        made.append(record)
+        result.append(record)
         if isinstance(record, records.BodyRead):
             same = next(
                 (facts for label, facts in READ if (label, facts.store_path) == (record.label, record.store_path)), None
             )
             there = None if same is None else edit(body_read(record.label, same, at_origin=True))
-            made += [] if there is None else [there]
-    return Run(tuple(made), healthy().files)
+            result += [] if there is None else [there]
+    return Run(tuple(result), healthy().files)
 
 
 def bodies(**changes: Any) -> Edit:
@@ -50,8 +50,8 @@ def test_the_same_at_both_places_is_a_pass() -> None:
     run = at_origin()
     assert run.rows() == set()
     assert run.word() == "pass"
-    found = next(row for row in run.judged()[0] if row.code == "origin-same")
-    assert found.summary == "12 paths were read at the origin too, 12 of them whole"
+    result = next(row for row in run.judged()[0] if row.code == "origin-same")
+    assert result.summary == "12 paths were read at the origin too, 12 of them whole"
 
 
 @pytest.mark.row("TRU-04")
@@ -87,8 +87,8 @@ def test_a_narinfo_that_the_origin_lacks_is_a_failure_where_it_knows_others() ->
 @pytest.mark.row("TRU-04")
 def test_what_is_lost_after_the_publication_is_not_hidden_by_what_was_there_before() -> None:
     first = runs.SOURCES[0]
-    gone = replace(good_nar(first), status=404, body=NO_SUCH_BUCKET, wire_bytes=0, nar_bytes=0)
-    later = body_read(Label.PROFILE, first, at_origin=True, again_after_post=True, nar=gone)
+    absence = replace(good_nar(first), status=404, body=NO_SUCH_BUCKET, wire_bytes=0, nar_bytes=0)
+    later = body_read(Label.PROFILE, first, at_origin=True, again_after_post=True, nar=absence)
     run = at_origin().with_record(body_read(Label.PROFILE, first, again_after_post=True)).with_record(later)
     assert rows(run) == {"body-missing", "origin-differs"}
 
@@ -274,10 +274,10 @@ def test_answers_that_nothing_dates_are_in_the_boundary() -> None:
     undated = SPOT_BY_NAME["answers-without-date"].sentence
 
     def dated(seen: records.BucketSampled) -> records.BucketSampled:
-        named = ("x-amz-request-id: 17D3CDA338BC4FAE",)
-        heads = {name: replace(head, headers=named, url=name) for name, head in seen.heads.items()}
-        gets = {name: replace(got, headers=named, url=f"/{name}") for name, got in seen.gets.items()}
-        return replace(seen, listing=(replace(seen.listing[0], headers=named),), heads=heads, gets=gets)
+        names = ("x-amz-request-id: 17D3CDA338BC4FAE",)
+        heads = {name: replace(head, headers=names, url=name) for name, head in seen.heads.items()}
+        gets = {name: replace(got, headers=names, url=f"/{name}") for name, got in seen.gets.items()}
+        return replace(seen, listing=(replace(seen.listing[0], headers=names),), heads=heads, gets=gets)
 
     assert undated in boundary(healthy().facts())
     assert undated not in boundary(sampled(of).facts())

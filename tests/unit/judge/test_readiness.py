@@ -326,8 +326,8 @@ def test_a_list_that_was_not_denied_by_s3_is_still_unknown(listing: HttpAnswer) 
     "changes", [{"head": ABSENT, "get": ABSENT}, {"get": UNKNOWN}, {"marks": (ABSENT, ABSENT)}, {"ready": ABSENT}]
 )
 def test_without_the_list_every_other_source_counts(changes: Any) -> None:
-    seen = tuple(timed(sampled(**changes), sampled(**changes)))
-    assert judged(samples=denied(*seen)).level in (Level.UNKNOWN, Level.BROKEN)
+    observation = tuple(timed(sampled(**changes), sampled(**changes)))
+    assert judged(samples=denied(*observation)).level in (Level.UNKNOWN, Level.BROKEN)
 
 
 def test_a_head_without_a_length_and_a_weak_etag_are_one_object() -> None:
@@ -354,10 +354,10 @@ def test_what_came_is_said_where_the_answers_are_not_of_one_object(changes: Any,
 
 
 def test_a_deleted_state_is_named_with_the_marker_that_hides_it() -> None:
-    gone = replace(answer(404), deleted=True, version_id="v9")
-    ready = read(head=gone, again=gone, get=gone, fault="NoSuchKey", content="unread", facts=None, size=0)
+    absence = replace(answer(404), deleted=True, version_id="v9")
+    ready = read(head=absence, again=absence, get=absence, fault="NoSuchKey", content="unread", facts=None, size=0)
     level(ready, Level.UNKNOWN, "it was deleted: a delete marker (version v9) hides its older versions")
-    bare = replace(gone, version_id=None)
+    bare = replace(absence, version_id=None)
     ready = read(head=bare, again=bare, get=bare, fault="NoSuchKey", content="unread", facts=None, size=0)
     level(ready, Level.UNKNOWN, "a delete marker (the newest version)")
 

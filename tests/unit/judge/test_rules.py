@@ -54,6 +54,7 @@ def test_only_an_index_loss_is_an_index_loss() -> None:
     losses = {row.code for row in CODES if row.index_loss}
     assert losses == {
         *("bucket-index-lost", "bucket-data-missing", "bucket-unserved", "bucket-unlisted", "bucket-missing"),
+        "audit-chunk-hidden",  # one object that the index hides, seen by an audit
     }
     for row in CODES:
         assert not row.neutral or Status.FAIL not in row.statuses, "a failure is never neutral"
@@ -90,8 +91,8 @@ def test_exactly_one_combination_of_statuses_passes() -> None:
         for index, status in zip(chosen, statuses, strict=True):
             changed[index] = replace(rows[index], status=status)
         word = fold_verdict(facts, changed).word
-        wanted = VerdictWord.QUARANTINE if Status.FAIL in statuses else VerdictWord.INCONCLUSIVE
-        assert word is (VerdictWord.PASS if set(statuses) == {Status.PASS} else wanted)
+        expected = VerdictWord.QUARANTINE if Status.FAIL in statuses else VerdictWord.INCONCLUSIVE
+        assert word is (VerdictWord.PASS if set(statuses) == {Status.PASS} else expected)
         passes += word is VerdictWord.PASS
     assert passes == 1
 
@@ -133,7 +134,7 @@ def unpublished() -> runs.Run:
     """A healthy run without build and publication, and without what belongs to them."""
     kinds = (records.PushSetKnown, records.MissingAsked, records.BodyRead, records.BuildFacts, records.ChildEnded)
     run = healthy()
-    kept = [
+    remaining = [
         record
         for record in run.records
         if not isinstance(record, kinds)
@@ -141,7 +142,7 @@ def unpublished() -> runs.Run:
         and not (isinstance(record, records.ControlTried) and record.name == "bit-flip-caught")
         and not (isinstance(record, records.CaptureClosed) and record.name != "server.log")
     ]
-    return runs.Run(tuple(kept), {"server.log": run.files["server.log"]})
+    return runs.Run(tuple(remaining), {"server.log": run.files["server.log"]})
 
 
 def capture() -> runs.Run:
@@ -254,18 +255,18 @@ def test_the_sealed_effect_and_the_standing_decision_never_contradict(codes: lis
     good = assemble(healthy().facts(), ())
     findings = tuple(finding(code, "x", "s", evidence=("/journal",), status=Status.INCONCLUSIVE) for code in codes)
     verdict = fold_verdict(good, (*good.findings, *findings))
-    made = effect(good, (*good.findings, *findings), verdict)
-    past = past_of(replace(good, verdict=verdict, quarantine=made), "d")
+    result = effect(good, (*good.findings, *findings), verdict)
+    past = past_of(replace(good, verdict=verdict, quarantine=result), "d")
     assert verdict.word is VerdictWord.INCONCLUSIVE
-    assert (past.against, past.toward) == (made.effect == "counts-against", False)
-    assert (made.effect == "neutral") is is_neutral(verdict.codes)
+    assert (past.against, past.toward) == (result.effect == "counts-against", False)
+    assert (result.effect == "neutral") is is_neutral(verdict.codes)
 
 
 def test_evidence_that_a_person_sealed_is_no_pass() -> None:
     facts = healthy().facts()
-    made = replace(facts, journal=replace(facts.journal, finalized=True))
-    assert "run-finalized" in {row.code for row in check_run(made)}
-    assert judge(made)[1].word is VerdictWord.INCONCLUSIVE
+    result = replace(facts, journal=replace(facts.journal, finalized=True))
+    assert "run-finalized" in {row.code for row in check_run(result)}
+    assert judge(result)[1].word is VerdictWord.INCONCLUSIVE
 
 
 def test_the_first_line_of_a_capture_says_how_full_the_drives_are() -> None:

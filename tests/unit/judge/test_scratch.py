@@ -128,14 +128,17 @@ def test_each_step_that_did_not_go_well(name: str, changes: dict[str, Any], stat
 
 
 def test_a_marker_that_outlives_its_bucket_is_told() -> None:
-    left = judge_scratch(replace(WELL, places_after=(place(PRESENT, ABSENT),)))
-    assert left.steps[-1].detail == "HTTP 204; then list absent, head absent; a drive still has a marker of it"
-    assert left.status is Status.PASS
+    remaining = judge_scratch(replace(WELL, places_after=(place(PRESENT, ABSENT),)))
+    assert remaining.steps[-1].detail == "HTTP 204; then list absent, head absent; a drive still has a marker of it"
+    assert remaining.status is Status.PASS
 
 
 def test_a_bucket_that_was_removed_and_then_not_found_again_is_gone() -> None:
-    left = judge_scratch(replace(WELL, removals=(said(204), fault("NoSuchBucket"), fault("NoSuchBucket"))))
-    assert (left.removed, left.steps[-1].detail) == (True, "HTTP 404 NoSuchBucket; then list absent, head absent")
+    remaining = judge_scratch(replace(WELL, removals=(said(204), fault("NoSuchBucket"), fault("NoSuchBucket"))))
+    assert (remaining.removed, remaining.steps[-1].detail) == (
+        True,
+        "HTTP 404 NoSuchBucket; then list absent, head absent",
+    )
     back = judge_scratch(replace(WELL, removals=(said(204), fault("BucketNotEmpty", 409))))
     assert (back.removed, back.steps[-1].status) == (False, UNCLEAR)
 

@@ -47,8 +47,8 @@ def test_bytes_that_are_good_for_the_gate_and_bad_for_nix_are_quarantine(label: 
 def test_credentials_that_are_refused_for_nix_alone_are_said() -> None:
     run = with_reads(Label.PROFILE, outcome="denied", words="HTTP error 401")
     assert run.rows() == {("reader-denied", INCONCLUSIVE), SHORT}
-    told = next(row for row in run.judged()[0] if row.code == "reader-denied")
-    assert told.summary.startswith("Nix gets 401 there, or a page in its place: run `attic use`, or add a netrc")
+    answer = next(row for row in run.judged()[0] if row.code == "reader-denied")
+    assert answer.summary.startswith("Nix gets 401 there, or a page in its place: run `attic use`, or add a netrc")
 
 
 def test_a_right_that_builders_do_not_need_is_a_note() -> None:
@@ -91,9 +91,9 @@ def test_what_only_nix_could_read_is_said() -> None:
         return replace(read, nar=None) if read.store_path == SOURCES[0].store_path else read
 
     run = healthy().change(records.BodyRead, cut)
-    told = next(row for row in run.judged()[0] if row.subject == "builders")
-    assert (told.code, run.word() == "pass") == ("reader-agrees", False)
-    assert told.summary.endswith("10 of the profile; 1 paths that only Nix could read")
+    answer = next(row for row in run.judged()[0] if row.subject == "builders")
+    assert (answer.code, run.word() == "pass") == ("reader-agrees", False)
+    assert answer.summary.endswith("10 of the profile; 1 paths that only Nix could read")
 
 
 @pytest.mark.parametrize(

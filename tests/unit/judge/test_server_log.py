@@ -37,14 +37,14 @@ def error(message: str, time: str = "2026-11-24T00:00:20.000000Z", level: str = 
 
 def logged(*lines: str, run: Run | None = None) -> Run:
     """The run with these lines between the canaries of the server's log."""
-    made = run or healthy()
+    result = run or healthy()
     first, _, last = runs.SERVER_LOG.decode().partition("2026-11-24T00:00:38")
-    return made.with_file("server.log", (first + "".join(lines) + "2026-11-24T00:00:38" + last).encode())
+    return result.with_file("server.log", (first + "".join(lines) + "2026-11-24T00:00:38" + last).encode())
 
 
 def row(run: Run, code: str) -> Finding:
-    (found,) = [each for each in run.judged()[0] if each.code == code]
-    return found
+    (result,) = [each for each in run.judged()[0] if each.code == code]
+    return result
 
 
 def failed_push(run: Run) -> Run:
@@ -88,12 +88,12 @@ def test_an_error_that_no_failure_of_ours_explains(lines: list[str], told: tuple
 @pytest.mark.row("ATS-27")
 def test_the_first_unexplained_error_is_told_with_its_request() -> None:
     run = logged(error("oops"), UPLOAD, FAILED, error("again"))
-    found = row(run, "log-unexplained-error")
-    assert found.summary == (
+    result = row(run, "log-unexplained-error")
+    assert result.summary == (
         "the server logged 2 × an error or a warning that no failed path, failed read or canary of this run explains, "
         "the first at 2026-11-24T00:00:20.000000Z (PUT /_api/v1/upload-path): oops"
     )
-    assert found.evidence == ("/server_log/events",)
+    assert result.evidence == ("/server_log/events",)
     timeless = logged(json.dumps({"level": "ERROR", "message": "oops"}) + "\n")
     assert "the first at an unknown time: oops" in row(timeless, "log-unexplained-error").summary
 
@@ -163,9 +163,9 @@ def test_a_server_that_starts_in_the_window() -> None:
 @pytest.mark.row("ATS-24")
 def test_a_replica_that_came_is_no_restart_and_one_that_came_back_is() -> None:
     start = "Starting API server...\n"
-    came = [f"[pod/attic-2/attic] {start}", f"[pod/attic-2/attic] 2026-11-24T00:00:21Z {start}"]
-    assert logged(came[0]).rows() == set()
-    assert logged(*came).rows() == {("log-server-restarted", "inconclusive")}
+    arrival = [f"[pod/attic-2/attic] {start}", f"[pod/attic-2/attic] 2026-11-24T00:00:21Z {start}"]
+    assert logged(arrival[0]).rows() == set()
+    assert logged(*arrival).rows() == {("log-server-restarted", "inconclusive")}
 
 
 def test_storage_errors_are_counted_and_those_at_no_failure_of_ours_named() -> None:
@@ -195,7 +195,7 @@ def test_rustfs_own_json_lines_are_storage_errors(case: str) -> None:
         "timeout": "Disk operation timed out",
         "quorum": "Failed to save data usage bloom name to buckets/.bloomcycle.bin: erasure write quorum",
     }[case]
-    told = {
+    answer = {
         "timestamp": "2026-11-24T00:00:20.821505209Z",
         "level": "ERROR" if case == "quorum" else "WARN",
         "fields": {"message": message},
@@ -205,7 +205,7 @@ def test_rustfs_own_json_lines_are_storage_errors(case: str) -> None:
         "threadName": "rustfs-worker",
         "threadId": "ThreadId(9)",
     }
-    run = logged(json.dumps(told, separators=(",", ":")) + "\n")
+    run = logged(json.dumps(answer, separators=(",", ":")) + "\n")
     assert run.rows() == {STORAGE}
     assert run.word() == "inconclusive"
     code = {"quorum": "quorum-write"}.get(case, case)
@@ -266,9 +266,9 @@ HEADS = {
 
 def headed(head: str, *lines: str) -> Run:
     """A run whose log has these lines between the canaries, and a collector's words before each line."""
-    made = logged(*lines)
-    text = made.files["server.log"].decode()
-    return made.with_file("server.log", "".join(f"{head}{line}\n" for line in text.splitlines()).encode())
+    result = logged(*lines)
+    text = result.files["server.log"].decode()
+    return result.with_file("server.log", "".join(f"{head}{line}\n" for line in text.splitlines()).encode())
 
 
 @pytest.mark.row("TRU-01")
@@ -285,46 +285,46 @@ def test_a_log_behind_usual_heads_is_read(name: str) -> None:
     lines=st.sampled_from(["", BETWEEN]),
 )
 def test_no_head_makes_a_log_clean_that_has_an_error(head: str, lines: str) -> None:
-    made = headed(head, lines)
-    if made.word() == "pass":
-        assert (lines, made.facts().server_log.unread_lines) == ("", 0)
-        assert made.facts().server_log.parsed_count == 2
+    result = headed(head, lines)
+    if result.word() == "pass":
+        assert (lines, result.facts().server_log.unread_lines) == ("", 0)
+        assert result.facts().server_log.parsed_count == 2
     else:
-        assert {code for code, _ in made.rows()} & {"log-unreadable", "log-storage-error", "log-canary-missing"}
+        assert {code for code, _ in result.rows()} & {"log-unreadable", "log-storage-error", "log-canary-missing"}
 
 
 @pytest.mark.row("TRU-01")
 @pytest.mark.parametrize("head", ["severity=error ", "\t", '{"date":1,"log":"', "INFO ", "11/24/26 00:00:20 "])
 def test_canaries_that_are_in_the_bytes_alone_prove_nothing(head: str) -> None:
     for lines in ("", BETWEEN):
-        made = headed(head, lines)
-        assert made.word() == "inconclusive"
-        assert "log-clean" not in {row.code for row in made.judged()[0]}
-        assert {code for code, _ in made.rows()} <= {"log-unreadable", "log-canary-missing", "log-unexplained-error"}
+        result = headed(head, lines)
+        assert result.word() == "inconclusive"
+        assert "log-clean" not in {row.code for row in result.judged()[0]}
+        assert {code for code, _ in result.rows()} <= {"log-unreadable", "log-canary-missing", "log-unexplained-error"}
 
 
 def test_a_log_that_is_not_understood_says_how_to_give_it() -> None:
-    made = headed("severity=error ")
-    assert made.rows() == {UNREADABLE}
-    found = row(made, "log-unreadable")
-    assert found.summary == (
+    product = headed("severity=error ")
+    assert product.rows() == {UNREADABLE}
+    result = row(product, "log-unreadable")
+    assert result.summary == (
         "the log of the window has no event at all, and 4 lines that are not understood, the first: "
         "'severity=error 2026-11-24T00:00:05.000799Z ERROR attic_server::error: Error from'… (103 characters)"
     )
     assert "`journalctl -o cat`" in BY_CODE["log-unreadable"].remedy
-    assert made.facts().server_log.truth.value == "unknown"
-    canary = made.facts().pre.canary
+    assert product.facts().server_log.truth.value == "unknown"
+    canary = product.facts().pre.canary
     assert canary is not None
     assert canary.logged.value == "unknown"
 
 
 @pytest.mark.parametrize("line", ["unable to retrieve container logs\n", "x: ERROR a::b: Storage error\n"])
 def test_one_line_that_is_not_understood_is_doubt(line: str) -> None:
-    made = logged(line)
-    assert (made.word(), made.rows()) == ("inconclusive", {UNREADABLE})
-    assert "has 2 events, and a line that is not understood" in row(made, "log-unreadable").summary
-    assert made.facts().post.canary is not None
-    missing = made.with_file("server.log", line.encode())
+    result = logged(line)
+    assert (result.word(), result.rows()) == ("inconclusive", {UNREADABLE})
+    assert "has 2 events, and a line that is not understood" in row(result, "log-unreadable").summary
+    assert result.facts().post.canary is not None
+    missing = result.with_file("server.log", line.encode())
     assert missing.rows() == {UNREADABLE, ("log-canary-missing", "inconclusive")}
 
 
@@ -357,5 +357,5 @@ def test_an_answer_of_4xx_is_no_doubt() -> None:
 def test_a_canary_is_an_error_at_that_request(line: str) -> None:
     text = runs.SERVER_LOG.decode()
     second = text[text.index("2026-11-24T00:00:38") :]
-    made = healthy().with_file("server.log", (line.format(runs.PRE_NONCE) + second).encode())
-    assert ("log-canary-missing", "inconclusive") in made.rows()
+    result = healthy().with_file("server.log", (line.format(runs.PRE_NONCE) + second).encode())
+    assert ("log-canary-missing", "inconclusive") in result.rows()

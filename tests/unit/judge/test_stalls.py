@@ -74,8 +74,8 @@ def test_a_head_that_says_404_while_the_list_hangs_is_a_loss_that_was_seen() -> 
 @pytest.mark.parametrize("get", [answer(), HUNG, answer(500)], ids=["served", "hangs", "500"])
 def test_a_head_alone_that_says_404_while_the_list_hangs_is_doubt(get: records.HttpAnswer) -> None:
     def edit(seen: records.BucketSampled) -> records.BucketSampled:
-        gone = runs.lost(seen)
-        return replace(list_hangs(gone), gets={**gone.gets, "attic": get})
+        absence = runs.lost(seen)
+        return replace(list_hangs(absence), gets={**absence.gets, "attic": get})
 
     assert edited(Phase.PRE, edit, number=1).word() == "inconclusive"
 
@@ -157,9 +157,10 @@ def test_a_sample_of_no_moment_is_not_whole(began: str, ended: str) -> None:
     ],
 )
 def test_only_silence_is_a_slow_answer(error: str, *, slow: bool) -> None:
-    seen = disk_hangs(runs.sample(Phase.DURING, 1))
+    observation = disk_hangs(runs.sample(Phase.DURING, 1))
     row = read_sample(
-        replace(seen, began_at=at(1), ended_at=at(1), places=(replace(seen.places[0], error=error),)), "attic"
+        replace(observation, began_at=at(1), ended_at=at(1), places=(replace(observation.places[0], error=error),)),
+        "attic",
     )
     assert (row.state, is_slow(row)) == (BucketState.UNOBSERVABLE, slow)
 
@@ -218,13 +219,13 @@ def test_half_a_marker_is_an_older_version_and_no_loss() -> None:
 
 def test_an_operators_stall_is_no_pass() -> None:
     """Walk: "rca while a 22 s stall ran: pass"."""
-    seen = [
+    observation = [
         replace(runs.sample(Phase.PRE, number), began_at=at(number), ended_at=at(number + 0.1)) for number in (1, 2, 3)
     ]
-    kept = {"endpoint": "e", "samples_requested": 3, "spacing_millis": 500, "scratch": None}
-    assert judge_rca(seen, ["attic"], **kept).verdict.word.value == "pass"  # type: ignore[arg-type]  # test
-    seen[1] = replace(list_hangs(seen[1]), ended_at=at(5.1))
-    rca = judge_rca(seen, ["attic"], **kept)  # type: ignore[arg-type]  # test
+    remaining = {"endpoint": "e", "samples_requested": 3, "spacing_millis": 500, "scratch": None}
+    assert judge_rca(observation, ["attic"], **remaining).verdict.word.value == "pass"  # type: ignore[arg-type]  # test
+    observation[1] = replace(list_hangs(observation[1]), ended_at=at(5.1))
+    rca = judge_rca(observation, ["attic"], **remaining)  # type: ignore[arg-type]  # test
     assert (rca.verdict.word.value, rca.pace and rca.pace.stalled) == ("inconclusive", (2,))
 
 
@@ -248,12 +249,12 @@ def test_a_slow_answer_beside_the_samples_is_doubt_too(phase: Phase) -> None:
 
 
 def test_a_state_that_was_deleted_says_by_which_marker() -> None:
-    gone = replace(answer(404), deleted=True, version_id="v9")
+    absence = replace(answer(404), deleted=True, version_id="v9")
     run = healthy().change(
-        records.StateSeen, lambda record: replace(record, head=gone) if record.phase is Phase.POST else record
+        records.StateSeen, lambda record: replace(record, head=absence) if record.phase is Phase.POST else record
     )
     assert "HTTP 404: a delete marker v9 hides an older version" in words(run, "state-lost")
-    bare = healthy().change(records.StateSeen, lambda record: replace(record, head=replace(gone, version_id=None)))
+    bare = healthy().change(records.StateSeen, lambda record: replace(record, head=replace(absence, version_id=None)))
     assert "HTTP 404: a delete marker hides an older version" in words(bare, "state-absent")
 
 

@@ -34,7 +34,7 @@ def at(day: float) -> str:
 
 
 def past(label: str, day: float, word: VerdictWord = VerdictWord.PASS, **changes: object) -> Past:
-    made = Past(
+    result = Past(
         label=label,
         digest=f"d-{label}",
         profile="medium-check",
@@ -52,11 +52,11 @@ def past(label: str, day: float, word: VerdictWord = VerdictWord.PASS, **changes
         lost=word is VerdictWord.QUARANTINE,
         indexed=word is VerdictWord.PASS,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # test
+    return replace(result, **changes)  # type: ignore[arg-type]  # test
 
 
 def policy(**changes: object) -> QuarantinePolicy:
-    made = QuarantinePolicy(
+    result = QuarantinePolicy(
         configured=True,
         held=True,
         incident=INCIDENT,
@@ -67,11 +67,11 @@ def policy(**changes: object) -> QuarantinePolicy:
         statements=(),
         break_glass=None,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # test
+    return replace(result, **changes)  # type: ignore[arg-type]  # test
 
 
 def statement(day: float = 8, **changes: object) -> Statement:
-    made = Statement(
+    result = Statement(
         schema="publication-gate/statement/v1",
         kind=StatementKind.BACKEND_REPLACED,
         who="Ada",
@@ -81,7 +81,7 @@ def statement(day: float = 8, **changes: object) -> Statement:
         cache="main",
         endpoint="http://attic/",
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # test
+    return replace(result, **changes)  # type: ignore[arg-type]  # test
 
 
 LOSS = past("loss", 10, VerdictWord.QUARANTINE, stores=("old",), epochs=("old", "3:4"))
@@ -172,8 +172,8 @@ def test_a_loss_at_another_spelling_of_the_endpoint_counts(endpoint: str) -> Non
     standing = stand((*GOOD, past("x", 1, VerdictWord.QUARANTINE, endpoint=endpoint)))
     assert standing.left_out == ()
     assert standing.held
-    said = fold_standing(GOOD, policy(), (statement(endpoint=endpoint),), cache="main", endpoint=endpoint, now=NOW)
-    assert (said.held, said.left_out) == (False, ())
+    output = fold_standing(GOOD, policy(), (statement(endpoint=endpoint),), cache="main", endpoint=endpoint, now=NOW)
+    assert (output.held, output.left_out) == (False, ())
 
 
 def test_a_pass_given_twice_counts_once() -> None:
@@ -221,13 +221,13 @@ def test_a_statement_from_before_the_incident_is_of_no_use() -> None:
 
 def test_a_repair_path_needs_a_lost_index_back_in_one_process() -> None:
     loss = replace(LOSS, stores=("1:2",))
-    said = (statement(day=1, kind=StatementKind.REPAIR_PROVED),)
-    standing = stand((loss, *GOOD[1:]), said)
+    output = (statement(day=1, kind=StatementKind.REPAIR_PROVED),)
+    standing = stand((loss, *GOOD[1:]), output)
     assert unmet(standing) == []
     assert standing.conditions[-1].rests_on == ("loss", "a")
     assert unmet(stand((loss, *GOOD[1:]), (statement(day=6, kind=StatementKind.REPAIR_PROVED),))) == ["a"]
-    assert unmet(stand((replace(loss, lost=False), *GOOD[1:]), said)) == ["a"]
-    assert unmet(stand((loss, *(replace(row, indexed=False) for row in GOOD[1:])), said)) == ["a"]
+    assert unmet(stand((replace(loss, lost=False), *GOOD[1:]), output)) == ["a"]
+    assert unmet(stand((loss, *(replace(row, indexed=False) for row in GOOD[1:])), output)) == ["a"]
 
 
 def test_without_a_failure_in_the_history_the_statement_is_all_there_is() -> None:
@@ -253,9 +253,9 @@ def test_an_unstated_policy_holds_and_says_why() -> None:
 
 
 def test_the_order_in_which_a_history_is_given_changes_nothing() -> None:
-    wanted = stand()
+    expected = stand()
     for order in itertools.permutations(GOOD):
-        assert stand(order) == wanted
+        assert stand(order) == expected
 
 
 def test_another_failure_never_helps() -> None:
@@ -330,8 +330,8 @@ def test_what_evidence_means_for_the_standing() -> None:
     ids=["locked", "trouble", "cancelled", "died", "unobservable"],
 )
 def test_only_a_closed_list_of_inconclusive_codes_counts_neither_way(run: runs.Run, *, against: bool) -> None:
-    made = past_of(evidence_of(run), "d")
-    assert (made.word, made.against) == (VerdictWord.INCONCLUSIVE, against), made.codes
+    result = past_of(evidence_of(run), "d")
+    assert (result.word, result.against) == (VerdictWord.INCONCLUSIVE, against), result.codes
 
 
 @pytest.mark.row("TRU-05")
@@ -339,10 +339,10 @@ def test_a_refused_attempt_is_the_newest_and_counts_neither_way() -> None:
     """It left no evidence, so an older pass of any profile must not stand in for it; the next pass does."""
     from gate.github.api_models import run_of
 
-    made = past_without_evidence(run_of(gh.run_row(5, NOW - timedelta(days=1))), "require-refused", refused=True)
-    assert (made.word, made.against, made.toward, made.profile) == (VerdictWord.REFUSED, False, False, None)
-    assert unmet(stand((*GOOD, made))) == ["the"]
-    assert unmet(stand((*GOOD, made, past("d", 0.5)))) == []
+    result = past_without_evidence(run_of(gh.run_row(5, NOW - timedelta(days=1))), "require-refused", refused=True)
+    assert (result.word, result.against, result.toward, result.profile) == (VerdictWord.REFUSED, False, False, None)
+    assert unmet(stand((*GOOD, result))) == ["the"]
+    assert unmet(stand((*GOOD, result, past("d", 0.5)))) == []
 
 
 @pytest.mark.row("TRU-05")
@@ -352,10 +352,10 @@ def test_a_stop_for_what_a_server_said_counts_against() -> None:
     for code, against in codes.items():
         start = runs.healthy().cut_after(4)
         run = runs.Run((*start.records, records.RunStopped(code=code, reason="r"), records.RunComplete()), {})
-        made = past_of(evidence_of(run), "d")
-        assert (made.word, made.against, made.toward) == (VerdictWord.INCONCLUSIVE, against, False)
-        told = stand((*GOOD, replace(made, label="x", cache="main", endpoint="http://attic", ended_at=at(1))))
-        assert told.held
+        result = past_of(evidence_of(run), "d")
+        assert (result.word, result.against, result.toward) == (VerdictWord.INCONCLUSIVE, against, False)
+        answer = stand((*GOOD, replace(result, label="x", cache="main", endpoint="http://attic", ended_at=at(1))))
+        assert answer.held
 
 
 def test_a_capture_is_no_attempt() -> None:
@@ -368,9 +368,9 @@ def test_a_capture_is_no_attempt() -> None:
 def test_an_attempt_without_evidence_counts_against() -> None:
     from gate.github.api_models import run_of
 
-    made = past_without_evidence(run_of(gh.run_row(5, NOW)), "require-no-evidence")
-    assert (made.label, made.against, made.toward, made.profile) == ("5.1", True, False, None)
-    assert in_order([made, past("a", 5)])[0].label == "a"
+    result = past_without_evidence(run_of(gh.run_row(5, NOW)), "require-no-evidence")
+    assert (result.label, result.against, result.toward, result.profile) == ("5.1", True, False, None)
+    assert in_order([result, past("a", 5)])[0].label == "a"
 
 
 # ------------------------------------------------------------------------------------------------------------ suspects

@@ -25,7 +25,7 @@ SEALED = StateFacts(version=None, serial=None, lineage=None, encrypted=True)
 
 
 def contents(facts: StateFacts | None = FACTS, *, etag: str = ETAG, **changes: Any) -> records.StateContents:
-    made = records.StateContents(
+    result = records.StateContents(
         get=answer(etag=etag, content_length=432),
         again=answer(etag=etag, content_length=432),
         size=432,
@@ -33,7 +33,7 @@ def contents(facts: StateFacts | None = FACTS, *, etag: str = ETAG, **changes: A
         facts=facts,
         problem=None if facts else "The state is not JSON.",
     )
-    return replace(made, **changes)
+    return replace(result, **changes)
 
 
 def refused(status: int | None, fault: str | None = None, error: str | None = None) -> records.StateContents:
@@ -277,7 +277,7 @@ def _state(head: tuple[str | None, Truth], told: StateTold | None, locked: Truth
 
 def test_of_all_pairs_only_the_same_state_passes_and_a_failure_stays_one_when_more_is_unknown() -> None:
     facts = _facts(_state(_HEADS[0], None, Truth.ABSENT), _state(_HEADS[0], None, Truth.ABSENT))
-    sides = [(head, told, lock) for head, told, lock in product(_HEADS, _TOLD, (Truth.ABSENT, Truth.UNKNOWN))]
+    sides = [(head, result, lock) for head, result, lock in product(_HEADS, _TOLD, (Truth.ABSENT, Truth.UNKNOWN))]
     judged: dict[tuple[Any, Any], Status] = {}
     for before, after in product(sides, sides):
         pair = replace(
@@ -289,10 +289,10 @@ def test_of_all_pairs_only_the_same_state_passes_and_a_failure_stays_one_when_mo
         judged[before, after] = row.status
         assert row.status in BY_CODE[row.code].statuses
         if row.status is Status.PASS:
-            told = (before[1], after[1])
-            assert None not in told
-            assert {side.content for side in told if side} == {"state"}
-            assert len({side.lineage for side in told if side}) == 1
+            result = (before[1], after[1])
+            assert None not in result
+            assert {side.content for side in result if side} == {"state"}
+            assert len({side.lineage for side in result if side}) == 1
             assert before[2] is after[2] is Truth.ABSENT
             assert before[0][1] is after[0][1] is Truth.PRESENT
             same = before[:2] == after[:2]
@@ -311,8 +311,8 @@ def test_nothing_is_published_over_a_state_that_could_not_be_read(
     before: records.StateContents | None, clean: bool
 ) -> None:
     entries = [entry for entry in runs.entries(run(before, contents()).records) if not _after(entry.record)]
-    told = unclean(facts_so_far(entries))
-    assert told == (() if clean else ("the content of the OpenTofu state could not be read as one",))
+    result = unclean(facts_so_far(entries))
+    assert result == (() if clean else ("the content of the OpenTofu state could not be read as one",))
     assert JournalLog(entries=tuple(entries), torn=False).of(records.StateSeen)
 
 

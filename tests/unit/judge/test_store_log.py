@@ -27,7 +27,7 @@ UNREAD = ("log-store-unobservable", "inconclusive")
 
 def told(message: str, level: str = "ERROR", *, target: str = DISK, **fields: str) -> str:
     """A line of RustFS's JSON log (rustfs-obs 1.0.1 src/telemetry/local.rs)."""
-    made = {
+    result = {
         "timestamp": "2026-11-24T00:00:20.000001+00:00",
         "level": level,
         "fields": {"message": message, **fields},
@@ -35,7 +35,7 @@ def told(message: str, level: str = "ERROR", *, target: str = DISK, **fields: st
         "filename": "crates/ecstore/src/disk/disk_store.rs",
         "line_number": 1571,
     }
-    return json.dumps(made) + "\n"
+    return json.dumps(result) + "\n"
 
 
 HEADER_TIMEOUT = told(
@@ -53,36 +53,36 @@ def answered(code: str, source: str = "None") -> str:
 
 def run(*lines: str, notes: Sequence[str] = (), place: str = PLACE, cut: bool = False) -> Run:
     text = "".join(lines).encode()
-    made = healthy().with_policy(store_log=place).with_file("store.log", text)
+    result = healthy().with_policy(store_log=place).with_file("store.log", text)
     closed = runs.closed("store.log", text)
     closed = records.CaptureClosed(
         name=closed.name, bytes=closed.bytes, sha256=closed.sha256, cut=cut, redactions=closed.redactions
     )
-    return made.with_record(closed).with_record(StoreLogRead(place=PLACE, notes=tuple(notes)))
+    return result.with_record(closed).with_record(StoreLogRead(place=PLACE, notes=tuple(notes)))
 
 
 def row(of: Run, code: str) -> Finding:
-    (found,) = [each for each in of.judged()[0] if each.code == code and each.subject == "store-log"]
-    return found
+    (result,) = [each for each in of.judged()[0] if each.code == code and each.subject == "store-log"]
+    return result
 
 
 def test_a_quiet_store_is_no_obstacle() -> None:
-    made = run(told("started", "INFO"), HEADER_TIMEOUT)
-    assert (made.word(), made.rows()) == ("pass", set())
-    found = row(made, "log-store-clean")
-    assert found.summary == (
+    product = run(told("started", "INFO"), HEADER_TIMEOUT)
+    assert (product.word(), product.rows()) == ("pass", set())
+    result = row(product, "log-store-clean")
+    assert result.summary == (
         "2 events, 1 of them at WARN and ERROR, and all of those are known to be no trouble of the store"
     )
-    log = made.facts().store_log
+    log = product.facts().store_log
     assert log is not None
     assert (log.place, log.truth, log.event_count, log.troubles, log.cut) == (PLACE, Truth.PRESENT, 1, 0, False)
     assert (log.parsed_count, log.unread_lines, log.first_unread) == (2, 0, "")
 
 
 def test_a_store_that_logs_nothing_in_the_window_proves_nothing() -> None:
-    made = run()
-    assert (made.word(), made.rows()) == ("inconclusive", {UNREAD})
-    assert row(made, "log-store-unobservable").summary == (
+    result = run()
+    assert (result.word(), result.rows()) == ("inconclusive", {UNREAD})
+    assert row(result, "log-store-unobservable").summary == (
         f"{PLACE}: the store logged nothing in the window, which proves nothing"
     )
 
@@ -91,8 +91,8 @@ def test_a_store_that_logs_nothing_in_the_window_proves_nothing() -> None:
 @pytest.mark.parametrize("line", (RECORDED / "disk-errors.jsonl").read_text("utf-8").splitlines())
 @pytest.mark.parametrize("head", ["", "Aug 24 16:43:26 mini rustfs[7]: ", "2026-08-24T16:43:26.300000000Z stdout F "])
 def test_each_of_rustfs_own_disk_errors_is_doubt(line: str, head: str) -> None:
-    made = run(told("fine", "INFO"), head + line + "\n")
-    assert (made.word(), made.rows()) == ("inconclusive", {TROUBLE})
+    result = run(told("fine", "INFO"), head + line + "\n")
+    assert (result.word(), result.rows()) == ("inconclusive", {TROUBLE})
 
 
 @pytest.mark.row("TRU-02")
@@ -149,9 +149,9 @@ def test_the_recorded_store_with_a_stalled_disk_and_its_healthy_start() -> None:
     ],
 )
 def test_what_is_not_understood_is_doubt(lines: list[str], unread: int) -> None:
-    made = run(told("fine", "INFO"), *lines)
-    assert (made.word(), made.rows()) == ("inconclusive", {UNREADABLE})
-    log = made.facts().store_log
+    result = run(told("fine", "INFO"), *lines)
+    assert (result.word(), result.rows()) == ("inconclusive", {UNREADABLE})
+    log = result.facts().store_log
     assert log is not None
     assert (log.parsed_count, log.unread_lines) == (1, unread)
     alone = run(*lines)
@@ -184,14 +184,14 @@ def test_what_is_not_understood_is_doubt(lines: list[str], unread: int) -> None:
     ],
 )
 def test_a_store_that_tells_of_its_own_trouble_is_no_pass(line: str, code: str) -> None:
-    made = run(told("fine", "INFO"), line)
-    assert made.rows() == {TROUBLE}
-    assert (made.judged()[1].word, made.judged()[1].exit_code) == (VerdictWord.INCONCLUSIVE, 3)
-    found = row(made, "log-storage-error")
-    assert found.summary.startswith(f"the store logged 1 × {code} in the window, the first at ")
-    assert found.evidence == ("/store_log/events",)
-    assert "log-store-clean" not in {each.code for each in made.judged()[0]}
-    log = made.facts().store_log
+    product = run(told("fine", "INFO"), line)
+    assert product.rows() == {TROUBLE}
+    assert (product.judged()[1].word, product.judged()[1].exit_code) == (VerdictWord.INCONCLUSIVE, 3)
+    result = row(product, "log-storage-error")
+    assert result.summary.startswith(f"the store logged 1 × {code} in the window, the first at ")
+    assert result.evidence == ("/store_log/events",)
+    assert "log-store-clean" not in {each.code for each in product.judged()[0]}
+    log = product.facts().store_log
     assert log is not None
     assert ([event.code for event in log.events], log.troubles) == ([code], 1)
 
@@ -251,9 +251,9 @@ def test_what_is_near_an_answer_to_a_client_is_doubt(line: str) -> None:
 
 def test_trouble_comes_first_and_is_counted_by_its_code() -> None:
     noise = [answered("NoSuchKey")] * 3
-    made = run(*noise, told("health is faulty"), told("operation timed out"), told("health is faulty"))
-    assert "2 × drive-faulty, 1 × timeout" in row(made, "log-storage-error").summary
-    log = made.facts().store_log
+    result = run(*noise, told("health is faulty"), told("operation timed out"), told("health is faulty"))
+    assert "2 × drive-faulty, 1 × timeout" in row(result, "log-storage-error").summary
+    log = result.facts().store_log
     assert log is not None
     assert [event.code for event in log.events] == ["drive-faulty", "timeout", "drive-faulty", *["NoSuchKey"] * 3]
 
@@ -266,51 +266,51 @@ def test_only_so_many_events_are_shown_and_all_are_counted() -> None:
 
 
 def test_more_events_than_are_kept_are_a_log_that_was_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = run(*[answered("NoSuchKey")] * 2)
+    result = run(*[answered("NoSuchKey")] * 2)
     monkeypatch.setattr("gate.evidence.store_log.ServerLogParser", partial(ServerLogParser, keep=1))
-    log = made.facts().store_log
+    log = result.facts().store_log
     assert log is not None
     assert (log.event_count, log.cut, log.truth) == (2, True, Truth.UNKNOWN)
-    assert made.rows() == {UNREAD}
+    assert result.rows() == {UNREAD}
 
 
 def test_a_log_that_was_cut_or_has_gaps_is_not_read() -> None:
     assert run(cut=True).rows() >= {UNREAD}
-    made = run(notes=["pod rustfs-0 is gone"])
-    assert (made.word(), made.rows()) == ("inconclusive", {UNREAD})
-    assert row(made, "log-store-unobservable").summary == f"{PLACE}: pod rustfs-0 is gone; cut: False"
+    result = run(notes=["pod rustfs-0 is gone"])
+    assert (result.word(), result.rows()) == ("inconclusive", {UNREAD})
+    assert row(result, "log-store-unobservable").summary == f"{PLACE}: pod rustfs-0 is gone; cut: False"
 
 
 def test_a_named_log_without_a_capture_is_not_read() -> None:
-    made = healthy().with_policy(store_log=PLACE).with_record(StoreLogRead(place=PLACE))
-    assert made.rows() == {UNREAD}
-    assert "there is no capture of it" in row(made, "log-store-unobservable").summary
+    result = healthy().with_policy(store_log=PLACE).with_record(StoreLogRead(place=PLACE))
+    assert result.rows() == {UNREAD}
+    assert "there is no capture of it" in row(result, "log-store-unobservable").summary
 
 
 def test_a_named_log_that_was_never_looked_at_is_not_read() -> None:
-    made = healthy().with_policy(store_log=PLACE)
-    assert (made.word(), made.rows()) == ("inconclusive", {UNREAD})
-    assert made.facts().store_log is None
+    result = healthy().with_policy(store_log=PLACE)
+    assert (result.word(), result.rows()) == ("inconclusive", {UNREAD})
+    assert result.facts().store_log is None
 
 
 def test_where_none_is_named_nothing_is_claimed() -> None:
-    made = healthy()
-    assert (made.facts().store_log, made.facts().policy.store_log) == (None, "")
-    assert not [each for each in made.judged()[0] if "store-log" in (each.code, each.subject)]
+    result = healthy()
+    assert (result.facts().store_log, result.facts().policy.store_log) == (None, "")
+    assert not [each for each in result.judged()[0] if "store-log" in (each.code, each.subject)]
 
 
 def test_trouble_counts_where_the_policy_names_no_place() -> None:
-    made = run(told("health is faulty"), place="")
-    assert made.rows() == {TROUBLE}
+    result = run(told("health is faulty"), place="")
+    assert result.rows() == {TROUBLE}
     assert run(place="").rows() == set()
     assert run("x\n", place="").rows() == {UNREADABLE}
 
 
 def test_a_log_that_was_read_before_the_push_ended_proves_nothing() -> None:
-    made = run(told("fine", "INFO"))
-    rows: list[records.Record] = [record for record in made.records if not isinstance(record, StoreLogRead)]
+    result = run(told("fine", "INFO"))
+    rows: list[records.Record] = [record for record in result.records if not isinstance(record, StoreLogRead)]
     rows.insert(3, StoreLogRead(place=PLACE))
-    early = Run(tuple(rows), made.files)
+    early = Run(tuple(rows), result.files)
     assert early.rows() == {("run-disordered", "inconclusive")}
     assert early.facts().journal.disorder == ("the store's log was read before the end of a push",)
 

@@ -115,15 +115,15 @@ HARMLESS = {
 
 def small() -> Run:
     """The healthy run with two sources and no record that says what another says: short enough to be folded often."""
-    kept: list[records.Record] = []
+    remaining: list[records.Record] = []
     paths = runs.SOURCES[:2]
     others = {path.store_path for path in runs.SOURCES[2:]}
     for record in healthy().records:
         if isinstance(record, records.PushSetKnown) and record.label is Label.PROFILE:
-            kept.append(replace(record, paths=paths))
+            remaining.append(replace(record, paths=paths))
         elif not (isinstance(record, records.BodyRead | NixRead) and record.store_path in others):
-            kept.append(record)
-    run = Run(tuple(kept), healthy().files).with_policy(min_fresh=2, min_paths=2, samples=1)
+            remaining.append(record)
+    run = Run(tuple(remaining), healthy().files).with_policy(min_fresh=2, min_paths=2, samples=1)
     one = run.change(
         records.BucketSampled, lambda row: None if row.number > 1 and row.phase is not Phase.DURING else row
     )
@@ -168,12 +168,12 @@ def altered(row: dict[str, Any], path: tuple[str | int, ...], value: Any) -> rec
 
 def kinds() -> Iterator[tuple[str, int]]:
     """One record of each kind and phase, label or name."""
-    seen = set()
+    observation = set()
     for number, row in enumerate(ROWS):
         record = row["record"]
-        told = [str(record.get(name, "")) for name in ("phase", "label", "name", "role", "cache", "state")]
-        if (key := (record["kind"], *told)) not in seen:
-            seen.add(key)
+        answer = [str(record.get(name, "")) for name in ("phase", "label", "name", "role", "cache", "state")]
+        if (key := (record["kind"], *answer)) not in observation:
+            observation.add(key)
             yield " ".join(filter(None, key)), number
 
 
@@ -184,7 +184,7 @@ def test_the_run_passes() -> None:
 @pytest.mark.parametrize(("name", "number"), list(kinds()))
 def test_each_field_of_a_record_counts_or_is_known_to_be_harmless(name: str, number: int) -> None:
     row = ROWS[number]
-    kind, found = row["record"]["kind"], []
+    kind, result = row["record"]["kind"], []
     for path, value in leaves(row["record"]):
         at = ".".join(map(str, (kind, *path)))
         if path == ("kind",) or any(fnmatchcase(at, pattern) for pattern in HARMLESS):
@@ -193,9 +193,9 @@ def test_each_field_of_a_record_counts_or_is_known_to_be_harmless(name: str, num
             entry = altered(row, path, other) if other != value or type(other) is not type(value) else None
             if entry is not None and entry != ENTRIES[number]:
                 if word([*ENTRIES[:number], entry, *ENTRIES[number + 1 :]]) == "pass":
-                    found.append(f"{at}: {value!r:.60} → {other!r}")
+                    result.append(f"{at}: {value!r:.60} → {other!r}")
                 break
-    assert found == [], name
+    assert result == [], name
 
 
 @pytest.mark.parametrize("number", range(len(ROWS)))
@@ -204,5 +204,5 @@ def test_each_record_is_needed_once(number: int) -> None:
     if isinstance(ENTRIES[number].record, records.StageMark):
         return
     assert word([*ENTRIES[:number], *ENTRIES[number + 1 :]]) != "pass"
-    kept = isinstance(ENTRIES[number].record, records.BodyRead | records.CacheConfigSeen | ToolsFound | NixRead)
-    assert (word([*ENTRIES[: number + 1], *ENTRIES[number:]]) == "pass") is kept
+    remaining = isinstance(ENTRIES[number].record, records.BodyRead | records.CacheConfigSeen | ToolsFound | NixRead)
+    assert (word([*ENTRIES[: number + 1], *ENTRIES[number:]]) == "pass") is remaining

@@ -178,8 +178,8 @@ def test_paths_that_are_left_to_upstream_are_not_fresh() -> None:
 
     def change(record: records.PushSetKnown) -> records.PushSetKnown:
         signed = tuple(map(runs.of_upstream, record.paths[:2]))
-        told = replace(record, paths=(*signed, *record.paths[2:]), upstream_key_names=(runs.UPSTREAM,))
-        return told if record.label is Label.PROFILE else record
+        result = replace(record, paths=(*signed, *record.paths[2:]), upstream_key_names=(runs.UPSTREAM,))
+        return result if record.label is Label.PROFILE else record
 
     log = runs.push_log(runs.SOURCES[2:]).replace(b"0 in upstream", b"2 in upstream")
     run = healthy().with_policy(upstream_keys=(runs.UPSTREAM_KEY,))
@@ -203,14 +203,14 @@ def wholly_deduplicated(run: Run, label: str, count: int) -> Run:
 @pytest.mark.parametrize("count", [1, 11])
 def test_uploads_that_wrote_nothing_are_not_fresh(count: int) -> None:
     """One alone shows that chunks outlived their NARs; then a small NAR's silence proves no write either."""
-    made = wholly_deduplicated(healthy(), "profile", count)
-    assert made.rows() == {("push-not-representative", "inconclusive")}
-    (told,) = [row.summary for row in made.judged()[0] if row.code == "push-not-representative"]
-    assert told == (
+    product = wholly_deduplicated(healthy(), "profile", count)
+    assert product.rows() == {("push-not-representative", "inconclusive")}
+    (result,) = [row.summary for row in product.judged()[0] if row.code == "push-not-representative"]
+    assert result == (
         "0 fresh paths of the profile and 0 of its twin are shown to be written, expected 10; "
         f"the server had all chunks of {count} uploaded paths before"
     )
-    assert made.facts().coverage.fresh_paths == 2  # the canary pair
+    assert product.facts().coverage.fresh_paths == 2  # the canary pair
 
 
 @pytest.mark.row("ATS-02")

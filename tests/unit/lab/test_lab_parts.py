@@ -37,21 +37,21 @@ def executable(folder: Path, name: str) -> Path:
 
 @pytest.mark.parametrize(("name", "module"), [("attic", "client"), ("atticd", "server")])
 def test_without_a_real_program_its_stand_in_is_taken(name: Any, module: str) -> None:
-    found = find_program(name, {"PATH": "/nowhere"})
-    assert (found.argv, found.real) == ((sys.executable, "-P", "-m", f"gate.lab.attic.{module}"), False)
+    result = find_program(name, {"PATH": "/nowhere"})
+    assert (result.argv, result.real) == ((sys.executable, "-P", "-m", f"gate.lab.attic.{module}"), False)
 
 
 def test_a_real_program_on_path_is_taken(tmp_path: Path) -> None:
     real = executable(tmp_path, "atticd")
-    found = find_program("atticd", {"PATH": str(tmp_path)})
-    assert (found.argv, found.real) == ((str(real),), True)
+    result = find_program("atticd", {"PATH": str(tmp_path)})
+    assert (result.argv, result.real) == ((str(real),), True)
 
 
 def test_a_named_program_goes_before_path(tmp_path: Path) -> None:
     executable(tmp_path / "path", "attic")
-    named = executable(tmp_path / "named", "other")
-    found = find_program("attic", {"PATH": str(tmp_path / "path"), "GATE_LAB_ATTIC": str(named)})
-    assert found.argv == (str(named),)
+    names = executable(tmp_path / "named", "other")
+    result = find_program("attic", {"PATH": str(tmp_path / "path"), "GATE_LAB_ATTIC": str(names)})
+    assert result.argv == (str(names),)
 
 
 def test_a_named_program_that_is_not_there_is_refused() -> None:
@@ -156,14 +156,14 @@ class Failing(Fault):
 
 
 def test_a_relay_tells_both_and_keeps_the_faults_first_trouble_to_itself() -> None:
-    told = Listener()
-    relay = Relay(Failing(NO_STACK, "small-check"), told)
+    answer = Listener()
+    relay = Relay(Failing(NO_STACK, "small-check"), answer)
     relay.stage("pre")
     relay.stage("post")
     relay.sample(Phase.PRE, 1)
     relay.push_running(Label.CANARY)
     relay.note("so")
-    assert told.words == ["pre", "post", (Phase.PRE, 1), Label.CANARY, "so"]
+    assert answer.words == ["pre", "post", (Phase.PRE, 1), Label.CANARY, "so"]
     assert relay.failure == "the fault could not be brought about: no pre"
 
 

@@ -46,13 +46,13 @@ def test_programs_that_live_in_nix_are_not_hidden(nix: Path, tmp_path: Path) -> 
     (nix / "nix").touch(mode=0o755)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "nix").symlink_to(nix / "nix")
-    made = enter({"PATH": str(tmp_path / "bin")}, nix)
-    assert (made.store, made.why) == ("salted", f"nix itself lives in {nix}")
+    result = enter({"PATH": str(tmp_path / "bin")}, nix)
+    assert (result.store, result.why) == ("salted", f"nix itself lives in {nix}")
 
 
 def test_a_named_attic_that_lives_in_nix_is_not_hidden(nix: Path) -> None:
-    made = enter({"PATH": "/nowhere", "GATE_LAB_ATTIC": str(nix / "attic")}, nix)
-    assert made.why == f"GATE_LAB_ATTIC itself lives in {nix}"
+    result = enter({"PATH": "/nowhere", "GATE_LAB_ATTIC": str(nix / "attic")}, nix)
+    assert result.why == f"GATE_LAB_ATTIC itself lives in {nix}"
 
 
 def test_a_process_with_threads_stays_where_it_is(nix: Path) -> None:
@@ -60,18 +60,18 @@ def test_a_process_with_threads_stays_where_it_is(nix: Path) -> None:
     thread = threading.Thread(target=over.wait)
     thread.start()
     try:
-        made = enter({"PATH": "/nowhere"}, nix)
+        result = enter({"PATH": "/nowhere"}, nix)
     finally:
         over.set()
         thread.join()
-    assert (made.store, made.why) == ("salted", "this process has several threads already")
+    assert (result.store, result.why) == ("salted", "this process has several threads already")
 
 
 def test_without_a_place_to_mount_on_it_salts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "listdir", lambda _: ["1"])
     nix = tmp_path / "no" / "nix"
-    made = enter({"PATH": "/nowhere"}, nix)
-    assert (made.store, made.why) == ("salted", f"there is no {nix}, and it can't be made")
+    result = enter({"PATH": "/nowhere"}, nix)
+    assert (result.store, result.why) == ("salted", f"there is no {nix}, and it can't be made")
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,6 @@ def test_every_way_is_tried_in_a_child_before_it_salts(
     monkeypatch.setattr(os, "listdir", lambda _: ["1"])
     monkeypatch.setattr(os, "geteuid", lambda: uid)
     monkeypatch.setattr(place, "_works_in_a_child", fail)
-    made = enter({"PATH": "/nowhere"}, nix)
-    assert (made.store, made.why) == ("salted", f"the kernel lets this user mount nothing on {nix}")
+    result = enter({"PATH": "/nowhere"}, nix)
+    assert (result.store, result.why) == ("salted", f"the kernel lets this user mount nothing on {nix}")
     assert tried == flags

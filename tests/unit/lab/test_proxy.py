@@ -15,11 +15,11 @@ from gate.lab.proxy import PAGE, UPLOAD, Proxy
 
 @pytest.fixture
 def proxy(httpserver: HTTPServer) -> Iterator[Proxy]:
-    made = Proxy()
-    made.target = (httpserver.host, httpserver.port)
-    made.start()
-    yield made
-    made.stop()
+    result = Proxy()
+    result.target = (httpserver.host, httpserver.port)
+    result.start()
+    yield result
+    result.stop()
 
 
 def ask(
@@ -35,8 +35,8 @@ def ask(
 
 
 def echo(request: Request) -> Response:
-    seen = f"{request.method} {request.full_path} {request.headers.get('Authorization')} ".encode()
-    return Response(seen + request.get_data(), status=418, headers={"x-told": "so"})
+    observation = f"{request.method} {request.full_path} {request.headers.get('Authorization')} ".encode()
+    return Response(observation + request.get_data(), status=418, headers={"x-told": "so"})
 
 
 def test_requests_and_answers_pass(proxy: Proxy, httpserver: HTTPServer) -> None:
@@ -122,10 +122,10 @@ def test_chunked_answers_pass(proxy: Proxy, serve_once: Callable[[bytes], tuple[
 
 
 def test_a_request_is_held_back_by_its_method_and_path_and_the_host_can_be_kept(httpserver: HTTPServer) -> None:
-    asked: list[tuple[str, str]] = []
+    requests: list[tuple[str, str]] = []
 
     def hold(method: str, path: str) -> float:
-        asked.append((method, path))
+        requests.append((method, path))
         return 0.5 if path == "/slow" else 0.0
 
     def host(request: Request) -> Response:
@@ -133,15 +133,15 @@ def test_a_request_is_held_back_by_its_method_and_path_and_the_host_can_be_kept(
 
     httpserver.expect_request("/slow").respond_with_handler(host)
     httpserver.expect_request("/fast").respond_with_handler(host)
-    made = Proxy(hold=hold, keeps_host=True)
-    made.target = (httpserver.host, httpserver.port)
-    made.start()
+    result = Proxy(hold=hold, keeps_host=True)
+    result.target = (httpserver.host, httpserver.port)
+    result.start()
     try:
         began = time.monotonic()
-        assert ask(made, "GET", "/fast")[1].decode() == made.address
+        assert ask(result, "GET", "/fast")[1].decode() == result.address
         assert time.monotonic() - began < 0.5
-        assert ask(made, "GET", "/slow")[1].decode() == made.address
+        assert ask(result, "GET", "/slow")[1].decode() == result.address
         assert time.monotonic() - began >= 0.5
     finally:
-        made.stop()
-    assert asked == [("GET", "/fast"), ("GET", "/slow")]
+        result.stop()
+    assert requests == [("GET", "/fast"), ("GET", "/slow")]

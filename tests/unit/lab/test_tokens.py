@@ -12,10 +12,10 @@ from gate.model.basics import Secret
 
 def claims(mint: Mint, token: Secret, *, check: bool = True) -> dict[str, object]:
     key = base64.b64decode(mint.key.reveal())
-    found: dict[str, object] = jwt.decode(
+    result: dict[str, object] = jwt.decode(
         token.reveal(), key, algorithms=["HS256"], options={"verify_exp": check, "verify_nbf": check}
     )
-    return found
+    return result
 
 
 def test_each_mint_has_a_secret_of_its_own() -> None:
@@ -40,8 +40,8 @@ def test_an_admin_may_make_caches_of_any_name() -> None:
 
 def test_tokens_are_back_dated_since_attic_tolerates_no_skew() -> None:
     mint = Mint()
-    found = claims(mint, mint.read(("a",)))
-    assert int(str(found["nbf"])) <= time.time() - 59
+    result = claims(mint, mint.read(("a",)))
+    assert int(str(result["nbf"])) <= time.time() - 59
 
 
 def test_an_expired_token_is_one_whose_time_is_over_and_nothing_else() -> None:
@@ -49,5 +49,5 @@ def test_an_expired_token_is_one_whose_time_is_over_and_nothing_else() -> None:
     token = mint.push(("a",), seconds=-60)
     with pytest.raises(jwt.ExpiredSignatureError):
         claims(mint, token)
-    found = claims(mint, token, check=False)
-    assert int(str(found["nbf"])) < int(str(found["exp"])) <= time.time() - 59
+    result = claims(mint, token, check=False)
+    assert int(str(result["nbf"])) < int(str(result["exp"])) <= time.time() - 59

@@ -17,49 +17,49 @@ ROOM = limits.AHEAD_BYTES // PIECE  # pieces in a buffer
 def test_pieces_are_measured_in_order_and_to_the_last() -> None:
     assert len(NAR) > 6 * limits.AHEAD_BYTES, "each of three buffers is used twice"
     meter = NarMeter("none", len(NAR))
-    ahead = BackgroundMeter(meter)
-    assert all(ahead.feed(NAR[at : at + PIECE]) for at in range(0, len(NAR), PIECE))
+    successor = BackgroundMeter(meter)
+    assert all(successor.feed(NAR[at : at + PIECE]) for at in range(0, len(NAR), PIECE))
     assert meter.finish().wire_bytes < len(NAR)
-    assert ahead.settle()
-    assert ahead.settle(), "nothing is measured twice"
+    assert successor.settle()
+    assert successor.settle(), "nothing is measured twice"
     got = meter.finish()
     assert (got.sha256, got.clean_end, got.wire_bytes) == (nix32_of(NAR), True, len(NAR))
-    ahead.close()
-    ahead.close()
+    successor.close()
+    successor.close()
 
 
 def test_a_piece_larger_than_a_buffer_is_taken() -> None:
     meter = NarMeter("none", len(NAR))
-    ahead = BackgroundMeter(meter)
-    assert ahead.feed(NAR[:5])
-    assert ahead.feed(NAR[5:])
-    assert ahead.settle()
+    successor = BackgroundMeter(meter)
+    assert successor.feed(NAR[:5])
+    assert successor.feed(NAR[5:])
+    assert successor.settle()
     assert meter.finish().sha256 == nix32_of(NAR)
-    ahead.close()
+    successor.close()
 
 
 def test_after_a_wrong_part_none_is_looked_at() -> None:
     meter = NarMeter("zstd", len(NAR))
-    ahead = BackgroundMeter(meter)
+    successor = BackgroundMeter(meter)
     junk = b"j" * PIECE
-    taken = 0
-    while ahead.feed(junk):
-        taken += 1
-    assert taken == 3 * ROOM, "known when the buffer is wanted again, however quick the thread was"
-    assert not ahead.feed(junk)
-    assert not ahead.settle()
+    samples = 0
+    while successor.feed(junk):
+        samples += 1
+    assert samples == 3 * ROOM, "known when the buffer is wanted again, however quick the thread was"
+    assert not successor.feed(junk)
+    assert not successor.settle()
     assert (meter.finish().wire_bytes, meter.readable) == (ROOM * PIECE, False)
-    ahead.close()
+    successor.close()
 
 
 def test_a_wrong_end_is_known_when_all_is_measured() -> None:
     meter = NarMeter("zstd", len(NAR))
-    ahead = BackgroundMeter(meter)
-    assert ahead.feed(b"no zstd at all"), "it is only taken"
-    assert not ahead.settle()
-    assert not ahead.settle()
+    successor = BackgroundMeter(meter)
+    assert successor.feed(b"no zstd at all"), "it is only taken"
+    assert not successor.settle()
+    assert not successor.settle()
     assert (meter.finish().wire_bytes, meter.readable) == (14, False)
-    ahead.close()
+    successor.close()
 
 
 def test_no_thread_is_left_and_none_is_made_for_nothing() -> None:
@@ -68,22 +68,22 @@ def test_no_thread_is_left_and_none_is_made_for_nothing() -> None:
     assert idle.settle()
     idle.close()
     assert threading.active_count() == before
-    ahead = BackgroundMeter(NarMeter("none", len(NAR)))
+    successor = BackgroundMeter(NarMeter("none", len(NAR)))
     for at in range(0, limits.AHEAD_BYTES + PIECE, PIECE):
-        assert ahead.feed(NAR[at : at + PIECE])
+        assert successor.feed(NAR[at : at + PIECE])
     assert threading.active_count() == before + 1
-    ahead.close()
+    successor.close()
     assert threading.active_count() == before
 
 
 def test_it_is_of_use_again_after_it_was_closed() -> None:
     """A redirect is answered by a body too, so each hop settles and closes."""
     meter = NarMeter("none", len(NAR))
-    ahead = BackgroundMeter(meter)
+    successor = BackgroundMeter(meter)
     for half in (NAR[:PIECE], NAR[PIECE:]):
-        assert all(ahead.feed(half[at : at + PIECE]) for at in range(0, len(half), PIECE))
-        assert ahead.settle()
-        ahead.close()
+        assert all(successor.feed(half[at : at + PIECE]) for at in range(0, len(half), PIECE))
+        assert successor.settle()
+        successor.close()
     assert meter.finish().sha256 == nix32_of(NAR)
 
 
@@ -96,9 +96,9 @@ class _Defective:
 
 
 def test_a_defect_in_the_thread_is_raised_where_the_body_ends() -> None:
-    ahead = BackgroundMeter(_Defective())  # type: ignore[arg-type]  # it is asked for `feed` alone
+    successor = BackgroundMeter(_Defective())  # type: ignore[arg-type]  # it is asked for `feed` alone
     for at in range(0, 2 * limits.AHEAD_BYTES, PIECE):
-        assert ahead.feed(NAR[at : at + PIECE])
+        assert successor.feed(NAR[at : at + PIECE])
     with pytest.raises(ZeroDivisionError):
-        ahead.settle()
-    ahead.close()
+        successor.settle()
+    successor.close()

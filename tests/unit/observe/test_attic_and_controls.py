@@ -64,45 +64,50 @@ def always(answer: tuple[int, bytes]) -> Callable[[Request], None]:
 def test_cache_config_is_asked_with_the_token_and_kept_whole(api: Api) -> None:
     text = b'{"public_key":"main:x","is_public":false}'
     with serving(always((200, text))) as server:
-        seen = api(server).cache_config("main", TOKEN)
+        observation = api(server).cache_config("main", TOKEN)
     (request,) = server.requests
     assert (request.method, request.path) == ("GET", "/_api/v1/cache-config/main")
     assert request.headers["authorization"] == f"Bearer {TOKEN.reveal()}"
-    assert (seen.cache, seen.answer.status, seen.answer.body) == ("main", 200, text.decode())
-    assert seen.answer.url == f"{server.url}/_api/v1/cache-config/main"
+    assert (observation.cache, observation.answer.status, observation.answer.body) == ("main", 200, text.decode())
+    assert observation.answer.url == f"{server.url}/_api/v1/cache-config/main"
 
 
 def test_missing_paths_are_asked_by_hash_and_their_answer_is_kept_whole(api: Api) -> None:
     hashes = [f"{number:032d}" for number in range(5000)]
     text = json.dumps({"missing_paths": hashes}).encode()
     with serving(always((200, text))) as server:
-        asked = api(server).missing_paths("main", TOKEN, [f"/nix/store/{part}-x" for part in hashes], Label.TWIN)
+        requests = api(server).missing_paths("main", TOKEN, [f"/nix/store/{part}-x" for part in hashes], Label.TWIN)
     (request,) = server.requests
     assert (request.method, request.path) == ("POST", "/_api/v1/get-missing-paths")
     assert request.headers["content-type"] == "application/json"
     assert json.loads(request.body) == {"cache": "main", "store_path_hashes": hashes}
-    assert (asked.label, asked.cache, asked.answer.status, asked.answer.body_cut) == (Label.TWIN, "main", 200, False)
-    assert parse_missing_paths(asked.answer.body.encode()) == frozenset(hashes)
+    assert (requests.label, requests.cache, requests.answer.status, requests.answer.body_cut) == (
+        Label.TWIN,
+        "main",
+        200,
+        False,
+    )
+    assert parse_missing_paths(requests.answer.body.encode()) == frozenset(hashes)
 
 
 def test_no_token_no_credential(api: Api) -> None:
     with serving(always(UNAUTHORIZED)) as server:
-        seen = api(server).cache_config("main", None)
+        observation = api(server).cache_config("main", None)
     assert "authorization" not in server.requests[0].headers
-    assert seen.answer.status == 401
+    assert observation.answer.status == 401
 
 
 def test_token_that_the_server_repeats_is_not_kept(api: Api) -> None:
     with serving(lambda request: request.answer(500, request.headers["authorization"].encode())) as server:
-        seen = api(server).cache_config("main", TOKEN)
-    assert TOKEN.reveal() not in repr(seen)
+        observation = api(server).cache_config("main", TOKEN)
+    assert TOKEN.reveal() not in repr(observation)
 
 
 def test_dead_server_is_a_record(api: Api) -> None:
     with serving(always(INFO)) as server:
         attic = api(server)
-    asked = attic.missing_paths("main", TOKEN, [PATH], Label.PROFILE)
-    assert (asked.answer.status, asked.answer.error) == (None, "connect")
+    request = attic.missing_paths("main", TOKEN, [PATH], Label.PROFILE)
+    assert (request.answer.status, request.answer.error) == (None, "connect")
 
 
 @pytest.mark.parametrize(

@@ -85,10 +85,10 @@ class Push:
     def log(self) -> str:
         return (self.folder / "push-profile.log").read_text()
 
-    def said(self) -> dict[str, object]:
-        said = json.loads(self.told.read_text())
-        assert isinstance(said, dict)
-        return said
+    def output(self) -> dict[str, object]:
+        output = json.loads(self.told.read_text())
+        assert isinstance(output, dict)
+        return output
 
 
 def files_below(folder: Path) -> list[bytes]:
@@ -98,17 +98,17 @@ def files_below(folder: Path) -> list[bytes]:
 def test_client_gets_exactly_the_paths_and_the_token_by_an_inherited_handle(tmp_path: Path) -> None:
     push = Push(tmp_path, "sys.exit(3)")
     ended = push.run(jobs=2)
-    said = push.said()
-    assert said["argv"] == ["push", "--no-closure", "-j", "2", "gate:main", *PATHS]
-    assert said["stdin"] == ""
-    config = json.loads(json.dumps(said["config"]))
+    output = push.output()
+    assert output["argv"] == ["push", "--no-closure", "-j", "2", "gate:main", *PATHS]
+    assert output["stdin"] == ""
+    config = json.loads(json.dumps(output["config"]))
     token_file = config["servers"]["gate"].pop("token-file")
     assert config == {"default-server": "gate", "servers": {"gate": {"endpoint": "https://cache.example/base/"}}}
     assert re.fullmatch(r"/proc/self/fd/[0-9]+", token_file)
-    assert said["token"] == TOKEN.reveal()
-    assert said["modes"] == ["0o700", "0o700", "0o600", "0o400"]
+    assert output["token"] == TOKEN.reveal()
+    assert output["modes"] == ["0o700", "0o700", "0o600", "0o400"]
     assert (ended.name, ended.exit, ended.signal, ended.ended_by) == ("push:profile", 3, None, None)
-    assert ended.argv == (str(push.client), *said["argv"])
+    assert ended.argv == (str(push.client), *output["argv"])
     assert ended.capture == "push-profile.log"
 
 
@@ -116,8 +116,8 @@ def test_client_gets_exactly_the_paths_and_the_token_by_an_inherited_handle(tmp_
 def test_token_is_in_no_argv_and_no_environment(tmp_path: Path) -> None:
     push = Push(tmp_path, "")
     ended = push.run()
-    said = push.said()
-    assert TOKEN.reveal() not in repr((ended, said["argv"], said["environ"], said["cmdline"]))
+    output = push.output()
+    assert TOKEN.reveal() not in repr((ended, output["argv"], output["environ"], output["cmdline"]))
     assert push.log() == "Pushing with ***\n"
     assert push.closed.redactions == 1
 
@@ -133,19 +133,19 @@ Push(Path(sys.argv[1]), "time.sleep(600)").run(deadline_seconds=600.0)
 
 @pytest.mark.row("JWT-13")
 def test_a_killed_push_leaves_its_token_in_no_file(tmp_path: Path) -> None:
-    told = tmp_path / "told.json"
+    answer = tmp_path / "told.json"
     program = KILLED.format(path=[str(Path(__file__).parents[3])])
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdin=subprocess.DEVNULL) as gate:
         until = time.monotonic() + 90
-        while not told.exists() and time.monotonic() < until and gate.poll() is None:
+        while not answer.exists() and time.monotonic() < until and gate.poll() is None:
             time.sleep(0.01)
-        found = files_below(tmp_path / "scratch")
+        result = files_below(tmp_path / "scratch")
         gate.send_signal(signal.SIGKILL)
     assert gate.returncode == -signal.SIGKILL, "the fault: it was in the middle of the push"
-    assert json.loads(told.read_text())["token"] == TOKEN.reveal(), "and the client had the token"
-    told.unlink()
-    assert len(found) == 1, "the client's configuration was there"
-    assert not [text for text in (*found, *files_below(tmp_path)) if TOKEN.reveal().encode() in text]
+    assert json.loads(answer.read_text())["token"] == TOKEN.reveal(), "and the client had the token"
+    answer.unlink()
+    assert len(result) == 1, "the client's configuration was there"
+    assert not [text for text in (*result, *files_below(tmp_path)) if TOKEN.reveal().encode() in text]
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ def test_push_ends_at_the_first_loss(tmp_path: Path) -> None:
 
 
 def test_output_is_shown_as_it_comes_without_the_token(tmp_path: Path) -> None:
-    shown: list[bytes] = []
-    Push(tmp_path, "").run(tee=shown.append)
-    assert b"".join(shown) == b"Pushing with ***\n"
+    text: list[bytes] = []
+    Push(tmp_path, "").run(tee=text.append)
+    assert b"".join(text) == b"Pushing with ***\n"
 
 
 def test_more_paths_than_argv_takes_go_by_stdin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,16 +194,16 @@ def test_more_paths_than_argv_takes_go_by_stdin(tmp_path: Path, monkeypatch: pyt
     many = tuple(f"/nix/store/{number:032d}-{'n' * 60}" for number in range(200))
     monkeypatch.setattr(os, "sysconf", lambda _: 20_000)
     push.run(many)
-    said = push.said()
-    assert said["argv"] == ["push", "--no-closure", "gate:main", "--stdin"]
-    assert said["stdin"] == "".join(f"{path}\n" for path in many)
+    output = push.output()
+    assert output["argv"] == ["push", "--no-closure", "gate:main", "--stdin"]
+    assert output["stdin"] == "".join(f"{path}\n" for path in many)
 
 
 def test_five_thousand_paths_still_go_by_argv(tmp_path: Path) -> None:
     push = Push(tmp_path, "")
     many = tuple(f"/nix/store/{number:032d}-{'n' * 60}" for number in range(5000))
     assert push.run(many).exit == 0
-    assert push.said()["argv"] == ["push", "--no-closure", "gate:main", *many]
+    assert push.output()["argv"] == ["push", "--no-closure", "gate:main", *many]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_nix_keeps_its_own_user_settings(tmp_path: Path, env: dict[str, str], fi
     push = Push(tmp_path, "")
     push.env |= env
     push.run()
-    environ = push.said()["environ"]
+    environ = push.output()["environ"]
     assert isinstance(environ, dict)
     assert environ["NIX_USER_CONF_FILES"] == files
     assert environ["XDG_CONFIG_HOME"].startswith(str(push.scratch))
@@ -261,8 +261,8 @@ def test_configuration_that_can_not_be_written_leaves_nothing(tmp_path: Path, mo
 def test_configuration_that_can_not_be_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     push = Push(tmp_path, "")
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
-    with pytest.raises(InconclusiveError, match="remove it by hand") as told:
+    with pytest.raises(InconclusiveError, match="remove it by hand") as answer:
         push.run()
-    assert TOKEN.reveal() not in str(told.value)
-    (left,) = push.scratch.iterdir()
-    assert stat.S_IMODE(left.stat().st_mode) == 0o700
+    assert TOKEN.reveal() not in str(answer.value)
+    (remaining,) = push.scratch.iterdir()
+    assert stat.S_IMODE(remaining.stat().st_mode) == 0o700

@@ -18,9 +18,9 @@ P, A, U = Truth.PRESENT, Truth.ABSENT, Truth.UNKNOWN
 @pytest.fixture
 def drive(tmp_path: Path) -> Path:
     """A drive with one healthy bucket."""
-    made = tmp_path / "data"
-    add(made, "attic")
-    return made
+    result = tmp_path / "data"
+    add(result, "attic")
+    return result
 
 
 def add(drive: Path, bucket: str) -> None:
@@ -33,9 +33,9 @@ def seen(drive: Path, *buckets: str) -> PlaceSeen:
 
 
 def marker(drive: Path, bucket: str = "attic") -> tuple[Truth, Truth, str | None]:
-    (found,) = seen(drive, bucket).markers
-    assert found.bucket == bucket
-    return found.data, found.meta, found.error
+    (result,) = seen(drive, bucket).markers
+    assert result.bucket == bucket
+    return result.data, result.meta, result.error
 
 
 def test_both_markers(drive: Path) -> None:

@@ -9,17 +9,17 @@ from gate.observe.disk_use import look_at_disk
 
 
 def one(place: str, seconds: float = 30) -> DiskSeen:
-    (seen,) = look_at_disk(place, kubectl=None, seconds=seconds)
-    return seen
+    (observation,) = look_at_disk(place, kubectl=None, seconds=seconds)
+    return observation
 
 
 def test_a_folder_of_this_machine(tmp_path: Path) -> None:
-    told = os.statvfs(tmp_path)
-    seen = one(f"file://{tmp_path}")
-    assert (seen.place, seen.error) == (f"file://{tmp_path}", None)
-    assert seen.space is not None
-    assert seen.space.total == told.f_blocks * told.f_frsize
-    assert 0 < seen.space.used + seen.space.free <= seen.space.total
+    answer = os.statvfs(tmp_path)
+    observation = one(f"file://{tmp_path}")
+    assert (observation.place, observation.error) == (f"file://{tmp_path}", None)
+    assert observation.space is not None
+    assert observation.space.total == answer.f_blocks * answer.f_frsize
+    assert 0 < observation.space.used + observation.space.free <= observation.space.total
 
 
 @pytest.mark.parametrize(
@@ -32,19 +32,19 @@ def test_a_folder_of_this_machine(tmp_path: Path) -> None:
     ],
 )
 def test_what_can_not_be_told_is_said(place: str, error: str) -> None:
-    seen = one(place)
-    assert (seen.space, seen.error) == (None, error)
+    observation = one(place)
+    assert (observation.space, observation.error) == (None, error)
 
 
 def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
-    told = os.statvfs("/")
+    answer = os.statvfs("/")
 
     def stalled(path: str) -> os.statvfs_result:
         over.wait(60)
-        return told
+        return answer
 
     monkeypatch.setattr("gate.observe.disk_use.os.statvfs", stalled)
-    seen = one("file:///data", seconds=0.01)
+    observation = one("file:///data", seconds=0.01)
     over.set()
-    assert seen == DiskSeen(place="file:///data", error="the disk did not answer within 0.01 s")
+    assert observation == DiskSeen(place="file:///data", error="the disk did not answer within 0.01 s")

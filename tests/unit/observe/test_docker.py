@@ -43,9 +43,13 @@ def look(engine: Engine, docker: Docker) -> WorkloadSeen:
 
 
 def test_a_container_is_known_by_its_id_start_restarts_and_image(engine: Engine, docker: Docker) -> None:
-    seen = look(engine, docker)
-    assert (seen.truth, seen.image, seen.started) == (Truth.PRESENT, IMAGE, "2026-11-30T22:00:00.5Z")
-    before = seen.identity
+    observation = look(engine, docker)
+    assert (observation.truth, observation.image, observation.started) == (
+        Truth.PRESENT,
+        IMAGE,
+        "2026-11-30T22:00:00.5Z",
+    )
+    before = observation.identity
     engine.restarts = 1
     assert look(engine, docker).identity != before
     engine.restarts, engine.state = 0, {"StartedAt": "2026-11-30T22:34:00Z"}
@@ -62,22 +66,22 @@ def test_a_container_is_known_by_its_id_start_restarts_and_image(engine: Engine,
 )
 def test_what_does_not_run_is_unknown(engine: Engine, docker: Docker, state: dict[str, object], message: str) -> None:
     engine.state = state
-    seen = look(engine, docker)
-    assert (seen.truth, seen.identity) == (Truth.UNKNOWN, None)
-    assert message[:40] in (seen.error or "")
+    observation = look(engine, docker)
+    assert (observation.truth, observation.identity) == (Truth.UNKNOWN, None)
+    assert message[:40] in (observation.error or "")
 
 
 def test_an_engine_that_does_not_answer_is_unknown_with_the_right_that_it_needs(tmp_path: Path, docker: Docker) -> None:
     where = DockerLocator(name="atticd", socket=str(tmp_path / "none.sock"))
-    seen = look_at_container("cache", "docker://atticd", where, phase=Phase.PRE, docker=docker)
-    assert seen.truth is Truth.UNKNOWN
-    assert "this user needs the right to its socket (group docker)" in (seen.error or "")
+    observation = look_at_container("cache", "docker://atticd", where, phase=Phase.PRE, docker=docker)
+    assert observation.truth is Truth.UNKNOWN
+    assert "this user needs the right to its socket (group docker)" in (observation.error or "")
 
 
 def test_another_container_is_not_found(engine: Engine, docker: Docker) -> None:
     where = DockerLocator(name="other", socket=str(engine.socket))
-    seen = look_at_container("cache", "docker://other", where, phase=Phase.PRE, docker=docker)
-    assert "HTTP 404 (no such container)" in (seen.error or "")
+    observation = look_at_container("cache", "docker://other", where, phase=Phase.PRE, docker=docker)
+    assert "HTTP 404 (no such container)" in (observation.error or "")
 
 
 def captured(window: DockerLogWindow, tmp_path: Path, *, seconds: float = 0.3) -> tuple[str, tuple[str, ...]]:

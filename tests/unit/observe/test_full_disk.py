@@ -50,9 +50,9 @@ def looked(tmp_path: Path, taken: str) -> str:
     ],
 )
 def test_a_drive_without_room(tmp_path: Path, taken: str, told: str) -> None:
-    said = looked(tmp_path, taken)
-    assert said.startswith(f"{told} file://{tmp_path}: ")
-    assert ("100 % of its bytes taken" in said, "100 % of its inodes taken" in said) == (
+    output = looked(tmp_path, taken)
+    assert output.startswith(f"{told} file://{tmp_path}: ")
+    assert ("100 % of its bytes taken" in output, "100 % of its inodes taken" in output) == (
         taken == "bytes",
         taken == "inodes",
     )

@@ -63,8 +63,8 @@ def test_one_review_is_asked_for_one_right(fake: Fake, allowed: bool) -> None:
     right = {"namespace": "nix-cache", "verb": "get", "group": "", "resource": "pods"}
     assert fake.asked == {"resourceAttributes": {**right, "subresource": "log"}}
     assert may(kubectl, "nix-cache", "get", "deployments", "attic") is allowed
-    named = {**right, "group": "apps", "resource": "deployments", "name": "attic"}
-    assert fake.asked == {"resourceAttributes": named}
+    names = {**right, "group": "apps", "resource": "deployments", "name": "attic"}
+    assert fake.asked == {"resourceAttributes": names}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_the_servers_version_and_date(fake: Fake) -> None:
 
 def test_headers_that_kubectl_prints_on_a_failure_do_not_come_to_stand_in_the_reason(fake: Fake) -> None:
     headers = f"I1124 07:40:16.825085 1 round_trippers.go:527] Request\n\tAuthorization: Bearer {TOKEN}\n"
-    with pytest.raises(InconclusiveError) as told:
+    with pytest.raises(InconclusiveError) as answer:
         server_version(fake.says("", headers, 1))
-    assert TOKEN not in str(told.value)
-    assert str(told.value).startswith("the API server's /version: ")
+    assert TOKEN not in str(answer.value)
+    assert str(answer.value).startswith("the API server's /version: ")

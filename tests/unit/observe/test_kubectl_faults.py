@@ -92,8 +92,8 @@ class Fake:
 
     def kubectl(self, program: str | None = None) -> Kubectl:
         environ = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "KUBECTL_SECRET": "CANARY-environment"}
-        made = str(self.program) if program is None else program
-        return Kubectl(environ=environ, cancel=CancelToken(), clock=SystemClock(), program=made)
+        result = str(self.program) if program is None else program
+        return Kubectl(environ=environ, cancel=CancelToken(), clock=SystemClock(), program=result)
 
 
 @pytest.fixture
@@ -238,18 +238,18 @@ def test_another_workloads_pod_under_the_same_label(fake: Fake) -> None:
 
 
 def test_a_pod_that_belongs_to_nobody(fake: Fake) -> None:
-    stray = json.loads(json.dumps(pod("rustfs-0")))
-    del stray["metadata"]["ownerReferences"]
-    fake.pods(stray)
+    leftover = json.loads(json.dumps(pod("rustfs-0")))
+    del leftover["metadata"]["ownerReferences"]
+    fake.pods(leftover)
     assert "finds pod rustfs-0, which belongs to nobody" in unknown(fake.kubectl())
 
 
 def test_an_answer_about_another_pod(fake: Fake) -> None:
     fake.says("pods", json.dumps({"kind": "Pod", **pod("rustfs-9")}))
     place = STORE.replace("deployment/rustfs", "pod/rustfs-0")
-    (seen,) = look_at(place, ["attic"], kubectl=fake.kubectl())
-    assert seen.error == "the pod nix-cache/rustfs-0: the cluster answers with pod rustfs-9"
-    assert rows_of([seen]) >= {("bucket-unobservable", "inconclusive")}
+    (observation,) = look_at(place, ["attic"], kubectl=fake.kubectl())
+    assert observation.error == "the pod nix-cache/rustfs-0: the cluster answers with pod rustfs-9"
+    assert rows_of([observation]) >= {("bucket-unobservable", "inconclusive")}
 
 
 @pytest.mark.row("KUBE-14")
@@ -259,9 +259,9 @@ def test_kube_14_a_bearer_token_on_stderr_stays_there(fake: Fake) -> None:
         'echo "I1124 00:00:00.0 1 x.go:1] Authorization: Bearer CANARY-token" >&2\n'
         'echo "error: Authorization: Bearer CANARY-token was refused" >&2; exit 1',
     )
-    said = unknown(fake.kubectl())
-    assert "CANARY" not in said
-    assert said.endswith("error: *** (exit 1)")
+    output = unknown(fake.kubectl())
+    assert "CANARY" not in output
+    assert output.endswith("error: *** (exit 1)")
 
 
 @pytest.mark.row("KUBE-14")
@@ -318,9 +318,9 @@ def test_disk_10_a_whole_answer_and_a_bad_exit(fake: Fake) -> None:
 @pytest.mark.parametrize("code", [126, 127])
 def test_disk_18_no_shell(fake: Fake, code: int) -> None:
     fake.does("exec", f'echo "command terminated with exit code {code}" >&2; exit {code}')
-    said = unknown(fake.kubectl())
-    assert f"there is no sh in this container (exit {code}: command terminated" in said
-    assert "by=log" in said
+    output = unknown(fake.kubectl())
+    assert f"there is no sh in this container (exit {code}: command terminated" in output
+    assert "by=log" in output
 
 
 @pytest.mark.parametrize(
@@ -425,9 +425,9 @@ def test_kube_06_another_uid_or_restart_at_post(fake: Fake) -> None:
 def test_a_replica_that_does_not_run_or_has_no_image(
     fake: Fake, changes: dict[str, object], truth: Truth, why: str
 ) -> None:
-    made = json.loads(json.dumps(pod("rustfs-0")))
-    made["status"]["containerStatuses"][0].update(changes)
-    fake.pods(made)
+    result = json.loads(json.dumps(pod("rustfs-0")))
+    result["status"]["containerStatuses"][0].update(changes)
+    fake.pods(result)
     (row,) = replicas(fake.kubectl())
     assert (row.truth, row.identity) == (truth, None)
     assert why in (row.error or "")
@@ -446,8 +446,8 @@ def test_a_container_that_is_not_there(fake: Fake) -> None:
 
 @pytest.mark.parametrize("place", [STORE.replace("&path=/data", ""), STORE])
 def test_places_that_cannot_be_looked_at(fake: Fake, place: str) -> None:
-    (seen,) = look_at(place, ["attic"], kubectl=fake.kubectl() if place != STORE else None)
-    assert seen.error in (
+    (observation,) = look_at(place, ["attic"], kubectl=fake.kubectl() if place != STORE else None)
+    assert observation.error in (
         "the locator names no drive: expected path=/data",
         "this place is in a cluster, and kubectl is not used here",
     )
@@ -461,10 +461,10 @@ def test_other_places_are_looked_at_as_before(tmp_path: Path) -> None:
     assert row.error == "no place is set: expected file:///path/to/pidfile"
     (row,) = look_at_replicas("store", "x://", phase=Phase.PRE, kubectl=None)
     assert "is not a locator" in (row.error or "")
-    (seen,) = look_at(f"file://{tmp_path}/none", ["attic"], kubectl=None)
-    assert "is not there" in (seen.error or "")
-    (seen,) = look_at("x://", ["attic"], kubectl=None)
-    assert "is not a locator" in (seen.error or "")
+    (observation,) = look_at(f"file://{tmp_path}/none", ["attic"], kubectl=None)
+    assert "is not there" in (observation.error or "")
+    (observation,) = look_at("x://", ["attic"], kubectl=None)
+    assert "is not a locator" in (observation.error or "")
 
 
 # ---------------------------------------------------------------------------------------------------------------- logs
@@ -526,8 +526,8 @@ def test_the_part_after_the_remembered_line(log: Log) -> None:
 @pytest.mark.row("KUBE-09")
 def test_kube_09_a_rotated_log_is_seen_by_the_line_that_is_gone(log: Log) -> None:
     log.fake.says("tail", stamped("last"))
-    asked = f"ERROR a::b: with method=GET uri=/main/{POST}.narinfo"
-    text = f"[pod/attic-0/attic] 2026-11-24T00:00:09.000000000Z {asked}\n"
+    request = f"ERROR a::b: with method=GET uri=/main/{POST}.narinfo"
+    text = f"[pod/attic-0/attic] 2026-11-24T00:00:09.000000000Z {request}\n"
     log.fake.says("logs", text)
     notes, captured = log.captured(log.window())
     assert "the log of attic of pod attic-0 was rotated or cut" in notes[0]
@@ -612,9 +612,9 @@ def test_a_container_that_restarted_and_waits_again(log: Log) -> None:
     log.fake.says("tail", stamped("last"))
     log.fake.says("logs", stamped("last", PRE, POST))
     window = log.window()
-    made = json.loads(json.dumps(pod("attic-0", restarts=1)))
-    made["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
-    log.fake.pods(made)
+    result = json.loads(json.dumps(pod("attic-0", restarts=1)))
+    result["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
+    log.fake.pods(result)
     notes, captured = log.captured(window)
     assert notes == ("attic of pod attic-0 is waiting (CrashLoopBackOff)",)
     assert captured == "".join(stamped("last", PRE, POST).splitlines(keepends=True)[1:]).encode()
@@ -662,9 +662,9 @@ def test_a_pod_of_the_same_name_is_another(log: Log) -> None:
 
 
 def test_a_container_that_waits(log: Log) -> None:
-    made = json.loads(json.dumps(pod("attic-0")))
-    made["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "ImagePullBackOff"}}
-    log.fake.pods(made)
+    result = json.loads(json.dumps(pod("attic-0")))
+    result["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "ImagePullBackOff"}}
+    log.fake.pods(result)
     log.fake.says("logs", stamped(PRE, POST))
     notes, _captured = log.captured(log.window())
     assert notes == ("attic of pod attic-0 is waiting (ImagePullBackOff)",)
@@ -706,9 +706,13 @@ def test_the_environment_is_scrubbed(fake: Fake) -> None:
         environ=environ, cancel=CancelToken(), clock=SystemClock(), program=str(fake.program), context="lab"
     )
     unknown(kubectl)
-    seen = dict(line.split("=", 1) for line in (fake.folder / "env").read_text().split("\n") if "=" in line)
-    assert "CANARY" not in seen.values()
-    assert (seen["KUBECONFIG"], seen["KUBERNETES_SERVICE_HOST"], seen["KUBERC"]) == ("/a:/b", "10.0.0.1", "off")
+    observation = dict(line.split("=", 1) for line in (fake.folder / "env").read_text().split("\n") if "=" in line)
+    assert "CANARY" not in observation.values()
+    assert (observation["KUBECONFIG"], observation["KUBERNETES_SERVICE_HOST"], observation["KUBERC"]) == (
+        "/a:/b",
+        "10.0.0.1",
+        "off",
+    )
     assert all(call.startswith("--context=lab ") for call in fake.calls())
 
 

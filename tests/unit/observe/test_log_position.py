@@ -33,9 +33,9 @@ def read_on(log: Path, position: LogPosition, folder: Path) -> tuple[tuple[str, 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    made = tmp_path / "atticd.log"
-    made.write_text("an old error\n" * 30)
-    return made
+    result = tmp_path / "atticd.log"
+    result.write_text("an old error\n" * 30)
+    return result
 
 
 def stood_at(log: Path) -> LogPosition:
@@ -74,16 +74,16 @@ def test_another_file_in_its_place_is_read_whole_and_said(log: Path, tmp_path: P
 def test_where_it_stood_may_be_unknown(log: Path, tmp_path: Path) -> None:
     with log.open("a") as stream:
         stream.write("canary\n")
-    for trouble, told in (("no part told", "no part told"), ("", "it was not told where the log")):
+    for trouble, answer in (("no part told", "no part told"), ("", "it was not told where the log")):
         position = LogPosition(offset=None, before="", trouble=trouble)
         notes, _ = read_on(log, position, new(tmp_path, trouble or "x"))
-        assert [note.startswith(told) for note in notes] == [True]
+        assert [note.startswith(answer) for note in notes] == [True]
 
 
 def new(folder: Path, name: str) -> Path:
-    made = folder / name
-    made.mkdir()
-    return made
+    result = folder / name
+    result.mkdir()
+    return result
 
 
 def test_a_log_that_can_not_be_read_has_no_place(tmp_path: Path) -> None:

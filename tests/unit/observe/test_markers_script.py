@@ -19,15 +19,15 @@ APPLETS = ("sh", "ls", "dd", "stat", "sha256sum")
 
 def path_of(folder: Path, shell: str, without: str = "") -> str:
     """A search path that holds the script's few programs and no others."""
-    made = folder / f"bin-{shell}-{without}"
-    made.mkdir(exist_ok=True)
+    result = folder / f"bin-{shell}-{without}"
+    result.mkdir(exist_ok=True)
     for name in APPLETS:
         real = shutil.which("busybox" if shell == "busybox" else {"sh": "dash"}.get(name, name))
         assert real, f"{shell} is not on PATH: install it (Debian: apt-get install busybox)"
         if name != without:
-            (made / name).unlink(missing_ok=True)
-            (made / name).symlink_to(real)
-    return str(made)
+            (result / name).unlink(missing_ok=True)
+            (result / name).symlink_to(real)
+    return str(result)
 
 
 def ask(drive: Path, *buckets: str, path: str) -> bytes:
@@ -49,11 +49,11 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def drive(tmp_path: Path) -> Path:
-    made = tmp_path / "data"
-    (made / "attic").mkdir(parents=True)
-    (made / ".rustfs.sys/buckets/attic/.metadata.bin").mkdir(parents=True)
-    (made / ".rustfs.sys/format.json").write_text('{"id": "d1",\n "xl": {"this": "n1"}}\n')
-    return made
+    result = tmp_path / "data"
+    (result / "attic").mkdir(parents=True)
+    (result / ".rustfs.sys/buckets/attic/.metadata.bin").mkdir(parents=True)
+    (result / ".rustfs.sys/format.json").write_text('{"id": "d1",\n "xl": {"this": "n1"}}\n')
+    return result
 
 
 def test_a_healthy_drive(drive: Path, shell: str) -> None:
@@ -75,14 +75,14 @@ def test_kinds_by_lstat_and_nothing_is_opened(drive: Path, shell: str, tmp_path:
         (drive / name).symlink_to(target)
     os.mkfifo(drive / "fifo")
     (drive / "file").write_text("")
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(os.path.relpath(drive / "socket"))
+    with socket.socket(socket.AF_UNIX) as result:
+        result.bind(os.path.relpath(drive / "socket"))
     (drive / ".rustfs.sys/format.json").unlink()
     os.mkfifo(drive / ".rustfs.sys/format.json")
     names = ("link", "outside", "loop", "fifo", "file", "socket")
     frame = parse_frame(ask(drive, *names, path=shell), "nonce-1")
-    seen = looks(frame, drive)
-    assert [seen[f"/{name}"] for name in names] == ["link", "link", "link", "fifo", "file", "socket"]
+    observation = looks(frame, drive)
+    assert [observation[f"/{name}"] for name in names] == ["link", "link", "link", "fifo", "file", "socket"]
     assert frame.format is None
 
 
@@ -91,9 +91,9 @@ def devices(frame: MarkerFrame) -> dict[str, str]:
 
 
 def test_each_folder_s_file_system_is_told(drive: Path, shell: str) -> None:
-    told = devices(parse_frame(ask(drive, "attic", path=shell), "nonce-1"))
-    assert len(told) == 4
-    assert set(told.values()) == {str(drive.lstat().st_dev)}
+    answer = devices(parse_frame(ask(drive, "attic", path=shell), "nonce-1"))
+    assert len(answer) == 4
+    assert set(answer.values()) == {str(drive.lstat().st_dev)}
     other = devices(parse_frame(ask(Path("//"), "proc", path=shell), "nonce-1"))
     assert (other["//"], other["///proc"]) == (str(Path("/").lstat().st_dev), str(Path("/proc").lstat().st_dev))
     assert other["//"] != other["///proc"]
@@ -130,9 +130,9 @@ def test_no_buckets(drive: Path, shell: str) -> None:
 
 
 def test_without_sha256sum_it_says_so(drive: Path, tmp_path: Path) -> None:
-    said = ask(drive, "attic", path=path_of(tmp_path, "dash", without="sha256sum"))
+    output = ask(drive, "attic", path=path_of(tmp_path, "dash", without="sha256sum"))
     with pytest.raises(ForeignTextError, match="has no sha256sum"):
-        parse_frame(said, "nonce-1")
+        parse_frame(output, "nonce-1")
 
 
 def test_without_ls_nothing_is_absent(drive: Path, tmp_path: Path) -> None:

@@ -135,13 +135,15 @@ def any_path(request: Request) -> None:
 
 
 def test_many_paths_are_each_read_once_over_few_connections() -> None:
-    asked = targets(60)
+    request = targets(60)
     with serving(any_path) as server:
         access = Access(cache_url=f"{server.url}/main", token=TOKEN, hosts=HostList([server.host], [server.host]))
         records = list(
-            read_bodies(asked, access=access, jobs=4, deadline_seconds=30.0, cancel=CancelToken(), clock=SystemClock())
+            read_bodies(
+                request, access=access, jobs=4, deadline_seconds=30.0, cancel=CancelToken(), clock=SystemClock()
+            )
         )
-    assert sorted(record.store_path for record in records) == sorted(target.store_path for target in asked)
+    assert sorted(record.store_path for record in records) == sorted(target.store_path for target in request)
     assert all(record.nar is not None and measured(record.nar) == WHOLE for record in records)
     assert len(server.requests) == 120
     assert server.connections == 4

@@ -110,10 +110,10 @@ def test_the_only_replica_is_sent_none() -> None:
 
 
 def test_inside_the_cluster_a_pod_is_asked_by_its_address_and_without_any_token(httpserver: HTTPServer) -> None:
-    seen: list[Request] = []
+    observation: list[Request] = []
 
     def answer(request: Request) -> Response:
-        seen.append(request)
+        observation.append(request)
         return Response(ATTIC, 500, content_type="application/json")
 
     httpserver.expect_request("/main/gate-canary-pre-r1zab12.narinfo").respond_with_handler(answer)
@@ -121,7 +121,7 @@ def test_inside_the_cluster_a_pod_is_asked_by_its_address_and_without_any_token(
     one, two = send(cluster, how=asking(inside=True, endpoint="http://cache.example.org:8080/")).replicas
     assert (one.route, one.answered, one.error) == ("address", True, "")
     assert (two.route, two.answered, two.error) == (None, False, "attic is waiting (CrashLoopBackOff)")
-    (request,) = seen
+    (request,) = observation
     assert request.headers["Host"] == "cache.example.org:8080"
     assert "Authorization" not in request.headers
     assert "Cookie" not in request.headers

@@ -65,9 +65,9 @@ def disk(name: str, root: Path) -> str:
 def test_each_recording_is_classed_as_its_readme_says(name: str, state: BucketState, tmp_path: Path) -> None:
     scripted = script(name)
     with store(scripted) as (_server, door):
-        seen = samples(door, [disk(name, tmp_path)])
+        observation = samples(door, [disk(name, tmp_path)])
     rca = judge_rca(
-        seen, ["attic", "tofu-state"], endpoint="http://s3", samples_requested=2, spacing_millis=0, scratch=None
+        observation, ["attic", "tofu-state"], endpoint="http://s3", samples_requested=2, spacing_millis=0, scratch=None
     )
     assert {bucket: cause.state for bucket, cause in rca.buckets.items()} == {"attic": state, "tofu-state": state}
     assert rca.verdict.word is (VerdictWord.PASS if state is BucketState.INDEXED else VerdictWord.QUARANTINE)
@@ -88,7 +88,7 @@ def test_without_its_markers_the_same_answers_are_no_loss(name: str, tmp_path: P
 def test_the_readiness_of_each_recording(name: str, state: BucketState, tmp_path: Path) -> None:
     place = disk(name, tmp_path)
     with store(script(name)) as (server, door):
-        seen = ReadinessSeen(
+        observation = ReadinessSeen(
             endpoint=server.url,
             cache_endpoint=server.url,
             bucket="tofu-state",
@@ -103,16 +103,16 @@ def test_the_readiness_of_each_recording(name: str, state: BucketState, tmp_path
             statement="",
             now="2026-11-23T23:30:00.000Z",
         )
-    ready = judge_readiness(seen, expect_interim=True)
+    ready = judge_readiness(observation, expect_interim=True)
     good = state is BucketState.INDEXED
     assert ready.level is (Level.INTERIM if good else Level.BROKEN)
     assert ready.verdict.exit_code == (0 if good else 4)
     assert (ready.state_objects[0].serial, ready.state_objects[0].size) == ((42, 432) if good else (None, None))
     assert CANARY not in repr(ready)
-    assert CANARY not in repr(seen)
+    assert CANARY not in repr(observation)
     if not good:
         # S3's own word against the disk is enough, also where the samples came a moment too early.
-        early = replace(seen, samples=tuple(samples_of_health(place)))
+        early = replace(observation, samples=tuple(samples_of_health(place)))
         assert judge_readiness(early, expect_interim=True).level is Level.BROKEN
 
 

@@ -40,15 +40,15 @@ def page(names: list[str], token: str | None = None) -> str:
 
 def serve_pages(httpserver: HTTPServer, tokens: dict[str, str | None]) -> list[str]:
     """``tokens``: from the token that was asked with to the one that is answered; gives the tokens asked with."""
-    asked: list[str] = []
+    requests: list[str] = []
 
     def handler(request: Request) -> Response:
         token = parse_qs(request.query_string.decode()).get("continuation-token", [""])[0]
-        asked.append(token)
-        return Response(page([f"b{len(asked)}"], tokens[token]), 200, content_type="application/xml")
+        requests.append(token)
+        return Response(page([f"b{len(requests)}"], tokens[token]), 200, content_type="application/xml")
 
     httpserver.expect_request("/").respond_with_handler(handler)
-    return asked
+    return requests
 
 
 def test_one_page(httpserver: HTTPServer, s3: S3) -> None:
@@ -58,25 +58,25 @@ def test_one_page(httpserver: HTTPServer, s3: S3) -> None:
 
 
 def test_pages_are_followed_and_tokens_quoted(httpserver: HTTPServer, s3: S3) -> None:
-    asked = serve_pages(httpserver, {"": "a+b/c=&amp;", "a+b/c=&": "two", "two": None})
+    request = serve_pages(httpserver, {"": "a+b/c=&amp;", "a+b/c=&": "two", "two": None})
     answers = s3.list_buckets()
-    assert asked == ["", "a+b/c=&", "two"]
+    assert request == ["", "a+b/c=&", "two"]
     assert [(answer.status, answer.error) for answer in answers] == [(200, None)] * 3
     assert {answer.url for answer in answers} == {httpserver.url_for("/")}  # no query in a record
 
 
 def test_a_token_that_comes_again_ends_the_list_with_an_error(httpserver: HTTPServer, s3: S3) -> None:
-    asked = serve_pages(httpserver, {"": "one", "one": "two", "two": "one"})
+    request = serve_pages(httpserver, {"": "one", "one": "two", "two": "one"})
     answers = s3.list_buckets()
-    assert asked == ["", "one", "two"]
+    assert request == ["", "one", "two"]
     assert [(answer.status, answer.error) for answer in answers] == [(200, None), (200, None), (None, "token")]
 
 
 def test_endless_pages_end_with_an_error(httpserver: HTTPServer, s3: S3) -> None:
     tokens: dict[str, str | None] = {"": "1", **{str(n): str(n + 1) for n in range(1, 100)}}
-    asked = serve_pages(httpserver, tokens)
+    request = serve_pages(httpserver, tokens)
     answers = s3.list_buckets()
-    assert len(asked) == len(answers) == limits.LIST_PAGES
+    assert len(request) == len(answers) == limits.LIST_PAGES
     assert (answers[-1].status, answers[-1].error) == (None, "too-large")
     assert {(answer.status, answer.error) for answer in answers[:-1]} == {(200, None)}
 
@@ -165,15 +165,15 @@ def test_what_is_no_bucket_is_never_asked_for(httpserver: HTTPServer, s3: S3, bu
 
 
 def test_open_uploads_are_one_page(httpserver: HTTPServer, s3: S3) -> None:
-    asked: list[dict[str, list[str]]] = []
+    requests: list[dict[str, list[str]]] = []
 
     def handler(request: Request) -> Response:
-        asked.append(parse_qs(request.query_string.decode(), keep_blank_values=True))
+        requests.append(parse_qs(request.query_string.decode(), keep_blank_values=True))
         return Response("<ListMultipartUploadsResult/>", 200)
 
     httpserver.expect_request("/attic").respond_with_handler(handler)
     answer = s3.list_uploads("attic")
-    assert asked == [{"encoding-type": ["url"], "max-uploads": [str(limits.OPEN_UPLOADS)], "uploads": [""]}]
+    assert requests == [{"encoding-type": ["url"], "max-uploads": [str(limits.OPEN_UPLOADS)], "uploads": [""]}]
     assert (answer.status, answer.body) == (200, "<ListMultipartUploadsResult/>")
     assert answer.date is not None, "by which an upload's age is told"
 

@@ -176,15 +176,15 @@ def test_the_region_of_the_policy_needs_no_word() -> None:
 
 
 def test_a_server_that_names_another_region_each_time_is_asked_twice() -> None:
-    asked: list[str] = []
+    requests: list[str] = []
 
     def handler(request: Request) -> None:
-        asked.append(request.path)
-        request.answer(400, fault("AuthorizationHeaderMalformed", f"<Region>r{len(asked)}</Region>"))
+        requests.append(request.path)
+        request.answer(400, fault("AuthorizationHeaderMalformed", f"<Region>r{len(requests)}</Region>"))
 
     with asking(handler) as s3:
         answer = s3.get_bucket("attic")
-    assert (len(asked), answer.status, answer.signed_for) == (2, 400, "r1")
+    assert (len(requests), answer.status, answer.signed_for) == (2, 400, "r1")
 
 
 @pytest.mark.parametrize(
@@ -200,15 +200,15 @@ def test_a_server_that_names_another_region_each_time_is_asked_twice() -> None:
     ],
 )
 def test_no_other_answer_is_asked_for_again(status: int, body: bytes, header: str) -> None:
-    asked: list[str] = []
+    requests: list[str] = []
 
     def handler(request: Request) -> None:
-        asked.append(request.path)
+        requests.append(request.path)
         request.answer(status, body, **({"x_amz_bucket_region": header} if header else {}))
 
     with asking(handler) as s3:
         answer = s3.get_bucket("attic")
-    assert (len(asked), answer.status, answer.signed_for) == (1, status, None)
+    assert (len(requests), answer.status, answer.signed_for) == (1, status, None)
 
 
 # ---------------------------------------------------------------------------------------------------------- settings

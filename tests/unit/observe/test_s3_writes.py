@@ -62,26 +62,26 @@ def test_a_refused_write_keeps_its_code_and_no_secret() -> None:
 
 
 def test_the_list_of_objects_asks_for_what_it_needs() -> None:
-    asked: list[str] = []
+    requests: list[str] = []
 
     def take(request: Request) -> None:
-        asked.append(request.path)
-        request.answer(200, objects(["a"], "t+1") if len(asked) == 1 else objects(["b"]))
+        requests.append(request.path)
+        request.answer(200, objects(["a"], "t+1") if len(requests) == 1 else objects(["b"]))
 
     with store(take) as (_server, door):
         pages = door.s3.list_objects("b", "env:/a b")
     first = "/b?encoding-type=url&list-type=2&max-keys=500&prefix=env%3A%2Fa%20b"
-    assert asked == [first, first.replace("?", "?continuation-token=t%2B1&")]
+    assert requests == [first, first.replace("?", "?continuation-token=t%2B1&")]
     assert [page.status for page in pages] == [200, 200]
 
 
 def test_the_question_of_versioning() -> None:
-    asked: list[str] = []
+    requests: list[str] = []
 
     def take(request: Request) -> None:
-        asked.append(request.path)
+        requests.append(request.path)
         request.answer(200, b"<VersioningConfiguration/>")
 
     with store(take) as (_server, door):
         assert door.s3.get_versioning("b").body == "<VersioningConfiguration/>"
-    assert asked == ["/b?versioning="]
+    assert requests == ["/b?versioning="]

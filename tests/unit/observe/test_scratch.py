@@ -143,11 +143,11 @@ ALL = ["PUT /scratch", "PUT /scratch/probe", "DELETE /scratch/probe", "DELETE /s
 
 def test_the_whole_way_writes_to_its_own_bucket_and_leaves_nothing() -> None:
     script = Bucket()
-    seen = probe(script)
+    observation = probe(script)
     assert writes(script) == ALL
-    assert (script.made, script.object, seen.bucket, seen.same) == (False, None, NAME, Truth.PRESENT)
-    assert judge_scratch(seen).status is Status.PASS
-    assert seen.places == seen.places_after == ()
+    assert (script.made, script.object, observation.bucket, observation.same) == (False, None, NAME, Truth.PRESENT)
+    assert judge_scratch(observation).status is Status.PASS
+    assert observation.places == observation.places_after == ()
 
 
 def drive(root: Path) -> Path:
@@ -158,9 +158,9 @@ def drive(root: Path) -> Path:
 
 def test_strict_looks_at_every_drive(tmp_path: Path) -> None:
     one, two = drive(tmp_path / "one"), drive(tmp_path / "two")
-    seen = probe(Bucket(), one, two, strict=True)
-    assert [place.place for place in seen.places] == [f"file://{one}", f"file://{two}"]
-    assert judge_scratch(seen).status is Status.PASS
+    observation = probe(Bucket(), one, two, strict=True)
+    assert [place.place for place in observation.places] == [f"file://{one}", f"file://{two}"]
+    assert judge_scratch(observation).status is Status.PASS
     (two / NAME).rmdir()
     late = probe(Bucket(), one, two, strict=True)
     assert judge_scratch(late).status is Status.INCONCLUSIVE
@@ -176,10 +176,10 @@ def test_it_waits_for_a_bucket_that_shows_late(monkeypatch: pytest.MonkeyPatch) 
             request.answer(200, listing(BUCKETS))
         return hidden
 
-    seen = probe(Bucket(late))
-    assert seen.sample is not None
-    assert seen.sample.number == 3
-    assert judge_scratch(seen).status is Status.PASS
+    observation = probe(Bucket(late))
+    assert observation.sample is not None
+    assert observation.sample.number == 3
+    assert judge_scratch(observation).status is Status.PASS
 
 
 def test_a_bucket_that_never_shows_is_a_failure_and_is_removed() -> None:
@@ -204,11 +204,11 @@ def test_a_signal_at_any_step_still_cleans_up(at: str) -> None:
         return False
 
     script = Bucket(stops)
-    seen = probe(script, cancel=cancel)
+    observation = probe(script, cancel=cancel)
     assert cancel.cancelled
     assert (script.made, script.object) == (False, None)
     assert writes(script)[-1] == "DELETE /scratch"
-    result = judge_scratch(seen)
+    result = judge_scratch(observation)
     assert result.note == "ended early: signal SIGTERM"
     assert result.status is Status.INCONCLUSIVE
 
@@ -217,9 +217,9 @@ def test_a_signal_before_makes_nothing() -> None:
     cancel = CancelToken()
     cancel.cancel("signal SIGINT")
     script = Bucket()
-    seen = probe(script, cancel=cancel)
+    observation = probe(script, cancel=cancel)
     assert script.asked == []
-    assert (seen.created, seen.removals, seen.cut_short) == (None, (), "signal SIGINT")
+    assert (observation.created, observation.removals, observation.cut_short) == (None, (), "signal SIGINT")
 
 
 @pytest.mark.parametrize("step", ["create_bucket", "put_object", "get_object", "delete_object", "list_buckets"])
@@ -246,9 +246,9 @@ def test_a_refused_bucket_is_never_removed_for_it_is_not_ours(status: int) -> No
         return what == "PUT /scratch"
 
     script = Bucket(refuses)
-    seen = probe(script)
+    observation = probe(script)
     assert writes(script) == ["PUT /scratch"]
-    assert judge_scratch(seen).status is Status.INCONCLUSIVE
+    assert judge_scratch(observation).status is Status.INCONCLUSIVE
 
 
 def test_an_answer_that_was_lost_is_swept_as_if_it_had_been_good() -> None:
@@ -259,9 +259,9 @@ def test_an_answer_that_was_lost_is_swept_as_if_it_had_been_good() -> None:
         return what == "PUT /scratch"
 
     script = Bucket(loses)
-    seen = probe(script)
-    assert seen.created is not None
-    assert (seen.created.error, script.made) == ("cut", False)
+    observation = probe(script)
+    assert observation.created is not None
+    assert (observation.created.error, script.made) == ("cut", False)
     assert writes(script) == ["PUT /scratch", "DELETE /scratch"]
 
 
@@ -272,9 +272,9 @@ def test_a_removal_that_fails_is_tried_again_and_told() -> None:
         return what == "DELETE /scratch"
 
     script = Bucket(busy)
-    seen = probe(script)
-    assert {removal.status for removal in seen.removals} == {503}
-    result = judge_scratch(seen)
+    observation = probe(script)
+    assert {removal.status for removal in observation.removals} == {503}
+    result = judge_scratch(observation)
     assert (result.removed, result.status) == (False, Status.INCONCLUSIVE)
     assert script.made is True
 
@@ -340,12 +340,12 @@ def test_what_a_server_does_after_the_first_removal_is_removed_too(
 ) -> None:
     cancel = CancelToken()
     script = Late(cancel, late=late, first=first, anew=anew)
-    seen = probe(script, cancel=cancel)
+    observation = probe(script, cancel=cancel)
     assert script.done.is_set()
     assert (script.bucket.made, script.bucket.object) == (False, None)
-    assert [removal.status for removal in seen.removals][: len(statuses)] == statuses
-    assert {removal.status for removal in seen.removals[len(statuses) :]} <= {404}
-    result = judge_scratch(seen)
+    assert [removal.status for removal in observation.removals][: len(statuses)] == statuses
+    assert {removal.status for removal in observation.removals[len(statuses) :]} <= {404}
+    result = judge_scratch(observation)
     assert (result.removed, result.status) == (True, Status.INCONCLUSIVE)
 
 
@@ -355,9 +355,9 @@ def test_a_bucket_that_was_never_made_is_asked_for_until_it_stayed_away() -> Non
             request.reset()
         return what == "PUT /scratch"
 
-    seen = probe(Bucket(loses))
-    assert {removal.status for removal in seen.removals} == {404}
-    assert len(seen.removals) - 1 == pytest.approx(
+    observation = probe(Bucket(loses))
+    assert {removal.status for removal in observation.removals} == {404}
+    assert len(observation.removals) - 1 == pytest.approx(
         limits.SWEEP_SETTLE_SECONDS / (limits.SCRATCH_POLL_SECONDS + 0.01), 1
     )
 

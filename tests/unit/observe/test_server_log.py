@@ -40,9 +40,9 @@ class Window:
 
 @pytest.fixture
 def window(tmp_path: Path) -> Iterator[Window]:
-    made = Window(tmp_path)
-    with made.window:
-        yield made
+    result = Window(tmp_path)
+    with result.window:
+        yield result
 
 
 def test_the_part_of_the_window_is_copied(window: Window) -> None:

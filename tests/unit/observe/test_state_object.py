@@ -30,31 +30,31 @@ def read(get: Answer, **faults: Answer) -> StateRead:
     head = answering(200, ETag=ETAG)
     script = Script({"GET /tofu-state/k": get, "HEAD /tofu-state/k": faults.get("head", head)})
     with store(script) as (_server, door):
-        found = read_state(door.s3, "tofu-state", "k")
+        result = read_state(door.s3, "tofu-state", "k")
     assert script.hits == 3
     assert script.seen == [
         "HEAD /tofu-state/k.tflock",
         *("HEAD /tofu-state/k", "GET /tofu-state/k", "HEAD /tofu-state/k"),
     ]
-    assert CANARY.encode() not in adapter(StateRead).dump_json(found)
-    assert CANARY not in repr(found)
-    return found
+    assert CANARY.encode() not in adapter(StateRead).dump_json(result)
+    assert CANARY not in repr(result)
+    return result
 
 
 def test_a_state() -> None:
-    found = read(answering(200, text(STATE), ETag=ETAG))
-    assert (found.content, found.size, found.problem, found.fault) == ("state", len(text(STATE)), None, None)
-    assert found.facts is not None
-    assert (found.facts.version, found.facts.serial, found.facts.encrypted) == (4, 7, False)
-    assert found.facts.lineage != STATE["lineage"]
-    assert (found.head.etag, found.again.etag, found.get.etag, found.lock.status) == (ETAG, ETAG, ETAG, 404)
+    result = read(answering(200, text(STATE), ETag=ETAG))
+    assert (result.content, result.size, result.problem, result.fault) == ("state", len(text(STATE)), None, None)
+    assert result.facts is not None
+    assert (result.facts.version, result.facts.serial, result.facts.encrypted) == (4, 7, False)
+    assert result.facts.lineage != STATE["lineage"]
+    assert (result.head.etag, result.again.etag, result.get.etag, result.lock.status) == (ETAG, ETAG, ETAG, 404)
 
 
 def test_an_encrypted_state() -> None:
     envelope = {"meta": {}, "encrypted_data": CANARY, "encryption_version": "v0", "serial": 3, "lineage": "l"}
-    found = read(answering(200, text(envelope)))
-    assert found.facts is not None
-    assert (found.content, found.facts.encrypted, found.facts.serial) == ("state", True, 3)
+    result = read(answering(200, text(envelope)))
+    assert result.facts is not None
+    assert (result.content, result.facts.encrypted, result.facts.serial) == ("state", True, 3)
 
 
 @pytest.mark.parametrize(
@@ -75,28 +75,28 @@ def test_an_encrypted_state() -> None:
     ],
 )
 def test_what_is_no_state_is_named_without_a_piece_of_it(body: bytes, content: str) -> None:
-    found = read(answering(200, body))
-    assert (found.content, found.facts, found.size) == (content, None, len(body))
-    assert found.problem
-    assert CANARY not in found.problem
+    result = read(answering(200, body))
+    assert (result.content, result.facts, result.size) == (content, None, len(body))
+    assert result.problem
+    assert CANARY not in result.problem
 
 
 @pytest.mark.parametrize("status", [201, 203, 206, 403, 500])
 def test_another_status_is_unread_and_its_body_dropped_whatever_it_is(status: int) -> None:
-    found = read(answering(status, text(STATE)))
-    assert (found.content, found.size, found.get.body, found.fault) == ("unread", 0, "", None)
+    result = read(answering(status, text(STATE)))
+    assert (result.content, result.size, result.get.body, result.fault) == ("unread", 0, "", None)
 
 
 def test_an_error_keeps_its_code_alone() -> None:
-    found = read(answering(404, error("NoSuchKey") + b"<!--" + CANARY.encode() + b"-->"), head=answering(404))
-    assert (found.fault, found.get.status, found.get.body, found.head.status) == ("NoSuchKey", 404, "", 404)
+    result = read(answering(404, error("NoSuchKey") + b"<!--" + CANARY.encode() + b"-->"), head=answering(404))
+    assert (result.fault, result.get.status, result.get.body, result.head.status) == ("NoSuchKey", 404, "", 404)
 
 
 def test_a_state_that_is_cut_or_too_large_is_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = text(STATE)
     cut = f"HTTP/1.1 200 OK\r\nContent-Length: {len(whole) + 1}\r\n\r\n".encode() + whole
-    found = read(lambda request: request.raw(cut, close=True))
-    assert (found.content, found.get.error) == ("unread", "cut")
+    result = read(lambda request: request.raw(cut, close=True))
+    assert (result.content, result.get.error) == ("unread", "cut")
     monkeypatch.setattr(limits, "STATE_BYTES", 20)
     large = read(answering(200, whole))
     assert (large.content, large.get.error) == ("unread", "too-large")
@@ -107,8 +107,8 @@ def test_the_states_below_a_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     with store(Script({"GET /tofu-state": answering(200, objects(keys))})) as (_server, door):
         assert find_states(door.s3, "tofu-state", "env/") == (("env/a.tfstate", "env/b"), None)
         monkeypatch.setattr(limits, "STATE_OBJECTS", 1)
-        found, trouble = find_states(door.s3, "tofu-state", "env/")
-    assert (found, trouble) == (("env/a.tfstate",), "there are 2 objects below the prefix, and at most 1 are read")
+        result, trouble = find_states(door.s3, "tofu-state", "env/")
+    assert (result, trouble) == (("env/a.tfstate",), "there are 2 objects below the prefix, and at most 1 are read")
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_the_states_below_a_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_lies_below_a_prefix_may_be_something_else(key: str, body: bytes, content: str, problem: str) -> None:
     script = Script({f"GET /tofu-state/{key}": answering(200, body), f"HEAD /tofu-state/{key}": answering(200)})
     with store(script) as (_server, door):
-        (found,) = read_states(door.s3, "tofu-state", [key])
-        named = read_state(door.s3, "tofu-state", key)
-    assert found.content == content
-    assert problem in (found.problem or "")
-    assert named.content == ("state" if content == "state" else "no-state")
+        (result,) = read_states(door.s3, "tofu-state", [key])
+        names = read_state(door.s3, "tofu-state", key)
+    assert result.content == content
+    assert problem in (result.problem or "")
+    assert names.content == ("state" if content == "state" else "no-state")

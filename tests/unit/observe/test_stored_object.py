@@ -36,7 +36,7 @@ def read(*hops: str) -> records.BodyRead:
 def find(
     *places: str, hops: tuple[str, ...] = HOPS, origin: tuple[str, ...] | None = None, window: Window | None = None
 ) -> records.CanaryObject:
-    found = find_canary(
+    result = find_canary(
         [read(*each) for each in (hops, origin) if each is not None],
         ("attic",),
         places,
@@ -45,8 +45,8 @@ def find(
         kubectl=None,
         window=window,
     )
-    assert found is not None
-    return found
+    assert result is not None
+    return result
 
 
 def on(drive: Path) -> tuple[Truth, str | None]:
@@ -82,17 +82,17 @@ def test_a_link_is_unknown(drive: Path) -> None:
 
 def test_places_that_cannot_be_looked_at() -> None:
     workload = "kubectl://ns/deployment/s?path=/data"
-    log, pod, odd = find(f"{workload}&by=log", workload, "x").places
+    log, pod, outlier = find(f"{workload}&by=log", workload, "x").places
     assert (log.truth, log.denied) == (Truth.UNKNOWN, True)
     assert (pod.truth, pod.denied) == (Truth.UNKNOWN, False)
-    assert (odd.truth, odd.denied) == (Truth.UNKNOWN, False)
+    assert (outlier.truth, outlier.denied) == (Truth.UNKNOWN, False)
 
 
 @pytest.mark.parametrize("hops", [(), HOPS[:1], (HOPS[0], "http://s3/other/x"), (HOPS[0], "http://s3/attic/../x")])
 def test_without_a_plain_redirect_nothing_is_known(hops: tuple[str, ...]) -> None:
-    found = find("file:///data", hops=hops)
-    assert (found.bucket, found.key, found.head) == (None, None, None)
-    assert [(row.truth, row.denied) for row in found.places] == [(Truth.UNKNOWN, False)]
+    result = find("file:///data", hops=hops)
+    assert (result.bucket, result.key, result.head) == (None, None, None)
+    assert [(row.truth, row.denied) for row in result.places] == [(Truth.UNKNOWN, False)]
     assert find_canary([], ("attic",), (), head=lambda *_: answer(), listing=lambda *_: (), kubectl=None) is None
 
 

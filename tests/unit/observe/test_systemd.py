@@ -131,9 +131,9 @@ def manager(tmp_path: Path, *, exit_code: int = 0, **properties: object) -> Syst
 
 
 def look(systemd: Systemd) -> tuple[Truth, str]:
-    seen = look_at_unit("cache", f"systemd://{UNIT}", UnitLocator(unit=UNIT), phase=Phase.PRE, systemd=systemd)
-    assert "secret" not in str(seen), "arguments are never recorded"
-    return seen.truth, seen.identity or seen.error or ""
+    observation = look_at_unit("cache", f"systemd://{UNIT}", UnitLocator(unit=UNIT), phase=Phase.PRE, systemd=systemd)
+    assert "secret" not in str(observation), "arguments are never recorded"
+    return observation.truth, observation.identity or observation.error or ""
 
 
 def test_a_unit_is_known_by_its_process_invocation_and_restarts(

@@ -48,11 +48,15 @@ def test_state_and_lock_are_asked_by_head_alone(httpserver: HTTPServer) -> None:
     host = f"{httpserver.host}:{httpserver.port}"
     with Http([host], [host], clock=SystemClock()) as http:
         s3 = S3(httpserver.url_for(""), Secret("keykeykey"), Secret("secretsecret"), "us-east-1", http)
-        seen = look(s3, "tofu-state", "env/terraform.tfstate", phase=Phase.POST)
-    assert (seen.phase, seen.bucket, seen.key) == (Phase.POST, "tofu-state", "env/terraform.tfstate")
-    assert (seen.head.status, seen.head.etag, seen.head.version_id) == (200, '"a3a0"', "v3")
-    assert seen.head.last_modified == "Mon, 23 Nov 2026 23:19:57 GMT"
-    assert seen.lock.status == 404
+        observation = look(s3, "tofu-state", "env/terraform.tfstate", phase=Phase.POST)
+    assert (observation.phase, observation.bucket, observation.key) == (
+        Phase.POST,
+        "tofu-state",
+        "env/terraform.tfstate",
+    )
+    assert (observation.head.status, observation.head.etag, observation.head.version_id) == (200, '"a3a0"', "v3")
+    assert observation.head.last_modified == "Mon, 23 Nov 2026 23:19:57 GMT"
+    assert observation.lock.status == 404
     assert [request.method for request, _response in httpserver.log] == ["HEAD", "HEAD"]
 
 
@@ -64,12 +68,12 @@ def looked(get: Answer, size: int) -> records.StateSeen:
     """One look at a state that GET answers so, with everything that was asked for it."""
     script = Script({"GET /tofu-state/k": get, "HEAD /tofu-state/k": heads(size)})
     with store(script) as (_server, door):
-        seen = look(door.s3, "tofu-state", "k", phase=Phase.PRE, contents=True)
+        observation = look(door.s3, "tofu-state", "k", phase=Phase.PRE, contents=True)
     assert script.seen == [
         "HEAD /tofu-state/k.tflock",
         *("HEAD /tofu-state/k", "GET /tofu-state/k", "HEAD /tofu-state/k"),
     ]
-    return seen
+    return observation
 
 
 def heads(size: int) -> Answer:
@@ -104,10 +108,10 @@ ANSWERS: dict[str, tuple[Answer, int, str, str]] = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_no_byte_of_a_state_is_in_any_byte_of_the_evidence(name: str, tmp_path: Path) -> None:
     get, size, content, word = ANSWERS[name]
-    seen = looked(get, size)
+    observation = looked(get, size)
     run = runs.healthy().with_policy(state_contents=True)
     run = run.change(
-        records.StateSeen, lambda record: replace(seen, phase=record.phase, bucket=record.bucket, key=record.key)
+        records.StateSeen, lambda record: replace(observation, phase=record.phase, bucket=record.bucket, key=record.key)
     )
     at = tmp_path / "run"
     make_folder(at)
@@ -121,10 +125,10 @@ def test_no_byte_of_a_state_is_in_any_byte_of_the_evidence(name: str, tmp_path: 
     verify(at)
     written = {path.name: path.read_bytes() for path in at.iterdir()}
     assert {"journal.jsonl", "evidence.json", "report.html", "summary.md"} <= set(written)
-    written |= {"text": summary(evidence, "run").encode(), "repr": repr((seen, evidence)).encode()}
+    written |= {"text": summary(evidence, "run").encode(), "repr": repr((observation, evidence)).encode()}
     assert {file for file, data in written.items() if CANARY.encode() in data or LINEAGE.encode() in data} == set()
-    known = content in ("state", "unsteady")
-    words = "serial 7" if known else f"content {content}"
+    facts = content in ("state", "unsteady")
+    words = "serial 7" if facts else f"content {content}"
     assert f"; same ETag; {words}, then {words}\n" in summary(evidence, "run")
     if content == "state":
         assert sha256(LINEAGE.encode()).hexdigest().encode() in written["evidence.json"]

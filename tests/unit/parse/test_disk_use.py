@@ -40,8 +40,8 @@ def test_both_sides() -> None:
     ],
 )
 def test_blanks_in_names_and_odd_capacities(row: str, known: bool) -> None:
-    seen = read(f"blocks {HEAD}{row}", f"inodes {INODES}")
-    assert (seen.space == SPACE, seen.space is None, "rows of figures" in str(seen.error)) == (
+    observation = read(f"blocks {HEAD}{row}", f"inodes {INODES}")
+    assert (observation.space == SPACE, observation.space is None, "rows of figures" in str(observation.error)) == (
         known,
         not known,
         not known,
@@ -49,8 +49,8 @@ def test_blanks_in_names_and_odd_capacities(row: str, known: bool) -> None:
 
 
 def test_more_used_than_there_is() -> None:
-    seen = read(f"blocks {HEAD}/dev/sda 100 101 -1 101% /data", f"inodes {INODES}")
-    assert seen.space == DiskRoom(total=102400, used=103424, free=0)
+    observation = read(f"blocks {HEAD}/dev/sda 100 101 -1 101% /data", f"inodes {INODES}")
+    assert observation.space == DiskRoom(total=102400, used=103424, free=0)
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_more_used_than_there_is() -> None:
     ],
 )
 def test_what_is_not_told_is_said(records: tuple[str, ...], error: str) -> None:
-    seen = read(*records)
-    assert seen.error is not None
-    assert seen.error.replace("\\'", "'") == error
-    assert (seen.space, seen.inodes).count(None) == 1
+    observation = read(*records)
+    assert observation.error is not None
+    assert observation.error.replace("\\'", "'") == error
+    assert (observation.space, observation.inodes).count(None) == 1
 
 
 def test_errors_are_escaped_and_hold_no_credential() -> None:
-    seen = read(f"blocks {BLOCKS}", "error inodes df: \x1b[31m token=abcdef \n")
-    assert seen.error == r"inodes: df: \x1b[31m ***" + r" \n"
+    observation = read(f"blocks {BLOCKS}", "error inodes df: \x1b[31m token=abcdef \n")
+    assert observation.error == r"inodes: df: \x1b[31m ***" + r" \n"
 
 
 def test_a_frame_that_is_cut_or_of_another_script_is_unknown() -> None:
@@ -100,13 +100,13 @@ def test_a_frame_that_is_cut_or_of_another_script_is_unknown() -> None:
     ],
 )
 def test_sides(space: DiskRoom | str, inodes: DiskRoom | str, expected: object) -> None:
-    seen = disk_seen("p", space, inodes)
-    assert (seen.space, seen.inodes, seen.error) == expected
+    observation = disk_seen("p", space, inodes)
+    assert (observation.space, observation.inodes, observation.error) == expected
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_any_text_of_df_is_a_figure_or_a_reason(blocks: str, inodes: str) -> None:
     texts = [text.replace("\0", "").encode("utf-8", "replace").decode() for text in (blocks, inodes)]
-    seen = read(f"blocks {texts[0]}", f"inodes {texts[1]}")
-    assert (seen.error is None) == (seen.space is not None and seen.inodes is not None)
+    observation = read(f"blocks {texts[0]}", f"inodes {texts[1]}")
+    assert (observation.error is None) == (observation.space is not None and observation.inodes is not None)

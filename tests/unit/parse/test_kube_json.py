@@ -14,7 +14,7 @@ IMAGE = "docker.io/rustfs/rustfs@sha256:" + "a" * 64
 
 
 def pod(**changes: Any) -> Any:
-    made: Any = {
+    result: Any = {
         "kind": "Pod",
         "metadata": {
             "name": "rustfs-0",
@@ -45,11 +45,11 @@ def pod(**changes: Any) -> Any:
     }
     for path, value in changes.items():
         *parents, last = path.split("__")
-        at: Any = made
+        at: Any = result
         for part in parents:
             at = at[int(part) if isinstance(at, list) else part]
         at[int(last) if isinstance(at, list) else last] = value
-    return made
+    return result
 
 
 def pods(*items: dict[str, Any], **metadata: Any) -> bytes:
@@ -88,15 +88,15 @@ def test_a_pod() -> None:
     ],
 )
 def test_a_container_that_does_not_run(state: Any, trouble: str) -> None:
-    seen = read(pod(status__containerStatuses__0__state=state))
-    assert (seen.containers[0].started, seen.containers[0].trouble) == (None, trouble)
+    observation = read(pod(status__containerStatuses__0__state=state))
+    assert (observation.containers[0].started, observation.containers[0].trouble) == (None, trouble)
 
 
 def test_a_pod_that_was_not_placed_yet() -> None:
-    made = pod(spec__nodeName=None, metadata__ownerReferences=None, status={"phase": "Pending"})
-    seen = read(made)
-    assert (seen.node, seen.owner, seen.ended) == ("", None, False)
-    assert [each.trouble for each in seen.containers] == ["has no status yet"] * 2
+    result = pod(spec__nodeName=None, metadata__ownerReferences=None, status={"phase": "Pending"})
+    observation = read(result)
+    assert (observation.node, observation.owner, observation.ended) == ("", None, False)
+    assert [each.trouble for each in observation.containers] == ["has no status yet"] * 2
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
@@ -106,8 +106,8 @@ def test_a_pod_that_ended(phase: str) -> None:
 
 @pytest.mark.parametrize(("said", "expected"), [("sidecar", "sidecar"), ("other", None), (7, None)])
 def test_the_default_container(said: object, expected: str | None) -> None:
-    made = pod(metadata__annotations={"kubectl.kubernetes.io/default-container": said})
-    assert read(made).default_container == expected
+    result = pod(metadata__annotations={"kubectl.kubernetes.io/default-container": said})
+    assert read(result).default_container == expected
 
 
 def test_an_owner_that_is_no_controller() -> None:
@@ -223,7 +223,7 @@ def test_what_is_no_selector(selector: object, message: str) -> None:
 
 
 def config(**changes: Any) -> dict[str, Any]:
-    made = {
+    result = {
         "current-context": "other",
         "contexts": [
             {"name": "lab", "context": {"cluster": "c", "user": "u"}},
@@ -235,7 +235,7 @@ def config(**changes: Any) -> dict[str, Any]:
         ],
         "users": [{"name": "u", "user": {"token": "REDACTED"}}],
     }
-    return {**made, **changes}
+    return {**result, **changes}
 
 
 def kubeconfig(made: dict[str, Any], context: str = "lab") -> KubeContext | None:
@@ -254,9 +254,9 @@ def test_the_context_in_use() -> None:
     [({"exec": {"command": "aws"}}, "aws"), ({"auth-provider": {"name": "gcp"}}, "auth-provider"), ({}, None)],
 )
 def test_a_credential_plugin(user: dict[str, Any], plugin: str | None) -> None:
-    found = kubeconfig(config(users=[{"name": "u", "user": user}]))
-    assert found is not None
-    assert found.plugin == plugin
+    result = kubeconfig(config(users=[{"name": "u", "user": user}]))
+    assert result is not None
+    assert result.plugin == plugin
 
 
 def test_an_empty_kubeconfig_is_the_service_account() -> None:
@@ -326,7 +326,7 @@ def test_how_the_run_before_ended(last: Any, ended: str) -> None:
 
 
 def test_the_address_of_a_pod_and_the_tcp_ports_that_its_containers_declare() -> None:
-    made = pod(
+    result = pod(
         status__podIP="10.42.0.7",
         spec__containers__0__ports=[
             {"containerPort": 8080, "name": "http"},
@@ -339,12 +339,12 @@ def test_the_address_of_a_pod_and_the_tcp_ports_that_its_containers_declare() ->
             "nonsense",
         ],
     )
-    seen = read(made)
-    assert seen.address == "10.42.0.7"
-    assert seen.containers[0].ports == (("http", 8080), ("", 9090), ("", 8082))
-    assert seen.containers[1].ports == ()
-    made["status"]["containerStatuses"] = []
-    assert read(made).containers[0].ports == seen.containers[0].ports
+    observation = read(result)
+    assert observation.address == "10.42.0.7"
+    assert observation.containers[0].ports == (("http", 8080), ("", 9090), ("", 8082))
+    assert observation.containers[1].ports == ()
+    result["status"]["containerStatuses"] = []
+    assert read(result).containers[0].ports == observation.containers[0].ports
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_no_date(said: bytes) -> None:
 @given(st.binary(max_size=300))
 @settings(max_examples=200, deadline=None)
 def test_nothing_but_a_date_is_ever_taken(said: bytes) -> None:
-    found = response_date(said)
-    assert found is None or len(found) == len("Tue, 24 Nov 2026 07:40:16 GMT")
+    result = response_date(said)
+    assert result is None or len(result) == len("Tue, 24 Nov 2026 07:40:16 GMT")
     with suppress(ForeignTextError):
         assert parse_review(said) in (True, False)

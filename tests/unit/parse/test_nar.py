@@ -248,9 +248,9 @@ def test_a_machine_without_memory_is_told_from_a_corrupt_stream(codec: str, monk
         raise MemoryError
 
     meter = NarMeter(codec, len(NAR))
-    held = vars(meter)["_inflater"]
+    holder = vars(meter)["_inflater"]
     name, method = ("_stream", "process") if codec == "br" else ("_member", "decompress")
-    monkeypatch.setattr(held, name, type("Full", (), {method: none_left})())
+    monkeypatch.setattr(holder, name, type("Full", (), {method: none_left})())
     assert not meter.feed(WIRE[codec])
     assert meter.too_much
     assert str(meter.finish().error).startswith(f"{codec}: decompressing takes more memory than is allowed here")

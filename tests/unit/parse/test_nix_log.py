@@ -45,8 +45,8 @@ def test_an_output_of_another_name_is_told_by_its_suffix_or_by_the_outputs_given
     drv = "/nix/store/" + "e" * 32 + "-multi-1.0.drv"
     log = COPIES + start(2, 108, dev, CACHE) + start(3, 105, drv) + message("error: non-zero padding")
     assert parse_nix_log(log, exit_code=0).paths[1] == LedgerPath(store_path=drv, how="rebuilt")
-    given = parse_nix_log(log, exit_code=0, built_outputs={drv: (dev, dev[:-4])})
-    assert given.paths[1:] == (
+    value = parse_nix_log(log, exit_code=0, built_outputs={drv: (dev, dev[:-4])})
+    assert value.paths[1:] == (
         LedgerPath(store_path=dev, how="rebuilt"),
         LedgerPath(store_path=dev[:-4], how="built"),
     )

@@ -71,7 +71,7 @@ def is_masked(version: str, fault: str, exit_code: int, truth: dict[str, Any]) -
 @pytest.mark.slow
 def test_every_recorded_build_against_its_truth(recordings: dict[str, bytes]) -> None:
     """No false alarm, and nothing overlooked."""
-    seen: Counter[tuple[str, bool, bool]] = Counter()
+    observation: Counter[tuple[str, bool, bool]] = Counter()
     for version, fault, form, exit_code, truth, data in runs(recordings):
         if form in SILENT or (version, form) == ("2.3.7", "plain"):
             continue
@@ -80,8 +80,8 @@ def test_every_recorded_build_against_its_truth(recordings: dict[str, bytes]) ->
         assert bool(ledger.masked) == masked, (version, fault, form)
         assert ledger.aborted == (exit_code == -6 and form != "events"), (version, fault, form)
         kind = "json" if ledger.events else "text"
-        seen[kind, masked, exit_code == 0] += 1
-    assert seen == {
+        observation[kind, masked, exit_code == 0] += 1
+    assert observation == {
         ("json", True, True): 426,
         ("json", False, True): 142,
         ("json", False, False): 320,

@@ -65,8 +65,8 @@ def test_recorded_push(case: str) -> None:
     data, plan = recorded(case)
     counts, announced, fatal, done, vacuous, unread = EXPECTED[case]
     report = parse_push_log(data, plan)
-    told = [line.claim for line in report.lines]
-    assert tuple(told.count(word) for word in (Claim.UPLOADED, Claim.DEDUPLICATED, Claim.FAILED)) == counts
+    answer = [line.claim for line in report.lines]
+    assert tuple(answer.count(word) for word in (Claim.UPLOADED, Claim.DEDUPLICATED, Claim.FAILED)) == counts
     assert len(report.lines) == len(plan)
     assert report.announced == (
         Announced(pushing=announced[0], already_cached=announced[1], in_upstream=announced[2]) if announced else None
@@ -117,14 +117,14 @@ def test_no_cut_of_a_recording_claims_more_than_the_whole(case: str) -> None:
     parser_claims = 0
     for cut in range(len(data) + 1):
         report = parse_push_log(data[:cut], plan)
-        told = {line.store_path for line in report.lines if line.claim in SUCCESSES}
-        assert told <= good
-        assert not told & bad
-        assert len(told) >= parser_claims, "a longer cut never takes a claim back here"
+        answer = {line.store_path for line in report.lines if line.claim in SUCCESSES}
+        assert answer <= good
+        assert not answer & bad
+        assert len(answer) >= parser_claims, "a longer cut never takes a claim back here"
         assert report.done <= whole.done
         assert report.announced in {None, whole.announced}
         assert not report.foreign
-        parser_claims = len(told)
+        parser_claims = len(answer)
     assert parser_claims == len(good)
 
 

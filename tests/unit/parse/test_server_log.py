@@ -198,9 +198,9 @@ def test_json_that_is_no_event_of_interest(line: str) -> None:
 def test_the_first_events_are_kept_and_all_are_counted() -> None:
     parser = ServerLogParser(keep=2)
     parser.feed(recorded("bucket-lost-mid-push"))
-    kept = parser.finish()
-    assert kept == parse_server_log(recorded("bucket-lost-mid-push"), keep=2)
-    assert len(kept) == 2
+    remaining = parser.finish()
+    assert remaining == parse_server_log(recorded("bucket-lost-mid-push"), keep=2)
+    assert len(remaining) == 2
     assert parser.seen == 42
 
 

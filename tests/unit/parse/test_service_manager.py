@@ -50,13 +50,13 @@ def test_another_form_of_a_unit_is_foreign(old: bytes, new: bytes) -> None:
 
 def test_journal_entries() -> None:
     own = json.dumps({"__CURSOR": "s=1", "MESSAGE": "x", "_SYSTEMD_UNIT": "a.service"}).encode()
-    odd = json.dumps(
+    outlier = json.dumps(
         {"__CURSOR": "s=2", "MESSAGE": "In other words", "MESSAGE_ID": DROPPED_ID, "_SYSTEMD_UNIT": "j.service"}
     ).encode()
-    first, second = parse_journal(own + b"\n" + odd + b"\n", "a.service")
+    first, second = parse_journal(own + b"\n" + outlier + b"\n", "a.service")
     assert (first.cursor, first.line, first.dropped) == ("s=1", own + b"\n", None)
     assert (second.line, second.dropped) == (b"", 1), "dropped lines are counted whatever the words are"
-    other = odd.replace(b"In other words", b"Suppressed 5 messages from b.service")
+    other = outlier.replace(b"In other words", b"Suppressed 5 messages from b.service")
     (third,) = parse_journal(other, "a.service")
     assert (third.cursor, third.line, third.dropped) == ("s=2", b"", None), "those of another unit are not"
 

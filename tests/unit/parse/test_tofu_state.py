@@ -41,8 +41,8 @@ def test_a_state_tells_which_one_it_is() -> None:
 
 def test_an_encrypted_state_tells_what_it_shows() -> None:
     assert read(ENVELOPE) == StateFacts(version=None, serial=None, lineage=None, encrypted=True)
-    shown = {"serial": 6, "lineage": LINEAGE, **ENVELOPE}
-    assert read(shown) == StateFacts(version=None, serial=6, lineage=HASHED, encrypted=True)
+    text = {"serial": 6, "lineage": LINEAGE, **ENVELOPE}
+    assert read(text) == StateFacts(version=None, serial=6, lineage=HASHED, encrypted=True)
 
 
 @pytest.mark.parametrize(
@@ -156,9 +156,9 @@ def test_no_value_is_in_any_error(cut: int, junk: bytes) -> None:
             error = caught
         else:
             continue
-        told = "".join(traceback.format_exception_only(error))
-        assert SECRET not in told
-        assert LINEAGE not in told
+        answer = "".join(traceback.format_exception_only(error))
+        assert SECRET not in answer
+        assert LINEAGE not in answer
         assert (error.__cause__, error.__context__) == (None, None)
 
 

@@ -48,9 +48,9 @@ def test_a_part_begins_no_more_blocks_than_are_allowed() -> None:
 
 def test_empty_blocks_cost_no_more_than_their_bytes() -> None:
     frame = MAGIC + bytes([0, 0x38]) + bytes(3 * 400_000)
-    begun = time.process_time()
+    start = time.process_time()
     assert b"".join(inflater("zstd").feed(frame)) == b""
-    assert time.process_time() - begun < 1, "it takes 0.02 s; block by block it took 1.1"
+    assert time.process_time() - start < 1, "it takes 0.02 s; block by block it took 1.1"
 
 
 def test_frames_end_parts_and_skippable_ones_are_passed_over() -> None:

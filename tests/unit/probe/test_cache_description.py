@@ -20,6 +20,6 @@ def test_a_whole_description_is_taken() -> None:
 
 @pytest.mark.parametrize("change", [{"error": "cut"}, {"error": "origin"}, {"body_cut": True}, {"status": 203}])
 def test_any_other_is_unknown_to_the_run_and_to_its_evidence_alike(change: dict[str, Any]) -> None:
-    odd = replace(GOOD, answer=replace(GOOD.answer, **change))
-    assert described("main", odd) is None
-    assert cache_facts(odd).truth is Truth.UNKNOWN
+    outlier = replace(GOOD, answer=replace(GOOD.answer, **change))
+    assert described("main", outlier) is None
+    assert cache_facts(outlier).truth is Truth.UNKNOWN

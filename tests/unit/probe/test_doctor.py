@@ -27,7 +27,7 @@ def settings(environ: dict[str, str] | None = None, **changes: Any) -> Settings:
 
 
 def test_each_place_needs_its_own_rights() -> None:
-    made = rights_needed(
+    result = rights_needed(
         settings(
             markers=(
                 "file:///data",
@@ -40,7 +40,7 @@ def test_each_place_needs_its_own_rights() -> None:
             store_log=f"kubectl://{NS}/statefulset/rustfs",
         ).policy
     )
-    assert made == {
+    assert result == {
         (NS, "get", "statefulsets", "rustfs"): ("markers", "store-workload", "store-log"),
         (NS, "list", "pods", ""): ("markers", "store-workload", "store-log"),
         (NS, "get", "pods", ""): ("markers", "store-log"),
@@ -55,8 +55,8 @@ def test_each_place_needs_its_own_rights() -> None:
 
 def test_what_the_site_states_as_absent_needs_none() -> None:
     place = f"kubectl://{NS}/deployment/attic"
-    kept = settings(cache_workload=place, server_log=place, absent=("server-log",))
-    assert set(rights_needed(kept.policy)) == {(NS, "get", "deployments", "attic"), (NS, "list", "pods", "")}
+    remaining = settings(cache_workload=place, server_log=place, absent=("server-log",))
+    assert set(rights_needed(remaining.policy)) == {(NS, "get", "deployments", "attic"), (NS, "list", "pods", "")}
     none = settings(cache_workload=place, server_log=place, absent=("server-log", "cache-workload"))
     assert rights_needed(none.policy) == {}
 
@@ -69,9 +69,9 @@ def world(home: Path, cancel: CancelToken | None = None) -> World:
 @pytest.fixture
 def host() -> Iterator[str]:
     """A place that is taken and at which nobody listens: a connection is refused."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{taken.getsockname()[1]}"
+    with socket.socket() as samples:
+        samples.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{samples.getsockname()[1]}"
 
 
 def dead(host: str, **changes: Any) -> Settings:
@@ -79,16 +79,16 @@ def dead(host: str, **changes: Any) -> Settings:
 
 
 def test_where_nothing_answers_nothing_is_good_and_nothing_is_left(host: str, tmp_path: Path) -> None:
-    made = examine(visit(dead(host), world(tmp_path)))
-    good = {check_name(check) for check in made.findings if check.status is Status.PASS}
+    result = examine(visit(dead(host), world(tmp_path)))
+    good = {check_name(check) for check in result.findings if check.status is Status.PASS}
     assert good == {"representative"}  # of the synthetic profile it asks nothing
-    unused = {check_name(check) for check in made.findings if check.status is Status.NOT_APPLICABLE}
+    unused = {check_name(check) for check in result.findings if check.status is Status.NOT_APPLICABLE}
     assert unused == {
         *("kubectl", "cluster-trust", "cluster-reachable", "clock-cache", "clock-store", "clock-cluster"),
         *("log-replicas", "store-log", "disk", "flake"),
     }
-    assert made.verdict.exit_code == 3
-    assert {claim.family for claim in made.unknown} == {
+    assert result.verdict.exit_code == 3
+    assert {claim.family for claim in result.unknown} == {
         *("run", "build", "log", "bucket", "state", "epoch", "cache", "control", "push", "body", "tool", "store"),
         "reader",
     }

@@ -196,8 +196,8 @@ def test_a_part_that_was_sealed_anew_after_a_change_is_not_what_its_job_told(tmp
 
 def test_a_part_without_a_digest_from_its_job_is_unbound(tmp_path: Path) -> None:
     folders = healthy().write(tmp_path)
-    told = {name: digest for name, digest in folders.digests.items() if name != "pre"}
-    evidence, refused = folders.join(digests=told)
+    answer = {name: digest for name, digest in folders.digests.items() if name != "pre"}
+    evidence, refused = folders.join(digests=answer)
     assert (rows(evidence), refused) == ({("part-unbound", "pre")}, ())
     assert evidence.verdict.word is VerdictWord.INCONCLUSIVE
 
@@ -264,9 +264,9 @@ def test_a_judging_job_holds_no_secret_and_leaves_what_is_there_alone(tmp_path: 
     from gate.model.basics import Secret
 
     folders = healthy().write(tmp_path)
-    held = replace(folders, settings=changed(folders.settings, read_token=Secret("x")))
+    holder = replace(folders, settings=changed(folders.settings, read_token=Secret("x")))
     with pytest.raises(RefusedError, match="GATE_READ_TOKEN"):
-        held.join()
+        holder.join()
     with pytest.raises(RefusedError, match="PART=SHA256"):
         folders.join(digests={"pre": "abc"})
     with pytest.raises(RefusedError, match="PART=SHA256"):

@@ -30,12 +30,12 @@ CONFIG = {
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
-    made = tmp_path / "bin"
-    made.mkdir()
+    result = tmp_path / "bin"
+    result.mkdir()
     for name in ("nix", "nix-store", "attic"):
-        (made / name).write_text("#!/bin/sh\nexit 1\n")
-        (made / name).chmod(0o755)
-    return made
+        (result / name).write_text("#!/bin/sh\nexit 1\n")
+        (result / name).chmod(0o755)
+    return result
 
 
 def add_kubectl(tools: Path, config: dict[str, Any]) -> None:
@@ -114,10 +114,10 @@ def test_another_cluster_refuses_the_run(tools: Path, tmp_path: Path, changes: d
 def test_an_unsafe_kubeconfig_refuses_the_run(
     tools: Path, tmp_path: Path, cluster: dict[str, Any], user: dict[str, Any], why: str
 ) -> None:
-    made = json.loads(json.dumps(CONFIG))
-    made["clusters"][0]["cluster"].update(cluster)
-    made["users"][0]["user"] = user
-    add_kubectl(tools, made)
+    result = json.loads(json.dumps(CONFIG))
+    result["clusters"][0]["cluster"].update(cluster)
+    result["users"][0]["user"] = user
+    add_kubectl(tools, result)
     with pytest.raises(RefusedError, match=why):
         run(settings(), tmp_path / "evidence", world(tools))
     assert not (tmp_path / "evidence").exists()
@@ -185,17 +185,17 @@ def test_a_cluster_that_does_not_answer_refuses_nothing(tools: Path) -> None:
 
 
 def test_plain_http_to_another_machine_is_refused(tools: Path) -> None:
-    made = json.loads(json.dumps(CONFIG))
-    made["clusters"][0]["cluster"]["server"] = "http://kube.lab:8080"
-    add_kubectl(tools, made)
+    result = json.loads(json.dumps(CONFIG))
+    result["clusters"][0]["cluster"]["server"] = "http://kube.lab:8080"
+    add_kubectl(tools, result)
     with pytest.raises(RefusedError, match="does not verify its server"):
         refuse_missing_tools(settings(kube_server="http://kube.lab:8080"), world(tools))
 
 
 @pytest.mark.row("KUBE-05")
 def test_the_certificate_authority_is_compared(tools: Path) -> None:
-    made = json.loads(json.dumps(CONFIG))
-    add_kubectl(tools, made)
+    result = json.loads(json.dumps(CONFIG))
+    add_kubectl(tools, result)
     (tools / "kubectl").write_text(
         f'#!/bin/sh\ncase "$*" in *authority-data*) printf "%s" Y2E= ;; *) exec cat {tools}/config.json ;; esac\n'
     )
@@ -232,7 +232,7 @@ def test_a_setting_of_nix_that_gate_toml_does_not_state_refuses_before_anything_
     here = settings(markers=("file:///data",))
     with pytest.raises(RefusedError, match=r"require-sigs = false.*nix-settings of \[nix\]"):
         refuse_missing_tools(here, world(tools))
-    stated = changed(here, nix_settings=("require-sigs = false",))
-    refuse_missing_tools(stated, world(tools))
+    statement = changed(here, nix_settings=("require-sigs = false",))
+    refuse_missing_tools(statement, world(tools))
     (tools / "nix").write_text("#!/bin/sh\nexit 1\n")
     refuse_missing_tools(here, world(tools))  # a Nix that does not answer is judged, as unknown

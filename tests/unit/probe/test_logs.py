@@ -132,8 +132,8 @@ def test_the_job_before_tells_where_each_log_stood_and_the_job_after_reads_on_fr
     store.write_text("bb\n")
     context = hands(tmp_path, server=server, store=store)
     _open_logs(cast("RunContext", context), 0.0)
-    told = [record for record in context.written if isinstance(record, LogPosition)]
-    assert [(row.of, row.offset) for row in told] == [("cache", 2), ("store", 3)]
+    answer = [record for record in context.written if isinstance(record, LogPosition)]
+    assert [(row.of, row.offset) for row in answer] == [("cache", 2), ("store", 3)]
     server.write_text("a\nendpoint\n")
     store.write_text("bb\nafter\n")
 
@@ -141,13 +141,13 @@ def test_the_job_before_tells_where_each_log_stood_and_the_job_after_reads_on_fr
         class journal_log:  # noqa: N801  # as the part has it
             @staticmethod
             def of(_kind: type) -> list[LogPosition]:
-                return told
+                return answer
 
     later = replace(context, written=[])
     later.open_log_windows(_log_position(cast("Any", Pre), "cache"), _log_position(cast("Any", Pre), "store"))
     later.capture(canaries("endpoint"))
     assert (context.directory / "store.log").read_text() == "after\n"
-    told.clear()
+    answer.clear()
     assert _log_position(cast("Any", Pre), "store").trouble == "the part pre does not tell where this log stood"
 
 

@@ -74,20 +74,20 @@ def looks(written: list[records.Record]) -> list[tuple[str, int, int | None]]:
 
 def test_references_out_of_the_push_set_are_recorded_once_each() -> None:
     written: list[records.Record] = []
-    made = expect(site_of(Attic(()), written), Label.PROFILE, [path.store_path for path in PATHS], [])
-    (known,) = [row for row in written if isinstance(row, records.ReferencesKnown)]
-    wanted = sorted(path.store_path for path in NEEDED[:2])
-    assert [path.store_path for path in known.paths] == wanted
-    assert known.upstream_key_names == ("cache.nixos.org-1",)
-    assert list(made.references) == wanted
+    result = expect(site_of(Attic(()), written), Label.PROFILE, [path.store_path for path in PATHS], [])
+    (facts,) = [row for row in written if isinstance(row, records.ReferencesKnown)]
+    expected = sorted(path.store_path for path in NEEDED[:2])
+    assert [path.store_path for path in facts.paths] == expected
+    assert facts.upstream_key_names == ("cache.nixos.org-1",)
+    assert list(result.references) == expected
 
 
 def test_a_closed_push_set_needs_nothing_and_records_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[records.Record] = []
     context = site_of(Attic(()), written)
     context.nix.path_facts = lambda paths: tuple(path for path in runs.SOURCES if path.store_path in paths)
-    made = expect(context, Label.PROFILE, [path.store_path for path in runs.SOURCES], [])
-    assert made.references == ()
+    result = expect(context, Label.PROFILE, [path.store_path for path in runs.SOURCES], [])
+    assert result.references == ()
     assert [row.kind for row in written] == ["push-set", "missing-paths"]
     monkeypatch.setattr(limits, "REFERENCES", 1)
     assert len(expect(site_of(Attic(()), []), Label.PROFILE, [PATHS[0].store_path], []).references) == 1
@@ -105,8 +105,8 @@ def test_each_is_asked_for_once_when_it_is_there() -> None:
 def test_ats_14_what_is_not_there_is_asked_for_again_and_the_first_answer_stays() -> None:
     written: list[records.Record] = []
     look_for_references(site_of(Attic(NEEDED[:1]), written), world(), publication(*NEEDED[:2]))
-    gone = NEEDED[1].store_path
-    assert looks(written) == [(NEEDED[0].store_path, 1, 200), *((gone, number, 404) for number in (1, 2, 3))]
+    absence = NEEDED[1].store_path
+    assert looks(written) == [(NEEDED[0].store_path, 1, 200), *((absence, number, 404) for number in (1, 2, 3))]
     late: list[records.Record] = []
     look_for_references(site_of(Attic(NEEDED, after=1), late), world(), publication(NEEDED[0]))
     assert looks(late) == [(NEEDED[0].store_path, 1, 404), (NEEDED[0].store_path, 2, 200)]
@@ -128,7 +128,7 @@ def test_a_split_run_s_reader_takes_of_references_what_the_plan_refers_to_and_no
     plan = records.PushSetKnown(
         label=Label.PROFILE, cache="main", paths=PATHS, outputs=(), upstream=(), upstream_key_names=()
     )
-    told = records.ReferencesKnown(
+    result = records.ReferencesKnown(
         label=Label.PROFILE,
         cache="main",
         paths=NEEDED,
@@ -138,9 +138,9 @@ def test_a_split_run_s_reader_takes_of_references_what_the_plan_refers_to_and_no
     written: list[records.Record] = []
     context = site_of(Attic(()), written)
     context.published = []
-    what = split_parts._take_over(context, plan, told)
-    (known,) = [row for row in written if isinstance(row, records.ReferencesKnown)]
-    wanted = sorted(path.store_path for path in NEEDED[:2])
-    assert [path.store_path for path in known.paths] == wanted
-    assert (known.upstream, list(what.references)) == ((), wanted)
+    what = split_parts._take_over(context, plan, result)
+    (facts,) = [row for row in written if isinstance(row, records.ReferencesKnown)]
+    expected = sorted(path.store_path for path in NEEDED[:2])
+    assert [path.store_path for path in facts.paths] == expected
+    assert (facts.upstream, list(what.references)) == ((), expected)
     assert split_parts._take_over(context, plan, None).references == ()

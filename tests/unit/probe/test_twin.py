@@ -32,13 +32,13 @@ class FakeStore:
         self.off = off
 
     def add_twin(self, name: str, files: Sequence[TwinFile]) -> tuple[str, ...]:
-        made: list[str] = []
+        result: list[str] = []
         for number, file in enumerate(files):
             facts = runs.path_facts(f"{name}-{number + 1}", file.nar_size + self.off)
-            made.append(facts.store_path)
-            references = tuple(made[other] for other in file.references)
+            result.append(facts.store_path)
+            references = tuple(result[other] for other in file.references)
             self.facts[facts.store_path] = replace(facts, references=references)
-        return tuple(made)
+        return tuple(result)
 
     def path_facts(self, paths: Sequence[str]) -> tuple[records.PathFacts, ...]:
         return tuple(self.facts[path] for path in sorted(paths))
@@ -180,25 +180,25 @@ def test_the_order_of_harm(
 
 def test_a_twin_goes_to_the_probe_cache_with_the_nonce_in_its_names() -> None:
     context: Any = FakeSite()
-    made = twin.twin(context, world())
-    assert (made.label, made.cache, len(made.facts)) == (Label.TWIN, "probe", 11)
-    names = {path[len("/nix/store/") + 33 :] for path in made.served}
+    result = twin.twin(context, world())
+    assert (result.label, result.cache, len(result.facts)) == (Label.TWIN, "probe", 11)
+    names = {path[len("/nix/store/") + 33 :] for path in result.served}
     assert names == {f"publication-gate-twin-aa-{number}" for number in range(1, 12)}
-    assert sorted(path.nar_size for path in made.facts.values()) == [200] * 11
-    assert sorted(len(path.references) for path in made.facts.values()) == [0, *[1] * 10]
-    known = [
+    assert sorted(path.nar_size for path in result.facts.values()) == [200] * 11
+    assert sorted(len(path.references) for path in result.facts.values()) == [0, *[1] * 10]
+    facts = [
         record for record in context.written if isinstance(record, records.PushSetKnown) and record.label is Label.TWIN
     ]
-    assert [set(record.paths) for record in known] == [set(made.facts.values())]
+    assert [set(record.paths) for record in facts] == [set(result.facts.values())]
     assert isinstance(context.written[-1], records.MissingAsked)
     assert context.written[-1].label is Label.TWIN
 
 
 def test_a_twin_keeps_the_profiles_caps() -> None:
     context: Any = FakeSite(max_paths=4, max_bytes=700)
-    made = twin.twin(context, world())
-    assert len(made.facts) == 4
-    assert sum(path.nar_size for path in made.facts.values()) <= 700
+    result = twin.twin(context, world())
+    assert len(result.facts) == 4
+    assert sum(path.nar_size for path in result.facts.values()) <= 700
 
 
 def test_what_is_not_as_planned_is_told() -> None:

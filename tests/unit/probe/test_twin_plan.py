@@ -31,22 +31,22 @@ def push_sets(draw: some.DrawFn) -> list[records.PathFacts]:
     """As Nix makes them: references go to earlier paths, to itself, or out of the set; NAR sizes are multiples of 8."""
     count = draw(some.integers(1, 30))
     sizes = draw(some.lists(some.integers(14, 100_000), min_size=count, max_size=count))
-    made = []
+    result = []
     for number, size in enumerate(sizes):
         references = draw(some.sets(some.integers(0, number), max_size=5))
         outside = draw(some.sets(some.integers(1000, 1003), max_size=2))
-        made.append(named(number, size * 8, tuple(references | outside)))
-    return draw(some.permutations(made))
+        result.append(named(number, size * 8, tuple(references | outside)))
+    return draw(some.permutations(result))
 
 
 def edges_by_size(paths: list[records.PathFacts]) -> list[tuple[int, int]]:
     """The shape, told without names: for each reference inside of the set, the sizes of both its ends."""
-    known = {path.store_path: path for path in paths}
+    facts = {path.store_path: path for path in paths}
     return sorted(
-        (max(path.nar_size, LEAST_BYTES), max(known[name].nar_size, LEAST_BYTES))
+        (max(path.nar_size, LEAST_BYTES), max(facts[name].nar_size, LEAST_BYTES))
         for path in paths
         for name in path.references
-        if name in known and name != path.store_path
+        if name in facts and name != path.store_path
     )
 
 
@@ -168,10 +168,10 @@ def test_what_was_made_is_held_against_the_plan() -> None:
     plan = (TwinFile(nar_size=200, references=()), TwinFile(nar_size=208, references=(0,)))
     one = runs.path_facts("one", 200)
     two = replace(runs.path_facts("two", 208), references=(one.store_path,))
-    made = (one.store_path, two.store_path)
-    assert differences(plan, made, {one.store_path: one, two.store_path: two}) == ()
+    result = (one.store_path, two.store_path)
+    assert differences(plan, result, {one.store_path: one, two.store_path: two}) == ()
     longer, alone = replace(one, nar_size=216), replace(two, references=())
-    assert differences(plan, made, {one.store_path: longer, two.store_path: alone}) == (
+    assert differences(plan, result, {one.store_path: longer, two.store_path: alone}) == (
         "path 0 of the twin has a NAR of 216 bytes, expected 200",
         "path 1 of the twin has 0 references, expected 1",
     )

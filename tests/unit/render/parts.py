@@ -48,9 +48,9 @@ def nar_size(number: int) -> int:
 
 
 def sample(number: int, second: int, **truths: Any) -> BucketSample:
-    seen = dict.fromkeys(("listed", "head", "get", "marker", "trace", "data", "ready"), Truth.PRESENT)
+    observation = dict.fromkeys(("listed", "head", "get", "marker", "trace", "data", "ready"), Truth.PRESENT)
     return BucketSample(
-        number=number, at=at(second), ended_at=at(second), **{**seen, "notes": (), "unanswered": (), **truths}
+        number=number, at=at(second), ended_at=at(second), **{**observation, "notes": (), "unanswered": (), **truths}
     )
 
 
@@ -104,7 +104,7 @@ def phase(first: int, state: BucketState = BucketState.INDEXED, **truths: Any) -
 
 
 def policy(**other: Any) -> Policy:
-    given: dict[str, Any] = {
+    value: dict[str, Any] = {
         "profile": "medium-check",
         "kind": Kind.PRODUCTION,
         "push_set": "build-closure",
@@ -129,7 +129,7 @@ def policy(**other: Any) -> Policy:
         "read_spacing": 1.0,
         "jobs": 4,
     }
-    return Policy(**{**given, **other})
+    return Policy(**{**value, **other})
 
 
 def read(code: str, attempt: int, number: int, *, status: int = 200, curl: int = 0, nar_bytes: int) -> Read:

@@ -10,11 +10,11 @@ from gate.render.answer import answer_markdown, answer_text
 
 
 def answer(url: str, label: str = "7.1") -> Answer:
-    made = blocked([reason("require-no-run", "no attempt")])
+    result = blocked([reason("require-no-run", "no attempt")])
     return Answer(
-        word=made.word,
-        headline=made.headline,
-        reasons=made.reasons,
+        word=result.word,
+        headline=result.headline,
+        reasons=result.reasons,
         newest_run=ProbeRun(label=label, state="pass", url=url),
     )
 
@@ -37,7 +37,7 @@ def test_the_newest_probe_is_a_link() -> None:
 )
 def test_what_is_no_plain_address_is_no_link_and_no_line(url: str) -> None:
     harmless = answer_markdown(answer(""))
-    shown = answer_markdown(answer(url, label="7.1"))
-    assert shown == harmless
-    assert re.search(r"\]\(", shown) is None
+    text = answer_markdown(answer(url, label="7.1"))
+    assert text == harmless
+    assert re.search(r"\]\(", text) is None
     assert answer_text(answer(url)).count("\n") == answer_text(answer("")).count("\n")

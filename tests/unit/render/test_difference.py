@@ -52,9 +52,9 @@ def test_text() -> None:
 
 
 def test_markdown() -> None:
-    shown = difference.markdown(WORSE, every=True)
-    assert shown.startswith("**WORSE: B is worse than A.**\n\nA: run r1,")
-    assert shown.endswith(TABLE)
+    text = difference.markdown(WORSE, every=True)
+    assert text.startswith("**WORSE: B is worse than A.**\n\nA: run r1,")
+    assert text.endswith(TABLE)
 
 
 def test_notes_are_listed_where_all_is_asked_for() -> None:
@@ -98,10 +98,10 @@ def test_two_places_are_named_before_any_row() -> None:
     [("unsure", "UNSURE"), ("note", "NO SIGNIFICANT DIFFERENCE"), ("same", "NO SIGNIFICANT DIFFERENCE")],
 )
 def test_the_first_word(weight: str, word: str) -> None:
-    found = replace(WORSE, weight=Weight(weight), rows=(SAME, SAME))
-    assert difference.text(found).startswith(f"{word}: ")
-    assert "the same: 2, in the JSON" in difference.text(found)
-    assert "worse in B" not in difference.text(found)
+    result = replace(WORSE, weight=Weight(weight), rows=(SAME, SAME))
+    assert difference.text(result).startswith(f"{word}: ")
+    assert "the same: 2, in the JSON" in difference.text(result)
+    assert "worse in B" not in difference.text(result)
 
 
 @settings(max_examples=50, deadline=None)
@@ -111,9 +111,9 @@ def test_the_first_word(weight: str, word: str) -> None:
 def test_foreign_text_is_neither_command_nor_markup(text: str) -> None:
     hostile = everywhere(WORSE, text)
     for render in (difference.text, difference.markdown):
-        shown = render(hostile)
-        assert list(commands(shown)) == []
-        assert shown.count("\n") == render(everywhere(WORSE, "x")).count("\n")
+        output = render(hostile)
+        assert list(commands(output)) == []
+        assert output.count("\n") == render(everywhere(WORSE, "x")).count("\n")
     table = difference.markdown(hostile).split("\n")
     assert [line.count("|") for line in table] == [
         line.count("|") for line in difference.markdown(everywhere(WORSE, "x")).split("\n")

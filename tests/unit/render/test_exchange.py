@@ -39,16 +39,16 @@ def test_results_name_their_rules_their_place_and_what_to_do() -> None:
         because="push-path-failed",
         evidence=("/push/attempts/0",),
     )
-    made = replace(evidence, findings=(*evidence.findings, doubt))
-    (run,) = json.loads(exchange.sarif(made))["runs"]
+    product = replace(evidence, findings=(*evidence.findings, doubt))
+    (run,) = json.loads(exchange.sarif(product))["runs"]
     rules = run["tool"]["driver"]["rules"]
     for result in run["results"]:
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
     last = run["results"][-1]
     assert last["message"]["text"] == "profile (post): exit 1 Follows from push-path-failed."
     assert last["locations"][0]["logicalLocations"] == [{"fullyQualifiedName": "/push/attempts/0"}]
-    assert "Do: Do not push again" in exchange.junit(made)
-    assert "Run the probe again." not in exchange.junit(made)
+    assert "Do: Do not push again" in exchange.junit(product)
+    assert "Run the probe again." not in exchange.junit(product)
 
 
 def test_a_code_of_another_gate_is_its_own_rule() -> None:

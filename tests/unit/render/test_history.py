@@ -39,9 +39,9 @@ def test_the_stores_epochs_are_bands_over_the_days() -> None:
         listed(ended_at=f"2026-10-0{number}T10:00:00.000Z", stores=store, word=VerdictWord.PASS)
         for number, store in enumerate(stores, 1)
     ]
-    found = calendar(rows)
-    assert [(band.number, band.days) for band in found.bands] == [(1, 2), (2, 1), (3, 1)]
-    assert found.days == ("2026-10-01", "2026-10-02", "2026-10-03", "2026-10-04")
+    result = calendar(rows)
+    assert [(band.number, band.days) for band in result.bands] == [(1, 2), (2, 1), (3, 1)]
+    assert result.days == ("2026-10-01", "2026-10-02", "2026-10-03", "2026-10-04")
 
 
 def test_no_run_at_all_is_said() -> None:

@@ -42,10 +42,10 @@ def test_the_page_needs_nothing_else(name: str) -> None:
 def test_the_policy_lets_in_the_one_style_sheet_and_nothing_else() -> None:
     page = html.report(samples.quarantined())
     style = page.partition("<style>")[2].partition("</style>")[0]
-    wanted = b64encode(sha256(style.encode()).digest()).decode()
+    expected = b64encode(sha256(style.encode()).digest()).decode()
     policy = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
     assert [unescape(each) for each in policy] == [
-        f"default-src 'none'; img-src data:; style-src 'sha256-{wanted}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src 'sha256-{expected}'; base-uri 'none'; form-action 'none'"
     ]
 
 
@@ -76,8 +76,8 @@ def test_every_path_has_its_claim_and_its_body() -> None:
 def test_a_path_of_an_upstream_is_listed_without_a_body() -> None:
     good = samples.passed()
     upstream = parts.push_path(3, Claim.IN_UPSTREAM)
-    shown = told(replace(good, push=replace(good.push, paths=(upstream,)), bodies=()))
-    assert "the client said in upstream → not to be served by this cache, or never reached" in shown
+    text = told(replace(good, push=replace(good.push, paths=(upstream,)), bodies=()))
+    assert "the client said in upstream → not to be served by this cache, or never reached" in text
 
 
 def test_a_doubted_claim_is_marked() -> None:
@@ -106,10 +106,10 @@ def test_many_equal_samples_share_a_column() -> None:
     good = samples.passed()
     bucket = good.pre.buckets["attic"]
     many = tuple(replace(bucket.samples[0], number=number) for number in range(400))
-    made = replace(good, pre=replace(good.pre, buckets={"attic": replace(bucket, samples=many)}))
-    page = told(made)
+    result = replace(good, pre=replace(good.pre, buckets={"attic": replace(bucket, samples=many)}))
+    page = told(result)
     assert "×400" in page
-    assert page.count("ListBuckets") == len(index_grids(made))
+    assert page.count("ListBuckets") == len(index_grids(result))
 
 
 def test_the_timeline_places_stages_samples_and_the_first_loss() -> None:
@@ -157,17 +157,17 @@ def test_beside_a_failure_no_remedy_of_what_is_only_unknown_is_shown() -> None:
     """look.md S1 2: a quarantine says not to probe again, so no row of it may say the opposite."""
     evidence = samples.quarantined()
     doubt = parts.finding("push-failed", Status.INCONCLUSIVE, "profile", "exit 1", "Run the probe again.")
-    made = replace(evidence, findings=(*evidence.findings, doubt))
-    assert "Run the probe again." not in told(made)
+    result = replace(evidence, findings=(*evidence.findings, doubt))
+    assert "Run the probe again." not in told(result)
     other = replace(evidence.verdict, word=VerdictWord.INCONCLUSIVE)
-    assert "Run the probe again." in told(replace(made, verdict=other))
+    assert "Run the probe again." in told(replace(result, verdict=other))
 
 
 def test_a_registrys_remedy_has_its_commands_as_code_and_foreign_text_none() -> None:
     verdict = samples.inconclusive().verdict
     own = "Run `attic push` of one path by hand and see what it prints, then run the probe again."
-    made = replace(verdict, actions=(Action(text=own), Action(text="`x`", command="publication-gate capture")))
-    page = html.report(replace(samples.inconclusive(), verdict=made))
+    result = replace(verdict, actions=(Action(text=own), Action(text="`x`", command="publication-gate capture")))
+    page = html.report(replace(samples.inconclusive(), verdict=result))
     assert "<code>attic push</code> of one path" in page
     assert '<li>`x`<code class="command">publication-gate capture</code></li>' in page
 
@@ -212,8 +212,8 @@ def test_the_server_logs_equal_events_share_a_line() -> None:
     assert "server's clock -0.012 to +0.009 s off ours" in page
     (event,) = evidence.server_log.events
     many = tuple(replace(event, message=f"m{number}") for number in range(7))
-    shown = told(replace(evidence, server_log=replace(evidence.server_log, events=many)))
-    assert "and 6 other messages, in server.log" in shown
+    text = told(replace(evidence, server_log=replace(evidence.server_log, events=many)))
+    assert "and 6 other messages, in server.log" in text
     assert "those of one kind in one line" not in told(samples.passed())
 
 
@@ -242,13 +242,13 @@ def test_replicas_and_the_stores_log_have_tables_of_their_own() -> None:
         notes=("pod rustfs-0 is gone",),
     )
     pre = replace(good.pre, replicas=(one, two))
-    made = replace(good, pre=pre, post=replace(good.post, replicas=(one,)), store_log=log)
-    page = told(made)
+    result = replace(good, pre=pre, post=replace(good.post, replicas=(one,)), store_log=log)
+    page = told(result)
     assert "attic-a canary, in its own log: present canary, in its own log: present" in page
     assert "attic-b no canary, in its own log: unknown (<b>forbidden</b>) not seen" in page
     assert "2 of 9 events" in page
     assert "pod rustfs-0 is gone" in page
-    raw = html.report(made)
+    raw = html.report(result)
     assert "<i>faulty" not in raw
     assert "<b>forbidden" not in raw
     assert "<details open><summary>2 of 9 events" in raw

@@ -30,36 +30,36 @@ events of the cache kubectl://nix-cache/deployment/attic, the newest last: 0; un
 
 
 def test_text_shows_all_but_old_events() -> None:
-    shown = text.summary(captured(), "e")
-    assert BLOCK in shown
-    assert LAST in shown
-    assert "message 1:" not in shown
+    output = text.summary(captured(), "e")
+    assert BLOCK in output
+    assert LAST in output
+    assert "message 1:" not in output
 
 
 def test_an_event_without_times() -> None:
     one = replace(INCIDENT, events=(replace(INCIDENT.events[0], events=EVENTS[:1], cut=False),), previous_codes={})
-    shown = text.summary(replace(captured(), incident=one), "e")
-    assert ", the newest last: 1\n  no time Normal Pulled Pod/rustfs-0: message 0\n" in shown
-    assert "storage errors before" not in shown
+    output = text.summary(replace(captured(), incident=one), "e")
+    assert ", the newest last: 1\n  no time Normal Pulled Pod/rustfs-0: message 0\n" in output
+    assert "storage errors before" not in output
 
 
 def test_markdown_and_html_show_every_event() -> None:
     whole = captured()
-    told, page = markdown.summary(whole), html.report(whole)
+    answer, page = markdown.summary(whole), html.report(whole)
     for number in range(12):
-        assert f"message {number}" in told
+        assert f"message {number}" in answer
         assert f"<td>message {number}</td>" in page
     for words in ("OOMKilled, exit 137", "3 × NoSuchBucket, 1 × dispatch", "99 % of 1,000,000 inodes"):
-        assert words in told
+        assert words in answer
         assert words in page
 
 
 def test_a_run_that_is_no_capture_shows_none_of_it() -> None:
     for evidence in (samples.quarantined(), samples.passed()):
-        for shown in (text.summary(evidence, "e"), markdown.summary(evidence), html.report(evidence)):
-            assert "disk use" not in shown.lower()
-            assert "Events of the" not in shown
-            assert "events of the store" not in shown
+        for output in (text.summary(evidence, "e"), markdown.summary(evidence), html.report(evidence)):
+            assert "disk use" not in output.lower()
+            assert "Events of the" not in output
+            assert "events of the store" not in output
 
 
 def test_a_capture_without_a_cluster_shows_its_disks_alone() -> None:

@@ -23,30 +23,30 @@ def test_the_verdict_comes_first(name: str, alert: str) -> None:
 
 
 def test_the_incident() -> None:
-    shown = markdown.summary(samples.quarantined()).split("\n")
+    text = markdown.summary(samples.quarantined()).split("\n")
     strip = "lost at 09&#58;03&#58;45 while pushing; not back after; its data is still on disk"
-    assert f"| `attic` | ✓✓✓ | ✗✗✗ | ✗✗✗ | {strip} |" in shown
-    assert f"**`push-path-failed`** (21): InternalServerError: {parts.INTERNAL.message}" in shown
+    assert f"| `attic` | ✓✓✓ | ✗✗✗ | ✗✗✗ | {strip} |" in text
+    assert f"**`push-path-failed`** (21): InternalServerError: {parts.INTERNAL.message}" in text
     logged = "server log at that time, a correlation and never a cause: 23 events at its push: NoSuchBucket"
-    assert f"- `{parts.SOURCE}` (during)<br>{logged}" in shown
+    assert f"- `{parts.SOURCE}` (during)<br>{logged}" in text
     base = parts.OUTPUT.rpartition("/")[2]
-    assert f"| profile | `{base}` | 112 B | deduplicated | HTTP 200 with no bytes |" in shown
-    assert shown.index("### Failing") < next(at for at, line in enumerate(shown) if "<summary>Unknown (" in line)
+    assert f"| profile | `{base}` | 112 B | deduplicated | HTTP 200 with no bytes |" in text
+    assert text.index("### Failing") < next(at for at, line in enumerate(text) if "<summary>Unknown (" in line)
 
 
 def test_actions_come_before_everything_else_and_no_finding_advises_against_them() -> None:
     evidence = samples.quarantined()
     actions = (Action(text="Stop."), Action(text="Capture.", command="publication-gate capture --output d"))
     doubt = parts.finding("push-failed", Status.INCONCLUSIVE, "profile", "exit 1", "Run the probe again.")
-    made = replace(
+    result = replace(
         evidence,
         verdict=replace(evidence.verdict, actions=actions, prohibitions=("push again",)),
         findings=(*evidence.findings, doubt),
     )
-    shown = markdown.summary(made)
-    assert "1. Stop.\n2. Capture.<br>`publication-gate capture --output d`\n\n**Don't** push again.\n" in shown
-    assert shown.index("1. Stop.") < shown.index("| bucket |")
-    assert "Run the probe again." not in shown
+    text = markdown.summary(result)
+    assert "1. Stop.\n2. Capture.<br>`publication-gate capture --output d`\n\n**Don't** push again.\n" in text
+    assert text.index("1. Stop.") < text.index("| bucket |")
+    assert "Run the probe again." not in text
 
 
 def test_it_stays_short_however_many_paths_there_are() -> None:
@@ -54,17 +54,17 @@ def test_it_stays_short_however_many_paths_there_are() -> None:
     evidence = samples.quarantined()
     path = next(path for path in evidence.push.paths if path.error)
     many = tuple(replace(path, store_path=f"/nix/store/{number:032d}-source") for number in range(10_000))
-    shown = markdown.summary(replace(evidence, push=replace(evidence.push, paths=many), bodies=()))
-    assert shown.count("-source` |") == limits.SUMMARY_PATHS
-    assert "9900 more are in report.html and evidence.json." in shown
-    assert len(shown.encode()) < 40_000
+    text = markdown.summary(replace(evidence, push=replace(evidence.push, paths=many), bodies=()))
+    assert text.count("-source` |") == limits.SUMMARY_PATHS
+    assert "9900 more are in report.html and evidence.json." in text
+    assert len(text.encode()) < 40_000
     assert len(markdown.summary(evidence).encode()) < 20_000
 
 
 def test_what_is_folded_is_closed_again() -> None:
     for sample in samples.ALL.values():
-        shown = markdown.summary(sample())
-        assert shown.count("<details>") == shown.count("</details>")
+        text = markdown.summary(sample())
+        assert text.count("<details>") == text.count("</details>")
     assert markdown.summary(samples.quarantined()).count("<details>") == 7
     assert markdown.summary(samples.stopped()).count("<details>") == 2
 
@@ -72,16 +72,16 @@ def test_what_is_folded_is_closed_again() -> None:
 def test_whole_paths_and_those_of_an_upstream_are_left_out() -> None:
     good = samples.passed()
     upstream = parts.push_path(3, Claim.IN_UPSTREAM)
-    shown = markdown.summary(replace(good, push=replace(good.push, paths=(upstream,)), bodies=()))
-    assert "did not come back whole" not in shown
+    text = markdown.summary(replace(good, push=replace(good.push, paths=(upstream,)), bodies=()))
+    assert "did not come back whole" not in text
     assert "did not come back whole" not in markdown.summary(good)
 
 
 def test_a_doubted_claim_is_marked() -> None:
     good = samples.passed()
     path = replace(parts.push_path(3, Claim.UNACCOUNTED), doubted=True)
-    shown = markdown.summary(replace(good, push=replace(good.push, paths=(path,)), bodies=()))
-    assert "| 37,035 B | unaccounted, doubted | not to be served by this cache, or never reached |" in shown
+    text = markdown.summary(replace(good, push=replace(good.push, paths=(path,)), bodies=()))
+    assert "| 37,035 B | unaccounted, doubted | not to be served by this cache, or never reached |" in text
 
 
 def test_subjects_beyond_the_limit_are_counted() -> None:
@@ -89,10 +89,10 @@ def test_subjects_beyond_the_limit_are_counted() -> None:
     many = tuple(
         replace(one, subject=f"path-{number}", summary=f"failed {number}") for number in range(limits.PAGE_SUBJECTS + 3)
     )
-    shown = markdown.summary(replace(samples.quarantined(), findings=many))
-    assert "- `path-0` (post): failed 0" in shown
-    assert shown.count("- `path-") == limits.PAGE_SUBJECTS
-    assert "- and 3 more, in evidence.json under `findings`" in shown
+    text = markdown.summary(replace(samples.quarantined(), findings=many))
+    assert "- `path-0` (post): failed 0" in text
+    assert text.count("- `path-") == limits.PAGE_SUBJECTS
+    assert "- and 3 more, in evidence.json under `findings`" in text
 
 
 @pytest.mark.parametrize("length", [200, 2000])
@@ -103,17 +103,17 @@ def test_a_summary_over_the_cap_is_cut_and_says_so(length: int, monkeypatch: pyt
     paths = tuple(
         replace(failed, store_path=f"/nix/store/{number:05d}-{'é' * length}") for number in range(limits.PATHS_MAX)
     )
-    shown = markdown.summary(replace(good, push=replace(good.push, paths=paths), bodies=()))
-    assert limits.SUMMARY_BYTES - 2048 < len(shown.encode()) <= limits.SUMMARY_BYTES
-    assert shown.endswith("evidence.json and report.html in the artifact have all of it._\n")
-    assert shown.count("<details>") == shown.count("</details>")
+    text = markdown.summary(replace(good, push=replace(good.push, paths=paths), bodies=()))
+    assert limits.SUMMARY_BYTES - 2048 < len(text.encode()) <= limits.SUMMARY_BYTES
+    assert text.endswith("evidence.json and report.html in the artifact have all of it._\n")
+    assert text.count("<details>") == text.count("</details>")
 
 
 def test_a_summary_is_cut_before_a_section_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = markdown.summary(samples.quarantined())
     monkeypatch.setattr(limits, "SUMMARY_BYTES", 700)
-    shown = markdown.summary(samples.quarantined())
-    kept, _, _ = shown.partition("\n_Cut here")
-    assert len(shown.encode()) <= 700
-    assert kept
-    assert whole.startswith(kept)
+    text = markdown.summary(samples.quarantined())
+    remaining, _, _ = text.partition("\n_Cut here")
+    assert len(text.encode()) <= 700
+    assert remaining
+    assert whole.startswith(remaining)

@@ -113,8 +113,8 @@ def test_a_state_is_told_with_its_level_and_without_its_lineage() -> None:
 def test_a_lost_bucket_of_the_state_comes_with_the_runbook() -> None:
     lost = ONE[BucketState.INDEX_LOST]
     none = replace(READ, head=answer(404), get=answer(404), again=answer(404), content="unread", facts=None, size=0)
-    seen = replace(SEEN, samples=tuple(timed(lost, lost)), reads=(none,))
-    text = readiness_text(judge_readiness(seen, expect_interim=True))
+    observation = replace(SEEN, samples=tuple(timed(lost, lost)), reads=(none,))
+    text = readiness_text(judge_readiness(observation, expect_interim=True))
     assert text.startswith("QUARANTINE: Don't run tofu")
     assert "  version unknown, serial unknown, lineage unknown, unknown bytes\n" in text
     assert "changed at an unknown time" in text
@@ -135,8 +135,8 @@ def test_no_samples_of_the_states_bucket() -> None:
 
 
 def test_foreign_text_can_not_act() -> None:
-    odd = HttpAnswer(url="u", status=None, error=HOSTILE)
-    sample = replace(sampled(), listing=(odd,), heads={"b": odd})
+    outlier = HttpAnswer(url="u", status=None, error=HOSTILE)
+    sample = replace(sampled(), listing=(outlier,), heads={"b": outlier})
     rca = rca_text(
         judge_rca(timed(sample), ["b"], endpoint=HOSTILE, samples_requested=1, spacing_millis=0, scratch=None)
     )
@@ -160,7 +160,7 @@ def test_a_pass_without_markers_comes_without_a_runbook() -> None:
     assert (ready.bucket_state, text.startswith("PASS: ")) == (BucketState.UNOBSERVABLE, True)
     assert "Hold trusted writes" not in text
     assert "means:" not in text
-    held = readiness_text(
+    holder = readiness_text(
         judge_readiness(replace(SEEN, samples=samples, places=(), statement=""), expect_interim=False)
     )
-    assert "Hold trusted writes" in held
+    assert "Hold trusted writes" in holder

@@ -55,8 +55,8 @@ def test_a_strip_says_that_a_bucket_came_back_or_is_unknown_since() -> None:
     good = PASSED.post.buckets["attic"]
     unknown = tuple(replace(row, state=BucketState.UNOBSERVABLE) for row in bucket.samples)
     for post, words in ((good, "; came back;"), (replace(bucket, samples=unknown), "; unknown since;")):
-        made = replace(PUSHING, post=replace(PUSHING.post, buckets={"attic": post}))
-        assert words in strip(made).sentence + ";"
+        result = replace(PUSHING, post=replace(PUSHING.post, buckets={"attic": post}))
+        assert words in strip(result).sentence + ";"
     silent = replace(
         PASSED,
         pre=replace(PASSED.pre, buckets={"attic": replace(good, samples=unknown)}),
@@ -74,11 +74,11 @@ def test_what_no_finding_fails_is_never_shown_as_lost() -> None:
     nowhere = tuple(replace(row, state=BucketState.MISSING) for row in bucket.samples)
     buckets = {**PASSED.pre.buckets, "attic": replace(bucket, samples=nowhere)}
     doubt = replace(parts.finding("bucket-missing", Status.INCONCLUSIVE, "attic", "s", ""), phase="pre")
-    made = replace(PASSED, pre=replace(PASSED.pre, buckets=buckets), findings=(doubt,))
-    assert (strip(made).tone, strip(made).sentence) == ("unsure", "missing in 2 of 6 samples")
-    assert overview.tiles(made)[0].tone == "unsure"
-    assert overview.story(made)[0].tone == "unsure"
-    fails = replace(made, findings=(replace(doubt, status=Status.FAIL),))
+    result = replace(PASSED, pre=replace(PASSED.pre, buckets=buckets), findings=(doubt,))
+    assert (strip(result).tone, strip(result).sentence) == ("unsure", "missing in 2 of 6 samples")
+    assert overview.tiles(result)[0].tone == "unsure"
+    assert overview.story(result)[0].tone == "unsure"
+    fails = replace(result, findings=(replace(doubt, status=Status.FAIL),))
     assert (strip(fails).tone, overview.tiles(fails)[0].tone) == ("bad", "bad")
     refused = samples.quarantined()
     rows = tuple(row for row in refused.findings if row.code != "push-path-failed")
@@ -89,8 +89,8 @@ def test_what_no_finding_fails_is_never_shown_as_lost() -> None:
 def test_a_state_that_nobody_looked_at_is_not_an_absent_one() -> None:
     tile = overview.tiles(replace(PASSED, findings=()))[3]
     assert (tile.figure, tile.text) == ("–", "OpenTofu state: not observed")
-    stated = parts.finding("state-not-here", Status.NOT_APPLICABLE, "s", "s", "")
-    assert overview.tiles(replace(PASSED, findings=(stated,)))[3].text == "no OpenTofu state here"
+    statement = parts.finding("state-not-here", Status.NOT_APPLICABLE, "s", "s", "")
+    assert overview.tiles(replace(PASSED, findings=(statement,)))[3].text == "no OpenTofu state here"
 
 
 def test_the_tiles_of_a_pass_are_good_and_those_of_a_loss_bad() -> None:
@@ -177,14 +177,16 @@ def test_a_push_that_failed_says_how_many_paths_and_with_what() -> None:
     line = next(line for line in overview.story(samples.quarantined()) if "fail to publish" in line.text)
     assert line.text == "21 of 22 paths fail to publish with InternalServerError."
     attempt = replace(PASSED.push.attempts[-1], exit=1)
-    made = replace(PASSED, push=replace(PASSED.push, attempts=(attempt,)))
-    assert any(line.text.startswith("The push of ") and line.text.endswith(" fails.") for line in overview.story(made))
+    result = replace(PASSED, push=replace(PASSED.push, attempts=(attempt,)))
+    assert any(
+        line.text.startswith("The push of ") and line.text.endswith(" fails.") for line in overview.story(result)
+    )
 
 
 def test_a_code_of_another_gate_breaks_nothing() -> None:
     row = parts.finding("state-eaten", Status.FAIL, "s", "s", "")
-    made = replace(PASSED, findings=(row,), verdict=replace(PASSED.verdict, cause="state-eaten"))
-    assert any(line.text == "state-eaten" for line in overview.story(made))
+    result = replace(PASSED, findings=(row,), verdict=replace(PASSED.verdict, cause="state-eaten"))
+    assert any(line.text == "state-eaten" for line in overview.story(result))
 
 
 def test_times_are_for_people_and_what_is_no_time_is_itself() -> None:

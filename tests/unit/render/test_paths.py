@@ -62,11 +62,11 @@ def test_the_map_has_a_cell_for_each_path(rows: list[tuple[Lot, int]]) -> None:
         )
         for lot, count in rows
     ]
-    made = path_map(groups)
+    result = path_map(groups)
     total = sum(count for _, count in rows)
-    assert sum(line.width for line in made.lines) == total * 10
-    assert sum(count for _, _, count in made.counts) == total
-    assert all(line.x + line.width <= made.width and line.y < made.height for line in made.lines)
+    assert sum(line.width for line in result.lines) == total * 10
+    assert sum(count for _, _, count in result.counts) == total
+    assert all(line.x + line.width <= result.width and line.y < result.height for line in result.lines)
 
 
 @pytest.mark.parametrize(("count", "most"), [(24, 60_000), (10_000, 2_000_000)])

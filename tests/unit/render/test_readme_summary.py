@@ -78,7 +78,7 @@ def test_it_is_the_incident_of_the_lab() -> None:
 
 def test_its_codes_and_its_boundary_are_todays() -> None:
     lines = shown()
-    codes = [found[1] for line in lines if (found := re.match(r"  ([a-z0-9-]+) \(\d+\)", line))]
+    codes = [result[1] for line in lines if (result := re.match(r"  ([a-z0-9-]+) \(\d+\)", line))]
     assert "bucket-index-lost" in codes
     assert [code for code in codes if code not in BY_CODE] == []
     start = lines.index("what this verdict is, and is not:")

@@ -104,8 +104,8 @@ def test_hostile_text_adds_no_cell_and_no_tag_to_markdown(sample: Callable[[], E
         bare = [re.sub("`[^`]*`", "`", line) for line in summary.split("\n")]
         return [(line.count("|"), line.count("`"), re.findall("<[^>]*>", line)) for line in bare]
 
-    found = shape(markdown.summary(everywhere(sample(), foreign)))
-    assert [(pipes, tags) for pipes, _, tags in found] == [
+    result = shape(markdown.summary(everywhere(sample(), foreign)))
+    assert [(pipes, tags) for pipes, _, tags in result] == [
         (pipes, tags) for pipes, _, tags in shape(benign(markdown.summary, sample))
     ]
 
@@ -134,7 +134,7 @@ def test_the_bytes_are_the_same_whatever_the_hash_seed_and_the_locale() -> None:
         " for e in (sample() for sample in samples.ALL.values()))\n"
         "print(hashlib.sha256(made.encode()).hexdigest())\n"
     )
-    found = {
+    result = {
         subprocess.run(
             [sys.executable, "-c", program],
             cwd=ROOT,
@@ -146,4 +146,4 @@ def test_the_bytes_are_the_same_whatever_the_hash_seed_and_the_locale() -> None:
         ).stdout
         for seed, locale, zone in (("1", "C", "UTC"), ("2", "C.UTF-8", "Asia/Tokyo"))
     }
-    assert len(found) == 1
+    assert len(result) == 1

@@ -47,14 +47,14 @@ def test_a_demand_is_what_gate_toml_says_and_the_environment_can_not_change_it()
     )
     environ = {"GATE_BUCKETS": "x", "GATE_ABSENT": "server-log", "GATE_ATTIC_CACHE": "y", "GATE_SAMPLES": "2"}
     demand = demand_of("medium-check", read_require(toml), toml, environ)
-    stated = demand.required_settings
-    assert (demand.cache, demand.endpoint, stated["absent"], stated["buckets"]) == (
+    statement = demand.required_settings
+    assert (demand.cache, demand.endpoint, statement["absent"], statement["buckets"]) == (
         "main",
         "http://a",
         ("state",),
         ("bbb", "aaa"),
     )
-    assert (stated["samples"], stated["min_fresh"], demand.max_age_seconds) == (3, 20, 86400)
+    assert (statement["samples"], statement["min_fresh"], demand.max_age_seconds) == (3, 20, 86400)
 
 
 def test_a_demand_holds_what_gate_toml_states_beside_its_bounds() -> None:
@@ -109,9 +109,9 @@ def test_a_quarantine_that_is_not_written_down_is_held() -> None:
 def test_an_entry_that_breaks_the_glass() -> None:
     entry = "[quarantine]\nincident='i'\n[quarantine.break-glass]\nwho='Ada'\nwhy='w'\nuntil={}\n"
     for until in ("'2026-06-02T00:00:00Z'", "2026-06-02T00:00:00Z"):
-        made = read_quarantine(tomllib.loads(entry.format(until)), NOW).break_glass
-        assert made is not None
-        assert made.until == "2026-06-02T00:00:00Z"
+        result = read_quarantine(tomllib.loads(entry.format(until)), NOW).break_glass
+        assert result is not None
+        assert result.until == "2026-06-02T00:00:00Z"
 
 
 @pytest.mark.parametrize(

@@ -28,16 +28,16 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]
         if name.startswith(("GATE_", "GITHUB_", "KUBE")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    asked: list[str] = []
+    request: list[str] = []
 
     def refuse(_self: object, address: object) -> None:
-        asked.append(str(address))
+        request.append(str(address))
         raise OSError
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
-    yield asked
-    assert asked == []
+    yield request
+    assert request == []
 
 
 @pytest.mark.row("CFG-02")
@@ -57,9 +57,9 @@ def test_all_that_is_missing_is_named_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], missing: tuple[str, ...]
 ) -> None:
     assert main([*argv, "--output", str(tmp_path / "evidence")]) == 2
-    told = capsys.readouterr().err
-    assert f"{len(missing)} settings are not set, and nothing was done: " in told
-    assert [name for name in (*SUBJECT, *PLACES, *TOKENS, *KEYS) if f"{name} (" in told] == list(missing)
+    answer = capsys.readouterr().err
+    assert f"{len(missing)} settings are not set, and nothing was done: " in answer
+    assert [name for name in (*SUBJECT, *PLACES, *TOKENS, *KEYS) if f"{name} (" in answer] == list(missing)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -87,9 +87,9 @@ def test_all_wrong_types_are_named_at_once(
     config = tmp_path / "gate.toml"
     config.write_text(text, encoding="utf-8")
     assert main(["probe", *SYNTHETIC, *CONFIRM, "--output", str(tmp_path / "evidence")]) == 2
-    said = capsys.readouterr().err
-    assert [part for part in told if part not in said] == []
-    assert "Traceback" not in said
+    output = capsys.readouterr().err
+    assert [part for part in told if part not in output] == []
+    assert "Traceback" not in output
     assert list(tmp_path.iterdir()) == [config]
 
 

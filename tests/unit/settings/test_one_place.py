@@ -104,8 +104,8 @@ def everywhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    made: dict[str, Any] = json.loads(done.stdout)
-    return made
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def test_a_setting_that_is_declared_once_is_everywhere(everywhere: dict[str, Any]) -> None:
@@ -173,5 +173,5 @@ def test_what_two_runs_are_about_weighs_in_their_difference(row: Setting) -> Non
     healthy = assemble(runs.healthy().facts(), ())
     other = another(row, getattr(healthy.policy, row.name))
     changed = replace(healthy, policy=replace(healthy.policy, **{row.name: other}))
-    (found,) = [each for each in setting_rows(healthy, changed) if each.subject == row.toml_key]
-    assert found.weight is (Weight.UNSURE if row.subject else Weight.NOTE)
+    (result,) = [each for each in setting_rows(healthy, changed) if each.subject == row.toml_key]
+    assert result.weight is (Weight.UNSURE if row.subject else Weight.NOTE)

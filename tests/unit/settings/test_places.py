@@ -14,8 +14,8 @@ LEAST = {"GATE_ATTIC_SERVER": "https://a", "GATE_ATTIC_CACHE": "main", "GATE_S3_
 
 
 def settings(toml: str = "", environ: dict[str, str] | None = None, **flags: Any) -> Any:
-    given = {**LEAST, **(environ or {})}
-    return resolve("medium-check", toml=tomllib.loads(toml), environ=given, flags=flags, read_file=str)
+    value = {**LEAST, **(environ or {})}
+    return resolve("medium-check", toml=tomllib.loads(toml), environ=value, flags=flags, read_file=str)
 
 
 @pytest.mark.parametrize(
@@ -29,18 +29,18 @@ def settings(toml: str = "", environ: dict[str, str] | None = None, **flags: Any
 )
 def test_a_place_that_is_none_is_refused_wherever_it_is_given(name: str, table: str) -> None:
     key = name.replace("_", "-")
-    told = (
+    answer = (
         ": 'foo' is not the place of a server: expected file:///path, dir:///path, systemd://UNIT, journald://UNIT, "
         "docker://NAME or kubectl://NAMESPACE/KIND/NAME"
     )
-    for source, given in (
+    for source, value in (
         (f"--{key}", {name: "foo"}),
         (f"GATE_{name.upper()}", {"environ": {f"GATE_{name.upper()}": "foo"}}),
         (f"gate.toml [{table}] {key}", {"toml": f"[{table}]\n{key} = 'foo'\n"}),
     ):
         with pytest.raises(RefusedError) as caught:
-            settings(**given)
-        assert (str(caught.value), caught.value.exit_code) == (source + told, 2)
+            settings(**value)
+        assert (str(caught.value), caught.value.exit_code) == (source + answer, 2)
 
 
 def test_a_marker_that_is_no_place_is_refused() -> None:
@@ -72,18 +72,18 @@ TELLING = [
 
 @pytest.mark.parametrize("installable", TELLING)
 def test_an_installable_with_a_credential_is_refused_and_not_shown(installable: str) -> None:
-    for source, given in (
+    for source, value in (
         ("--installable", {"installable": installable}),
         ("GATE_INSTALLABLE", {"environ": {"GATE_INSTALLABLE": installable}}),
         ("gate.toml [probe] installable", {"toml": f"[probe]\ninstallable = '{installable}'\n"}),
         ("[profiles.medium-check] installable", {"toml": f"[profiles.medium-check]\ninstallable = '{installable}'\n"}),
     ):
         with pytest.raises(RefusedError) as caught:
-            settings(**given)
-        told = str(caught.value)
-        assert told.startswith(f"{source} ")
+            settings(**value)
+        answer = str(caught.value)
+        assert answer.startswith(f"{source} ")
         assert caught.value.exit_code == 2
-        assert "hunter2" not in told
+        assert "hunter2" not in answer
 
 
 @pytest.mark.parametrize(

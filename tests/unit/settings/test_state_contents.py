@@ -9,7 +9,7 @@ from gate.settings.table import BY_NAME
 
 
 def settings(toml: dict[str, object], **environ: str) -> Settings:
-    given = {
+    value = {
         "cache": {"attic-server": "https://cache.example", "attic-cache": "main"},
         "store": {"s3-endpoint": "https://s3.example", "state-key": "k", "markers": ["file:///data"]},
         "sources": {"absent": ["store-workload", "cache-workload", "server-log"]},
@@ -23,7 +23,7 @@ def settings(toml: dict[str, object], **environ: str) -> Settings:
     }
     return resolve(
         "synthetic",
-        toml=given,
+        toml=value,
         environ={**secrets, **environ},
         flags={},
         read_file=lambda name: name,

@@ -27,9 +27,9 @@ BAD = {
 
 @pytest.mark.parametrize("key", BAD.values(), ids=BAD)
 def test_a_malformed_key_is_refused_by_its_name(key: str) -> None:
-    for given in ([key], [GOOD, key]):
+    for value in ([key], [GOOD, key]):
         with pytest.raises(RefusedError, match=r"gate.toml \[cache\] upstream-keys") as error:
-            check_config({"cache": {"upstream-keys": given}})
+            check_config({"cache": {"upstream-keys": value}})
         assert error.value.exit_code == 2
         assert (f"'{NAME}'" in str(error.value)) is key.startswith(NAME)
         assert "is not a public key" in str(error.value)
@@ -67,8 +67,8 @@ def test_every_command_refuses_it_alike(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "gate.toml").write_text(f'[cache]\nupstream-keys = ["{BAD["a letter too many"]}"]\n', encoding="utf-8")
     assert main(list(argv)) == 2
-    said = capsys.readouterr().err
-    assert f"gate.toml [cache] upstream-keys has the key '{NAME}', and " in said
+    output = capsys.readouterr().err
+    assert f"gate.toml [cache] upstream-keys has the key '{NAME}', and " in output
     assert not (tmp_path / "out").exists()
 
 
