@@ -7,7 +7,6 @@ before it deletes the object (attic b7c9056 server/src/gc.rs), so a row that is 
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from stat import S_ISDIR
 from typing import Final
 
 from gate import limits
@@ -19,10 +18,10 @@ from gate.model.audit import AuditPlan, AuditResult, ChunkState, DamagedChunk, R
 from gate.model.basics import Truth
 from gate.model.parsed import FileLocator
 from gate.observe.attic_db import AtticDatabase
+from gate.observe.disk_markers import SYSTEM_FOLDERS
 from gate.parse.audit_files import ChunkClaim, parse_claim
 from gate.parse.locator import parse_locator
 
-_SYSTEM: Final = ".rustfs.sys"  # what every drive of RustFS has, and what no empty mount point has
 _CONTROLS: Final = 32  # with half of the drives named, all of them are found by chance once in four billion times
 _IDS: Final = 500  # in one question; SQLite takes 32,766 values
 
@@ -144,11 +143,16 @@ def _on_drive(drive: str, bucket: str, key: str) -> Truth:
         return Truth.UNKNOWN  # a drive in a cluster is not asked for objects
     top = Path(locator.path)
     try:
-        if not S_ISDIR((top / _SYSTEM).lstat().st_mode):
+        if not _is_drive(top):
             return Truth.UNKNOWN
         (top / bucket / key).lstat()
     except FileNotFoundError:
-        return Truth.ABSENT if (top / _SYSTEM).is_dir() else Truth.UNKNOWN
+        return Truth.ABSENT if _is_drive(top) else Truth.UNKNOWN
     except OSError:
         return Truth.UNKNOWN
     return Truth.PRESENT
+
+
+def _is_drive(top: Path) -> bool:
+    """Whether the store's own folder is there now: without it, what is missing may only be unmounted."""
+    return any((top / name).is_dir() and not (top / name).is_symlink() for name in SYSTEM_FOLDERS)

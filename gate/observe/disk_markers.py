@@ -3,9 +3,11 @@
 Layout (RustFS 1.0.0-beta.2): ``<drive>/<bucket>/`` and ``<drive>/.rustfs.sys/buckets/<bucket>/.metadata.bin/xl.meta``;
 ``<drive>/.rustfs.sys/format.json`` names the drive. Both markers are directories. Anything else of that name (a link,
 a FIFO, a file) is unknown: it is not what RustFS wrote, and it is not nothing.
-A folder without ``.rustfs.sys`` is no drive of RustFS, or is not mounted: what is not found there is unknown, never
-absent. A folder on another file system than its drive is not the store's, which moves its files by rename: unknown.
-Only names that are known are looked at, so that no tree is walked, however deep or circular.
+MinIO has the same layout below ``.minio.sys`` (cmd/format-erasure.go, cmd/bucket-metadata.go of its source). A folder
+without either is a drive of neither, or is not mounted: what is not found there is unknown, never absent. So are the
+drives of Ceph and Garage, which keep no bucket as a folder. A folder on another file system than its drive is not the
+store's, which moves its files by rename: unknown. Only names that are known are looked at, so that no tree is walked,
+however deep or circular.
 """
 
 import errno
@@ -28,6 +30,8 @@ from gate.parse.locator import parse_locator
 from gate.parse.strict_json import loads
 
 _SYSTEM: Final = ".rustfs.sys"
+SYSTEM_FOLDERS: Final = (_SYSTEM, ".minio.sys")  # every drive of RustFS or MinIO has its own, and no empty mount point
+NO_DRIVE: Final = f"has neither {' nor '.join(SYSTEM_FOLDERS)}: no drive of RustFS or MinIO, or not mounted"
 _FAILING: Final = frozenset({errno.EIO, errno.ESTALE, errno.EUCLEAN, errno.EREMOTEIO})  # what a disk says, not a right
 
 
@@ -66,12 +70,25 @@ def look(place: str, buckets: Sequence[str], *, seconds: float = limits.MARKER_S
 
 
 def _look(place: str, drive: Path, buckets: Sequence[str]) -> PlaceSeen:
-    return look_through(_directory, place, drive, buckets, volume=lambda: _volume(format_file(drive)))
+    return look_through(
+        _directory, place, drive, buckets, volume=lambda: _volume(format_file(drive, _system_of(_directory, drive)[0]))
+    )
 
 
-def format_file(drive: Path) -> Path:
+def format_file(drive: Path, system: str = _SYSTEM) -> Path:
     """The file that names a drive."""
-    return drive / _SYSTEM / "format.json"
+    return drive / system / "format.json"
+
+
+def _system_of(see: LookAtDirectory, drive: Path) -> tuple[str, DirectoryLook]:
+    """The name of a drive's own folder, and the look at it; RustFS's unless only MinIO's is there."""
+    own = see(drive / _SYSTEM)
+    if own.truth is Truth.ABSENT:
+        for name in SYSTEM_FOLDERS[1:]:
+            other = see(drive / name)
+            if other.truth is Truth.PRESENT:
+                return name, other
+    return _SYSTEM, own
 
 
 def look_through(
@@ -86,27 +103,26 @@ def look_through(
     if trouble:
         return unknown_place(place, buckets, trouble)
     see = _on_one_file_system(see, drive, top.device)
-    formatted = see(drive / _SYSTEM)
+    system, formatted = _system_of(see, drive)
+    markers = tuple(_marker(see, drive / bucket, drive / system / "buckets" / bucket, bucket) for bucket in buckets)
     if formatted.truth is not Truth.PRESENT:
-        why = formatted.error or f"{drive} has no {_SYSTEM}: no drive of RustFS, or not mounted"
-        bare = tuple(_without_absence(_marker(see, drive, name), why) for name in buckets)
-        return PlaceSeen(place=place, markers=bare)
-    markers = tuple(_marker(see, drive, bucket) for bucket in buckets)
-    trouble = _trouble_of(see(drive / _SYSTEM), drive / _SYSTEM)
+        why = formatted.error or f"{drive} {NO_DRIVE}"
+        return PlaceSeen(place=place, markers=tuple(_without_absence(marker, why) for marker in markers))
+    trouble = _trouble_of(see(drive / system), drive / system)
     if trouble:  # it was unmounted, or failed, meanwhile: what was seen before was there
         observation = tuple(_without_absence(marker, trouble) for marker in markers)
         return PlaceSeen(place=place, markers=observation, error=trouble)
     try:
         return PlaceSeen(place=place, markers=markers, volume=volume())
     except OSError as error:
-        why = f"{format_file(drive)}: {error.strerror}"
+        why = f"{format_file(drive, system)}: {error.strerror}"
         return PlaceSeen(place=place, markers=tuple(_with_error(marker, why) for marker in markers))
 
 
-def _marker(see: LookAtDirectory, drive: Path, bucket: str) -> MarkerSeen:
+def _marker(see: LookAtDirectory, folder: Path, metadata: Path, bucket: str) -> MarkerSeen:
     if bucket in ("", ".", "..") or "/" in bucket or "\0" in bucket:
         return MarkerSeen(bucket=bucket, data=Truth.UNKNOWN, meta=Truth.UNKNOWN, error="no name of a bucket")
-    data, meta = see(drive / bucket), see(drive / _SYSTEM / "buckets" / bucket / ".metadata.bin")
+    data, meta = see(folder), see(metadata / ".metadata.bin")
     errors = [observation.error for observation in (data, meta) if observation.error]
     return MarkerSeen(bucket=bucket, data=data.truth, meta=meta.truth, error="; ".join(errors) or None)
 

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import stat
 import time
 from pathlib import Path
@@ -159,11 +160,23 @@ def test_without_a_root_all_is_unknown(tmp_path: Path, drive: Path, kind: str) -
 def test_an_empty_mount_point_is_no_drive_without_buckets(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "kept").mkdir()
-    why = f"{tmp_path}/data has no .rustfs.sys: no drive of RustFS, or not mounted"
+    why = f"{tmp_path}/data has neither .rustfs.sys nor .minio.sys: no drive of RustFS or MinIO, or not mounted"
     assert seen(tmp_path / "data", "attic", "kept").markers == (
         MarkerSeen(bucket="attic", data=U, meta=U, error=why),
         MarkerSeen(bucket="kept", data=P, meta=U, error=why),
     )
+
+
+def test_minio_keeps_the_same_markers_in_its_own_folder(drive: Path) -> None:
+    before = seen(drive, "attic", "none")
+    (drive / ".rustfs.sys").rename(drive / ".minio.sys")
+    assert seen(drive, "attic", "none") == before
+    assert [row.data for row in before.markers] == [P, A]
+    shutil.rmtree(drive / ".minio.sys" / "buckets" / "attic")
+    assert [(row.data, row.meta) for row in seen(drive, "attic").markers] == [(P, A)]
+    (drive / ".minio.sys").rename(drive / "elsewhere")
+    (drive / ".minio.sys").symlink_to(drive / "elsewhere")
+    assert [row.data for row in seen(drive, "none").markers] == [U], "a link is no folder of the store"
 
 
 def test_a_system_folder_that_cannot_be_read_is_unknown(drive: Path) -> None:
@@ -177,11 +190,11 @@ def test_a_system_folder_that_cannot_be_read_is_unknown(drive: Path) -> None:
 def test_a_drive_that_is_unmounted_while_it_is_looked_at(drive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = disk_markers._marker
 
-    def unmounting(see: disk_markers.LookAtDirectory, root: Path, bucket: str) -> MarkerSeen:
-        if (root / ".rustfs.sys").exists():
-            root.rename(root.with_name("away"))
-            root.mkdir()
-        return real(see, root, bucket)
+    def unmounting(see: disk_markers.LookAtDirectory, folder: Path, metadata: Path, bucket: str) -> MarkerSeen:
+        if (drive / ".rustfs.sys").exists():
+            drive.rename(drive.with_name("away"))
+            drive.mkdir()
+        return real(see, folder, metadata, bucket)
 
     monkeypatch.setattr(disk_markers, "_marker", unmounting)
     place = seen(drive, "attic")

@@ -329,7 +329,7 @@ def test_disk_18_no_shell(fake: Fake, code: int) -> None:
         (["directory", "directory", "link", "directory", "directory"], "/data/attic is a link: expected a directory"),
         (["directory", "directory", "fifo", "fifo", "directory"], "/data/attic is a FIFO: expected a directory"),
         (["directory", "directory", "error", "directory", "directory"], "/data/attic: unreadable"),
-        (["directory", "absent", "absent", "absent", "absent"], "no drive of RustFS, or not mounted"),
+        (["directory", "absent", "absent", "absent", "absent"], "no drive of RustFS or MinIO, or not mounted"),
         (["absent"] * 5, "/data is not there"),
         (["directory", "directory", "directory", "directory", "absent"], "/data/.rustfs.sys is not there"),
         (["link"] * 5, "/data is a link"),

@@ -11,6 +11,7 @@ from gate import limits
 from gate.model import records
 from gate.model.basics import Label, Truth
 from gate.model.time import rfc3339
+from gate.observe.disk_markers import NO_DRIVE
 from gate.observe.stored_object import find_canary
 from tests.helpers import runs
 from tests.helpers.runs import answer, body_read, good_nar
@@ -69,7 +70,7 @@ def test_a_plain_file_is_the_object(drive: Path) -> None:
 
 
 def test_what_is_no_drive_proves_no_absence(tmp_path: Path) -> None:
-    assert on(tmp_path) == (Truth.UNKNOWN, f"{tmp_path} has no .rustfs.sys: no drive of RustFS, or not mounted")
+    assert on(tmp_path) == (Truth.UNKNOWN, f"{tmp_path} {NO_DRIVE}")
 
 
 def test_a_link_is_unknown(drive: Path) -> None:
@@ -136,7 +137,7 @@ def test_a_search_that_proves_nothing(drive: Path, tmp_path: Path, monkeypatch: 
         (drive / "attic" / f"{name}.chunk").write_bytes(b"")
     assert searched(tmp_path / "none")[0] is Truth.UNKNOWN
     (drive / ".rustfs.sys").rmdir()
-    assert searched(drive) == (Truth.UNKNOWN, f"{drive} has no .rustfs.sys: no drive of RustFS, or not mounted")
+    assert searched(drive) == (Truth.UNKNOWN, f"{drive} {NO_DRIVE}")
     monkeypatch.setattr(limits, "OBJECTS_SCANNED", 2)
     why = f"{drive} has too many objects to search: name the server as [cache] origin-server"
     assert searched(drive) == (Truth.UNKNOWN, why)
