@@ -61,6 +61,13 @@ COMMANDS: Final[Mapping[str, CommandEnds]] = {
         "always, unless an index is wrong (with `--phase`: something in the part could not be determined)",
         "an index is wrong",
     ),
+    "watch": _row(
+        "`watch`",
+        "ended as asked, each sample had both answers, and no loss was seen; it is no pass",
+        _WRONG,
+        "a sample could not be had, or none was taken",
+        "a bucket was lost; the incident folder is named",
+    ),
     "publish": _row(
         "`publish`",
         "the part is sealed and whole; it is no verdict",

@@ -224,6 +224,13 @@ app.command(
     help="Publish one bounded profile and prove, by reading back, that every published byte can be served.",
 )
 app.command(
+    "gate.cli.watch:watch",
+    name="watch",
+    help_epilogue=footer("watch"),
+    group=_INCIDENT,
+    help="Sample the index gently, and take the evidence of a loss at once; it only reads, and is never a pass.",
+)
+app.command(
     "gate.cli.probe:capture",
     name="capture",
     help_epilogue=footer("capture"),

@@ -214,14 +214,17 @@ def _recorded(
 
 
 @contextmanager
-def command_world(settings: "Settings") -> Iterator["World"]:
-    """The outside of a command that keeps secrets in its memory; its signals cancel, its progress is shown."""
+def command_world(settings: "Settings", *, deadline: float | None = None) -> Iterator["World"]:
+    """The outside of a command that keeps secrets in its memory; its signals cancel, its progress is shown.
+
+    ``deadline`` is shown instead of the run's own, in seconds.
+    """
     from gate.cli.progress import command_console
     from gate.probe import World
     from gate.process import keep_memory_private
 
     keep_memory_private()
-    with command_console(deadline=settings.tools.deadline) as console:
+    with command_console(deadline=deadline or settings.tools.deadline) as console:
         yield World(environ=os.environ, cancel=console.cancel, progress=console.progress, clock=console.clock)
 
 

@@ -1,12 +1,13 @@
 """What one run holds open: environment, clock, folder, journal, servers, Nix and tokens."""
 
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from gate import limits
@@ -48,6 +49,9 @@ class Publication:
     served: tuple[str, ...]
     references: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
+
+
+NOWHERE: Final = Path(os.devnull)  # of a context that makes no file: nothing can be made in it
 
 
 class RunContext:

@@ -4,17 +4,15 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeVar
 
 from gate import limits
-from gate.clock import Clock
 from gate.errors import CancelledError, ForeignTextError, InconclusiveError, RefusedError, StoppedError
 from gate.evidence.fold import SERVER_LOG
 from gate.evidence.machine import unapproved_settings
 from gate.evidence.pushes import missing_hashes
 from gate.evidence.store_log import STORE_LOG
-from gate.journal import Journal
+from gate.journal import UnwrittenJournal
 from gate.model.basics import Label, Phase, Secret
 from gate.model.captures import ReplicaCanaries, StoreLogRead
 from gate.model.doctor import (
@@ -31,7 +29,7 @@ from gate.model.doctor import (
 from gate.model.machine import NixRead
 from gate.model.parsed import KubectlLocator
 from gate.model.policy import Policy
-from gate.model.records import BucketSampled, Entry, HttpAnswer, LogCanarySent, Record, StateSeen
+from gate.model.records import BucketSampled, HttpAnswer, LogCanarySent, StateSeen
 from gate.model.time import rfc3339
 from gate.observe.kube_workload import client_version, distrust, may, server_version
 from gate.observe.kubectl import Kubectl
@@ -41,7 +39,7 @@ from gate.parse.locator import parse_locator
 from gate.parse.narinfo import trusts
 from gate.parse.store_path import STORE_DIR, hash_part, to_nix32
 from gate.probe.building import facts_so_far, tree_trouble
-from gate.probe.context import RunContext
+from gate.probe.context import NOWHERE, RunContext
 from gate.probe.controls import try_access_controls
 from gate.probe.identify import identify_caches, start
 from gate.probe.observing import observe_phase
@@ -165,24 +163,6 @@ def _right(kubectl: Kubectl, right: _Right, sources: tuple[str, ...], unasked: s
 _R = TypeVar("_R")
 _LOCAL_PATHS = 500  # of this machine's store, of which the cache is asked whether it has them
 _KNOWN_PATHS = 20  # of those that it has, of which the smallest is read
-_NOWHERE = Path(os.devnull)  # no folder: nothing can be made in it
-
-
-class _Unwritten(Journal):
-    """A journal whose entries are kept by nobody but the site itself."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._seq = 0
-
-    def write(self, record: Record) -> Entry:
-        at, millis = rfc3339(self._clock.now()), int(self._clock.monotonic() * 1000)
-        entry = Entry(seq=self._seq, at=at, mono_millis=millis, prev="", record=record)
-        self._seq += 1
-        return entry
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 class _InMemory(Capture):
@@ -209,7 +189,7 @@ class _InMemory(Capture):
 def visit(settings: Settings, world: World) -> Examined:
     """Look once at everything. Raises `RefusedError` for settings that can't be used, `CancelledError` by a signal."""
     one_sample = replace(settings, policy=replace(settings.policy, samples=1))
-    with closing(RunContext(one_sample, _NOWHERE, world, _Unwritten(world.clock))) as context:
+    with closing(RunContext(one_sample, NOWHERE, world, UnwrittenJournal(world.clock))) as context:
         observation = _visit(context, world)
     if world.cancel.cancelled:
         raise CancelledError(f"{world.cancel.reason or 'cancelled'}: nothing can be said of what was not looked at")

@@ -97,6 +97,8 @@ EXAMPLES = (
     ("docs/operations.md", "text", "INCONCLUSIVE: ", "tests/unit/test_doctor_doc.py"),
     ("docs/operations.md", "text", "QUARANTINE: ", "tests/unit/test_operations_doc.py"),
     ("docs/operations.md", "console", "publication-gate diff", "below"),
+    ("docs/watch.md", "console", "publication-gate watch", "tests/integration/test_watch.py"),
+    ("docs/watch.md", "ini", "[Unit]", "tests/integration/test_watch.py"),
     *(
         ("docs/audit.md", language, start, "tests/integration/test_audit.py")
         for language, start in (
