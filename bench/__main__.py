@@ -53,8 +53,8 @@ def readings(at: Place) -> Iterator[str]:
             for who, run in runs.items():
                 costs[who].append(run())
         nix = middle(costs["nix store verify"])
-        for who, runs in costs.items():
-            cost = middle(runs)
+        for who, rounds_of in costs.items():
+            cost = middle(rounds_of)
             yield (
                 f"| {name} | {who} | {cost.wall:.2f} | {nix.wall / cost.wall:.2f} | {cost.cpu:.2f} | {cost.mib:.0f} |"
             )
@@ -91,14 +91,14 @@ def _nix_version() -> str:
 
 
 def main() -> None:
-    table: list[str] = []
+    lines: list[str] = []
     for line in table():
         print(line, flush=True)
-        table.append(line)
+        lines.append(line)
     text = README.read_text("utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    README.write_text(f"{head}{BEGIN}\n" + "\n".join(table) + f"\n\n{END}{tail}", "utf-8")
+    README.write_text(f"{head}{BEGIN}\n" + "\n".join(lines) + f"\n\n{END}{tail}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ import resource
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from bench.__main__ import README
 from gate.clock import SystemClock
@@ -23,6 +23,7 @@ from gate.model.document import Evidence
 from gate.probe import Quiet, World, capture
 from gate.process import CancelToken
 from gate.settings import Settings
+from tests.helpers.changed import changed
 from tests.helpers.kube_api import KubeApi, kube_api
 from tests.helpers.kubectl_tool import real_kubectl
 
@@ -37,14 +38,14 @@ def seconds(evidence: Evidence, stage: str) -> float:
     return (ended - began).total_seconds()
 
 
-def places(api: KubeApi, stack: Stack) -> dict[str, object]:
+def places(api: KubeApi, stack: Stack) -> dict[str, Any]:
     """The lab's servers as pods of a cluster."""
     if not isinstance(stack.store, RcloneStore):
         message = "this bench needs the lab's own S3 server: unset GATE_LAB_S3_ENDPOINT"
         raise SystemExit(message)
     api.add("statefulset", "rustfs", 1, "rustfs")
     (attic,) = api.add("deployment", "attic", 1, "attic")
-    api.followed[attic.name, "attic"] = Path(stack.settings_for("synthetic").server_log.removeprefix("file://"))
+    api.followed[attic.name, "attic"] = Path(stack.settings_for("synthetic").policy.server_log.removeprefix("file://"))
     return {
         "markers": (f"kubectl://nix-cache/statefulset/rustfs?container=rustfs&path={stack.store.data}",),
         "store_workload": "kubectl://nix-cache/statefulset/rustfs?container=rustfs",
@@ -63,7 +64,7 @@ def measured(stack: Stack, api: KubeApi, work: Path) -> Iterator[str]:
     in_cluster = stack.settings_for("synthetic", **places(api, stack))
     for name, settings in (("file://", on_this), ("kubectl://", in_cluster)):
         for spacing, rounds in ((0.0, ROUNDS), (SPACING, 1)):
-            case = replace(settings, samples=SAMPLES, sample_spacing=spacing)
+            case = changed(settings, samples=SAMPLES, sample_spacing=spacing)
             began = processor()
             captures = [take(case, environ, work / f"{name[:4]}-{spacing}-{number}") for number in range(rounds)]
             spent = (processor() - began) / rounds

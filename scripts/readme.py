@@ -33,9 +33,10 @@ def main() -> None:
     for path, excerpt in (("docs/example-summary.md", lines), ("README.md", lines[:FIRST_LINES])):
         block = "\n".join(("```text", *excerpt, "```", ""))
         document = (ROOT / path).read_text(encoding="utf-8")
-        if not MARKS.search(document):
+        place = MARKS.search(document)
+        if place is None:
             sys.exit(f"{path} has no marks <!-- summary:begin --> and <!-- summary:end -->: put them back")
-        changed = MARKS.sub(lambda match, block=block: match[1] + block + match[2], document)
+        changed = document[: place.start()] + place[1] + block + place[2] + document[place.end() :]
         (ROOT / path).write_text(changed, encoding="utf-8")
 
 
