@@ -335,11 +335,17 @@ def refined(result: AuditResult, plan: AuditPlan, rows: Sequence[RecheckRow]) ->
         for chunk in result.damaged_chunks
     )
     states = {chunk.chunk_id: chunk.state for chunk in chunks}
+    broken_nars = {nar_id for row in rows for nar_id in row.broken_nars}
     moved: Counter[str] = Counter(result.paths)
     healed: Counter[int] = Counter()
     paths = []
     for path in result.damaged_paths:
         state = worst([states[chunk_id] for chunk_id in path.chunk_ids]) if path.chunk_ids else None
+        if path.broken_claim is None and path.nar_id in broken_nars:
+            moved[str(path.state)] -= 1
+            moved[claim_word(BrokenClaim.CHUNK_STATE)] += 1
+            paths.append(replace(path, state=state, broken_claim=BrokenClaim.CHUNK_STATE))
+            continue
         if path.broken_claim is None:
             moved[str(path.state)] -= 1
             moved[str(state)] += 1
@@ -370,7 +376,7 @@ def refined(result: AuditResult, plan: AuditPlan, rows: Sequence[RecheckRow]) ->
 
 def _refined_state(state: ChunkState, row: RecheckRow) -> ChunkState:
     """What a chunk is when the second read, the database and the drives were asked."""
-    if row.claimed is Truth.ABSENT:
+    if row.claimed is Truth.ABSENT and not row.broken_nars:
         return ChunkState.SUPERSEDED if row.superseded else ChunkState.COLLECTED
     if row.claimed is Truth.UNKNOWN:
         return ChunkState.UNREAD if state is ChunkState.UNREAD else joined_state({state, row.again})

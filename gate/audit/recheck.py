@@ -19,10 +19,15 @@ from gate.model.basics import Truth
 from gate.model.parsed import FileLocator
 from gate.observe.attic_db import AtticDatabase
 from gate.observe.disk_markers import SYSTEM_FOLDERS
-from gate.parse.audit_files import ChunkClaim, parse_claim
+from gate.parse.audit_files import ChunkClaim, parse_claim, parse_nar
 from gate.parse.locator import parse_locator
 
 _CONTROLS: Final = 32  # with half of the drives named, all of them are found by chance once in four billion times
+_BROKEN_NARS: Final = (
+    "SELECT DISTINCT nar.id FROM nar JOIN object ON object.nar_id = nar.id"
+    " JOIN chunkref ON chunkref.nar_id = nar.id LEFT JOIN chunk ON chunk.id = chunkref.chunk_id"
+    " WHERE nar.state = 'V' AND nar.id IN (%s) AND (chunk.id IS NULL OR chunk.state <> 'V')"
+)
 _IDS: Final = 500  # in one question; SQLite takes 32,766 values
 
 
@@ -44,6 +49,7 @@ def recheck(
     claimed = _claimed(database, failed)
     drives = drives if _have_all(drives, _controls(directory, plan, set(failed), reader), plan) else ()
     moved = _moved(database, result)
+    broken = _broken_nars(database, directory, plan, set(failed) - claimed)
     return tuple(
         RecheckRow(
             chunk_id=number,
@@ -51,6 +57,7 @@ def recheck(
             claimed=Truth.PRESENT if number in claimed else Truth.ABSENT,
             superseded=number in moved,
             drive=_on_drives(drives, *_place_of(chunk)) if again[number] is ChunkState.ABSENT else Truth.UNKNOWN,
+            broken_nars=tuple(broken.get(number, ())),
         )
         for number, chunk in sorted(failed.items())
     )
@@ -100,6 +107,29 @@ def _claimed(database: AtticDatabase, chunks: dict[int, DamagedChunk]) -> set[in
             if chunks[int(number)].remote_file_id == place:
                 claimed.add(int(number))
     return claimed
+
+
+def _broken_nars(
+    database: AtticDatabase, directory: Path, plan: AuditPlan, unclaimed: set[int]
+) -> dict[int, list[int]]:
+    """For each chunk without a valid row, the NARs that need it all the same.
+
+    One statement, so of one moment: valid, of a live path, and with a reference to no chunk or to one that is not
+    valid. A row that somebody deleted or set to D by hand leaves such NARs, and Attic answers 500 or 503 for them;
+    garbage collection takes only chunks without references (attic b7c9056 server/src/gc.rs).
+    """
+    chunks_of = {}
+    if unclaimed:
+        for nar in map(parse_nar, lines(directory, plan.nars, limits.AUDIT_LINE_BYTES)):
+            if chunk_ids := unclaimed.intersection(nar.chunk_ids):
+                chunks_of[nar.nar_id] = chunk_ids
+    broken: dict[int, list[int]] = {}
+    for ids in _batches(sorted(chunks_of)):
+        marks = ", ".join("?" * len(ids))
+        for (number,) in database.ask(_BROKEN_NARS % marks, ids):
+            for chunk_id in chunks_of[int(number)]:
+                broken.setdefault(chunk_id, []).append(int(number))
+    return {chunk_id: sorted(nars) for chunk_id, nars in broken.items()}
 
 
 def _moved(database: AtticDatabase, result: AuditResult) -> set[int]:

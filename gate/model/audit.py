@@ -255,7 +255,8 @@ class RecheckRow:
     """What was asked after a miss: the store again, whether the database still claims it, and the drives.
 
     ``claimed``: ABSENT when the row is gone or not in state V: Attic's garbage collection sets D before it deletes an
-    object (attic b7c9056 server/src/gc.rs). ``again`` is the second read.
+    object (attic b7c9056 server/src/gc.rs). ``again`` is the second read. ``broken_nars``: valid NARs of live paths
+    that had the chunk in the plan and now lack a valid chunk, so it was not collected: Attic can't serve them.
     """
 
     chunk_id: int
@@ -263,6 +264,7 @@ class RecheckRow:
     claimed: Truth
     superseded: bool
     drive: Truth
+    broken_nars: tuple[int, ...] = ()
 
 
 @value

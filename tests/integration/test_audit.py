@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -198,11 +199,15 @@ def test_what_garbage_collection_took_is_collected_and_what_the_index_hides_is_h
     for number in remaining:
         cache.claims.object_file(number).unlink()
     time.sleep(0.2)
+    backup = shutil.copyfile(cache.file, cache.new("backup"))
     database = sqlite3.connect(cache.file)
     try:
         audit = cache.merge(plan, cache.read(plan), code=3)
         assert {row["state"] for row in audit["result"]["damaged_chunks"]} == {"absent"}
-        with database:
+        with database:  # in Attic's order: the paths, their NARs, and then a chunk without references
+            rows = database.execute("SELECT nar_id FROM chunkref WHERE chunk_id = ?", (collected,)).fetchall()
+            for name in ("object WHERE nar_id", "nar WHERE id", "chunkref WHERE nar_id"):
+                database.executemany(f"DELETE FROM {name} = ?", rows)  # noqa: S608  # the names above
             database.execute("UPDATE chunk SET state = 'D' WHERE id = ?", (collected,))
         drive = cache.new("drive")
         (drive / ".rustfs.sys").mkdir(parents=True)
@@ -223,11 +228,39 @@ def test_what_garbage_collection_took_is_collected_and_what_the_index_hides_is_h
         codes = {row["code"] for row in result["findings"]}
         assert codes == {"audit-chunk-hidden", "audit-service-unproved"}
     finally:
-        with database:
-            database.execute("UPDATE chunk SET state = 'V' WHERE id = ?", (collected,))
         database.close()
+        shutil.copyfile(backup, cache.file)
         for number, content in remaining.items():
             cache.claims.object_file(number).write_bytes(content)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE chunk SET state = 'D' WHERE id = ?", "DELETE FROM chunk WHERE id = ?"])
+def test_a_row_that_somebody_took_from_a_live_path_is_no_garbage_collection(cache: Cache, statement: str) -> None:
+    """Attic answers 500 or 503 for such a path (repair of a chunk without its NAR): never harmless."""
+    plan, number = cache.plan(), 7
+    content = cache.claims.object_file(number).read_bytes()
+    cache.claims.object_file(number).unlink()
+    time.sleep(0.2)
+    backup = shutil.copyfile(cache.file, cache.new("backup"))
+    database = sqlite3.connect(cache.file)
+    try:
+        audit = cache.merge(plan, cache.read(plan), code=3)
+        with database:
+            database.execute(statement, (number,))
+        settled = cache.new("settled")
+        words = ("recheck", "--plan", plan, "--database", cache.url, "--audit", audit["folder"], "--output", settled)
+        cache.ask(*words, code=4)
+        result = json.loads((settled / "audit.json").read_text())["result"]
+        assert [row["state"] for row in result["damaged_chunks"]] == ["absent"]
+        damaged = result["paths"]["broken-claim"]
+        assert damaged > 0
+        assert result["paths"].get("collected", 0) == 0
+        assert "audit-claim-broken" in {row["code"] for row in result["findings"]}
+        assert [bound["damaged"] for bound in result["bounds"]] == [damaged] * len(result["bounds"])
+    finally:
+        database.close()
+        shutil.copyfile(backup, cache.file)
+        cache.claims.object_file(number).write_bytes(content)
 
 
 def test_postgresql_gives_the_plan_that_sqlite_gives_and_a_lesser_role_is_told_apart(
