@@ -128,6 +128,7 @@ WATCH_SLOW_SECONDS: Final = 60.0  # at most, while the store does not answer
 WATCH_CLOSE_SECONDS: Final = 1.0  # after a loss
 WATCH_INCIDENT_SECONDS: Final = 120.0  # after a loss, unless the index is back before
 WATCH_SAMPLES: Final = 240  # rows of single buckets from before a loss that its incident keeps
+WATCH_INCIDENTS: Final = 100  # captures of one watch, about 1 MB each
 WATCH_HOOK_SECONDS: Final = 30.0  # for the program that is told of a loss
 DURING_SPACING_SECONDS: Final = 0.5  # bucket samples while a push runs: seven small requests each
 DURING_OVERLAP_SECONDS: Final = 1.0  # a sample that hangs longer is left to its deadline, and the next one begins

@@ -20,7 +20,7 @@ from gate.settings import resolve
 
 _DURATION: Final = re.compile(r"([0-9]{1,7})([smhd])")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_LEAST_SECONDS: Final = 1.0  # between two samples
+_SECONDS: Final = (1.0, 3600.0)  # between two samples
 
 
 def watch(
@@ -32,7 +32,7 @@ def watch(
     ] = "",
     until_loss: Annotated[bool, Parameter(help="End when the first loss is captured and over.")] = False,
     interval: Annotated[
-        float, Parameter(help="Seconds between samples, at least 1.", show_default=True)
+        float, Parameter(help="Seconds between samples, 1 to 3600.", show_default=True)
     ] = limits.WATCH_SPACING_SECONDS,
     on_loss: Annotated[
         Path | None, Parameter(help="A program, by its absolute path, that is run with each incident's folder.")
@@ -70,8 +70,10 @@ def _watch(
     from gate.probe.watch import watch as run_watch
 
     seconds = _seconds(duration)
-    if not interval >= _LEAST_SECONDS:
-        raise RefusedError(f"--interval is {interval:g}: expected at least {_LEAST_SECONDS:g} s; nothing was done")
+    if not _SECONDS[0] <= interval <= _SECONDS[1]:
+        raise RefusedError(
+            f"--interval is {interval:g}: expected {_SECONDS[0]:g} to {_SECONDS[1]:g} seconds; nothing was done"
+        )
     if on_loss is not None and not on_loss.is_absolute():
         raise RefusedError(f"--on-loss is {str(on_loss)!a}: expected an absolute path; nothing was done")
     settings = resolve(
@@ -86,9 +88,9 @@ def _watch(
         hook = None if on_loss is None else _hook(on_loss, world.clock)
         plan = WatchPlan(interval=interval, seconds=seconds, until_loss=until_loss, on_loss=hook)
         result = run_watch(settings, output, world, plan)
-    if result.incidents:
+    if result.losses:
         code, word = EXIT_CODES[VerdictWord.QUARANTINE], "LOST"
-        names = ", ".join(str(folder) for folder in result.incidents)
+        names = ", ".join(str(folder) for folder in result.incidents) or "no folder could be written"
         text = f"a bucket was lost: see {names}. Don't restart anything before the capture there is kept."
     elif result.unknown or result.samples == 0:
         code, word = InconclusiveError.exit_code, "UNKNOWN"

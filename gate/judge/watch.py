@@ -49,4 +49,4 @@ def _event(kind: str, bucket: str, row: BucketSample, before: Mapping[str, str])
 
 def next_spacing(spacing: float, base: float, most: float, *, is_observed: bool) -> float:
     """Seconds to the next sample: ``base`` after one that answered, else twice as long as the last, up to ``most``."""
-    return base if is_observed else min(spacing * 2, most)
+    return base if is_observed else max(base, min(spacing * 2, most))

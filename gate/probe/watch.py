@@ -39,6 +39,7 @@ CAPTURE: Final = "capture"
 AFTER: Final = "after"
 SAMPLES: Final = "samples.jsonl"
 INCIDENT: Final = "incident.json"
+LASTING: Final = "back.json"  # of an incident that lasted longer than its close samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +60,22 @@ class WatchPlan:
 
 @dataclass
 class WatchResult:
-    """What a watch saw: its samples, those of them in which a bucket was unknown, and the folder of each incident."""
+    """What a watch saw: its samples, those in which a bucket was unknown, its losses, and the folder of each incident."""
 
     samples: int = 0
     unknown: int = 0
+    losses: int = 0
     incidents: list[Path] = field(default_factory=list)
+
+
+@dataclass
+class _Incident:
+    """An incident that is open: nothing of it is written before it is over but its captures."""
+
+    folder: Path
+    events: list[WatchEvent]
+    samples: deque[WatchSample]
+    captures: list[WatchCapture] = field(default_factory=list)
 
 
 def watch(settings: Settings, directory: Path, world: World, plan: WatchPlan) -> WatchResult:
@@ -89,6 +101,7 @@ class _Watch:
         self._state = WatchState()
         self._newest: deque[WatchSample] = deque(maxlen=limits.WATCH_SAMPLES)
         self._result = WatchResult()
+        self._lasting: _Incident | None = None
 
     def run(self) -> WatchResult:
         plan, clock = self._plan, self._world.clock
@@ -98,9 +111,11 @@ class _Watch:
         while not self._world.cancel.cancelled:
             rows, events = self._sample()
             if any(event.kind == "lost" for event in events):
-                self._incident(list(events))
+                self._guarded(lambda events=events: self._begin(list(events)))
                 if plan.until_loss:
                     break
+            elif self._lasting is not None and not self._state.missing:
+                self._guarded(lambda events=events: self._end_lasting(list(events)))
             is_observed = all(row.state is not BucketState.UNOBSERVABLE for row in rows.values())
             spacing = next_spacing(spacing, plan.interval, limits.WATCH_SLOW_SECONDS, is_observed=is_observed)
             remaining = None if plan.seconds is None else plan.seconds - (clock.monotonic() - begin)
@@ -109,6 +124,13 @@ class _Watch:
             wait = spacing * jitter.uniform(0.9, 1.1)
             self._world.cancel.wait(wait if remaining is None else min(wait, remaining))
         return self._result
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Take a step of an incident. A full disk must not end the watch; the loss counts all the same."""
+        try:
+            step()
+        except GateError as error:
+            self._world.progress.note(f"not all of the incident could be kept, and the watch goes on: {error}")
 
     def _sample(self) -> tuple[Mapping[str, BucketSample], tuple[WatchEvent, ...]]:
         """Take one sample: its rows, and what changed, which is said at once."""
@@ -133,52 +155,83 @@ class _Watch:
             )
         self._state, events = next_watch(self._state, rows)
         for event in events:
+            self._result.losses += event.kind == "lost"
             self._world.progress.note(_event_text(event))
         return rows, events
 
-    def _incident(self, events: list[WatchEvent]) -> None:
-        """Capture at once, sample closely meanwhile, and write what was seen."""
+    def _begin(self, events: list[WatchEvent]) -> None:
+        """Capture at once and sample closely, until the index is back or the time for that is over."""
         began = self._world.clock.monotonic()
+        number = len(self._result.incidents) + 1
+        if number > limits.WATCH_INCIDENTS:
+            self._world.progress.note(
+                f"no capture: there are {limits.WATCH_INCIDENTS} incidents already; move them away"
+            )
+            return
         stamp = "".join(letter for letter in events[0].at if letter.isdigit())[:14]
-        folder = self._directory / f"incident-{stamp}-{len(self._result.incidents) + 1}"
+        folder = self._directory / f"incident-{stamp}-{number}"
         make_folder(folder)
         self._result.incidents.append(folder)
-        first = _CaptureThread(self._settings, folder / CAPTURE, self._world)
-        samples = list(self._newest)
-        while not self._world.cancel.cancelled:
-            is_over = not self._state.missing or self._world.clock.monotonic() - began > self._plan.incident_seconds
-            if is_over and not first.is_running:
+        newest = limits.WATCH_SAMPLES + round(self._plan.incident_seconds) * 4 * len(self._context.policy.buckets)
+        incident = _Incident(folder, events, deque(self._newest, maxlen=newest))
+        self._capture(incident, CAPTURE)
+        hook = threading.Thread(target=self._call_hook, args=(folder,), name="on-loss", daemon=True)
+        hook.start()
+        while self._state.missing and not self._world.cancel.cancelled:
+            if self._world.clock.monotonic() - began > self._plan.incident_seconds:
+                self._lasting = incident
                 break
-            self._world.cancel.wait(self._plan.close_seconds)
-            count = len(self._context.policy.buckets)
-            _, more = self._sample()
-            events += more
-            samples += list(self._newest)[-count:]
-        captures = [first.finish(self._world.cancel)]
-        self._world.progress.note(f"captured: {folder / CAPTURE} ({captures[0].verdict or captures[0].trouble})")
-        self._call_hook(folder)
+            self._sample_closely(incident)
+        hook.join(limits.WATCH_HOOK_SECONDS)
+        self._end(incident, INCIDENT)
+
+    def _end_lasting(self, events: list[WatchEvent]) -> None:
+        """The end of an incident that was longer than the time of close samples: a second document."""
+        incident, self._lasting = self._lasting, None
+        if incident is not None:
+            incident.events += events
+            self._end(incident, LASTING)
+
+    def _end(self, incident: _Incident, name: str) -> None:
         is_back = not self._state.missing
         if is_back and not self._world.cancel.cancelled:
-            captures.append(_CaptureThread(self._settings, folder / AFTER, self._world).finish(self._world.cancel))
-        restarts = _restarts(folder) if len(captures) > 1 and not any(each.trouble for each in captures) else ()
-        text = b"".join(canonical(WatchSample, sample) + b"\n" for sample in samples)
-        write_file(folder / SAMPLES, text)
-        incident = WatchIncident(
+            self._capture(incident, AFTER)
+        restarts = ()
+        if len(incident.captures) > 1 and not any(each.trouble for each in incident.captures):
+            restarts = _restarts(incident.folder)
+        text = b"".join(canonical(WatchSample, sample) + b"\n" for sample in incident.samples)
+        document = WatchIncident(
             schema=WATCH_SCHEMA,
             tool=__version__,
-            events=tuple(events),
-            samples=len(samples),
+            events=tuple(incident.events),
+            samples=len(incident.samples),
             samples_sha256=sha256(text).hexdigest(),
-            captures=tuple(captures),
+            captures=tuple(incident.captures),
             restarts=restarts,
             is_back=is_back,
             ended_at=rfc3339(self._world.clock.now()),
         )
-        write_file(folder / INCIDENT, canonical(WatchIncident, incident))
+        if name == INCIDENT:
+            write_file(incident.folder / SAMPLES, text)
+        write_file(incident.folder / name, canonical(WatchIncident, document))
         ending = "the index is back" if is_back else "the index is still lost"
-        self._world.progress.note(
-            f"{ending}; restarted: {', '.join(restarts) or 'nothing that was seen'}; see {folder}"
-        )
+        changed = ", ".join(restarts) or "nothing that was seen"
+        self._world.progress.note(f"{ending}; restarted: {changed}; see {incident.folder}")
+
+    def _capture(self, incident: _Incident, name: str) -> None:
+        """Take a capture, and sample closely meanwhile."""
+        thread = _CaptureThread(self._settings, incident.folder / name, self._world)
+        while thread.is_running and not self._world.cancel.cancelled:
+            self._sample_closely(incident)
+        incident.captures.append(thread.finish(self._world.cancel))
+        result = incident.captures[-1]
+        self._world.progress.note(f"captured: {incident.folder / name} ({result.verdict or result.trouble})")
+
+    def _sample_closely(self, incident: _Incident) -> None:
+        self._world.cancel.wait(self._plan.close_seconds)
+        _, events = self._sample()
+        incident.events += events
+        incident.samples += list(self._newest)[-len(self._context.policy.buckets) :]
 
     def _call_hook(self, folder: Path) -> None:
         if self._plan.on_loss is not None:

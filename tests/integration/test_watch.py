@@ -24,7 +24,8 @@ from gate.evidence.codec import adapter
 from gate.lab.stack import Stack
 from gate.model.watch import WatchIncident, WatchSample
 from gate.probe import Quiet, World
-from gate.probe.watch import AFTER, CAPTURE, INCIDENT, SAMPLES, WatchPlan, WatchResult, watch
+from gate.probe import watch as watch_module
+from gate.probe.watch import AFTER, CAPTURE, INCIDENT, LASTING, SAMPLES, WatchPlan, WatchResult, watch
 from gate.process import CancelToken
 from gate.seal import verify
 from tests.helpers.changed import changed
@@ -116,9 +117,59 @@ def test_a_loss_is_captured_within_seconds_and_its_return_and_restart_are_seen(s
     assert (incident.samples, incident.samples_sha256) == (len(samples), sha256(lines).hexdigest())
     assert next(row.state.value for row in samples if row.bucket == "attic") == "indexed"
     assert hooked == [folder]
-    assert sorted(line.split(" ")[0] for line in notes.lines) == ["BACK", "LOST", "captured:", "the", "the"]
+    words = sorted(line.split(" ")[0] for line in notes.lines)
+    assert words == ["BACK", "LOST", "captured:", "captured:", "the", "the"]
     assert notes.lines[0].startswith("LOST attic (index-lost): at 2")
     assert any("the hook failed, and the watch goes on: no mail today" in line for line in notes.lines)
+
+
+def test_a_loss_that_lasts_is_captured_again_when_the_index_is_back_at_last(stack: Stack, tmp_path: Path) -> None:
+    hooked: list[tuple[Path, bool]] = []
+    folder = tmp_path / "watch"
+
+    def heal() -> None:
+        until = time.monotonic() + 60
+        while not list(folder.glob(f"*/{INCIDENT}")) and time.monotonic() < until:
+            time.sleep(0.05)
+        stack.store.restore("attic")
+
+    stack.store.lose("attic")
+    plan = replace(PLAN, until_loss=False, seconds=14.0, incident_seconds=0.5)
+    plan = replace(plan, on_loss=lambda place: hooked.append((place, (place / INCIDENT).exists())))
+    with later((0.1, heal)):
+        result = watched(stack, folder, plan, Notes())
+    (place,) = result.incidents
+    first, last = (adapter(WatchIncident).validate_json((place / name).read_bytes()) for name in (INCIDENT, LASTING))
+    assert (first.is_back, last.is_back, len(first.captures), len(last.captures)) == (False, True, 1, 2)
+    assert [event.kind for event in last.events] == ["lost", "back"]
+    assert verify(place / AFTER)[0].verdict.word.value == "inconclusive"
+    assert hooked == [(place, False)], "called when the capture is sealed, before the incident is over"
+    assert result.losses == 1
+
+
+def test_a_disk_that_takes_nothing_ends_no_watch_and_hides_no_loss(stack: Stack, tmp_path: Path) -> None:
+    notes, folder = Notes(), tmp_path / "watch"
+    stack.store.lose("attic")
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(watch_module, "make_folder", fail_below(folder))
+            result = watched(stack, folder, WatchPlan(interval=0.3, seconds=1.5), notes)
+    finally:
+        stack.store.restore("attic")
+    assert (result.losses, result.incidents) == (1, [])
+    assert result.samples > 1
+    assert "not all of the incident could be kept, and the watch goes on: no space" in notes.lines[1]
+
+
+def fail_below(folder: Path) -> Callable[[Path], None]:
+    """`make_folder` with a full disk below a folder."""
+
+    def make(path: Path) -> None:
+        if path != folder:
+            raise InconclusiveError("no space")
+        path.mkdir()
+
+    return make
 
 
 def test_a_store_that_is_down_is_unknown_and_no_loss(stack: Stack, tmp_path: Path) -> None:
@@ -196,8 +247,9 @@ def test_the_command(
     ("words", "message"),
     [
         (["--for", "1x"], "expected a number with s, m, h or d"),
-        (["--interval", "0.5"], "expected at least 1 s"),
-        (["--interval", "nan"], "expected at least 1 s"),
+        (["--interval", "0.5"], "expected 1 to 3600 seconds"),
+        (["--interval", "nan"], "expected 1 to 3600 seconds"),
+        (["--interval", "inf"], "expected 1 to 3600 seconds"),
         (["--on-loss", "hook"], "expected an absolute path"),
     ],
 )

@@ -64,3 +64,4 @@ def test_a_store_that_does_not_answer_is_asked_less_often_and_then_as_before() -
     assert next_spacing(10, 10, 60, is_observed=False) == 20
     assert next_spacing(40, 10, 60, is_observed=False) == 60
     assert next_spacing(60, 10, 60, is_observed=True) == 10
+    assert next_spacing(120, 120, 60, is_observed=False) == 120, "never more often than asked for"
