@@ -60,7 +60,7 @@ class WatchPlan:
 
 @dataclass
 class WatchResult:
-    """What a watch saw: its samples, those in which a bucket was unknown, its losses, and the folder of each incident."""
+    """What a watch saw: samples, those with a bucket that was unknown, losses, and the folder of each incident."""
 
     samples: int = 0
     unknown: int = 0
@@ -111,11 +111,11 @@ class _Watch:
         while not self._world.cancel.cancelled:
             rows, events = self._sample()
             if any(event.kind == "lost" for event in events):
-                self._guarded(lambda events=events: self._begin(list(events)))
+                self._guarded(self._begin, list(events))
                 if plan.until_loss:
                     break
             elif self._lasting is not None and not self._state.missing:
-                self._guarded(lambda events=events: self._end_lasting(list(events)))
+                self._guarded(self._end_lasting, list(events))
             is_observed = all(row.state is not BucketState.UNOBSERVABLE for row in rows.values())
             spacing = next_spacing(spacing, plan.interval, limits.WATCH_SLOW_SECONDS, is_observed=is_observed)
             remaining = None if plan.seconds is None else plan.seconds - (clock.monotonic() - begin)
@@ -125,10 +125,10 @@ class _Watch:
             self._world.cancel.wait(wait if remaining is None else min(wait, remaining))
         return self._result
 
-    def _guarded(self, step: Callable[[], None]) -> None:
+    def _guarded(self, step: Callable[[list[WatchEvent]], None], events: list[WatchEvent]) -> None:
         """Take a step of an incident. A full disk must not end the watch; the loss counts all the same."""
         try:
-            step()
+            step(events)
         except GateError as error:
             self._world.progress.note(f"not all of the incident could be kept, and the watch goes on: {error}")
 
@@ -164,9 +164,7 @@ class _Watch:
         began = self._world.clock.monotonic()
         number = len(self._result.incidents) + 1
         if number > limits.WATCH_INCIDENTS:
-            self._world.progress.note(
-                f"no capture: there are {limits.WATCH_INCIDENTS} incidents already; move them away"
-            )
+            self._world.progress.note(f"no capture: this watch has {limits.WATCH_INCIDENTS} incidents; start another")
             return
         stamp = "".join(letter for letter in events[0].at if letter.isdigit())[:14]
         folder = self._directory / f"incident-{stamp}-{number}"
@@ -196,7 +194,7 @@ class _Watch:
         is_back = not self._state.missing
         if is_back and not self._world.cancel.cancelled:
             self._capture(incident, AFTER)
-        restarts = ()
+        restarts: tuple[str, ...] = ()
         if len(incident.captures) > 1 and not any(each.trouble for each in incident.captures):
             restarts = _restarts(incident.folder)
         text = b"".join(canonical(WatchSample, sample) + b"\n" for sample in incident.samples)
