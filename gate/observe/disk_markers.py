@@ -70,9 +70,7 @@ def look(place: str, buckets: Sequence[str], *, seconds: float = limits.MARKER_S
 
 
 def _look(place: str, drive: Path, buckets: Sequence[str]) -> PlaceSeen:
-    return look_through(
-        _directory, place, drive, buckets, volume=lambda: _volume(format_file(drive, _system_of(_directory, drive)[0]))
-    )
+    return look_through(_directory, place, drive, buckets, volume=lambda system: _volume(format_file(drive, system)))
 
 
 def format_file(drive: Path, system: str = _SYSTEM) -> Path:
@@ -92,11 +90,12 @@ def _system_of(see: LookAtDirectory, drive: Path) -> tuple[str, DirectoryLook]:
 
 
 def look_through(
-    see: LookAtDirectory, place: str, drive: Path, buckets: Sequence[str], *, volume: Callable[[], str | None]
+    see: LookAtDirectory, place: str, drive: Path, buckets: Sequence[str], *, volume: Callable[[str], str | None]
 ) -> PlaceSeen:
     """The markers at a place as ``see`` shows them, wherever the drive is.
 
-    ``volume`` is asked last; an `OSError` of it is an error of the disk, and every marker gets it.
+    ``volume`` is asked last, with the name of the drive's own folder; an `OSError` of it is an error of the disk, and
+    every marker gets it.
     """
     top = see(drive)
     trouble = _trouble_of(top, drive)
@@ -113,7 +112,7 @@ def look_through(
         observation = tuple(_without_absence(marker, trouble) for marker in markers)
         return PlaceSeen(place=place, markers=observation, error=trouble)
     try:
-        return PlaceSeen(place=place, markers=markers, volume=volume())
+        return PlaceSeen(place=place, markers=markers, volume=volume(system))
     except OSError as error:
         why = f"{format_file(drive, system)}: {error.strerror}"
         return PlaceSeen(place=place, markers=tuple(_with_error(marker, why) for marker in markers))

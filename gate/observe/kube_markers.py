@@ -96,7 +96,7 @@ def _look_in(
         remaining.remove(drive_row)
         return _directory_look(drive_row)
 
-    return look_through(see, place, drive, buckets, volume=lambda: _volume(frame, drive))
+    return look_through(see, place, drive, buckets, volume=lambda _system: _volume(frame, drive))
 
 
 def look_at_names(

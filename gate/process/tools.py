@@ -28,6 +28,7 @@ class SearchPath:
     def __init__(self, environ: Mapping[str, str], *, shut: Iterable[Path] = ()) -> None:
         self._shut = frozenset(_names((*checkouts(environ), *shut)))
         self._resolutions: dict[str, tuple[str, bool]] = {}
+        self._has_looped = False  # the walk met more links than Linux follows
         self._folders: list[str] = []
         self._left_out: list[str] = []
         children: list[str] = []
@@ -83,13 +84,17 @@ class SearchPath:
         Each prefix is walked once: a folder such as /usr/bin has hundreds of links to places that share theirs.
         """
         here, inside, prefix = os.sep, self._is_shut(os.sep), ""
+        self._has_looped = self._has_looped and links > 0
         for part in path.split(os.sep):
             if part in ("", os.curdir):
                 continue
             prefix = f"{prefix}{os.sep}{part}"
             resolution = self._resolutions.get(prefix)
             if resolution is None:
-                resolution = self._resolutions[prefix] = self._step(here, part, links, inside=inside)
+                resolution = self._step(here, part, links, inside=inside)
+                if self._has_looped:  # no program is there; half a walk says nothing of another path
+                    return resolution
+                self._resolutions[prefix] = resolution
             here, inside = resolution
         return here, inside
 
@@ -101,6 +106,7 @@ class SearchPath:
         except OSError:
             return step, inside or self._is_shut(step)
         if links == _LINKS:
+            self._has_looped = True
             return folder, inside
         end, target_inside = self._resolution(os.path.join(folder, target), links + 1)
         return end, inside or target_inside

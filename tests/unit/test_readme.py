@@ -52,7 +52,7 @@ def test_the_tables_of_commands_have_each_of_them_once() -> None:
 def test_every_flag_of_the_tables_of_commands_is_one() -> None:
     flags = {name: set(re.findall(r"--[a-z-]+", rest)) for name, rest in shown_commands()}
     assert flags["probe"] == {"--profile", "--confirm", "--output"}
-    for name in ("probe", "lab", "capture", "rustfs-bucket-index-rca", "attic-nar-integrity-check"):
+    for name in ("probe", "lab", "capture", "watch", "rustfs-bucket-index-rca", "attic-nar-integrity-check"):
         text = flags.pop(name)
         takes = {flag for argument in app[name].assemble_argument_collection() for flag in argument.names}
         assert text, name

@@ -219,6 +219,19 @@ def test_no_path_ends_in_a_shut_folder_unseen(
             with suppress(OSError):
                 place.mkdir() if target is None else place.symlink_to(target)
         inside = os.path.realpath(root.joinpath(*path))
-        is_shut = Path(inside).is_relative_to(os.path.realpath(root / shut))
+        exists = root.joinpath(*path).exists()  # links in circles lead nowhere
+        is_shut = exists and Path(inside).is_relative_to(os.path.realpath(root / shut))
         assert SearchPath({"PATH": "/none"}, shut=(root / shut,)).leads_inside(root.joinpath(*path)) >= is_shut
         assert not SearchPath({"PATH": "/none"}, shut=(root / "none",)).leads_inside(root.joinpath(*path))
+
+
+def test_links_in_circles_hide_nothing_that_is_looked_at_later(checkout: Path, tmp_path: Path) -> None:
+    """A walk that ends by the number of its links must not be taken for what is known of the places on its way."""
+    folder = tmp_path / "links"
+    folder.mkdir()
+    (folder / "program").symlink_to(checkout / "nix")
+    (folder / "circle").symlink_to("circle/../program")
+    search = SearchPath({"PATH": "/usr/bin"})
+    assert not search.leads_inside(folder / "other")
+    search.leads_inside(folder / "circle")
+    assert search.leads_inside(folder / "program")
