@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from gate import limits
 from gate.errors import ForeignTextError, ForgedError, InconclusiveError, NotEvidenceError, RefusedError
-from gate.evidence.codec import adapter, canonical, digest
+from gate.evidence.codec import canonical, digest, read_document
 from gate.journal import fsync_folder
 from gate.journal_log import names, read_whole
 from gate.judge.audit import judged
@@ -28,36 +28,19 @@ from gate.model.audit import (
     ShardBlock,
     ShardDocument,
 )
-from gate.parse.strict_json import loads
 
 PLAN: Final = "plan.json"
 BLOCKS: Final = "blocks.jsonl"
 SHARD: Final = "shard.json"
 AUDIT: Final = "audit.json"
 _FOLDER: Final = re.compile(r"shard-([0-9]{5})-([0-9]{3})")
-_T = TypeVar("_T")
-
-
-def _read(of: type[_T], data: bytes, cap: int, name: str) -> _T:
-    from pydantic import ValidationError  # noqa: PLC0415  # heavy, and not needed for --help
-
-    loads(data, cap=cap, what=name)
-    try:
-        document: _T = adapter(of).validate_json(data, strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        location = ".".join(str(part) for part in first["loc"])
-        raise ForeignTextError(
-            f"{name} does not have its form at {ascii(location)[:200]}: {first['msg'][:200]}"
-        ) from None
-    return document
 
 
 def load_plan(directory: Path) -> tuple[AuditPlan, str]:
     """The plan of a folder, and its id. Raises `RefusedError` for anything but a plan of this version."""
     data = read_whole(directory / PLAN, limits.AUDIT_PLAN_BYTES)
     try:
-        plan = _read(AuditPlan, data, limits.AUDIT_PLAN_BYTES, PLAN)
+        plan = read_document(AuditPlan, data, limits.AUDIT_PLAN_BYTES, PLAN)
     except ForeignTextError as error:
         raise RefusedError(f"{directory / PLAN} is no plan of this version ({error}): run audit plan again") from None
     if plan.schema != PLAN_SCHEMA:
@@ -137,7 +120,7 @@ def read_blocks(directory: Path, plan_id: str, shard: int) -> tuple[list[ShardBl
         with (directory / BLOCKS).open("rb") as stream:
             while line := stream.readline(limits.AUDIT_BLOCK_BYTES):
                 try:
-                    block = _read(ShardBlock, line, limits.AUDIT_BLOCK_BYTES, BLOCKS)
+                    block = read_document(ShardBlock, line, limits.AUDIT_BLOCK_BYTES, BLOCKS)
                 except ForeignTextError:
                     break
                 if not line.endswith(b"\n") or block.previous != previous or block.number != len(blocks):
@@ -182,7 +165,7 @@ def load_shard(directory: Path, plan_id: str) -> tuple[ShardDocument, list[Shard
     """
     data = read_whole(directory / SHARD, limits.AUDIT_BLOCK_BYTES)
     try:
-        document = _read(ShardDocument, data, limits.AUDIT_BLOCK_BYTES, SHARD)
+        document = read_document(ShardDocument, data, limits.AUDIT_BLOCK_BYTES, SHARD)
     except ForeignTextError as error:
         raise RefusedError(f"{directory / SHARD} is no shard of this version ({error}): run the shard again") from None
     if document.schema != SHARD_SCHEMA or document.plan_id != plan_id:
@@ -214,7 +197,7 @@ def load_audit(directory: Path) -> AuditDocument:
         raise NotEvidenceError(f"{directory} has no {AUDIT}: give the folder that audit merge or recheck wrote")
     data = read_whole(directory / AUDIT, limits.EVIDENCE_BYTES)
     try:
-        document = _read(AuditDocument, data, limits.EVIDENCE_BYTES, AUDIT)
+        document = read_document(AuditDocument, data, limits.EVIDENCE_BYTES, AUDIT)
     except ForeignTextError as error:
         raise ForgedError(f"{directory / AUDIT} does not have its form ({error}): merge the shards again") from None
     if document.schema != AUDIT_SCHEMA or audit_bytes(document) != data:

@@ -14,8 +14,7 @@ from gate import __version__, limits
 from gate.audit.folder import SHARD, attempts, lines, load_shard, read_blocks, result_digest
 from gate.audit.shard import service_shard
 from gate.clock import Clock
-from gate.judge.audit import HARMLESS, claim_word, joined_state, judged, worst
-from gate.judge.audit_bound import largest_damage, path_order
+from gate.judge.audit import HARMLESS, claim_word, joined_state, judged, largest_damage, path_order, worst
 from gate.model.audit import (
     AUDIT_SCHEMA,
     AuditDocument,

@@ -18,7 +18,7 @@ from gate.clock import Clock
 from gate.errors import ForeignTextError, InconclusiveError, RefusedError
 from gate.evidence.codec import canonical, digest
 from gate.journal import make_folder, write_file
-from gate.judge.audit_bound import path_order
+from gate.judge.audit import path_order
 from gate.model.audit import (
     PLAN_SCHEMA,
     AuditPlan,

@@ -18,7 +18,7 @@ from gate.model.audit import AuditPlan, AuditResult, ChunkState, DamagedChunk, R
 from gate.model.basics import Truth
 from gate.model.parsed import FileLocator
 from gate.observe.attic_db import AtticDatabase
-from gate.observe.disk_markers import SYSTEM_FOLDERS
+from gate.observe.disk_markers import is_drive
 from gate.parse.audit_files import ChunkClaim, parse_claim, parse_nar
 from gate.parse.locator import parse_locator
 
@@ -173,16 +173,11 @@ def _on_drive(drive: str, bucket: str, key: str) -> Truth:
         return Truth.UNKNOWN  # a drive in a cluster is not asked for objects
     top = Path(locator.path)
     try:
-        if not _is_drive(top):
+        if not is_drive(top):
             return Truth.UNKNOWN
         (top / bucket / key).lstat()
     except FileNotFoundError:
-        return Truth.ABSENT if _is_drive(top) else Truth.UNKNOWN
+        return Truth.ABSENT if is_drive(top) else Truth.UNKNOWN
     except OSError:
         return Truth.UNKNOWN
     return Truth.PRESENT
-
-
-def _is_drive(top: Path) -> bool:
-    """Whether the store's own folder is there now: without it, what is missing may only be unmounted."""
-    return any((top / name).is_dir() and not (top / name).is_symlink() for name in SYSTEM_FOLDERS)

@@ -136,25 +136,18 @@ def run_chunk_shard(
         stopped = str(error)
     finally:
         writer.close()
-    document = ShardDocument(
-        schema=SHARD_SCHEMA,
-        plan_id=work.plan_id,
-        shard=shard,
-        attempt=attempt,
-        tool=__version__,
-        host=work.host,
-        began_at=began,
-        ended_at=rfc3339(clock.now()),
+    return _seal(
+        work,
+        shard,
+        directory,
+        attempt,
+        began=began,
+        clock=clock,
+        writer=writer,
         reads=reads,
         reused=reused,
-        blocks=writer.blocks,
-        blocks_sha256=writer.previous,
-        service=(),
-        is_complete=stopped is None,
         stopped=stopped,
     )
-    write_file(directory / SHARD, canonical(ShardDocument, document))
-    return document
 
 
 def run_service_shard(
@@ -170,6 +163,35 @@ def run_service_shard(
     is_complete = {(row.cache, row.store_path) for row in rows} == {
         (path.cache, path.store_path) for path in work.plan.service
     }
+    return _seal(
+        work,
+        shard,
+        directory,
+        attempt,
+        began=began,
+        clock=clock,
+        writer=writer,
+        reads=len(rows),
+        service=rows,
+        stopped=None if is_complete else "not all paths were read: run the shard again",
+    )
+
+
+def _seal(
+    work: ShardWork,
+    shard: int,
+    directory: Path,
+    attempt: int,
+    *,
+    began: str,
+    clock: Clock,
+    writer: BlockWriter,
+    reads: int,
+    reused: int = 0,
+    service: tuple[ServiceRow, ...] = (),
+    stopped: str | None,
+) -> ShardDocument:
+    """Write the seal of an attempt; it is complete where nothing stopped it."""
     document = ShardDocument(
         schema=SHARD_SCHEMA,
         plan_id=work.plan_id,
@@ -179,13 +201,13 @@ def run_service_shard(
         host=work.host,
         began_at=began,
         ended_at=rfc3339(clock.now()),
-        reads=len(rows),
-        reused=0,
-        blocks=0,
+        reads=reads,
+        reused=reused,
+        blocks=writer.blocks,
         blocks_sha256=writer.previous,
-        service=rows,
-        is_complete=is_complete,
-        stopped=None if is_complete else "not all paths were read: run the shard again",
+        service=service,
+        is_complete=stopped is None,
+        stopped=stopped,
     )
     write_file(directory / SHARD, canonical(ShardDocument, document))
     return document

@@ -18,6 +18,7 @@ from gate.errors import InconclusiveError, RefusedError
 
 if TYPE_CHECKING:
     from gate.audit.shard import ShardWork
+    from gate.audit.status import ShardStatus
     from gate.clock import Clock
     from gate.model.audit import AuditDocument, AuditPlan, ServicePath, ServiceRow, ShardDocument
     from gate.observe.chunk_objects import ChunkReader
@@ -289,6 +290,7 @@ def _reader(
     from gate.net import HostList
     from gate.observe.chunk_objects import ChunkReader, ChunkSource
     from gate.observe.request_rate import RateLimit
+    from gate.parse.addresses import is_loopback
     from gate.process import CancelToken, keep_memory_private
 
     endpoint = settings["s3_endpoint"].rstrip("/")
@@ -296,8 +298,6 @@ def _reader(
         raise RefusedError(
             f"the plan is of the store {sealed.s3_endpoint}, and the settings name another: give that one"
         )
-    from gate.parse.addresses import is_loopback
-
     keep_memory_private()
     host = urlsplit(endpoint).netloc
     virtual_host = settings["addressing"] == "virtual-host"
@@ -359,19 +359,22 @@ def _progress(note: Callable[[str], None], clock: "Clock", total: int) -> Callab
     return tell
 
 
-def _shards_outcome(documents: "Sequence[ShardDocument]", total: int, output: Path) -> Outcome:
-    stopped = [document for document in documents if not document.is_complete]
-    text = "".join(f"shard {row.shard} is not complete: {row.stopped}\n" for row in stopped)
-    text += f"{len(documents) - len(stopped)} of {total} shards are complete in {output}\n"
-    complete = len(documents) == total and not stopped
+def _shards_outcome(
+    rows: "Sequence[ShardDocument | ShardStatus]", total: int, output: Path, text: str | None = None
+) -> Outcome:
+    """Where each of ``total`` shards is; ``text`` instead of a sentence for each that stopped."""
+    stopped = {str(row.shard): row.stopped for row in rows if not row.is_complete}
+    if text is None:
+        text = "".join(f"shard {shard} is not complete: {reason}\n" for shard, reason in stopped.items())
+        text += f"{len(rows) - len(stopped)} of {total} shards are complete in {output}\n"
     return Outcome(
-        exit_code=0 if complete else InconclusiveError.exit_code,
+        exit_code=0 if len(rows) == total and not stopped else InconclusiveError.exit_code,
         text=text,
         data={
             "schema": RESULT_SCHEMA,
             "output": str(output),
-            "complete": [row.shard for row in documents if row.is_complete],
-            "stopped": {str(row.shard): row.stopped for row in stopped},
+            "complete": [row.shard for row in rows if row.is_complete],
+            "stopped": stopped,
             "error": None,
         },
     )
@@ -429,24 +432,12 @@ def _run_pool(directory: Path, output: Path, count: int, config: Path | None) ->
         console.progress.stage(f"{count} processes")
         for future in [pool.submit(_run_process, job, console.clock, console.cancel) for job in jobs]:
             future.result()
+    refused = [job.last_line for job in jobs if job.exit_code == RefusedError.exit_code]
+    if refused:
+        raise RefusedError(refused[0] or "a process was refused")
     rows = plan_status(sealed, plan_id, [output])
-    code = max((job.exit_code for job in jobs), default=0)
-    if any(job.exit_code == RefusedError.exit_code for job in jobs):
-        code = RefusedError.exit_code
-        raise RefusedError(next(job.last_line for job in jobs if job.exit_code == code) or "a process was refused")
-    complete = all(row.is_complete for row in rows)
     text = "".join(f"{job.last_line}\n" for job in jobs if job.exit_code) + status_text(rows, str(directory))
-    return Outcome(
-        exit_code=0 if complete else InconclusiveError.exit_code,
-        text=text,
-        data={
-            "schema": RESULT_SCHEMA,
-            "output": str(output),
-            "complete": [row.shard for row in rows if row.is_complete],
-            "stopped": {str(row.shard): row.stopped for row in rows if not row.is_complete},
-            "error": None,
-        },
-    )
+    return _shards_outcome(rows, len(rows), output, text)
 
 
 def _run_process(job: _PoolProcess, clock: "Clock", cancel: "CancelToken") -> None:

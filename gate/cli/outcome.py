@@ -50,12 +50,17 @@ class Outcome:
     def of_error(cls, error: GateError) -> "Outcome":
         """The outcome of a run that gave no evidence: one sentence, and the JSON of a verdict all the same."""
         word = "refused" if error.exit_code == RefusedError.exit_code else "inconclusive"
-        verdict = {"word": word, "outcome": "fail", "exit_code": error.exit_code, "blocks": True}
+        verdict = blocking_verdict(word, error.exit_code)
         return cls(
             exit_code=error.exit_code,
             text="",
             data={"schema": RESULT_SCHEMA, "verdict": verdict, "evidence": None, "error": str(error)},
         )
+
+
+def blocking_verdict(word: str, exit_code: int) -> dict[str, Any]:
+    """The JSON of a verdict that is no pass and has no evidence behind it."""
+    return {"word": word, "outcome": "fail", "exit_code": exit_code, "blocks": True}
 
 
 def report(

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from gate import limits
 from gate.cli.flags import AsFormat, Config, Confirm, Digests, JsonInto, OutputFolder, Quiet, Verbose
-from gate.cli.outcome import RESULT_SCHEMA, Outcome, report
+from gate.cli.outcome import RESULT_SCHEMA, Outcome, blocking_verdict, report
 from gate.cli.setting_flags import Flags, set_flags
 from gate.clock import SystemClock
 from gate.errors import ForgedError, InconclusiveError, RefusedError
@@ -175,7 +175,7 @@ def run_preview(profile: str, config: Path | None, flags: object) -> Outcome:
     lines += [f"a probe would be refused now: {missing.removeprefix('. Besides, ')}"] if missing else []
     text = "".join(f"{plain(line, limits.ERROR_TEXT_CHARS)}\n" for line in lines)
     code = InconclusiveError.exit_code  # a script that takes 0 of a probe for a pass must not get it here
-    verdict = {"word": VerdictWord.INCONCLUSIVE.value, "outcome": "fail", "exit_code": code, "blocks": True}
+    verdict = blocking_verdict(VerdictWord.INCONCLUSIVE.value, code)
     data = {"schema": RESULT_SCHEMA, "verdict": verdict, "preview": asdict(plan), "error": None}
     return Outcome(exit_code=code, text=text, data=data)
 
@@ -435,7 +435,7 @@ def finalize_folder(folder: Path) -> Outcome:
         return outcome
     code = InconclusiveError.exit_code
     text = "a person sealed this or looked at what the run had sealed, so it ends in 3: only the run itself ends in 0"
-    verdict = {"word": VerdictWord.INCONCLUSIVE.value, "outcome": "fail", "exit_code": code, "blocks": True}
+    verdict = blocking_verdict(VerdictWord.INCONCLUSIVE.value, code)
     data = (
         {**outcome.data, "verdict": verdict, "error": text}
         if "verdict" in outcome.data

@@ -55,17 +55,17 @@ def entry_line(entry: Entry) -> bytes:
 
 def read_entry(line: bytes) -> Entry:
     """The entry of one journal line. Raises `ForeignTextError` for anything but exactly one entry."""
-    return _read(Entry, line, limits.RECORD_BYTES, "journal line")
+    return read_document(Entry, line, limits.RECORD_BYTES, "journal line")
 
 
 def read_evidence(data: bytes) -> Evidence:
     """The document of ``evidence.json``. Raises `ForeignTextError` for any other form than this schema version's."""
-    return _read(Evidence, data, limits.EVIDENCE_BYTES, "evidence.json")
+    return read_document(Evidence, data, limits.EVIDENCE_BYTES, "evidence.json")
 
 
 def read_part(data: bytes) -> PartDocument:
     """The document of ``part.json``. Raises `ForeignTextError` for any other form than this schema version's."""
-    return _read(PartDocument, data, limits.PART_BYTES, "part.json")
+    return read_document(PartDocument, data, limits.PART_BYTES, "part.json")
 
 
 def json_schema() -> dict[str, Any]:
@@ -73,7 +73,11 @@ def json_schema() -> dict[str, Any]:
     return adapter(Evidence).json_schema()
 
 
-def _read(of: type[_T], data: bytes, cap: int, name: str) -> _T:
+def read_document(of: type[_T], data: bytes, cap: int, name: str) -> _T:
+    """A value of the model from at most ``cap`` bytes of strict JSON that is called ``name`` in errors.
+
+    Raises `ForeignTextError` for any other form, and for a whole number that not every reader of JSON reads exactly.
+    """
     from pydantic import ValidationError  # noqa: PLC0415  # heavy, and not needed for --help
 
     parsed = loads(data, cap=cap)

@@ -82,7 +82,7 @@ class PlanFile:
 class Look:
     """Where a bound is stated. ``paths`` is the size of the sample, None for the census of all chunks.
 
-    ``last_order`` is the order (`gate.judge.audit_bound.path_order`) of the sample's last path. ``shards`` are the
+    ``last_order`` is the order (`gate.judge.audit.path_order`) of the sample's last path. ``shards`` are the
     numbers of the shards that this look adds to those before it.
     """
 

@@ -44,7 +44,7 @@ class WatchCapture:
 
 @value
 class WatchIncident:
-    """``incident.json``. ``samples_sha256`` is of ``samples.jsonl``; ``restarts`` names each server that is another.
+    """``incident.json``. ``samples_sha256`` is of its samples' file; ``restarts`` names each server that is another.
 
     The onset lies between ``last_at`` and ``at`` of the first event. ``is_back`` is false where a bucket was still lost
     when the incident ended.

@@ -122,8 +122,9 @@ class ChunkReader:
                     self._rate.overloaded()
                 before: ChunkReading | None = transfer.before
                 final = _joined(before, row)
-                if transfer.attempt >= limits.AUDIT_ATTEMPTS or _is_confirmed(before, row):
-                    rows.append(final)
+                is_confirmed = _is_confirmed(before, row)
+                if is_confirmed or transfer.attempt >= limits.AUDIT_ATTEMPTS:
+                    rows.append(final if is_confirmed else _unconfirmed(final))
                 else:
                     waiting.append((transfer.claim, transfer.attempt + 1, final))
         if self._cancel.cancelled:
@@ -169,6 +170,16 @@ def _is_confirmed(before: ChunkReading | None, row: ChunkReading) -> bool:
         and row.state in (ChunkState.ABSENT, ChunkState.CORRUPT)
         and (before.state, before.sha256) == (row.state, row.sha256)
     )
+
+
+def _unconfirmed(row: ChunkReading) -> ChunkReading:
+    """The last row of a chunk of which no two reads agree: a failure needs the same other bytes twice.
+
+    ``absent`` stays, which is no failure until a recheck has asked again.
+    """
+    if row.state is not ChunkState.CORRUPT:
+        return row
+    return replace(row, state=ChunkState.UNREAD, problem="other bytes in one read, and no other one answered")
 
 
 def _joined(before: ChunkReading | None, row: ChunkReading) -> ChunkReading:

@@ -155,6 +155,11 @@ def _directory(path: Path) -> DirectoryLook:
     return DirectoryLook(truth=Truth.UNKNOWN, error=f"{path} is {_kind(status.st_mode)}: expected a directory")
 
 
+def is_drive(folder: Path) -> bool:
+    """Whether a folder of this machine is a drive of the store now: what is missing elsewhere may only be unmounted."""
+    return any(_directory(folder / name).truth is Truth.PRESENT for name in SYSTEM_FOLDERS)
+
+
 def _kind(mode: int) -> str:
     kinds = {stat.S_IFLNK: "a link", stat.S_IFREG: "a file", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")

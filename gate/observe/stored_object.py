@@ -26,7 +26,7 @@ from gate.errors import ForeignTextError
 from gate.model.basics import Label, Truth
 from gate.model.parsed import FileLocator
 from gate.model.records import BodyRead, CanaryObject, HttpAnswer, ObjectPlace, ReferenceLooked
-from gate.observe.disk_markers import NO_DRIVE, SYSTEM_FOLDERS
+from gate.observe.disk_markers import NO_DRIVE, SYSTEM_FOLDERS, is_drive
 from gate.observe.kube_markers import look_at_names
 from gate.observe.kubectl import Kubectl
 from gate.parse.addresses import object_place
@@ -165,14 +165,10 @@ def _searched(place: str, drive: Path, buckets: Sequence[str], begin: float, end
                         return ObjectPlace(place=place, truth=Truth.PRESENT, written=f"{bucket}/{entry.name}")
     except OSError as error:
         return ObjectPlace(place=place, truth=Truth.UNKNOWN, error=f"{drive}: {error.strerror}")
-    if _is_drive(_kind, drive):
+    if is_drive(drive):
         why = f"{drive} has no chunk that was written while the canary was pushed"
         return ObjectPlace(place=place, truth=Truth.ABSENT, error=why)
     return ObjectPlace(place=place, truth=Truth.UNKNOWN, error=f"{drive} {NO_DRIVE}")
-
-
-def _is_drive(kind: Callable[[Path], str], drive: Path) -> bool:
-    return any(kind(drive / name) == "directory" for name in SYSTEM_FOLDERS)
 
 
 def _written_at(path: Path) -> float:
@@ -189,10 +185,11 @@ def _written_at(path: Path) -> float:
 
 def _judge(place: str, kind: Callable[[Path], str], drive: Path, names: tuple[str, str]) -> ObjectPlace:
     """The object by the kinds of its two names; absent only on a drive that is one, and with no word of an error."""
-    is_drive, whole, meta = _is_drive(kind, drive), kind(drive / names[0]), kind(drive / names[1])
+    has_system = any(kind(drive / name) == "directory" for name in SYSTEM_FOLDERS)
+    whole, meta = kind(drive / names[0]), kind(drive / names[1])
     if "file" in (whole, meta):
         return ObjectPlace(place=place, truth=Truth.PRESENT)
-    if whole == "absent" and is_drive:
+    if whole == "absent" and has_system:
         return ObjectPlace(place=place, truth=Truth.ABSENT)
     if whole == "absent":
         why = f"{drive} {NO_DRIVE}"

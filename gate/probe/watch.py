@@ -37,9 +37,9 @@ from gate.settings import Settings, refuse_incomplete
 
 CAPTURE: Final = "capture"
 AFTER: Final = "after"
-SAMPLES: Final = "samples.jsonl"
 INCIDENT: Final = "incident.json"
 LASTING: Final = "back.json"  # of an incident that lasted longer than its close samples
+SAMPLES: Final = {INCIDENT: "samples.jsonl", LASTING: "back-samples.jsonl"}  # the samples of each document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,8 +209,7 @@ class _Watch:
             is_back=is_back,
             ended_at=rfc3339(self._world.clock.now()),
         )
-        if name == INCIDENT:
-            write_file(incident.folder / SAMPLES, text)
+        write_file(incident.folder / SAMPLES[name], text)
         write_file(incident.folder / name, canonical(WatchIncident, document))
         ending = "the index is back" if is_back else "the index is still lost"
         changed = ", ".join(restarts) or "nothing that was seen"

@@ -112,7 +112,7 @@ def test_a_loss_is_captured_within_seconds_and_its_return_and_restart_are_seen(s
     assert verify(folder / AFTER)[0].verdict.word.value == "inconclusive", "a capture is never a pass"
     assert incident.is_back
     assert [text.split(" ")[0] for text in incident.restarts] == ["store"]
-    lines = (folder / SAMPLES).read_bytes()
+    lines = (folder / SAMPLES[INCIDENT]).read_bytes()
     samples = [adapter(WatchSample).validate_json(line) for line in lines.splitlines()]
     assert (incident.samples, incident.samples_sha256) == (len(samples), sha256(lines).hexdigest())
     assert next(row.state.value for row in samples if row.bucket == "attic") == "indexed"
@@ -145,6 +145,8 @@ def test_a_loss_that_lasts_is_captured_again_when_the_index_is_back_at_last(stac
     assert verify(place / AFTER)[0].verdict.word.value == "inconclusive"
     assert hooked == [(place, False)], "called when the capture is sealed, before the incident is over"
     assert result.losses == 1
+    for document, name in ((first, INCIDENT), (last, LASTING)):
+        assert sha256((place / SAMPLES[name]).read_bytes()).hexdigest() == document.samples_sha256
 
 
 def test_a_disk_that_takes_nothing_ends_no_watch_and_hides_no_loss(stack: Stack, tmp_path: Path) -> None:

@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.judge.audit import BROKEN, INCONSISTENT, claim_word, joined_state, judged, worst
-from gate.judge.audit_bound import chance_of_at_most, largest_damage, path_order
+from gate.judge.audit import (
+    BROKEN,
+    INCONSISTENT,
+    chance_of_at_most,
+    claim_word,
+    joined_state,
+    judged,
+    largest_damage,
+    path_order,
+    worst,
+)
 from gate.model.audit import (
     SCHEMA_REVISION,
     AuditResult,

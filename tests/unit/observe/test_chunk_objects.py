@@ -82,11 +82,14 @@ ABSENT = answer(404, error("NoSuchKey"))
         ([ABSENT, ABSENT], ChunkState.ABSENT),
         ([ABSENT, answer(503, b"")], ChunkState.ABSENT),
         ([answer(503, b""), answer(500, b""), ABSENT], ChunkState.ABSENT),
+        ([answer(200, b"other"), answer(503, b"")], ChunkState.UNREAD),
+        ([answer(503, b""), answer(500, b""), answer(200, b"other")], ChunkState.UNREAD),
+        ([answer(200, b"other"), answer(503, b""), answer(200, b"other")], ChunkState.CORRUPT),
         ([ABSENT, answer(200, b"other")], ChunkState.FLAPPING),
         ([answer(200, b"one"), answer(200, b"two")], ChunkState.FLAPPING),
         ([ABSENT, WHOLE], ChunkState.FLAPPING),
     ],
-    ids=[str(number) for number in range(17)],
+    ids=[str(number) for number in range(20)],
 )
 def test_what_an_answer_says_of_a_chunk(answers: Answer | list[Answer], expected: ChunkState) -> None:
     assert state(answers) is expected
